@@ -1,0 +1,134 @@
+/** The phases of `make test`: what each runs. */
+import { spawn } from 'node:child_process';
+import { readFile, readdir } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { ProgramName } from '../e2e/local/binaries.ts';
+import { countTests } from './summary.ts';
+import type { Count, JestResult } from './summary.ts';
+
+export type Phase = () => Promise<Count>;
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+const FUZZ_TEST_TIMEOUT = 60 * 60 * 1000;
+
+/** What the local cluster of the integration tests and scenarios consists of. */
+const PROGRAMS: readonly ProgramName[] = [
+  'etcd',
+  'kube-apiserver',
+  'kubectl',
+  'calico-apiserver',
+  'calico-felix',
+];
+
+export const PHASES = {
+  tools: clusterTools,
+  format: () => check('prettier', '--check', '--log-level', 'warn', '.'),
+  lint: () => check('eslint', '--max-warnings', '0', '.'),
+  types: () => check('tsc', '-p', 'tsconfig.json'),
+  unused: () => check('knip'),
+  generated: () => check('node', 'hack/generate.ts', '--check'),
+  unit: () => jest('unit'),
+  programs: clusterPrograms,
+  integration: () => jest('integration', '--runInBand'),
+  packets: () => jest('packets', '--runInBand', ...scenarioFilter()),
+  fuzz,
+} as const satisfies Readonly<Record<string, Phase>>;
+
+export type PhaseName = keyof typeof PHASES;
+
+/** In order: what is cheap first, so that a slip shows within a minute. */
+export const ALL: readonly PhaseName[] = [
+  'tools',
+  'format',
+  'lint',
+  'types',
+  'unused',
+  'generated',
+  'unit',
+  'programs',
+  'integration',
+  'packets',
+];
+
+/** What cannot be tried when the other failed. */
+export const NEEDS: Partial<Record<PhaseName, PhaseName>> = { integration: 'programs', packets: 'programs' };
+
+/** Debian packages. */
+async function clusterTools(): Promise<Count> {
+  const { checkPrerequisites } = await import('../e2e/local/prerequisites.ts');
+  const { needsBuild } = await import('../e2e/local/binaries.ts');
+  await checkPrerequisites({ needsGo: await needsBuild(PROGRAMS) });
+  return { passed: 0, failed: 0 };
+}
+
+/** Programs built from source, or found in the cache. */
+async function clusterPrograms(): Promise<Count> {
+  const { prepareBinaries } = await import('../e2e/local/binaries.ts');
+  await prepareBinaries(PROGRAMS);
+  return { passed: 0, failed: 0 };
+}
+
+async function check(command: string, ...args: readonly string[]): Promise<Count> {
+  const code = await run(command, args);
+  return { passed: 0, failed: code === 0 ? 0 : 1 };
+}
+
+/** One of the projects of jest.config.js. */
+async function jest(project: string, ...args: readonly string[]): Promise<Count> {
+  const output = path.join(os.tmpdir(), `jest-${process.pid}-${project}.json`);
+  const code = await run('jest', ['--selectProjects', project, '--json', '--outputFile', output, ...args], {
+    // Jest loads ES modules with it; without the second flag every worker warns of the first.
+    NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
+  });
+  const text = await readFile(output, 'utf8').catch(() => undefined);
+  if (text === undefined) return { passed: 0, failed: 1, remark: `jest ended with ${code} and no result` };
+  return countTests(JSON.parse(text) as JestResult, code, args.includes('--testNamePattern'));
+}
+
+/** `SCENARIO=S3` runs the tests whose name has the word S3. */
+function scenarioFilter(): readonly string[] {
+  const scenario = process.env['SCENARIO'] ?? '';
+  if (scenario === '') return [];
+  if (!/^[\w-]+$/.test(scenario)) throw new Error(`SCENARIO must be an id such as S3, not "${scenario}"`);
+  return ['--testNamePattern', `\\b${scenario}\\b`];
+}
+
+/** The property suites with more examples; every run tries others, unless SEED says which. */
+async function fuzz(): Promise<Count> {
+  const runs = process.env['FUZZ_RUNS'] ?? '2000';
+  const seed = process.env['SEED'] ?? String(Math.floor(Math.random() * 2 ** 31));
+  console.error(`FUZZ_RUNS=${runs} SEED=${seed} repeats this run`);
+  Object.assign(process.env, { FUZZ_RUNS: runs, SEED: seed });
+  const files = await filesWithProperties();
+  return jest('unit', '--testTimeout', String(FUZZ_TEST_TIMEOUT), '--runTestsByPath', ...files);
+}
+
+async function filesWithProperties(): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const name of await readdir(path.join(ROOT, 'src'), { recursive: true })) {
+    const file = path.join(ROOT, 'src', name);
+    if (name.endsWith('.test.ts') && (await readFile(file, 'utf8')).includes(`from 'fast-check'`))
+      found.push(file);
+  }
+  return found.sort();
+}
+
+async function run(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    // Results are for reading: all of it goes where progress goes.
+    stdio: ['ignore', process.stderr, process.stderr],
+    env: { ...process.env, ...env, PATH: `${ROOT}/node_modules/.bin:${process.env['PATH'] ?? ''}` },
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      resolve(code ?? 1);
+    });
+  });
+}

@@ -1,0 +1,55 @@
+/**
+ * Runs the phases named on the command line, or all that `make test` consists of, each to its end whatever the others came to.
+ * The last line on standard output is `N passed, N failed`.
+ *   node hack/test.ts unit
+ */
+import { ALL, NEEDS, PHASES } from './phases.ts';
+import type { PhaseName } from './phases.ts';
+import { summary } from './summary.ts';
+import type { PhaseResult } from './summary.ts';
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !isPhase(name));
+if (unknown.length > 0) {
+  console.error(`no such phase: ${unknown.join(', ')}; there are ${Object.keys(PHASES).join(', ')}`);
+  process.exit(2);
+}
+
+// The terminal sends Ctrl-C to the whole group: whoever runs just now cleans up and ends, and then so do we.
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    interrupted = true;
+  });
+}
+
+const results: PhaseResult[] = [];
+for (const name of names.length > 0 ? names.filter(isPhase) : ALL) {
+  if (interrupted) break;
+  results.push(await runPhase(name));
+}
+console.log(`\n${summary(results)}`);
+process.exitCode = interrupted ? 130 : results.some((each) => each.failed > 0) ? 1 : 0;
+
+function isPhase(name: string): name is PhaseName {
+  return Object.hasOwn(PHASES, name);
+}
+
+async function runPhase(name: PhaseName): Promise<PhaseResult> {
+  const need = NEEDS[name];
+  if (need !== undefined && results.some((each) => each.name === need && each.failed > 0)) {
+    return { name, seconds: 0, passed: 0, failed: 1, remark: `not run: ${need} failed` };
+  }
+  console.error(`\n── ${name}`);
+  const started = performance.now();
+  try {
+    return { name, ...(await PHASES[name]()), seconds: secondsSince(started) };
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return { name, passed: 0, failed: 1, seconds: secondsSince(started) };
+  }
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000;
+}

@@ -1,0 +1,21 @@
+/** One project a kind of test, so that `make unit`, `make integration` and `make packets` each name theirs. */
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/hack/jest-esbuild.cjs' },
+  setupFiles: ['<rootDir>/hack/fast-check-setup.ts'],
+};
+
+const project = (displayName, ...folders) => ({
+  ...common,
+  displayName,
+  testMatch: folders.map((folder) => `<rootDir>/${folder}/**/*.test.ts`),
+});
+
+export default {
+  projects: [
+    project('unit', 'src', 'hack', 'e2e/local'),
+    project('integration', 'e2e/integration'),
+    project('packets', 'e2e/scenarios'),
+  ],
+};
