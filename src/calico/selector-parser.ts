@@ -1,0 +1,127 @@
+/** Reads Calico's selector language, exactly as far as Calico does (libcalico-go/lib/selector: tokenizer.go, parser.go). */
+import type { Selector } from './selector.ts';
+import { SelectorError, all, and, eq, global, has, isIn, not, notIn, or } from './selector.ts';
+
+/**
+ * The selector that a text says, in the canonical form of the constructors; an empty text matches everything.
+ *
+ * @throws SelectorError with the place (counted in characters from 1) for what Calico would refuse.
+ */
+export function parseSelector(text: string): Selector {
+  const cursor = new Cursor(text);
+  if (cursor.atEnd()) return all();
+  const selector = parseOr(cursor);
+  if (!cursor.atEnd()) throw cursor.expected('&&, || or the end');
+  return selector;
+}
+
+/** A place in the text that moves on past what it takes. Only spaces and tabs are white space: a line break is an error. */
+class Cursor {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The first group of a sticky pattern, or all that matched; undefined, without moving, when it does not match here. */
+  take(pattern: RegExp): string | undefined {
+    this.#skipSpace();
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match === null) return undefined;
+    this.#at = pattern.lastIndex;
+    return match[1] ?? match[0];
+  }
+
+  atEnd(): boolean {
+    this.#skipSpace();
+    return this.#at === this.#text.length;
+  }
+
+  expected(what: string): SelectorError {
+    return new SelectorError(
+      `"${this.#text}" is not a selector: expected ${what} at character ${String(this.#at + 1)}`,
+    );
+  }
+
+  #skipSpace(): void {
+    while (this.#text[this.#at] === ' ' || this.#text[this.#at] === '\t') this.#at++;
+  }
+}
+
+function parseOr(cursor: Cursor): Selector {
+  const operands = [parseAnd(cursor)];
+  while (cursor.take(/\|\|/y) !== undefined) operands.push(parseAnd(cursor));
+  return or(...operands);
+}
+
+function parseAnd(cursor: Cursor): Selector {
+  const operands = [parseTerm(cursor)];
+  while (cursor.take(/&&/y) !== undefined) operands.push(parseTerm(cursor));
+  return and(...operands);
+}
+
+function parseTerm(cursor: Cursor): Selector {
+  if (cursor.take(/!(?!=)/y) !== undefined) return not(parseTerm(cursor));
+  if (cursor.take(/\(/y) !== undefined) return parseGroup(cursor);
+  // No space before these parentheses: `has (a)` is the label "has", then a syntax error.
+  if (cursor.take(/all\([ \t]*\)/y) !== undefined) return all();
+  if (cursor.take(/global\([ \t]*\)/y) !== undefined) return global();
+  const present = cursor.take(/has\([ \t]*([\w./-]{1,512})[ \t]*\)/y);
+  if (present !== undefined) return has(present);
+  return parseComparison(cursor);
+}
+
+function parseGroup(cursor: Cursor): Selector {
+  const selector = parseOr(cursor);
+  if (cursor.take(/\)/y) === undefined) throw cursor.expected(')');
+  return selector;
+}
+
+/** What may follow a label; a word ends where no label character follows. Calico takes `notin` and `startswith` as well. */
+const OPERATOR = /==|!=|(?:contains|starts[ \t]*with|ends[ \t]*with|not[ \t]*in|in)(?![\w./-])/y;
+
+function parseComparison(cursor: Cursor): Selector {
+  const key = cursor.take(/[\w./-]{1,512}(?![\w./-])/y);
+  if (key === undefined)
+    throw cursor.expected('a label of at most 512 characters, has(…), all(), global(), ! or (');
+  const operator = cursor.take(OPERATOR)?.replace(/[ \t]/g, '');
+  switch (operator) {
+    case '==':
+      return eq(key, parseString(cursor));
+    case '!=':
+      return not(eq(key, parseString(cursor)));
+    case 'contains':
+      return { kind: 'contains', key, value: parseString(cursor) };
+    case 'startswith':
+      return { kind: 'startsWith', key, value: parseString(cursor) };
+    case 'endswith':
+      return { kind: 'endsWith', key, value: parseString(cursor) };
+    case 'in':
+      return isIn(key, parseSet(cursor));
+    case 'notin':
+      return notIn(key, parseSet(cursor));
+    default:
+      throw cursor.expected('==, !=, in, not in, contains, starts with or ends with');
+  }
+}
+
+function parseString(cursor: Cursor): string {
+  const literal = cursor.take(/'[^']*'|"[^"]*"/y);
+  if (literal === undefined) throw cursor.expected('a text in quotes');
+  return literal.slice(1, -1);
+}
+
+/** `{}` and a comma after the last value are fine with Calico. */
+function parseSet(cursor: Cursor): string[] {
+  if (cursor.take(/\{/y) === undefined) throw cursor.expected('{');
+  const values: string[] = [];
+  while (cursor.take(/\}/y) === undefined) {
+    values.push(parseString(cursor));
+    if (cursor.take(/,/y) !== undefined) continue;
+    if (cursor.take(/\}/y) === undefined) throw cursor.expected(', or }');
+    break;
+  }
+  return values;
+}

@@ -1,0 +1,85 @@
+/**
+ * Calico `projectcalico.org/v3` objects, as far as this project writes or reads them.
+ * Field meanings: https://docs.tigera.io/calico/latest/reference/resources/
+ */
+
+export const CALICO_API_VERSION = 'projectcalico.org/v3';
+
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export type Action = 'Allow' | 'Deny' | 'Pass' | 'Log';
+export type Protocol = 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6';
+export type PolicyType = 'Ingress' | 'Egress';
+
+/** A number, a range as `30000:32767`, or the name of a container's port. */
+export type CalicoPort = number | string;
+
+export interface EntityRule {
+  readonly nets?: readonly string[];
+  readonly notNets?: readonly string[];
+  readonly selector?: string;
+  readonly namespaceSelector?: string;
+  readonly notSelector?: string;
+  readonly ports?: readonly CalicoPort[];
+  readonly services?: { readonly name: string; readonly namespace: string };
+}
+
+export interface Rule {
+  readonly action: Action;
+  readonly ipVersion?: 4 | 6;
+  readonly protocol?: Protocol;
+  readonly source?: EntityRule;
+  readonly destination?: EntityRule;
+  /** Felix prints the annotations as a comment into the packet filter. */
+  readonly metadata?: { readonly annotations: Readonly<Record<string, string>> };
+}
+
+/** Shared by the four policy kinds. `types`, `tier`, `order` and `selector` are never left to defaults: native CRDs have none. */
+export interface PolicySpec {
+  readonly tier: string;
+  readonly order: number;
+  readonly selector: string;
+  readonly types: readonly PolicyType[];
+  readonly ingress?: readonly Rule[];
+  readonly egress?: readonly Rule[];
+}
+
+export interface GlobalPolicySpec extends PolicySpec {
+  readonly namespaceSelector?: string;
+}
+
+interface CalicoObject<K extends string, S> {
+  readonly apiVersion: typeof CALICO_API_VERSION;
+  readonly kind: K;
+  readonly metadata: ObjectMeta;
+  readonly spec: S;
+}
+
+export type Tier = CalicoObject<'Tier', { readonly order: number; readonly defaultAction: 'Pass' | 'Deny' }>;
+export type GlobalNetworkSet = CalicoObject<'GlobalNetworkSet', { readonly nets: readonly string[] }>;
+export type GlobalNetworkPolicy = CalicoObject<'GlobalNetworkPolicy', GlobalPolicySpec>;
+export type NetworkPolicy = CalicoObject<'NetworkPolicy', PolicySpec>;
+export type StagedGlobalNetworkPolicy = CalicoObject<
+  'StagedGlobalNetworkPolicy',
+  GlobalPolicySpec & { readonly stagedAction: 'Set' }
+>;
+export type StagedNetworkPolicy = CalicoObject<
+  'StagedNetworkPolicy',
+  PolicySpec & { readonly stagedAction: 'Set' }
+>;
+
+/** Every kind that the compiler makes. */
+export type GeneratedObject =
+  | Tier
+  | GlobalNetworkSet
+  | GlobalNetworkPolicy
+  | NetworkPolicy
+  | StagedGlobalNetworkPolicy
+  | StagedNetworkPolicy;
+
+export type GeneratedKind = GeneratedObject['kind'];

@@ -1,0 +1,170 @@
+/** Ports as a manifest says them: `80`, `30000-32767`, `http`, each with an optional protocol; `All`; `ICMP`. */
+
+export type TransportProtocol = 'TCP' | 'UDP' | 'SCTP';
+
+/** `all` is every port of every protocol; `icmp` is ICMP and ICMPv6. Ranges include both ends. */
+export type Port =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'icmp' }
+  | {
+      readonly kind: 'range';
+      readonly protocol: TransportProtocol;
+      readonly from: number;
+      readonly to: number;
+    }
+  | { readonly kind: 'named'; readonly protocol: TransportProtocol; readonly name: string };
+
+/** What was written is not a port; the message says what is wrong and what to write. */
+export class PortError extends Error {
+  override readonly name = 'PortError';
+}
+
+const MAX_PORT = 65535;
+const PROTOCOLS: readonly TransportProtocol[] = ['TCP', 'UDP', 'SCTP'];
+
+/** RFC 6335, section 5.1; Kubernetes allows no more in a container port's name. */
+const MAX_NAME = 15;
+
+const NUMBER_PATTERN =
+  '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
+
+/** Names whose first letter is the character number `index`; without look-ahead "has a letter" must be said by its place. */
+function namesWithFirstLetterAt(index: number): string {
+  const before = ['', '[0-9]'][index] ?? `[0-9][0-9-]{${String(index - 1)}}`;
+  const after = MAX_NAME - 1 - index;
+  const rest = ['', '[a-z0-9]?'][after] ?? `([a-z0-9-]{0,${String(after - 1)}}[a-z0-9])?`;
+  return `${before}[a-z]${rest}`;
+}
+
+const NAME_PATTERN = Array.from({ length: MAX_NAME }, (_, index) => namesWithFirstLetterAt(index)).join('|');
+
+/**
+ * Regular expression (RE2 and ECMAScript, anchored) for ports written as text. It takes what `parsePort` takes, and
+ * besides what an expression of bearable size cannot refuse: reversed ranges, `--` inside a name, the names all and icmp.
+ */
+export const PORT_PATTERN = `^(All|ICMP|(${NUMBER_PATTERN}(-${NUMBER_PATTERN})?|${NAME_PATTERN})(/(TCP|UDP|SCTP|tcp|udp|sctp))?)$`;
+
+/**
+ * Reads a port; a number, or one without a protocol, is TCP.
+ *
+ * @throws PortError with the remedy in its message.
+ */
+export function parsePort(value: number | string): Port {
+  const text = String(value);
+  if (text === 'All') return { kind: 'all' };
+  if (text === 'ICMP') return { kind: 'icmp' };
+  const slash = text.indexOf('/');
+  const what = slash === -1 ? text : text.slice(0, slash);
+  refuseMisspelt(text, what);
+  const protocol = slash === -1 ? 'TCP' : parseProtocol(text.slice(slash + 1), text);
+  const range = /^(-?[0-9.]+)(?:-([0-9]+))?$/.exec(what);
+  if (range === null) return { kind: 'named', protocol, name: parseName(what, text) };
+  const from = parseNumber(range[1] ?? '', text);
+  const to = range[2] === undefined ? from : parseNumber(range[2], text);
+  if (from > to) {
+    throw new PortError(`${text} is a reversed range: write ${String(to)}-${String(from)}`);
+  }
+  return { kind: 'range', protocol, from, to };
+}
+
+function refuseMisspelt(text: string, what: string): void {
+  for (const word of ['All', 'ICMP']) {
+    if (what.toLowerCase() !== word.toLowerCase()) continue;
+    throw new PortError(
+      what === word
+        ? `${text} has a protocol: write ${word} alone`
+        : `"${text}" is not a port: did you mean ${word}?`,
+    );
+  }
+}
+
+function parseProtocol(protocol: string, text: string): TransportProtocol {
+  const known = PROTOCOLS.find((each) => each === protocol || each.toLowerCase() === protocol);
+  if (known === undefined) {
+    throw new PortError(
+      `"${text}" has an unknown protocol "${protocol}": write /TCP, /UDP or /SCTP, or nothing for TCP`,
+    );
+  }
+  return known;
+}
+
+function parseNumber(digits: string, text: string): number {
+  const number = Number(digits);
+  if (!Number.isInteger(number) || number < 1 || number > MAX_PORT) {
+    throw new PortError(`${text} is not a port: ports are whole numbers from 1 to ${String(MAX_PORT)}`);
+  }
+  if (digits.startsWith('0')) throw new PortError(`${text} has leading zeros: write ${String(number)}`);
+  return number;
+}
+
+function parseName(name: string, text: string): string {
+  if (name.length > MAX_NAME) {
+    throw new PortError(`"${text}" is not a port: a name has at most ${String(MAX_NAME)} characters`);
+  }
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name) || !/[a-z]/.test(name)) {
+    throw new PortError(
+      `"${text}" is not a port: write 80, 30000-32767, a name of lower-case letters, digits and single "-", or All, or ICMP`,
+    );
+  }
+  return name;
+}
+
+/** Canonical text; the protocol is always said. `parsePort` reads it back. */
+export function formatPort(port: Port): string {
+  switch (port.kind) {
+    case 'all':
+      return 'All';
+    case 'icmp':
+      return 'ICMP';
+    case 'named':
+      return `${port.name}/${port.protocol}`;
+    case 'range':
+      return `${port.from === port.to ? String(port.from) : `${String(port.from)}-${String(port.to)}`}/${port.protocol}`;
+  }
+}
+
+/** Ports of one protocol as Calico writes them: a number, `from:to`, or a name. */
+export interface TransportPorts {
+  readonly protocol: TransportProtocol;
+  readonly ports: readonly (number | string)[];
+}
+
+export interface PortGroups {
+  readonly all: boolean;
+  readonly icmp: boolean;
+  readonly transports: readonly TransportPorts[];
+}
+
+/**
+ * Ports by protocol (TCP, UDP, SCTP), overlapping and adjacent ranges merged, numbers before names, both sorted.
+ * `all` includes everything: beside it nothing else is given.
+ */
+export function groupPorts(ports: readonly Port[]): PortGroups {
+  if (ports.some((port) => port.kind === 'all')) return { all: true, icmp: false, transports: [] };
+  return {
+    all: false,
+    icmp: ports.some((port) => port.kind === 'icmp'),
+    transports: PROTOCOLS.map((protocol) => ({ protocol, ports: portsOf(protocol, ports) })).filter(
+      (group) => group.ports.length > 0,
+    ),
+  };
+}
+
+function portsOf(protocol: TransportProtocol, ports: readonly Port[]): (number | string)[] {
+  const ranges: { from: number; to: number }[] = [];
+  const names = new Set<string>();
+  for (const port of ports) {
+    if (port.kind === 'range' && port.protocol === protocol) ranges.push({ from: port.from, to: port.to });
+    if (port.kind === 'named' && port.protocol === protocol) names.add(port.name);
+  }
+  const merged: { from: number; to: number }[] = [];
+  for (const { from, to } of ranges.sort((a, b) => a.from - b.from)) {
+    const last = merged.at(-1);
+    if (last && from <= last.to + 1) last.to = Math.max(last.to, to);
+    else merged.push({ from, to });
+  }
+  return [
+    ...merged.map(({ from, to }) => (from === to ? from : `${String(from)}:${String(to)}`)),
+    ...[...names].sort(),
+  ];
+}
