@@ -1,0 +1,304 @@
+/**
+ * The ClusterFirewall API, v1alpha1. This schema is its only definition: TypeScript types, defaults, validation in CLI and
+ * controller and the CustomResourceDefinition (crd.ts) all come from it.
+ *
+ * What an API server can check stands here as patterns, bounds and `x-kubernetes-*` metadata; what it cannot (references,
+ * uniqueness of keys in maps, address arithmetic) as refinements, which the CRD does not carry.
+ */
+import { z } from 'zod';
+import { exactlyOneOf, namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
+import {
+  addressString,
+  cidrString,
+  dnsLabel,
+  ipBlock,
+  labelSelector,
+  nonEmptyLabelSelector,
+  portList,
+} from './values.ts';
+
+export const GROUP = 'clusterfirewall.io';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+export const KIND = 'ClusterFirewall';
+export const PLURAL = 'clusterfirewalls';
+/** The one firewall that may have `defaults` and `guardrails`. */
+export const DEFAULT_FIREWALL = 'default';
+
+export const FIREWALL_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$';
+
+const name = (what: string) =>
+  dnsLabel.meta({ description: `Name of the ${what}: a DNS label, unique in its list.` });
+
+const mode = z.enum(['Enforce', 'Observe']);
+
+const podsBySelectors = {
+  namespaceSelector: labelSelector
+    .meta({ description: 'Namespaces the pods are in, by label; {} = every namespace.' })
+    .optional(),
+  podSelector: labelSelector
+    .meta({ description: 'Pods by label; {} or absent = every pod there.' })
+    .optional(),
+};
+
+const peerReference = {
+  peer: dnsLabel.meta({ description: 'Name of an entry of spec.peers.' }).optional(),
+};
+const ipBlockKey = { ipBlock: ipBlock.optional() };
+const podsKey = {
+  pods: nonEmpty(z.strictObject(podsBySelectors))
+    .meta({
+      description:
+        'Pods by label. In the rules of a group, without namespaceSelector: pods of the same namespace, as in NetworkPolicy.',
+    })
+    .optional(),
+};
+const entityKey = <const T extends readonly [string, ...string[]]>(values: T, description: string) => ({
+  entity: z.enum(values).meta({ description }).optional(),
+});
+
+export const ruleSource = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey,
+    ...entityKey(
+      ['World', 'Pods', 'SameNamespace'],
+      "World: no pod's and no node's address. Pods: every pod. SameNamespace: pods of the namespace the subject is in.",
+    ),
+  }),
+).meta({ description: 'A source: exactly one of peer, ipBlock, pods, entity.' });
+
+export const ruleDestination = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey,
+    ...entityKey(
+      ['World', 'Pods', 'SameNamespace', 'KubeAPIServer'],
+      "World: no pod's and no node's address. Pods: every pod. SameNamespace: pods of the namespace the subject is in. KubeAPIServer: the API server's endpoints; its ports must be [All].",
+    ),
+  }),
+).meta({ description: 'A destination: exactly one of peer, ipBlock, pods, entity.' });
+
+export const guardrailDestination = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey,
+    ...entityKey(
+      ['World', 'Pods', 'KubeAPIServer'],
+      "World: no pod's and no node's address. Pods: every pod. KubeAPIServer: the API server's endpoints; its ports must be [All].",
+    ),
+  }),
+).meta({ description: 'A destination: exactly one of peer, ipBlock, pods, entity.' });
+
+const subject = (what: string) =>
+  labelSelector.meta({ description: `${what}, by label; {} = every pod of the group.` });
+
+const from = z
+  .array(ruleSource)
+  .min(1)
+  .max(64)
+  .meta({ description: 'Who may open the connection. Never empty.' });
+
+export const ingressRule = z.strictObject({
+  name: name('rule'),
+  pods: subject('Pods that are reached'),
+  from,
+  ports: portList.meta({
+    description:
+      "Ports of the pods (not of their Service): 80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; or All, or ICMP.",
+  }),
+});
+
+export const connectionRule = z.strictObject({
+  name: name('rule'),
+  fromPods: subject('Pods that open the connection'),
+  toPods: subject('Pods that are reached, in the same namespace'),
+  ports: portList,
+});
+
+export const egressRule = z.strictObject({
+  name: name('rule'),
+  pods: subject('Pods that open the connection'),
+  to: z.array(ruleDestination).min(1).max(64).meta({ description: 'Where they may go. Never empty.' }),
+  ports: portList.meta({ description: 'Ports at the destination, seen after the Service was resolved.' }),
+});
+
+export const group = exactlyOneOf(
+  z.strictObject({
+    name: name('group'),
+    namespaces: stringSet(dnsLabel, { min: 1, max: 500 })
+      .meta({ description: 'Namespaces by name.' })
+      .optional(),
+    namespaceSelector: nonEmptyLabelSelector
+      .meta({ description: 'Namespaces by label, also those that do not exist yet.' })
+      .optional(),
+    mode: mode
+      .meta({
+        description:
+          "Overrides spec.mode for this group's namespaces. Only in the ClusterFirewall called default.",
+      })
+      .optional(),
+    isolation: z
+      .enum(['Strict', 'SameNamespace'])
+      .meta({
+        description:
+          'Strict (the default): only what rules say. SameNamespace: pods of one namespace may talk to each other.',
+      })
+      .optional(),
+    ingress: namedList(ingressRule, 100)
+      .meta({ description: 'Connections to the pods of the group, from anywhere.' })
+      .optional(),
+    metrics: namedList(ingressRule, 100)
+      .meta({ description: 'Like ingress, for scraping: kept apart so that it can be read apart.' })
+      .optional(),
+    connections: namedList(connectionRule, 100)
+      .meta({ description: 'Pod to pod inside one namespace of the group, never across two.' })
+      .optional(),
+    egress: namedList(egressRule, 100)
+      .meta({ description: 'Connections that pods of the group may open.' })
+      .optional(),
+  }),
+  ['namespaces', 'namespaceSelector'],
+).meta({ description: 'Namespaces and what may be said to and by their pods.' });
+
+export const peer = exactlyOneOf(
+  z.strictObject({
+    name: name('peer'),
+    cidrs: stringSet(cidrString, { min: 1, max: 1000 })
+      .meta({ description: 'Addresses, as CIDRs with a mask and without host bits.' })
+      .optional(),
+    pods: z
+      .strictObject({
+        namespaceSelector: labelSelector.meta({ description: 'Namespaces by label; {} = every namespace.' }),
+        podSelector: podsBySelectors.podSelector,
+      })
+      .meta({ description: 'Pods by the labels of their namespace and their own.' })
+      .optional(),
+  }),
+  ['cidrs', 'pods'],
+).meta({ description: 'A named source or destination: exactly one of cidrs and pods.' });
+
+export const guardrail = z.strictObject({
+  name: name('guardrail'),
+  pods: z
+    .strictObject(podsBySelectors)
+    .meta({ description: 'Whom it binds; {} = every pod that is not exempt.' }),
+  to: z
+    .array(guardrailDestination)
+    .min(1)
+    .max(64)
+    .meta({ description: 'What they never reach. Never empty.' }),
+  ports: portList,
+});
+
+export const defaults = z.strictObject({
+  deny: z
+    .enum(['Both', 'Ingress', 'Egress', 'None'])
+    .meta({
+      description: 'Directions closed unless a rule opens them. Both (the default), Ingress, Egress or None.',
+    })
+    .optional(),
+  exempt: z
+    .strictObject({
+      systemNamespaces: z
+        .enum(['Keep', 'None'])
+        .meta({
+          description:
+            'Keep (the default): kube-system, kube-public, kube-node-lease, calico-system, calico-apiserver and tigera-operator are left alone. None: they are under the firewall too.',
+        })
+        .optional(),
+      names: stringSet(dnsLabel, { max: 500 })
+        .meta({ description: 'Further namespaces to leave alone.' })
+        .optional(),
+    })
+    .meta({ description: "Namespaces the firewall leaves alone. The operator's own always is." })
+    .optional(),
+  dns: z
+    .strictObject({
+      namespaceSelector: labelSelector
+        .meta({ description: "The DNS server's namespace; default kube-system by name." })
+        .optional(),
+      podSelector: labelSelector
+        .meta({ description: "The DNS server's pods; default k8s-app: kube-dns." })
+        .optional(),
+      ports: portList.meta({ description: 'Ports of the DNS pods; default 53/UDP and 53/TCP.' }).optional(),
+      nodeLocal: stringSet(addressString, { max: 16 })
+        .meta({
+          description: 'Addresses of a node-local DNS cache; default 169.254.20.10; [] = there is none.',
+        })
+        .optional(),
+    })
+    .meta({ description: 'Every pod under the default deny may ask this DNS server.' })
+    .optional(),
+  metadataAPI: z
+    .strictObject({
+      action: z
+        .enum(['Deny', 'None'])
+        .meta({ description: 'Deny (the default): no rule can open it. None: left to the rules.' })
+        .optional(),
+      addresses: stringSet(cidrString, { min: 1, max: 16 })
+        .meta({ description: 'Its addresses, as CIDRs; default 169.254.169.254/32 and fd00:ec2::254/128.' })
+        .optional(),
+      exceptNamespaces: stringSet(dnsLabel, { max: 100 })
+        .meta({ description: 'Namespaces whose pods may reach it if a rule lets them.' })
+        .optional(),
+    })
+    .meta({ description: "The cloud's instance metadata, which hands out credentials of the node." })
+    .optional(),
+});
+
+export const spec = z
+  .strictObject({
+    mode: mode.meta({
+      description:
+        'Enforce: what is not allowed is dropped. Observe: policies are staged, nothing is dropped.',
+    }),
+    deletionPolicy: z
+      .enum(['Remove', 'Retain'])
+      .meta({
+        description:
+          'What happens to the generated policies when this object is deleted. Remove is the default.',
+      })
+      .optional(),
+    peers: namedList(peer, 500)
+      .meta({ description: 'Named sources and destinations, visible in this object only.' })
+      .optional(),
+    defaults: defaults
+      .meta({
+        description: 'The default deny and what it leaves open. Only in the ClusterFirewall called default.',
+      })
+      .optional(),
+    guardrails: namedList(guardrail, 100)
+      .meta({ description: 'Denies that no allow can undo. Only in the ClusterFirewall called default.' })
+      .optional(),
+    namespaces: namedList(group, 500)
+      .meta({ description: 'Groups of namespaces and their rules.' })
+      .optional(),
+  })
+  .meta({
+    description:
+      'Who may talk to whom. With mode alone, the ClusterFirewall called default closes every namespace that is not exempt, DNS apart; peers, guardrails and namespaces say the rest.',
+  });
+
+export type Mode = z.infer<typeof mode>;
+export type Spec = z.infer<typeof spec>;
+export type Group = z.infer<typeof group>;
+export type Peer = z.infer<typeof peer>;
+export type Guardrail = z.infer<typeof guardrail>;
+export type Defaults = z.infer<typeof defaults>;
+export type IngressRule = z.infer<typeof ingressRule>;
+export type EgressRule = z.infer<typeof egressRule>;
+export type ConnectionRule = z.infer<typeof connectionRule>;
+export type RuleSource = z.infer<typeof ruleSource>;
+export type RuleDestination = z.infer<typeof ruleDestination>;
+export type GuardrailDestination = z.infer<typeof guardrailDestination>;
+export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';
+
+/** A valid ClusterFirewall, without what only the API server adds. */
+export interface ClusterFirewall {
+  readonly metadata: { readonly name: string };
+  readonly spec: Spec;
+}

@@ -1,0 +1,133 @@
+/** Combinators that say the same thing twice: to zod as a refinement, to the API server as schema metadata. */
+import { z } from 'zod';
+
+type AnyObject = z.ZodObject;
+
+/** CEL validations and structural bounds that the CRD walker copies as they are. */
+export interface CrdMeta {
+  description?: string;
+  format?: 'date-time';
+  minimum?: number;
+  maximum?: number;
+  maxLength?: number;
+  pattern?: string;
+  minProperties?: number;
+  maxProperties?: number;
+  'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
+  'x-kubernetes-list-map-keys'?: string[];
+  'x-kubernetes-validations'?: CelRule[];
+  'x-kubernetes-int-or-string'?: true;
+}
+
+/** One entry of `x-kubernetes-validations`; `fieldPath` is relative to the schema it stands on. */
+export interface CelRule {
+  rule: string;
+  message: string;
+  fieldPath?: string;
+}
+
+const given = (value: object): string[] =>
+  Object.entries(value)
+    .filter(([, v]) => v !== undefined)
+    .map(([k]) => k);
+
+/**
+ * zod skips the checks on an object or a list once something inside it is wrong; these run all the same, so that one pass names
+ * every problem. An unknown key is the exception: a misspelt `peer` must not be reported as a missing one, too.
+ */
+const evenIfPartsFail = {
+  when: ({ value, issues }: z.core.ParsePayload) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !issues.some((issue) => (issue.path ?? []).length === 0 && issue.code !== 'custom'),
+};
+
+/** At least one of its keys is given. */
+export function nonEmpty<T extends AnyObject>(schema: T): T {
+  const keys = Object.keys(schema.shape).join(' or ');
+  return schema
+    .superRefine((value, context) => {
+      if (given(value).length > 0) return;
+      context.addIssue({ code: 'custom', message: `must not be empty: give ${keys}` });
+    }, evenIfPartsFail)
+    .meta({ minProperties: 1 } satisfies CrdMeta);
+}
+
+/** An object of which exactly one key is given (API conventions: a union without a discriminator). */
+export function oneKey<T extends AnyObject>(schema: T): T {
+  const keys = Object.keys(schema.shape).join(', ');
+  return schema
+    .superRefine((value, context) => {
+      const found = given(value);
+      if (found.length === 1) return;
+      const problem = found.length === 0 ? 'is empty' : `has ${found.join(' and ')}`;
+      const remedy = found.length === 0 ? '' : '; write one entry for each';
+      context.addIssue({ code: 'custom', message: `${problem}: give exactly one of ${keys}${remedy}` });
+    }, evenIfPartsFail)
+    .meta({ minProperties: 1, maxProperties: 1 } satisfies CrdMeta);
+}
+
+/** Exactly one of the two named fields is given, beside others. */
+export function exactlyOneOf<T extends AnyObject>(schema: T, [a, b]: readonly [string, string]): T {
+  const message = `must have exactly one of ${a} and ${b}`;
+  return schema
+    .superRefine((value, context) => {
+      const found = given(value).filter((key) => key === a || key === b).length;
+      if (found === 1) return;
+      context.addIssue({
+        code: 'custom',
+        message: `${message}: ${found === 0 ? 'it has neither' : 'drop one'}`,
+      });
+    }, evenIfPartsFail)
+    .meta({
+      'x-kubernetes-validations': [{ rule: `has(self.${a}) != has(self.${b})`, message }],
+    } satisfies CrdMeta);
+}
+
+/** A list whose items are known by their `name`: unique, and merged by name under server-side apply. */
+export function namedList<T extends AnyObject>(item: T, max: number) {
+  return z
+    .array(item)
+    .max(max)
+    .superRefine((items, context) => {
+      for (const { index, value } of repeated(items.map(nameOf))) {
+        context.addIssue({
+          code: 'custom',
+          path: [index, 'name'],
+          message: `"${value}" is used twice in this list: names are unique, rename one`,
+        });
+      }
+    }, evenIfPartsFail)
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] } satisfies CrdMeta);
+}
+
+/** A list of strings without repetition; merged by value under server-side apply. */
+export function stringSet<T extends z.ZodString>(item: T, { min = 0, max }: { min?: number; max: number }) {
+  const list = z.array(item).max(max);
+  return (min === 0 ? list : list.min(min))
+    .superRefine((items, context) => {
+      for (const { index, value } of repeated(items)) {
+        context.addIssue({
+          code: 'custom',
+          path: [index],
+          message: `"${value}" stands twice in this list: drop one`,
+        });
+      }
+    }, evenIfPartsFail)
+    .meta({ 'x-kubernetes-list-type': 'set' } satisfies CrdMeta);
+}
+
+const nameOf = (item: unknown): unknown =>
+  typeof item === 'object' && item !== null && 'name' in item ? item.name : undefined;
+
+/** Strings that stood in the list before, with their later index. */
+function repeated(values: readonly unknown[]): { index: number; value: string }[] {
+  const seen = new Set<string>();
+  const found: { index: number; value: string }[] = [];
+  for (const [index, value] of values.entries()) {
+    if (typeof value !== 'string') continue;
+    if (seen.has(value)) found.push({ index, value });
+    seen.add(value);
+  }
+  return found;
+}

@@ -1,0 +1,108 @@
+/** Status of a ClusterFirewall: written by the operator, read by people, kstatus and the printer columns. */
+import { z } from 'zod';
+import type { CrdMeta } from './shapes.ts';
+
+/** More are counted in the message of the condition PartiallyInvalid. */
+export const MAX_PROBLEMS = 100;
+
+// Bounds of metav1.Condition: https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#Condition
+const CONDITION_TYPE_PATTERN =
+  /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$/;
+const REASON_PATTERN = /^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/;
+
+const count = (description: string) => z.int().min(0).meta({ description });
+const summary = (example: string) =>
+  z
+    .string()
+    .max(64)
+    .meta({ description: `The same for people, for example ${example}.` });
+
+const condition = z.strictObject({
+  type: z
+    .string()
+    .max(316)
+    .regex(CONDITION_TYPE_PATTERN)
+    .meta({ description: 'What the condition is about.' }),
+  status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it holds.' }),
+  observedGeneration: z
+    .int()
+    .min(0)
+    .meta({ description: 'The metadata.generation that the condition was set for.' })
+    .optional(),
+  lastTransitionTime: z
+    .string()
+    .max(64)
+    .meta({ description: 'When its status last changed.', format: 'date-time' } satisfies CrdMeta),
+  reason: z
+    .string()
+    .min(1)
+    .max(1024)
+    .regex(REASON_PATTERN)
+    .meta({ description: 'Why it has this status, in one CamelCase word.' }),
+  message: z.string().max(32768).meta({ description: 'The same for people; may be empty.' }),
+});
+
+const problem = z.strictObject({
+  severity: z
+    .enum(['problem', 'warning'])
+    .meta({ description: 'problem: not programmed as written. warning: programmed, but has no effect yet.' }),
+  rule: z
+    .string()
+    .max(512)
+    .meta({ description: 'FIREWALL/GROUP/LIST/NAME, or a beginning of it where it is not one rule alone.' }),
+  path: z
+    .string()
+    .max(1024)
+    .meta({ description: 'Where in this object, for example spec.namespaces[0].ingress[2].from[1].peer.' }),
+  reason: z.string().min(1).max(128).regex(REASON_PATTERN).meta({ description: 'One CamelCase word.' }),
+  message: z.string().max(2048).meta({ description: 'What is wrong and what to do about it.' }),
+});
+
+export const status = z
+  .strictObject({
+    observedGeneration: z
+      .int()
+      .min(-1)
+      .meta({ description: 'The metadata.generation that this status describes; -1 = not looked at yet.' })
+      .optional(),
+    conditions: z
+      .array(condition)
+      .max(16)
+      .meta({
+        description:
+          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary) and Stalled (what waiting will not mend).',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['type'],
+      } satisfies CrdMeta)
+      .optional(),
+    problems: z
+      .array(problem)
+      .max(MAX_PROBLEMS)
+      .meta({
+        description: `What keeps rules from being programmed as written, at most ${String(MAX_PROBLEMS)}.`,
+        'x-kubernetes-list-type': 'atomic',
+      } satisfies CrdMeta)
+      .optional(),
+    policies: z
+      .strictObject({
+        desired: count('Calico objects that there should be.'),
+        current: count('Of these, how many are in the cluster as they should be.'),
+        summary: summary('12/12'),
+      })
+      .meta({ description: 'The generated Calico objects.' })
+      .optional(),
+    namespaces: z
+      .strictObject({
+        enforced: count('Namespaces in which what no rule allows is dropped.'),
+        observed: count('Namespaces in which policies are staged and nothing is dropped.'),
+        exempt: count('Namespaces that are left alone.'),
+        summary: summary('10/12'),
+      })
+      .meta({ description: 'What the default deny covers; only in the ClusterFirewall called default.' })
+      .optional(),
+  })
+  .meta({ description: 'What the operator made of it.' });
+
+export type Status = z.infer<typeof status>;
+export type Condition = z.infer<typeof condition>;
+export type StatusProblem = z.infer<typeof problem>;

@@ -1,0 +1,140 @@
+/** Judges one document, for the CLI (a manifest) and for the controller (an object from the API server). */
+import { z } from 'zod';
+import { describe, unknownField } from './messages.ts';
+import type { Path } from './path.ts';
+import {
+  API_VERSION,
+  type ClusterFirewall,
+  DEFAULT_FIREWALL,
+  FIREWALL_NAME_PATTERN,
+  GROUP,
+  KIND,
+  VERSION,
+  spec as specSchema,
+} from './schema.ts';
+
+/** What is wrong at one place; the message is a predicate of the path, with the remedy. */
+export interface Issue {
+  readonly path: Path;
+  readonly message: string;
+}
+
+export type Validation =
+  | { readonly ok: true; readonly firewall: ClusterFirewall }
+  | { readonly ok: false; readonly issues: readonly Issue[] };
+
+const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
+
+/**
+ * Everything that can be said of one ClusterFirewall without knowing others or the cluster. References between its parts (an unknown
+ * peer) are the compiler's to judge, rule by rule. Never throws; at most one issue a path.
+ */
+export function validateDocument(value: unknown): Validation {
+  if (!isMapping(value)) {
+    return refused({
+      path: [],
+      message: 'is not a Kubernetes object: write apiVersion, kind, metadata and spec',
+    });
+  }
+  const identity = identityIssues(value);
+  if (identity.length > 0) return refused(...identity);
+  const issues = [...topLevelIssues(value), ...nameIssues(value['metadata'])];
+  const parsed = specSchema.safeParse(value['spec'], { error: describe });
+  if (!parsed.success) issues.push(...parsed.error.issues.flatMap(specIssues));
+  const name = nameOf(value['metadata']);
+  if (name !== undefined && name !== DEFAULT_FIREWALL) issues.push(...onlyInDefault(value['spec']));
+  if (issues.length > 0 || !parsed.success || name === undefined) return refused(...onePerPath(issues));
+  return { ok: true, firewall: { metadata: { name }, spec: parsed.data } };
+}
+
+const refused = (...issues: readonly Issue[]): Validation => ({ ok: false, issues });
+
+/** Wrong kind or version: then nothing else of the document can be judged. */
+function identityIssues({ apiVersion, kind }: Readonly<Record<string, unknown>>): Issue[] {
+  if (kind !== KIND) return [{ path: ['kind'], message: wrongKind(apiVersion, kind) }];
+  if (apiVersion === API_VERSION) return [];
+  return [{ path: ['apiVersion'], message: wrongVersion(apiVersion) }];
+}
+
+function wrongKind(apiVersion: unknown, kind: unknown): string {
+  if (kind === undefined || kind === null) return `is required: write ${KIND}`;
+  const of = typeof apiVersion === 'string' ? ` of ${apiVersion}` : '';
+  return `is ${JSON.stringify(kind)}${of}: only ${KIND} of ${API_VERSION} belongs here`;
+}
+
+function wrongVersion(apiVersion: unknown): string {
+  if (apiVersion === undefined || apiVersion === null) return `is required: write ${API_VERSION}`;
+  if (typeof apiVersion === 'string' && apiVersion.startsWith(`${GROUP}/`)) {
+    return `"${apiVersion}" is a version of ${GROUP} that this release does not know: write ${API_VERSION}`;
+  }
+  return `is ${JSON.stringify(apiVersion)}: ${KIND} is in ${GROUP}, write ${API_VERSION}`;
+}
+
+const topLevelIssues = (value: Readonly<Record<string, unknown>>): Issue[] =>
+  Object.keys(value)
+    .filter((key) => !TOP_LEVEL.includes(key))
+    .map((key) => ({ path: [key], message: unknownField(key, TOP_LEVEL) }));
+
+/** The twin of the root CEL rule in crd.ts. */
+function nameIssues(metadata: unknown): Issue[] {
+  if (!isMapping(metadata)) {
+    return [
+      { path: ['metadata'], message: 'is required: write { name: … }; the main one is called default' },
+    ];
+  }
+  const { name } = metadata;
+  const path = ['metadata', 'name'];
+  if (name === undefined || name === null) {
+    return [{ path, message: 'is required: the main one is called default' }];
+  }
+  if (typeof name === 'string' && new RegExp(FIREWALL_NAME_PATTERN).test(name)) return [];
+  const rule = 'at most 63 lower-case letters, digits and "-", beginning and ending with a letter or digit';
+  return [{ path, message: `${JSON.stringify(name)} must be a DNS label without dots: ${rule}` }];
+}
+
+/** The twins of the other root CEL rules in crd.ts. Judges the raw value, so that it says so even if something else is wrong. */
+function onlyInDefault(spec: unknown): Issue[] {
+  if (!isMapping(spec)) return [];
+  const paths: Path[] = ['defaults', 'guardrails'].filter((key) => key in spec).map((key) => ['spec', key]);
+  const groups: readonly unknown[] = Array.isArray(spec['namespaces']) ? spec['namespaces'] : [];
+  for (const [index, group] of groups.entries()) {
+    if (isMapping(group) && 'mode' in group) paths.push(['spec', 'namespaces', index, 'mode']);
+  }
+  const message = `belongs to the ClusterFirewall called ${DEFAULT_FIREWALL} alone: move it there`;
+  return paths.map((path) => ({ path, message }));
+}
+
+function specIssues(issue: z.core.$ZodIssue): Issue[] {
+  const path = issue.path.map((segment) => (typeof segment === 'number' ? segment : String(segment)));
+  if (issue.code !== 'unrecognized_keys') return [{ path: ['spec', ...path], message: issue.message }];
+  const known = fieldsAt(specSchema, path);
+  return issue.keys.map((key) => ({ path: ['spec', ...path, key], message: unknownField(key, known) }));
+}
+
+/** Names of the fields of the object at this path of the schema. */
+function fieldsAt(schema: z.core.$ZodType, path: Path): string[] {
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  if (def.type === 'optional') return fieldsAt(def.innerType, path);
+  const [first, ...rest] = path;
+  if (def.type === 'array' && first !== undefined) return fieldsAt(def.element, rest);
+  if (def.type !== 'object') return [];
+  if (first === undefined) return Object.keys(def.shape);
+  const next = def.shape[first];
+  return next === undefined ? [] : fieldsAt(next, rest);
+}
+
+function onePerPath(issues: readonly Issue[]): Issue[] {
+  const first = new Map<string, Issue>();
+  for (const issue of issues) {
+    const key = JSON.stringify(issue.path);
+    if (!first.has(key)) first.set(key, issue);
+  }
+  return [...first.values()];
+}
+
+function nameOf(metadata: unknown): string | undefined {
+  return isMapping(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : undefined;
+}
+
+const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,173 @@
+/** The small values of the API: names, labels, CIDRs, ports. */
+import { z } from 'zod';
+import { AddressError, containsCidr, parseAddress, parseCidr } from '../net/cidr.ts';
+import { PORT_PATTERN, PortError, parsePort } from '../net/ports.ts';
+import { type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
+
+/** RFC 1123 label, as Kubernetes names namespaces. */
+export const DNS_LABEL_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+const LABEL_VALUE_PATTERN = '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$';
+const LABEL_KEY_PATTERN =
+  '^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$';
+const LABEL_PREFIX_MAX = 253;
+const LABEL_KEY_MAX = LABEL_PREFIX_MAX + 1 + 63;
+
+const AT_MOST_63 = 'must be at most 63 characters: shorten it';
+
+export const dnsLabel = z.string().max(63, { error: AT_MOST_63 }).regex(new RegExp(DNS_LABEL_PATTERN), {
+  error:
+    'must be a DNS label: lower-case letters, digits and "-", beginning and ending with a letter or digit',
+});
+
+const labelKey = z
+  .string()
+  .max(LABEL_KEY_MAX, { error: 'is too long for a label key: at most 253 characters, "/" and 63 more' })
+  .regex(new RegExp(LABEL_KEY_PATTERN), {
+    error:
+      'is not a label key: up to 63 letters, digits, "-", "_" and ".", with an optional DNS prefix and "/" before them',
+  })
+  .refine((key) => key.indexOf('/') <= LABEL_PREFIX_MAX, {
+    error: 'has too long a prefix for a label key: at most 253 characters before the "/"',
+  });
+const labelValue = z.string().max(63, { error: AT_MOST_63 }).regex(new RegExp(LABEL_VALUE_PATTERN), {
+  error: 'is not a label value: letters, digits, "-", "_" and ".", without quotes or spaces',
+});
+
+const requirement = z
+  .strictObject({
+    key: labelKey.meta({ description: 'Key of the label.' }),
+    operator: z
+      .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])
+      .meta({ description: 'In and NotIn take values; Exists and DoesNotExist do not.' }),
+    values: z
+      .array(labelValue)
+      .min(1)
+      .max(64)
+      .meta({ description: 'Values of the label; only with In and NotIn, and then not empty.' })
+      .optional(),
+  })
+  .superRefine((value, context) => {
+    const needs = value.operator === 'In' || value.operator === 'NotIn';
+    if (needs === (value.values !== undefined)) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['values'],
+      message: needs
+        ? `is required with operator ${value.operator}: name at least one value`
+        : `must be absent with operator ${value.operator}: drop it, or use In or NotIn`,
+    });
+  });
+
+/** A Kubernetes label selector; `{}` selects everything, and is the only way to say so. */
+export const labelSelector = z.strictObject({
+  matchLabels: z
+    .record(labelKey, labelValue)
+    .refine((labels) => Object.keys(labels).length > 0, {
+      error: 'must not be empty: to say all, leave matchLabels out and write {}',
+    })
+    .refine((labels) => Object.keys(labels).length <= 32, { error: 'must have at most 32 entries' })
+    .meta({
+      description: 'Labels that all must be there with exactly these values. Never empty.',
+      minProperties: 1,
+      maxProperties: 32,
+    } satisfies CrdMeta)
+    .optional(),
+  matchExpressions: z
+    .array(requirement)
+    .min(1)
+    .max(32)
+    .meta({ description: 'Requirements that all must hold. Never empty.' })
+    .optional(),
+});
+/** A label selector that must say something: `{}` is refused. */
+export const nonEmptyLabelSelector = nonEmpty(labelSelector);
+
+const parsedBy = (parse: (text: string) => unknown) => (text: string, context: z.core.$RefinementCtx) => {
+  try {
+    parse(text);
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    context.addIssue({ code: 'custom', message: error.message });
+  }
+};
+
+// The bounds and patterns below are the API server's share of what the parsers refuse: one message each, the parser's.
+export const cidrString = z
+  .string()
+  .superRefine(parsedBy(parseCidr))
+  .meta({ maxLength: 49, pattern: '^[0-9A-Fa-f:.]+/[0-9]{1,3}$' } satisfies CrdMeta);
+
+export const addressString = z
+  .string()
+  .superRefine(parsedBy(parseAddress))
+  .meta({ maxLength: 45, pattern: '^[0-9A-Fa-f:.]+$' } satisfies CrdMeta);
+
+const parsedOrUndefined = (text: string) => {
+  try {
+    return parseCidr(text);
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    return undefined;
+  }
+};
+
+export const ipBlock = z
+  .strictObject({
+    cidr: cidrString.meta({ description: 'Addresses, as a CIDR with a mask and without host bits.' }),
+    except: stringSet(cidrString, { min: 1, max: 64 })
+      .meta({ description: 'CIDRs inside cidr, of the same family, that are left out.' })
+      .optional(),
+  })
+  .superRefine((value, context) => {
+    const outer = parsedOrUndefined(value.cidr);
+    for (const [index, text] of (value.except ?? []).entries()) {
+      const inner = parsedOrUndefined(text);
+      if (outer === undefined || inner === undefined || containsCidr(outer, inner)) continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['except', index],
+        message: `${text} is not inside cidr ${value.cidr}: give a part of it, of the same family, or drop it`,
+      });
+    }
+  })
+  .meta({ description: 'Addresses, and those of them that are left out.' });
+
+const PORT_FORMS =
+  "80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; or All, or ICMP";
+
+/** A port as it is written: a number is TCP. */
+export const portValue = z
+  .union([z.number(), z.string()], { error: `must be a port: ${PORT_FORMS}` })
+  .superRefine((value, context) => {
+    try {
+      parsePort(value);
+    } catch (error) {
+      if (!(error instanceof PortError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  })
+  .meta({
+    'x-kubernetes-int-or-string': true,
+    minimum: 1,
+    maximum: 65535,
+    maxLength: 32,
+    pattern: PORT_PATTERN,
+  } satisfies CrdMeta);
+
+export const portList = z
+  .array(portValue)
+  .min(1)
+  .max(64)
+  .superRefine((ports, context) => {
+    if (ports.length > 1 && ports.includes('All')) {
+      context.addIssue({ code: 'custom', message: 'All stands alone: drop the other ports, or drop All' });
+    }
+  })
+  .meta({
+    description: `Ports of the pods that are reached (not of their Service): ${PORT_FORMS}. Never empty.`,
+  });
+
+export type LabelSelector = z.infer<typeof labelSelector>;
+export type LabelSelectorRequirement = z.infer<typeof requirement>;
+export type IpBlock = z.infer<typeof ipBlock>;
+export type PortValue = z.infer<typeof portValue>;
