@@ -1,0 +1,102 @@
+/**
+ * (ClusterFirewalls, inventory) → Calico objects, problems and provenance. Pure and deterministic: the order of firewalls,
+ * lists and inventory changes no byte of the objects.
+ */
+import type { ClusterFirewall } from '../api/schema.ts';
+import { DEFAULT_FIREWALL } from '../api/schema.ts';
+import { CALICO_API_VERSION } from '../calico/types.ts';
+import { compileDefaults } from './defaults.ts';
+import type { EndScope } from './ends.ts';
+import { compileGroup } from './group.ts';
+import { LABEL_FIREWALL, LABEL_MANAGED_BY, MANAGED_BY, ruleId, TIER, TIER_ORDER } from './names.ts';
+import { sortedUnique } from './namespaces.ts';
+import { reportOverlaps } from './overlaps.ts';
+import { Findings } from './problems.ts';
+import type { Regime } from './regime.ts';
+import { regimeOf } from './regime.ts';
+import { groupScopes } from './scope.ts';
+import { networkSets } from './sets.ts';
+import type { Compilation, DesiredObject, FirewallSummary, Inventory } from './types.ts';
+
+export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
+  const findings = new Findings();
+  const main = firewalls.find(({ metadata }) => metadata.name === DEFAULT_FIREWALL);
+  if (main === undefined) return withoutDefault(firewalls, findings);
+
+  const regime = regimeOf(main, inventory);
+  const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, regime, inventory, findings));
+  return {
+    objects: [tier(), ...networkSets(firewalls, objects, inventory, findings), ...objects].sort(byIdentity),
+    problems: findings.problems,
+    held: heldIds(findings),
+    summaries: firewalls.map((firewall) => summary(firewall, regime, inventory)),
+  };
+}
+
+/** Allows without a default deny would isolate what they select: they wait. */
+function withoutDefault(firewalls: readonly ClusterFirewall[], findings: Findings): Compilation {
+  for (const { metadata } of firewalls) {
+    findings.problem(
+      { firewall: metadata.name, id: metadata.name, path: 'metadata.name' },
+      'NoDefaultFirewall',
+      `there is no ClusterFirewall called ${DEFAULT_FIREWALL}, which has the default deny: the rules of "${metadata.name}" wait until it is created`,
+    );
+  }
+  const summaries = firewalls.map(({ metadata }) => ({ firewall: metadata.name, namespaces: null }));
+  return { objects: [], problems: findings.problems, held: [], summaries };
+}
+
+function compileFirewall(
+  firewall: ClusterFirewall,
+  regime: Regime,
+  inventory: Inventory,
+  findings: Findings,
+): readonly DesiredObject[] {
+  const ends: EndScope = {
+    firewall: firewall.metadata.name,
+    peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
+    nodesResolved: inventory.nodes?.every(({ addresses }) => addresses.length === 0) !== true,
+  };
+  reportOverlaps(firewall, regime, inventory, findings);
+  const scopes = groupScopes({ firewall, regime, inventory, ends, findings });
+  return [
+    ...(firewall.metadata.name === DEFAULT_FIREWALL
+      ? compileDefaults({ firewall, regime, ends }, findings)
+      : []),
+    ...scopes.flatMap((scope) => compileGroup(scope, findings)),
+  ];
+}
+
+/** A held rule may name a set that no other rule names any more: without it World would take in the nodes. */
+function heldIds(findings: Findings): readonly string[] {
+  const firewalls = findings.held.map((id) => id.split('/')[0] ?? '');
+  const sets = firewalls.flatMap((firewall) => [
+    ruleId(firewall, 'peers', ''),
+    ruleId(DEFAULT_FIREWALL, 'nodes'),
+  ]);
+  return sortedUnique([...findings.held, ...sets]);
+}
+
+const tier = (): DesiredObject => ({
+  object: {
+    apiVersion: CALICO_API_VERSION,
+    kind: 'Tier',
+    metadata: { name: TIER, labels: { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_FIREWALL]: DEFAULT_FIREWALL } },
+    spec: { order: TIER_ORDER, defaultAction: 'Pass' },
+  },
+  firewall: DEFAULT_FIREWALL,
+  rules: [],
+  phase: 'tier',
+});
+
+function summary(firewall: ClusterFirewall, regime: Regime, inventory: Inventory): FirewallSummary {
+  if (inventory.namespaces === undefined) return { firewall: firewall.metadata.name, namespaces: null };
+  const namespaces = { enforced: 0, observed: 0, exempt: 0 };
+  for (const namespace of inventory.namespaces) namespaces[regime.standing(namespace)] += 1;
+  return { firewall: firewall.metadata.name, namespaces };
+}
+
+const identity = ({ object }: DesiredObject): string =>
+  [object.kind, object.metadata.namespace ?? '', object.metadata.name].join('/');
+
+const byIdentity = (a: DesiredObject, b: DesiredObject): number => (identity(a) < identity(b) ? -1 : 1);

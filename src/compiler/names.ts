@@ -1,0 +1,82 @@
+/** Names, labels and ids of what the compiler makes. */
+import { createHash } from 'node:crypto';
+
+export const TIER = 'clusterfirewall';
+export const TIER_ORDER = 900;
+export const DEFAULT_TIER = 'default';
+
+export const LABEL_MANAGED_BY = 'app.kubernetes.io/managed-by';
+export const MANAGED_BY = 'clusterfirewall';
+/** Calico puts it on every policy itself; said here so that nobody finds a difference. */
+const LABEL_TIER = 'projectcalico.org/tier';
+export const LABEL_FIREWALL = 'clusterfirewall.io/firewall';
+/** On sets: what they are, for rule selectors. Only ever matched together with `global()`. */
+export const LABEL_SET = 'clusterfirewall.io/set';
+/** On every Calico rule: the id of the rule it comes from. Felix prints it into the packet filter. */
+export const ANNOTATION_RULE = 'clusterfirewall.io/rule';
+/** On every object: the ids of the rules it carries, separated by commas. */
+export const ANNOTATION_RULES = 'clusterfirewall.io/rules';
+
+/** Order within tier default, as the scenarios have it; the default deny comes after them. */
+export const ORDER = {
+  local: 100,
+  egress: 200,
+  connections: 250,
+  ingress: 300,
+  metrics: 400,
+  dns: 900,
+  defaultDeny: 1000,
+} as const;
+
+/** Order within tier clusterfirewall. The one that passes comes last: `Pass` leaves the tier, guardrails and all. */
+export const TIER_POLICY_ORDER = { guardrail: 100, pass: 1000 } as const;
+
+/** Rules are known everywhere as FIREWALL/GROUP/LIST/NAME, never by index. */
+export const ruleId = (...parts: readonly string[]): string => parts.join('/');
+
+const digest = (text: string, length: number): string =>
+  createHash('sha256').update(text).digest('hex').slice(0, length);
+
+/**
+ * Name of a generated object: readable, and unique through a digest, since `a-b` + `c` reads like `a` + `b-c`.
+ * A policy of another tier than default must be called TIER.NAME up to Calico 3.31 (calico.md, 2.5).
+ */
+export function objectName(tier: string, id: string, variant = ''): string {
+  const readable = ['cfw', ...id.split('/'), ...(variant === '' ? [] : [variant])].join('-').toLowerCase();
+  const name = `${readable}-${digest(`${id}#${variant}`, 6)}`;
+  const prefix = tier === DEFAULT_TIER ? '' : `${tier}.`;
+  const room = MAX_NAME - prefix.length;
+  return prefix + (name.length <= room ? name : `${name.slice(0, room - 13)}-${digest(name, 12)}`);
+}
+
+const MAX_NAME = 253;
+
+/** Value of LABEL_SET for a peer of a firewall: at most 63 characters, as every label value. */
+export function peerSetValue(firewall: string, peer: string): string {
+  const value = `${firewall}.${peer}`;
+  return value.length <= 63 ? value : `${value.slice(0, 50)}.${digest(value, 12)}`;
+}
+
+export const NODE_SET_VALUE = 'nodes';
+
+export function objectMeta(
+  name: string,
+  firewall: string,
+  rules: readonly string[],
+  tier?: string,
+  namespace?: string,
+) {
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    labels: {
+      [LABEL_MANAGED_BY]: MANAGED_BY,
+      [LABEL_FIREWALL]: firewall,
+      ...(tier === undefined ? {} : { [LABEL_TIER]: tier }),
+    },
+    annotations: { [ANNOTATION_RULES]: rules.join(',') },
+  };
+}
+
+/** A short name for something that has only content, such as a peer without a name. */
+export const contentTag = (content: unknown): string => digest(JSON.stringify(content), 6);

@@ -1,0 +1,71 @@
+/** GlobalNetworkSets, each made only where a rule asks for it. */
+import type { ClusterFirewall } from '../api/schema.ts';
+import { DEFAULT_FIREWALL } from '../api/schema.ts';
+import { MAX_NETS } from '../calico/limits.ts';
+import { CALICO_API_VERSION } from '../calico/types.ts';
+import type { Cidr } from '../net/cidr.ts';
+import { formatCidr, parseAddress, parseCidr, unionCidrs } from '../net/cidr.ts';
+import {
+  DEFAULT_TIER,
+  LABEL_SET,
+  NODE_SET_VALUE,
+  objectMeta,
+  objectName,
+  peerSetValue,
+  ruleId,
+} from './names.ts';
+import type { Findings } from './problems.ts';
+import type { DesiredObject, Inventory } from './types.ts';
+
+/** @param objects the policies made so far: a set is needed when one of them names it */
+export function networkSets(
+  firewalls: readonly ClusterFirewall[],
+  objects: readonly DesiredObject[],
+  inventory: Inventory,
+  findings: Findings,
+): readonly DesiredObject[] {
+  const text = JSON.stringify(objects.map(({ object }) => object.spec));
+  const needed = (value: string): boolean => text.includes(`${LABEL_SET} == '${value}'`);
+  return [
+    ...(needed(NODE_SET_VALUE) ? [nodeSet(inventory, findings)] : []),
+    ...firewalls.flatMap(({ metadata, spec }) =>
+      (spec.peers ?? [])
+        .filter(
+          (peer) => (peer.cidrs?.length ?? 0) > MAX_NETS && needed(peerSetValue(metadata.name, peer.name)),
+        )
+        .map((peer) => {
+          const id = ruleId(metadata.name, 'peers', peer.name);
+          const nets = unionCidrs((peer.cidrs ?? []).map(parseCidr));
+          return set(metadata.name, id, peerSetValue(metadata.name, peer.name), nets);
+        }),
+    ),
+  ];
+}
+
+function nodeSet(inventory: Inventory, findings: Findings): DesiredObject {
+  const id = ruleId(DEFAULT_FIREWALL, 'nodes');
+  if (inventory.nodes === undefined) {
+    findings.warn(
+      { firewall: DEFAULT_FIREWALL, id, path: 'spec' },
+      'NodesUnknown',
+      'a rule names World, which leaves out the addresses of nodes: without the cluster’s nodes their set is shown empty',
+    );
+  }
+  const addresses = (inventory.nodes ?? []).flatMap((node) => node.addresses.map(parseAddress));
+  return set(DEFAULT_FIREWALL, id, NODE_SET_VALUE, unionCidrs(addresses));
+}
+
+function set(firewall: string, id: string, value: string, nets: readonly Cidr[]): DesiredObject {
+  const { labels, ...metadata } = objectMeta(objectName(DEFAULT_TIER, id), firewall, [id]);
+  return {
+    object: {
+      apiVersion: CALICO_API_VERSION,
+      kind: 'GlobalNetworkSet',
+      metadata: { ...metadata, labels: { ...labels, [LABEL_SET]: value } },
+      spec: { nets: nets.map(formatCidr) },
+    },
+    firewall,
+    rules: [id],
+    phase: 'set',
+  };
+}

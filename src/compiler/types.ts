@@ -1,0 +1,97 @@
+/** What goes into the compiler and what comes out of it. Plain data: no I/O, no clock. */
+import type { ClusterFirewall } from '../api/schema.ts';
+import type { GeneratedObject } from '../calico/types.ts';
+
+export interface NamespaceInfo {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** True once it has a deletionTimestamp: what stands in it stays, nothing new is made there. */
+  readonly terminating?: boolean;
+}
+
+export interface NodeInfo {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Every address known of the node (Node status, Calico's annotations), without a mask. */
+  readonly addresses: readonly string[];
+}
+
+/**
+ * The cluster as the compiler sees it. An absent list means "not known" (offline render), which is not the same as empty:
+ * unknown namespaces are assumed to exist under their names, unknown nodes leave the node set empty with a warning.
+ */
+export interface Inventory {
+  readonly namespaces?: readonly NamespaceInfo[];
+  readonly nodes?: readonly NodeInfo[];
+  /** CIDRs of Calico's IPPools. */
+  readonly ipPools?: readonly string[];
+  /** Namespace the operator runs in; always exempt. */
+  readonly operatorNamespace?: string;
+}
+
+/**
+ * CamelCase reasons, as Kubernetes conditions have them. The compiler's problems keep a rule, or what a rule says, from being programmed;
+ * its warnings do not.
+ */
+export type ProblemReason =
+  | 'UnknownPeer'
+  | 'EntityUnresolved'
+  | 'ResolvesToNothing'
+  | 'ExemptNamespace'
+  | 'OverlappingGroups'
+  | 'TooManyNames'
+  | 'SelectorTooLong'
+  | 'NamedPortNeedsPods'
+  | 'PortsNotAllowed'
+  | 'NoDefaultFirewall';
+
+export type WarningReason = 'NamespaceNotFound' | 'NoNamespaceMatches' | 'NodesUnknown' | 'NamespacesUnknown';
+
+export interface Problem {
+  readonly severity: 'problem' | 'warning';
+  readonly firewall: string;
+  /** `FIREWALL/GROUP/LIST/NAME`, or a shorter prefix of it where the problem is not a single rule's. */
+  readonly rule: string;
+  /** Path in the manifest, for example `spec.namespaces[0].ingress[2].from[1].peer`. */
+  readonly path: string;
+  readonly reason: ProblemReason | WarningReason;
+  /** A sentence a person can act on: what is wrong and the remedy. */
+  readonly message: string;
+}
+
+/** Generated object plus what the operator needs to order and hold it. */
+export interface DesiredObject {
+  readonly object: GeneratedObject;
+  /** Name of the ClusterFirewall it belongs to. */
+  readonly firewall: string;
+  /** Ids of the rules it carries, sorted. */
+  readonly rules: readonly string[];
+  /**
+   * Its place on the way up (lower first; the way down is the reverse order of denies and allows, see controller/order):
+   * the tier, sets, allows, denies.
+   */
+  readonly phase: 'tier' | 'set' | 'allow' | 'deny';
+}
+
+export interface FirewallSummary {
+  readonly firewall: string;
+  /** Namespaces under this firewall's default deny; null when the inventory has no namespaces. */
+  readonly namespaces: {
+    readonly enforced: number;
+    readonly observed: number;
+    readonly exempt: number;
+  } | null;
+}
+
+export interface Compilation {
+  readonly objects: readonly DesiredObject[];
+  readonly problems: readonly Problem[];
+  /**
+   * Ids of rules, or prefixes ending in `/`, whose present objects must be kept as they are because of a problem:
+   * an owned object none of whose rules is desired any more but that carries a held id is not pruned.
+   */
+  readonly held: readonly string[];
+  readonly summaries: readonly FirewallSummary[];
+}
+
+export type Compile = (firewalls: readonly ClusterFirewall[], inventory: Inventory) => Compilation;
