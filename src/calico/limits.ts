@@ -1,6 +1,6 @@
 /**
- * Sizes that Calico's own CRDs enforce from v3.33 on (api/pkg/apis/projectcalico/v3: policy_types.go, `MaxItems` and
- * `MaxLength` markers). Older versions take more; what is generated stays inside so that an upgrade refuses nothing.
+ * Sizes that Calico's own CRDs set from v3.33 on. Older versions take more; what is generated stays inside, so that an
+ * upgrade of Calico refuses nothing.
  */
 
 /** Rules in one direction of one policy. */

@@ -63,7 +63,7 @@ function parseAnd(cursor: Cursor): Selector {
 }
 
 function parseTerm(cursor: Cursor): Selector {
-  if (cursor.take(/!(?!=)/y) !== undefined) return not(parseTerm(cursor));
+  if (cursor.take(/!/y) !== undefined) return not(parseTerm(cursor));
   if (cursor.take(/\(/y) !== undefined) return parseGroup(cursor);
   // No space before these parentheses: `has (a)` is the label "has", then a syntax error.
   if (cursor.take(/all\([ \t]*\)/y) !== undefined) return all();

@@ -46,6 +46,11 @@ describe('constructors', () => {
     expect(made).toEqual(expected);
   });
 
+  test('a value with quotes is never taken for another selector', () => {
+    const forged = eq('a', "1' && b == '1");
+    expect(or(and(a, b), forged)).toEqual({ kind: 'or', of: expect.arrayContaining([and(a, b), forged]) });
+  });
+
   test('any of nothing is a mistake of the caller', () => {
     expect(() => or()).toThrow(SelectorError);
   });

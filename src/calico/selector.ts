@@ -61,7 +61,11 @@ export function not(of: Selector): Selector {
   }
 }
 
-/** All of them; of none, matches everything. Sorted, so that the order of the arguments changes no byte. */
+/**
+ * All of them; of none, matches everything. Sorted, so that the order of the arguments changes no byte.
+ *
+ * @throws SelectorError for what is no label key, as `or` does too.
+ */
 export function and(...of: readonly Selector[]): Selector {
   const operands = operandsOf('and', of).filter(({ kind }) => kind !== 'all');
   const [first, ...rest] = operands;
@@ -82,9 +86,10 @@ export function or(...of: readonly Selector[]): Selector {
   return rest.length === 0 ? first : { kind: 'or', of: operands };
 }
 
+/** Told apart by a text in which quotes are escaped: in Calico's own, a value with quotes could look like another selector. */
 function operandsOf(kind: 'and' | 'or', of: readonly Selector[]): Selector[] {
   const flat = of.flatMap((each) => (each.kind === kind ? each.of : [each]));
-  const byText = new Map(flat.map((each) => [write(each, (value) => `'${value}'`), each]));
+  const byText = new Map(flat.map((each) => [write(each, JSON.stringify), each]));
   return sortedUnique([...byText.keys()]).flatMap((text) => byText.get(text) ?? []);
 }
 

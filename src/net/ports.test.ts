@@ -68,6 +68,7 @@ describe('reading a port', () => {
     ['-a', 'is not a port'],
     ['a-', 'is not a port'],
     ['80-', 'is not a port'],
+    ['1-2-3', 'is not a port: write 80'],
     ['abcdefghijklmnop', 'a name has at most 15 characters'],
     ['80 ', 'is not a port'],
     ['80\n', 'is not a port'],
@@ -75,6 +76,7 @@ describe('reading a port', () => {
   ])('%j is refused', (written, message) => {
     expect(() => parsePort(written)).toThrow(PortError);
     expect(() => parsePort(written)).toThrow(message);
+    expect(pattern.test(String(written)) && !beyondPattern(String(written))).toBe(false);
   });
 });
 
@@ -115,6 +117,17 @@ describe('the pattern', () => {
       pattern.test(String(port)),
     );
     expect([taken[0], taken.at(-1), taken.length]).toEqual([1, 65535, 65535]);
+  });
+
+  test('counts to 15 characters wherever the first letter of a name stands', () => {
+    for (let digits = 0; digits < 15; digits += 1) {
+      const longest = '1'.repeat(digits) + 'a'.repeat(15 - digits);
+      expect([longest, `${longest}a`, `1${longest}`].map((name) => pattern.test(name))).toEqual([
+        true,
+        false,
+        false,
+      ]);
+    }
   });
 
   test('agrees with the parser on everything but reversed ranges, all, icmp and "--"', () => {
