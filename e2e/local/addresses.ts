@@ -1,0 +1,38 @@
+/** The address plan of a cluster. All of it exists only inside the run's namespaces. */
+
+/** The default gateway of nodes, control plane and outside hosts; all of 10.99.0.0/24 and fd00:99::/64 is one link. */
+export const ROUTER_ADDRESS = { v4: '10.99.0.254', v6: 'fd00:99::254' };
+export const CONTROL_PLANE = { v4: '10.99.0.1', v6: 'fd00:99::1' };
+export const POD_NETWORK = { v4: '10.244.0.0/16', v6: 'fd00:244::/48' };
+export const SERVICE_NETWORK = '10.96.0.0/16';
+/** What Calico gives the node's side of each pod's link: the pod's gateways are on it (Felix documentation, "Configuring interfaces"). */
+export const POD_GATEWAY = { v4: '169.254.1.1', v6: 'fe80::ecee:eeff:feee:eeee', mac: 'ee:ee:ee:ee:ee:ee' };
+
+export interface DualAddress {
+  readonly v4: string;
+  readonly v6: string;
+}
+
+/** Nodes count from 1. */
+export function nodeAddress(node: number): DualAddress {
+  return { v4: `10.99.0.${10 + node}`, v6: `fd00:99::${10 + node}` };
+}
+
+export function nodePodNetwork(node: number): DualAddress {
+  return { v4: `10.244.${node}.0/24`, v6: `fd00:244:0:${node}::/64` };
+}
+
+/** Pods count from 1 on each node; at most 252. */
+export function podAddress(node: number, pod: number): DualAddress {
+  if (pod > 252) throw new Error(`node ${node} has no address left for another pod`);
+  return {
+    v4: `10.244.${node}.${pod + 1}`,
+    v6: `fd00:244:0:${node}::${pod + 1}`,
+  };
+}
+
+/** For the pod of `marker.ts`, which has no interface. */
+export const markerPodAddress = (node: number): string => `10.244.${node}.254`;
+
+/** Both addresses, IPv4 first. */
+export const both = ({ v4, v6 }: DualAddress): readonly string[] => [v4, v6];

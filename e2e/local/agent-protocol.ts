@@ -1,0 +1,28 @@
+import type { ListeningPort, ProbeResult, ProbeTarget, SocketAddress } from '../cluster.ts';
+
+/** One JSON object a line in both directions: what the agent inside a namespace is asked, and what it answers. */
+export type AgentRequest =
+  | { readonly op: 'listen'; readonly ports: readonly ListeningPort[]; readonly address?: string }
+  | { readonly op: 'probe'; readonly target: ProbeTarget; readonly timeout: number }
+  /** HTTP GET on the namespace's own loopback. */
+  | { readonly op: 'get'; readonly port: number; readonly path: string };
+
+export interface AgentResults {
+  readonly listen: null;
+  readonly probe: ProbeResult;
+  readonly get: string;
+}
+
+export type AgentEnvelope = AgentRequest & { readonly id: number };
+
+export interface AgentAnswer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: string;
+}
+
+/** What the echo servers answer to each line or datagram. */
+export interface Echo {
+  readonly seenFrom: SocketAddress;
+  readonly said: string;
+}

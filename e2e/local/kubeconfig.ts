@@ -1,0 +1,32 @@
+import { writeFile } from 'node:fs/promises';
+
+export interface KubeconfigSpec {
+  readonly server: string;
+  /** PEM. */
+  readonly authority: string;
+  readonly user: string;
+  readonly token: string;
+}
+
+/** Written as JSON, which is YAML too. Contains a credential: readable by its owner only. */
+export async function writeKubeconfig(file: string, spec: KubeconfigSpec): Promise<string> {
+  const name = 'local';
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      {
+        name,
+        cluster: {
+          server: spec.server,
+          'certificate-authority-data': Buffer.from(spec.authority).toString('base64'),
+        },
+      },
+    ],
+    users: [{ name: spec.user, user: { token: spec.token } }],
+    contexts: [{ name, context: { cluster: name, user: spec.user } }],
+    'current-context': name,
+  };
+  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 });
+  return file;
+}

@@ -1,0 +1,108 @@
+import path from 'node:path';
+import type { StartedCluster } from '../cluster.ts';
+import { startAgent } from './agent-client.ts';
+import type { Api } from './api.ts';
+import type { Parts } from './cluster.ts';
+import { startEndpoint } from './endpoint.ts';
+import { attachOutsideHost } from './fabric.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
+import { kubectl } from './kubectl.ts';
+import { createMarkerProbe, type EnforcingNode } from './marker.ts';
+import type { LocalNode } from './node.ts';
+import { startPod } from './pod.ts';
+
+export function startedCluster(parts: Parts, remove: () => Promise<void>): StartedCluster {
+  const { run, binaries, controlPlane, nodes, felixes } = parts;
+  const { api } = controlPlane;
+  const kubectlFile = binaries.path('kubectl');
+  const place = placement(nodes);
+  const marker = createMarkerProbe(api, enforcing(parts));
+  const stop = async (): Promise<void> => {
+    api.close();
+    await remove();
+  };
+  return {
+    name: run.id,
+    server: controlPlane.server,
+    kubeconfig: controlPlane.kubeconfig,
+    workDir: run.dir,
+    nodes,
+    node: (name) => named(nodes, name),
+    serviceAccountKubeconfig: (namespace, name) => serviceAccountKubeconfig(parts, namespace, name),
+    kubectl: (args, options) => kubectl(kubectlFile, controlPlane.kubeconfig, args, options),
+    createNamespace: (name, labels = {}) => createNamespace(api, name, labels),
+    createPod: (spec) => {
+      const { node, index } = place(spec.node);
+      return startPod(run, api, spec, { node, index, felix: felixes.get(node.name) });
+    },
+    createOutsideHost: async (spec) => {
+      const namespace = await attachOutsideHost(run, spec.name, spec.addresses);
+      const host = startEndpoint(spec.name, spec.addresses, startAgent(run, namespace, spec.name));
+      await host.listen(spec.ports ?? []);
+      return host;
+    },
+    policiesProgrammed: async () => {
+      if (felixes.size > 0) await marker.passed();
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function enforcing({ nodes, felixes }: Parts): readonly EnforcingNode[] {
+  return nodes.flatMap((node) => {
+    const felix = felixes.get(node.name);
+    return felix === undefined ? [] : [{ node, felix }];
+  });
+}
+
+interface Place {
+  readonly node: LocalNode;
+  /** From 1 on each node; never used twice. */
+  readonly index: number;
+}
+
+function placement(nodes: readonly LocalNode[]): (wanted: string | undefined) => Place {
+  const used = new Map<LocalNode, number>();
+  let turn = 0;
+  return (wanted) => {
+    const node = wanted === undefined ? nodes[turn++ % nodes.length] : named(nodes, wanted);
+    if (node === undefined) throw new Error('the cluster has no nodes');
+    const index = (used.get(node) ?? 0) + 1;
+    used.set(node, index);
+    return { node, index };
+  };
+}
+
+function named<T extends { readonly name: string }>(items: readonly T[], name: string): T {
+  const found = items.find((item) => item.name === name);
+  if (found === undefined)
+    throw new Error(`no node ${name}; there are ${items.map((i) => i.name).join(', ')}`);
+  return found;
+}
+
+async function createNamespace(
+  api: Api,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  const path = `/api/v1/namespaces/${name}`;
+  await api.apply(path, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+  await api.apply(`${path}/serviceaccounts/default`, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'default', namespace: name },
+  });
+}
+
+async function serviceAccountKubeconfig(parts: Parts, namespace: string, name: string): Promise<string> {
+  const { api, server, authority } = parts.controlPlane;
+  const answer = await api.post(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: 24 * 60 * 60 },
+  });
+  const { token } = (answer as { readonly status: { readonly token: string } }).status;
+  const file = path.join(parts.run.dir, `${namespace}.${name}.kubeconfig`);
+  return writeKubeconfig(file, { server, authority, user: `${namespace}.${name}`, token });
+}

@@ -1,0 +1,24 @@
+import type { CalicoMode, Cluster } from '../cluster.ts';
+import { LocalCluster } from '../local/cluster.ts';
+import type { NodeSpec } from '../local/node.ts';
+
+export interface LocalOptions {
+  /** Default: `aggregated`, the only mode with packets. */
+  readonly calico?: CalicoMode;
+  /** Default: node1 with Felix in iptables mode, node2 with Felix in nftables mode. */
+  readonly nodes?: readonly NodeSpec[];
+  /** Added to kube-apiserver's command line. */
+  readonly apiServerArgs?: readonly string[];
+}
+
+/** A cluster of processes and network namespaces on this machine; needs root and, the first time, Go. */
+export function localCluster(options: LocalOptions = {}): Cluster {
+  return new LocalCluster({
+    calico: options.calico ?? { mode: 'aggregated' },
+    nodes: options.nodes ?? [
+      { name: 'node1', dataplane: 'iptables' },
+      { name: 'node2', dataplane: 'nftables' },
+    ],
+    apiServerArgs: options.apiServerArgs ?? [],
+  });
+}
