@@ -5,6 +5,7 @@
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
+import { parseCidr, unionCidrs } from '../net/cidr.ts';
 import { compileDefaults } from './defaults.ts';
 import type { EndScope } from './ends.ts';
 import { compileGroup } from './group.ts';
@@ -56,6 +57,7 @@ function compileFirewall(
     firewall: firewall.metadata.name,
     peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
     nodesResolved: inventory.nodes?.every(({ addresses }) => addresses.length === 0) !== true,
+    pools: unionCidrs((inventory.ipPools ?? []).map(parseCidr)),
   };
   reportOverlaps(firewall, regime, inventory, findings);
   const scopes = groupScopes({ firewall, regime, inventory, ends, findings });

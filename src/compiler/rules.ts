@@ -73,8 +73,10 @@ export function crossRules({ id, action, sources, destinations, ports }: RulePar
         const families = [source.family, destination.family, port.ipVersion].filter(
           (family) => family !== undefined,
         );
-        if (new Set(families).size > 1) return [];
-        return [rule(id, action, source.entity, { ...destination.entity, ...portsOf(port) }, port)];
+        const [family, ...others] = new Set(families);
+        if (others.length > 0) return [];
+        const target = { ...destination.entity, ...portsOf(port) };
+        return [rule({ id, action, source: source.entity, destination: target, port, family })];
       }),
     ),
   );
@@ -82,16 +84,22 @@ export function crossRules({ id, action, sources, destinations, ports }: RulePar
 
 const portsOf = (port: PortMatch): EntityRule => (port.ports === undefined ? {} : { ports: port.ports });
 
-function rule(
-  id: string,
-  action: Action,
-  source: EntityRule,
-  destination: EntityRule,
-  port: PortMatch,
-): Rule {
+interface OneRule {
+  readonly id: string;
+  readonly action: Action;
+  readonly source: EntityRule;
+  readonly destination: EntityRule;
+  readonly port: PortMatch;
+  readonly family: 4 | 6 | undefined;
+}
+
+/** Networks bind a rule to their family by themselves; what has none must say it. */
+function rule({ id, action, source, destination, port, family }: OneRule): Rule {
+  const bound =
+    port.ipVersion === undefined && [source, destination].some(({ nets, notNets }) => nets ?? notNets);
   return {
     action,
-    ...(port.ipVersion === undefined ? {} : { ipVersion: port.ipVersion }),
+    ...(family === undefined || bound ? {} : { ipVersion: family }),
     ...(port.protocol === undefined ? {} : { protocol: port.protocol }),
     ...(isEmptyEntity(source) ? {} : { source }),
     ...(isEmptyEntity(destination) ? {} : { destination }),
