@@ -1,0 +1,56 @@
+# Each target is one command that installs what it needs; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# Node 24 is an npm package here: whatever Node the system has only runs npm itself.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help test unit integration e2e fuzz demo demo-probe demo-stop generate format build clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+test: cluster-ready node_modules/.installed ## everything that CI runs
+	@node hack/test.ts
+
+unit: npm-ready node_modules/.installed ## tests without a cluster; needs only npm
+	@node hack/test.ts unit
+
+integration: cluster-ready node_modules/.installed ## tests against a real API server and Calico
+	@node hack/test.ts tools programs integration
+
+e2e: cluster-ready node_modules/.installed ## scenarios with packets; SCENARIO=S3 runs one
+	@SCENARIO='$(SCENARIO)' node hack/test.ts tools programs packets
+
+fuzz: npm-ready node_modules/.installed ## properties with more examples; FUZZ_RUNS=, SEED=
+	@node hack/test.ts fuzz
+
+demo: cluster-ready node_modules/.installed ## a local cluster, the operator, WordPress, packets before and after
+	@node e2e/demo/demo.ts up
+
+demo-probe: node_modules/.installed ## the table of the running demo again
+	@node e2e/demo/demo.ts probe
+
+demo-stop: node_modules/.installed ## ends the running demo and removes its cluster
+	@node e2e/demo/demo.ts stop
+
+generate: node_modules/.installed ## writes what is generated: the CRD
+	@node hack/generate.ts
+
+format: node_modules/.installed ## formats every file
+	@prettier --log-level warn --write .
+
+build: node_modules/.installed ## the command and operator as one file, dist/clusterfirewall.js
+	@node hack/build.ts
+
+clean: ## removes packages and bundles; built Go programs stay in the user's cache
+	rm -rf node_modules dist
+
+.PHONY: npm-ready cluster-ready
+npm-ready:
+	@hack/prerequisites.sh npm
+cluster-ready:
+	@hack/prerequisites.sh cluster
+
+node_modules/.installed: package.json package-lock.json .npmrc
+	npm ci --loglevel=error
+	@touch $@
