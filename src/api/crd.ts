@@ -36,6 +36,7 @@ const ROOT_RULES: CelRule[] = [
   },
 ];
 
+/** `kubectl explain` has its own words for apiVersion, kind and metadata. */
 const rootSchema = (): StructuralSchema => ({
   description:
     'Says who may talk to whom: pods, namespaces and the outside. The operator turns it into Calico policies and keeps them true.',

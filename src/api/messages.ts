@@ -66,13 +66,13 @@ function wrongType(input: unknown, expected: string, field: string | undefined):
 function notOneOf(input: unknown, values: readonly string[]): string {
   const choice = `write ${values.length === 1 ? '' : 'one of '}${values.join(', ')}`;
   if (input === undefined) return `is required: ${choice}`;
+  if (input === null) return `has no value: ${choice}`;
   if (typeof input !== 'string') return `must be a string, not ${nounOf(input)}: ${choice}`;
   const guess = nearest(input, values);
   return `"${input}" is unknown here: ${guess === undefined ? choice : `did you mean "${guess}"?`}`;
 }
 
 function nounOf(input: unknown): string {
-  if (input === null) return 'nothing';
   if (Array.isArray(input)) return 'a list';
   if (typeof input === 'object') return 'a mapping';
   return `a ${typeof input}`;

@@ -106,10 +106,7 @@ export const ingressRule = z.strictObject({
   name: name('rule'),
   pods: subject('Pods that are reached'),
   from,
-  ports: portList.meta({
-    description:
-      "Ports of the pods (not of their Service): 80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; or All, or ICMP.",
-  }),
+  ports: portList,
 });
 
 export const connectionRule = z.strictObject({
@@ -123,14 +120,14 @@ export const egressRule = z.strictObject({
   name: name('rule'),
   pods: subject('Pods that open the connection'),
   to: z.array(ruleDestination).min(1).max(64).meta({ description: 'Where they may go. Never empty.' }),
-  ports: portList.meta({ description: 'Ports at the destination, seen after the Service was resolved.' }),
+  ports: portList,
 });
 
 export const group = exactlyOneOf(
   z.strictObject({
     name: name('group'),
     namespaces: stringSet(dnsLabel, { min: 1, max: 500 })
-      .meta({ description: 'Namespaces by name.' })
+      .meta({ description: 'Namespaces by name. They need not exist yet.' })
       .optional(),
     namespaceSelector: nonEmptyLabelSelector
       .meta({ description: 'Namespaces by label, also those that do not exist yet.' })
@@ -155,14 +152,19 @@ export const group = exactlyOneOf(
       .meta({ description: 'Like ingress, for scraping: kept apart so that it can be read apart.' })
       .optional(),
     connections: namedList(connectionRule, 100)
-      .meta({ description: 'Pod to pod inside one namespace of the group, never across two.' })
+      .meta({
+        description: 'Connections from pod to pod inside one namespace of the group, never across two.',
+      })
       .optional(),
     egress: namedList(egressRule, 100)
       .meta({ description: 'Connections that pods of the group may open.' })
       .optional(),
   }),
   ['namespaces', 'namespaceSelector'],
-).meta({ description: 'Namespaces and what may be said to and by their pods.' });
+).meta({
+  description:
+    'Which namespaces (exactly one of namespaces and namespaceSelector), and what their pods may receive (ingress, metrics), say to each other (connections) and open (egress). The rest stays closed.',
+});
 
 export const peer = exactlyOneOf(
   z.strictObject({

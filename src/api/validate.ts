@@ -1,5 +1,5 @@
 /** Judges one document, for the CLI (a manifest) and for the controller (an object from the API server). */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { describe, unknownField } from './messages.ts';
 import type { Path } from './path.ts';
 import {
@@ -9,7 +9,6 @@ import {
   FIREWALL_NAME_PATTERN,
   GROUP,
   KIND,
-  VERSION,
   spec as specSchema,
 } from './schema.ts';
 

@@ -5,7 +5,7 @@ import { PORT_PATTERN, PortError, parsePort } from '../net/ports.ts';
 import { type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
 
 /** RFC 1123 label, as Kubernetes names namespaces. */
-export const DNS_LABEL_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+const DNS_LABEL_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const LABEL_VALUE_PATTERN = '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$';
 const LABEL_KEY_PATTERN =
   '^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$';
@@ -164,7 +164,7 @@ export const portList = z
     }
   })
   .meta({
-    description: `Ports of the pods that are reached (not of their Service): ${PORT_FORMS}. Never empty.`,
+    description: `Ports at the destination, of the pods themselves and not of their Service: ${PORT_FORMS}. Never empty.`,
   });
 
 export type LabelSelector = z.infer<typeof labelSelector>;

@@ -1,0 +1,41 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { runCommand } from './testing.ts';
+
+const folder = join(import.meta.dirname, '../../e2e/bad-manifests');
+
+const directive = (text: string, name: string): string | undefined =>
+  new RegExp(`^# ${name}: ?(.*)$`, 'm').exec(text)?.[1];
+
+const manifests = readdirSync(folder)
+  .filter((name) => name.endsWith('.yaml'))
+  .sort();
+
+describe('validate refuses every bad manifest, and names the field and the remedy', () => {
+  test('there are at least 60 of them', () => {
+    expect(manifests.length).toBeGreaterThanOrEqual(60);
+  });
+
+  test.each(manifests)('%s', async (name) => {
+    const file = join(folder, name);
+    const text = readFileSync(file, 'utf8');
+    const [path = '', message = ''] = (directive(text, 'expect') ?? '').split(' | ');
+    const inventory = directive(text, 'inventory');
+
+    const ran = await runCommand([
+      'validate',
+      '-f',
+      file,
+      ...(inventory === undefined ? [] : ['--inventory', join(folder, inventory)]),
+    ]);
+
+    expect(message).not.toBe('');
+    expect(ran).toMatchObject({ exitCode: 1, stdout: '' });
+    const start = path === '' ? '' : `${path}: `;
+    const findings = ran.stderr.split('\n').map((line) => line.replace(/^.*?\.yaml(:\d+)?: /, ''));
+    expect(findings.filter((each) => each.startsWith(start) && each.includes(message))).not.toEqual([]);
+    expect(ran.stderr.startsWith(`${file}:`)).toBe(true);
+    expect(ran.stderr).not.toMatch(/^\s+at /m);
+  });
+});

@@ -1,0 +1,30 @@
+/** What is wrong with a manifest, and where; one line each when printed. */
+import { STDIN } from './source.ts';
+
+export interface Finding {
+  readonly severity: 'problem' | 'warning';
+  /** As the caller named it; `-` is standard input. */
+  readonly file: string;
+  /** From 1; absent when the file as a whole is meant. */
+  readonly line?: number;
+  /** Field path; empty when the document as a whole is meant. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** `FILE:LINE: spec.mode: message`, with `warning:` before the path of a warning. */
+export function formatFinding(finding: Finding, bold: (text: string) => string): string {
+  const line = finding.line === undefined ? '' : `:${String(finding.line)}`;
+  const severity = finding.severity === 'warning' ? 'warning: ' : '';
+  const path = finding.path === '' ? '' : `${finding.path}: `;
+  return `${bold(`${displayName(finding.file)}${line}:`)} ${severity}${path}${finding.message}`;
+}
+
+/** Of a file, as people are told of it. */
+export const displayName = (file: string): string => (file === STDIN ? '<stdin>' : file);
+
+/** By file in the order given, then by line. */
+export function inReadingOrder(findings: readonly Finding[], files: readonly string[]): Finding[] {
+  const rank = (finding: Finding) => files.indexOf(finding.file);
+  return [...findings].sort((a, b) => rank(a) - rank(b) || (a.line ?? 0) - (b.line ?? 0));
+}

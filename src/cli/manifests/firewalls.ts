@@ -1,0 +1,65 @@
+/** Documents → ClusterFirewalls, each judged alone, and by its name among the others. */
+import { formatPath, parsePath } from '../../api/path.ts';
+import { API_VERSION, type ClusterFirewall, KIND } from '../../api/schema.ts';
+import { type Issue, validateDocument } from '../../api/validate.ts';
+import type { Problem } from '../../compiler/types.ts';
+import { type Finding, displayName } from './findings.ts';
+import type { Document } from './load.ts';
+
+export interface Firewalls {
+  readonly firewalls: readonly ClusterFirewall[];
+  readonly findings: readonly Finding[];
+  /** Where a problem of the compiler stands in the files. */
+  readonly locate: (problem: Problem) => Finding;
+}
+
+/** Every document has to be a ClusterFirewall, and every file has to have one. */
+export function readFirewalls(documents: readonly Document[], files: readonly string[]): Firewalls {
+  const firewalls: ClusterFirewall[] = [];
+  const findings: Finding[] = files
+    .filter((file) => !documents.some((document) => document.file === file))
+    .map((file) => ({
+      severity: 'problem',
+      file,
+      path: '',
+      message: `has no document: write a ${KIND} of ${API_VERSION}`,
+    }));
+  const byName = new Map<string, Document>();
+  for (const document of documents) {
+    const result = validateDocument(document.value);
+    if (!result.ok) {
+      findings.push(...result.issues.map((issue) => issueAt(document, issue)));
+      continue;
+    }
+    const { name } = result.firewall.metadata;
+    const other = byName.get(name);
+    if (other !== undefined) findings.push(issueAt(document, duplicate(name, other)));
+    byName.set(name, other ?? document);
+    firewalls.push(result.firewall);
+  }
+  return { firewalls, findings, locate: (problem) => locate(problem, byName) };
+}
+
+const issueAt = (document: Document, { path, message }: Issue): Finding => ({
+  severity: 'problem',
+  file: document.file,
+  line: document.lineOf(path),
+  path: formatPath(path),
+  message,
+});
+
+const duplicate = (name: string, other: Document): Issue => {
+  const path = ['metadata', 'name'];
+  const first = `${displayName(other.file)}:${String(other.lineOf(path))}`;
+  return {
+    path,
+    message: `"${name}" is the name of the ${KIND} at ${first}, too: merge them, or rename one`,
+  };
+};
+
+function locate(problem: Problem, documents: ReadonlyMap<string, Document>): Finding {
+  const document = documents.get(problem.firewall);
+  const { severity, path, message } = problem;
+  if (document === undefined) return { severity, file: problem.firewall, path, message };
+  return { severity, file: document.file, line: document.lineOf(parsePath(path)), path, message };
+}

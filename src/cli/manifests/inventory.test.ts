@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import { readInventory } from './inventory.ts';
+import { parseYaml } from './yaml.ts';
+
+const read = (source: string) =>
+  readInventory(parseYaml(source).map((document) => ({ ...document, file: 'cluster.yaml' })));
+
+const NAMESPACE = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: wordpress, labels: { team: blog } }
+`;
+const NODE = `
+apiVersion: v1
+kind: Node
+metadata:
+  name: node1
+  annotations: { projectcalico.org/IPv4VXLANTunnelAddr: 192.168.7.0 }
+status: { addresses: [{ type: InternalIP, address: 10.0.0.5 }] }
+`;
+
+describe('readInventory', () => {
+  test('reads namespaces, nodes and pools, and leaves other kinds alone', () => {
+    const pool =
+      'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: { name: a }\nspec: { cidr: 192.168.0.0/16 }\n';
+    const other = 'apiVersion: v1\nkind: Secret\nmetadata: { name: a }\n';
+    expect(read([NAMESPACE, NODE, pool, other].join('---\n'))).toEqual({
+      findings: [],
+      inventory: {
+        namespaces: [{ name: 'wordpress', labels: { team: 'blog' } }],
+        nodes: [{ name: 'node1', labels: {}, addresses: ['10.0.0.5', '192.168.7.0'] }],
+        ipPools: ['192.168.0.0/16'],
+      },
+    });
+  });
+
+  test('kinds that do not occur are known to be empty', () => {
+    expect(read(NAMESPACE).inventory).toMatchObject({ nodes: [], ipPools: [] });
+  });
+
+  test('kind List is looked into, and a namespace that is going is marked', () => {
+    const going = { kind: 'Namespace', metadata: { name: 'old', deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    expect(
+      read(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [going] })).inventory.namespaces,
+    ).toEqual([{ name: 'old', labels: {}, terminating: true }]);
+  });
+
+  test('what is not as an API server prints it is named with its place', () => {
+    const { findings } = read('kind: List\nitems:\n  - kind: Node\n    metadata: { labels: { a: b } }\n');
+    expect(findings).toEqual([
+      expect.objectContaining({ file: 'cluster.yaml', line: 4, path: 'items[0].metadata.name' }),
+    ]);
+  });
+});

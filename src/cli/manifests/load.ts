@@ -1,0 +1,43 @@
+/** Files → documents, or what keeps them from being read. */
+import type { Finding } from './findings.ts';
+import { UnreadableError, readText } from './source.ts';
+import { type YamlDocument, YamlSyntaxError, parseYaml } from './yaml.ts';
+
+/** A document with content, and the file that it stands in. */
+export interface Document extends YamlDocument {
+  readonly file: string;
+}
+
+export interface Loaded {
+  readonly documents: readonly Document[];
+  readonly findings: readonly Finding[];
+}
+
+/** Reads the files one after the other; a file that cannot be read is a finding and does not hide the others. */
+export async function loadDocuments(
+  files: readonly string[],
+  readStdin: () => Promise<Uint8Array>,
+): Promise<Loaded> {
+  const loaded: Loaded[] = [];
+  for (const file of files) loaded.push(await loadFile(file, readStdin));
+  return {
+    documents: loaded.flatMap((each) => each.documents),
+    findings: loaded.flatMap((each) => each.findings),
+  };
+}
+
+async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Promise<Loaded> {
+  try {
+    const documents = parseYaml(await readText(file, readStdin)).map((document) => ({ ...document, file }));
+    return { documents: documents.filter(({ value }) => value !== null), findings: [] };
+  } catch (error) {
+    if (error instanceof YamlSyntaxError) return failed(file, error.message, error.line);
+    if (error instanceof UnreadableError) return failed(file, error.message);
+    throw error;
+  }
+}
+
+const failed = (file: string, message: string, line?: number): Loaded => ({
+  documents: [],
+  findings: [{ severity: 'problem', file, path: '', message, ...(line !== undefined && { line }) }],
+});

@@ -1,0 +1,187 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { loadAll } from 'js-yaml';
+import { runCommand } from './testing.ts';
+
+const GOOD = `apiVersion: clusterfirewall.io/v1alpha1
+kind: ClusterFirewall
+metadata:
+  name: default
+spec:
+  mode: Enforce
+  namespaces:
+    - name: blog
+      namespaces: [wordpress]
+      ingress:
+        - { name: web, pods: {}, from: [{ ipBlock: { cidr: 198.51.100.0/24 } }], ports: [80] }
+`;
+const UNKNOWN_PEER = GOOD.replace('ipBlock: { cidr: 198.51.100.0/24 }', 'peer: office');
+const CLUSTER = `apiVersion: v1
+kind: Namespace
+metadata: { name: wordpress, labels: { kubernetes.io/metadata.name: wordpress } }
+`;
+
+let folder: string;
+const file = (name: string, content: string | Uint8Array): string => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+};
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'clusterfirewall-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+describe('validate', () => {
+  test('says that a good manifest is good', async () => {
+    expect(await runCommand(['validate', '-f', file('good.yaml', GOOD)])).toEqual({
+      exitCode: 0,
+      stdout: 'valid: default\n',
+      stderr: '',
+    });
+  });
+
+  test('reads standard input, and names it so', async () => {
+    const { exitCode, stderr } = await runCommand(['validate', '-f', '-'], {
+      stdin: GOOD.replace('Enforce', 'enforce'),
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe('<stdin>:6: spec.mode: "enforce" is unknown here: did you mean "Enforce"?\n');
+  });
+
+  test('judges all files together, and what comes from where', async () => {
+    const team = file(
+      'team.yaml',
+      UNKNOWN_PEER.replace('name: default', 'name: team-a').replace('wordpress', 'ghost'),
+    );
+    const { exitCode, stderr } = await runCommand(['validate', '-f', file('a.yaml', GOOD), '-f', team]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      `${team}:11: spec.namespaces[0].ingress[0].from[0].peer: peer "office" is not in spec.peers`,
+    );
+  });
+
+  test('a problem of the compiler fails, a warning does not', async () => {
+    const good = file('good.yaml', GOOD);
+    const empty = file('empty.yaml', CLUSTER.replaceAll('wordpress', 'other'));
+    const warned = await runCommand(['validate', '-f', good, '--inventory', empty]);
+    expect(warned).toMatchObject({ exitCode: 0, stdout: 'valid: default\n' });
+    expect(warned.stderr).toContain(
+      `${good}:9: warning: spec.namespaces[0].namespaces[0]: namespace "wordpress"`,
+    );
+    const problem = file('problem.yaml', UNKNOWN_PEER);
+    expect(await runCommand(['validate', '-f', problem])).toMatchObject({ exitCode: 1, stdout: '' });
+  });
+
+  test('two firewalls of one name are refused, wherever they stand', async () => {
+    const [one, two] = [file('one.yaml', GOOD), file('two.yaml', GOOD)];
+    const { exitCode, stderr } = await runCommand(['validate', '-f', one, '-f', two]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      `${two}:4: metadata.name: "default" is the name of the ClusterFirewall at ${one}:4, too`,
+    );
+  });
+
+  test.each([
+    ['missing.yaml', undefined, 'there is no such file'],
+    ['.', undefined, 'is a directory: give a file'],
+    ['binary.yaml', Uint8Array.of(1, 0, 2), 'is a binary file'],
+    ['latin1.yaml', Uint8Array.of(0x6b, 0x3a, 0x20, 0xe9), 'is not UTF-8 text'],
+    ['comment.yaml', '# nothing\n', 'has no document'],
+    ['broken.yaml', 'a: [1\nb: 2\n', ':2: is not valid YAML'],
+  ])('%s is refused with one clear line', async (name, content, message) => {
+    const path = content === undefined ? join(folder, name) : file(name, content);
+    const { exitCode, stdout, stderr } = await runCommand(['validate', '-f', path]);
+    expect({ exitCode, stdout, lines: stderr.trimEnd().split('\n').length }).toEqual({
+      exitCode: 1,
+      stdout: '',
+      lines: 1,
+    });
+    expect(stderr).toContain(message);
+  });
+
+  test('one unreadable file does not hide what is wrong with the next', async () => {
+    const bad = file('bad.yaml', GOOD.replace('Enforce', 'enforce'));
+    const { stderr } = await runCommand(['validate', '-f', join(folder, 'missing.yaml'), '-f', bad]);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  test('the inventory is judged, too', async () => {
+    const good = file('good.yaml', GOOD);
+    const cluster = file('cluster.yaml', 'kind: Node\nmetadata: {}\n');
+    const { exitCode, stderr } = await runCommand(['validate', '-f', good, '--inventory', cluster]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`${cluster}:2: metadata.name: is missing in a Node`);
+    expect(await runCommand(['validate', '-f', '-', '--inventory', '-'])).toMatchObject({ exitCode: 1 });
+  });
+
+  test('colours only where they are wanted', async () => {
+    const bad = file('bad.yaml', GOOD.replace('Enforce', 'enforce'));
+    const plain = await runCommand(['validate', '-f', bad]);
+    const colored = await runCommand(['validate', '-f', bad], { color: true });
+    expect(plain.stderr).not.toContain('\u001b[');
+    expect(colored.stderr).toContain(`\u001b[`);
+  });
+});
+
+describe('render', () => {
+  test('prints the objects, in the same bytes each time', async () => {
+    const argv = ['render', '-f', file('good.yaml', GOOD), '--inventory', file('cluster.yaml', CLUSTER)];
+    const rendered = await runCommand(argv);
+    expect(rendered).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await runCommand(argv)).toEqual(rendered);
+    const objects = loadAll(rendered.stdout) as object[];
+    expect(objects.map((object) => Object.keys(object).join())).toEqual(
+      objects.map(() => 'apiVersion,kind,metadata,spec'),
+    );
+    expect(objects).toContainEqual(expect.objectContaining({ kind: 'NetworkPolicy' }));
+    expect(rendered.stdout).not.toMatch(/[>|]-?$/m);
+  });
+
+  test('leaves out what has a problem, says so, and exits with 3', async () => {
+    const { exitCode, stdout, stderr } = await runCommand(['render', '-f', file('bad.yaml', UNKNOWN_PEER)]);
+    expect(exitCode).toBe(3);
+    expect(stderr).toContain('peer "office" is not in spec.peers');
+    expect(stdout).not.toContain('default/blog/ingress/web');
+    expect(stdout).toContain('kind: GlobalNetworkPolicy');
+  });
+
+  test('prints nothing for invalid input', async () => {
+    const bad = file('bad.yaml', GOOD.replace('mode', 'mod'));
+    expect(await runCommand(['render', '-f', bad])).toMatchObject({ exitCode: 1, stdout: '' });
+  });
+});
+
+describe('the command line', () => {
+  test('--version is the package’s', async () => {
+    const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(await runCommand(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  test.each([['--help'], ['run', '--help'], ['render', '--help'], ['validate', '--help']])(
+    '%s %s shows examples',
+    async (...argv) => {
+      const { exitCode, stdout } = await runCommand(argv);
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain('Examples:');
+      expect(stdout).toContain('$ ');
+    },
+  );
+
+  test.each([
+    [[], 'Usage:'],
+    [['validate'], '--filename'],
+    [['validate', '-f'], 'argument missing'],
+    [['rendr'], 'Did you mean render?'],
+    [['validate', '-f', 'a.yaml', '--inventry', 'b'], 'Did you mean --inventory?'],
+  ])('%j is a usage error', async (argv, message) => {
+    const { exitCode, stderr } = await runCommand(argv);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});

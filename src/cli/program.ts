@@ -1,0 +1,116 @@
+/** The command line: names the commands, and turns whatever happens into an exit code and a message. */
+import { Command, CommanderError } from 'commander';
+import type { CommandIO, ExitCode } from './io.ts';
+import type { ManifestInput } from './manifests/compiled.ts';
+import type { RunOptions } from './run.ts';
+import { VERSION } from './version.ts';
+
+const EXAMPLES = `
+Examples:
+  $ clusterfirewall validate -f firewall.yaml
+  $ clusterfirewall render -f firewall.yaml
+  $ clusterfirewall run
+
+Every command has its own --help.`;
+
+const RENDER_EXAMPLES = `
+Exit codes:
+  0  rendered
+  1  invalid input, nothing rendered
+  3  rendered, but rules were left out because of problems
+
+Examples:
+  $ clusterfirewall render -f firewall.yaml
+  $ clusterfirewall render -f firewall.yaml --inventory cluster.yaml > policies.yaml
+  $ kubectl get clusterfirewall default -o yaml | clusterfirewall render -f -
+
+Without an inventory every namespace named is taken to exist, and the nodes are not known:
+  $ kubectl get namespaces,nodes,ippools -o yaml > cluster.yaml`;
+
+const VALIDATE_EXAMPLES = `
+Exit codes:
+  0  valid; warnings do not count
+  1  invalid, or a problem: an unknown peer, an entity without addresses, an exempt namespace
+
+Examples:
+  $ clusterfirewall validate -f firewall.yaml
+  $ clusterfirewall validate -f default.yaml -f team-a.yaml --inventory cluster.yaml
+  $ kustomize build . | clusterfirewall validate -f -
+
+All files are judged together, as one cluster would have them.`;
+
+const RUN_EXAMPLES = `
+Examples:
+  $ clusterfirewall run
+  $ KUBECONFIG=~/.kube/config clusterfirewall run
+
+Takes the cluster from KUBECONFIG, or from the pod it runs in.`;
+
+/**
+ * Runs one command line, without `node` and the script's name. Commands are loaded when they are used: render and validate start
+ * without a Kubernetes client.
+ */
+export async function main(argv: readonly string[], io: CommandIO): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
+  const program = createProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return exitCodeOf(error, io);
+  }
+}
+
+function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
+  const program = new Command('clusterfirewall')
+    .description(
+      'One resource, ClusterFirewall, says who may talk to whom; this turns it into Calico policies.',
+    )
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
+
+  manifestCommand(program, 'render', RENDER_EXAMPLES)
+    .description('print the Calico objects that the operator would apply')
+    .action(async (input: ManifestInput) => {
+      const { render } = await import('./render.ts');
+      exit(await render(input, io));
+    });
+  manifestCommand(program, 'validate', VALIDATE_EXAMPLES)
+    .description('judge ClusterFirewall manifests, without a cluster')
+    .action(async (input: ManifestInput) => {
+      const { validate } = await import('./validate.ts');
+      exit(await validate(input, io));
+    });
+  program
+    .command('run')
+    .description('run the operator')
+    .option('--health-address <host:port>', 'where health and metrics are served', '0.0.0.0:8080')
+    .addHelpText('after', RUN_EXAMPLES)
+    .action(async (options: RunOptions) => {
+      const { run } = await import('./run.ts');
+      await run(options);
+    });
+  return program;
+}
+
+const manifestCommand = (program: Command, name: string, examples: string): Command =>
+  program
+    .command(name)
+    .requiredOption('-f, --filename <file>', 'manifest, - for standard input; may be repeated', append)
+    .option('--inventory <file>', 'Namespace, Node and IPPool manifests; other kinds are ignored')
+    .addHelpText('after', examples);
+
+const append = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
+
+function exitCodeOf(error: unknown, io: CommandIO): ExitCode {
+  // commander has printed its own message by then.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
+  const message = error instanceof Error ? error.message : String(error);
+  io.stderr(`clusterfirewall: ${message}\n`);
+  return 1;
+}

@@ -1,0 +1,20 @@
+import { dump } from 'js-yaml';
+import type { GeneratedObject } from '../calico/types.ts';
+import type { CommandIO, ExitCode } from './io.ts';
+import { type ManifestInput, compileManifests } from './manifests/compiled.ts';
+import { report } from './report.ts';
+
+/**
+ * Prints the generated objects as a multi-document stream, problems and warnings to standard error. Exit code 1 for invalid input,
+ * and then prints no object; 3 when a problem left something out.
+ */
+export async function render(input: ManifestInput, io: CommandIO): Promise<ExitCode> {
+  const outcome = await compileManifests(input, io.stdin);
+  report(outcome.findings, io);
+  if (outcome.state === 'invalid') return 1;
+  io.stdout(outcome.compilation.objects.map(({ object }) => `---\n${toYaml(object)}`).join(''));
+  return outcome.findings.some(({ severity }) => severity === 'problem') ? 3 : 0;
+}
+
+const toYaml = ({ apiVersion, kind, metadata, spec }: GeneratedObject): string =>
+  dump({ apiVersion, kind, metadata, spec }, { lineWidth: -1, noRefs: true });
