@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import type { CommandIO, ExitCode } from './io.ts';
 import type { ManifestInput } from './manifests/compiled.ts';
 import type { RunOptions } from './run.ts';
+import { DEFAULT_OPERATOR_NAMESPACE } from '../compiler/names.ts';
 import { VERSION } from './version.ts';
 
 const EXAMPLES = `
@@ -41,7 +42,7 @@ All files are judged together, as one cluster would have them.`;
 
 const RUN_EXAMPLES = `
 Examples:
-  $ clusterfirewall run
+  $ clusterfirewall run --health-address 0.0.0.0:8081
   $ KUBECONFIG=~/.kube/config clusterfirewall run
 
 Takes the cluster from KUBECONFIG, or from the pod it runs in.`;
@@ -89,7 +90,10 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
   program
     .command('run')
     .description('run the operator')
-    .option('--health-address <host:port>', 'where health and metrics are served', '0.0.0.0:8080')
+    .option(
+      '--health-address <host:port>',
+      'serve /healthz, /readyz and /metrics there; without it nothing listens',
+    )
     .addHelpText('after', RUN_EXAMPLES)
     .action(async (options: RunOptions) => {
       const { run } = await import('./run.ts');
@@ -103,6 +107,11 @@ const manifestCommand = (program: Command, name: string, examples: string): Comm
     .command(name)
     .requiredOption('-f, --filename <file>', 'manifest, - for standard input; may be repeated', append)
     .option('--inventory <file>', 'Namespace, Node and IPPool manifests; other kinds are ignored')
+    .option(
+      '--operator-namespace <name>',
+      'where the operator runs: always exempt',
+      DEFAULT_OPERATOR_NAMESPACE,
+    )
     .addHelpText('after', examples);
 
 const append = (value: string, previous: readonly string[] = []): string[] => [...previous, value];

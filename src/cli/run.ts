@@ -1,7 +1,7 @@
 /** The operator is loaded here and nowhere else in the command line: it brings the Kubernetes client and the logger. */
 export interface RunOptions {
-  /** `host:port` that health and metrics are served on. */
-  readonly healthAddress: string;
+  /** `HOST:PORT` that health and metrics are served on; without it nothing listens. */
+  readonly healthAddress?: string;
 }
 
 /** Runs until it is told to stop by a signal. */

@@ -1,6 +1,9 @@
 /** Names, labels and ids of what the compiler makes. */
 import { createHash } from 'node:crypto';
 
+/** As config/manager has it. */
+export const DEFAULT_OPERATOR_NAMESPACE = 'clusterfirewall-system';
+
 export const TIER = 'clusterfirewall';
 export const TIER_ORDER = 900;
 export const DEFAULT_TIER = 'default';

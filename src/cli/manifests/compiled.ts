@@ -1,6 +1,6 @@
 /** What render and validate have in common: read, judge, compile. */
 import { compile } from '../../compiler/compile.ts';
-import type { Compilation, Inventory } from '../../compiler/types.ts';
+import type { Compilation, Inventory, Problem } from '../../compiler/types.ts';
 import { type Finding, inReadingOrder } from './findings.ts';
 import { readFirewalls } from './firewalls.ts';
 import { readInventory } from './inventory.ts';
@@ -10,6 +10,7 @@ import { STDIN } from './source.ts';
 export interface ManifestInput {
   readonly filename: readonly string[];
   readonly inventory?: string;
+  readonly operatorNamespace: string;
 }
 
 /** `invalid`: nothing was compiled. `compiled`: what is left of the findings is the compiler's, and every firewall is valid. */
@@ -24,8 +25,9 @@ export type Outcome =
 
 /** Never throws for what stands in the files, or for files that are not there. */
 export async function compileManifests(
-  { filename, inventory: inventoryFile }: ManifestInput,
+  { filename, inventory: inventoryFile, operatorNamespace }: ManifestInput,
   readStdin: () => Promise<Uint8Array>,
+  concerns: (problem: Problem) => boolean = () => true,
 ): Promise<Outcome> {
   const files = [...new Set(filename)];
   if (inventoryFile === STDIN && files.includes(STDIN)) {
@@ -38,10 +40,10 @@ export async function compileManifests(
   const invalid = [...loaded.findings, ...findings, ...cluster.findings];
   const order = inventoryFile === undefined ? files : [...files, inventoryFile];
   if (invalid.length > 0) return { state: 'invalid', findings: inReadingOrder(invalid, order) };
-  const compilation = compile(firewalls, cluster.inventory);
+  const compilation = compile(firewalls, { ...cluster.inventory, operatorNamespace });
   return {
     state: 'compiled',
-    findings: inReadingOrder(compilation.problems.map(locate), order),
+    findings: inReadingOrder(compilation.problems.filter(concerns).map(locate), order),
     compilation,
     firewalls: firewalls.map(({ metadata }) => metadata.name),
   };
