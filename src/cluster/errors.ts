@@ -1,0 +1,78 @@
+import { isRecord } from './resource.ts';
+
+export interface StatusCause {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly field?: string;
+}
+
+/** The API server answered, and it was not a success: its Status object, as an Error. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** HTTP status. */
+  readonly code: number;
+  /** Kubernetes' reason in CamelCase, for example NotFound, Conflict, Expired; empty when the answer carried none. */
+  readonly reason: string;
+  readonly causes: readonly StatusCause[];
+  /** From the Retry-After header, or details.retryAfterSeconds where the header is missing. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(fields: {
+    readonly code: number;
+    readonly reason?: string;
+    readonly message: string;
+    readonly causes?: readonly StatusCause[];
+    readonly retryAfterSeconds?: number | undefined;
+  }) {
+    super(fields.message);
+    this.code = fields.code;
+    this.reason = fields.reason ?? '';
+    this.causes = fields.causes ?? [];
+    this.retryAfterSeconds = fields.retryAfterSeconds;
+  }
+}
+
+/** No complete answer came: refused, reset, cut off or timed out. The request may or may not have been carried out. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+}
+
+/** Builds the error for a Status body (`kind: Status`) or, failing that, for the bare text of an answer. */
+export function statusError(code: number, body: unknown, retryAfterSeconds?: number): ApiError {
+  if (!isRecord(body)) {
+    const text = typeof body === 'string' && body.trim() !== '' ? `: ${body.trim().slice(0, 500)}` : '';
+    return new ApiError({ code, message: `HTTP ${String(code)}${text}`, retryAfterSeconds });
+  }
+  const details = isRecord(body['details']) ? body['details'] : {};
+  const seconds = details['retryAfterSeconds'];
+  return new ApiError({
+    code: typeof body['code'] === 'number' ? body['code'] : code,
+    reason: typeof body['reason'] === 'string' ? body['reason'] : '',
+    message: typeof body['message'] === 'string' ? body['message'] : `HTTP ${String(code)}`,
+    causes: Array.isArray(details['causes']) ? details['causes'].filter(isRecord) : [],
+    retryAfterSeconds: retryAfterSeconds ?? (typeof seconds === 'number' ? seconds : undefined),
+  });
+}
+
+export function isApiError(error: unknown, code: number, reason?: string): error is ApiError {
+  return (
+    error instanceof ApiError && error.code === code && (reason === undefined || error.reason === reason)
+  );
+}
+
+/** The object, or the whole resource, is not there. */
+export const isNotFound = (error: unknown): error is ApiError => isApiError(error, 404);
+
+/** A field manager or a resourceVersion stands against the write. */
+export const isConflict = (error: unknown): error is ApiError => isApiError(error, 409, 'Conflict');
+
+export const isAlreadyExists = (error: unknown): error is ApiError => isApiError(error, 409, 'AlreadyExists');
+
+export const isForbidden = (error: unknown): error is ApiError => isApiError(error, 403);
+
+/** The resourceVersion or continue token is older than what etcd keeps: only a new list helps. */
+export function isExpired(error: unknown): error is ApiError {
+  return (
+    error instanceof ApiError && (error.code === 410 || error.reason === 'Expired' || error.reason === 'Gone')
+  );
+}

@@ -1,0 +1,218 @@
+import type { Random } from './backoff.ts';
+import { create, mergePatch } from './apply.ts';
+import { sleep, type Clock } from './clock.ts';
+import { isNotFound } from './errors.ts';
+import type { Logger } from './logger.ts';
+import type { KubernetesObject, Resource } from './resource.ts';
+import type { Transport } from './transport.ts';
+
+/** What an Event is about. */
+export interface ObjectReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+}
+
+export interface EventNote {
+  readonly regarding: ObjectReference;
+  readonly related?: ObjectReference;
+  readonly type: 'Normal' | 'Warning';
+  /** Why, in CamelCase, at most 128 characters. */
+  readonly reason: string;
+  /** What was done or attempted, in CamelCase, at most 128 characters. */
+  readonly action: string;
+  /** For people; cut at 1 kB, as the API demands. */
+  readonly note: string;
+}
+
+export interface EventRecorderOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** For example `clusterfirewall.io/operator`. */
+  readonly reportingController: string;
+  /** Name of the pod. */
+  readonly reportingInstance: string;
+  readonly random?: Random;
+}
+
+interface Series {
+  readonly note: EventNote;
+  /** Name of the Event object, once created. */
+  name: string | undefined;
+  count: number;
+  recordedAt: number;
+  sentAt: number;
+}
+
+/** A repetition within this time continues the series, as in client-go's events recorder; and it is told at most this often. */
+const SERIES_MS = 6 * 60_000;
+const SERIES_UPDATE_MS = 60_000;
+const MAX_SERIES = 500;
+/** Events a server is sent: a burst, then one a second. */
+const BURST = 25;
+const REFILL_MS = 1000;
+const NOTE_BYTES = 1024;
+
+/** Kubernetes Events (events.k8s.io/v1), de-duplicated and limited in rate. They are for people: losing one is logged and harms nothing. */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #random: Random;
+  readonly #series = new Map<string, Series>();
+  readonly #pending = new Set<Series>();
+  #wake: () => void = () => undefined;
+  #tokens = BURST;
+  #refilledAt = 0;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+  }
+
+  /** Queues an Event for `run` to send. Never blocks, never throws. The same note again becomes a series of the first. */
+  record(note: EventNote): void {
+    const now = this.#options.clock.now();
+    const key = JSON.stringify([
+      note.regarding,
+      note.related,
+      note.type,
+      note.reason,
+      note.action,
+      note.note,
+    ]);
+    const known = this.#series.get(key);
+    const series =
+      known !== undefined && now - known.recordedAt < SERIES_MS
+        ? known
+        : { note, name: undefined, count: 0, recordedAt: now, sentAt: -Infinity };
+    series.count += 1;
+    series.recordedAt = now;
+    // Re-inserting keeps the map in the order of last use, so that the first one is the one to forget.
+    this.#series.delete(key);
+    this.#series.set(key, series);
+    this.#forgetOldest();
+    if (now - series.sentAt < SERIES_UPDATE_MS) return;
+    this.#pending.add(series);
+    this.#wake();
+  }
+
+  /** Sends what is recorded until `signal` is aborted; resolves then. Never rejects. To be called once. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const [series] = this.#pending;
+      if (series === undefined) await this.#recorded(signal);
+      else await this.#sendLogged(series, signal);
+    }
+  }
+
+  async #sendLogged(series: Series, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#takeToken(signal);
+      this.#pending.delete(series);
+      series.sentAt = this.#options.clock.now();
+      await this.#send(series, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#options.log.warn({ err: error, note: series.note }, 'event not sent');
+    }
+  }
+
+  #recorded(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  async #takeToken(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const refill = Math.floor((clock.now() - this.#refilledAt) / REFILL_MS);
+    this.#tokens = Math.min(BURST, this.#tokens + refill);
+    this.#refilledAt += refill * REFILL_MS;
+    if (this.#tokens === 0) {
+      await sleep(clock, this.#refilledAt + REFILL_MS - clock.now(), signal);
+      this.#refilledAt += REFILL_MS;
+      this.#tokens = 1;
+    }
+    this.#tokens -= 1;
+  }
+
+  async #send(series: Series, signal: AbortSignal): Promise<void> {
+    const { transport, clock } = this.#options;
+    const resource = eventsIn(series.note);
+    if (series.name !== undefined) {
+      const update = { series: { count: series.count, lastObservedTime: microTime(clock.date()) } };
+      try {
+        await mergePatch(transport, resource, series.name, update, { signal });
+        return;
+      } catch (error) {
+        // Events expire after an hour.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    const event = this.#eventOf(series.note, resource);
+    await create(transport, resource, event, { signal });
+    series.name = event.metadata.name;
+  }
+
+  #eventOf(note: EventNote, resource: Resource): KubernetesObject {
+    const { clock, reportingController, reportingInstance } = this.#options;
+    const suffix = Math.floor(this.#random() * 2 ** 48)
+      .toString(16)
+      .padStart(12, '0');
+    return {
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: {
+        name: `${eventNamePrefix(note)}.${suffix}`,
+        namespace: resource.namespace ?? '',
+      },
+      eventTime: microTime(clock.date()),
+      reportingController,
+      reportingInstance: reportingInstance.slice(0, 128),
+      ...note,
+      note: cutBytes(note.note, NOTE_BYTES),
+    };
+  }
+
+  #forgetOldest(): void {
+    if (this.#series.size <= MAX_SERIES) return;
+    const [oldest] = this.#series;
+    if (oldest === undefined) return;
+    const [key, series] = oldest;
+    this.#series.delete(key);
+    if (this.#pending.delete(series))
+      this.#options.log.warn({ note: series.note }, 'event dropped: too many at once');
+  }
+}
+
+/** Events about what has no namespace stand in `default`: the API server accepts them nowhere else. */
+function eventsIn(note: EventNote): Resource {
+  return {
+    group: 'events.k8s.io',
+    version: 'v1',
+    plural: 'events',
+    namespace: note.regarding.namespace ?? 'default',
+  };
+}
+
+/** As kubectl users expect it, the object's name; cut so that the whole is still a DNS subdomain. */
+const eventNamePrefix = (note: EventNote): string => note.regarding.name.slice(0, 230).replace(/[-.]+$/, '');
+
+/** MicroTime: RFC 3339 with six digits. */
+const microTime = (date: Date): string => date.toISOString().replace(/Z$/, '000Z');
+
+function cutBytes(text: string, bytes: number): string {
+  const encoded = Buffer.from(text);
+  if (encoded.length <= bytes) return text;
+  // The decoder turns a character cut in half into U+FFFD, which is dropped before the ellipsis takes its place.
+  return `${encoded
+    .subarray(0, bytes - 3)
+    .toString()
+    .replace(/\uFFFD+$/, '')}…`;
+}

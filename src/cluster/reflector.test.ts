@@ -1,0 +1,530 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Reflector, type ReflectorOptions } from './reflector.ts';
+import type { KubernetesObject } from './resource.ts';
+import type { ChangeEvent } from './store.ts';
+import { FakeServer, type WatchFault } from './testing/fake-server.ts';
+import { recordingLogger } from './testing/logs.ts';
+import { ManualClock, settle } from './testing/manual-clock.ts';
+
+interface Projection {
+  readonly uid: string | undefined;
+  readonly data: unknown;
+}
+
+const project = (object: KubernetesObject): Projection => ({
+  uid: object.metadata.uid,
+  data: object['data'],
+});
+
+/** Longer than any back-off, and than the longest time a silent watch is believed. */
+const LONG = 20 * 60_000;
+const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' };
+
+function setup(overrides: Partial<ReflectorOptions<Projection>> = {}) {
+  const server = new FakeServer();
+  const clock = new ManualClock();
+  const log = recordingLogger();
+  const events: ChangeEvent<Projection>[] = [];
+  const onChange = (event: ChangeEvent<Projection>): void => {
+    events.push(event);
+  };
+  const reflector = new Reflector({
+    ...{
+      transport: server,
+      resource: CONFIG_MAPS,
+      project,
+      onChange,
+      clock,
+      log,
+      random: () => 0.5,
+      pageSize: 3,
+    },
+    ...overrides,
+  });
+  const stop = new AbortController();
+  const start = async (): Promise<void> => {
+    void reflector.start(stop.signal);
+    await settle();
+  };
+  return { server, clock, log, events, reflector, stop, start };
+}
+
+const queriesOf = (server: FakeServer, watch: boolean) =>
+  server.requests.map(({ query }) => query ?? {}).filter((query) => (query['watch'] === true) === watch);
+
+const summary = (events: readonly ChangeEvent<Projection>[]) =>
+  events.map(({ type, key }) => `${type} ${key}`);
+
+describe('a reflector lists, then watches', () => {
+  test('page by page, from one snapshot, without a resourceVersion', async () => {
+    const { server, reflector, start } = setup();
+    for (const name of 'abcdefgh') server.put(name, 1);
+    server.betweenPages = () => {
+      server.put('a', 2);
+    };
+    await start();
+    await reflector.synced();
+    const lists = queriesOf(server, false);
+    expect(lists.map((query) => query['limit'])).toEqual([3, 3, 3]);
+    expect(lists.every((query) => !('resourceVersion' in query))).toBe(true);
+    expect(reflector.keys()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
+  });
+
+  test('from the version of the list, asking for bookmarks and for an end in five to ten minutes', async () => {
+    const { server, start } = setup();
+    server.put('a', 1);
+    await start();
+    expect(queriesOf(server, true)).toEqual([
+      expect.objectContaining({ resourceVersion: '2', allowWatchBookmarks: true, timeoutSeconds: 450 }),
+    ]);
+  });
+
+  test('delivers what changes between the list and the watch', async () => {
+    const { server, events, start } = setup();
+    server.put('a', 1);
+    server.betweenPages = () => {
+      server.delete('a');
+      server.put('b', 1);
+    };
+    await start();
+    expect(summary(events)).toEqual(['added a', 'deleted a', 'added b']);
+  });
+
+  test('passes label and field selectors to both', async () => {
+    const { server, start } = setup({ labelSelector: 'a=b', fieldSelector: 'metadata.name=x' });
+    await start();
+    expect(server.requests).toHaveLength(2);
+    for (const { query } of server.requests) {
+      expect(query).toMatchObject({ labelSelector: 'a=b', fieldSelector: 'metadata.name=x' });
+    }
+  });
+
+  test('keeps projections only, listed in the order of their keys', async () => {
+    const { server, reflector, start } = setup();
+    server.put('b', 2);
+    server.put('a', 1);
+    await start();
+    expect(reflector.list()).toEqual([
+      { uid: 'uid-2', data: 1 },
+      { uid: 'uid-1', data: 2 },
+    ]);
+    expect(reflector.get('b')).toEqual({ uid: 'uid-1', data: 2 });
+    expect(reflector.size).toBe(2);
+  });
+
+  test('stops when told to, whatever it is waiting for', async () => {
+    const { clock, log, reflector, stop } = setup();
+    const ended = reflector.start(stop.signal);
+    await settle();
+    stop.abort();
+    await ended;
+    expect(reflector.state).toEqual({ name: 'Stopped' });
+    expect(clock.pending).toBe(0);
+    expect(log.lines).toEqual([]);
+  });
+});
+
+describe('a watch that ends', () => {
+  test('in order is resumed behind its last event, without a list', async () => {
+    const { server, clock, start } = setup();
+    await start();
+    await clock.advance(400_000);
+    server.put('a', 1);
+    await settle();
+    server.disturb('close');
+    await settle();
+    expect(queriesOf(server, false)).toHaveLength(1);
+    expect(queriesOf(server, true).map((query) => query['resourceVersion'])).toEqual(['1', '2']);
+  });
+
+  test('after a bookmark is resumed from the bookmark', async () => {
+    const { server, clock, start } = setup();
+    await start();
+    await clock.advance(60_000);
+    server.bookmark();
+    await settle();
+    server.disturb('close');
+    await settle();
+    expect(queriesOf(server, true).at(-1)).toMatchObject({ resourceVersion: '2' });
+  });
+
+  test('by a broken connection is resumed after a delay, and nothing that was lost on the way is missing', async () => {
+    const { server, clock, events, start } = setup();
+    server.put('a', 1);
+    await start();
+    server.delete('a');
+    server.put('b', 1);
+    server.disturb('cut');
+    await settle();
+    expect(summary(events)).toEqual(['added a']);
+    await clock.advance(1000);
+    expect(queriesOf(server, false)).toHaveLength(1);
+    expect(summary(events)).toEqual(['added a', 'deleted a', 'added b']);
+  });
+
+  test('at once and without an event is not trusted: a new list', async () => {
+    const { server, clock, reflector, start } = setup();
+    await start();
+    server.disturb('close');
+    await settle();
+    expect(reflector.state).toMatchObject({ name: 'Failed', message: expect.stringContaining('at once') });
+    await clock.advance(1000);
+    expect(queriesOf(server, false)).toHaveLength(2);
+  });
+});
+
+describe('on any doubt there is a new list, and deletes that nobody saw are delivered', () => {
+  test.each<WatchFault>(['expire', 'internal-error', 'garbage'])('%s', async (fault) => {
+    const { server, clock, events, reflector, start } = setup();
+    server.put('gone', 1);
+    server.put('kept', 1);
+    await start();
+    server.disturb('black-hole');
+    server.delete('gone');
+    server.put('kept', 2);
+    server.put('new', 1);
+    events.length = 0;
+    // The black hole is over: a second watch meets the fault.
+    await clock.advance(LONG);
+    server.disturb(fault);
+    await clock.advance(1000);
+    expect(queriesOf(server, false).length).toBeGreaterThanOrEqual(3);
+    expect(summary(events).sort()).toEqual(['added new', 'deleted gone', 'modified kept']);
+    expect(reflector.state.name).toBe('Watching');
+  });
+
+  test('an expired version is listed anew without a delay', async () => {
+    const { server, clock, events, reflector, start } = setup();
+    server.put('gone', 1);
+    await start();
+    await clock.advance(60_000);
+    server.disturb('black-hole');
+    server.delete('gone');
+    server.compact();
+    await clock.advance(LONG);
+    server.disturb('expire');
+    await settle();
+    expect(summary(events)).toEqual(['added gone', 'deleted gone']);
+    expect(reflector.state.name).toBe('Watching');
+  });
+
+  test('expired again right after the list: with a delay', async () => {
+    const { server, clock, reflector, start } = setup();
+    await start();
+    server.disturb('expire');
+    await settle();
+    expect(reflector.state).toMatchObject({ name: 'Failed', message: 'too old resource version' });
+    await clock.advance(1000);
+    expect(reflector.state.name).toBe('Watching');
+  });
+
+  test('an object made anew under its name is a delete and an add', async () => {
+    const { server, clock, events, start } = setup();
+    server.put('a', 1);
+    await start();
+    server.disturb('black-hole');
+    server.delete('a');
+    server.put('a', 1);
+    await clock.advance(LONG);
+    expect(summary(events)).toEqual(['added a', 'deleted a', 'added a']);
+    expect(events.at(-1)).toMatchObject({ new: { uid: 'uid-2' } });
+  });
+
+  test('a new list that shows nothing new delivers nothing', async () => {
+    const { server, clock, events, start } = setup();
+    server.put('a', 1);
+    await start();
+    events.length = 0;
+    server.disturb('garbage');
+    await clock.advance(1000);
+    expect(queriesOf(server, false)).toHaveLength(2);
+    expect(events).toEqual([]);
+  });
+
+  test('a continue token that has expired: the list again in one piece', async () => {
+    const { server, reflector, start } = setup();
+    for (const name of 'abcde') server.put(name, 1);
+    let pages = 0;
+    server.betweenPages = () => {
+      pages += 1;
+      if (pages > 1) return;
+      server.delete('a');
+      server.compact();
+    };
+    await start();
+    expect(queriesOf(server, false).map((query) => query['limit'])).toEqual([3, 3, undefined]);
+    expect(reflector.keys()).toEqual(['b', 'c', 'd', 'e']);
+  });
+});
+
+describe('a silent watch', () => {
+  test('is cut and listed anew three minutes after the last bookmark', async () => {
+    const { server, clock, start } = setup();
+    await start();
+    server.bookmark();
+    await settle();
+    server.disturb('black-hole');
+    await clock.advance(179_000);
+    expect(queriesOf(server, false)).toHaveLength(1);
+    await clock.advance(2000);
+    expect(queriesOf(server, false)).toHaveLength(2);
+  });
+
+  test('of a server without bookmarks is believed until half a minute past the end it was asked for', async () => {
+    const { server, clock, start } = setup();
+    await start();
+    server.put('a', 1);
+    await settle();
+    server.disturb('black-hole');
+    await clock.advance(479_000);
+    expect(queriesOf(server, false)).toHaveLength(1);
+    await clock.advance(2000);
+    expect(queriesOf(server, false)).toHaveLength(2);
+  });
+
+  test('that still brings bookmarks is left alone, and outlives its end by no more than that', async () => {
+    const { server, clock, start } = setup();
+    await start();
+    for (let minute = 1; minute < 8; minute += 1) {
+      await clock.advance(60_000);
+      server.bookmark();
+    }
+    expect(queriesOf(server, true)).toHaveLength(1);
+    await clock.advance(62_000);
+    expect(queriesOf(server, true)).toHaveLength(2);
+  });
+});
+
+describe('what stands in the way is visible and retried', () => {
+  test.each([
+    [404, 'NotServed'],
+    [403, 'Forbidden'],
+    [500, 'Failed'],
+  ])('HTTP %i is %s until it goes away', async (code, name) => {
+    const { server, clock, reflector, start } = setup();
+    server.put('a', 1);
+    server.failNext({ type: 'status', code }, { type: 'status', code });
+    await start();
+    expect(reflector.state).toMatchObject({ name, message: `HTTP ${String(code)}` });
+    expect(reflector.hasSynced).toBe(false);
+    await clock.advance(1000);
+    expect(reflector.state.name).toBe('Watching');
+    expect(reflector.keys()).toEqual(['a']);
+  });
+
+  test('delays grow, with jitter, and start over after two quiet minutes', async () => {
+    const { server, clock, log, start } = setup();
+    const drops = Array.from({ length: 12 }, () => ({ type: 'drop' }) as const);
+    server.failNext(...drops);
+    await start();
+    await clock.advance(LONG);
+    server.failNext({ type: 'drop' });
+    server.disturb('cut');
+    await clock.advance(1000);
+    const delays = log.lines.map(({ fields }) => 'retryInMs' in fields && fields.retryInMs);
+    expect(delays.slice(0, 12)).toEqual([
+      300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 45_000, 45_000, 45_000, 45_000,
+    ]);
+    expect(delays.at(-2)).toBe(300);
+  });
+
+  test('Retry-After is the least delay', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.failNext({ type: 'status', code: 429, retryAfterSeconds: 7 });
+    await start();
+    await clock.advance(6999);
+    expect(reflector.hasSynced).toBe(false);
+    await clock.advance(1);
+    expect(reflector.hasSynced).toBe(true);
+  });
+
+  test('a watch refused for load is resumed, a watch refused otherwise begins with a list', async () => {
+    const { server, clock, start } = setup();
+    await start();
+    await clock.advance(5000);
+    server.failNext({ type: 'status', code: 429 });
+    server.disturb('close');
+    await clock.advance(1000);
+    expect(queriesOf(server, false)).toHaveLength(1);
+    await clock.advance(5000);
+    server.failNext({ type: 'status', code: 403 });
+    server.disturb('close');
+    await clock.advance(5000);
+    expect(queriesOf(server, false)).toHaveLength(2);
+  });
+
+  test('the store keeps what it had while the kind is not served', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.put('a', 1);
+    await start();
+    server.failNext({ type: 'status', code: 404 });
+    server.disturb('garbage');
+    await clock.advance(400);
+    expect(reflector.state.name).toBe('NotServed');
+    expect(reflector.keys()).toEqual(['a']);
+  });
+
+  test('the same failure again is logged once as a warning', async () => {
+    const { server, clock, log, start } = setup();
+    server.failNext(...Array.from({ length: 5 }, () => ({ type: 'status', code: 404 }) as const));
+    await start();
+    await clock.advance(60_000);
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'debug', 'debug', 'debug', 'debug']);
+  });
+
+  test('a list without a resourceVersion is not built upon', async () => {
+    const transport = new FakeServer();
+    transport.request = () =>
+      Promise.resolve({ status: 200, headers: {}, body: { metadata: {}, items: [] } });
+    const { reflector, start } = setup({ transport });
+    await start();
+    expect(reflector.state).toMatchObject({
+      name: 'Failed',
+      message: expect.stringContaining('resourceVersion'),
+    });
+  });
+
+  test('a handler that throws is logged and stops nothing', async () => {
+    const onChange = (): never => {
+      throw new Error('bug');
+    };
+    const { server, log, reflector, start } = setup({ onChange });
+    server.put('a', 1);
+    await start();
+    server.put('b', 1);
+    await settle();
+    expect(reflector.keys()).toEqual(['a', 'b']);
+    expect(log.lines.map(({ level }) => level)).toEqual(['error', 'error']);
+  });
+
+  test('synced() gives up when its signal says so', async () => {
+    const { server, reflector, start } = setup();
+    server.failNext({ type: 'status', code: 404 });
+    await start();
+    const impatient = new AbortController();
+    const waiting = reflector.synced(impatient.signal);
+    impatient.abort(new Error('too long'));
+    await expect(waiting).rejects.toThrow('too long');
+  });
+});
+
+type Step =
+  | { readonly type: 'put' | 'delete'; readonly name: string; readonly data: number }
+  | { readonly type: 'compact' | 'bookmark' | 'settle' }
+  | { readonly type: 'fail'; readonly code: number }
+  | { readonly type: 'disturb'; readonly fault: WatchFault }
+  | { readonly type: 'between'; readonly name: string; readonly remove: boolean; readonly compact: boolean }
+  | { readonly type: 'advance'; readonly ms: number };
+
+const names = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j');
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ type: fc.constant('put'), name: names, data: fc.nat(3) }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('delete'), name: names, data: fc.constant(0) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('compact', 'bookmark', 'settle') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('fail'), code: fc.constantFrom(0, 403, 404, 410, 429, 500) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('disturb'),
+      fault: fc.constantFrom<WatchFault[]>(
+        'cut',
+        'close',
+        'expire',
+        'internal-error',
+        'garbage',
+        'black-hole',
+      ),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('between'),
+      name: names,
+      remove: fc.boolean(),
+      compact: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant('advance'), ms: fc.nat(700_000) }) },
+);
+
+async function perform(server: FakeServer, clock: ManualClock, todo: Step): Promise<void> {
+  switch (todo.type) {
+    case 'put':
+      server.put(todo.name, todo.data);
+      return;
+    case 'delete':
+      server.delete(todo.name);
+      return;
+    case 'compact':
+      server.compact();
+      return;
+    case 'bookmark':
+      server.bookmark();
+      return;
+    case 'settle':
+      return settle();
+    case 'fail':
+      server.failNext(todo.code === 0 ? { type: 'drop' } : { type: 'status', code: todo.code });
+      return;
+    case 'disturb':
+      server.disturb(todo.fault);
+      return;
+    case 'between':
+      server.betweenPages = () => {
+        server.betweenPages = () => undefined;
+        if (todo.remove) server.delete(todo.name);
+        else server.put(todo.name, 9);
+        if (todo.compact) server.compact();
+      };
+      return;
+    case 'advance':
+      return clock.advance(todo.ms);
+  }
+}
+
+/** Plays the events to an observer that holds nothing but what it was told; every event must fit what it holds. */
+function replay(events: readonly ChangeEvent<Projection>[]): ReadonlyMap<string, Projection> {
+  const held = new Map<string, Projection>();
+  for (const event of events) {
+    expect(held.get(event.key)).toEqual(event.type === 'added' ? undefined : event.old);
+    if (event.type === 'modified') expect(event.new.uid).toBe(event.old.uid);
+    if (event.type === 'deleted') held.delete(event.key);
+    else held.set(event.key, event.new);
+  }
+  return held;
+}
+
+test('after any faults the store equals the server, and the events tell the whole story, deletes included', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 60 }),
+      fc.boolean(),
+      fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+      async (steps, reversed, randoms) => {
+        const random = (): number => {
+          const next: IteratorResult<number, unknown> = randoms.next();
+          return next.done === true ? 0 : next.value;
+        };
+        const { server, clock, events, reflector, stop, start } = setup({ random });
+        if (reversed) server.shuffle = (items) => [...items].reverse();
+        for (const name of 'abcdefg') server.put(name, 0);
+        await start();
+        for (const todo of steps) await perform(server, clock, todo);
+        server.forgetFaults();
+        await clock.advance(LONG);
+        const truth = new Map([...server.objects()].map(([name, object]) => [name, project(object)]));
+        expect(new Map(reflector.keys().map((key) => [key, reflector.get(key)]))).toEqual(truth);
+        expect(replay(events)).toEqual(truth);
+        expect(reflector.state.name).toBe('Watching');
+        stop.abort();
+        await settle();
+        expect(clock.pending).toBe(0);
+      },
+    ),
+  );
+}, 60_000);

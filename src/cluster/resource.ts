@@ -1,0 +1,76 @@
+/** What every Kubernetes object and every collection of them has. */
+
+/** A collection of objects. `namespace` narrows a namespaced kind to one namespace; without it, the whole cluster. */
+export interface Resource {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly namespace?: string;
+}
+
+export interface ManagedFieldsEntry {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly apiVersion?: string;
+  readonly time?: string;
+  readonly fieldsV1?: unknown;
+  readonly subresource?: string;
+}
+
+export interface Metadata {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  readonly ownerReferences?: readonly unknown[];
+  readonly managedFields?: readonly ManagedFieldsEntry[];
+}
+
+/** An object as the API server sends it. Items of a list of built-in kinds carry neither apiVersion nor kind. */
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: Metadata;
+  readonly [field: string]: unknown;
+}
+
+/** True for a record whose metadata has a name; deeper fields are the server's word. */
+export function isKubernetesObject(value: unknown): value is KubernetesObject {
+  return isRecord(value) && isRecord(value['metadata']) && typeof value['metadata']['name'] === 'string';
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `namespace/name`, or `name` for what has no namespace: the key of stores and queues, as client-go's. */
+export function objectKey(object: KubernetesObject): string {
+  const { name, namespace } = object.metadata;
+  return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
+}
+
+/** `group/version`, or `v1` for the core group: what stands in `apiVersion`. */
+export function apiVersionOf(resource: Resource): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
+}
+
+/** For example `/apis/projectcalico.org/v3/namespaces/shop/networkpolicies`. */
+export function collectionPath(resource: Resource): string {
+  const root = resource.group === '' ? '/api' : '/apis';
+  const scope =
+    resource.namespace === undefined ? '' : `/namespaces/${encodeURIComponent(resource.namespace)}`;
+  return `${root}/${apiVersionOf(resource)}${scope}/${resource.plural}`;
+}
+
+/** Path of one object, or of a subresource of it such as `status`. */
+export function objectPath(resource: Resource, name: string, subresource?: string): string {
+  const path = `${collectionPath(resource)}/${encodeURIComponent(name)}`;
+  return subresource === undefined ? path : `${path}/${subresource}`;
+}

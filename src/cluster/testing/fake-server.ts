@@ -1,0 +1,225 @@
+import { ApiError, statusError, TransportError } from '../errors.ts';
+import type { KubernetesObject } from '../resource.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../transport.ts';
+
+/** What the server does to the next request instead of answering it. */
+export type Fault =
+  | { readonly type: 'drop' }
+  | { readonly type: 'status'; readonly code: number; readonly retryAfterSeconds?: number };
+
+/** What the server does to a watch that is open. */
+export type WatchFault = 'cut' | 'close' | 'expire' | 'internal-error' | 'garbage' | 'black-hole';
+
+interface Change {
+  readonly version: number;
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: KubernetesObject;
+}
+
+interface OpenWatch {
+  push(line: unknown): void;
+  end(error?: Error): void;
+  /** Swallows everything from now on. */
+  deafen(): void;
+}
+
+/**
+ * One collection of an API server, in memory: versions as etcd has them, pages of one snapshot, watches from a version, compaction. It can be
+ * told to misbehave.
+ */
+export class FakeServer implements Transport {
+  readonly requests: TransportRequest[] = [];
+  readonly #objects = new Map<string, KubernetesObject>();
+  #history: Change[] = [];
+  #version = 1;
+  #compacted = 0;
+  #lives = 0;
+  /** What lists have seen, by version: the later pages of a list come from its first one's snapshot. */
+  readonly #snapshots = new Map<number, readonly KubernetesObject[]>();
+  readonly #watches = new Set<OpenWatch>();
+  readonly #faults: Fault[] = [];
+  /** Rearranges each page; the order of a list means nothing. */
+  shuffle: (items: readonly KubernetesObject[]) => readonly KubernetesObject[] = (items) => items;
+  /** Runs when a list page has been made and before it is sent: changes made here fall between pages, or between list and watch. */
+  betweenPages: () => void = () => undefined;
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get openWatches(): number {
+    return this.#watches.size;
+  }
+
+  objects(): ReadonlyMap<string, KubernetesObject> {
+    return this.#objects;
+  }
+
+  /** Creates the object, or updates it when it is there. */
+  put(name: string, data: unknown): void {
+    const old = this.#objects.get(name);
+    if (old === undefined) this.#lives += 1;
+    const uid = old?.metadata.uid ?? `uid-${String(this.#lives)}`;
+    this.#change(old === undefined ? 'ADDED' : 'MODIFIED', { metadata: { name, uid }, data });
+  }
+
+  delete(name: string): void {
+    const old = this.#objects.get(name);
+    if (old !== undefined) this.#change('DELETED', old);
+  }
+
+  /** Forgets everything older than now: versions and continue tokens from before are expired. */
+  compact(): void {
+    this.#compacted = this.#version;
+    this.#history = [];
+  }
+
+  bookmark(): void {
+    // A bookmark carries a version that other collections have moved on meanwhile.
+    this.#version += 1;
+    const object = { metadata: { resourceVersion: String(this.#version) } };
+    for (const watch of this.#watches) watch.push({ type: 'BOOKMARK', object });
+  }
+
+  failNext(...faults: readonly Fault[]): void {
+    this.#faults.push(...faults);
+  }
+
+  forgetFaults(): void {
+    this.#faults.length = 0;
+  }
+
+  disturb(fault: WatchFault): void {
+    for (const watch of [...this.#watches]) disturbOne(watch, fault);
+  }
+
+  request(request: TransportRequest): Promise<TransportResponse> {
+    this.requests.push(request);
+    // Later, so that what is thrown here arrives as a rejection.
+    return Promise.resolve().then(() => {
+      this.#failAsTold();
+      const body = this.#page(request);
+      this.betweenPages();
+      return { status: 200, headers: {}, body };
+    });
+  }
+
+  async *stream(request: TransportRequest): AsyncGenerator<unknown, void, undefined> {
+    this.requests.push(request);
+    await Promise.resolve();
+    this.#failAsTold();
+    const from = Number(request.query?.['resourceVersion']);
+    if (from < this.#compacted) {
+      yield { type: 'ERROR', object: EXPIRED };
+      return;
+    }
+    const lines: unknown[] = this.#history.filter((change) => change.version > from).map(eventOf);
+    yield* this.#follow(lines, request.signal);
+  }
+
+  async *#follow(
+    lines: unknown[],
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<unknown, void, undefined> {
+    let ended: { readonly error?: Error } | undefined;
+    let deaf = false;
+    let wake: () => void = () => undefined;
+    const watch: OpenWatch = {
+      push(line) {
+        if (!deaf) lines.push(line);
+        wake();
+      },
+      end(error) {
+        // What was on its way when the connection broke is lost.
+        if (error !== undefined) lines.length = 0;
+        if (!deaf) ended ??= error === undefined ? {} : { error };
+        wake();
+      },
+      deafen() {
+        deaf = true;
+      },
+    };
+    const onAbort = (): void => {
+      ended = { error: signal?.reason instanceof Error ? signal.reason : new Error('aborted') };
+      wake();
+    };
+    signal?.addEventListener('abort', onAbort);
+    this.#watches.add(watch);
+    try {
+      for (;;) {
+        const line = lines.shift();
+        if (line !== undefined) yield line;
+        else if (ended !== undefined) break;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.#watches.delete(watch);
+      signal?.removeEventListener('abort', onAbort);
+    }
+    if (ended.error !== undefined) throw ended.error;
+  }
+
+  #failAsTold(): void {
+    const fault = this.#faults.shift();
+    if (fault === undefined) return;
+    if (fault.type === 'drop') throw new TransportError('connection reset');
+    throw new ApiError({ ...fault, message: `HTTP ${String(fault.code)}` });
+  }
+
+  #change(type: Change['type'], object: KubernetesObject): void {
+    this.#version += 1;
+    const metadata = { ...object.metadata, resourceVersion: String(this.#version) };
+    const change: Change = { version: this.#version, type, object: { ...object, metadata } };
+    if (type === 'DELETED') this.#objects.delete(metadata.name);
+    else this.#objects.set(metadata.name, change.object);
+    this.#history.push(change);
+    for (const watch of this.#watches) watch.push(eventOf(change));
+  }
+
+  #page(request: TransportRequest): unknown {
+    const limit = Number(request.query?.['limit'] ?? Infinity);
+    const token = request.query?.['continue'];
+    // A token is `VERSION/OFFSET`.
+    const [version = this.#version, offset = 0] =
+      token === undefined ? [] : String(token).split('/').map(Number);
+    if (version < this.#compacted) throw statusError(410, EXPIRED);
+    const snapshot = this.#snapshots.get(version) ?? [...this.#objects.values()];
+    if (version === this.#version) this.#snapshots.set(version, snapshot);
+    const end = offset + limit;
+    const next = end < snapshot.length ? `${String(version)}/${String(end)}` : undefined;
+    return {
+      metadata: { resourceVersion: String(version), continue: next },
+      items: this.shuffle(snapshot.slice(offset, end)),
+    };
+  }
+}
+
+const EXPIRED = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
+
+const eventOf = (change: Change): unknown => ({ type: change.type, object: change.object });
+
+function disturbOne(watch: OpenWatch, fault: WatchFault): void {
+  switch (fault) {
+    case 'cut':
+      watch.end(new TransportError('connection reset'));
+      return;
+    case 'close':
+      watch.end();
+      return;
+    case 'expire':
+      watch.push({ type: 'ERROR', object: EXPIRED });
+      return;
+    case 'internal-error':
+      // As the aggregated Calico API server wraps an expired version.
+      watch.push({
+        type: 'ERROR',
+        object: { kind: 'Status', code: 500, reason: 'InternalError', message: 'too old' },
+      });
+      return;
+    case 'garbage':
+      watch.push({ type: 'SURPRISE' });
+      return;
+    case 'black-hole':
+      watch.deafen();
+  }
+}
