@@ -1,0 +1,120 @@
+/** The operator as a local process: from the manifests of config/default, under its own ServiceAccount. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { loadAll } from 'js-yaml';
+import type { StartedCluster } from './cluster.ts';
+import { waitFor } from './local/wait.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+const READY_WITHIN = 60_000;
+const TAIL_LINES = 20;
+
+/** Who the operator is, as its Deployment says. */
+export interface OperatorIdentity {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+export interface StartedOperator extends AsyncDisposable {
+  readonly pid: number;
+  /** `http://127.0.0.1:PORT`, where health and metrics are served. */
+  readonly url: string;
+  /** JSON lines. */
+  readonly logFile: string;
+  /** SIGTERM. Resolves to how it ended: an exit code, or a signal's name. */
+  stop(): Promise<string>;
+}
+
+/** Applies config/default. Its Deployment is stored as well; in a cluster without kubelets it starts nothing. */
+export async function installManifests(cluster: StartedCluster): Promise<OperatorIdentity> {
+  const manifests = await cluster.kubectl(['kustomize', path.join(ROOT, 'config/default')]);
+  await cluster.kubectl(['apply', '--server-side', '--filename', '-'], { input: manifests });
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', CRD]);
+  return identityIn(manifests);
+}
+
+const CRD = 'clusterfirewalls.clusterfirewall.io';
+
+interface Deployment {
+  readonly kind: 'Deployment';
+  readonly metadata: { readonly namespace: string };
+  readonly spec: { readonly template: { readonly spec: { readonly serviceAccountName: string } } };
+}
+
+function identityIn(manifests: string): OperatorIdentity {
+  const objects = loadAll(manifests) as readonly ({ readonly kind: string } | Deployment)[];
+  const deployment = objects.find((object): object is Deployment => object.kind === 'Deployment');
+  if (deployment === undefined)
+    throw new Error('config/default has no Deployment to take the ServiceAccount from');
+  const { metadata, spec } = deployment;
+  return { namespace: metadata.namespace, serviceAccount: spec.template.spec.serviceAccountName };
+}
+
+/**
+ * Starts `src/main.ts run` and waits until it calls itself ready. Its log goes to the cluster's folder.
+ * @throws with the end of its log when it does not get there
+ */
+export async function startOperator(
+  cluster: StartedCluster,
+  identity: OperatorIdentity,
+): Promise<StartedOperator> {
+  const kubeconfig = await cluster.serviceAccountKubeconfig(identity.namespace, identity.serviceAccount);
+  const address = `127.0.0.1:${String(await freePort())}`;
+  const logFile = path.join(cluster.workDir, 'logs', 'operator.log');
+  const log = openSync(logFile, 'a');
+  const command = [process.execPath, 'src/main.ts', 'run', '--health-address', address];
+  // Not to outlive a test run that was killed: nobody would stop it then.
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, POD_NAMESPACE: identity.namespace },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const ended = endOf(child);
+  const url = `http://${address}`;
+  await waitFor(async () => (await fetch(`${url}/readyz`)).ok || undefined, {
+    what: 'the operator to be ready',
+    within: READY_WITHIN,
+    abort: ended.then((how) => Promise.reject(new Error(`the operator ended: ${how}; see ${logFile}`))),
+    explain: () => tail(logFile),
+  }).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+  const stop = (): Promise<string> => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  return {
+    pid: child.pid ?? 0,
+    url,
+    logFile,
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+    },
+  };
+}
+
+async function endOf(child: ChildProcess): Promise<string> {
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  return signal ?? `exit code ${String(code)}`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function tail(file: string): Promise<string> {
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  return `${file}:\n${lines.slice(-TAIL_LINES).join('\n')}`;
+}

@@ -1,0 +1,93 @@
+/** Namespaces and nodes, as plain data for the compiler. */
+import { readFileSync } from 'node:fs';
+import { nodeAddresses, type NodeObject } from '../calico/node-addresses.ts';
+import { isRecord, type KubernetesObject } from '../cluster/resource.ts';
+import type { ChangeEvent } from '../cluster/store.ts';
+import { DEFAULT_OPERATOR_NAMESPACE } from '../compiler/names.ts';
+import type { Inventory, NamespaceInfo, NodeInfo } from '../compiler/types.ts';
+import { Mirror, type MirrorContext } from './mirror.ts';
+import { stableJson } from './normal.ts';
+
+const SERVICE_ACCOUNT_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+
+/** POD_NAMESPACE (the downward API), else the namespace of the mounted ServiceAccount, else clusterfirewall-system. */
+export function operatorNamespace(env: NodeJS.ProcessEnv, file = SERVICE_ACCOUNT_NAMESPACE): string {
+  const fromEnv = env['POD_NAMESPACE'];
+  if (fromEnv !== undefined && fromEnv !== '') return fromEnv;
+  try {
+    const text = readFileSync(file, 'utf8').trim();
+    return text === '' ? DEFAULT_OPERATOR_NAMESPACE : text;
+  } catch {
+    return DEFAULT_OPERATOR_NAMESPACE;
+  }
+}
+
+export function projectNamespace({ metadata }: KubernetesObject): NamespaceInfo {
+  const { name, labels = {}, deletionTimestamp } = metadata;
+  return { name, labels, ...(deletionTimestamp === undefined ? {} : { terminating: true }) };
+}
+
+export function projectNode(object: KubernetesObject): NodeInfo {
+  const { name, labels = {} } = object.metadata;
+  return { name, labels, addresses: nodeAddresses(nodeFields(object)) };
+}
+
+function nodeFields({ metadata, status }: KubernetesObject): NodeObject {
+  const entries = isRecord(status) && Array.isArray(status['addresses']) ? status['addresses'] : [];
+  const addresses = entries.flatMap((entry: unknown) =>
+    isRecord(entry) && typeof entry['type'] === 'string' && typeof entry['address'] === 'string'
+      ? [{ type: entry['type'], address: entry['address'] }]
+      : [],
+  );
+  return { metadata: { annotations: metadata.annotations ?? {} }, status: { addresses } };
+}
+
+/** Namespaces and nodes of the cluster, kept up to date. */
+export class ClusterInventory {
+  readonly #namespaces: Mirror<NamespaceInfo>;
+  readonly #nodes: Mirror<NodeInfo>;
+
+  /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
+  constructor(context: MirrorContext, onChange: () => void) {
+    const changed = (event: ChangeEvent<NamespaceInfo> | ChangeEvent<NodeInfo>): void => {
+      if (event.type !== 'modified' || stableJson(event.old) !== stableJson(event.new)) onChange();
+    };
+    const core = { group: '', version: 'v1' };
+    this.#namespaces = new Mirror(context, {
+      resource: { ...core, plural: 'namespaces' },
+      project: projectNamespace,
+      onChange: changed,
+      onSynced: onChange,
+    });
+    this.#nodes = new Mirror(context, {
+      resource: { ...core, plural: 'nodes' },
+      project: projectNode,
+      onChange: changed,
+      onSynced: onChange,
+    });
+  }
+
+  start(): void {
+    this.#namespaces.start();
+    this.#nodes.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#namespaces.stop(), this.#nodes.stop()]);
+  }
+
+  get hasSynced(): boolean {
+    return this.#namespaces.hasSynced && this.#nodes.hasSynced;
+  }
+
+  /** Sorted by name. */
+  snapshot(): Required<Pick<Inventory, 'namespaces' | 'nodes'>> {
+    return { namespaces: this.#namespaces.list(), nodes: this.#nodes.list() };
+  }
+
+  /** True where nothing can be created: the namespace is absent or being deleted. */
+  isClosed(namespace: string): boolean {
+    const known = this.#namespaces.get(namespace);
+    return known === undefined || known.terminating === true;
+  }
+}

@@ -1,0 +1,44 @@
+/** How a stored object says that it is ours, and whose else it is. */
+import { FIELD_MANAGER } from '../cluster/apply.ts';
+import type { ManagedFieldsEntry, Metadata } from '../cluster/resource.ts';
+import { ANNOTATION_RULES, LABEL_FIREWALL, LABEL_MANAGED_BY, MANAGED_BY } from '../compiler/names.ts';
+
+/** On policies; Calico's API server puts it there too. */
+const LABEL_TIER = 'projectcalico.org/tier';
+const OWN_PREFIX = 'clusterfirewall.io/';
+
+/** True for the labels and annotations whose values are ours to decide; all others belong to whoever put them there. */
+export function isOwnKey(key: string): boolean {
+  return key === LABEL_MANAGED_BY || key === LABEL_TIER || key.startsWith(OWN_PREFIX);
+}
+
+/**
+ * True when the object is ours: by a label or, where those were stripped, by our field manager. Somebody stripping our labels is drift
+ * to repair, not a stranger's object of the same name.
+ */
+export function isOwned(metadata: Metadata): boolean {
+  const labels = metadata.labels ?? {};
+  if (labels[LABEL_MANAGED_BY] === MANAGED_BY || labels[LABEL_FIREWALL] !== undefined) return true;
+  return (metadata.managedFields ?? []).some((entry) => entry.manager === FIELD_MANAGER);
+}
+
+/** Ids of the rules that an object says it carries. */
+export function ruleIds(metadata: Metadata): readonly string[] {
+  const text = metadata.annotations?.[ANNOTATION_RULES] ?? '';
+  return text.split(',').filter((id) => id !== '');
+}
+
+/** The firewall an object belongs to: by its label or, where that was stripped, by the first part of its rules' ids. */
+export function firewallOf(metadata: Metadata): string | undefined {
+  return metadata.labels?.[LABEL_FIREWALL] ?? ruleIds(metadata)[0]?.split('/')[0];
+}
+
+/** The field manager other than ours that wrote last, as far as managedFields tell. */
+export function lastForeignManager(entries: readonly ManagedFieldsEntry[] = []): string | undefined {
+  let last: ManagedFieldsEntry | undefined;
+  for (const entry of entries) {
+    if (entry.manager === undefined || entry.manager === FIELD_MANAGER) continue;
+    if (last === undefined || (entry.time ?? '') >= (last.time ?? '')) last = entry;
+  }
+  return last?.manager;
+}

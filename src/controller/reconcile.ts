@@ -1,0 +1,227 @@
+/** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
+import type { Clock } from '../cluster/clock.ts';
+import type { Logger } from '../cluster/logger.ts';
+import type { Result } from '../cluster/queue.ts';
+import type { Transport } from '../cluster/transport.ts';
+import type { Compile, DesiredObject, Inventory } from '../compiler/types.ts';
+import type { CalicoApi } from './calico-api.ts';
+import type { Drift } from './drift.ts';
+import { execute, type Outcome } from './execute.ts';
+import { findingOf, type Results } from './findings.ts';
+import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
+import { intend, type Intent } from './intent.ts';
+import { objectId } from './kinds.ts';
+import type { LiveObject } from './live.ts';
+import { plan, type ApplyStep, type Plan, type Step } from './plan.ts';
+import type { Finding } from './status.ts';
+import type { StoredCalico } from './stored.ts';
+import type { ServerForms } from './write.ts';
+
+export interface Finalizers {
+  /** Adds ours where it is missing, and takes it away from a firewall that is being deleted: by then all that had to go is gone. */
+  settle(firewall: StoredFirewall): Promise<void>;
+}
+
+/** What a round works on; read anew each time. */
+export interface World {
+  readonly firewalls: readonly StoredFirewall[];
+  readonly inventory: Inventory;
+  readonly isClosedNamespace: (namespace: string) => boolean;
+  readonly calico: CalicoApi;
+  /** Absent while Calico is not served or not yet listed. */
+  readonly stored: StoredCalico | undefined;
+}
+
+export interface ReconcilerOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly compile: Compile;
+  readonly drift: Drift;
+  readonly forms: ServerForms;
+  readonly finalizers: Finalizers;
+  readonly report: (firewall: StoredFirewall, finding: Finding) => Promise<void>;
+  readonly onDrift: (step: ApplyStep) => void;
+  /** Aborted when the operator stops: the step under way is finished, the next not begun. */
+  readonly signal: AbortSignal;
+}
+
+/** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
+const ROUND_MS = 5000;
+/** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
+const REFUSED_RETRY_MS = 60_000;
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  /** Ids of objects whose firewall does not exist, as last logged. */
+  #orphans = new Set<string>();
+  /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
+  readonly #released = new Set<string>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ApiError or TransportError from writing a finalizer or a status */
+  async reconcile(world: World): Promise<Result> {
+    const { calico, stored } = world;
+    if (!calico.served) return this.#withoutCalico(world.firewalls, calico);
+    if (stored === undefined) return { type: 'done' };
+
+    const live = stored.objects();
+    const intent = intend({ ...world, live, compile: this.#options.compile });
+    await this.#addFinalizers(world.firewalls, intent);
+    const first = this.#plan(world, stored, intent, live);
+    this.#noticeOrphans(first.plan);
+    const outcome = await this.#execute(first.plan);
+    const shown = await stored.shows(outcome.written, this.#options.signal);
+
+    const { plan: after, unserved } = this.#plan(world, stored, intent, stored.objects());
+    this.#options.drift.remember(after.current, idsOf(intent.desired));
+    const results: Results = {
+      intent,
+      plan: after,
+      outcome,
+      unserved,
+      isContested: (id) => this.#options.drift.isContested(id),
+    };
+    await this.#report(world.firewalls, results);
+    await this.#release(world.firewalls, intent, stored);
+    return this.#next(after, outcome, shown);
+  }
+
+  #plan(
+    { isClosedNamespace }: World,
+    stored: StoredCalico,
+    intent: Intent,
+    live: readonly LiveObject[],
+  ): { readonly plan: Plan; readonly unserved: readonly DesiredObject[] } {
+    const { forms } = this.#options;
+    return {
+      plan: plan({
+        desired: intent.desired.filter(({ object }) => stored.serves(object.kind)),
+        live,
+        held: intent.held,
+        firewalls: intent.owners,
+        isClosedNamespace,
+        isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
+      }),
+      unserved: intent.desired.filter(({ object }) => !stored.serves(object.kind)),
+    };
+  }
+
+  /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
+  async #execute({ phases }: Plan): Promise<Outcome> {
+    const { transport, clock, log, drift, forms, onDrift, signal } = this.#options;
+    const due = phases.map((steps) => steps.filter((step) => this.#waitMs(step) === 0));
+    const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
+    const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step)));
+    const round = new AbortController();
+    const cancel = clock.setTimeout(() => {
+      round.abort();
+    }, ROUND_MS);
+    try {
+      const bounded = AbortSignal.any([signal, round.signal]);
+      return await execute([...repairs, ...changes], {
+        transport,
+        log,
+        drift,
+        forms,
+        onDrift,
+        signal: bounded,
+      });
+    } finally {
+      cancel();
+    }
+  }
+
+  #isDrift(step: Step): step is ApplyStep {
+    return step.action === 'apply' && this.#options.drift.isDrift(step.id, step.desiredHash);
+  }
+
+  #waitMs(step: Step): number {
+    return this.#isDrift(step) ? this.#options.drift.waitMs(step.id) : 0;
+  }
+
+  #next({ phases }: Plan, { stopped, refused, interrupted }: Outcome, shown: boolean): Result {
+    if (stopped !== undefined) {
+      if (stopped.retryAfterMs > 0) return { type: 'requeueAfter', ms: stopped.retryAfterMs };
+      return { type: 'retry', message: stopped.message };
+    }
+    if (!shown) return { type: 'retry', message: 'the watch does not show what was written' };
+    if (interrupted) return { type: 'requeueAfter', ms: 0 };
+    const waits = phases.flat().map((step) => this.#waitMs(step));
+    if (refused.length > 0) waits.push(REFUSED_RETRY_MS);
+    const next = waits.filter((ms) => ms > 0);
+    if (next.length > 0) return { type: 'requeueAfter', ms: Math.min(...next) };
+    // Somebody changed something meanwhile; the watch has said so, or will.
+    return { type: 'done' };
+  }
+
+  #noticeOrphans({ orphans }: Plan): void {
+    const { log } = this.#options;
+    const unknown = orphans.filter(({ id }) => !this.#orphans.has(id));
+    this.#orphans = new Set(orphans.map(({ id }) => id));
+    if (unknown.length === 0) return;
+    const firewalls = [...new Set(unknown.map(({ firewall }) => firewall ?? '(unknown)'))];
+    const objects = unknown.map(({ id }) => id);
+    log.info({ firewalls, objects }, 'left alone: generated objects whose ClusterFirewall does not exist');
+  }
+
+  /** Before the first write for a firewall, so that nothing of it can outlive it by accident. */
+  async #addFinalizers(firewalls: readonly StoredFirewall[], { standings }: Intent): Promise<void> {
+    for (const firewall of firewalls) {
+      if (standings.get(firewall.name) !== 'active' || firewall.finalizers.includes(FINALIZER)) continue;
+      await this.#options.finalizers.settle(firewall);
+    }
+  }
+
+  async #release(
+    firewalls: readonly StoredFirewall[],
+    { standings }: Intent,
+    stored: StoredCalico,
+  ): Promise<void> {
+    for (const firewall of firewalls) {
+      const isOurs = firewall.finalizers.includes(FINALIZER) && !this.#released.has(firewall.uid);
+      if (!firewall.deleting || !isOurs) continue;
+      const left = stored
+        .objects()
+        .filter((object) => object.ours && object.firewall === firewall.name).length;
+      if (standings.get(firewall.name) === 'leaving' && left > 0) continue;
+      await this.#options.finalizers.settle(firewall);
+      this.#released.add(firewall.uid);
+      const what = left > 0 ? 'deleted, its generated objects stay' : 'deleted, and nothing of it is left';
+      this.#options.log.info({ firewall: firewall.name, objectsLeft: left }, what);
+    }
+  }
+
+  async #report(firewalls: readonly StoredFirewall[], results: Results): Promise<void> {
+    for (const firewall of firewalls) {
+      const finding = findingOf(firewall, results);
+      if (finding !== undefined) await this.#options.report(firewall, finding);
+    }
+  }
+
+  async #withoutCalico(
+    firewalls: readonly StoredFirewall[],
+    { reason, message }: Extract<CalicoApi, { served: false }>,
+  ): Promise<Result> {
+    const stalled = reason === 'CalicoTooOld';
+    for (const firewall of firewalls) {
+      const { deleting, deletionPolicy, finalizers, validation } = firewall;
+      const nothingToRemove = deletionPolicy === 'Retain' || reason === 'CalicoNotInstalled';
+      if (deleting && nothingToRemove && finalizers.includes(FINALIZER)) {
+        await this.#options.finalizers.settle(firewall);
+      } else if (validation.ok || deleting) {
+        await this.#options.report(firewall, { type: 'blocked', reason, message, stalled });
+      } else {
+        await this.#options.report(firewall, { type: 'invalid', issues: issueMessages(validation) });
+      }
+    }
+    // The look at how Calico is served is repeated on its own.
+    return { type: 'done' };
+  }
+}
+
+const idsOf = (desired: readonly DesiredObject[]): ReadonlySet<string> =>
+  new Set(desired.map(({ object }) => objectId(object.kind, object.metadata)));

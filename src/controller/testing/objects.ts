@@ -1,0 +1,105 @@
+import type { GeneratedObject, Rule } from '../../calico/types.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
+import {
+  ANNOTATION_RULES,
+  LABEL_FIREWALL,
+  LABEL_MANAGED_BY,
+  LABEL_SET,
+  MANAGED_BY,
+  TIER,
+} from '../../compiler/names.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
+import { projectLive, type LiveObject } from '../live.ts';
+
+export interface Made {
+  readonly name: string;
+  readonly rules?: readonly string[];
+  readonly firewall?: string;
+  readonly namespace?: string;
+  /** Anything that tells one content from another. */
+  readonly content?: string;
+}
+
+const metadata = (
+  { name, namespace, rules = [], firewall = 'default' }: Made,
+  labels: Record<string, string> = {},
+) => ({
+  name,
+  ...(namespace === undefined ? {} : { namespace }),
+  labels: { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_FIREWALL]: firewall, ...labels },
+  annotations: { [ANNOTATION_RULES]: rules.join(',') },
+});
+
+const wrap = (made: Made, phase: DesiredObject['phase'], object: GeneratedObject): DesiredObject => ({
+  object,
+  firewall: made.firewall ?? 'default',
+  rules: made.rules ?? [],
+  phase,
+});
+
+const spec = (action: Rule['action'], { content = 'all()' }: Made, tier = 'default') => ({
+  tier,
+  order: 200,
+  selector: content,
+  types: ['Ingress' as const],
+  ingress: [{ action }],
+});
+
+const apiVersion = 'projectcalico.org/v3';
+
+export function allow(made: Made): DesiredObject {
+  const common = { apiVersion, metadata: metadata(made), spec: spec('Allow', made) } as const;
+  return wrap(
+    made,
+    'allow',
+    made.namespace === undefined
+      ? { ...common, kind: 'GlobalNetworkPolicy' }
+      : { ...common, kind: 'NetworkPolicy' },
+  );
+}
+
+export function deny(made: Made, tier = 'default'): DesiredObject {
+  return wrap(made, 'deny', {
+    apiVersion,
+    kind: 'GlobalNetworkPolicy',
+    metadata: metadata(made),
+    spec: spec('Deny', made, tier),
+  });
+}
+
+export function set(made: Made): DesiredObject {
+  const labels = { [LABEL_SET]: made.name };
+  const object = { apiVersion, kind: 'GlobalNetworkSet', metadata: metadata(made, labels) } as const;
+  return wrap(made, 'set', { ...object, spec: { nets: [made.content ?? '192.0.2.0/24'] } });
+}
+
+export function tier(made: Partial<Made> = {}): DesiredObject {
+  const given = { name: TIER, ...made };
+  const object = { apiVersion, kind: 'Tier', metadata: metadata(given) } as const;
+  return wrap(given, 'tier', { ...object, spec: { order: 900, defaultAction: 'Pass' } });
+}
+
+/** The object as a server would give it back. */
+export function storedObject({ object }: DesiredObject, resourceVersion = '1'): KubernetesObject {
+  const { name, namespace } = object.metadata;
+  const uid = `uid-${object.kind}-${namespace ?? ''}-${name}`;
+  return { ...object, metadata: { ...object.metadata, uid, resourceVersion } };
+}
+
+/** What reflectors keep of it. */
+export const live = (desired: DesiredObject): LiveObject =>
+  projectLive(desired.object.kind, new Set())(storedObject(desired));
+
+/** Somebody else's object of the same name. */
+export const foreign = (desired: DesiredObject, manager = 'helm'): LiveObject => {
+  const { metadata: ours, ...rest } = storedObject(desired);
+  const { name, namespace, uid } = ours;
+  const managedFields = [{ manager, operation: 'Update', time: '2026-01-01T00:00:00Z' }];
+  const theirs = {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    managedFields,
+  };
+  return projectLive(desired.object.kind, new Set())({ ...rest, metadata: theirs });
+};

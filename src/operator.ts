@@ -1,0 +1,223 @@
+/**
+ * The operator's process. The shell is @dot-i/k8s-operator: its life cycle, its kubeConfig and logger, and its decision what a finalizer
+ * needs. What it does over the network is not used: its watch loses deletes and ends the process on an error, its writes swallow theirs.
+ */
+// The shell is CommonJS and would load client-node, an ES module, by itself: it must be there before.
+import type { KubeConfig } from '@kubernetes/client-node';
+import '@kubernetes/client-node';
+import shell from '@dot-i/k8s-operator';
+import type { ResourceEvent, ResourceMeta } from '@dot-i/k8s-operator';
+import { hostname } from 'node:os';
+import { pino, stdTimeFunctions } from 'pino';
+import { API_VERSION, KIND, PLURAL } from './api/schema.ts';
+import { mergePatch } from './cluster/apply.ts';
+import { systemClock, type Clock } from './cluster/clock.ts';
+import { isNotFound } from './cluster/errors.ts';
+import { kubeConfigCredentials, loadDefaultKubeConfig, type LoadKubeConfig } from './cluster/kubeconfig.ts';
+import type { Logger } from './cluster/logger.ts';
+import { withRetry } from './cluster/retry.ts';
+import { UndiciTransport } from './cluster/undici-transport.ts';
+import { Controller } from './controller/controller.ts';
+import { FINALIZER, FIREWALLS, type StoredFirewall } from './controller/firewalls.ts';
+import { serveHealth, type HealthServer } from './controller/health.ts';
+import { operatorNamespace } from './controller/inventory.ts';
+
+const { default: Shell, ResourceEventType, ResourceMetaImpl } = shell;
+
+export interface OperatorOptions {
+  /** Default: KUBECONFIG, `~/.kube/config`, or the pod's ServiceAccount, in this order. */
+  readonly loadKubeConfig?: LoadKubeConfig;
+  /** `HOST:PORT` or `:PORT` for /healthz, /readyz and /metrics. Without it nothing listens. */
+  readonly healthAddress?: string;
+  /** Default: JSON lines on standard output. */
+  readonly log?: Logger;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** How long a stop may take: well below the 30 s after which kubelet kills. */
+const STOP_MS = 20_000;
+
+/** JSON lines on standard output, the level by its name and the time as people write it. */
+function jsonLog(): Logger {
+  return pino({
+    timestamp: stdTimeFunctions.isoTime,
+    base: null,
+    formatters: { level: (level) => ({ level }) },
+  });
+}
+
+/** One operator, from start to stop. */
+export class FirewallOperator extends Shell {
+  readonly #options: OperatorOptions;
+  readonly #log: Logger;
+  readonly #clock: Clock = systemClock;
+  readonly #abort = new AbortController();
+  #transport: UndiciTransport | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #health: HealthServer | undefined;
+
+  constructor(options: OperatorOptions) {
+    const log = options.log ?? jsonLog();
+    super(shellLogger(log));
+    this.#options = options;
+    this.#log = log;
+  }
+
+  /** Port of the health server; undefined when none was asked for. */
+  get healthPort(): number | undefined {
+    return this.#health?.port;
+  }
+
+  /** Resolves when the operator has stopped; rejects when it failed. */
+  get ended(): Promise<void> {
+    return this.#running;
+  }
+
+  /** Called by start(). Resolves when the operator works, which does not mean that it has seen the cluster: /readyz tells. */
+  protected override async init(): Promise<void> {
+    const { loadKubeConfig = loadDefaultKubeConfig, healthAddress, env = process.env } = this.#options;
+    this.kubeConfig = loadKubeConfig();
+    const credentials = kubeConfigCredentials(sameFirst(this.kubeConfig, loadKubeConfig), this.#clock);
+    this.#transport = new UndiciTransport({ credentials, clock: this.#clock, userAgent: 'clusterfirewall' });
+    const controller = new Controller({
+      transport: withRetry(this.#transport, { clock: this.#clock, log: this.#log }),
+      clock: this.#clock,
+      log: this.#log,
+      finalizers: { settle: (firewall) => this.#settleFinalizer(firewall) },
+      operatorNamespace: operatorNamespace(env),
+      instance: env['POD_NAME'] ?? hostname(),
+    });
+    if (healthAddress !== undefined) {
+      this.#health = await serveHealth({
+        address: healthAddress,
+        isReady: () => controller.isReady,
+        metrics: () => controller.metrics.registry.metrics(),
+      });
+    }
+    this.#running = this.#run(controller);
+    this.#log.info({ server: credentials.server }, 'operator started');
+  }
+
+  /** Finishes the write under way, begins no other; `ended` resolves then. */
+  override stop(): void {
+    super.stop();
+    this.#abort.abort();
+  }
+
+  async #run(controller: Controller): Promise<void> {
+    try {
+      await controller.run(this.#abort.signal);
+    } finally {
+      await Promise.all([this.#health?.close(), this.#transport?.close()]);
+    }
+    this.#log.info({}, 'operator stopped');
+  }
+
+  async #settleFinalizer(firewall: StoredFirewall): Promise<void> {
+    const event = firewallEvent(firewall);
+    await this.handleResourceFinalizer(event, FINALIZER, () => Promise.resolve());
+  }
+
+  /** Called by handleResourceFinalizer. A firewall that is gone needs none. */
+  protected override async setResourceFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<void> {
+    if (this.#transport === undefined) throw new Error('the operator has not been started');
+    const { name, resourceVersion } = meta;
+    try {
+      // The version is a precondition: a merge patch replaces the whole list, also what others have added meanwhile.
+      await mergePatch(this.#transport, FIREWALLS, name, { metadata: { finalizers, resourceVersion } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  protected override watchResource(): Promise<void> {
+    return Promise.reject(new Error('not used: src/cluster/reflector.ts watches'));
+  }
+
+  protected override setResourceStatus(): Promise<null> {
+    return Promise.reject(new Error('not used: src/controller/report.ts writes the status'));
+  }
+
+  protected override patchResourceStatus(): Promise<null> {
+    return this.setResourceStatus();
+  }
+}
+
+/** The shell changes the list of finalizers that it is given: it gets its own. */
+function firewallEvent({ name, resourceVersion, finalizers, deleting }: StoredFirewall): ResourceEvent {
+  const object = {
+    apiVersion: API_VERSION,
+    kind: KIND,
+    metadata: {
+      name,
+      resourceVersion,
+      finalizers: [...finalizers],
+      ...(deleting ? { deletionTimestamp: new Date() } : {}),
+    },
+  };
+  return {
+    type: ResourceEventType.Modified,
+    meta: ResourceMetaImpl.createWithPlural(PLURAL, object),
+    object,
+  };
+}
+
+/** The configuration that is already loaded, then what its files say. */
+function sameFirst(first: KubeConfig, load: LoadKubeConfig): LoadKubeConfig {
+  let loaded: KubeConfig | undefined = first;
+  return () => {
+    const config = loaded ?? load();
+    loaded = undefined;
+    return config;
+  };
+}
+
+const shellLogger = (log: Logger) => ({
+  debug: (message: string) => {
+    log.debug({}, message);
+  },
+  info: (message: string) => {
+    log.info({}, message);
+  },
+  warn: (message: string) => {
+    log.warn({}, message);
+  },
+  error: (message: string) => {
+    log.error({}, message);
+  },
+});
+
+/**
+ * Runs the operator until SIGTERM or SIGINT. A second signal ends the process at once, and so does an error that nobody handled, after a line
+ * in the log.
+ * @throws Error when the operator cannot start, or fails
+ */
+export async function runOperator(options: OperatorOptions = {}): Promise<void> {
+  const log = options.log ?? jsonLog();
+  const fatal = (err: unknown): void => {
+    log.error({ err }, 'operator failed: nobody handled this error');
+    process.exit(1);
+  };
+  process.on('unhandledRejection', fatal);
+  process.on('uncaughtException', fatal);
+  const operator = new FirewallOperator({ ...options, log });
+  stopOnSignal(operator, log);
+  await operator.start();
+  await operator.ended;
+}
+
+function stopOnSignal(operator: FirewallOperator, log: Logger): void {
+  let stopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    operator.stop();
+    setTimeout(() => {
+      log.warn({ afterMs: STOP_MS }, 'not stopped in time: what was under way is cut off');
+      process.exit(0);
+    }, STOP_MS).unref();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
