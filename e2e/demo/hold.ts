@@ -1,0 +1,126 @@
+/** Holds a running demo: brings it up, tells its starter, then answers on a socket until it is told to stop. */
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import path from 'node:path';
+import { program } from '../scenarios/firewall.ts';
+import { startStage, type Stage } from '../scenarios/stage.ts';
+import { waitFor } from '../local/wait.ts';
+import { SOCKET, type Progress } from './protocol.ts';
+import { compared, probeRows, wrong, type Verdicts } from './table.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const SAMPLE = 'config/samples/wordpress.yaml';
+
+// Whoever started us has gone by the time we say our last words.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+const tell = (message: Progress): Promise<void> =>
+  new Promise(
+    (resolve) =>
+      process.send?.(message, () => {
+        resolve();
+      }) ?? resolve(),
+  );
+
+async function hold(): Promise<void> {
+  say('Starting etcd, the API server, Calico and its agents on two nodes, the operator, and pods …');
+  await using stage = await startStage();
+  const before = await probeRows(stage.endpoint);
+  say(`Applying ${SAMPLE} …`);
+  await program(stage.cluster, await readFile(path.join(ROOT, SAMPLE), 'utf8'));
+  const after = await settled(stage);
+  const shown = [
+    `\nPackets, before and after:\n\n${compared({ BEFORE: before, AFTER: after })}`,
+    await shownCommand(stage, ['get', 'cfw']),
+    await shownCommand(stage, ['describe', 'cfw', 'default']),
+    hints(stage),
+  ];
+  const { stopped } = await serve(stage);
+  await tell({ text: shown.join('\n') });
+  if (process.connected) process.disconnect();
+  await stopped;
+}
+
+/** The nodes have been told; a moment later packets agree. */
+async function settled(stage: Stage): Promise<Verdicts> {
+  let last: Verdicts = new Map();
+  await waitFor(
+    async () => {
+      last = await probeRows(stage.endpoint);
+      return wrong(last).length === 0 || undefined;
+    },
+    {
+      what: 'packets to do what the sample says',
+      within: 30_000,
+      explain: () =>
+        Promise.resolve(
+          wrong(last)
+            .map((row) => JSON.stringify(row))
+            .join('\n'),
+        ),
+    },
+  );
+  return last;
+}
+
+async function shownCommand({ cluster }: Stage, args: readonly string[]): Promise<string> {
+  return `$ kubectl ${args.join(' ')}\n${await cluster.kubectl(args)}`;
+}
+
+const hints = ({ cluster, operator }: Stage): string => `It is running. Try:
+
+  export KUBECONFIG=${cluster.kubeconfig}
+  kubectl explain clusterfirewall.spec.namespaces
+  kubectl edit cfw default                       # open 81 beside 80, then: make demo-probe
+  kubectl delete globalnetworkpolicies.projectcalico.org --all
+                                                 # they are back before you look: kubectl get globalnetworkpolicies.projectcalico.org
+  kubectl delete cfw default                     # everything generated goes, denies first
+  tail -f ${operator.logFile}
+
+  make demo-probe                                # the table again
+  make demo-stop                                 # removes all of it
+`;
+
+/** Listens; `stopped` resolves when somebody asked it to stop, or a signal came. */
+async function serve(stage: Stage): Promise<{ readonly stopped: Promise<unknown> }> {
+  await rm(SOCKET, { force: true });
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<undefined>();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', (word) => void answer(stage, socket, String(word).trim(), stop));
+  });
+  server.listen(SOCKET);
+  await once(server, 'listening');
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      stop(undefined);
+    });
+  return { stopped: stopped.then(() => server.close()) };
+}
+
+async function answer(
+  stage: Stage,
+  socket: Socket,
+  word: string,
+  stop: (value: undefined) => void,
+): Promise<void> {
+  if (word === 'stop') {
+    socket.end('Stopping: the cluster and everything in it is removed.\n');
+    stop(undefined);
+    return;
+  }
+  const now = await probeRows(stage.endpoint);
+  socket.end(compared({ NOW: now }));
+}
+
+try {
+  await hold();
+} catch (error) {
+  await tell({ failed: error instanceof Error ? error.message : String(error) });
+  process.exitCode = 1;
+}
