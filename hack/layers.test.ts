@@ -13,7 +13,7 @@ function lint(file: string, code: string): string[] {
     code,
     {
       files: ['**/*.ts'],
-      languageOptions: { parser: tseslint.parser as Linter.Parser },
+      languageOptions: { parser: tseslint.parser },
       plugins: { local: { rules: { layers: layersRule } } },
       rules: { 'local/layers': 'error' },
     },

@@ -43,7 +43,7 @@ export const layersRule: Rule.RuleModule = {
   meta: { type: 'problem', schema: [], messages: { layer: '{{reason}}' } },
   create(context) {
     const from = layerOf(context.filename);
-    const isTest = context.filename.endsWith('.test.ts');
+    const isTest = /\.test\.ts$|\/testing\//.test(context.filename);
     const check = (source: unknown, node: Rule.Node): void => {
       if (from === undefined || typeof source !== 'string') return;
       const reason = source.startsWith('.')

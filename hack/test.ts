@@ -16,20 +16,20 @@ if (unknown.length > 0) {
 }
 
 // The terminal sends Ctrl-C to the whole group: whoever runs just now cleans up and ends, and then so do we.
-let interrupted = false;
+const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    interrupted = true;
+    interruption.abort();
   });
 }
 
 const results: PhaseResult[] = [];
 for (const name of names.length > 0 ? names.filter(isPhase) : ALL) {
-  if (interrupted) break;
+  if (interruption.signal.aborted) break;
   results.push(await runPhase(name));
 }
 console.log(`\n${summary(results)}`);
-process.exitCode = interrupted ? 130 : results.some((each) => each.failed > 0) ? 1 : 0;
+process.exitCode = interruption.signal.aborted ? 130 : results.some((each) => each.failed > 0) ? 1 : 0;
 
 function isPhase(name: string): name is PhaseName {
   return Object.hasOwn(PHASES, name);

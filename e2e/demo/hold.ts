@@ -19,18 +19,20 @@ process.stderr.on('error', () => undefined);
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
-const tell = (message: Progress): Promise<void> =>
-  new Promise(
-    (resolve) =>
-      process.send?.(message, () => {
-        resolve();
-      }) ?? resolve(),
-  );
+function tell(message: Progress): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  if (process.send === undefined) resolve(undefined);
+  else
+    process.send(message, () => {
+      resolve(undefined);
+    });
+  return promise;
+}
 
 async function hold(): Promise<void> {
   say('Starting etcd, the API server, Calico and its agents on two nodes, the operator, and pods …');
   await using stage = await startStage();
-  const before = await probeRows(stage.endpoint);
+  const before = await probeRows(stage);
   say(`Applying ${SAMPLE} …`);
   await program(stage.cluster, await readFile(path.join(ROOT, SAMPLE), 'utf8'));
   const after = await settled(stage);
@@ -51,7 +53,7 @@ async function settled(stage: Stage): Promise<Verdicts> {
   let last: Verdicts = new Map();
   await waitFor(
     async () => {
-      last = await probeRows(stage.endpoint);
+      last = await probeRows(stage);
       return wrong(last).length === 0 || undefined;
     },
     {
@@ -114,7 +116,7 @@ async function answer(
     stop(undefined);
     return;
   }
-  const now = await probeRows(stage.endpoint);
+  const now = await probeRows(stage);
   socket.end(compared({ NOW: now }));
 }
 

@@ -1,9 +1,9 @@
 /** The demo's table: by hand, what a reader would try first. */
 import { forEachLimit } from '../../src/cluster/parallel.ts';
-import type { Endpoint } from '../cluster.ts';
 import { allowed, refused, type Row } from '../scenarios/rows.ts';
+import type { Actors } from '../scenarios/sweep.ts';
 
-export const ROWS: readonly Row[] = [
+const ROWS: readonly Row[] = [
   ...allowed(['edge/proxy1'], ['wordpress/wp2'], [80]),
   ...refused(['edge/proxy1'], ['wordpress/wp2'], [81]),
   ...refused(['shop/cart'], ['wordpress/wp1'], [80]),
@@ -22,18 +22,18 @@ export const ROWS: readonly Row[] = [
 export type Verdicts = ReadonlyMap<Row, string>;
 
 /** One packet a row. */
-export async function probeRows(endpoint: (name: string) => Endpoint): Promise<Verdicts> {
+export async function probeRows(actors: Pick<Actors, 'endpoint'>): Promise<Verdicts> {
   const verdicts = new Map<Row, string>();
   await forEachLimit(ROWS, ROWS.length, async (row) => {
-    const target = { host: endpoint(row.to).address, port: row.port, protocol: row.protocol };
-    const { verdict } = await endpoint(row.from).probe(target, { timeout: 800 });
+    const target = { host: actors.endpoint(row.to).address, port: row.port, protocol: row.protocol };
+    const { verdict } = await actors.endpoint(row.from).probe(target, { timeout: 800 });
     verdicts.set(row, verdict);
   });
   return verdicts;
 }
 
 /** Columns of text, as wide as they need to be. */
-export function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
+function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
   const all = [header, ...lines];
   const widths = header.map((_, column) => Math.max(...all.map((line) => (line[column] ?? '').length)));
   const row = (line: readonly string[]) =>

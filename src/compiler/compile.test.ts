@@ -103,8 +103,7 @@ describe('a rule', () => {
   });
 
   test('in a group by selector is one global policy, however many namespaces match', () => {
-    const { namespaces: _, ...rest } = web;
-    const group: Group = { ...rest, namespaceSelector: { matchLabels: { team: 'a' } } };
+    const group: Group = { name: 'blog', namespaceSelector: { matchLabels: { team: 'a' } }, ingress: web.ingress };
     const many = Array.from({ length: 50 }, (_unused, index) =>
       namespace(`n${String(index)}`, { team: 'a' }),
     );

@@ -15,7 +15,7 @@ import {
 import type { Inventory, NamespaceInfo } from './types.ts';
 
 /** Left alone unless `exempt.systemNamespaces: None` (api.md, conventions). */
-export const SYSTEM_NAMESPACES = [
+const SYSTEM_NAMESPACES = [
   'calico-apiserver',
   'calico-system',
   'kube-node-lease',
