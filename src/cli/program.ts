@@ -35,7 +35,7 @@ Exit codes:
 
 Examples:
   $ clusterfirewall validate -f firewall.yaml
-  $ clusterfirewall validate -f default.yaml -f team-a.yaml --inventory cluster.yaml
+  $ clusterfirewall validate -f default.yaml team-a.yaml --inventory cluster.yaml
   $ kustomize build . | clusterfirewall validate -f -
 
 All files are judged together, as one cluster would have them.`;
@@ -105,7 +105,7 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
 const manifestCommand = (program: Command, name: string, examples: string): Command =>
   program
     .command(name)
-    .requiredOption('-f, --filename <file>', 'manifest, - for standard input; may be repeated', append)
+    .requiredOption('-f, --filename <file...>', 'manifests, - for standard input; may be repeated')
     .option('--inventory <file>', 'Namespace, Node and IPPool manifests; other kinds are ignored')
     .option(
       '--operator-namespace <name>',
@@ -113,8 +113,6 @@ const manifestCommand = (program: Command, name: string, examples: string): Comm
       DEFAULT_OPERATOR_NAMESPACE,
     )
     .addHelpText('after', examples);
-
-const append = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
 function exitCodeOf(error: unknown, io: CommandIO): ExitCode {
   // commander has printed its own message by then.

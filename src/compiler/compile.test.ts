@@ -103,7 +103,11 @@ describe('a rule', () => {
   });
 
   test('in a group by selector is one global policy, however many namespaces match', () => {
-    const group: Group = { name: 'blog', namespaceSelector: { matchLabels: { team: 'a' } }, ingress: web.ingress };
+    const group: Group = {
+      name: 'blog',
+      namespaceSelector: { matchLabels: { team: 'a' } },
+      ingress: web.ingress,
+    };
     const many = Array.from({ length: 50 }, (_unused, index) =>
       namespace(`n${String(index)}`, { team: 'a' }),
     );
