@@ -221,6 +221,42 @@ describe('what cannot be compiled', () => {
     ).toEqual([]);
   });
 
+  test('of a guardrail leaves the rest of it standing in, for where nothing is stored yet', () => {
+    const guardrails = [
+      {
+        name: 'corp',
+        pods: {},
+        to: [{ ipBlock: { cidr: '10.0.0.0/8' } }, { peer: 'nobody' }],
+        ports: ['All'],
+      },
+    ];
+    const { problems, held, objects } = compile([firewall({ guardrails })], inventory());
+    expect(problems).toEqual([
+      expect.objectContaining({ reason: 'UnknownPeer', path: 'spec.guardrails[0].to[1].peer' }),
+    ]);
+    expect(held).toContain('default/guardrails/corp');
+    expect(objects.filter(({ rules }) => rules.includes('default/guardrails/corp'))).toEqual([
+      expect.objectContaining({ standIn: true, phase: 'deny' }),
+    ]);
+  });
+
+  test('of DNS leaves the default deny in place', () => {
+    const dns = { ports: ['dns/UDP', '53/TCP'] };
+    const { problems, objects } = compile([firewall({ defaults: { dns } })], inventory());
+    expect(problems).toEqual([
+      expect.objectContaining({ reason: 'NamedPortNeedsPods', path: 'spec.defaults.dns.ports' }),
+    ]);
+    const deny = objects.find(({ rules }) => rules.includes('default/defaults/deny'))?.object;
+    const egress = deny !== undefined && 'egress' in deny.spec ? (deny.spec.egress ?? []) : [];
+    expect(
+      egress.map(({ protocol, destination }) => [protocol, destination?.ports, destination?.nets]),
+    ).toEqual([
+      ['TCP', [53], undefined],
+      ['TCP', [53], ['169.254.20.10/32']],
+      ['UDP', ['dns'], undefined],
+    ]);
+  });
+
   test('more names to leave out than two selectors hold: the last good default deny is held', () => {
     const names = Array.from(
       { length: 100 },

@@ -1,10 +1,11 @@
 /** What the ClusterFirewall called default asks for beside groups: the default deny, DNS, the guardrails. */
-import type { ClusterFirewall, Guardrail } from '../api/schema.ts';
+import type { ClusterFirewall, Guardrail, PortValue } from '../api/schema.ts';
 import { LABEL_METADATA_NAME } from '../calico/labels.ts';
 import type { Selector } from '../calico/selector.ts';
 import { all, fromLabelSelector } from '../calico/selector.ts';
 import type { Rule } from '../calico/types.ts';
 import { parseAddress, parseCidr, unionCidrs } from '../net/cidr.ts';
+import { parsePort } from '../net/ports.ts';
 import type { EndMatch, EndScope } from './ends.ts';
 import { matchEnd, matchNets, resolveEnd } from './ends.ts';
 import { ANNOTATION_RULE, DEFAULT_TIER, ORDER, ruleId, TIER, TIER_POLICY_ORDER } from './names.ts';
@@ -47,14 +48,17 @@ export function compileDefaults(context: Context, findings: Findings): readonly 
     id: ruleId(firewall.metadata.name, 'defaults', name),
     path: `spec.defaults${path}`,
   });
+  const dns = at('dns', '.dns');
+  reportNamedDnsPorts(context, dns, findings);
+  const dnsEgress = findings.guard(dns, () => dnsRules(context));
   return [
-    ...findings.guard(at('dns', '.dns'), () => dnsAtTheServer(context)),
-    ...findings.guard(at('deny', ''), () => defaultDeny(context)),
+    ...findings.guard(dns, () => dnsAtTheServer(context)),
+    ...findings.guard(at('deny', ''), () => defaultDeny(context, dnsEgress)),
     ...findings.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
     ...(firewall.spec.guardrails ?? []).flatMap((guardrail, index) => {
       const id = ruleId(firewall.metadata.name, 'guardrails', guardrail.name);
       const place = { firewall: firewall.metadata.name, id, path: `spec.guardrails[${String(index)}]` };
-      return findings.guard(place, () => declaredGuardrail(guardrail, id, context));
+      return findings.guard(place, () => declaredGuardrail(guardrail, place, context, findings));
     }),
     ...findings.guard(at('pass', ''), () => tierPass(context)),
   ];
@@ -78,8 +82,11 @@ function bothStandings(
   );
 }
 
-/** Selects, and allows DNS. It needs no Deny: what it selects and nobody allows is dropped at the end of the tier. */
-function defaultDeny(context: Context): readonly DesiredObject[] {
+/**
+ * Selects, and allows DNS. It needs no Deny: what it selects and nobody allows is dropped at the end of the tier. With a
+ * problem in `dns` it is there without it: no default deny at all would be worse.
+ */
+function defaultDeny(context: Context, dnsEgress: readonly Rule[]): readonly DesiredObject[] {
   const { firewall, regime } = context;
   const { ingress, egress } = regime.deny;
   if (!ingress && !egress) return [];
@@ -91,12 +98,12 @@ function defaultDeny(context: Context): readonly DesiredObject[] {
     {
       firewall: name,
       id: deny,
-      rules: egress ? [deny, dns] : [deny],
+      rules: dnsEgress.length > 0 ? [deny, dns] : [deny],
       phase: 'deny',
       tier: DEFAULT_TIER,
       order: ORDER.defaultDeny,
       types: [...(ingress ? (['Ingress'] as const) : []), ...(egress ? (['Egress'] as const) : [])],
-      ...(egress ? { egress: dnsRules(context) } : {}),
+      ...(dnsEgress.length > 0 ? { egress: dnsEgress } : {}),
     },
     (term) => term,
     all(),
@@ -113,24 +120,29 @@ function dnsOf({ firewall }: Context) {
   };
 }
 
+const isNamed = (port: PortValue): boolean => parsePort(port).kind === 'named';
+
 function dnsRules(context: Context): readonly Rule[] {
+  if (!context.regime.deny.egress) return [];
   const { server, pods, ports, nodeLocal } = dnsOf(context);
   const id = ruleId(context.firewall.metadata.name, 'defaults', 'dns');
-  if (nodeLocal.length > 0)
-    located('.dns', () => {
-      checkPorts(ports, [{ kind: 'nets', nets: nodeLocal }]);
-    });
-  return canonicalRules(
-    crossRules({
-      id,
-      action: 'Allow',
-      sources: anyEnd,
-      destinations: [
-        ...ruleSelectors(server, pods).map((entity): EndMatch => ({ entity })),
-        ...matchNets(nodeLocal),
-      ],
-      ports: matchPorts(ports),
-    }),
+  const allow = (destinations: readonly EndMatch[], some: readonly PortValue[]): readonly Rule[] =>
+    crossRules({ id, action: 'Allow', sources: anyEnd, destinations, ports: matchPorts(some) });
+  const servers = ruleSelectors(server, pods).map((entity): EndMatch => ({ entity }));
+  const numbers = ports.filter((port) => !isNamed(port));
+  return canonicalRules([...allow(servers, ports), ...allow(matchNets(nodeLocal), numbers)]);
+}
+
+/** Names of ports are known only of pods: the node-local cache is none. */
+function reportNamedDnsPorts(context: Context, place: RulePlace, findings: Findings): void {
+  const { ports, nodeLocal } = dnsOf(context);
+  const named = ports.find(isNamed);
+  if (named === undefined || nodeLocal.length === 0) return;
+  findings.problem(
+    place,
+    'NamedPortNeedsPods',
+    `port "${String(named)}" is a name, which the node-local DNS cache does not have: write its number, or nodeLocal: []`,
+    '.ports',
   );
 }
 
@@ -179,24 +191,33 @@ function metadataGuardrail(context: Context): readonly DesiredObject[] {
   });
 }
 
-function declaredGuardrail(guardrail: Guardrail, id: string, context: Context): readonly DesiredObject[] {
-  const destinations = guardrail.to.map((entry, index) =>
-    located(`.to[${String(index)}]`, () => {
-      const end = resolveEnd(entry, context.ends, false);
+/** Entries with a problem are left out, and what is left stands in for the whole: see DesiredObject. */
+function declaredGuardrail(
+  guardrail: Guardrail,
+  place: RulePlace,
+  context: Context,
+  findings: Findings,
+): readonly DesiredObject[] {
+  const destinations = guardrail.to.flatMap((entry, index) =>
+    findings.guard(place, () => {
+      const end = located(`.to[${String(index)}]`, () => resolveEnd(entry, context.ends, false));
       if (end.kind === 'samePods')
         throw new RuleProblem('EntityUnresolved', 'has no namespace to be the same as');
-      return end;
+      checkPorts(guardrail.ports, [end]);
+      return [end];
     }),
   );
-  checkPorts(guardrail.ports, destinations);
+  if (destinations.length === 0) return [];
   const whom = termFromLabels(guardrail.pods.namespaceSelector ?? {});
-  return guardrailPolicies(context, {
-    id,
+  const objects = guardrailPolicies(context, {
+    id: place.id,
     destinations: destinations.flatMap(matchEnd),
     ports: matchPorts(guardrail.ports),
     select: (term) => intersect(term, whom),
     pods: fromLabelSelector(guardrail.pods.podSelector ?? {}),
   });
+  const isWhole = destinations.length === guardrail.to.length;
+  return isWhole ? objects : objects.map((object) => ({ ...object, standIn: true }));
 }
 
 interface GuardrailParts {

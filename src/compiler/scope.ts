@@ -130,7 +130,7 @@ function warnOfNamespaces(
   }
   const known = new Set(inventory.namespaces.map(({ name }) => name));
   for (const [index, name] of (group.namespaces ?? []).entries()) {
-    if (known.has(name)) continue;
+    if (known.has(name) || regime.exempt.includes(name)) continue;
     findings.warn(
       place,
       'NamespaceNotFound',

@@ -71,6 +71,11 @@ export interface DesiredObject {
    * the tier, sets, allows, denies.
    */
   readonly phase: 'tier' | 'set' | 'allow' | 'deny';
+  /**
+   * What can be said of a deny that has a problem. To be written only where nothing of it is stored: what is stored may say
+   * more, and to leave out a deny altogether would widen.
+   */
+  readonly standIn?: true;
 }
 
 export interface FirewallSummary {

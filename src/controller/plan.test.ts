@@ -23,6 +23,19 @@ const shown = (step: Step): string =>
 const phases = (result: Plan): readonly (readonly string[])[] =>
   result.phases.map((steps) => steps.map(shown));
 
+describe('a deny that stands in for more', () => {
+  const standIn: DesiredObject = { ...deny({ name: 'guardrail', content: 'part' }), standIn: true };
+
+  test('is written where nothing is stored', () => {
+    expect(phases(planned({ desired: [standIn] }))).toEqual([['+GlobalNetworkPolicy/guardrail']]);
+  });
+
+  test('never takes the place of what is stored', () => {
+    const stored = [live(deny({ name: 'guardrail', content: 'whole' }))];
+    expect(phases(planned({ desired: [standIn], live: stored }))).toEqual([]);
+  });
+});
+
 describe('the order of writes', () => {
   test('the first time: tier, sets, allows, denies', () => {
     const desired = [deny({ name: 'deny' }), allow({ name: 'web' }), set({ name: 'nodes' }), tier()];

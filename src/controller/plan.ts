@@ -81,6 +81,7 @@ const isHeldObject = (held: readonly string[], live: OwnedObject): boolean =>
 
 /** A policy that carries a held rule which the new one lacks stays as it is; a set's content is its peer's, not the rule's. */
 function isFrozen(held: readonly string[], desired: DesiredObject, live: OwnedObject): boolean {
+  if (desired.standIn === true) return true;
   if (desired.phase === 'tier' || desired.phase === 'set') return false;
   return live.rules.some((rule) => isHeld(held, rule) && !desired.rules.includes(rule));
 }

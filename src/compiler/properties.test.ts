@@ -1,0 +1,232 @@
+/**
+ * The compiler against a second, slow opinion: testing/reading.ts says what Calico does with the objects, testing/intent.ts what the
+ * firewalls mean. Neither shares code with the compiler.
+ */
+import { describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type ClusterFirewall, spec } from '../api/schema.ts';
+import type { GeneratedObject } from '../calico/types.ts';
+import { compile } from './compile.ts';
+import { type Cluster, type Flow, describeFlow } from './testing/cluster.ts';
+import { firewalls } from './testing/generators.ts';
+import { intentOf } from './testing/intent.ts';
+import { type Verdict, readingOf } from './testing/reading.ts';
+import { flowsOf, scene } from './testing/surroundings.ts';
+import {
+  denyingAtTheEndOfTiers,
+  exemptNamesOf,
+  forging,
+  namingToo,
+  observing,
+  ownLabels,
+  random,
+  shuffled,
+  withoutGroupModes,
+  withUnknownPeer,
+} from './testing/variations.ts';
+import { flawsOf } from './testing/wellformed.ts';
+import type { Compile, Inventory } from './types.ts';
+
+/** The selector is about as long as the longest that these firewalls need: some fit, some must be spread, some cannot be. */
+const SMALL = { rules: 3, nets: 2, ports: 2, selector: 160 };
+
+/** The same compiler, were Calico's limits much smaller. */
+const { compile: compileSmall } = await (async (): Promise<{ compile: Compile }> => {
+  const actual = await import('../calico/limits.ts');
+  jest.resetModules();
+  jest.unstable_mockModule('../calico/limits.ts', () => ({
+    ...actual,
+    MAX_RULES: SMALL.rules,
+    MAX_NETS: SMALL.nets,
+    MAX_PORTS: SMALL.ports,
+    MAX_SELECTOR: SMALL.selector,
+  }));
+  return import('./compile.ts');
+})();
+
+const objectsOf = (of: readonly ClusterFirewall[], inventory: Inventory): readonly GeneratedObject[] =>
+  compile(of, inventory).objects.map(({ object }) => object);
+
+type Judge = (flow: Flow) => Verdict;
+
+/** Fails at the first flow of which the two verdicts do not go together. */
+function compareVerdicts(
+  cluster: Cluster,
+  [first, second]: readonly [Judge, Judge],
+  agree: (first: boolean, second: boolean) => boolean = (a, b) => a === b,
+): void {
+  for (const flow of flowsOf(cluster)) {
+    const [a, b] = [first(flow), second(flow)];
+    if (agree(a.allowed, b.allowed)) continue;
+    throw new Error(`${describeFlow(flow)}\n  first: ${said(a)}\n  second: ${said(b)}`);
+  }
+}
+
+const said = ({ allowed, by }: Verdict): string => `${allowed ? 'allowed' : 'denied'}: ${by}`;
+/** Nothing is allowed after that was not allowed before. */
+const noMore = (before: boolean, after: boolean): boolean => before || !after;
+
+describe('objects', () => {
+  test('do what the firewalls say', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        for (const firewall of list) spec.parse(firewall.spec);
+        compareVerdicts(cluster, [
+          intentOf(list, inventory, cluster),
+          readingOf(objectsOf(list, inventory), cluster),
+        ]);
+      }),
+    );
+  });
+
+  test('are such that Calico takes them, and as they are meant', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { inventory }) => {
+        expect(flawsOf(objectsOf(list, inventory))).toEqual([]);
+      }),
+    );
+  });
+
+  test('are the same bytes whatever the order of lists and keys', () => {
+    fc.assert(
+      fc.property(firewalls, scene, random, (list, { inventory }, chance) => {
+        const other = compile(shuffled(list, chance), shuffled(inventory, chance));
+        expect(JSON.stringify(other.objects)).toBe(JSON.stringify(compile(list, inventory).objects));
+      }),
+    );
+  });
+
+  // Felix treats a tier that is missing as one that denies at its end, so every policy there ends in a Pass of its own.
+  test('do the same whatever the tier does at its end', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        const objects = objectsOf(list, inventory);
+        compareVerdicts(cluster, [
+          readingOf(objects, cluster),
+          readingOf(denyingAtTheEndOfTiers(objects), cluster),
+        ]);
+      }),
+    );
+  });
+
+  test('drop nothing while every firewall observes', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        compareVerdicts(cluster, [
+          readingOf([], cluster),
+          readingOf(objectsOf(observing(list), inventory), cluster),
+        ]);
+      }),
+    );
+  });
+});
+
+describe('splitting at the limits of Calico', () => {
+  test('keeps the limits and changes no verdict, but for rules that cannot be split', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        const small = compileSmall(list, inventory);
+        const objects = small.objects.map(({ object }) => object);
+        expect(flawsOf(objects, SMALL)).toEqual([]);
+        const unsplit = small.problems
+          .filter(({ reason }) => reason === 'TooManyNames' || reason === 'SelectorTooLong')
+          .map(({ rule }) => rule);
+        // Denies that could not be written leave open what they closed; rules that could not be written open nothing.
+        fc.pre(!unsplit.some((rule) => /^default\/(defaults|guardrails)\//.test(rule)));
+        compareVerdicts(
+          cluster,
+          [readingOf(objectsOf(list, inventory), cluster), readingOf(objects, cluster)],
+          unsplit.length > 0 ? noMore : undefined,
+        );
+      }),
+    );
+  });
+});
+
+describe('a rule with a problem', () => {
+  const WHOLE_RULE: readonly string[] = [
+    'UnknownPeer',
+    'ResolvesToNothing',
+    'NamedPortNeedsPods',
+    'PortsNotAllowed',
+    'TooManyNames',
+    'SelectorTooLong',
+  ];
+
+  test('is in no object but as the stand-in of a guardrail, and what it had is held', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { inventory }) => {
+        const { objects, problems, held } = compileSmall(list, inventory);
+        for (const { rule, reason } of problems.filter((each) => WHOLE_RULE.includes(each.reason))) {
+          const carrying = objects.filter(({ rules, standIn }) => rules.includes(rule) && standIn !== true);
+          expect({ rule, reason, objects: carrying.map(({ object }) => object.metadata.name) }).toEqual({
+            rule,
+            reason,
+            objects: [],
+          });
+          expect(held).toContainEqual(rule);
+        }
+      }),
+    );
+  });
+});
+
+describe('nothing more is allowed', () => {
+  test('by naming an exempt namespace in a group', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        const more = namingToo(list, exemptNamesOf(list, inventory));
+        fc.pre(more !== undefined);
+        compareVerdicts(
+          cluster,
+          [readingOf(objectsOf(list, inventory), cluster), readingOf(objectsOf(more, inventory), cluster)],
+          noMore,
+        );
+      }),
+    );
+  });
+
+  test('by an entry whose peer is nowhere', () => {
+    fc.assert(
+      fc.property(firewalls, scene, random, (list, { cluster, inventory }, chance) => {
+        const more = withUnknownPeer(list, chance);
+        compareVerdicts(
+          cluster,
+          [readingOf(objectsOf(list, inventory), cluster), readingOf(objectsOf(more, inventory), cluster)],
+          noMore,
+        );
+      }),
+    );
+  });
+
+  // Overlapping groups that disagree on a mode are told apart by the names of namespaces, so a name must be known first.
+  test('in a namespace that the compiler has not heard of yet', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        const agreeing = withoutGroupModes(list);
+        const before = inventory.namespaces?.filter(({ name }) => name !== 'b') ?? [];
+        compareVerdicts(
+          cluster,
+          [
+            readingOf(objectsOf(agreeing, inventory), cluster),
+            readingOf(objectsOf(agreeing, { ...inventory, namespaces: before }), cluster),
+          ],
+          noMore,
+        );
+      }),
+    );
+  });
+
+  test("nor less, by a tenant's pod and NetworkSet that carry our labels", () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        // With small limits peers are sets, too, and not the nodes alone.
+        const objects = compileSmall(list, inventory).objects.map(({ object }) => object);
+        compareVerdicts(cluster, [
+          readingOf(objects, cluster),
+          readingOf(objects, forging(cluster, ownLabels(objects))),
+        ]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,214 @@
+/** Every rule of every firewall as the two halves of the flows that it opens. */
+import type {
+  ClusterFirewall,
+  ConnectionRule,
+  Defaults,
+  EgressRule,
+  GuardrailDestination,
+  IngressRule,
+  LabelSelector,
+  PortValue,
+  RuleDestination,
+} from '../../api/schema.ts';
+import type { Inventory } from '../types.ts';
+import type { Cluster, Endpoint, Flow, Pod } from './cluster.ts';
+import { addressOf, inCidr } from './cluster.ts';
+import type { Regime } from './intent-regime.ts';
+import { inBlock, isEmptyBlock, isNamed, portsMatch, selectorMatches } from './intent-values.ts';
+
+/** What a rule opens: at the pod that opens the connection, and at the pod that is reached. */
+export interface Opening {
+  readonly id: string;
+  readonly egress: (flow: Flow) => boolean;
+  readonly ingress: (flow: Flow) => boolean;
+}
+
+/** One entry of `from` or `to`. Only pods can be told apart at their own end, where a far half then stands. */
+export type Far =
+  | { readonly kind: 'pods'; readonly has: (pod: Pod, subject: Pod) => boolean }
+  | { readonly kind: 'addresses'; readonly has: (address: string, flow: Flow) => boolean };
+
+export interface Setting {
+  readonly regime: Regime;
+  readonly inventory: Inventory;
+  readonly cluster: Cluster;
+}
+
+type Entry = RuleDestination | GuardrailDestination;
+
+/** undefined: the entry has a problem, and with it the whole rule. */
+export function farOf(
+  entry: Entry,
+  firewall: ClusterFirewall,
+  setting: Setting,
+  without: 'same namespace' | 'every namespace',
+): Far | undefined {
+  if (entry.ipBlock !== undefined) {
+    const block = entry.ipBlock;
+    if (isEmptyBlock(block)) return undefined;
+    return { kind: 'addresses', has: (address) => inBlock(address, block) };
+  }
+  if (entry.peer !== undefined) {
+    const peer = firewall.spec.peers?.find(({ name }) => name === entry.peer);
+    if (peer?.pods !== undefined) return podsFar(peer.pods, setting, without);
+    const cidrs = peer?.cidrs;
+    if (cidrs === undefined) return undefined;
+    return { kind: 'addresses', has: (address) => cidrs.some((cidr) => inCidr(address, cidr)) };
+  }
+  if (entry.pods !== undefined) return podsFar(entry.pods, setting, without);
+  return entityFar(entry.entity, setting);
+}
+
+function podsFar(
+  pods: {
+    readonly namespaceSelector?: LabelSelector | undefined;
+    readonly podSelector?: LabelSelector | undefined;
+  },
+  { cluster }: Setting,
+  without: 'same namespace' | 'every namespace',
+): Far {
+  const inScope = (pod: Pod, subject: Pod): boolean => {
+    if (pods.namespaceSelector !== undefined)
+      return selectorMatches(pods.namespaceSelector, namespaceLabels(cluster, pod));
+    return without === 'every namespace' || pod.namespace === subject.namespace;
+  };
+  return {
+    kind: 'pods',
+    has: (pod, subject) => inScope(pod, subject) && selectorMatches(pods.podSelector, pod.labels),
+  };
+}
+
+export const namespaceLabels = (cluster: Cluster, pod: Pod) =>
+  cluster.namespaces.find(({ name }) => name === pod.namespace)?.labels ?? {};
+
+function entityFar(entity: Entry['entity'], { inventory, cluster }: Setting): Far {
+  switch (entity) {
+    case 'Pods':
+      return { kind: 'pods', has: () => true };
+    case 'SameNamespace':
+      return { kind: 'pods', has: (pod, subject) => pod.namespace === subject.namespace };
+    case 'KubeAPIServer':
+      return {
+        kind: 'addresses',
+        has: (address, { protocol, port }) =>
+          protocol === 'TCP' &&
+          cluster.apiServer.some((each) => each.address === address && each.port === port),
+      };
+    case 'World': {
+      const inside = [
+        ...cluster.pods.flatMap(({ addresses }) => Object.values(addresses)),
+        ...(inventory.nodes ?? []).flatMap(({ addresses }) => addresses),
+      ];
+      return { kind: 'addresses', has: (address) => !inside.includes(address) };
+    }
+    case undefined:
+      throw new Error('an entry without a key');
+  }
+}
+
+/** The entries of a rule, or undefined when one of them, or its ports, has a problem. */
+export function farsOf(
+  entries: readonly Entry[],
+  ports: readonly PortValue[],
+  resolve: (entry: Entry) => Far | undefined,
+  end: 'from' | 'to',
+): readonly Far[] | undefined {
+  const fars = entries.map(resolve).filter((far) => far !== undefined);
+  if (fars.length < entries.length) return undefined;
+  if (end === 'to' && ports.some(isNamed) && fars.some(({ kind }) => kind === 'addresses')) return undefined;
+  const toApiServer = entries.some(({ entity }) => entity === 'KubeAPIServer');
+  return toApiServer && ports[0] !== 'All' ? undefined : fars;
+}
+
+const isPod = (endpoint: Endpoint): endpoint is Pod => endpoint.kind === 'pod';
+
+/** Whether one of the ends is meant: at its own end only as a pod, at the other end by address too. */
+export function reaches(fars: readonly Far[], flow: Flow, end: 'from' | 'to', half: 'near' | 'far'): boolean {
+  const [endpoint, subject] = end === 'from' ? [flow.from, flow.to] : [flow.to, flow.from];
+  return fars.some((far) => {
+    if (far.kind === 'pods') return isPod(endpoint) && isPod(subject) && far.has(endpoint, subject);
+    return half === 'near' && far.has(addressOf(flow, end), flow);
+  });
+}
+
+/** What the rules of one firewall open. */
+export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonly Opening[] {
+  return (firewall.spec.namespaces ?? []).flatMap((group) => {
+    const prefix = `${firewall.metadata.name}/${group.name}`;
+    const members = setting.regime.membersOf(group);
+    const isSubject = (endpoint: Endpoint, pods: LabelSelector): endpoint is Pod =>
+      isPod(endpoint) && members.includes(endpoint.namespace) && selectorMatches(pods, endpoint.labels);
+    const resolve = (entry: Entry) => farOf(entry, firewall, setting, 'same namespace');
+    const ingress = (list: 'ingress' | 'metrics') =>
+      (group[list] ?? []).map((rule) =>
+        ingressOpening(`${prefix}/${list}/${rule.name}`, rule, resolve, isSubject),
+      );
+    return [
+      ...ingress('ingress'),
+      ...ingress('metrics'),
+      ...(group.connections ?? []).map((rule) =>
+        connectionOpening(`${prefix}/connections/${rule.name}`, rule, isSubject),
+      ),
+      ...(group.egress ?? []).map((rule) =>
+        egressOpening(`${prefix}/egress/${rule.name}`, rule, resolve, isSubject),
+      ),
+    ];
+  });
+}
+
+type IsSubject = (endpoint: Endpoint, pods: LabelSelector) => boolean;
+type Resolve = (entry: Entry) => Far | undefined;
+
+function ingressOpening(id: string, rule: IngressRule, resolve: Resolve, isSubject: IsSubject): Opening {
+  const fars = farsOf(rule.from, rule.ports, resolve, 'from') ?? [];
+  const opens = (half: 'near' | 'far') => (flow: Flow) =>
+    isSubject(flow.to, rule.pods) && portsMatch(rule.ports, flow) && reaches(fars, flow, 'from', half);
+  return { id, ingress: opens('near'), egress: opens('far') };
+}
+
+function egressOpening(id: string, rule: EgressRule, resolve: Resolve, isSubject: IsSubject): Opening {
+  const fars = farsOf(rule.to, rule.ports, resolve, 'to') ?? [];
+  const opens = (half: 'near' | 'far') => (flow: Flow) =>
+    isSubject(flow.from, rule.pods) && portsMatch(rule.ports, flow) && reaches(fars, flow, 'to', half);
+  return { id, egress: opens('near'), ingress: opens('far') };
+}
+
+function connectionOpening(id: string, rule: ConnectionRule, isSubject: IsSubject): Opening {
+  const opens = (flow: Flow): boolean =>
+    isPod(flow.from) &&
+    isPod(flow.to) &&
+    flow.from.namespace === flow.to.namespace &&
+    isSubject(flow.from, rule.fromPods) &&
+    isSubject(flow.to, rule.toPods) &&
+    portsMatch(rule.ports, flow);
+  return { id, egress: opens, ingress: opens };
+}
+
+/** Traffic inside a namespace whose groups all say SameNamespace. */
+export function isolationOpening({ regime }: Setting): Opening {
+  const opens = ({ from, to }: Flow): boolean =>
+    isPod(from) && isPod(to) && from.namespace === to.namespace && regime.isOpenWithin(from.namespace);
+  return { id: 'isolation', egress: opens, ingress: opens };
+}
+
+export function dnsOpening(dns: Defaults['dns'], { cluster }: Setting): Opening {
+  const {
+    namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+    podSelector = { matchLabels: { 'k8s-app': 'kube-dns' } },
+    ports = ['53/UDP', '53/TCP'],
+    nodeLocal = ['169.254.20.10'],
+  } = dns ?? {};
+  const toServer = (flow: Flow): boolean =>
+    isPod(flow.from) &&
+    isPod(flow.to) &&
+    portsMatch(ports, flow) &&
+    selectorMatches(namespaceSelector, namespaceLabels(cluster, flow.to)) &&
+    selectorMatches(podSelector, flow.to.labels);
+  return {
+    id: 'dns',
+    egress: (flow) =>
+      toServer(flow) || (portsMatch(ports, flow) && nodeLocal.includes(addressOf(flow, 'to'))),
+    // Exempt pods ask for names too: a closed DNS server answers every pod.
+    ingress: toServer,
+  };
+}

@@ -1,0 +1,80 @@
+/** Which namespaces are left alone, which are only observed, and which are closed: design of `defaults`, groups and overlaps. */
+import type { ClusterFirewall, Group } from '../../api/schema.ts';
+import type { Inventory } from '../types.ts';
+import type { Cluster } from './cluster.ts';
+import { selectorMatches } from './intent-values.ts';
+
+export interface Regime {
+  /** Under the firewall and not exempt, and dropped is what is not allowed. */
+  readonly isEnforced: (namespace: string) => boolean;
+  readonly isExempt: (namespace: string) => boolean;
+  readonly isClosed: (namespace: string, direction: 'Ingress' | 'Egress') => boolean;
+  readonly isOpenWithin: (namespace: string) => boolean;
+  /** Namespaces of a group that it may do something for. */
+  readonly membersOf: (group: Group) => readonly string[];
+}
+
+const SYSTEM = [
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+  'calico-system',
+  'calico-apiserver',
+  'tigera-operator',
+];
+
+/** `main` is the firewall called default; `active` are those whose rules are not staged, `main` among them. */
+export function regimeOf(
+  main: ClusterFirewall,
+  active: readonly ClusterFirewall[],
+  inventory: Inventory,
+  cluster: Cluster,
+): Regime {
+  const { deny = 'Both', exempt = {} } = main.spec.defaults ?? {};
+  const exempted = [
+    ...(exempt.systemNamespaces === 'None' ? [] : SYSTEM),
+    ...(exempt.names ?? []),
+    ...(inventory.operatorNamespace === undefined ? [] : [inventory.operatorNamespace]),
+  ];
+  const isExempt = (namespace: string) => exempted.includes(namespace);
+  const membersOf = remembered((group: Group): readonly string[] =>
+    cluster.namespaces
+      .filter(({ name, labels }) =>
+        group.namespaces === undefined
+          ? selectorMatches(group.namespaceSelector, labels)
+          : group.namespaces.includes(name),
+      )
+      .map(({ name }) => name)
+      .filter((name) => !isExempt(name)),
+  );
+  const groupsOf = ({ spec }: ClusterFirewall, namespace: string) =>
+    (spec.namespaces ?? []).filter((group) => membersOf(group).includes(namespace));
+  const isEnforced = remembered((namespace: string): boolean => {
+    if (isExempt(namespace)) return false;
+    const modes = groupsOf(main, namespace).map(({ mode }) => mode ?? main.spec.mode);
+    // Overlapping groups: Enforce wins.
+    return modes.length === 0 ? main.spec.mode === 'Enforce' : modes.includes('Enforce');
+  });
+  return {
+    isExempt,
+    isEnforced,
+    membersOf,
+    isClosed: (namespace, direction) => isEnforced(namespace) && (deny === 'Both' || deny === direction),
+    isOpenWithin: remembered((namespace) =>
+      active.some((firewall) => {
+        const groups = groupsOf(firewall, namespace);
+        // Overlapping groups of one firewall: Strict wins, and Strict is the default.
+        return groups.length > 0 && groups.every(({ isolation }) => isolation === 'SameNamespace');
+      }),
+    ),
+  };
+}
+
+function remembered<K, V>(of: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>();
+  return (key) => {
+    const value = known.has(key) ? (known.get(key) as V) : of(key);
+    known.set(key, value);
+    return value;
+  };
+}

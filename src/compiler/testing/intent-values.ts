@@ -1,0 +1,70 @@
+/** Labels, ports and address blocks as the API's texts mean them, read without the compiler's own code. */
+import ipaddr from 'ipaddr.js';
+import type { IpBlock, LabelSelector, PortValue } from '../../api/schema.ts';
+import type { Flow, Labels } from './cluster.ts';
+import { inCidr } from './cluster.ts';
+
+/** Kubernetes' LabelSelector; absent or `{}` is everything. */
+export function selectorMatches(selector: LabelSelector | undefined, labels: Labels): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector ?? {};
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, operator, values = [] }) => {
+      const value = labels[key];
+      switch (operator) {
+        case 'In':
+          return value !== undefined && values.includes(value);
+        case 'NotIn':
+          return value === undefined || !values.includes(value);
+        case 'Exists':
+          return value !== undefined;
+        case 'DoesNotExist':
+          return value === undefined;
+      }
+    })
+  );
+}
+
+const PORT = /^(?:(?<from>[0-9]+)(?:-(?<to>[0-9]+))?|(?<name>[a-z0-9-]+))(?:\/(?<protocol>[A-Za-z]+))?$/;
+
+/** Whether one of the ports is the flow's; a name is a container port of the pod the flow goes to. */
+export const portsMatch = (ports: readonly PortValue[], flow: Flow): boolean =>
+  ports.some((port) => portMatches(String(port), flow));
+
+function portMatches(text: string, { to, protocol, port }: Flow): boolean {
+  if (text === 'All') return true;
+  if (text === 'ICMP') return protocol === 'ICMP';
+  const parts = PORT.exec(text)?.groups;
+  if (parts === undefined) throw new Error(`no port: ${text}`);
+  if ((parts['protocol'] ?? 'TCP').toUpperCase() !== protocol || port === undefined) return false;
+  const { from, to: last = from, name } = parts;
+  if (from !== undefined) return Number(from) <= port && port <= Number(last);
+  return (
+    to.kind === 'pod' &&
+    to.ports.some((each) => each.name === name && each.protocol === protocol && each.port === port)
+  );
+}
+
+export const isNamed = (port: PortValue): boolean =>
+  port !== 'All' && port !== 'ICMP' && PORT.exec(String(port))?.groups?.['name'] !== undefined;
+
+export const inBlock = (address: string, { cidr, except = [] }: IpBlock): boolean =>
+  inCidr(address, cidr) && !except.some((each) => inCidr(address, each));
+
+/** Whether `except` leaves nothing of `cidr`. */
+export function isEmptyBlock({ cidr, except = [] }: IpBlock): boolean {
+  const whole = spanOf(cidr);
+  const holes = except.map(spanOf).sort((a, b) => (a.first < b.first ? -1 : 1));
+  const next = holes.reduce(
+    (from, { first, last }) => (first <= from && last >= from ? last + 1n : from),
+    whole.first,
+  );
+  return next > whole.last;
+}
+
+function spanOf(cidr: string): { readonly first: bigint; readonly last: bigint } {
+  const [base, prefix] = ipaddr.parseCIDR(cidr);
+  const bytes = base.toByteArray();
+  const first = bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
+  return { first, last: first + (1n << BigInt(bytes.length * 8 - prefix)) - 1n };
+}

@@ -1,0 +1,150 @@
+/**
+ * What a ClusterFirewall means, flow by flow, straight from the API's texts: no policies, no selectors of Calico's. The compiler is
+ * right when a reading of its objects (reading.ts) says the same.
+ */
+import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
+import type { Inventory } from '../types.ts';
+import type { Cluster, Flow, Pod, TenantPolicy, TenantRule } from './cluster.ts';
+import { addressOf, describeFlow, inCidr } from './cluster.ts';
+import {
+  type Opening,
+  type Setting,
+  dnsOpening,
+  farOf,
+  farsOf,
+  isolationOpening,
+  namespaceLabels,
+  openingsOf,
+  reaches,
+} from './intent-openings.ts';
+import { regimeOf } from './intent-regime.ts';
+import { portsMatch, selectorMatches } from './intent-values.ts';
+import type { Verdict } from './reading.ts';
+
+type Direction = 'Ingress' | 'Egress';
+type Judge = (pod: Pod, direction: Direction, flow: Flow) => Verdict;
+
+/** Reads the firewalls once; what it gives back judges one flow. */
+export function intentOf(
+  firewalls: readonly ClusterFirewall[],
+  inventory: Inventory,
+  cluster: Cluster,
+): (flow: Flow) => Verdict {
+  const judge = judgeOf(firewalls, inventory, cluster);
+  return (flow) => {
+    const egress = flow.from.kind === 'pod' ? judge(flow.from, 'Egress', flow) : FREE;
+    if (!egress.allowed || flow.to.kind !== 'pod') return egress;
+    // What a node says to its own pods, Calico does not police.
+    if (flow.from.kind === 'node' && flow.to.node === flow.from.id) return FREE;
+    return judge(flow.to, 'Ingress', flow);
+  };
+}
+
+const FREE: Verdict = { allowed: true, by: 'nothing of ours' };
+
+function judgeOf(firewalls: readonly ClusterFirewall[], inventory: Inventory, cluster: Cluster): Judge {
+  const main = firewalls.find(({ metadata }) => metadata.name === 'default');
+  // Without the firewall called default the others wait.
+  if (main === undefined) return (pod, direction, flow) => ofTenants(cluster, pod, direction, flow) ?? FREE;
+  const active = firewalls.filter((each) => each === main || each.spec.mode === 'Enforce');
+  const regime = regimeOf(main, active, inventory, cluster);
+  const setting: Setting = { regime, inventory, cluster };
+  const openings: readonly Opening[] = [
+    ...active.flatMap((firewall) => openingsOf(firewall, setting)),
+    isolationOpening(setting),
+    dnsOpening(main.spec.defaults?.dns, setting),
+  ];
+  const denials = [metadataDenial(main, setting), ...guardrailDenials(main, setting)];
+  return (pod, direction, flow) => {
+    const text = `${direction} ${describeFlow(flow)}`;
+    const denial = denials.find(({ egress }) => direction === 'Egress' && egress(flow));
+    if (denial !== undefined) return { allowed: false, by: `${text}: ${denial.id}` };
+    const tenants = ofTenants(cluster, pod, direction, flow);
+    if (tenants?.allowed === true) return tenants;
+    if (!regime.isClosed(pod.namespace, direction)) return tenants ?? FREE;
+    const half = direction === 'Egress' ? 'egress' : 'ingress';
+    const opening = openings.find((each) => each[half](flow));
+    return { allowed: opening !== undefined, by: `${text}: ${opening?.id ?? 'default deny'}` };
+  };
+}
+
+interface Denial {
+  readonly id: string;
+  readonly egress: (flow: Flow) => boolean;
+}
+
+/** Guardrails bind pods of enforced, non-exempt namespaces, whatever `deny` says. */
+const isBound = ({ from }: Flow, { regime }: Setting): boolean =>
+  from.kind === 'pod' && regime.isEnforced(from.namespace);
+
+function metadataDenial(main: ClusterFirewall, setting: Setting): Denial {
+  const {
+    action = 'Deny',
+    addresses = ['169.254.169.254/32', 'fd00:ec2::254/128'],
+    exceptNamespaces = [],
+  } = main.spec.defaults?.metadataAPI ?? {};
+  return {
+    id: 'metadataAPI',
+    egress: (flow) =>
+      action === 'Deny' &&
+      isBound(flow, setting) &&
+      !(flow.from.kind === 'pod' && exceptNamespaces.includes(flow.from.namespace)) &&
+      addresses.some((cidr) => inCidr(addressOf(flow, 'to'), cidr)),
+  };
+}
+
+function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Denial[] {
+  return (main.spec.guardrails ?? []).map((guardrail: Guardrail) => {
+    const { name, pods, to, ports } = guardrail;
+    // An entry with a problem denies nothing; the others still do.
+    const fars = to.flatMap(
+      (one) => farsOf([one], ports, (entry) => farOf(entry, main, setting, 'every namespace'), 'to') ?? [],
+    );
+    return {
+      id: `guardrails/${name}`,
+      egress: (flow) =>
+        flow.from.kind === 'pod' &&
+        isBound(flow, setting) &&
+        selectorMatches(pods.namespaceSelector, namespaceLabels(setting.cluster, flow.from)) &&
+        selectorMatches(pods.podSelector, flow.from.labels) &&
+        portsMatch(ports, flow) &&
+        reaches(fars, flow, 'to', 'near'),
+    };
+  });
+}
+
+/** undefined: no tenant's NetworkPolicy isolates the pod in this direction. */
+function ofTenants(cluster: Cluster, pod: Pod, direction: Direction, flow: Flow): Verdict | undefined {
+  const selecting = cluster.tenantPolicies.filter(
+    ({ namespace, podLabels, types }) =>
+      namespace === pod.namespace && types.includes(direction) && has(pod, podLabels),
+  );
+  if (selecting.length === 0) return undefined;
+  const rules = (policy: TenantPolicy) => (direction === 'Egress' ? policy.egress : policy.ingress);
+  const allowing = selecting.find((policy) =>
+    rules(policy).some((rule) => tenantRuleMatches(rule, policy.namespace, direction, flow, cluster)),
+  );
+  return {
+    allowed: allowing !== undefined,
+    by: `${direction} ${describeFlow(flow)}: tenant's ${allowing?.name ?? 'isolation'}`,
+  };
+}
+
+const has = ({ labels }: Pod, wanted: Readonly<Record<string, string>>): boolean =>
+  selectorMatches({ matchLabels: wanted }, labels);
+
+function tenantRuleMatches(
+  { namespaceLabels: ofNamespace, podLabels, port }: TenantRule,
+  namespace: string,
+  direction: Direction,
+  flow: Flow,
+  cluster: Cluster,
+): boolean {
+  const far = direction === 'Egress' ? flow.to : flow.from;
+  if (far.kind !== 'pod' || !has(far, podLabels)) return false;
+  const inScope =
+    ofNamespace === undefined
+      ? far.namespace === namespace
+      : selectorMatches({ matchLabels: ofNamespace }, namespaceLabels(cluster, far));
+  return inScope && (port === undefined || (flow.protocol === 'TCP' && flow.port === port));
+}

@@ -1,0 +1,114 @@
+/** Which endpoints and network sets there are for Calico's selectors, and with which labels. */
+import type { EntityRule, GeneratedObject } from '../../calico/types.ts';
+import type { Cluster, ContainerPort, Endpoint, Labels } from './cluster.ts';
+import { inCidr } from './cluster.ts';
+import { type GetLabel, type Predicate, predicateOf } from './selectors.ts';
+
+/** Something that a rule's selector can match: it stands for addresses. */
+export interface Matchable {
+  readonly label: GetLabel;
+  readonly has: (address: string) => boolean;
+  readonly ports: readonly ContainerPort[];
+  /** Absent for sets: a policy applies to endpoints only. */
+  readonly endpoint?: Endpoint;
+}
+
+const NAMESPACE = 'projectcalico.org/namespace';
+const inNamespace: Predicate = (label) => label(NAMESPACE) !== undefined;
+
+export function matchablesOf(objects: readonly GeneratedObject[], cluster: Cluster): readonly Matchable[] {
+  const ofNamespace = new Map(cluster.namespaces.map((namespace) => [namespace.name, inherited(namespace)]));
+  const parent = (namespace: string): Labels => ofNamespace.get(namespace) ?? {};
+  const pods = cluster.pods.map((pod): Matchable => ({
+    // workloadendpointprocessor.go takes these prefixes from pods; networksetprocessor.go leaves them to a set.
+    label: lookup(
+      { ...withoutPrefixes(pod.labels), [NAMESPACE]: pod.namespace, 'projectcalico.org/orchestrator': 'k8s' },
+      parent(pod.namespace),
+    ),
+    has: (address) => Object.values(pod.addresses).includes(address),
+    ports: pod.ports,
+    endpoint: pod,
+  }));
+  const hosts = (cluster.hostEndpoints ? cluster.nodes : []).map((node): Matchable => ({
+    label: lookup({ ...node.labels, 'projectcalico.org/created-by': 'calico-kube-controllers' }, {}),
+    has: (address) => Object.values(node.addresses).includes(address),
+    ports: [],
+    endpoint: node,
+  }));
+  const sets = cluster.tenantSets.map(({ namespace, labels, nets }): Matchable => ({
+    label: lookup({ ...labels, [NAMESPACE]: namespace }, parent(namespace)),
+    has: (address) => nets.some((net) => inCidr(address, net)),
+    ports: [],
+  }));
+  const globalSets = objects
+    .filter((object) => object.kind === 'GlobalNetworkSet')
+    .map(({ metadata, spec }): Matchable => ({
+      label: lookup(metadata.labels ?? {}, {}),
+      has: (address) => spec.nets.some((net) => inCidr(address, net)),
+      ports: [],
+    }));
+  return [...pods, ...hosts, ...sets, ...globalSets];
+}
+
+/** conversion.go, NamespaceToProfile: what pods and sets of a namespace inherit. */
+const inherited = ({ name, labels }: { readonly name: string; readonly labels: Labels }): Labels => ({
+  ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [`pcns.${key}`, value])),
+  'pcns.projectcalico.org/name': name,
+});
+
+const withoutPrefixes = (labels: Labels): Labels =>
+  Object.fromEntries(Object.entries(labels).filter(([key]) => !/^pc(ns|sa)\./.test(key)));
+
+/** label_inheritance_index.go: its own labels go before those of its parents. */
+const lookup =
+  (own: Labels, parent: Labels): GetLabel =>
+  (key) =>
+    own[key] ?? parent[key];
+
+/** Whom a policy applies to; `namespace` is that of a NetworkPolicy. */
+export function subjectPredicate(
+  selector: string,
+  namespaceSelector: string | undefined,
+  namespace: string | undefined,
+): Predicate {
+  const given = namespaceSelector !== undefined && namespaceSelector !== '';
+  // globalnetworkpolicyprocessor.go: beside a namespaceSelector `all()` means what is in a namespace, in both texts.
+  const own = selector === '' ? () => true : predicateOf(selector, { all: given ? inNamespace : () => true });
+  const ofNamespace = given
+    ? predicateOf(namespaceSelector, { prefix: 'pcns.', all: inNamespace })
+    : () => true;
+  return (label) =>
+    own(label) && ofNamespace(label) && (namespace === undefined || label(NAMESPACE) === namespace);
+}
+
+export interface SelectorMatch {
+  /** Absent: any address, known or not. */
+  readonly positive?: Predicate;
+  readonly negative?: Predicate;
+}
+
+/** rules.go, getEndpointSelector, and rule_scanner.go, combineMatchesIfPossible; `namespace` is '' in a global policy. */
+export function selectorMatch(entity: EntityRule, namespace: string): SelectorMatch {
+  const all: Predicate = () => true;
+  const { selector = '', namespaceSelector = '', notSelector = '' } = entity;
+  const scope = scopeOf(namespaceSelector, namespace);
+  const own = selector === '' ? undefined : predicateOf(selector, { all });
+  const not = notSelector === '' ? undefined : predicateOf(notSelector, { all });
+  const scoped =
+    scope !== undefined && (own !== undefined || not !== undefined || namespaceSelector !== '')
+      ? (label: GetLabel) => scope(label) && (own?.(label) ?? true)
+      : own;
+  if (scoped === undefined) return not === undefined ? {} : { negative: not };
+  return { positive: (label) => scoped(label) && !(not?.(label) ?? false) };
+}
+
+function scopeOf(namespaceSelector: string, namespace: string): Predicate | undefined {
+  if (namespaceSelector !== '') {
+    return predicateOf(namespaceSelector, {
+      prefix: 'pcns.',
+      all: inNamespace,
+      global: (label) => !inNamespace(label),
+    });
+  }
+  return namespace === '' ? undefined : (label) => label(NAMESPACE) === namespace;
+}

@@ -1,0 +1,128 @@
+/** One Calico rule as a question about a flow. */
+import type { Action, CalicoPort, EntityRule, Rule } from '../../calico/types.ts';
+import type { Cluster, Flow } from './cluster.ts';
+import { addressOf, inCidr } from './cluster.ts';
+import { type Matchable, selectorMatch } from './reading-labels.ts';
+
+export interface PlainRule {
+  readonly action: Action;
+  readonly matches: (flow: Flow) => boolean;
+  /** The rule as it was given, for messages. */
+  readonly text: string;
+}
+
+/** What a rule is read against. */
+export interface Surroundings {
+  readonly matchables: readonly Matchable[];
+  readonly apiServer: Cluster['apiServer'];
+}
+
+const KUBERNETES = 'default/kubernetes';
+
+/** `namespace` is that of the policy, '' of a global one. */
+export function plainRule(rule: Rule, namespace: string, around: Surroundings): PlainRule {
+  refuseInvalid(rule);
+  const source = addressMatch(rule.source ?? {}, namespace, around.matchables);
+  const destination = addressMatch(rule.destination ?? {}, namespace, around.matchables);
+  const port = portMatch(rule, namespace, around);
+  return {
+    action: rule.action,
+    text: JSON.stringify({ ...rule, metadata: undefined }),
+    matches: (flow) =>
+      (rule.ipVersion === undefined || rule.ipVersion === flow.ipVersion) &&
+      (rule.protocol === undefined || rule.protocol === wireProtocol(flow)) &&
+      source(addressOf(flow, 'from'), flow) &&
+      destination(addressOf(flow, 'to'), flow) &&
+      port(addressOf(flow, 'to'), flow),
+  };
+}
+
+const wireProtocol = ({ protocol, ipVersion }: Flow): string =>
+  protocol === 'ICMP' && ipVersion === 6 ? 'ICMPv6' : protocol;
+
+/** What makes Felix treat the whole policy as missing, or what is read in no way here. */
+function refuseInvalid(rule: Rule): void {
+  const refuse = (why: string): never => {
+    throw new Error(`${why}: ${JSON.stringify(rule)}`);
+  };
+  const { source = {}, destination = {} } = rule;
+  if (source.ports !== undefined) refuse('source ports');
+  if (destination.ports !== undefined && !['TCP', 'UDP', 'SCTP'].includes(rule.protocol ?? ''))
+    refuse('ports without a protocol that has them');
+  if (source.services !== undefined) refuse('services as a source');
+  if (destination.services === undefined) return;
+  const { namespace, name } = destination.services;
+  if (`${namespace}/${name}` !== KUBERNETES) refuse('a Service that this cluster has not');
+  if (Object.keys(destination).length > 1) refuse('services beside something else');
+}
+
+type AddressMatch = (address: string, flow: Flow) => boolean;
+
+function addressMatch(entity: EntityRule, namespace: string, matchables: readonly Matchable[]): AddressMatch {
+  const { positive, negative } = selectorMatch(entity, namespace);
+  const members = positive === undefined ? undefined : matchables.filter(({ label }) => positive(label));
+  const strangers = negative === undefined ? [] : matchables.filter(({ label }) => negative(label));
+  return remembered(
+    (address, { ipVersion }) =>
+      netsMatch(entity.nets, address, ipVersion) &&
+      notNetsMatch(entity.notNets, address, ipVersion) &&
+      (members?.some(({ has }) => has(address)) ?? true) &&
+      !strangers.some(({ has }) => has(address)),
+  );
+}
+
+const familyOf = (cidr: string): 4 | 6 => (cidr.includes(':') ? 6 : 4);
+
+const netsMatch = (nets: EntityRule['nets'], address: string, ipVersion: 4 | 6): boolean =>
+  nets === undefined ||
+  nets.length === 0 ||
+  nets.some((net) => familyOf(net) === ipVersion && inCidr(address, net));
+
+/** felix/rules/policy.go, filterNets: a rule whose negated nets are all of the other family is not there for this one. */
+function notNetsMatch(notNets: EntityRule['notNets'], address: string, ipVersion: 4 | 6): boolean {
+  if (notNets === undefined || notNets.length === 0) return true;
+  const own = notNets.filter((net) => familyOf(net) === ipVersion);
+  if (own.length === 0 || own.includes('0.0.0.0/0') || own.includes('::/0')) return false;
+  return !own.some((net) => inCidr(address, net));
+}
+
+function portMatch(rule: Rule, namespace: string, { matchables, apiServer }: Surroundings): AddressMatch {
+  const { ports, services } = rule.destination ?? {};
+  if (services !== undefined) {
+    return (address, { protocol, port }) =>
+      protocol === 'TCP' && apiServer.some((each) => each.address === address && each.port === port);
+  }
+  if (ports === undefined || ports.length === 0) return () => true;
+  const { positive } = selectorMatch(rule.destination ?? {}, namespace);
+  // rule_scanner.go: a named port is those endpoints' addresses, filtered by the positive selector.
+  const endpoints = matchables.filter(({ label }) => positive?.(label) ?? true);
+  return (address, { port, protocol }) =>
+    port !== undefined &&
+    ports.some((each) => {
+      const range = rangeOf(each);
+      if (range !== undefined) return range.from <= port && port <= range.to;
+      return endpoints.some(
+        (endpoint) =>
+          endpoint.has(address) &&
+          endpoint.ports.some(
+            (named) => named.name === each && named.protocol === protocol && named.port === port,
+          ),
+      );
+    });
+}
+
+function rangeOf(port: CalicoPort): { readonly from: number; readonly to: number } | undefined {
+  const [from, to = from] = String(port).split(':').map(Number);
+  return from === undefined || to === undefined || Number.isNaN(from) ? undefined : { from, to };
+}
+
+function remembered(match: AddressMatch): AddressMatch {
+  const known = new Map<string, boolean>();
+  return (address, flow) => {
+    const before = known.get(address);
+    if (before !== undefined) return before;
+    const answer = match(address, flow);
+    known.set(address, answer);
+    return answer;
+  };
+}

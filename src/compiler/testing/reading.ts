@@ -1,0 +1,183 @@
+/**
+ * What Calico makes of policies, read slowly and plainly: a second opinion on what the compiler emits. It knows nothing of
+ * ClusterFirewalls. Rules: felix/calc (policy_sorter, rule_scanner), felix/rules/endpoints.go and libcalico-go's updateprocessors.
+ */
+import type { GeneratedObject, NetworkPolicy, PolicyType } from '../../calico/types.ts';
+import type { Cluster, Endpoint, Flow, TenantPolicy, TenantRule } from './cluster.ts';
+import { describeFlow } from './cluster.ts';
+import { type PlainRule, type Surroundings, plainRule } from './reading-rules.ts';
+import { type Matchable, matchablesOf, subjectPredicate } from './reading-labels.ts';
+
+export interface Verdict {
+  readonly allowed: boolean;
+  /** Which rule, which end of a tier, or what else decided. */
+  readonly by: string;
+}
+
+interface PlainPolicy {
+  readonly name: string;
+  readonly tier: string;
+  readonly order: number;
+  readonly types: readonly PolicyType[];
+  readonly selects: (matchable: Matchable) => boolean;
+  readonly rules: Readonly<Record<PolicyType, readonly PlainRule[]>>;
+}
+
+interface PlainTier {
+  readonly name: string;
+  readonly order: number;
+  readonly defaultAction: 'Pass' | 'Deny';
+}
+
+/** Static since Calico 3.29. */
+const DEFAULT_TIER: PlainTier = { name: 'default', order: 1_000_000, defaultAction: 'Deny' };
+
+type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' }>;
+
+/**
+ * Reads the objects once for a cluster; what it gives back judges one flow: egress where it begins and ingress where it ends.
+ *
+ * @throws Error for an object that Felix would not take: a selector that does not parse, a policy in a tier that is not there,
+ * numeric ports without a protocol.
+ */
+export function readingOf(objects: readonly GeneratedObject[], cluster: Cluster): (flow: Flow) => Verdict {
+  const matchables = matchablesOf(objects, cluster);
+  const tiers = tiersOf(objects);
+  const policies = [...objects.filter(isEnforced), ...cluster.tenantPolicies.map(asCalico)]
+    .map((policy) => plainPolicy(policy, { matchables, apiServer: cluster.apiServer }))
+    .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  const orphan = policies.find(({ tier }) => !tiers.some(({ name }) => name === tier));
+  if (orphan !== undefined)
+    throw new Error(`policy ${orphan.name} is in tier ${orphan.tier}, which is missing`);
+
+  const chains = new Map<string, readonly Chain[]>();
+  const chainsOf = (endpoint: Endpoint, direction: PolicyType): readonly Chain[] => {
+    const key = `${direction} ${endpoint.id}`;
+    const known = chains.get(key) ?? chainsFor(endpoint, direction, { matchables, tiers, policies });
+    chains.set(key, known);
+    return known;
+  };
+  return (flow) => {
+    const egress = judge(chainsOf(flow.from, 'Egress'), 'Egress', flow);
+    if (!egress.allowed) return egress;
+    // felix/rules/static.go: what a node says to its own pods is not policed.
+    if (flow.from.kind === 'node' && flow.to.kind === 'pod' && flow.to.node === flow.from.id)
+      return { allowed: true, by: 'from its own node' };
+    return judge(chainsOf(flow.to, 'Ingress'), 'Ingress', flow);
+  };
+}
+
+interface Chain {
+  readonly tier: PlainTier;
+  readonly policies: readonly PlainPolicy[];
+}
+
+/** Tiers without a policy for the endpoint in this direction are not there for it. */
+function chainsFor(
+  endpoint: Endpoint,
+  direction: PolicyType,
+  known: {
+    readonly matchables: readonly Matchable[];
+    readonly tiers: readonly PlainTier[];
+    readonly policies: readonly PlainPolicy[];
+  },
+): readonly Chain[] {
+  const self = known.matchables.find(({ endpoint: of }) => of?.id === endpoint.id);
+  if (self === undefined) return [];
+  const selecting = known.policies.filter(({ types, selects }) => types.includes(direction) && selects(self));
+  return known.tiers
+    .map((tier) => ({ tier, policies: selecting.filter((policy) => policy.tier === tier.name) }))
+    .filter(({ policies }) => policies.length > 0);
+}
+
+function judge(chains: readonly Chain[], direction: PolicyType, flow: Flow): Verdict {
+  for (const { tier, policies } of chains) {
+    const decision = firstDecision(policies, direction, flow);
+    if (decision === undefined && tier.defaultAction === 'Deny')
+      return { allowed: false, by: `${direction} ${describeFlow(flow)}: end of tier ${tier.name}` };
+    if (decision !== undefined && decision.action !== 'Pass')
+      return {
+        allowed: decision.action === 'Allow',
+        by: `${direction} ${describeFlow(flow)}: ${decision.by}`,
+      };
+  }
+  return { allowed: true, by: `${direction} ${describeFlow(flow)}: profile, or no policy` };
+}
+
+function firstDecision(policies: readonly PlainPolicy[], direction: PolicyType, flow: Flow) {
+  for (const policy of policies) {
+    for (const rule of policy.rules[direction]) {
+      if (rule.action === 'Log' || !rule.matches(flow)) continue;
+      return { action: rule.action, by: `${rule.action} by ${policy.name}: ${rule.text}` };
+    }
+  }
+  return undefined;
+}
+
+function tiersOf(objects: readonly GeneratedObject[]): readonly PlainTier[] {
+  const declared = objects
+    .filter((object) => object.kind === 'Tier')
+    .map(({ metadata, spec }) => ({ name: metadata.name, ...spec }));
+  return [...declared, DEFAULT_TIER].sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+}
+
+const isPolicy = (object: GeneratedObject): object is Policy =>
+  object.kind !== 'Tier' && object.kind !== 'GlobalNetworkSet';
+/** Staged policies are never programmed, and their tier ends in no drop. */
+const isEnforced = (object: GeneratedObject): object is Policy =>
+  isPolicy(object) && !object.kind.startsWith('Staged');
+
+function plainPolicy({ metadata, spec }: Policy, around: Surroundings): PlainPolicy {
+  const { namespace } = metadata;
+  const namespaceSelector = 'namespaceSelector' in spec ? spec.namespaceSelector : undefined;
+  const subject = subjectPredicate(spec.selector, namespaceSelector, namespace);
+  const rules = (list: typeof spec.ingress) =>
+    (list ?? []).map((rule) => plainRule(rule, namespace ?? '', around));
+  return {
+    name: [namespace, metadata.name].filter((part) => part !== undefined).join('/'),
+    tier: spec.tier,
+    order: spec.order,
+    types: spec.types,
+    selects: (matchable) => matchable.endpoint !== undefined && subject(matchable.label),
+    rules: { Ingress: rules(spec.ingress), Egress: rules(spec.egress) },
+  };
+}
+
+/** libcalico-go/lib/backend/k8s/conversion: a Kubernetes NetworkPolicy is a Calico one of order 1000. */
+function asCalico({ name, namespace, podLabels, types, ingress, egress }: TenantPolicy): NetworkPolicy {
+  const pods = (labels: Readonly<Record<string, string>>) =>
+    ["projectcalico.org/orchestrator == 'k8s'", ...equalities(labels)].join(' && ');
+  const peer = ({ namespaceLabels, podLabels: of }: TenantRule) => ({
+    selector: pods(of),
+    ...(namespaceLabels !== undefined && {
+      namespaceSelector: equalities(namespaceLabels).join(' && ') || 'all()',
+    }),
+  });
+  const port = (rule: TenantRule) => (rule.port === undefined ? {} : { ports: [rule.port] });
+  const protocol = (rule: TenantRule) => (rule.port === undefined ? {} : ({ protocol: 'TCP' } as const));
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'NetworkPolicy',
+    metadata: { name: `knp.default.${name}`, namespace },
+    spec: {
+      tier: 'default',
+      order: 1000,
+      selector: pods(podLabels),
+      types,
+      ingress: ingress.map((rule) => ({
+        action: 'Allow',
+        ...protocol(rule),
+        source: peer(rule),
+        destination: port(rule),
+      })),
+      egress: egress.map((rule) => ({
+        action: 'Allow',
+        ...protocol(rule),
+        destination: { ...peer(rule), ...port(rule) },
+      })),
+    },
+  };
+}
+
+const equalities = (labels: Readonly<Record<string, string>>): readonly string[] =>
+  Object.entries(labels).map(([key, value]) => `${key} == '${value}'`);

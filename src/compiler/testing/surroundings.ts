@@ -1,0 +1,181 @@
+/** fast-check arbitraries for the cluster around the firewalls: namespaces, pods, nodes and what tenants put there. */
+import fc from 'fast-check';
+import type { Inventory } from '../types.ts';
+import {
+  type Cluster,
+  type ClusterNode,
+  type ContainerPort,
+  type Endpoint,
+  type Flow,
+  type Labels,
+  type OutsideHost,
+  type Pod,
+  type TenantPolicy,
+  type TenantRule,
+  endpointsOf,
+} from './cluster.ts';
+import { NAMESPACES } from './generators.ts';
+
+export interface Scene {
+  readonly cluster: Cluster;
+  readonly inventory: Inventory;
+}
+
+const label = <T>(...values: readonly T[]): fc.Arbitrary<T | undefined> =>
+  fc.option(fc.constantFrom(...values), { nil: undefined, freq: 4 });
+const defined = (labels: Readonly<Record<string, string | undefined>>): Labels =>
+  Object.fromEntries(
+    Object.entries(labels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+const podLabels = fc.record({ role: label('x', 'y', ''), app: label('p', 'q'), in: label('p') }).map(defined);
+const namespaceLabels = fc.record({ role: label('x', 'y', ''), team: label('p', 'q') }).map(defined);
+
+const CONTAINER_PORTS: readonly (readonly ContainerPort[])[] = [
+  [],
+  [{ name: 'http', protocol: 'TCP', port: 80 }],
+  [
+    { name: 'http', protocol: 'TCP', port: 8080 },
+    { name: 'dns', protocol: 'UDP', port: 53 },
+  ],
+  [
+    { name: 'web', protocol: 'TCP', port: 81 },
+    { name: 'http', protocol: 'UDP', port: 80 },
+  ],
+];
+
+const NODES: readonly ClusterNode[] = [
+  { kind: 'node', id: 'node1', labels: { role: 'x' }, addresses: { 4: '10.9.0.11', 6: 'fd00:9::11' } },
+  { kind: 'node', id: 'node2', labels: { app: 'p' }, addresses: { 4: '10.9.0.12', 6: 'fd00:9::12' } },
+];
+const OUTSIDE: readonly OutsideHost[] = [
+  { kind: 'outside', id: 'office', addresses: { 4: '198.51.100.7', 6: '2001:db8::7' } },
+  { kind: 'outside', id: 'world', addresses: { 4: '203.0.113.9', 6: '2001:db9::9' } },
+  { kind: 'outside', id: 'metadata', addresses: { 4: '169.254.169.254', 6: 'fd00:ec2::254' } },
+  { kind: 'outside', id: 'dns-cache', addresses: { 4: '169.254.20.10' } },
+];
+const API_SERVER: Cluster['apiServer'] = [
+  { address: '10.9.0.11', port: 6443 },
+  { address: '203.0.113.9', port: 6443 },
+];
+
+/** Two pods in each of the three namespaces of the alphabet, one elsewhere. */
+const places = NAMESPACES.flatMap((namespace, index) =>
+  (namespace.length === 1 ? [1, 2] : [1]).map((pod) => ({ namespace, pod, subnet: index + 1 })),
+);
+const pods: fc.Arbitrary<readonly Pod[]> = fc.tuple(
+  ...places.map(({ namespace, pod, subnet }) =>
+    fc
+      .record({ labels: podLabels, ports: fc.constantFrom(...CONTAINER_PORTS) })
+      .map(({ labels, ports }): Pod => ({
+        kind: 'pod',
+        id: `${namespace}/${String(pod)}`,
+        namespace,
+        labels: namespace === 'kube-system' ? { ...labels, 'k8s-app': 'kube-dns' } : labels,
+        addresses: {
+          4: `10.1.${String(subnet)}.${String(pod)}`,
+          6: `fd00:1:0:${String(subnet)}::${String(pod)}`,
+        },
+        node: pod === 1 ? 'node1' : 'node2',
+        ports,
+      })),
+  ),
+);
+
+const namespaces = fc
+  .tuple(...NAMESPACES.map((name) => namespaceLabels.map((labels) => ({ name, labels }))))
+  .map((list) =>
+    list.map(({ name, labels }) => ({ name, labels: { ...labels, 'kubernetes.io/metadata.name': name } })),
+  );
+
+const tenantRule: fc.Arbitrary<TenantRule> = fc
+  .record({
+    namespaceLabels: fc.option(fc.oneof(fc.constant({}), namespaceLabels), { nil: undefined }),
+    podLabels,
+    port: fc.option(fc.constantFrom(80, 53), { nil: undefined }),
+  })
+  .map(({ namespaceLabels: ofNamespace, podLabels: ofPod, port }) => ({
+    podLabels: ofPod,
+    ...(ofNamespace !== undefined && { namespaceLabels: ofNamespace }),
+    ...(port !== undefined && { port }),
+  }));
+const tenantPolicy: fc.Arbitrary<TenantPolicy> = fc.record({
+  name: fc.constantFrom('own', 'other'),
+  namespace: fc.constantFrom('a', 'b', 'kube-system'),
+  podLabels,
+  types: fc.constantFrom(['Ingress'] as const, ['Egress'] as const, ['Ingress', 'Egress'] as const),
+  ingress: fc.array(tenantRule, { maxLength: 2 }),
+  egress: fc.array(tenantRule, { maxLength: 2 }),
+});
+const tenantPolicies = fc.oneof(
+  { weight: 3, arbitrary: fc.constant([]) },
+  {
+    weight: 1,
+    arbitrary: fc.uniqueArray(tenantPolicy, {
+      maxLength: 2,
+      selector: ({ name, namespace }) => `${namespace}/${name}`,
+    }),
+  },
+);
+
+/** A set that takes everybody's address, with labels that rules speak of: it is no pod, so no rule may mean it. */
+const tenantSets = fc.array(
+  fc.record({
+    namespace: fc.constantFrom('a', 'c'),
+    labels: podLabels,
+    nets: fc.constantFrom(['0.0.0.0/0'], ['::/0', '10.1.1.0/24'], ['198.51.100.0/24']),
+  }),
+  { maxLength: 1 },
+);
+
+/** A cluster and the inventory that the compiler has of it; `later` is a namespace that rules name and that is not there. */
+export const scene: fc.Arbitrary<Scene> = fc
+  .record({
+    namespaces,
+    pods,
+    hostEndpoints: fc.boolean(),
+    tenantPolicies,
+    tenantSets,
+    nodesKnown: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(true) },
+      { weight: 1, arbitrary: fc.constant(false) },
+    ),
+    operator: fc.boolean(),
+  })
+  .map(({ nodesKnown, operator, ...rest }) => ({
+    cluster: { ...rest, nodes: NODES, outside: OUTSIDE, apiServer: API_SERVER },
+    inventory: {
+      namespaces: rest.namespaces,
+      ...(nodesKnown && { nodes: NODES.map(asInventory) }),
+      ipPools: ['10.1.0.0/16', 'fd00:1::/48'],
+      ...(operator && { operatorNamespace: 'cfw-system' }),
+    },
+  }));
+
+const asInventory = ({ id, labels, addresses }: ClusterNode) => ({
+  name: id,
+  labels,
+  addresses: Object.values(addresses),
+});
+
+const PROBES: readonly Pick<Flow, 'protocol' | 'port'>[] = [
+  { protocol: 'TCP', port: 80 },
+  { protocol: 'TCP', port: 81 },
+  { protocol: 'TCP', port: 8080 },
+  { protocol: 'UDP', port: 53 },
+  { protocol: 'UDP', port: 80 },
+  { protocol: 'SCTP', port: 81 },
+  { protocol: 'TCP', port: 6443 },
+  { protocol: 'ICMP' },
+  { protocol: 'GRE' },
+];
+
+/** Every pair of different ends of which at least one is a pod, every probe, both families. */
+export function flowsOf(cluster: Cluster): readonly Flow[] {
+  const ends = endpointsOf(cluster);
+  return ends.flatMap((from) => ends.flatMap((to) => (from === to ? [] : flowsBetween(from, to))));
+}
+
+const flowsBetween = (from: Endpoint, to: Endpoint): readonly Flow[] =>
+  ([4, 6] as const)
+    .filter((ipVersion) => from.addresses[ipVersion] !== undefined && to.addresses[ipVersion] !== undefined)
+    .flatMap((ipVersion) => PROBES.map((probe) => ({ from, to, ipVersion, ...probe })));

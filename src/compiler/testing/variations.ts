@@ -1,0 +1,140 @@
+/** Changes to firewalls and clusters of which properties speak: another order, an entry more, labels that tenants forge. */
+import fc from 'fast-check';
+import type { ClusterFirewall, EgressRule, Group, IngressRule } from '../../api/schema.ts';
+import type { GeneratedObject } from '../../calico/types.ts';
+import type { Inventory } from '../types.ts';
+import type { Cluster, Labels } from './cluster.ts';
+
+/** Reorders every list and the keys of every object in a value, down to the last. */
+export function shuffled<T>(value: T, random: () => number): T {
+  const mixed = (items: readonly unknown[]): unknown[] =>
+    items
+      .map((item) => ({ item, place: random() }))
+      .sort((a, b) => a.place - b.place)
+      .map(({ item }) => item);
+  const walk = (part: unknown): unknown => {
+    if (Array.isArray(part)) return mixed(part).map(walk);
+    if (typeof part !== 'object' || part === null) return part;
+    return Object.fromEntries(
+      mixed(Object.entries(part).map(([key, field]) => [key, walk(field)])) as [string, unknown][],
+    );
+  };
+  return walk(value) as T;
+}
+
+/** A source of numbers in [0, 1) that fast-check can repeat: a linear congruential generator (Numerical Recipes). */
+export const random: fc.Arbitrary<() => number> = fc.nat().map((seed) => {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+});
+
+const mapGroups = (firewall: ClusterFirewall, change: (group: Group) => Group): ClusterFirewall => ({
+  ...firewall,
+  spec: {
+    ...firewall.spec,
+    ...(firewall.spec.namespaces !== undefined && { namespaces: firewall.spec.namespaces.map(change) }),
+  },
+});
+
+/** Names every namespace of the list in the groups that go by name; undefined when there is no such group. */
+export function namingToo(
+  list: readonly ClusterFirewall[],
+  names: readonly string[],
+): readonly ClusterFirewall[] | undefined {
+  const groups = list.flatMap(({ spec }) => spec.namespaces ?? []);
+  if (names.length === 0 || !groups.some(({ namespaces }) => namespaces !== undefined)) return undefined;
+  return list.map((firewall) =>
+    mapGroups(firewall, (group) =>
+      group.namespaces === undefined
+        ? group
+        : { ...group, namespaces: [...new Set([...group.namespaces, ...names])] },
+    ),
+  );
+}
+
+/** Adds to some rules an entry whose peer is nowhere. */
+export function withUnknownPeer(
+  list: readonly ClusterFirewall[],
+  chance: () => number,
+): readonly ClusterFirewall[] {
+  const unknown = { peer: 'nobody' };
+  const from = (rule: IngressRule): IngressRule =>
+    chance() < 0.5 ? { ...rule, from: [...rule.from, unknown] } : rule;
+  const to = (rule: EgressRule): EgressRule =>
+    chance() < 0.5 ? { ...rule, to: [...rule.to, unknown] } : rule;
+  return list.map((firewall) =>
+    mapGroups(firewall, (group) => ({
+      ...group,
+      ...(group.ingress !== undefined && { ingress: group.ingress.map(from) }),
+      ...(group.metrics !== undefined && { metrics: group.metrics.map(from) }),
+      ...(group.egress !== undefined && { egress: group.egress.map(to) }),
+    })),
+  );
+}
+
+/** The same firewalls, none of which drops anything. */
+export const observing = (list: readonly ClusterFirewall[]): readonly ClusterFirewall[] =>
+  list.map(({ metadata, spec }) => ({
+    metadata,
+    spec: {
+      ...spec,
+      mode: 'Observe',
+      ...(spec.namespaces !== undefined && {
+        namespaces: spec.namespaces.map((group) => ({
+          ...group,
+          ...(group.mode !== undefined && { mode: 'Observe' as const }),
+        })),
+      }),
+    },
+  }));
+
+/** Without modes of groups: then no two groups can disagree on whether a namespace is enforced. */
+export const withoutGroupModes = (list: readonly ClusterFirewall[]): readonly ClusterFirewall[] =>
+  list.map((firewall) =>
+    mapGroups(firewall, (group) => {
+      const { mode, ...rest } = group;
+      return mode === undefined ? group : rest;
+    }),
+  );
+
+/** The tier as it would be, had somebody else set what happens at its end. */
+export const denyingAtTheEndOfTiers = (objects: readonly GeneratedObject[]): readonly GeneratedObject[] =>
+  objects.map((object) =>
+    object.kind === 'Tier' ? { ...object, spec: { ...object.spec, defaultAction: 'Deny' } } : object,
+  );
+
+/** The labels with our prefix, as each object carries them. */
+export const ownLabels = (objects: readonly GeneratedObject[]): readonly Labels[] => {
+  const texts = objects.map(({ metadata }) =>
+    JSON.stringify(
+      Object.fromEntries(
+        Object.entries(metadata.labels ?? {}).filter(([key]) => key.startsWith('clusterfirewall.io/')),
+      ),
+    ),
+  );
+  return [...new Set(texts)].map((text) => JSON.parse(text) as Labels);
+};
+
+/** Tenants of namespace c give such labels to their pods, and to NetworkSets of all addresses. */
+export const forging = (cluster: Cluster, forged: readonly Labels[]): Cluster => ({
+  ...cluster,
+  pods: cluster.pods.map((pod, index) =>
+    pod.namespace === 'c' ? { ...pod, labels: { ...pod.labels, ...forged[index % forged.length] } } : pod,
+  ),
+  tenantSets: [
+    ...cluster.tenantSets,
+    ...forged.map((labels) => ({ namespace: 'c', labels, nets: ['0.0.0.0/0', '::/0'] })),
+  ],
+});
+
+export const exemptNamesOf = (list: readonly ClusterFirewall[], inventory: Inventory): readonly string[] => {
+  const exempt = list.find(({ metadata }) => metadata.name === 'default')?.spec.defaults?.exempt;
+  return [
+    ...(exempt?.systemNamespaces === 'None' ? [] : ['kube-system']),
+    ...(exempt?.names ?? []),
+    ...(inventory.operatorNamespace === undefined ? [] : [inventory.operatorNamespace]),
+  ];
+};
