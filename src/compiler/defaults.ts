@@ -50,10 +50,13 @@ export function compileDefaults(context: Context, findings: Findings): readonly 
   });
   const dns = at('dns', '.dns');
   reportNamedDnsPorts(context, dns, findings);
-  const dnsEgress = findings.guard(dns, () => dnsRules(context));
+  // Both halves or none, as of every rule.
+  const [halves] = findings.guard(dns, () => [
+    { egress: dnsRules(context), atTheServer: dnsAtTheServer(context) },
+  ]);
   return [
-    ...findings.guard(dns, () => dnsAtTheServer(context)),
-    ...findings.guard(at('deny', ''), () => defaultDeny(context, dnsEgress)),
+    ...(halves?.atTheServer ?? []),
+    ...findings.guard(at('deny', ''), () => defaultDeny(context, halves?.egress ?? [])),
     ...findings.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
     ...(firewall.spec.guardrails ?? []).flatMap((guardrail, index) => {
       const id = ruleId(firewall.metadata.name, 'guardrails', guardrail.name);
