@@ -5,8 +5,6 @@
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
-import type { Cidr } from '../net/cidr.ts';
-import { AddressError, parseCidr, unionCidrs } from '../net/cidr.ts';
 import { compileDefaults } from './defaults.ts';
 import type { EndScope } from './ends.ts';
 import { compileGroup } from './group.ts';
@@ -58,7 +56,6 @@ function compileFirewall(
     firewall: firewall.metadata.name,
     peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
     nodesResolved: inventory.nodes?.every(({ addresses }) => addresses.length === 0) !== true,
-    pools: knownPools(inventory),
   };
   reportOverlaps(firewall, regime, inventory, findings);
   const scopes = groupScopes({ firewall, regime, inventory, ends, findings });
@@ -68,16 +65,6 @@ function compileFirewall(
       : []),
     ...scopes.flatMap((scope) => compileGroup(scope, findings)),
   ];
-}
-
-/** One pool that cannot be read makes them all unknown: without it World would take in its pods. */
-function knownPools({ ipPools = [] }: Inventory): readonly Cidr[] {
-  try {
-    return unionCidrs(ipPools.map(parseCidr));
-  } catch (error) {
-    if (error instanceof AddressError) return [];
-    throw error;
-  }
 }
 
 /** A held rule may name a set that no other rule names any more: without it World would take in the nodes. */

@@ -24,8 +24,7 @@ export type End =
   | { readonly kind: 'samePods'; readonly pods: Selector }
   | { readonly kind: 'nets'; readonly nets: readonly Cidr[] }
   | { readonly kind: 'set'; readonly value: string; readonly peer: string; readonly nets: readonly Cidr[] }
-  /** Everything but pods and nodes; `pools` is where pods' addresses come from, as far as known. */
-  | { readonly kind: 'world'; readonly pools: readonly Cidr[] }
+  | { readonly kind: 'world' }
   | { readonly kind: 'kubeAPIServer' };
 
 type AnyEnd = RuleSource | RuleDestination | GuardrailDestination;
@@ -36,8 +35,6 @@ export interface EndScope {
   readonly peers: ReadonlyMap<string, Peer>;
   /** False when the cluster's nodes are known and none has an address: then World would include the nodes. */
   readonly nodesResolved: boolean;
-  /** CIDRs of Calico's IPPools, merged. */
-  readonly pools: readonly Cidr[];
 }
 
 /**
@@ -101,7 +98,7 @@ function resolveEntity(entity: AnyEnd['entity'], scope: EndScope): End {
     case 'KubeAPIServer':
       return { kind: 'kubeAPIServer' };
     case 'World':
-      if (scope.nodesResolved) return { kind: 'world', pools: scope.pools };
+      if (scope.nodesResolved) return { kind: 'world' };
       throw new RuleProblem(
         'EntityUnresolved',
         'World leaves out the addresses of nodes, and no node with an address is known: wait for nodes to register, or check that the operator may list them',
@@ -131,7 +128,7 @@ export function matchEnd(end: Exclude<End, { kind: 'samePods' }>): readonly EndM
     case 'set':
       return [{ entity: { selector: printSelector(eq(LABEL_SET, end.value)), namespaceSelector: GLOBAL } }];
     case 'world':
-      return matchWorld(end.pools);
+      return [{ entity: { notSelector: printSelector(notWorld) } }];
     case 'kubeAPIServer':
       return [{ entity: { services: { name: 'kubernetes', namespace: 'default' } } }];
   }
@@ -141,27 +138,11 @@ export function matchEnd(end: Exclude<End, { kind: 'samePods' }>): readonly EndM
 const GLOBAL = 'global()';
 
 /**
- * The node set, which exists once a rule needs it. A notSelector is never scoped by a namespaceSelector, so the test for
- * "in no namespace" that `global()` makes elsewhere is written out (api.md, World).
+ * Pods, and the node set. A notSelector is never scoped by a namespaceSelector, so the test for "in no namespace" that
+ * `global()` makes elsewhere is written out (api.md, World). Pods by label and not by Calico's pools: a pool need not
+ * have every pod in it, and then those outside would be World (seen with packets; docs/decisions/0008-pods-are-pods.md).
  */
-const nodeSet = and(eq(LABEL_SET, NODE_SET_VALUE), not(has(LABEL_NAMESPACE)));
-
-/**
- * Where Calico's pools are known, pods are left out by address. By label a tenant could shut the world for everybody: Calico
- * keeps `projectcalico.org/orchestrator` on a NetworkSet, and one of 0.0.0.0/0 then counts as pods (seen with packets).
- */
-function matchWorld(pools: readonly Cidr[]): readonly EndMatch[] {
-  const byLabel: EntityRule = { notSelector: printSelector(or(has(LABEL_ORCHESTRATOR), nodeSet)) };
-  const known = ([4, 6] as const).map((family) => ({
-    family,
-    nets: pools.filter((pool) => pool.family === family),
-  }));
-  if (known.every(({ nets }) => nets.length === 0)) return [{ entity: byLabel }];
-  return known.map(({ family, nets }) => {
-    if (nets.length === 0 || nets.length > MAX_NETS) return { family, entity: byLabel };
-    return { family, entity: { notNets: nets.map(formatCidr), notSelector: printSelector(nodeSet) } };
-  });
-}
+const notWorld = or(has(LABEL_ORCHESTRATOR), and(eq(LABEL_SET, NODE_SET_VALUE), not(has(LABEL_NAMESPACE))));
 
 /** One family a rule: the aggregated API refuses mixed ones (calico.md, section 4). */
 export function matchNets(nets: readonly Cidr[]): readonly EndMatch[] {

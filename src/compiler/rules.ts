@@ -73,10 +73,9 @@ export function crossRules({ id, action, sources, destinations, ports }: RulePar
         const families = [source.family, destination.family, port.ipVersion].filter(
           (family) => family !== undefined,
         );
-        const [family, ...others] = new Set(families);
-        if (others.length > 0) return [];
+        if (new Set(families).size > 1) return [];
         const target = { ...destination.entity, ...portsOf(port) };
-        return [rule({ id, action, source: source.entity, destination: target, port, family })];
+        return [rule({ id, action, source: source.entity, destination: target, port })];
       }),
     ),
   );
@@ -90,16 +89,12 @@ interface OneRule {
   readonly source: EntityRule;
   readonly destination: EntityRule;
   readonly port: PortMatch;
-  readonly family: 4 | 6 | undefined;
 }
 
-/** Networks bind a rule to their family by themselves; what has none must say it. */
-function rule({ id, action, source, destination, port, family }: OneRule): Rule {
-  const bound =
-    port.ipVersion === undefined && [source, destination].some(({ nets, notNets }) => nets ?? notNets);
+function rule({ id, action, source, destination, port }: OneRule): Rule {
   return {
     action,
-    ...(family === undefined || bound ? {} : { ipVersion: family }),
+    ...(port.ipVersion === undefined ? {} : { ipVersion: port.ipVersion }),
     ...(port.protocol === undefined ? {} : { protocol: port.protocol }),
     ...(isEmptyEntity(source) ? {} : { source }),
     ...(isEmptyEntity(destination) ? {} : { destination }),
