@@ -1,0 +1,33 @@
+/**
+ * Every scenario with packets, on one cluster with one operator. A test's name begins with its id:
+ *   jest --selectProjects packets --testNamePattern '\bS3\b'
+ */
+import { afterAll, afterEach, beforeAll, test } from '@jest/globals';
+import { clearAway } from './firewall.ts';
+import { startStage, type Stage } from './stage.ts';
+import { STORIES } from './stories.ts';
+
+const START_WITHIN = 180_000;
+const STORY_WITHIN = 180_000;
+
+let stage: Stage | undefined;
+
+function theStage(): Stage {
+  if (stage === undefined) throw new Error('the stage did not start: see the first error');
+  return stage;
+}
+
+beforeAll(async () => {
+  stage = await startStage();
+}, START_WITHIN);
+
+// What a failed story left behind must not fail the next one.
+afterEach(async () => {
+  if (stage !== undefined) await clearAway(stage.cluster);
+}, START_WITHIN);
+
+afterAll(async () => {
+  await stage?.[Symbol.asyncDispose]();
+}, START_WITHIN);
+
+test.each(STORIES)('$id $title', (story) => story.play(theStage()), STORY_WITHIN);

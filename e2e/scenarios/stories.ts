@@ -1,0 +1,58 @@
+/** The programme. */
+import { forgery } from './stories/d01-forgery.ts';
+import { farEnds } from './stories/d02-far-ends.ts';
+import { onlyEgress, onlyIngress } from './stories/d03-one-direction.ts';
+import { selectedGroup } from './stories/d04-selected-group.ts';
+import { world, worldWithoutPools } from './stories/d05-world.ts';
+import { tenantPolicies } from './stories/d06-tenant-policies.ts';
+import { removal } from './stories/d07-removal.ts';
+import { badManifests } from './stories/d08-bad-manifests.ts';
+import { twoGuardrails } from './stories/d09-two-guardrails.ts';
+import { networkSetGuard } from './stories/d10-networkset-guard.ts';
+import { waysToSay } from './stories/d11-ways-to-say.ts';
+import { secondFirewall } from './stories/d12-second-firewall.ts';
+import { retain } from './stories/d13-retain.ts';
+import { systemNamespaces } from './stories/d14-system-namespaces.ts';
+import { defaultDeny } from './stories/s01-default-deny.ts';
+import { dns } from './stories/s02-dns.ts';
+import { insideNamespace } from './stories/s03-namespace.ts';
+import { egress } from './stories/s04-egress.ts';
+import { ingress } from './stories/s05-ingress.ts';
+import { metrics } from './stories/s06-metrics.ts';
+import { database } from './stories/s07-database.ts';
+import { wordpressSample } from './stories/readme-wordpress.ts';
+import { metadata } from './stories/s15-metadata.ts';
+import { zeroTrust } from './stories/s16-zero-trust.ts';
+import { observe } from './stories/s20-observe.ts';
+import type { Story } from './story.ts';
+
+/** S: what the firewall was conceived for (its scenarios). D: what would be dangerous. */
+export const STORIES: readonly Story[] = [
+  defaultDeny,
+  dns,
+  insideNamespace,
+  egress,
+  ingress,
+  metrics,
+  database,
+  metadata,
+  zeroTrust,
+  observe,
+  wordpressSample,
+  forgery,
+  farEnds,
+  onlyIngress,
+  onlyEgress,
+  selectedGroup,
+  world,
+  worldWithoutPools,
+  tenantPolicies,
+  removal,
+  badManifests,
+  twoGuardrails,
+  networkSetGuard,
+  waysToSay,
+  secondFirewall,
+  retain,
+  systemNamespaces,
+];

@@ -1,0 +1,93 @@
+import type { StartedCluster } from '../../cluster.ts';
+import { KubectlError } from '../../errors.ts';
+import { waitFor } from '../../local/wait.ts';
+import { program } from '../firewall.ts';
+import { allowed, refused, type Row } from '../rows.ts';
+import { betweenOpen, fromRoot, ownManifest, readManifest, type Story } from '../story.ts';
+import { expectTable } from '../sweep.ts';
+import { whileTenantHas } from '../tenant.ts';
+
+const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;
+
+const rows: readonly Row[] = [
+  ...allowed(['edge/proxy1', 'edge/proxy2'], WORDPRESS, [11011]),
+  ...allowed(['outside/web'], WORDPRESS, [81]),
+  ...refused(['outside/web', 'kube-system/metrics'], WORDPRESS, [11011]),
+];
+
+/** While the NetworkSet stands, every address is a proxy of namespace edge. */
+const posed: readonly Row[] = allowed(['outside/web', 'kube-system/metrics'], WORDPRESS, [11011]);
+
+export const networkSetGuard: Story = {
+  id: 'D10',
+  title: 'a NetworkSet that poses as pods of another namespace is refused; without the guard it would work',
+  play: async (stage) => {
+    await betweenOpen(stage, rows, async () => {
+      await program(stage.cluster, await readManifest(ownManifest('forgery.yaml')));
+      await expectTable(stage, rows);
+      await expectGuarded(stage.cluster);
+      await withoutGuard(stage.cluster, () =>
+        whileTenantHas(stage, 'posing-networkset.yaml', 'mallory', () => expectTable(stage, posed)),
+      );
+      await expectTable(stage, rows);
+    });
+  },
+};
+
+const GUARD = fromRoot('config/networkset-guard');
+const GROUPS = ['projectcalico.org/v3', 'crd.projectcalico.org/v1'] as const;
+const POSING = [
+  'projectcalico.org/orchestrator',
+  'pcns.role',
+  'pcns.kubernetes.io/metadata.name',
+  'pcsa.team',
+] as const;
+
+/** Through Calico's API and into its storage. What is no pose is accepted. */
+async function expectGuarded(cluster: StartedCluster): Promise<void> {
+  for (const group of GROUPS) {
+    for (const label of POSING) {
+      if (!(await isRefused(cluster, group, label)))
+        throw new Error(`the guard let ${label} pass in ${group}`);
+    }
+    if (await isRefused(cluster, group, 'team'))
+      throw new Error(`the guard refused a harmless label in ${group}`);
+  }
+}
+
+/** The API server takes up a policy, and forgets it, a moment after it was written. */
+async function withoutGuard(cluster: StartedCluster, look: () => Promise<void>): Promise<void> {
+  const becomes = async (refused: boolean): Promise<void> => {
+    await waitFor(async () => (await isRefused(cluster, GROUPS[0], POSING[0])) === refused || undefined, {
+      what: `the guard to be ${refused ? 'in force' : 'gone'}`,
+      within: 30_000,
+    });
+  };
+  await cluster.kubectl(['delete', '--kustomize', GUARD]);
+  try {
+    await becomes(false);
+    await look();
+  } finally {
+    await cluster.kubectl(['apply', '--server-side', '--kustomize', GUARD]);
+    await becomes(true);
+  }
+}
+
+async function isRefused(cluster: StartedCluster, apiVersion: string, label: string): Promise<boolean> {
+  const metadata = { name: 'attempt', namespace: 'mallory', labels: { [label]: 'ingress' } };
+  const input = JSON.stringify({
+    apiVersion,
+    kind: 'NetworkSet',
+    metadata,
+    spec: { nets: ['192.0.2.0/24'] },
+  });
+  try {
+    await cluster.kubectl(['create', '--filename', '-'], { input });
+  } catch (error) {
+    if (error instanceof KubectlError && error.stderr.includes('clusterfirewall-networkset-guard'))
+      return true;
+    throw error;
+  }
+  await cluster.kubectl(['delete', '--filename', '-'], { input });
+  return false;
+}

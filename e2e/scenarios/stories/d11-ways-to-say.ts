@@ -1,0 +1,31 @@
+import { allowed, refused } from '../rows.ts';
+import { ownManifest, scenario } from '../story.ts';
+
+const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;
+const PROXIES = ['edge/proxy1', 'edge/proxy2'] as const;
+
+export const waysToSay = scenario({
+  id: 'D11',
+  title: 'named ports, ranges, except, expressions and KubeAPIServer mean what they say',
+  manifest: ownManifest('ways-to-say.yaml'),
+  rows: [
+    ...allowed(PROXIES, ['wordpress/wp1'], [80]),
+    ...allowed(PROXIES, ['wordpress/wp2'], [81]),
+    ...refused(PROXIES, ['wordpress/wp1'], [81]),
+    ...refused(PROXIES, ['wordpress/wp2', 'wordpress/db'], [80]),
+    ...refused(['monitoring/prometheus', 'shop/front', 'kube-system/metrics'], ['wordpress/wp1'], [80]),
+
+    ...allowed(['outside/vm', 'kube-system/metrics', 'node/node2'], ['wordpress/job'], [8080]),
+    ...refused(['outside/web'], ['wordpress/job'], [8080]),
+    ...refused(['outside/vm'], ['wordpress/job'], [53, '53/UDP']),
+    ...refused(['outside/vm'], WORDPRESS, [80, 81]),
+
+    ...allowed([...WORDPRESS, 'wordpress/job'], ['outside/web'], [443, 587, '53/UDP']),
+    ...refused([...WORDPRESS, 'wordpress/job'], ['outside/web'], [22, 80, 3306, 53]),
+    ...refused([...WORDPRESS, 'wordpress/job'], ['outside/vm'], [443]),
+    ...refused(['wordpress/db'], ['outside/web'], [443, '53/UDP']),
+
+    ...allowed(WORDPRESS, ['kube-apiserver'], [6443]),
+    ...refused(['wordpress/job', 'wordpress/db', 'shop/cart'], ['kube-apiserver'], [6443]),
+  ],
+});

@@ -1,0 +1,20 @@
+/** What a tenant may write, for the time of a look at it. */
+import { ownManifest, readManifest } from './story.ts';
+import type { Stage } from './stage.ts';
+
+/** @param manifest a file of manifests/; `TENANT` in it stands for `namespace` */
+export async function whileTenantHas(
+  { cluster }: Stage,
+  manifest: string,
+  namespace: string,
+  look: () => Promise<void>,
+): Promise<void> {
+  const input = (await readManifest(ownManifest(manifest))).replaceAll('TENANT', namespace);
+  await cluster.kubectl(['apply', '--filename', '-'], { input });
+  try {
+    await cluster.policiesProgrammed();
+    await look();
+  } finally {
+    await cluster.kubectl(['delete', '--filename', '-'], { input });
+  }
+}
