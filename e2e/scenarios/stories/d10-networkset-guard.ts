@@ -43,25 +43,42 @@ const POSING = [
   'pcsa.team',
 ] as const;
 
+/** Where Calico's API server stores labels, and how somebody might hide one there. */
+const STORED_METADATA = 'projectcalico.org/metadata';
+const HIDDEN = [
+  '{"labels":{"pcns.role":"ingress"}}',
+  '{"labels":{"pcns.role" :"ingress"}}',
+  String.raw`{"labels":{"\u0070cns.role":"ingress"}}`,
+] as const;
+
 /** Through Calico's API and into its storage. What is no pose is accepted. */
 async function expectGuarded(cluster: StartedCluster): Promise<void> {
   for (const group of GROUPS) {
     for (const label of POSING) {
-      if (!(await isRefused(cluster, group, label)))
+      if (!(await isRefused(cluster, group, { labels: { [label]: 'ingress' } })))
         throw new Error(`the guard let ${label} pass in ${group}`);
     }
-    if (await isRefused(cluster, group, 'team'))
+    if (await isRefused(cluster, group, { labels: { team: 'ingress' } }))
       throw new Error(`the guard refused a harmless label in ${group}`);
+  }
+  for (const text of HIDDEN) {
+    if (!(await isRefused(cluster, GROUPS[1], { annotations: { [STORED_METADATA]: text } })))
+      throw new Error(`the guard let ${text} pass in ${GROUPS[1]}`);
   }
 }
 
 /** The API server takes up a policy, and forgets it, a moment after it was written. */
 async function withoutGuard(cluster: StartedCluster, look: () => Promise<void>): Promise<void> {
   const becomes = async (refused: boolean): Promise<void> => {
-    await waitFor(async () => (await isRefused(cluster, GROUPS[0], POSING[0])) === refused || undefined, {
-      what: `the guard to be ${refused ? 'in force' : 'gone'}`,
-      within: 30_000,
-    });
+    await waitFor(
+      async () =>
+        (await isRefused(cluster, GROUPS[0], { labels: { [POSING[0]]: 'ingress' } })) === refused ||
+        undefined,
+      {
+        what: `the guard to be ${refused ? 'in force' : 'gone'}`,
+        within: 30_000,
+      },
+    );
   };
   await cluster.kubectl(['delete', '--kustomize', GUARD]);
   try {
@@ -73,8 +90,12 @@ async function withoutGuard(cluster: StartedCluster, look: () => Promise<void>):
   }
 }
 
-async function isRefused(cluster: StartedCluster, apiVersion: string, label: string): Promise<boolean> {
-  const metadata = { name: 'attempt', namespace: 'mallory', labels: { [label]: 'ingress' } };
+type Pose = Readonly<
+  Record<'labels', Record<string, string>> | Record<'annotations', Record<string, string>>
+>;
+
+async function isRefused(cluster: StartedCluster, apiVersion: string, pose: Pose): Promise<boolean> {
+  const metadata = { name: 'attempt', namespace: 'mallory', ...pose };
   const input = JSON.stringify({
     apiVersion,
     kind: 'NetworkSet',
