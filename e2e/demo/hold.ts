@@ -29,7 +29,8 @@ function tell(message: Progress): Promise<void> {
   return promise;
 }
 
-async function hold(): Promise<void> {
+/** Resolves once all of it is removed: to the connection on which that was asked for. */
+async function hold(): Promise<Socket | undefined> {
   say('Starting etcd, the API server, Calico and its agents on two nodes, the operator, and pods …');
   await using stage = await startStage();
   const before = await probeRows(stage);
@@ -45,7 +46,7 @@ async function hold(): Promise<void> {
   const { stopped } = await serve(stage);
   await tell({ text: shown.join('\n') });
   if (process.connected) process.disconnect();
-  await stopped;
+  return await stopped;
 }
 
 /** The nodes have been told; a moment later packets agree. */
@@ -89,9 +90,9 @@ const hints = ({ cluster, operator }: Stage): string => `It is running. Try:
 `;
 
 /** Listens; `stopped` resolves when somebody asked it to stop, or a signal came. */
-async function serve(stage: Stage): Promise<{ readonly stopped: Promise<unknown> }> {
+async function serve(stage: Stage): Promise<{ readonly stopped: Promise<Socket | undefined> }> {
   await rm(SOCKET, { force: true });
-  const { promise: stopped, resolve: stop } = Promise.withResolvers<undefined>();
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<Socket | undefined>();
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', (word) => void answer(stage, socket, String(word).trim(), stop));
@@ -102,18 +103,23 @@ async function serve(stage: Stage): Promise<{ readonly stopped: Promise<unknown>
     process.once(signal, () => {
       stop(undefined);
     });
-  return { stopped: stopped.then(() => server.close()) };
+  return {
+    stopped: stopped.then((socket) => {
+      server.close();
+      return socket;
+    }),
+  };
 }
 
 async function answer(
   stage: Stage,
   socket: Socket,
   word: string,
-  stop: (value: undefined) => void,
+  stop: (socket: Socket) => void,
 ): Promise<void> {
   if (word === 'stop') {
-    socket.end('Stopping: the cluster and everything in it is removed.\n');
-    stop(undefined);
+    socket.write('Stopping …\n');
+    stop(socket);
     return;
   }
   const now = await probeRows(stage);
@@ -121,7 +127,8 @@ async function answer(
 }
 
 try {
-  await hold();
+  const asked = await hold();
+  asked?.end('The cluster and everything in it is removed.\n');
 } catch (error) {
   await tell({ failed: error instanceof Error ? error.message : String(error) });
   process.exitCode = 1;
