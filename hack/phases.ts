@@ -1,6 +1,6 @@
 /** The phases of `make test`: what each runs. */
 import { spawn } from 'node:child_process';
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { ProgramName } from '../e2e/local/binaries.ts';
@@ -85,6 +85,7 @@ async function jest(project: string, ...args: readonly string[]): Promise<Count>
     NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
   });
   const text = await readFile(output, 'utf8').catch(() => undefined);
+  await rm(output, { force: true });
   if (text === undefined) return { passed: 0, failed: 1, remark: `jest ended with ${code} and no result` };
   return countTests(JSON.parse(text) as JestResult, code, args.includes('--testNamePattern'));
 }
@@ -129,10 +130,13 @@ async function run(
     timeout: 'FUZZ_RUNS' in process.env ? FUZZ_TIMEOUT : PHASE_TIMEOUT,
     env: { ...process.env, ...env, PATH: `${ROOT}/node_modules/.bin:${process.env['PATH'] ?? ''}` },
   });
-  return new Promise((resolve, reject) => {
+  // Ctrl-C reaches the child by itself; a signal to us alone does not.
+  const passOn = (): void => void child.kill('SIGTERM');
+  process.once('SIGTERM', passOn);
+  return new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
       resolve(code ?? 1);
     });
-  });
+  }).finally(() => process.off('SIGTERM', passOn));
 }
