@@ -43,12 +43,16 @@ const POSING = [
   'pcsa.team',
 ] as const;
 
-/** Where Calico's API server stores labels, and how somebody might hide one there. */
+/** Where Calico's API server keeps labels, which it takes as it is from whoever sends it; and how somebody might hide one there. */
 const STORED_METADATA = 'projectcalico.org/metadata';
 const HIDDEN = [
   '{"labels":{"pcns.role":"ingress"}}',
   '{"labels":{"pcns.role" :"ingress"}}',
   String.raw`{"labels":{"\u0070cns.role":"ingress"}}`,
+  String.raw`{"labels":{"pcns.kubernetes.io\/metadata.name":"edge"}}`,
+  '{"labels":{"projectcalico.org/orchestrator":"k8s"}}',
+  String.raw`{"labels":{"projectcalico.org\/orchestrator":"k8s"}}`,
+  String.raw`{"labels":{"p\u0072ojectcalico.org/orchestrator":"k8s"}}`,
 ] as const;
 
 /** Through Calico's API and into its storage. What is no pose is accepted. */
@@ -60,10 +64,10 @@ async function expectGuarded(cluster: StartedCluster): Promise<void> {
     }
     if (await isRefused(cluster, group, { labels: { team: 'ingress' } }))
       throw new Error(`the guard refused a harmless label in ${group}`);
-  }
-  for (const text of HIDDEN) {
-    if (!(await isRefused(cluster, GROUPS[1], { annotations: { [STORED_METADATA]: text } })))
-      throw new Error(`the guard let ${text} pass in ${GROUPS[1]}`);
+    for (const text of HIDDEN) {
+      if (!(await isRefused(cluster, group, { annotations: { [STORED_METADATA]: text } })))
+        throw new Error(`the guard let ${text} pass in ${group}`);
+    }
   }
 }
 
