@@ -7,7 +7,7 @@ import { all, and, eq, fromLabelSelector, has, not, or, printSelector } from '..
 import type { EntityRule } from '../calico/types.ts';
 import type { Cidr } from '../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../net/cidr.ts';
-import { LABEL_SET, NODE_SET_VALUE, contentTag, peerSetValue } from './names.ts';
+import { LABEL_SET, NODE_SET_VALUE, contentTag, peerSetValue, setSelector } from './names.ts';
 import type { NamespaceTerm } from './namespaces.ts';
 import { everyNamespace, ruleSelectors, termFromLabels } from './namespaces.ts';
 import { RuleProblem } from './problems.ts';
@@ -23,7 +23,8 @@ export type End =
   /** Pods of whichever namespace the other end is in. */
   | { readonly kind: 'samePods'; readonly pods: Selector }
   | { readonly kind: 'nets'; readonly nets: readonly Cidr[] }
-  | { readonly kind: 'set'; readonly value: string; readonly peer: string; readonly nets: readonly Cidr[] }
+  /** Networks of a peer that are too many for a rule; sets.ts makes them a GlobalNetworkSet. */
+  | { readonly kind: 'set'; readonly value: string }
   | { readonly kind: 'world' }
   | { readonly kind: 'kubeAPIServer' };
 
@@ -74,7 +75,7 @@ function resolvePeer(name: string, scope: EndScope): End {
   }
   const nets = unionCidrs((peer.cidrs ?? []).map(parseCidr));
   if (nets.length <= MAX_NETS) return { kind: 'nets', nets };
-  return { kind: 'set', value: peerSetValue(scope.firewall, name), peer: name, nets };
+  return { kind: 'set', value: peerSetValue(scope.firewall, name) };
 }
 
 function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): End {
@@ -126,7 +127,7 @@ export function matchEnd(end: Exclude<End, { kind: 'samePods' }>): readonly EndM
     case 'nets':
       return matchNets(end.nets);
     case 'set':
-      return [{ entity: { selector: printSelector(eq(LABEL_SET, end.value)), namespaceSelector: GLOBAL } }];
+      return [{ entity: { selector: setSelector(end.value), namespaceSelector: GLOBAL } }];
     case 'world':
       return [{ entity: { notSelector: printSelector(notWorld) } }];
     case 'kubeAPIServer':

@@ -74,7 +74,9 @@ export function localPolicies(
 ): readonly DesiredObject[] {
   const { deny } = scope.regime;
   if (!deny.ingress && !deny.egress) return [];
-  const byRule = flows.flatMap((flow) => findings.guard(flow.place, () => [localRules(flow, deny)]));
+  const byRule = flows.flatMap((flow) =>
+    findings.guard(flow.place, () => [{ flow, ...localRules(flow, deny) }]),
+  );
   const sole = soleNamespace(scope.group);
   return scope.members.flatMap((member) => {
     const here = byRule.filter(({ flow }) => flow.everyMember || member.open);
@@ -85,26 +87,17 @@ export function localPolicies(
   });
 }
 
-function localRules(flow: LocalFlow, deny: Regime['deny']): LocalRules {
-  const rules = canonicalRules(
-    crossRules({
-      id: flow.place.id,
-      action: 'Allow',
-      sources: [{ entity: { selector: localRuleSelector(flow.from) } }],
-      destinations: flow.to.kind === 'all' ? anyEnd : localEnd(flow.to),
-      ports: matchPorts(flow.ports),
-    }),
-  );
-  const outward = canonicalRules(
-    crossRules({
-      id: flow.place.id,
-      action: 'Allow',
-      sources: flow.from.kind === 'all' ? anyEnd : localEnd(flow.from),
-      destinations: [{ entity: { selector: localRuleSelector(flow.to) } }],
-      ports: matchPorts(flow.ports),
-    }),
-  );
-  return { flow, ingress: deny.ingress ? rules : [], egress: deny.egress ? outward : [] };
+function localRules({ place, from, to, ports }: LocalFlow, deny: Regime['deny']): Omit<LocalRules, 'flow'> {
+  const allow = (sources: readonly EndMatch[], destinations: readonly EndMatch[]): readonly Rule[] =>
+    canonicalRules(
+      crossRules({ id: place.id, action: 'Allow', sources, destinations, ports: matchPorts(ports) }),
+    );
+  // The policy's own end need not be said where it is every pod that the policy selects.
+  const own = (pods: Selector): readonly EndMatch[] => (pods.kind === 'all' ? anyEnd : localEnd(pods));
+  return {
+    ingress: deny.ingress ? allow(localEnd(from), own(to)) : [],
+    egress: deny.egress ? allow(own(from), localEnd(to)) : [],
+  };
 }
 
 const localEnd = (pods: Selector): readonly EndMatch[] => [{ entity: { selector: localRuleSelector(pods) } }];

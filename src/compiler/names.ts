@@ -1,5 +1,6 @@
 /** Names, labels and ids of what the compiler makes. */
 import { createHash } from 'node:crypto';
+import { eq, printSelector } from '../calico/selector.ts';
 
 /** As config/manager has it. */
 export const DEFAULT_OPERATOR_NAMESPACE = 'clusterfirewall-system';
@@ -61,6 +62,9 @@ export function peerSetValue(firewall: string, peer: string): string {
 }
 
 export const NODE_SET_VALUE = 'nodes';
+
+/** How a selector names a set: also what to look for in a policy to know whether it needs the set. */
+export const setSelector = (value: string): string => printSelector(eq(LABEL_SET, value));
 
 export function objectMeta(
   name: string,

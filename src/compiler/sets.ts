@@ -1,7 +1,6 @@
 /** GlobalNetworkSets, each made only where a rule asks for it. */
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
-import { MAX_NETS } from '../calico/limits.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
 import type { Cidr } from '../net/cidr.ts';
 import { formatCidr, parseAddress, parseCidr, unionCidrs } from '../net/cidr.ts';
@@ -13,6 +12,7 @@ import {
   objectName,
   peerSetValue,
   ruleId,
+  setSelector,
 } from './names.ts';
 import type { Findings } from './problems.ts';
 import type { DesiredObject, Inventory } from './types.ts';
@@ -25,14 +25,12 @@ export function networkSets(
   findings: Findings,
 ): readonly DesiredObject[] {
   const text = JSON.stringify(objects.map(({ object }) => object.spec));
-  const needed = (value: string): boolean => text.includes(`${LABEL_SET} == '${value}'`);
+  const needed = (value: string): boolean => text.includes(setSelector(value));
   return [
     ...(needed(NODE_SET_VALUE) ? [nodeSet(inventory, findings)] : []),
     ...firewalls.flatMap(({ metadata, spec }) =>
       (spec.peers ?? [])
-        .filter(
-          (peer) => (peer.cidrs?.length ?? 0) > MAX_NETS && needed(peerSetValue(metadata.name, peer.name)),
-        )
+        .filter((peer) => needed(peerSetValue(metadata.name, peer.name)))
         .map((peer) => {
           const id = ruleId(metadata.name, 'peers', peer.name);
           const nets = unionCidrs((peer.cidrs ?? []).map(parseCidr));

@@ -11,7 +11,7 @@
  * down: in a rename or a merge, the flow never lacks a policy.
  */
 import type { GeneratedObject } from '../calico/types.ts';
-import { LABEL_SET } from '../compiler/names.ts';
+import { LABEL_SET, setSelector } from '../compiler/names.ts';
 import type { DesiredObject } from '../compiler/types.ts';
 import { objectId } from './kinds.ts';
 import type { LiveObject, ObjectPhase, OwnedObject } from './live.ts';
@@ -136,7 +136,7 @@ export function needsAny(object: GeneratedObject, needed: readonly GeneratedObje
   return needed.some(({ kind, metadata }) => {
     if (kind === 'Tier') return object.spec.tier === metadata.name;
     const value = kind === 'GlobalNetworkSet' ? metadata.labels?.[LABEL_SET] : undefined;
-    return value !== undefined && text.includes(`${LABEL_SET} == '${value}'`);
+    return value !== undefined && text.includes(setSelector(value));
   });
 }
 
