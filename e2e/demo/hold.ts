@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { program } from '../scenarios/firewall.ts';
 import { startStage, type Stage } from '../scenarios/stage.ts';
+import { prepareBinaries } from '../local/binaries.ts';
 import { waitFor } from '../local/wait.ts';
 import { SOCKET, type Progress } from './protocol.ts';
 import { compared, probeRows, wrong, type Verdicts } from './table.ts';
@@ -37,11 +38,12 @@ async function hold(): Promise<Socket | undefined> {
   say(`Applying ${SAMPLE} …`);
   await program(stage.cluster, await readFile(path.join(ROOT, SAMPLE), 'utf8'));
   const after = await settled(stage);
+  const kubectl = (await prepareBinaries(['kubectl'])).path('kubectl');
   const shown = [
     `\nPackets, before and after:\n\n${compared({ BEFORE: before, AFTER: after })}`,
     await shownCommand(stage, ['get', 'cfw']),
     await shownCommand(stage, ['describe', 'cfw', 'default']),
-    hints(stage),
+    hints(stage, kubectl),
   ];
   const { stopped } = await serve(stage);
   await tell({ text: shown.join('\n') });
@@ -75,8 +77,9 @@ async function shownCommand({ cluster }: Stage, args: readonly string[]): Promis
   return `$ kubectl ${args.join(' ')}\n${await cluster.kubectl(args)}`;
 }
 
-const hints = ({ cluster, operator }: Stage): string => `It is running. Try:
+const hints = ({ cluster, operator }: Stage, kubectl: string): string => `It is running. Try:
 
+  export PATH=${path.dirname(kubectl)}:$PATH   # kubectl, as it was built here
   export KUBECONFIG=${cluster.kubeconfig}
   kubectl explain clusterfirewall.spec.namespaces
   kubectl edit cfw default                       # open 81 beside 80, then: make demo-probe
