@@ -16,6 +16,7 @@ import { isNotFound } from './cluster/errors.ts';
 import { kubeConfigCredentials, loadDefaultKubeConfig, type LoadKubeConfig } from './cluster/kubeconfig.ts';
 import type { Logger } from './cluster/logger.ts';
 import { withRetry } from './cluster/retry.ts';
+import type { Transport } from './cluster/transport.ts';
 import { UndiciTransport } from './cluster/undici-transport.ts';
 import { Controller } from './controller/controller.ts';
 import { FINALIZER, FIREWALLS, type StoredFirewall } from './controller/firewalls.ts';
@@ -79,11 +80,11 @@ export class FirewallOperator extends Shell {
     this.kubeConfig = loadKubeConfig();
     const credentials = kubeConfigCredentials(sameFirst(this.kubeConfig, loadKubeConfig), this.#clock);
     this.#transport = new UndiciTransport({ credentials, clock: this.#clock, userAgent: 'clusterfirewall' });
+    const transport = withRetry(this.#transport, { clock: this.#clock, log: this.#log });
     const controller = new Controller({
-      transport: withRetry(this.#transport, { clock: this.#clock, log: this.#log }),
+      transport,
       clock: this.#clock,
       log: this.#log,
-      finalizers: { settle: (firewall) => this.#settleFinalizer(firewall) },
       operatorNamespace: operatorNamespace(env),
       instance: env['POD_NAME'] ?? hostname(),
     });
@@ -94,7 +95,7 @@ export class FirewallOperator extends Shell {
         metrics: () => controller.metrics.registry.metrics(),
       });
     }
-    this.#running = this.#run(controller);
+    this.#running = this.#run(controller, transport);
     this.#log.info({ server: credentials.server }, 'operator started');
   }
 
@@ -104,9 +105,11 @@ export class FirewallOperator extends Shell {
     this.#abort.abort();
   }
 
-  async #run(controller: Controller): Promise<void> {
+  async #run(controller: Controller, transport: Transport): Promise<void> {
+    const { signal } = this.#abort;
+    const finalizers = { settle: (firewall: StoredFirewall) => this.#settleFinalizer(firewall) };
     try {
-      await controller.run(this.#abort.signal);
+      await Promise.all([controller.run(signal), controller.lead({ transport, finalizers, signal })]);
     } finally {
       await Promise.all([this.#health?.close(), this.#transport?.close()]);
     }

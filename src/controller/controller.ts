@@ -18,37 +18,47 @@ import { Reporter } from './report.ts';
 import { ServerForms } from './write.ts';
 
 export interface ControllerOptions {
+  /** For reading only. */
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly finalizers: Finalizers;
   /** Namespace the operator runs in. */
   readonly operatorNamespace: string;
   /** Name of the pod, for Events. */
   readonly instance: string;
 }
 
+/** The time in which this operator, and no other, may write. */
+export interface Term {
+  /** Every write of the term goes through it; it refuses them once the term is over. */
+  readonly transport: Transport;
+  readonly finalizers: Finalizers;
+  /** Aborted when the term ends, or the operator stops. */
+  readonly signal: AbortSignal;
+}
+
 /** Every firewall is compiled in every round, so there is one key. */
 const KEY = 'everything';
 
-/** Watches the cluster and, whenever something changed, makes Calico's objects what the firewalls ask for. */
+/**
+ * Watches the cluster all the time, and while it leads makes Calico's objects what the firewalls ask for whenever something changed. A
+ * copy that does not lead keeps what it has seen up to date, so that it can take over at once.
+ */
 export class Controller {
   readonly metrics: Metrics;
   readonly #options: ControllerOptions;
-  readonly #queue: WorkQueue;
   readonly #firewalls: Mirror<StoredFirewall>;
   readonly #inventory: ClusterInventory;
   readonly #calico: CalicoSource;
-  readonly #events: EventRecorder;
-  readonly #reporter: Reporter;
+  /** Absent while another one leads. */
+  #queue: WorkQueue | undefined;
 
   constructor(options: ControllerOptions) {
-    const { transport, clock, log, instance } = options;
+    const { transport, clock, log } = options;
     this.#options = options;
-    this.#queue = new WorkQueue({ clock });
-    this.metrics = new Metrics(() => this.#queue.length);
+    this.metrics = new Metrics(() => this.#queue?.length ?? 0);
     const changed = (): void => {
-      this.#queue.add(KEY);
+      this.#queue?.add(KEY);
     };
     const context = { transport, clock, log };
     this.#firewalls = new Mirror(context, {
@@ -61,14 +71,6 @@ export class Controller {
     });
     this.#inventory = new ClusterInventory(context, changed);
     this.#calico = new CalicoSource(context, changed);
-    this.#reporter = new Reporter(transport, clock, log);
-    this.#events = new EventRecorder({
-      transport,
-      clock,
-      log,
-      reportingController: 'clusterfirewall.io/operator',
-      reportingInstance: instance,
-    });
   }
 
   /** True once firewalls, namespaces and nodes are listed and it is known how Calico is served (well or not). */
@@ -78,20 +80,41 @@ export class Controller {
     return this.#firewalls.hasSynced && this.#inventory.hasSynced && calicoKnown;
   }
 
-  /** Works until `signal` is aborted; resolves when the step under way is finished and everything has ended. */
+  /** Watches until `signal` is aborted; resolves when everything has ended. Writes nothing. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log } = this.#options;
-    const reconciler = this.#reconciler(signal);
     this.#firewalls.start();
     this.#inventory.start();
-    const background = [this.#calico.run(signal), this.#events.run(signal)];
-    await runWorkers({ queue: this.#queue, workers: 1, handle: () => this.#round(reconciler), log, signal });
-    await Promise.all([...background, this.#firewalls.stop(), this.#inventory.stop()]);
+    await this.#calico.run(signal);
+    await Promise.all([this.#firewalls.stop(), this.#inventory.stop()]);
   }
 
-  #reconciler(signal: AbortSignal): Reconciler {
-    const { transport, clock, log, finalizers } = this.#options;
-    return new Reconciler({
+  /** Writes until the term is over; resolves when the step under way is finished. One term at a time. */
+  async lead(term: Term): Promise<void> {
+    const { log } = this.#options;
+    const queue = new WorkQueue({ clock: this.#options.clock });
+    const round = this.#rounds(term);
+    this.#queue = queue;
+    queue.add(KEY);
+    try {
+      await runWorkers({ queue, workers: 1, handle: round.handle, log, signal: term.signal });
+      await round.events;
+    } finally {
+      this.#queue = undefined;
+    }
+  }
+
+  /** What a term remembers ends with it: meanwhile another operator may have written. */
+  #rounds({ transport, finalizers, signal }: Term) {
+    const { clock, log, instance } = this.#options;
+    const reporter = new Reporter(transport, clock, log);
+    const events = new EventRecorder({
+      transport,
+      clock,
+      log,
+      reportingController: 'clusterfirewall.io/operator',
+      reportingInstance: instance,
+    });
+    const reconciler = new Reconciler({
       transport,
       clock,
       log,
@@ -100,21 +123,25 @@ export class Controller {
       signal,
       drift: new Drift(clock),
       forms: new ServerForms(),
-      report: (firewall, finding) => this.#reporter.report(firewall, finding),
+      report: (firewall, finding) => reporter.report(firewall, finding),
       onDrift: (step) => {
-        this.#noteDrift(step);
+        this.#noteDrift(step, events);
       },
     });
+    return {
+      handle: () => this.#round(reconciler, reporter),
+      events: events.run(signal),
+    };
   }
 
-  async #round(reconciler: Reconciler): Promise<Result> {
+  async #round(reconciler: Reconciler, reporter: Reporter): Promise<Result> {
     // Whatever is still missing will bring the key back when it comes.
     if (!this.isReady) return { type: 'done' };
     const { clock } = this.#options;
     const began = clock.now();
     let result: Result | undefined;
     try {
-      result = await this.#reconcile(reconciler);
+      result = await this.#reconcile(reconciler, reporter);
     } finally {
       this.metrics.reconciled(result, (clock.now() - began) / 1000);
       if (result === undefined || result.type === 'retry') this.#calico.doubt();
@@ -122,12 +149,12 @@ export class Controller {
     return result;
   }
 
-  #reconcile(reconciler: Reconciler): Promise<Result> {
+  #reconcile(reconciler: Reconciler, reporter: Reporter): Promise<Result> {
     const { operatorNamespace } = this.#options;
     const firewalls = this.#firewalls.list();
     const { api: calico, stored } = this.#calico;
     if (calico === undefined) return Promise.resolve({ type: 'done' });
-    this.#reporter.retain(firewalls);
+    reporter.retain(firewalls);
     const ipPools = stored?.ipPools();
     return reconciler.reconcile({
       firewalls,
@@ -142,12 +169,12 @@ export class Controller {
     });
   }
 
-  #noteDrift({ id, desired, live }: ApplyStep): void {
+  #noteDrift({ id, desired, live }: ApplyStep, events: EventRecorder): void {
     this.metrics.driftRepaired(desired.object.kind);
     const firewall = this.#firewalls.get(desired.firewall);
     if (firewall === undefined) return;
     const who = live?.foreignManager === undefined ? 'somebody' : live.foreignManager;
-    this.#events.record({
+    events.record({
       regarding: reference(firewall),
       type: 'Warning',
       reason: 'DriftRepaired',
