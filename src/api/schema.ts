@@ -5,8 +5,8 @@
  * What an API server can check stands here as patterns, bounds and `x-kubernetes-*` metadata; what it cannot (references,
  * uniqueness of keys in maps, address arithmetic) as refinements, which the CRD does not carry.
  */
-import { z } from 'zod';
-import { exactlyOneOf, namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
+import * as z from 'zod';
+import { ATOMIC, exactlyOneOf, namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
 import {
   addressString,
   cidrString,
@@ -57,14 +57,18 @@ const entityKey = <const T extends readonly [string, ...string[]]>(values: T, de
   entity: z.enum(values).meta({ description }).optional(),
 });
 
+const ENTITIES =
+  "World: no pod's and no node's address. Pods: every pod. Nodes: every node's own and tunnel addresses, pods of the host network among them. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
+const API_SERVER = "KubeAPIServer: the API server's endpoints; its ports must be [All].";
+
 export const ruleSource = oneKey(
   z.strictObject({
     ...peerReference,
     ...ipBlockKey,
     ...podsKey,
     ...entityKey(
-      ['World', 'Pods', 'SameNamespace'],
-      "World: no pod's and no node's address. Pods: every pod. SameNamespace: pods of the namespace the subject is in.",
+      ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
+      `${ENTITIES} SameNamespace: pods of the namespace the subject is in.`,
     ),
   }),
 ).meta({ description: 'A source: exactly one of peer, ipBlock, pods, entity.' });
@@ -75,8 +79,8 @@ export const ruleDestination = oneKey(
     ...ipBlockKey,
     ...podsKey,
     ...entityKey(
-      ['World', 'Pods', 'SameNamespace', 'KubeAPIServer'],
-      "World: no pod's and no node's address. Pods: every pod. SameNamespace: pods of the namespace the subject is in. KubeAPIServer: the API server's endpoints; its ports must be [All].",
+      ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
+      `${ENTITIES} SameNamespace: pods of the namespace the subject is in. ${API_SERVER}`,
     ),
   }),
 ).meta({ description: 'A destination: exactly one of peer, ipBlock, pods, entity.' });
@@ -86,10 +90,7 @@ export const guardrailDestination = oneKey(
     ...peerReference,
     ...ipBlockKey,
     ...podsKey,
-    ...entityKey(
-      ['World', 'Pods', 'KubeAPIServer'],
-      "World: no pod's and no node's address. Pods: every pod. KubeAPIServer: the API server's endpoints; its ports must be [All].",
-    ),
+    ...entityKey(['World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'], `${ENTITIES} ${API_SERVER}`),
   }),
 ).meta({ description: 'A destination: exactly one of peer, ipBlock, pods, entity.' });
 
@@ -187,7 +188,7 @@ export const guardrail = z.strictObject({
   name: name('guardrail'),
   pods: z
     .strictObject(podsBySelectors)
-    .meta({ description: 'Whom it binds; {} = every pod that is not exempt.' }),
+    .meta({ ...ATOMIC, description: 'Whom it binds; {} = every pod that is not exempt.' }),
   to: z
     .array(guardrailDestination)
     .min(1)
@@ -250,6 +251,13 @@ export const defaults = z.strictObject({
     })
     .meta({ description: "The cloud's instance metadata, which hands out credentials of the node." })
     .optional(),
+  apiServerToPods: z
+    .enum(['Auto', 'None'])
+    .meta({
+      description:
+        'Auto (the default): the control plane reaches the pods behind webhooks and aggregated APIs, on the ports of their Services, as the configurations in the cluster name them. None: only what rules say.',
+    })
+    .optional(),
 });
 
 export const spec = z
@@ -270,6 +278,7 @@ export const spec = z
       .optional(),
     defaults: defaults
       .meta({
+        ...ATOMIC,
         description: 'The default deny and what it leaves open. Only in the ClusterFirewall called default.',
       })
       .optional(),

@@ -1,5 +1,5 @@
 /** Combinators that say the same thing twice: to zod as a refinement, to the API server as schema metadata. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 type AnyObject = z.ZodObject;
 
@@ -15,9 +15,16 @@ export interface CrdMeta {
   maxProperties?: number;
   'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
   'x-kubernetes-list-map-keys'?: string[];
+  'x-kubernetes-map-type'?: 'atomic';
   'x-kubernetes-validations'?: CelRule[];
   'x-kubernetes-int-or-string'?: true;
 }
+
+/**
+ * For objects and lists that mean something when they are empty: server-side apply owns leaves, and an empty one has none, so that it
+ * would refuse a selector that becomes `{}` and drop a list that becomes `[]`. Kubernetes' own LabelSelector is atomic, too.
+ */
+export const ATOMIC = { 'x-kubernetes-map-type': 'atomic' } satisfies CrdMeta;
 
 /** One entry of `x-kubernetes-validations`; `fieldPath` is relative to the schema it stands on. */
 export interface CelRule {

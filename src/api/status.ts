@@ -1,5 +1,5 @@
 /** Status of a ClusterFirewall: written by the operator, read by people, kstatus and the printer columns. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CrdMeta } from './shapes.ts';
 
 /** More are counted in the message of the condition PartiallyInvalid. */

@@ -5,7 +5,7 @@
  * An allow-list: what this file does not know has no faithful counterpart in a CRD, and throws rather than being dropped in silence.
  * The exception is refinements: they are zod's alone by design, and leave no trace here.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CelRule, CrdMeta } from './shapes.ts';
 
 export interface StructuralSchema extends Omit<CrdMeta, 'x-kubernetes-validations'> {
@@ -42,6 +42,7 @@ const META_KEYS: ReadonlySet<string> = new Set<keyof CrdMeta>([
   'maxProperties',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
+  'x-kubernetes-map-type',
   'x-kubernetes-validations',
   'x-kubernetes-int-or-string',
 ]);

@@ -1,8 +1,8 @@
 /** The small values of the API: names, labels, CIDRs, ports. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { AddressError, containsCidr, parseAddress, parseCidr } from '../net/cidr.ts';
 import { PORT_PATTERN, PortError, parsePort } from '../net/ports.ts';
-import { type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
+import { ATOMIC, type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
 
 /** RFC 1123 label, as Kubernetes names namespaces. */
 const DNS_LABEL_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
@@ -59,26 +59,28 @@ const requirement = z
   });
 
 /** A Kubernetes label selector; `{}` selects everything, and is the only way to say so. */
-export const labelSelector = z.strictObject({
-  matchLabels: z
-    .record(labelKey, labelValue)
-    .refine((labels) => Object.keys(labels).length > 0, {
-      error: 'must not be empty: to say all, leave matchLabels out and write {}',
-    })
-    .refine((labels) => Object.keys(labels).length <= 32, { error: 'must have at most 32 entries' })
-    .meta({
-      description: 'Labels that all must be there with exactly these values. Never empty.',
-      minProperties: 1,
-      maxProperties: 32,
-    } satisfies CrdMeta)
-    .optional(),
-  matchExpressions: z
-    .array(requirement)
-    .min(1)
-    .max(32)
-    .meta({ description: 'Requirements that all must hold. Never empty.' })
-    .optional(),
-});
+export const labelSelector = z
+  .strictObject({
+    matchLabels: z
+      .record(labelKey, labelValue)
+      .refine((labels) => Object.keys(labels).length > 0, {
+        error: 'must not be empty: to say all, leave matchLabels out and write {}',
+      })
+      .refine((labels) => Object.keys(labels).length <= 32, { error: 'must have at most 32 entries' })
+      .meta({
+        description: 'Labels that all must be there with exactly these values. Never empty.',
+        minProperties: 1,
+        maxProperties: 32,
+      } satisfies CrdMeta)
+      .optional(),
+    matchExpressions: z
+      .array(requirement)
+      .min(1)
+      .max(32)
+      .meta({ description: 'Requirements that all must hold. Never empty.' })
+      .optional(),
+  })
+  .meta(ATOMIC);
 /** A label selector that must say something: `{}` is refused. */
 export const nonEmptyLabelSelector = nonEmpty(labelSelector);
 

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { type Finding, formatFinding } from './manifests/findings.ts';
 import { runCommand } from './testing.ts';
 
 const folder = join(import.meta.dirname, '../../e2e/bad-manifests');
@@ -37,5 +38,23 @@ describe('validate refuses every bad manifest, and names the field and the remed
     expect(findings.filter((each) => each.startsWith(start) && each.includes(message))).not.toEqual([]);
     expect(ran.stderr.startsWith(`${file}:`)).toBe(true);
     expect(ran.stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test.each(manifests)('%s, and says the same in JSON', async (name) => {
+    const file = join(folder, name);
+    const inventory = directive(readFileSync(file, 'utf8'), 'inventory');
+    const argv = [
+      'validate',
+      '-f',
+      file,
+      ...(inventory === undefined ? [] : ['--inventory', join(folder, inventory)]),
+    ];
+    const [text, json] = [await runCommand(argv), await runCommand([...argv, '--output', 'json'])];
+    expect(json).toMatchObject({ exitCode: 1, stderr: '' });
+    const { findings } = JSON.parse(json.stdout) as { findings: readonly Finding[] };
+    expect(findings.map((finding) => `${formatFinding(finding, (bold) => bold)}\n`).join('')).toBe(
+      text.stderr,
+    );
+    for (const { reason } of findings) expect(reason).toMatch(/^[A-Z][A-Za-z]+$/);
   });
 });

@@ -128,6 +128,77 @@ describe('validate', () => {
   });
 });
 
+describe('validate --output json', () => {
+  const judged = async (...argv: readonly string[]) => {
+    const { exitCode, stdout, stderr } = await runCommand(['validate', '-o', 'json', ...argv]);
+    expect(stderr).toBe('');
+    return { exitCode, ...(JSON.parse(stdout) as object) };
+  };
+
+  test('says that a good manifest is good', async () => {
+    expect(await judged('-f', file('good.yaml', GOOD))).toEqual({
+      exitCode: 0,
+      valid: true,
+      firewalls: ['default'],
+      findings: [],
+    });
+  });
+
+  test('says of each finding where it is, whose, and why, in the order of files and lines', async () => {
+    const two = GOOD.replace('mode: Enforce', 'mode: enforce').replace('ports: [80]', 'port: [80]');
+    const [one, other] = [file('one.yaml', `---\n---\n${two}`), join(folder, 'missing.yaml')];
+    expect(await judged('-f', other, '-f', one)).toEqual({
+      exitCode: 1,
+      valid: false,
+      firewalls: [],
+      findings: [
+        {
+          severity: 'problem',
+          file: other,
+          path: '',
+          reason: 'Unreadable',
+          message: 'there is no such file',
+        },
+        {
+          severity: 'problem',
+          file: one,
+          document: 2,
+          line: 8,
+          firewall: 'default',
+          path: 'spec.mode',
+          reason: 'Invalid',
+          message: '"enforce" is unknown here: did you mean "Enforce"?',
+        },
+        ...['ports', 'port'].map((field) => ({
+          severity: 'problem',
+          file: one,
+          document: 2,
+          line: 13,
+          firewall: 'default',
+          path: `spec.namespaces[0].ingress[0].${field}`,
+          reason: 'Invalid',
+          message: expect.any(String),
+        })),
+      ],
+    });
+  });
+
+  test('has the reasons of the compiler, and warnings that do not make it invalid', async () => {
+    expect(await judged('-f', file('peer.yaml', UNKNOWN_PEER))).toMatchObject({
+      exitCode: 1,
+      valid: false,
+      firewalls: ['default'],
+      findings: [{ severity: 'problem', reason: 'UnknownPeer', document: 1, line: 11 }],
+    });
+    const empty = file('empty.yaml', CLUSTER.replaceAll('wordpress', 'other'));
+    expect(await judged('-f', file('good.yaml', GOOD), '--inventory', empty)).toMatchObject({
+      exitCode: 0,
+      valid: true,
+      findings: [{ severity: 'warning', reason: 'NamespaceNotFound', firewall: 'default' }],
+    });
+  });
+});
+
 describe('render', () => {
   test('prints the objects, in the same bytes each time', async () => {
     const argv = ['render', '-f', file('good.yaml', GOOD), '--inventory', file('cluster.yaml', CLUSTER)];
@@ -178,6 +249,7 @@ describe('the command line', () => {
     [['validate'], '--filename'],
     [['validate', '-f'], 'argument missing'],
     [['rendr'], 'Did you mean render?'],
+    [['validate', '-f', 'a.yaml', '-o', 'yaml'], 'Allowed choices are text, json'],
     [['validate', '-f', 'a.yaml', '--inventry', 'b'], 'Did you mean --inventory?'],
   ])('%j is a usage error', async (argv, message) => {
     const { exitCode, stderr } = await runCommand(argv);

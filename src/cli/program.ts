@@ -1,9 +1,10 @@
 /** The command line: names the commands, and turns whatever happens into an exit code and a message. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { CommandIO, ExitCode } from './io.ts';
 import type { ManifestInput } from './manifests/compiled.ts';
 import type { RunOptions } from './run.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../compiler/names.ts';
+import type { ValidateInput } from './validate.ts';
 import { VERSION } from './version.ts';
 
 const EXAMPLES = `
@@ -25,8 +26,8 @@ Examples:
   $ clusterfirewall render -f firewall.yaml --inventory cluster.yaml > policies.yaml
   $ kubectl get clusterfirewall default -o yaml | clusterfirewall render -f -
 
-Without an inventory every namespace named is taken to exist, and the nodes are not known:
-  $ kubectl get namespaces,nodes,ippools -o yaml > cluster.yaml`;
+Without an inventory every namespace named is taken to exist, and neither nodes nor what the API server calls are known:
+  $ kubectl get -A -o yaml namespaces,nodes,ippools,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
 
 const VALIDATE_EXAMPLES = `
 Exit codes:
@@ -37,6 +38,10 @@ Examples:
   $ clusterfirewall validate -f firewall.yaml
   $ clusterfirewall validate -f default.yaml team-a.yaml --inventory cluster.yaml
   $ kustomize build . | clusterfirewall validate -f -
+  $ clusterfirewall validate -f firewall.yaml --output json | jq -r '.findings[].message'
+
+JSON has valid, firewalls (the names judged) and findings: severity (problem or warning), file, document (its place in the file, from 1),
+line, firewall, path, reason and message, in the order of the files and lines. What is not known is left out.
 
 All files are judged together, as one cluster would have them.`;
 
@@ -83,7 +88,8 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     });
   manifestCommand(program, 'validate', VALIDATE_EXAMPLES)
     .description('judge ClusterFirewall manifests, without a cluster')
-    .action(async (input: ManifestInput) => {
+    .addOption(new Option('-o, --output <format>', 'how to say it').choices(['text', 'json']).default('text'))
+    .action(async (input: ValidateInput) => {
       const { validate } = await import('./validate.ts');
       exit(await validate(input, io));
     });
@@ -106,7 +112,10 @@ const manifestCommand = (program: Command, name: string, examples: string): Comm
   program
     .command(name)
     .requiredOption('-f, --filename <file...>', 'manifests, - for standard input; may be repeated')
-    .option('--inventory <file>', 'Namespace, Node and IPPool manifests; other kinds are ignored')
+    .option(
+      '--inventory <file>',
+      'manifests of the cluster: namespaces, nodes, pools and what the API server calls; other kinds are ignored',
+    )
     .option(
       '--operator-namespace <name>',
       'where the operator runs: always exempt',

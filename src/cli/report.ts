@@ -2,6 +2,24 @@ import { styleText } from 'node:util';
 import type { CommandIO } from './io.ts';
 import { type Finding, formatFinding } from './manifests/findings.ts';
 
+/** What stands in the file as a whole, or in an inventory, has no reason of its own. */
+const OTHER_REASON = 'Invalid';
+
+/** One object: valid, the names of the firewalls judged, and the findings in reading order; absent fields are left out. */
+export function toJson(valid: boolean, firewalls: readonly string[], findings: readonly Finding[]): string {
+  const flat = findings.map(({ severity, file, document, line, firewall, path, reason, message }) => ({
+    severity,
+    file,
+    document,
+    line,
+    firewall,
+    path,
+    reason: reason ?? OTHER_REASON,
+    message,
+  }));
+  return `${JSON.stringify({ valid, firewalls, findings: flat }, undefined, 2)}\n`;
+}
+
 /** Prints findings to standard error, one a line. */
 export function report(findings: readonly Finding[], io: CommandIO): void {
   for (const finding of findings) io.stderr(`${formatFinding(finding, emphasis(finding, io))}\n`);

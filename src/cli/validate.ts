@@ -1,15 +1,27 @@
 import type { CommandIO, ExitCode } from './io.ts';
 import { type ManifestInput, compileManifests } from './manifests/compiled.ts';
 import type { Problem } from '../compiler/types.ts';
-import { report } from './report.ts';
+import { report, toJson } from './report.ts';
 
-/** Judges manifests; problems and warnings go to standard error. Exit code 1 for anything but warnings. */
-export async function validate(input: ManifestInput, io: CommandIO): Promise<ExitCode> {
+export interface ValidateInput extends ManifestInput {
+  readonly output: 'text' | 'json';
+}
+
+/**
+ * Judges manifests. As text, problems and warnings go to standard error; as JSON, everything to standard output. Exit code 1 for
+ * anything but warnings.
+ */
+export async function validate(input: ValidateInput, io: CommandIO): Promise<ExitCode> {
   const outcome = await compileManifests(input, io.stdin, isAboutTheManifest);
-  report(outcome.findings, io);
-  if (outcome.findings.some(({ severity }) => severity === 'problem')) return 1;
-  if (outcome.state === 'compiled') io.stdout(`valid: ${outcome.firewalls.join(', ')}\n`);
-  return 0;
+  const valid = !outcome.findings.some(({ severity }) => severity === 'problem');
+  const firewalls = outcome.state === 'compiled' ? outcome.firewalls : [];
+  if (input.output === 'json') {
+    io.stdout(toJson(valid, firewalls, outcome.findings));
+  } else {
+    report(outcome.findings, io);
+    if (valid && outcome.state === 'compiled') io.stdout(`valid: ${firewalls.join(', ')}\n`);
+  }
+  return valid ? 0 : 1;
 }
 
 /** Not what a render without an inventory could not show. */

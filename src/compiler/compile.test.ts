@@ -175,11 +175,22 @@ describe('what cannot be compiled', () => {
       [firewall({ namespaces: [{ ...web, ingress: [bad] }] })],
       inventory(namespace('blog')),
     );
-    expect(held).toEqual(['default/blog/ingress/bad', 'default/nodes', 'default/peers/']);
+    expect(held).toEqual([
+      'default/blog/ingress/bad',
+      'default/control-plane',
+      'default/nodes',
+      'default/peers/',
+    ]);
   });
 
   test.each([
     ['World without a node address', { from: [{ entity: 'World' as const }] }, 'EntityUnresolved'],
+    ['Nodes without a node address', { from: [{ entity: 'Nodes' as const }] }, 'EntityUnresolved'],
+    [
+      'ControlPlane of which nothing is known',
+      { from: [{ entity: 'ControlPlane' as const }] },
+      'EntityUnresolved',
+    ],
     [
       'a block of which nothing is left',
       { from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/8'] } }] },
@@ -195,6 +206,7 @@ describe('what cannot be compiled', () => {
   });
 
   test.each([
+    ['a named port of nodes', [{ entity: 'Nodes' as const }], ['http'], 'NamedPortNeedsPods'],
     ['a named port outside', [{ entity: 'World' as const }], ['http'], 'NamedPortNeedsPods'],
     ['a port at the API server', [{ entity: 'KubeAPIServer' as const }], [443], 'PortsNotAllowed'],
   ])('%s', (_name, to, ports, reason) => {
@@ -236,7 +248,7 @@ describe('what cannot be compiled', () => {
     ]);
     expect(held).toContain('default/guardrails/corp');
     expect(objects.filter(({ rules }) => rules.includes('default/guardrails/corp'))).toEqual([
-      expect.objectContaining({ standIn: true, phase: 'deny' }),
+      expect.objectContaining({ standIn: true, phase: 'guardrail' }),
     ]);
   });
 

@@ -5,6 +5,7 @@
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
+import { controlPlaneAddresses, isResolved, nodeAddresses } from './addresses.ts';
 import { compileDefaults } from './defaults.ts';
 import type { EndScope } from './ends.ts';
 import { compileGroup } from './group.ts';
@@ -15,7 +16,7 @@ import { Findings } from './problems.ts';
 import type { Regime } from './regime.ts';
 import { regimeOf } from './regime.ts';
 import { groupScopes } from './scope.ts';
-import { networkSets } from './sets.ts';
+import { networkSets, SHARED_SETS } from './sets.ts';
 import type { Compilation, DesiredObject, FirewallSummary, Inventory } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
@@ -55,24 +56,25 @@ function compileFirewall(
   const ends: EndScope = {
     firewall: firewall.metadata.name,
     peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
-    nodesResolved: inventory.nodes?.every(({ addresses }) => addresses.length === 0) !== true,
+    nodesResolved: isResolved(nodeAddresses(inventory)),
+    controlPlaneResolved: isResolved(controlPlaneAddresses(inventory)),
   };
   reportOverlaps(firewall, regime, inventory, findings);
   const scopes = groupScopes({ firewall, regime, inventory, ends, findings });
   return [
     ...(firewall.metadata.name === DEFAULT_FIREWALL
-      ? compileDefaults({ firewall, regime, ends }, findings)
+      ? compileDefaults({ firewall, regime, ends, inventory }, findings)
       : []),
     ...scopes.flatMap((scope) => compileGroup(scope, findings)),
   ];
 }
 
-/** A held rule may name a set that no other rule names any more: without it World would take in the nodes. */
+/** A held rule may name a set that no other rule names any more: without the nodes' World would take them in. */
 function heldIds(findings: Findings): readonly string[] {
   const firewalls = findings.held.map((id) => id.split('/')[0] ?? '');
   const sets = firewalls.flatMap((firewall) => [
     ruleId(firewall, 'peers', ''),
-    ruleId(DEFAULT_FIREWALL, 'nodes'),
+    ...SHARED_SETS.map(({ id }) => id),
   ]);
   return sortedUnique([...findings.held, ...sets]);
 }

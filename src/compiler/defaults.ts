@@ -6,6 +6,7 @@ import { all, fromLabelSelector } from '../calico/selector.ts';
 import type { Rule } from '../calico/types.ts';
 import { parseAddress, parseCidr, unionCidrs } from '../net/cidr.ts';
 import { parsePort } from '../net/ports.ts';
+import { apiServerToPods } from './api-server-to-pods.ts';
 import type { EndMatch, EndScope } from './ends.ts';
 import { matchEnd, matchNets, resolveEnd } from './ends.ts';
 import { ANNOTATION_RULE, DEFAULT_TIER, ORDER, ruleId, TIER, TIER_POLICY_ORDER } from './names.ts';
@@ -25,7 +26,7 @@ import type { Findings, RulePlace } from './problems.ts';
 import { located, RuleProblem } from './problems.ts';
 import type { Regime } from './regime.ts';
 import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from './rules.ts';
-import type { DesiredObject } from './types.ts';
+import type { DesiredObject, Inventory } from './types.ts';
 
 const DNS_DEFAULTS = {
   namespaceSelector: { matchLabels: { [LABEL_METADATA_NAME]: 'kube-system' } },
@@ -39,6 +40,7 @@ interface Context {
   readonly firewall: ClusterFirewall;
   readonly regime: Regime;
   readonly ends: EndScope;
+  readonly inventory: Inventory;
 }
 
 export function compileDefaults(context: Context, findings: Findings): readonly DesiredObject[] {
@@ -56,6 +58,7 @@ export function compileDefaults(context: Context, findings: Findings): readonly 
   ]);
   return [
     ...(halves?.atTheServer ?? []),
+    ...apiServerToPods(context, findings),
     ...findings.guard(at('deny', ''), () => defaultDeny(context, halves?.egress ?? [])),
     ...findings.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
     ...(firewall.spec.guardrails ?? []).flatMap((guardrail, index) => {
@@ -247,7 +250,7 @@ function guardrailPolicies({ firewall, regime }: Context, parts: GuardrailParts)
       firewall: firewall.metadata.name,
       id: parts.id,
       rules: [parts.id],
-      phase: 'deny',
+      phase: 'guardrail',
       tier: TIER,
       order: TIER_POLICY_ORDER.guardrail,
       types: ['Egress'],
@@ -271,7 +274,7 @@ function tierPass({ firewall, regime }: Context): readonly DesiredObject[] {
       firewall: firewall.metadata.name,
       id,
       rules: [id],
-      phase: 'allow',
+      phase: 'pass',
       tier: TIER,
       order: TIER_POLICY_ORDER.pass,
       types: ['Egress'],

@@ -7,7 +7,14 @@ import { all, and, eq, fromLabelSelector, has, not, or, printSelector } from '..
 import type { EntityRule } from '../calico/types.ts';
 import type { Cidr } from '../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../net/cidr.ts';
-import { LABEL_SET, NODE_SET_VALUE, contentTag, peerSetValue, setSelector } from './names.ts';
+import {
+  CONTROL_PLANE_SET_VALUE,
+  LABEL_SET,
+  NODE_SET_VALUE,
+  contentTag,
+  peerSetValue,
+  setSelector,
+} from './names.ts';
 import type { NamespaceTerm } from './namespaces.ts';
 import { everyNamespace, ruleSelectors, termFromLabels } from './namespaces.ts';
 import { RuleProblem } from './problems.ts';
@@ -23,7 +30,7 @@ export type End =
   /** Pods of whichever namespace the other end is in. */
   | { readonly kind: 'samePods'; readonly pods: Selector }
   | { readonly kind: 'nets'; readonly nets: readonly Cidr[] }
-  /** Networks of a peer that are too many for a rule; sets.ts makes them a GlobalNetworkSet. */
+  /** Nodes, the control plane, and networks of a peer that are too many for a rule; sets.ts makes each a GlobalNetworkSet. */
   | { readonly kind: 'set'; readonly value: string }
   | { readonly kind: 'world' }
   | { readonly kind: 'kubeAPIServer' };
@@ -36,6 +43,8 @@ export interface EndScope {
   readonly peers: ReadonlyMap<string, Peer>;
   /** False when the cluster's nodes are known and none has an address: then World would include the nodes. */
   readonly nodesResolved: boolean;
+  /** False when the cluster's nodes are known and no address of its control plane is. */
+  readonly controlPlaneResolved: boolean;
 }
 
 /**
@@ -90,6 +99,11 @@ function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): End {
   return { kind: 'nets', nets };
 }
 
+const NO_NODES =
+  'no node with an address is known: wait for nodes to register, or check that the operator may list them';
+export const NO_CONTROL_PLANE =
+  'no address of the control plane is known: label its nodes node-role.kubernetes.io/control-plane, or check that the operator may list the EndpointSlices of namespace default';
+
 function resolveEntity(entity: AnyEnd['entity'], scope: EndScope): End {
   switch (entity) {
     case 'Pods':
@@ -102,9 +116,15 @@ function resolveEntity(entity: AnyEnd['entity'], scope: EndScope): End {
       if (scope.nodesResolved) return { kind: 'world' };
       throw new RuleProblem(
         'EntityUnresolved',
-        'World leaves out the addresses of nodes, and no node with an address is known: wait for nodes to register, or check that the operator may list them',
+        `World leaves out the addresses of nodes, and ${NO_NODES}`,
         '.entity',
       );
+    case 'Nodes':
+      if (scope.nodesResolved) return { kind: 'set', value: NODE_SET_VALUE };
+      throw new RuleProblem('EntityUnresolved', NO_NODES, '.entity');
+    case 'ControlPlane':
+      if (scope.controlPlaneResolved) return { kind: 'set', value: CONTROL_PLANE_SET_VALUE };
+      throw new RuleProblem('EntityUnresolved', NO_CONTROL_PLANE, '.entity');
     case undefined:
       throw new RuleProblem(
         'EntityUnresolved',

@@ -28,9 +28,15 @@ export const ORDER = {
   connections: 250,
   ingress: 300,
   metrics: 400,
+  apiServerToPods: 500,
   dns: 900,
   defaultDeny: 1000,
 } as const;
+
+/** Last part of the id that bridges carry instead of their rules' (controller/bridge.ts). */
+export const BRIDGES = { from: 'bridge-from', to: 'bridge-to' } as const;
+/** What the last one written carries beside it. */
+export const BRIDGES_COMPLETE = 'bridge-complete';
 
 /** Order within tier clusterfirewall. The one that passes comes last: `Pass` leaves the tier, guardrails and all. */
 export const TIER_POLICY_ORDER = { guardrail: 100, pass: 1000 } as const;
@@ -55,13 +61,18 @@ export function objectName(tier: string, id: string, variant = ''): string {
 
 const MAX_NAME = 253;
 
+/** True for a name such as objectName makes. */
+export const isOurName = (name: string): boolean => /^(?:[^.]+\.)?cfw-/.test(name);
+
 /** Value of LABEL_SET for a peer of a firewall: at most 63 characters, as every label value. */
 export function peerSetValue(firewall: string, peer: string): string {
   const value = `${firewall}.${peer}`;
   return value.length <= 63 ? value : `${value.slice(0, 50)}.${digest(value, 12)}`;
 }
 
+/** Firewalls' own sets have a dot in their value, these have none. */
 export const NODE_SET_VALUE = 'nodes';
+export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 
 /** How a selector names a set: also what to look for in a policy to know whether it needs the set. */
 export const setSelector = (value: string): string => printSelector(eq(LABEL_SET, value));

@@ -4,7 +4,7 @@ import type { GlobalPolicySpec, PolicySpec, PolicyType, Rule } from '../calico/t
 import { CALICO_API_VERSION } from '../calico/types.ts';
 import { objectMeta, objectName } from './names.ts';
 import type { EndpointSelectors } from './namespaces.ts';
-import type { DesiredObject } from './types.ts';
+import type { DesiredObject, Phase } from './types.ts';
 
 export interface PolicyParts {
   readonly firewall: string;
@@ -13,7 +13,7 @@ export interface PolicyParts {
   readonly variant?: string;
   /** Ids of the rules in it. */
   readonly rules: readonly string[];
-  readonly phase: 'allow' | 'deny';
+  readonly phase: Phase;
   readonly staged: boolean;
   readonly tier: string;
   readonly order: number;

@@ -4,7 +4,9 @@ import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
 import type { Cidr } from '../net/cidr.ts';
 import { formatCidr, parseAddress, parseCidr, unionCidrs } from '../net/cidr.ts';
+import { controlPlaneAddresses, nodeAddresses } from './addresses.ts';
 import {
+  CONTROL_PLANE_SET_VALUE,
   DEFAULT_TIER,
   LABEL_SET,
   NODE_SET_VALUE,
@@ -27,7 +29,9 @@ export function networkSets(
   const text = JSON.stringify(objects.map(({ object }) => object.spec));
   const needed = (value: string): boolean => text.includes(setSelector(value));
   return [
-    ...(needed(NODE_SET_VALUE) ? [nodeSet(inventory, findings)] : []),
+    ...SHARED_SETS.filter(({ value }) => needed(value)).map((shared) =>
+      sharedSet(shared, inventory, findings),
+    ),
     ...firewalls.flatMap(({ metadata, spec }) =>
       (spec.peers ?? [])
         .filter((peer) => needed(peerSetValue(metadata.name, peer.name)))
@@ -40,17 +44,36 @@ export function networkSets(
   ];
 }
 
-function nodeSet(inventory: Inventory, findings: Findings): DesiredObject {
-  const id = ruleId(DEFAULT_FIREWALL, 'nodes');
-  if (inventory.nodes === undefined) {
-    findings.warn(
-      { firewall: DEFAULT_FIREWALL, id, path: 'spec' },
-      'NodesUnknown',
-      'a rule names World, which leaves out the addresses of nodes: without the cluster’s nodes their set is shown empty',
-    );
-  }
-  const addresses = (inventory.nodes ?? []).flatMap((node) => node.addresses.map(parseAddress));
-  return set(DEFAULT_FIREWALL, id, NODE_SET_VALUE, unionCidrs(addresses));
+interface SharedSet {
+  readonly id: string;
+  readonly value: string;
+  readonly addresses: (inventory: Inventory) => readonly string[] | undefined;
+  readonly unknown: string;
+}
+
+/** What every firewall may mean by the same name. */
+export const SHARED_SETS: readonly SharedSet[] = [
+  {
+    id: ruleId(DEFAULT_FIREWALL, 'nodes'),
+    value: NODE_SET_VALUE,
+    addresses: nodeAddresses,
+    unknown:
+      'a rule names Nodes, or World, which leaves out the addresses of nodes: without the cluster’s nodes their set is shown empty',
+  },
+  {
+    id: ruleId(DEFAULT_FIREWALL, 'control-plane'),
+    value: CONTROL_PLANE_SET_VALUE,
+    addresses: controlPlaneAddresses,
+    unknown:
+      'the control plane may reach pods: without the cluster’s nodes and API server endpoints its set is shown empty',
+  },
+];
+
+function sharedSet({ id, value, addresses, unknown }: SharedSet, inventory: Inventory, findings: Findings) {
+  const known = addresses(inventory);
+  if (known === undefined)
+    findings.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
+  return set(DEFAULT_FIREWALL, id, value, unionCidrs((known ?? []).map(parseAddress)));
 }
 
 function set(firewall: string, id: string, value: string, nets: readonly Cidr[]): DesiredObject {

@@ -16,6 +16,25 @@ export interface NodeInfo {
   readonly addresses: readonly string[];
 }
 
+/** A Service that the API server calls, by the word of an object such as a webhook configuration. */
+export interface ApiServerBackend {
+  readonly namespace: string;
+  readonly service: string;
+  /** The Service's port, not the pods'. */
+  readonly port: number;
+  /** `Kind/name` of the object that says so. */
+  readonly because: string;
+}
+
+export interface ServiceInfo {
+  readonly namespace: string;
+  readonly name: string;
+  /** Labels of the pods behind it; absent where somebody else says what is behind it. */
+  readonly selector?: Readonly<Record<string, string>>;
+  /** `targetPort` is the pods': a number, or the name of a container's port. */
+  readonly ports: readonly { readonly port: number; readonly targetPort: number | string }[];
+}
+
 /**
  * The cluster as the compiler sees it. An absent list means "not known" (offline render), which is not the same as empty:
  * unknown namespaces are assumed to exist under their names, unknown nodes leave the node set empty with a warning.
@@ -23,6 +42,13 @@ export interface NodeInfo {
 export interface Inventory {
   readonly namespaces?: readonly NamespaceInfo[];
   readonly nodes?: readonly NodeInfo[];
+  /** Addresses of the API server: those of the endpoints of the Service default/kubernetes. */
+  readonly apiServerEndpoints?: readonly string[];
+  readonly apiServerBackends?: readonly ApiServerBackend[];
+  /** Those that backends name, at least. */
+  readonly services?: readonly ServiceInfo[];
+  /** What was asked for and not told, for a person to read: kinds without which backends may be missed. */
+  readonly unseen?: readonly string[];
   /** CIDRs of Calico's IPPools. */
   readonly ipPools?: readonly string[];
   /** Namespace the operator runs in; always exempt. */
@@ -43,9 +69,15 @@ export type ProblemReason =
   | 'SelectorTooLong'
   | 'NamedPortNeedsPods'
   | 'PortsNotAllowed'
-  | 'NoDefaultFirewall';
+  | 'NoDefaultFirewall'
+  | 'BackendsUnknown';
 
-export type WarningReason = 'NamespaceNotFound' | 'NoNamespaceMatches' | 'NodesUnknown' | 'NamespacesUnknown';
+export type WarningReason =
+  | 'NamespaceNotFound'
+  | 'NoNamespaceMatches'
+  | 'NodesUnknown'
+  | 'NamespacesUnknown'
+  | 'ServiceWithoutSelector';
 
 export interface Problem {
   readonly severity: 'problem' | 'warning';
@@ -59,6 +91,12 @@ export interface Problem {
   readonly message: string;
 }
 
+/**
+ * What an object does, which decides when it is written (controller/plan.ts): the tier, its last word, sets, what denies in the tier, what
+ * allows, the default deny. Bridges are not compiled: they stand beside these while they change (controller/bridge.ts).
+ */
+export type Phase = 'tier' | 'pass' | 'set' | 'guardrail' | 'allow' | 'deny' | 'bridgeFrom' | 'bridgeTo';
+
 /** Generated object plus what the operator needs to order and hold it. */
 export interface DesiredObject {
   readonly object: GeneratedObject;
@@ -66,11 +104,7 @@ export interface DesiredObject {
   readonly firewall: string;
   /** Ids of the rules it carries, sorted. */
   readonly rules: readonly string[];
-  /**
-   * Its place on the way up (lower first; the way down is the reverse order of denies and allows, see controller/order):
-   * the tier, sets, allows, denies.
-   */
-  readonly phase: 'tier' | 'set' | 'allow' | 'deny';
+  readonly phase: Phase;
   /**
    * What can be said of a deny that has a problem. To be written only where nothing of it is stored: what is stored may say
    * more, and to leave out a deny altogether would widen.

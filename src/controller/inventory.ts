@@ -1,10 +1,11 @@
-/** Namespaces and nodes, as plain data for the compiler. */
+/** Namespaces, nodes and what the API server calls, as plain data for the compiler. */
 import { readFileSync } from 'node:fs';
 import { nodeAddresses, type NodeObject } from '../calico/node-addresses.ts';
 import { isRecord, type KubernetesObject } from '../cluster/resource.ts';
 import type { ChangeEvent } from '../cluster/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../compiler/types.ts';
+import { ApiServerInventory } from './api-server-inventory.ts';
 import { Mirror, type MirrorContext } from './mirror.ts';
 import { stableJson } from './normal.ts';
 
@@ -42,10 +43,11 @@ function nodeFields({ metadata, status }: KubernetesObject): NodeObject {
   return { metadata: { annotations: metadata.annotations ?? {} }, status: { addresses } };
 }
 
-/** Namespaces and nodes of the cluster, kept up to date. */
+/** What of the cluster decides on policies, kept up to date. */
 export class ClusterInventory {
   readonly #namespaces: Mirror<NamespaceInfo>;
   readonly #nodes: Mirror<NodeInfo>;
+  readonly #apiServer: ApiServerInventory;
 
   /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
   constructor(context: MirrorContext, onChange: () => void) {
@@ -54,35 +56,43 @@ export class ClusterInventory {
     };
     const core = { group: '', version: 'v1' };
     this.#namespaces = new Mirror(context, {
+      kind: 'Namespace',
       resource: { ...core, plural: 'namespaces' },
       project: projectNamespace,
       onChange: changed,
       onSynced: onChange,
     });
     this.#nodes = new Mirror(context, {
+      kind: 'Node',
       resource: { ...core, plural: 'nodes' },
       project: projectNode,
       onChange: changed,
       onSynced: onChange,
     });
+    this.#apiServer = new ApiServerInventory(context, onChange);
   }
 
   start(): void {
     this.#namespaces.start();
     this.#nodes.start();
+    this.#apiServer.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#namespaces.stop(), this.#nodes.stop()]);
+    await Promise.all([this.#namespaces.stop(), this.#nodes.stop(), this.#apiServer.stop()]);
   }
 
   get hasSynced(): boolean {
-    return this.#namespaces.hasSynced && this.#nodes.hasSynced;
+    return this.#namespaces.hasSynced && this.#nodes.hasSynced && this.#apiServer.hasSynced;
   }
 
-  /** Sorted by name. */
-  snapshot(): Required<Pick<Inventory, 'namespaces' | 'nodes'>> {
-    return { namespaces: this.#namespaces.list(), nodes: this.#nodes.list() };
+  /** Namespaces and nodes are sorted by name. */
+  snapshot(): Omit<Inventory, 'ipPools' | 'operatorNamespace'> {
+    return {
+      namespaces: this.#namespaces.list(),
+      nodes: this.#nodes.list(),
+      ...this.#apiServer.snapshot(),
+    };
   }
 
   /** True where nothing can be created: the namespace is absent or being deleted. */

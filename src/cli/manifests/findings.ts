@@ -5,10 +5,16 @@ export interface Finding {
   readonly severity: 'problem' | 'warning';
   /** As the caller named it; `-` is standard input. */
   readonly file: string;
+  /** Its place in the file, from 1; absent when the file as a whole is meant. */
+  readonly document?: number;
   /** From 1; absent when the file as a whole is meant. */
   readonly line?: number;
   /** Field path; empty when the document as a whole is meant. */
   readonly path: string;
+  /** Name of the ClusterFirewall; absent when the document has none. */
+  readonly firewall?: string;
+  /** The compiler's reasons, `Invalid` for what the schema refuses, `Unreadable` for what could not be read. */
+  readonly reason?: string;
   readonly message: string;
 }
 

@@ -43,10 +43,22 @@ export function readFirewalls(documents: readonly Document[], files: readonly st
 const issueAt = (document: Document, { path, message }: Issue): Finding => ({
   severity: 'problem',
   file: document.file,
+  document: document.index,
   line: document.lineOf(path),
   path: formatPath(path),
+  ...named(document.value),
+  reason: 'Invalid',
   message,
 });
+
+/** What it calls itself, right or wrong. */
+function named(value: unknown): { readonly firewall?: string } {
+  const name = isMapping(value) && isMapping(value['metadata']) ? value['metadata']['name'] : undefined;
+  return typeof name === 'string' ? { firewall: name } : {};
+}
+
+const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
 
 const duplicate = (name: string, other: Document): Issue => {
   const path = ['metadata', 'name'];
@@ -59,7 +71,8 @@ const duplicate = (name: string, other: Document): Issue => {
 
 function locate(problem: Problem, documents: ReadonlyMap<string, Document>): Finding {
   const document = documents.get(problem.firewall);
-  const { severity, path, message } = problem;
-  if (document === undefined) return { severity, file: problem.firewall, path, message };
-  return { severity, file: document.file, line: document.lineOf(parsePath(path)), path, message };
+  const { severity, firewall, path, reason, message } = problem;
+  if (document === undefined) return { severity, file: firewall, path, firewall, reason, message };
+  const place = { file: document.file, document: document.index, line: document.lineOf(parsePath(path)) };
+  return { severity, ...place, path, firewall, reason, message };
 }

@@ -3,7 +3,7 @@ import { readInventory } from './inventory.ts';
 import { parseYaml } from './yaml.ts';
 
 const read = (source: string) =>
-  readInventory(parseYaml(source).map((document) => ({ ...document, file: 'cluster.yaml' })));
+  readInventory(parseYaml(source).map((document, index) => ({ ...document, file: 'cluster.yaml', index })));
 
 const NAMESPACE = `
 apiVersion: v1
@@ -30,12 +30,77 @@ describe('readInventory', () => {
         namespaces: [{ name: 'wordpress', labels: { team: 'blog' } }],
         nodes: [{ name: 'node1', labels: {}, addresses: ['10.0.0.5', '192.168.7.0'] }],
         ipPools: ['192.168.0.0/16'],
+        apiServerBackends: [],
+        services: [],
+        apiServerEndpoints: [],
       },
     });
   });
 
   test('kinds that do not occur are known to be empty', () => {
     expect(read(NAMESPACE).inventory).toMatchObject({ nodes: [], ipPools: [] });
+  });
+
+  test('reads what the API server calls, where that is, and where the API server is', () => {
+    const webhook = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: { name: certs }
+webhooks:
+  - { name: a.certs.io, clientConfig: { service: { namespace: certs, name: webhook, path: /validate } } }
+  - { name: b.certs.io, clientConfig: { url: https://elsewhere.example } }
+`;
+    const conversion = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: things.certs.io }
+spec: { conversion: { strategy: Webhook, webhook: { clientConfig: { service: { namespace: certs, name: webhook, port: 9443 } } } } }
+`;
+    const local = 'kind: APIService\nmetadata: { name: v1.apps }\nspec: { group: apps, version: v1 }\n';
+    const service = `
+kind: Service
+metadata: { name: webhook, namespace: certs }
+spec: { selector: { app: webhook }, ports: [{ port: 443, targetPort: https }, { port: 9443 }] }
+`;
+    const slice = (name: string, address: string) => `
+kind: EndpointSlice
+metadata: { name: ${name}, namespace: default, labels: { kubernetes.io/service-name: ${name} } }
+endpoints: [{ addresses: ["${address}"] }]
+`;
+    const { inventory, findings } = read(
+      [webhook, conversion, local, service, slice('kubernetes', '10.0.0.5'), slice('shop', '10.1.1.1')].join(
+        '---\n',
+      ),
+    );
+    expect(findings).toEqual([]);
+    expect(inventory).toMatchObject({
+      apiServerBackends: [
+        {
+          namespace: 'certs',
+          service: 'webhook',
+          port: 443,
+          because: 'ValidatingWebhookConfiguration/certs',
+        },
+        {
+          namespace: 'certs',
+          service: 'webhook',
+          port: 9443,
+          because: 'CustomResourceDefinition/things.certs.io',
+        },
+      ],
+      services: [
+        {
+          namespace: 'certs',
+          name: 'webhook',
+          selector: { app: 'webhook' },
+          ports: [
+            { port: 443, targetPort: 'https' },
+            { port: 9443, targetPort: 9443 },
+          ],
+        },
+      ],
+      apiServerEndpoints: ['10.0.0.5'],
+    });
   });
 
   test('kind List is looked into, and a namespace that is going is marked', () => {

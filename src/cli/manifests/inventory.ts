@@ -1,12 +1,20 @@
-/** Manifests of a cluster, as `kubectl get namespaces,nodes,ippools -o yaml` prints them → what the compiler knows of it. */
+/** Manifests of a cluster, as `kubectl get namespaces,nodes,… -o yaml` prints them → what the compiler knows of it. */
 import { type Path, formatPath } from '../../api/path.ts';
 import { nodeAddresses } from '../../calico/node-addresses.ts';
+import {
+  BACKEND_SOURCES,
+  backendsOf,
+  isApiServerSlice,
+  projectService,
+  sliceAddresses,
+} from '../../cluster/backends.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
 import type { Finding } from './findings.ts';
 import type { Document } from './load.ts';
 
-/** Kinds other than Namespace, Node and IPPool are ignored; of these, a kind that does not occur is known to be empty. */
+/** Kinds that decide on nothing are ignored; of the others, a kind that does not occur is known to be empty. */
 export function readInventory(documents: readonly Document[]): {
   readonly inventory: Inventory;
   readonly findings: readonly Finding[];
@@ -29,6 +37,11 @@ export function readInventory(documents: readonly Document[]): {
     namespaces: readAll('Namespace', readNamespace),
     nodes: readAll('Node', readNode),
     ipPools: readAll('IPPool', readPool),
+    apiServerBackends: BACKEND_SOURCES.flatMap((source) =>
+      readAll(source.kind, (item) => backendsOf(source, item.named())).flat(),
+    ),
+    services: readAll('Service', (item) => projectService(item.inNamespace())),
+    apiServerEndpoints: readAll('EndpointSlice', readSlice).flat(),
   };
   return { inventory, findings };
 }
@@ -63,6 +76,11 @@ function readPool(item: Item): string {
     throw error;
   }
   return cidr;
+}
+
+function readSlice(item: Item): readonly string[] {
+  const slice = item.inNamespace();
+  return isApiServerSlice(slice) ? sliceAddresses(slice) : [];
 }
 
 /** `kind: List`, or the typed lists that API servers give. */
@@ -121,6 +139,18 @@ class Item {
     const value = this.at(...path) ?? [];
     if (Array.isArray(value)) return value as readonly unknown[];
     throw new ItemError(path, 'must be a list');
+  }
+
+  /** The object as it is, for readers that take of it what they find. @throws ItemError without a name */
+  named(): KubernetesObject {
+    const metadata = { name: this.text('metadata', 'name'), labels: this.texts('metadata', 'labels') };
+    return { ...(isMapping(this.#value) ? this.#value : {}), metadata };
+  }
+
+  /** The same of a kind that is in a namespace. @throws ItemError without one */
+  inNamespace(): KubernetesObject {
+    const object = this.named();
+    return { ...object, metadata: { ...object.metadata, namespace: this.text('metadata', 'namespace') } };
   }
 
   finding(kind: string, { path, message }: ItemError): Finding {

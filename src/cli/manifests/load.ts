@@ -3,9 +3,10 @@ import type { Finding } from './findings.ts';
 import { UnreadableError, readText } from './source.ts';
 import { type YamlDocument, YamlSyntaxError, parseYaml } from './yaml.ts';
 
-/** A document with content, and the file that it stands in. */
+/** A document with content, the file that it stands in, and its place there, from 1. */
 export interface Document extends YamlDocument {
   readonly file: string;
+  readonly index: number;
 }
 
 export interface Loaded {
@@ -28,7 +29,11 @@ export async function loadDocuments(
 
 async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Promise<Loaded> {
   try {
-    const documents = parseYaml(await readText(file, readStdin)).map((document) => ({ ...document, file }));
+    const documents = parseYaml(await readText(file, readStdin)).map((document, before) => ({
+      ...document,
+      file,
+      index: before + 1,
+    }));
     return { documents: documents.filter(({ value }) => value !== null), findings: [] };
   } catch (error) {
     if (error instanceof YamlSyntaxError) return failed(file, error.message, error.line);
@@ -39,5 +44,14 @@ async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Pro
 
 const failed = (file: string, message: string, line?: number): Loaded => ({
   documents: [],
-  findings: [{ severity: 'problem', file, path: '', message, ...(line !== undefined && { line }) }],
+  findings: [
+    {
+      severity: 'problem',
+      file,
+      path: '',
+      reason: 'Unreadable',
+      message,
+      ...(line !== undefined && { line }),
+    },
+  ],
 });

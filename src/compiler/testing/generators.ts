@@ -147,12 +147,18 @@ const sharedEntries = [
 ];
 const entity = <const T extends string>(...values: readonly T[]) =>
   fc.constantFrom(...values).map((value) => ({ entity: value }));
-const source: fc.Arbitrary<RuleSource> = fc.oneof(...sharedEntries, entity('World', 'Pods', 'SameNamespace'));
+const source: fc.Arbitrary<RuleSource> = fc.oneof(
+  ...sharedEntries,
+  entity('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'),
+);
 const destination: fc.Arbitrary<RuleDestination> = fc.oneof(
   ...sharedEntries,
-  entity('World', 'Pods', 'SameNamespace', 'KubeAPIServer'),
+  entity('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
 );
-const guardrailDestination = fc.oneof(...sharedEntries, entity('World', 'Pods', 'KubeAPIServer'));
+const guardrailDestination = fc.oneof(
+  ...sharedEntries,
+  entity('World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
+);
 /** KubeAPIServer takes no other ports than All, so it would hardly ever be right by chance. */
 const portsFor = (entries: readonly RuleDestination[], otherwise: fc.Arbitrary<PortValue[]>) =>
   entries.some((each) => each.entity === 'KubeAPIServer')
@@ -238,6 +244,7 @@ const defaults = record<Defaults>({
   exempt: maybe(exempt),
   dns: maybe(dns),
   metadataAPI: maybe(metadataAPI),
+  apiServerToPods: maybe(fc.constantFrom('Auto', 'None')),
 });
 
 const defaultFirewall: fc.Arbitrary<ClusterFirewall> = record<ClusterFirewall>({

@@ -81,7 +81,9 @@ function podsFar(
 export const namespaceLabels = (cluster: Cluster, pod: Pod) =>
   cluster.namespaces.find(({ name }) => name === pod.namespace)?.labels ?? {};
 
-function entityFar(entity: Entry['entity'], { inventory, cluster }: Setting): Far {
+function entityFar(entity: Entry['entity'], { inventory, cluster }: Setting): Far | undefined {
+  const nodes = (inventory.nodes ?? []).flatMap(({ addresses }) => addresses);
+  const noNode = inventory.nodes !== undefined && nodes.length === 0;
   switch (entity) {
     case 'Pods':
       return { kind: 'pods', has: () => true };
@@ -94,16 +96,58 @@ function entityFar(entity: Entry['entity'], { inventory, cluster }: Setting): Fa
           protocol === 'TCP' &&
           cluster.apiServer.some((each) => each.address === address && each.port === port),
       };
+    case 'Nodes':
+      return noNode ? undefined : { kind: 'addresses', has: (address) => nodes.includes(address) };
+    case 'ControlPlane': {
+      const itsOwn = controlPlaneOf(inventory);
+      return isKnownToBeNobody(itsOwn, inventory)
+        ? undefined
+        : { kind: 'addresses', has: (address) => itsOwn.includes(address) };
+    }
     case 'World': {
-      const inside = [
-        ...cluster.pods.flatMap(({ addresses }) => Object.values(addresses)),
-        ...(inventory.nodes ?? []).flatMap(({ addresses }) => addresses),
-      ];
+      if (noNode) return undefined;
+      const inside = [...cluster.pods.flatMap(({ addresses }) => Object.values(addresses)), ...nodes];
       return { kind: 'addresses', has: (address) => !inside.includes(address) };
     }
     case undefined:
       throw new Error('an entry without a key');
   }
+}
+
+/** Nodes that carry the label, of whatever value, and where the API server says that it is. */
+function controlPlaneOf({ nodes = [], apiServerEndpoints = [] }: Inventory): readonly string[] {
+  const role = /^node-role\.kubernetes\.io\/(control-plane|master)$/;
+  const labelled = nodes.filter(({ labels }) => Object.keys(labels).some((key) => role.test(key)));
+  return [...labelled.flatMap(({ addresses }) => addresses), ...apiServerEndpoints];
+}
+
+const isKnownToBeNobody = (addresses: readonly string[], inventory: Inventory): boolean =>
+  addresses.length === 0 && (inventory.nodes ?? inventory.apiServerEndpoints) !== undefined;
+
+/** From the control plane to the pods that a called Service selects, on what the called port stands for; nothing on the way back. */
+export function apiServerOpening(wish: Defaults['apiServerToPods'], { inventory }: Setting): Opening {
+  const controlPlane = controlPlaneOf(inventory);
+  const calls = (inventory.apiServerBackends ?? []).flatMap(({ namespace, service, port }) =>
+    (inventory.services ?? [])
+      .filter((each) => each.namespace === namespace && each.name === service)
+      .flatMap(({ selector = {}, ports }) =>
+        ports
+          .filter((each) => each.port === port)
+          .map(({ targetPort }) => ({ namespace, selector, targetPort })),
+      ),
+  );
+  const opens = (flow: Flow): boolean =>
+    (wish ?? 'Auto') === 'Auto' &&
+    controlPlane.includes(addressOf(flow, 'from')) &&
+    calls.some(
+      ({ namespace, selector, targetPort }) =>
+        isPod(flow.to) &&
+        flow.to.namespace === namespace &&
+        Object.keys(selector).length > 0 &&
+        selectorMatches({ matchLabels: selector }, flow.to.labels) &&
+        portsMatch([targetPort], flow),
+    );
+  return { id: 'apiServerToPods', egress: () => false, ingress: opens };
 }
 
 /** The entries of a rule, or undefined when one of them, or its ports, has a problem. */

@@ -9,6 +9,7 @@ import { addressOf, describeFlow, inCidr } from './cluster.ts';
 import {
   type Opening,
   type Setting,
+  apiServerOpening,
   dnsOpening,
   farOf,
   farsOf,
@@ -53,6 +54,7 @@ function judgeOf(firewalls: readonly ClusterFirewall[], inventory: Inventory, cl
     ...active.flatMap((firewall) => openingsOf(firewall, setting)),
     isolationOpening(setting),
     dnsOpening(main.spec.defaults?.dns, setting),
+    apiServerOpening(main.spec.defaults?.apiServerToPods, setting),
   ];
   const denials = [metadataDenial(main, setting), ...guardrailDenials(main, setting)];
   return (pod, direction, flow) => {

@@ -1,6 +1,6 @@
 /** fast-check arbitraries for the cluster around the firewalls: namespaces, pods, nodes and what tenants put there. */
 import fc from 'fast-check';
-import type { Inventory } from '../types.ts';
+import type { ApiServerBackend, Inventory, ServiceInfo } from '../types.ts';
 import {
   type Cluster,
   type ClusterNode,
@@ -43,10 +43,15 @@ const CONTAINER_PORTS: readonly (readonly ContainerPort[])[] = [
   ],
 ];
 
+const CONTROL_PLANE = { 'node-role.kubernetes.io/control-plane': '' };
+const MASTER = { 'node-role.kubernetes.io/master': 'true' };
 const NODES: readonly ClusterNode[] = [
   { kind: 'node', id: 'node1', labels: { role: 'x' }, addresses: { 4: '10.9.0.11', 6: 'fd00:9::11' } },
   { kind: 'node', id: 'node2', labels: { app: 'p' }, addresses: { 4: '10.9.0.12', 6: 'fd00:9::12' } },
 ];
+const nodes: fc.Arbitrary<readonly ClusterNode[]> = fc
+  .tuple(...NODES.map(() => fc.constantFrom<Labels>({}, CONTROL_PLANE, MASTER)))
+  .map((roles) => NODES.map((node, index) => ({ ...node, labels: { ...node.labels, ...roles[index] } })));
 const OUTSIDE: readonly OutsideHost[] = [
   { kind: 'outside', id: 'office', addresses: { 4: '198.51.100.7', 6: '2001:db8::7' } },
   { kind: 'outside', id: 'world', addresses: { 4: '203.0.113.9', 6: '2001:db9::9' } },
@@ -127,6 +132,58 @@ const tenantSets = fc.array(
   { maxLength: 1 },
 );
 
+const WEBHOOK_PLACES = ['a', 'b', 'kube-system', 'later'] as const;
+/** Of the labels that pods carry; the empty one selects no pod, not every pod. */
+const serviceSelector = fc.constantFrom<Labels>(
+  { app: 'p' },
+  { role: 'x' },
+  { in: 'p' },
+  { role: '', app: 'q' },
+  {},
+);
+const services: fc.Arbitrary<readonly ServiceInfo[]> = fc.uniqueArray(
+  fc
+    .record({
+      namespace: fc.constantFrom(...WEBHOOK_PLACES),
+      name: fc.constantFrom('hook', 'api'),
+      selector: fc.option(serviceSelector, { nil: undefined, freq: 9 }),
+      ports: fc.uniqueArray(
+        fc.record({
+          port: fc.constantFrom(443, 80),
+          targetPort: fc.constantFrom(80, 8080, 'http', 'web', 'dns'),
+        }),
+        { minLength: 1, maxLength: 2, selector: ({ port }) => port },
+      ),
+    })
+    .map(({ selector, ...rest }) => ({ ...rest, ...(selector !== undefined && { selector }) })),
+  { minLength: 4, maxLength: 6, selector: ({ namespace, name }) => `${namespace}/${name}` },
+);
+const backends: fc.Arbitrary<readonly ApiServerBackend[]> = fc.array(
+  fc.record({
+    namespace: fc.constantFrom(...WEBHOOK_PLACES),
+    service: fc.constantFrom('hook', 'api'),
+    port: fc.constantFrom(443, 80),
+    because: fc.constantFrom('ValidatingWebhookConfiguration/x', 'APIService/v1.y'),
+  }),
+  { minLength: 3, maxLength: 8 },
+);
+
+/** What the compiler is told of the API server; the list of backends is at times what could be had of it. */
+const apiServer = fc
+  .record({
+    apiServerEndpoints: fc.option(
+      fc.constantFrom<readonly string[]>([], ['10.9.0.11'], ['203.0.113.9', 'fd00:9::12']),
+      { nil: undefined, freq: 5 },
+    ),
+    apiServerBackends: backends,
+    services,
+    unseen: fc.constantFrom<readonly string[]>([], [], ['apiservices']),
+  })
+  .map(({ apiServerEndpoints, ...rest }) => ({
+    ...rest,
+    ...(apiServerEndpoints !== undefined && { apiServerEndpoints }),
+  }));
+
 /** A cluster and the inventory that the compiler has of it; `later` is a namespace that rules name and that is not there. */
 export const scene: fc.Arbitrary<Scene> = fc
   .record({
@@ -135,17 +192,24 @@ export const scene: fc.Arbitrary<Scene> = fc
     hostEndpoints: fc.boolean(),
     tenantPolicies,
     tenantSets,
+    nodes,
     nodesKnown: fc.oneof(
-      { weight: 4, arbitrary: fc.constant(true) },
-      { weight: 1, arbitrary: fc.constant(false) },
+      { weight: 8, arbitrary: fc.constant('known') },
+      { weight: 1, arbitrary: fc.constant('unknown') },
+      { weight: 1, arbitrary: fc.constant('none has an address') },
     ),
+    apiServer,
     operator: fc.boolean(),
   })
-  .map(({ nodesKnown, operator, ...rest }) => ({
-    cluster: { ...rest, nodes: NODES, outside: OUTSIDE, apiServer: API_SERVER },
+  .map(({ nodesKnown, operator, apiServer: told, ...rest }) => ({
+    cluster: { ...rest, outside: OUTSIDE, apiServer: API_SERVER },
     inventory: {
+      ...told,
       namespaces: rest.namespaces,
-      ...(nodesKnown && { nodes: NODES.map(asInventory) }),
+      ...(nodesKnown === 'known' && { nodes: rest.nodes.map(asInventory) }),
+      ...(nodesKnown === 'none has an address' && {
+        nodes: rest.nodes.map((node) => ({ ...asInventory(node), addresses: [] })),
+      }),
       ipPools: ['10.1.0.0/16', 'fd00:1::/48'],
       ...(operator && { operatorNamespace: 'cfw-system' }),
     },
