@@ -153,7 +153,14 @@ describe('executing a plan', () => {
       planned({ desired: [allow({ name: 'web', namespace: 'shop' })] }),
       executor(transport),
     );
-    expect(outcome).toEqual({ written: [], refused: [], stopped: undefined, interrupted: false });
+    expect(outcome).toEqual({
+      mistaken: [],
+      written: [],
+      refused: [],
+      skipped: [],
+      stopped: undefined,
+      interrupted: false,
+    });
   });
 
   test('tells drift from change, with the name of the other manager', async () => {

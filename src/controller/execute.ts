@@ -6,7 +6,7 @@ import type { Transport } from '../cluster/transport.ts';
 import type { Drift } from './drift.ts';
 import { needsAny, type ApplyStep, type RemoveStep, type Step } from './plan.ts';
 import type { Expectation } from './stored.ts';
-import { judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
+import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
 
 /** Calico's aggregated API server limits its own client to 50 requests a second; more at a time only queue there. */
 const PARALLEL = 8;
@@ -21,10 +21,14 @@ export interface Outcome {
   /** Writes that the watch has yet to show. */
   readonly written: readonly Expectation[];
   readonly refused: readonly Refusal[];
+  /** Not tried, because they need what was refused. */
+  readonly skipped: readonly Step[];
   /** What stopped the plan; the steps after it were not tried. */
   readonly stopped: { readonly message: string; readonly retryAfterMs: number } | undefined;
   /** True when the signal ended the plan early; nothing had failed. */
   readonly interrupted: boolean;
+  /** Ids that named another object than the one that was to be written, or none. */
+  readonly mistaken: readonly string[];
 }
 
 export interface Executor {
@@ -41,6 +45,8 @@ export interface Executor {
 interface Progress {
   readonly written: Expectation[];
   readonly refused: Refusal[];
+  readonly skipped: Step[];
+  readonly mistaken: string[];
 }
 
 /** A refusal that ends the plan: going on down without it would close what it opens. */
@@ -53,7 +59,7 @@ class RemovalRefused extends Error {
  * passing error ends the plan there: nothing that closes is written while something that opens is missing.
  */
 export async function execute(phases: readonly (readonly Step[])[], executor: Executor): Promise<Outcome> {
-  const progress: Progress = { written: [], refused: [] };
+  const progress: Progress = { written: [], refused: [], skipped: [], mistaken: [] };
   let stopped: Outcome['stopped'];
   let interrupted = false;
   try {
@@ -68,13 +74,16 @@ export async function execute(phases: readonly (readonly Step[])[], executor: Ex
 }
 
 async function attempt(step: Step, executor: Executor, progress: Progress): Promise<void> {
-  if (step.action === 'apply' && dependsOnRefused(step, progress.refused)) return;
-  if (step.action === 'remove' && mustStay(step, progress.refused)) return;
+  if (needsRefused(step, progress.refused)) {
+    progress.skipped.push(step);
+    return;
+  }
   try {
-    progress.written.push(await carryOut(step, executor));
+    progress.written.push(await carryOut(step, executor, progress));
   } catch (error) {
     const judgement = judgeError(error);
     if (judgement === 'NamespaceGone') return;
+    if (isOtherObject(error)) progress.mistaken.push(step.id);
     if (judgement === 'Transient') throw error;
     const message = messageOf(error);
     progress.refused.push({ step, message });
@@ -83,10 +92,10 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
   }
 }
 
-async function carryOut(step: Step, executor: Executor): Promise<Expectation> {
+async function carryOut(step: Step, executor: Executor, progress: Progress): Promise<Expectation> {
   const { transport, drift, forms, log, onDrift } = executor;
   if (step.action === 'remove') {
-    await removeObject(transport, step);
+    if (!(await removeObject(transport, step))) progress.mistaken.push(step.id);
     log.info(logFields(step), 'removed');
     return { id: step.id, kind: step.live.kind, uid: step.live.uid, resourceVersion: undefined };
   }
@@ -105,6 +114,9 @@ async function carryOut(step: Step, executor: Executor): Promise<Expectation> {
   return { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
 }
 
+const needsRefused = (step: Step, refused: readonly Refusal[]): boolean =>
+  step.action === 'apply' ? dependsOnRefused(step, refused) : mustStay(step, refused);
+
 /** A policy in a tier that was refused, or one that names a set that was: better as it was than with half its meaning. */
 function dependsOnRefused({ desired }: ApplyStep, refused: readonly Refusal[]): boolean {
   return needsAny(
@@ -122,7 +134,7 @@ function mustStay({ live }: RemoveStep, refused: readonly Refusal[]): boolean {
     ({ step }) =>
       step.action === 'apply' &&
       (step.desired.rules.some((rule) => live.rules.includes(rule)) ||
-        (live.phase === 'allow' && step.desired.phase === 'deny')),
+        (live.phase === 'allow' && (step.desired.phase === 'deny' || step.desired.phase === 'guardrail'))),
   );
 }
 

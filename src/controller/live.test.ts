@@ -34,7 +34,7 @@ describe('whose an object is', () => {
     expect(project(bare, new Set(['u']))).toMatchObject({ ours: true, firewall: undefined });
   });
 
-  test("not ours: a stranger's, of whom only the last writer is kept", () => {
+  test("not ours: a stranger's, of which little is kept", () => {
     const managedFields = [
       { manager: 'helm', operation: 'Update', time: '2026-01-01T00:00:00Z' },
       { manager: 'kubectl', operation: 'Update', time: '2026-01-02T00:00:00Z' },
@@ -42,6 +42,7 @@ describe('whose an object is', () => {
     expect(project({ ...bare, metadata: { ...bare.metadata, managedFields } })).toEqual({
       ours: false,
       id: 'GlobalNetworkPolicy/web',
+      uid: bare.metadata.uid,
       foreignManager: 'kubectl',
     });
   });

@@ -1,20 +1,20 @@
 /**
  * What has to be written, and in which order, so that what is stored becomes what is desired. Pure.
  *
- * The order follows from two facts of Calico: any policy that selects a pod isolates it in the policy's directions (end of tier), and
- * objects change one at a time. So whatever opens a flow is there before anything closes it, and leaves after it:
+ *   up     tier, its last word → sets → bridges from what is stored → guardrails → bridges to what is desired
+ *          → new allows → changed allows → default deny
+ *   down   default deny → allows → bridges → guardrails → sets → the tier
  *
- *   up     tier → sets → new allows → changed allows → new denies → changed denies
- *   down   denies → allows → sets → tier
- *
- * New allows before changed ones: in a split, the object that keeps its name loses rules to a new one. Everything up before anything
- * down: in a rename or a merge, the flow never lacks a policy.
+ * Guardrails come before what they bound and go after it. Up before down: in a rename or a merge, a flow never lacks a policy. Where that
+ * is not enough, because any policy that selects a pod isolates it, bridges stand beside the single policies (bridge.ts), and the stages
+ * of the order wait for one another (transition.ts).
  */
 import type { GeneratedObject } from '../calico/types.ts';
 import { LABEL_SET, setSelector } from '../compiler/names.ts';
-import type { DesiredObject } from '../compiler/types.ts';
+import type { DesiredObject, Phase } from '../compiler/types.ts';
+import { closesBridges } from './bridge.ts';
 import { objectId } from './kinds.ts';
-import type { LiveObject, ObjectPhase, OwnedObject } from './live.ts';
+import type { LiveObject, OwnedObject } from './live.ts';
 import { desiredHash as hashOf } from './normal.ts';
 
 export interface ApplyStep {
@@ -86,27 +86,44 @@ function isFrozen(held: readonly string[], desired: DesiredObject, live: OwnedOb
   return live.rules.some((rule) => isHeld(held, rule) && !desired.rules.includes(rule));
 }
 
-const UP: readonly (readonly [ObjectPhase, 'create' | 'update' | 'both'])[] = [
-  ['tier', 'both'],
-  ['set', 'both'],
-  ['allow', 'create'],
-  ['allow', 'update'],
-  ['deny', 'create'],
-  ['deny', 'update'],
+type Part = readonly [Phase, ((step: ApplyStep) => boolean)?];
+
+const creates = (step: ApplyStep): boolean => step.live === undefined;
+const updates = (step: ApplyStep): boolean => step.live !== undefined;
+const closes = (step: ApplyStep): boolean => closesBridges(step.desired.rules);
+const doesNotClose = (step: ApplyStep): boolean => !closes(step);
+
+const UP: readonly Part[] = [
+  ['tier'],
+  ['pass'],
+  ['set'],
+  ['bridgeFrom', doesNotClose],
+  ['bridgeFrom', closes],
+  ['guardrail'],
+  ['bridgeTo'],
+  ['allow', creates],
+  ['allow', updates],
+  ['deny', creates],
+  ['deny', updates],
 ];
-const DOWN: readonly ObjectPhase[] = ['deny', 'allow', 'set', 'tier'];
+const DOWN: readonly (readonly Phase[])[] = [
+  ['deny'],
+  ['allow'],
+  ['bridgeFrom', 'bridgeTo'],
+  ['guardrail'],
+  ['pass'],
+  ['set'],
+  ['tier'],
+];
 
 function ordered(
   applies: readonly ApplyStep[],
   removals: readonly RemoveStep[],
 ): readonly (readonly Step[])[] {
-  const up = UP.map(([phase, how]) =>
-    applies.filter(
-      (step) =>
-        step.desired.phase === phase && (how === 'both' || (how === 'create') === (step.live === undefined)),
-    ),
+  const up = UP.map(([phase, which]) =>
+    applies.filter((step) => step.desired.phase === phase && (which?.(step) ?? true)),
   );
-  const down = DOWN.map((phase) => removals.filter((step) => step.live.phase === phase));
+  const down = DOWN.map((phases) => removals.filter((step) => phases.includes(step.live.phase)));
   return [...up, ...down].filter((phase) => phase.length > 0);
 }
 

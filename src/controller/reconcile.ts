@@ -4,6 +4,7 @@ import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
 import type { Transport } from '../cluster/transport.ts';
 import type { Compile, DesiredObject, Inventory } from '../compiler/types.ts';
+import { bridgesFrom } from './bridge.ts';
 import type { CalicoApi } from './calico-api.ts';
 import type { Drift } from './drift.ts';
 import { execute, type Outcome } from './execute.ts';
@@ -12,9 +13,11 @@ import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
 import { objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
-import { plan, type ApplyStep, type Plan, type Step } from './plan.ts';
+import type { ApplyStep, Plan, Step } from './plan.ts';
 import type { Finding } from './status.ts';
 import type { StoredCalico } from './stored.ts';
+import { Pace, transition, type Transition } from './transition.ts';
+import { wholePolicies } from './whole-policies.ts';
 import type { ServerForms } from './write.ts';
 
 export interface Finalizers {
@@ -42,12 +45,15 @@ export interface ReconcilerOptions {
   readonly finalizers: Finalizers;
   readonly report: (firewall: StoredFirewall, finding: Finding) => Promise<void>;
   readonly onDrift: (step: ApplyStep) => void;
+  /** Told what a round has come to, before it is reported. */
+  readonly onResults: (results: Results) => void;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
   readonly signal: AbortSignal;
 }
 
 /** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
 const ROUND_MS = 5000;
+const NO_EFFECT_MS = 100;
 /** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
 const REFUSED_RETRY_MS = 60_000;
 
@@ -57,9 +63,13 @@ export class Reconciler {
   #orphans = new Set<string>();
   /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
   readonly #released = new Set<string>();
+  readonly #pace: Pace;
+  /** Steps that the API server refused in the last round, and those that depend on them. */
+  #unwritable: ReadonlySet<string> = new Set();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.clock);
   }
 
   /** @throws ApiError or TransportError from writing a finalizer or a status */
@@ -68,26 +78,41 @@ export class Reconciler {
     if (!calico.served) return this.#withoutCalico(world.firewalls, calico);
     if (stored === undefined) return { type: 'done' };
 
+    await stored.tellApart([], this.#options.signal);
     const live = stored.objects();
     const intent = intend({ ...world, live, compile: this.#options.compile });
     await this.#addFinalizers(world.firewalls, intent);
-    const first = this.#plan(world, stored, intent, live);
+    const first = await this.#transition(world, stored, intent, live);
     this.#noticeOrphans(first.plan);
-    const outcome = await this.#execute(first.plan);
+    const outcome = await this.#execute(first);
+    if (outcome.mistaken.length > 0) await stored.tellApart(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
 
-    const { plan: after, unserved } = this.#plan(world, stored, intent, stored.objects());
-    this.#options.drift.remember(after.current, idsOf(intent.desired));
+    const after = this.#plan(world, stored, intent, stored.objects());
+    this.#options.drift.remember(after.plan.current, idsOf(intent.desired));
     const results: Results = {
       intent,
-      plan: after,
+      plan: after.plan,
       outcome,
-      unserved,
+      unserved: intent.desired.filter(({ object }) => !stored.serves(object.kind)),
       isContested: (id) => this.#options.drift.isContested(id),
     };
+    this.#options.onResults(results);
     await this.#report(world.firewalls, results);
     await this.#release(world.firewalls, intent, stored);
     return this.#next(after, outcome, shown);
+  }
+
+  async #transition(
+    world: World,
+    stored: StoredCalico,
+    intent: Intent,
+    live: readonly LiveObject[],
+  ): Promise<Transition> {
+    const first = this.#plan(world, stored, intent, live);
+    if (!first.needsStored) return first;
+    const policies = await wholePolicies(this.#options.transport, this.#options.signal);
+    return this.#plan(world, stored, intent, live, bridgesFrom(policies));
   }
 
   #plan(
@@ -95,24 +120,25 @@ export class Reconciler {
     stored: StoredCalico,
     intent: Intent,
     live: readonly LiveObject[],
-  ): { readonly plan: Plan; readonly unserved: readonly DesiredObject[] } {
+    from?: readonly DesiredObject[],
+  ): Transition {
     const { forms } = this.#options;
-    return {
-      plan: plan({
-        desired: intent.desired.filter(({ object }) => stored.serves(object.kind)),
-        live,
-        held: intent.held,
-        firewalls: intent.owners,
-        isClosedNamespace,
-        isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
-      }),
-      unserved: intent.desired.filter(({ object }) => !stored.serves(object.kind)),
-    };
+    return transition({
+      desired: intent.desired.filter(({ object }) => stored.serves(object.kind)),
+      live,
+      held: intent.held,
+      firewalls: intent.owners,
+      isClosedNamespace,
+      isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
+      isApart: (step) => this.#isApart(step),
+      from,
+    });
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
-  async #execute({ phases }: Plan): Promise<Outcome> {
+  async #execute(now: Transition): Promise<Outcome> {
     const { transport, clock, log, drift, forms, onDrift, signal } = this.#options;
+    const { phases } = this.#pace.due(now, (step) => this.#isApart(step));
     const due = phases.map((steps) => steps.filter((step) => this.#waitMs(step) === 0));
     const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
     const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step)));
@@ -122,7 +148,7 @@ export class Reconciler {
     }, ROUND_MS);
     try {
       const bounded = AbortSignal.any([signal, round.signal]);
-      return await execute([...repairs, ...changes], {
+      const outcome = await execute([...repairs, ...changes], {
         transport,
         log,
         drift,
@@ -130,9 +156,18 @@ export class Reconciler {
         onDrift,
         signal: bounded,
       });
+      this.#unwritable = new Set([...outcome.refused.map(({ step }) => step), ...outcome.skipped].map(keyOf));
+      return outcome;
     } finally {
+      const tried = changes.flat().filter((step) => !this.#unwritable.has(keyOf(step)));
+      this.#pace.wrote(tried, now.staged);
       cancel();
     }
+  }
+
+  /** What no stage waits for: repairs, and what the API server refuses anyway. */
+  #isApart(step: Step): boolean {
+    return this.#isDrift(step) || this.#unwritable.has(keyOf(step));
   }
 
   #isDrift(step: Step): step is ApplyStep {
@@ -143,17 +178,24 @@ export class Reconciler {
     return this.#isDrift(step) ? this.#options.drift.waitMs(step.id) : 0;
   }
 
-  #next({ phases }: Plan, { stopped, refused, interrupted }: Outcome, shown: boolean): Result {
+  #next(after: Transition, { stopped, refused, interrupted, written }: Outcome, shown: boolean): Result {
+    const { phases } = after.plan;
     if (stopped !== undefined) {
       if (stopped.retryAfterMs > 0) return { type: 'requeueAfter', ms: stopped.retryAfterMs };
       return { type: 'retry', message: stopped.message };
     }
     if (!shown) return { type: 'retry', message: 'the watch does not show what was written' };
     if (interrupted) return { type: 'requeueAfter', ms: 0 };
-    const waits = phases.flat().map((step) => this.#waitMs(step));
+    const next = this.#pace.due(after, (step) => this.#isApart(step));
+    // The next stage: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
+    if (next.waitMs === 0 && next.phases.flat().some((step) => !this.#isApart(step)))
+      return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
+    // The status says for a while that an object is fought over; nothing else would bring us back to say that it is not any more.
+    const calmMs = this.#options.drift.calmMs() ?? 0;
+    const waits = [next.waitMs, calmMs, ...phases.flat().map((step) => this.#waitMs(step))];
     if (refused.length > 0) waits.push(REFUSED_RETRY_MS);
-    const next = waits.filter((ms) => ms > 0);
-    if (next.length > 0) return { type: 'requeueAfter', ms: Math.min(...next) };
+    const later = waits.filter((ms) => ms > 0);
+    if (later.length > 0) return { type: 'requeueAfter', ms: Math.min(...later) };
     // Somebody changed something meanwhile; the watch has said so, or will.
     return { type: 'done' };
   }
@@ -225,3 +267,7 @@ export class Reconciler {
 
 const idsOf = (desired: readonly DesiredObject[]): ReadonlySet<string> =>
   new Set(desired.map(({ object }) => objectId(object.kind, object.metadata)));
+
+/** A step with the content that it would write. */
+const keyOf = (step: Step): string =>
+  step.action === 'apply' ? `${step.id} ${step.desiredHash}` : `${step.id} ${step.live.uid}`;

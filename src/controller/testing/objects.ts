@@ -58,11 +58,14 @@ export function allow(made: Made): DesiredObject {
   );
 }
 
+/** The default deny, or a guardrail in the tier given. */
 export function deny(made: Made, tier = 'default'): DesiredObject {
-  return wrap(made, 'deny', {
+  const isDefault = tier === 'default';
+  const given = isDefault ? { ...made, rules: ['default/defaults/deny', ...(made.rules ?? [])] } : made;
+  return wrap(given, isDefault ? 'deny' : 'guardrail', {
     apiVersion,
     kind: 'GlobalNetworkPolicy',
-    metadata: metadata(made),
+    metadata: metadata(given),
     spec: spec('Deny', made, tier),
   });
 }
