@@ -46,7 +46,7 @@ describe('the operator', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain(
-      'workqueue_depth{name="clusterfirewall"} 0',
+      'leader_election_master_status{name="clusterfirewall"} 0',
     );
     operator.stop();
     await operator.ended;
@@ -79,12 +79,18 @@ describe('the operator', () => {
 });
 
 describe('the process', () => {
-  const run = (script: string) => {
+  /** `script` runs beside an operator whose API server refuses connections, or takes them and is silent. */
+  const run = (script: string, apiServer: 'refuses' | 'is silent' = 'refuses') => {
     const source = `
+      import { once } from 'node:events';
+      import { createServer } from 'node:net';
       import { KubeConfig } from '@kubernetes/client-node';
       import { runOperator } from './src/operator.ts';
+      const silent = createServer().listen(0, '127.0.0.1').unref();
+      await once(silent, 'listening');
+      const port = '${apiServer}' === 'refuses' ? 1 : silent.address().port;
       const config = new KubeConfig();
-      config.loadFromClusterAndUser({ name: 'c', server: 'https://127.0.0.1:1' }, { name: 'u' });
+      config.loadFromClusterAndUser({ name: 'c', server: 'https://127.0.0.1:' + port }, { name: 'u' });
       const running = runOperator({ loadKubeConfig: () => config, env: {} });
       ${script}`;
     const cwd = path.resolve(import.meta.dirname, '..');
@@ -107,6 +113,18 @@ describe('the process', () => {
     );
     expect(status).toBe(0);
     expect(messages.slice(-2)).toEqual(['stopping', 'operator stopped']);
+  });
+
+  test('ends at once after a second one, whatever it waits for', () => {
+    const { status, messages } = run(
+      `await once(silent, 'connection');
+      process.once('SIGTERM', () => setImmediate(() => process.kill(process.pid, 'SIGTERM')));
+      process.kill(process.pid, 'SIGTERM');
+      await running;`,
+      'is silent',
+    );
+    expect(status).toBe(1);
+    expect(messages.at(-1)).toBe('stopping');
   });
 
   test('never dies in silence', () => {

@@ -7,14 +7,19 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import '@kubernetes/client-node';
 import shell from '@dot-i/k8s-operator';
 import type { ResourceEvent, ResourceMeta } from '@dot-i/k8s-operator';
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { Gauge, type Registry } from 'prom-client';
 import { pino, stdTimeFunctions } from 'pino';
 import { API_VERSION, KIND, PLURAL } from './api/schema.ts';
 import { mergePatch } from './cluster/apply.ts';
 import { systemClock, type Clock } from './cluster/clock.ts';
 import { isNotFound } from './cluster/errors.ts';
 import { kubeConfigCredentials, loadDefaultKubeConfig, type LoadKubeConfig } from './cluster/kubeconfig.ts';
+import { withFence } from './cluster/fence.ts';
+import { LeaderElection, type LeaseTerm } from './cluster/lease.ts';
 import type { Logger } from './cluster/logger.ts';
+import { metered } from './cluster/metered.ts';
 import { withRetry } from './cluster/retry.ts';
 import type { Transport } from './cluster/transport.ts';
 import { UndiciTransport } from './cluster/undici-transport.ts';
@@ -22,6 +27,7 @@ import { Controller } from './controller/controller.ts';
 import { FINALIZER, FIREWALLS, type StoredFirewall } from './controller/firewalls.ts';
 import { serveHealth, type HealthServer } from './controller/health.ts';
 import { operatorNamespace } from './controller/inventory.ts';
+import { Metrics } from './controller/metrics.ts';
 
 const { default: Shell, ResourceEventType, ResourceMetaImpl } = shell;
 
@@ -37,6 +43,10 @@ export interface OperatorOptions {
 
 /** How long a stop may take: well below the 30 s after which kubelet kills. */
 const STOP_MS = 20_000;
+/** The Lease that replicas share, in the operator's namespace; config/rbac names it too. */
+const LEASE = 'clusterfirewall';
+/** A replica that could never lead must not pass for one that can: a rolling update would end with nobody leading. */
+const NO_LEASE = 'it takes no part in leader election yet; the log says why';
 
 /** JSON lines on standard output, the level by its name and the time as people write it. */
 function jsonLog(): Logger {
@@ -54,6 +64,8 @@ export class FirewallOperator extends Shell {
   readonly #clock: Clock = systemClock;
   readonly #abort = new AbortController();
   #transport: UndiciTransport | undefined;
+  /** Of the present term: what is written goes through it. */
+  #writes: Transport | undefined;
   #running: Promise<void> = Promise.resolve();
   #health: HealthServer | undefined;
 
@@ -79,24 +91,35 @@ export class FirewallOperator extends Shell {
     const { loadKubeConfig = loadDefaultKubeConfig, healthAddress, env = process.env } = this.#options;
     this.kubeConfig = loadKubeConfig();
     const credentials = kubeConfigCredentials(sameFirst(this.kubeConfig, loadKubeConfig), this.#clock);
-    this.#transport = new UndiciTransport({ credentials, clock: this.#clock, userAgent: 'clusterfirewall' });
-    const transport = withRetry(this.#transport, { clock: this.#clock, log: this.#log });
+    const instance = env['POD_NAME'] ?? hostname();
+    const userAgent = `clusterfirewall (${instance})`;
+    const bare = new UndiciTransport({ credentials, clock: this.#clock, userAgent });
+    this.#transport = bare;
+    const metrics = new Metrics(this.#clock);
+    const onRequest = metrics.requests.observer(credentials.server);
+    const counted = metered(bare, { clock: this.#clock, onRequest });
+    const transport = withRetry(counted, { clock: this.#clock, log: this.#log });
+    const namespace = operatorNamespace(env);
+    const parts = { clock: this.#clock, log: this.#log };
     const controller = new Controller({
+      ...parts,
       transport,
-      clock: this.#clock,
-      log: this.#log,
-      operatorNamespace: operatorNamespace(env),
-      instance: env['POD_NAME'] ?? hostname(),
+      operatorNamespace: namespace,
+      instance,
+      metrics,
     });
+    const identity = `${instance}_${randomUUID()}`;
+    const election = new LeaderElection({ ...parts, transport: counted, namespace, name: LEASE, identity });
+    leaderGauge(metrics.registry, election);
     if (healthAddress !== undefined) {
       this.#health = await serveHealth({
         address: healthAddress,
-        isReady: () => controller.isReady,
-        metrics: () => controller.metrics.registry.metrics(),
+        unready: () => controller.unready() ?? (election.takesPart ? undefined : NO_LEASE),
+        metrics: () => metrics.registry.metrics(),
       });
     }
-    this.#running = this.#run(controller, transport);
-    this.#log.info({ server: credentials.server }, 'operator started');
+    this.#running = this.#run(controller, election, transport);
+    this.#log.info({ server: credentials.server, identity }, 'operator started');
   }
 
   /** Finishes the write under way, begins no other; `ended` resolves then. */
@@ -105,15 +128,27 @@ export class FirewallOperator extends Shell {
     this.#abort.abort();
   }
 
-  async #run(controller: Controller, transport: Transport): Promise<void> {
+  /** Watches from the start, so that it can take over at once; writes when elected. */
+  async #run(controller: Controller, election: LeaderElection, transport: Transport): Promise<void> {
     const { signal } = this.#abort;
-    const finalizers = { settle: (firewall: StoredFirewall) => this.#settleFinalizer(firewall) };
+    const lead = (term: LeaseTerm): Promise<void> => this.#lead(controller, transport, term);
     try {
-      await Promise.all([controller.run(signal), controller.lead({ transport, finalizers, signal })]);
+      await Promise.all([controller.run(signal), election.run(lead, signal)]);
     } finally {
       await Promise.all([this.#health?.close(), this.#transport?.close()]);
     }
     this.#log.info({}, 'operator stopped');
+  }
+
+  async #lead(controller: Controller, transport: Transport, { fence, signal }: LeaseTerm): Promise<void> {
+    const fenced = withFence(transport, fence);
+    const finalizers = { settle: (firewall: StoredFirewall) => this.#settleFinalizer(firewall) };
+    this.#writes = fenced;
+    try {
+      await controller.lead({ transport: fenced, finalizers, signal });
+    } finally {
+      this.#writes = undefined;
+    }
   }
 
   async #settleFinalizer(firewall: StoredFirewall): Promise<void> {
@@ -123,11 +158,11 @@ export class FirewallOperator extends Shell {
 
   /** Called by handleResourceFinalizer. A firewall that is gone needs none. */
   protected override async setResourceFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<void> {
-    if (this.#transport === undefined) throw new Error('the operator has not been started');
+    if (this.#writes === undefined) throw new Error('the operator does not lead');
     const { name, resourceVersion } = meta;
     try {
       // The version is a precondition: a merge patch replaces the whole list, also what others have added meanwhile.
-      await mergePatch(this.#transport, FIREWALLS, name, { metadata: { finalizers, resourceVersion } });
+      await mergePatch(this.#writes, FIREWALLS, name, { metadata: { finalizers, resourceVersion } });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
@@ -144,6 +179,19 @@ export class FirewallOperator extends Shell {
   protected override patchResourceStatus(): Promise<null> {
     return this.setResourceStatus();
   }
+}
+
+/** As client-go and controller-runtime name it; by the value of 1 an alert sees who leads, and that somebody does. */
+function leaderGauge(registry: Registry, election: LeaderElection): void {
+  new Gauge({
+    name: 'leader_election_master_status',
+    help: 'Whether this process leads (1) or stands by (0).',
+    labelNames: ['name'] as const,
+    registers: [registry],
+    collect() {
+      this.set({ name: LEASE }, election.isLeader ? 1 : 0);
+    },
+  });
 }
 
 /** The shell changes the list of finalizers that it is given: it gets its own. */

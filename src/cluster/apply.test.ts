@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { apply, create, get, list, mergePatch, remove, replace } from './apply.ts';
+import { apply, create, get, list, mergePatch, projectPage, remove, replace } from './apply.ts';
 import { ApiError } from './errors.ts';
+import type { KubernetesObject } from './resource.ts';
 import { ScriptedTransport } from './testing/scripted-transport.ts';
+import type { Transport } from './transport.ts';
 
 const POLICIES = { group: 'projectcalico.org', version: 'v3', plural: 'networkpolicies', namespace: 'shop' };
 const PATH = '/apis/projectcalico.org/v3/namespaces/shop/networkpolicies';
@@ -124,6 +126,34 @@ describe('reads', () => {
       { limit: 500, continue: 'more', labelSelector: 'a=b' },
     ]);
   });
+
+  test.each(['hands over items', 'answers with all of them'])(
+    'a projection is what is kept of a page, whether the transport %s',
+    async (how) => {
+      const page = { metadata: { resourceVersion: '5' }, items: [POLICY] };
+      const scripted = new ScriptedTransport(page, page);
+      const reading: Transport = {
+        stream: (request) => scripted.stream(request),
+        async request(request) {
+          const { item } = request;
+          const response = await scripted.request(request);
+          return how === 'hands over items'
+            ? { ...response, body: { ...page, items: page.items.map((each) => item?.(each)) } }
+            : response;
+        },
+      };
+      const name = ({ metadata }: KubernetesObject): string => metadata.name;
+      expect(await projectPage(reading, POLICIES, name)).toEqual({
+        items: ['web'],
+        resourceVersion: '5',
+        next: undefined,
+      });
+      const refuse = (): never => {
+        throw new Error('not mine');
+      };
+      await expect(projectPage(reading, POLICIES, refuse)).rejects.toThrow('not mine');
+    },
+  );
 
   test('an empty list may come as null', async () => {
     expect(await list(new ScriptedTransport({ metadata: {}, items: null }), POLICIES)).toEqual([]);

@@ -14,6 +14,8 @@ export const FIELD_MANAGER = 'clusterfirewall';
 
 /** JSON is YAML, and the only encoding of an apply patch that every server version takes. */
 const APPLY_PATCH = 'application/apply-patch+yaml';
+/** A server that cannot strip objects down may send them whole (Kubernetes API concepts, "Alternate representations of resources"). */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 const PAGE_SIZE = 500;
 
 export interface CallOptions {
@@ -44,6 +46,8 @@ export interface DeleteOptions extends CallOptions {
 }
 
 export interface ListOptions extends CallOptions {
+  /** Ask for nothing of the objects but their metadata. */
+  readonly metadataOnly?: boolean;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
 }
@@ -180,38 +184,85 @@ export async function get(
 }
 
 /** One page of a collection, as the server gave it. */
-export interface Page {
-  readonly items: readonly KubernetesObject[];
+export interface Page<T = KubernetesObject> {
+  readonly items: readonly T[];
   /** Of the whole snapshot: every page of one list has the first one's. */
   readonly resourceVersion: string;
   /** Token for the next page; undefined on the last. */
   readonly next: string | undefined;
 }
 
+export interface PageOptions extends ListOptions {
+  /** Default 500; 0 = no limit. */
+  readonly limit?: number;
+  readonly next?: string | undefined;
+}
+
 /**
- * One page of at most `limit` objects (0 = no limit), as of now: no resourceVersion is sent, which makes the server answer with what etcd
- * holds and honour the limit (Kubernetes API concepts, "Resource versions").
+ * One page of at most `limit` objects, as of now: no resourceVersion is sent, which makes the server answer with what etcd holds and honour
+ * the limit (Kubernetes API concepts, "Resource versions").
  */
-export async function listPage(
+export function listPage(transport: Transport, resource: Resource, options: PageOptions = {}): Promise<Page> {
+  return projectPage(transport, resource, (object) => object, options);
+}
+
+/** What is kept of an item, told from an item that the transport has passed on as it came. */
+class Kept<T> {
+  readonly value: T;
+
+  constructor(value: T) {
+    this.value = value;
+  }
+}
+
+/**
+ * As listPage, with what `project` makes of each object instead of the objects. Not even a page of them is ever in memory: Calico's API
+ * server takes no notice of `limit`.
+ * @throws what `project` throws
+ */
+export async function projectPage<T>(
   transport: Transport,
   resource: Resource,
-  options: ListOptions & { readonly limit?: number; readonly next?: string | undefined } = {},
-): Promise<Page> {
+  project: (object: KubernetesObject) => T,
+  options: PageOptions = {},
+): Promise<Page<T>> {
   const { limit = PAGE_SIZE, next, labelSelector, fieldSelector } = options;
+  const accept = options.metadataOnly === true ? { accept: METADATA_ONLY } : {};
   const path = collectionPath(resource);
   const query = { limit: limit === 0 ? undefined : limit, continue: next, labelSelector, fieldSelector };
-  const { body } = await transport.request({ method: 'GET', path, query, ...call(options) });
+  const { item, itemsOf } = keeping(path, project);
+  const { body } = await transport.request({ method: 'GET', path, query, item, ...accept, ...call(options) });
   const metadata = isRecord(body) && isRecord(body['metadata']) ? body['metadata'] : {};
-  const items = isRecord(body) ? (body['items'] ?? []) : undefined;
-  if (!Array.isArray(items) || !items.every(isKubernetesObject)) {
-    throw new TypeError(`GET ${path} did not answer with a list of objects`);
-  }
   const token = metadata['continue'];
   const resourceVersion = metadata['resourceVersion'];
   return {
-    items,
+    items: itemsOf(body),
     resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : '',
     next: typeof token === 'string' && token !== '' ? token : undefined,
+  };
+}
+
+function keeping<T>(path: string, project: (object: KubernetesObject) => T) {
+  const notAList = `GET ${path} did not answer with a list of objects`;
+  const keep = (each: unknown): Kept<T> => {
+    if (each instanceof Kept) return each as Kept<T>;
+    if (!isKubernetesObject(each)) throw new TypeError(notAList);
+    return new Kept(project(each));
+  };
+  return {
+    // An error would end the request as if the connection had failed: the item stays as it is, and fails again outside.
+    item: (each: unknown): unknown => {
+      try {
+        return keep(each);
+      } catch {
+        return each;
+      }
+    },
+    itemsOf: (body: unknown): readonly T[] => {
+      const items = isRecord(body) ? (body['items'] ?? []) : undefined;
+      if (!Array.isArray(items)) throw new TypeError(notAList);
+      return items.map((each) => keep(each).value);
+    },
   };
 }
 

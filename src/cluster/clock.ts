@@ -43,3 +43,6 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/** Kubernetes' MicroTime: RFC 3339 with six digits. */
+export const microTime = (date: Date): string => date.toISOString().replace(/Z$/, '000Z');

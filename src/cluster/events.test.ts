@@ -44,6 +44,12 @@ async function setup(fail: (request: TransportRequest) => Error | undefined = ()
 
 const note = (number: number): EventNote => ({ ...NOTE, note: `note ${String(number)}` });
 
+/** About another object each. */
+const about = (number: number): EventNote => ({
+  ...NOTE,
+  regarding: { ...NOTE.regarding, uid: `u${String(number)}` },
+});
+
 describe('an Event', () => {
   test('about what has no namespace is created in default', async () => {
     const { requests, recorder } = await setup();
@@ -118,7 +124,7 @@ describe('a repetition', () => {
 describe('the rate', () => {
   test('is a burst of 25, then one a second', async () => {
     const { requests, clock, recorder } = await setup();
-    for (let number = 0; number < 30; number += 1) recorder.record(note(number));
+    for (let number = 0; number < 30; number += 1) recorder.record(about(number));
     await settle();
     expect(requests).toHaveLength(25);
     await clock.advance(3000);
@@ -127,9 +133,37 @@ describe('the rate', () => {
     expect(requests).toHaveLength(30);
   });
 
+  test('about one object for one reason is 25, then one every five minutes; others do not wait for it', async () => {
+    const { requests, clock, log, recorder } = await setup();
+    for (let number = 0; number < 1000; number += 1) recorder.record(note(number));
+    await clock.advance(100_000);
+    expect(requests).toHaveLength(25);
+    expect(log.lines.filter(({ message }) => message.includes('too many about this object'))).toHaveLength(
+      975,
+    );
+    recorder.record({ ...NOTE, reason: 'Ready' });
+    await settle();
+    expect(requests).toHaveLength(26);
+    await clock.advance(200_000);
+    recorder.record(note(1001));
+    recorder.record(note(1002));
+    await settle();
+    expect(requests).toHaveLength(27);
+  });
+
+  test('of repetitions is no matter: they are counted in the first', async () => {
+    const { requests, clock, recorder } = await setup();
+    for (let number = 0; number < 1000; number += 1) recorder.record(note(number % 25));
+    await clock.advance(61_000);
+    recorder.record(note(7));
+    await settle();
+    expect(requests).toHaveLength(26);
+    expect(requests.at(-1)).toMatchObject({ method: 'PATCH', body: { series: { count: 41 } } });
+  });
+
   test('leaves no more than 500 waiting, and says what it drops', async () => {
     const { requests, clock, log, recorder } = await setup();
-    for (let number = 0; number < 600; number += 1) recorder.record(note(number));
+    for (let number = 0; number < 600; number += 1) recorder.record(about(number));
     expect(log.lines.filter(({ message }) => message.includes('dropped'))).toHaveLength(100);
     await clock.advance(1_000_000);
     expect(requests).toHaveLength(500);
@@ -152,7 +186,7 @@ test('an Event that is refused is logged, and the next one is sent', async () =>
 
 test.each(['idle', 'waiting for the rate'])('stops when told to, %s', async (when) => {
   const { clock, recorder, stop, ended } = await setup();
-  for (let number = 0; number < (when === 'idle' ? 0 : 40); number += 1) recorder.record(note(number));
+  for (let number = 0; number < (when === 'idle' ? 0 : 40); number += 1) recorder.record(about(number));
   await settle();
   stop.abort();
   await ended;

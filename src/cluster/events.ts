@@ -1,6 +1,6 @@
 import type { Random } from './backoff.ts';
 import { create, mergePatch } from './apply.ts';
-import { sleep, type Clock } from './clock.ts';
+import { microTime, sleep, type Clock } from './clock.ts';
 import { isNotFound } from './errors.ts';
 import type { Logger } from './logger.ts';
 import type { KubernetesObject, Resource } from './resource.ts';
@@ -54,6 +54,9 @@ const MAX_SERIES = 500;
 /** Events a server is sent: a burst, then one a second. */
 const BURST = 25;
 const REFILL_MS = 1000;
+/** New ones about one object for one reason: client-go's spam filter (tools/record, 25 and one every 5 min), which leaves the reason out. */
+const SUBJECT_BURST = 25;
+const SUBJECT_REFILL_MS = 300_000;
 const NOTE_BYTES = 1024;
 
 /** Kubernetes Events (events.k8s.io/v1), de-duplicated and limited in rate. They are for people: losing one is logged and harms nothing. */
@@ -62,13 +65,14 @@ export class EventRecorder {
   readonly #random: Random;
   readonly #series = new Map<string, Series>();
   readonly #pending = new Set<Series>();
+  readonly #subjects = new Map<string, TokenBucket>();
   #wake: () => void = () => undefined;
-  #tokens = BURST;
-  #refilledAt = 0;
+  readonly #bucket: TokenBucket;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#bucket = new TokenBucket(options.clock, BURST, REFILL_MS);
   }
 
   /** Queues an Event for `run` to send. Never blocks, never throws. The same note again becomes a series of the first. */
@@ -83,10 +87,9 @@ export class EventRecorder {
       note.note,
     ]);
     const known = this.#series.get(key);
-    const series =
-      known !== undefined && now - known.recordedAt < SERIES_MS
-        ? known
-        : { note, name: undefined, count: 0, recordedAt: now, sentAt: -Infinity };
+    const isKnown = known !== undefined && now - known.recordedAt < SERIES_MS;
+    if (!isKnown && !this.#mayBegin(note)) return;
+    const series = isKnown ? known : { note, name: undefined, count: 0, recordedAt: now, sentAt: -Infinity };
     series.count += 1;
     series.recordedAt = now;
     // Re-inserting keeps the map in the order of last use, so that the first one is the one to forget.
@@ -130,16 +133,25 @@ export class EventRecorder {
   }
 
   async #takeToken(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const refill = Math.floor((clock.now() - this.#refilledAt) / REFILL_MS);
-    this.#tokens = Math.min(BURST, this.#tokens + refill);
-    this.#refilledAt += refill * REFILL_MS;
-    if (this.#tokens === 0) {
-      await sleep(clock, this.#refilledAt + REFILL_MS - clock.now(), signal);
-      this.#refilledAt += REFILL_MS;
-      this.#tokens = 1;
-    }
-    this.#tokens -= 1;
+    while (!this.#bucket.take()) await sleep(this.#options.clock, this.#bucket.nextInMs, signal);
+  }
+
+  /** Thousands of problems at once are one message: the first ones stand for all, status and log have the rest. */
+  #mayBegin(note: EventNote): boolean {
+    const subject = JSON.stringify([note.regarding, note.reason]);
+    const bucket =
+      this.#subjects.get(subject) ?? new TokenBucket(this.#options.clock, SUBJECT_BURST, SUBJECT_REFILL_MS);
+    this.#subjects.delete(subject);
+    this.#subjects.set(subject, bucket);
+    if (this.#subjects.size > MAX_SERIES) this.#forgetFirstSubject();
+    const may = bucket.take();
+    if (!may) this.#options.log.debug({ note }, 'event not sent: too many about this object for this reason');
+    return may;
+  }
+
+  #forgetFirstSubject(): void {
+    const [first] = this.#subjects.keys();
+    if (first !== undefined) this.#subjects.delete(first);
   }
 
   async #send(series: Series, signal: AbortSignal): Promise<void> {
@@ -191,6 +203,37 @@ export class EventRecorder {
   }
 }
 
+/** So many at once, then one in every `refillMs`. */
+class TokenBucket {
+  readonly #clock: Clock;
+  readonly #burst: number;
+  readonly #refillMs: number;
+  #tokens: number;
+  #refilledAt: number;
+
+  constructor(clock: Clock, burst: number, refillMs: number) {
+    this.#clock = clock;
+    this.#burst = burst;
+    this.#refillMs = refillMs;
+    this.#tokens = burst;
+    this.#refilledAt = clock.now();
+  }
+
+  take(): boolean {
+    const refill = Math.floor((this.#clock.now() - this.#refilledAt) / this.#refillMs);
+    this.#tokens = Math.min(this.#burst, this.#tokens + refill);
+    this.#refilledAt += refill * this.#refillMs;
+    if (this.#tokens === 0) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  /** Milliseconds until there is another token. */
+  get nextInMs(): number {
+    return this.#refilledAt + this.#refillMs - this.#clock.now();
+  }
+}
+
 /** Events about what has no namespace stand in `default`: the API server accepts them nowhere else. */
 function eventsIn(note: EventNote): Resource {
   return {
@@ -203,9 +246,6 @@ function eventsIn(note: EventNote): Resource {
 
 /** As kubectl users expect it, the object's name; cut so that the whole is still a DNS subdomain. */
 const eventNamePrefix = (note: EventNote): string => note.regarding.name.slice(0, 230).replace(/[-.]+$/, '');
-
-/** MicroTime: RFC 3339 with six digits. */
-const microTime = (date: Date): string => date.toISOString().replace(/Z$/, '000Z');
 
 function cutBytes(text: string, bytes: number): string {
   const encoded = Buffer.from(text);

@@ -2,8 +2,19 @@ import { backoffDelay, type BackoffPolicy, type Random } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 
+/** Told of what becomes of keys; after client-go's MetricsProvider. */
+export interface QueueObserver {
+  /** Was not waiting, and does now. */
+  added(key: string): void;
+  taken(key: string): void;
+  done(key: string): void;
+  /** Is to be added after a delay. */
+  retried(key: string): void;
+}
+
 export interface WorkQueueOptions {
   readonly clock: Clock;
+  readonly observer?: QueueObserver;
   /** Delays of addRateLimited for one key; default 5 ms doubling to a minute. */
   readonly backoff?: BackoffPolicy;
   readonly random?: Random;
@@ -25,6 +36,7 @@ export class WorkQueue {
   readonly #clock: Clock;
   readonly #backoff: BackoffPolicy;
   readonly #random: Random;
+  readonly #observer: QueueObserver | undefined;
   readonly #ready = new Set<string>();
   readonly #processing = new Set<string>();
   /** Added while being processed. */
@@ -38,6 +50,7 @@ export class WorkQueue {
     this.#clock = options.clock;
     this.#backoff = options.backoff ?? BACKOFF;
     this.#random = options.random ?? Math.random;
+    this.#observer = options.observer;
   }
 
   /** Keys that are ready and not yet taken: the depth that metrics show. */
@@ -47,6 +60,7 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#shutDown) return;
+    if (!this.#ready.has(key) && !this.#again.has(key)) this.#observer?.added(key);
     if (this.#processing.has(key)) this.#again.add(key);
     else this.#makeReady(key);
   }
@@ -54,6 +68,7 @@ export class WorkQueue {
   /** Adds the key in `ms` milliseconds. Of several delays for one key the earliest counts. */
   addAfter(key: string, ms: number): void {
     if (this.#shutDown) return;
+    this.#observer?.retried(key);
     const at = this.#clock.now() + ms;
     const waiting = this.#delayed.get(key);
     if (waiting !== undefined && waiting.at <= at) return;
@@ -98,6 +113,7 @@ export class WorkQueue {
 
   /** The worker has finished with the key, one way or the other. */
   done(key: string): void {
+    this.#observer?.done(key);
     this.#processing.delete(key);
     if (this.#again.delete(key)) this.#makeReady(key);
   }
@@ -121,6 +137,7 @@ export class WorkQueue {
     if (key === undefined) return undefined;
     this.#ready.delete(key);
     this.#processing.add(key);
+    this.#observer?.taken(key);
     return key;
   }
 }

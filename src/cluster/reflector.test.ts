@@ -258,6 +258,79 @@ describe('on any doubt there is a new list, and deletes that nobody saw are deli
   });
 });
 
+describe('a copy that is doubted', () => {
+  test('is listed anew at once, stays readable, and hears of the differences only', async () => {
+    const { server, events, reflector, start } = setup();
+    server.put('gone', 1);
+    server.put('kept', 1);
+    await start();
+    server.disturb('black-hole');
+    server.delete('gone');
+    server.put('new', 1);
+    events.length = 0;
+    const relisted = reflector.doubt();
+    expect(reflector.keys()).toEqual(['gone', 'kept']);
+    await relisted;
+    expect(summary(events)).toEqual(['deleted gone', 'added new']);
+    server.put('later', 1);
+    await settle();
+    expect(reflector.keys()).toEqual(['kept', 'later', 'new']);
+    expect(server.openWatches).toBe(1);
+  });
+
+  test('while it is listed: that list began too early, and another follows', async () => {
+    const { server, reflector, start } = setup();
+    for (const name of 'abcde') server.put(name, 1);
+    let relisted: Promise<void> | undefined;
+    server.betweenPages = () => {
+      server.betweenPages = () => undefined;
+      relisted = reflector.doubt();
+      server.put('late', 1);
+    };
+    await start();
+    await relisted;
+    expect(reflector.keys()).toEqual(['a', 'b', 'c', 'd', 'e', 'late']);
+    expect(queriesOf(server, false).filter((query) => query['continue'] === undefined)).toHaveLength(2);
+  });
+
+  test('while a failure is waited out: that delay is kept', async () => {
+    const { server, clock, reflector, start } = setup();
+    await start();
+    server.failNext({ type: 'status', code: 429, retryAfterSeconds: 7 });
+    server.disturb('garbage');
+    await clock.advance(1000);
+    expect(reflector.state.name).toBe('Failed');
+    let listed = false;
+    void reflector.doubt().then(() => (listed = true));
+    await clock.advance(6000);
+    expect(listed).toBe(false);
+    await clock.advance(1500);
+    expect(listed).toBe(true);
+  });
+
+  test('twice at once is listed for both', async () => {
+    const { reflector, start } = setup();
+    await start();
+    await Promise.all([reflector.doubt(), reflector.doubt()]);
+    await settle();
+    expect(reflector.state.name).toBe('Watching');
+  });
+
+  test('is heard of when the whole list is in, not with its first page', async () => {
+    const { server, clock, reflector, start } = setup();
+    for (const name of 'abcde') server.put(name, 1);
+    await start();
+    await clock.advance(10_000);
+    server.betweenPages = () => {
+      server.failNext({ type: 'drop' });
+    };
+    void reflector.doubt();
+    await settle();
+    expect(reflector.state.name).toBe('Failed');
+    expect(reflector.lastHeard).toBe(0);
+  });
+});
+
 describe('a silent watch', () => {
   test('is cut and listed anew three minutes after the last bookmark', async () => {
     const { server, clock, start } = setup();

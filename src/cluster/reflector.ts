@@ -1,5 +1,5 @@
 import { abortable } from './abort.ts';
-import { listPage, type Page } from './apply.ts';
+import { projectPage } from './apply.ts';
 import { Backoff, type BackoffPolicy, type Random } from './backoff.ts';
 import { sleep, type Clock } from './clock.ts';
 import { ApiError, isExpired, isForbidden, isNotFound, TransportError } from './errors.ts';
@@ -24,6 +24,8 @@ export interface ReflectorOptions<T> {
   readonly resource: Resource;
   /** What to keep of an object; the rest is dropped before it is stored. Pure: what it throws counts as a failed list or watch. */
   readonly project: (object: KubernetesObject) => T;
+  /** What tells one object from another; default objectKey. */
+  readonly keyOf?: (object: KubernetesObject) => string;
   /** Called for every change, in order, when the store has it already. Must not block: put a key into a queue. */
   readonly onChange?: (event: ChangeEvent<T>) => void;
   readonly labelSelector?: string;
@@ -88,7 +90,13 @@ export class Reflector<T> {
   readonly #store = new Store<T>();
   readonly #random: Random;
   readonly #backoff: Backoff;
+  readonly #keyOf: (object: KubernetesObject) => string;
   readonly #firstList = Promise.withResolvers<undefined>();
+  /** The next list that was begun after the last doubt. */
+  #newList = Promise.withResolvers<undefined>();
+  #doubted = false;
+  /** Ends the list or watch under way when the copy is doubted. */
+  #cut = new AbortController();
   #synced = false;
   #state: Machine<T> = EMPTY;
   #listedAt = 0;
@@ -99,6 +107,7 @@ export class Reflector<T> {
     this.resource = options.resource;
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#keyOf = options.keyOf ?? objectKey;
     const policy = { ...(options.backoff ?? BACKOFF), resetAfterMs: BACKOFF_RESET_MS };
     this.#backoff = new Backoff(policy, options.clock, this.#random);
   }
@@ -107,7 +116,7 @@ export class Reflector<T> {
     return this.#state;
   }
 
-  /** `Clock.now()` of the last list page, event or bookmark; undefined before the first. */
+  /** `Clock.now()` of the last whole list, event or bookmark; undefined before the first. */
   get lastHeard(): number | undefined {
     return this.#lastHeard;
   }
@@ -124,6 +133,11 @@ export class Reflector<T> {
   /** By `namespace/name`, or `name` for what has no namespace. */
   get(key: string): T | undefined {
     return this.#store.get(key);
+  }
+
+  /** The resourceVersion of the copy of an object; undefined where there is none. */
+  versionOf(key: string): string | undefined {
+    return this.#store.versionOf(key);
   }
 
   /** Every projection, in the order of the keys. */
@@ -144,6 +158,16 @@ export class Reflector<T> {
     await (signal === undefined ? first : abortable(first, signal));
   }
 
+  /**
+   * Ends the list or watch under way and begins with a new list, whose differences from the copy are delivered as changes; a delay that a
+   * failure has brought is kept. Resolves when a list that was begun after this call is in; never, if the reflector stops before.
+   */
+  async doubt(): Promise<void> {
+    this.#doubted = true;
+    this.#cut.abort();
+    await this.#newList.promise;
+  }
+
   /** Lists and watches until `signal` is aborted, then resolves. Never rejects: every error is retried. */
   async start(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) this.#state = await this.#next(signal);
@@ -151,12 +175,19 @@ export class Reflector<T> {
   }
 
   async #next(signal: AbortSignal): Promise<Machine<T>> {
+    if (this.#doubted && !isWaiting(this.#state)) return this.#startOver();
     try {
       return await this.#step(this.#state, signal);
     } catch (error) {
       // An abort shows up as whatever the transport makes of it.
-      return signal.aborted ? EMPTY : this.#afterFailure(this.#state, error);
+      return signal.aborted || this.#doubted ? EMPTY : this.#afterFailure(this.#state, error);
     }
+  }
+
+  #startOver(): Machine<T> {
+    this.#doubted = false;
+    this.#cut = new AbortController();
+    return EMPTY;
   }
 
   async #step(state: Machine<T>, signal: AbortSignal): Promise<Machine<T>> {
@@ -167,9 +198,9 @@ export class Reflector<T> {
         this.#listedAt = this.#options.clock.now();
         return { name: 'Listing', paged: state.paged, next: undefined, entries: new Map() };
       case 'Listing':
-        return this.#listNextPage(state, signal);
+        return this.#listNextPage(state, AbortSignal.any([signal, this.#cut.signal]));
       case 'Watching':
-        return this.#watch(state, signal);
+        return this.#watch(state, AbortSignal.any([signal, this.#cut.signal]));
       case 'NotServed':
       case 'Forbidden':
       case 'Failed':
@@ -188,7 +219,9 @@ export class Reflector<T> {
       pageSize = PAGE_SIZE,
     } = this.#options;
     const limit = state.paged ? pageSize : 0;
-    const page: Page = await listPage(transport, resource, {
+    const entry = (object: KubernetesObject) =>
+      [this.#keyOf(object), entryOf(object.metadata, project(object))] as const;
+    const page = await projectPage(transport, resource, entry, {
       labelSelector,
       fieldSelector,
       limit,
@@ -196,20 +229,25 @@ export class Reflector<T> {
       timeoutMs: LIST_TIMEOUT_MS,
       signal,
     });
-    this.#heard();
-    for (const item of page.items) {
-      state.entries.set(objectKey(item), entryOf(item.metadata, project(item)));
-    }
+    for (const [key, value] of page.items) state.entries.set(key, value);
     if (page.next !== undefined) return { ...state, next: page.next };
     if (page.resourceVersion === '') {
       // A watch without a version begins anywhere: what was deleted between list and watch would be lost.
       throw new TypeError(`the list of ${collectionPath(resource)} has no resourceVersion`);
     }
+    this.#heard();
     this.#deliver(this.#store.replace(state.entries));
     this.#synced = true;
     this.#lastFailure = '';
-    this.#firstList.resolve(undefined);
+    this.#announceList();
     return { name: 'Watching', resourceVersion: page.resourceVersion };
+  }
+
+  #announceList(): void {
+    this.#firstList.resolve(undefined);
+    if (this.#doubted) return;
+    this.#newList.resolve(undefined);
+    this.#newList = Promise.withResolvers();
   }
 
   async #watch(state: Watching, signal: AbortSignal): Promise<Machine<T>> {
@@ -243,7 +281,7 @@ export class Reflector<T> {
       return;
     }
     const { object } = event;
-    const key = objectKey(object);
+    const key = this.#keyOf(object);
     const changes =
       event.type === 'DELETED'
         ? this.#store.remove(key)
@@ -303,6 +341,10 @@ export class Reflector<T> {
     else log.warn(fields, text);
     this.#lastFailure = failure;
   }
+}
+
+function isWaiting<T>(state: Machine<T>): boolean {
+  return state.name === 'NotServed' || state.name === 'Forbidden' || state.name === 'Failed';
 }
 
 function failureName(error: unknown): Waiting['name'] {

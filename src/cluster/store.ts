@@ -29,6 +29,11 @@ export class Store<T> {
     return this.#entries.get(key)?.value;
   }
 
+  /** The resourceVersion that the projection was made of. */
+  versionOf(key: string): string | undefined {
+    return this.#entries.get(key)?.resourceVersion;
+  }
+
   keys(): readonly string[] {
     return [...this.#entries.keys()].sort();
   }

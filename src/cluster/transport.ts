@@ -13,7 +13,16 @@ export interface TransportRequest {
   readonly body?: unknown;
   /** Default `application/json`. */
   readonly contentType?: string;
+  /** Media types of the answer, default `application/json`. */
+  readonly accept?: string;
   readonly signal?: AbortSignal | undefined;
+  /** Called for every attempt, right before its first byte goes to the connection: the last moment at which aborting `signal` keeps it unsent. */
+  readonly beforeSend?: (() => void) | undefined;
+  /**
+   * For a list: given each of its items as soon as that has arrived; what it returns stands in the item's place, so that a long list is never
+   * in memory as a whole. Must not throw. A transport may leave that out and answer with the items as they came.
+   */
+  readonly item?: ((item: unknown) => unknown) | undefined;
   /** Time for the whole answer, in milliseconds; default 30 s. A stream has it for the answer's head only. */
   readonly timeoutMs?: number;
 }

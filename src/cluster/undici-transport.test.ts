@@ -165,6 +165,29 @@ describe('a request', () => {
     await expect(transport.request(GET)).rejects.toThrow(TransportError);
   });
 
+  test('for a list hands over its items as they come, whole characters always', async () => {
+    const text = JSON.stringify({
+      metadata: { resourceVersion: '7' },
+      items: [{ name: 'ü' }, { name: 'b' }],
+    });
+    const bytes = Buffer.from(text);
+    const inside = bytes.indexOf(0xc3) + 1;
+    handler = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).write(bytes.subarray(0, inside));
+      setImmediate(() => response.end(bytes.subarray(inside)));
+    };
+    const item = (each: unknown): unknown => [each];
+    const { body } = await transport.request({ ...GET, item });
+    expect(body).toEqual({ metadata: { resourceVersion: '7' }, items: [[{ name: 'ü' }], [{ name: 'b' }]] });
+    handler = (_request, response) => {
+      json(response, 403, { kind: 'Status', reason: 'Forbidden', message: 'no', items: [1] });
+    };
+    await expect(transport.request({ ...GET, item })).rejects.toMatchObject({
+      code: 403,
+      reason: 'Forbidden',
+    });
+  });
+
   test('reuses connections', async () => {
     for (let round = 0; round < 20; round += 1) await transport.request(GET);
     // Two, because one may not be known to be free yet when the next request comes.

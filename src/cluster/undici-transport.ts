@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Pool, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { abortReason } from './abort.ts';
 import type { Clock } from './clock.ts';
 import { ApiError, isApiError, statusError, TransportError } from './errors.ts';
 import type { Credentials, Identity, TlsMaterial } from './kubeconfig.ts';
+import { ListReader } from './list-reader.ts';
+import { RequestPool, type PoolRequest } from './request-pool.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 export interface UndiciTransportOptions {
@@ -17,10 +19,11 @@ export interface UndiciTransportOptions {
 
 interface Pools {
   readonly tls: TlsMaterial;
-  readonly requests: Pool;
-  readonly watches: Pool;
+  readonly requests: RequestPool;
+  readonly watches: RequestPool;
 }
 
+const JSON_TYPE = 'application/json';
 const TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** kube-apiserver closes idle connections after 90 s; undici's own 4 s would mean a TLS handshake for nearly every reconcile. */
@@ -34,7 +37,7 @@ const KEEP_ALIVE_MS = 60_000;
  */
 export class UndiciTransport implements Transport {
   readonly #options: UndiciTransportOptions;
-  readonly #open = new Set<Pool>();
+  readonly #open = new Set<RequestPool>();
   #pools: Pools | undefined;
   #closed = false;
 
@@ -90,12 +93,12 @@ export class UndiciTransport implements Transport {
     const deadline = this.#deadline(request);
     try {
       const pool = this.#poolsFor(identity.tls).requests;
-      const answer = await pool.request({ ...this.#head(request, identity), signal: deadline.signal });
+      const answer = await pool.request(this.#message(request, identity, deadline.signal));
       const headers = flatHeaders(answer.headers);
-      const body = parseBody(await answer.body.text(), headers['content-type'] ?? '');
-      if (answer.statusCode < 200 || answer.statusCode > 299) {
-        throw statusError(answer.statusCode, body, retryAfterSeconds(headers));
-      }
+      const isSuccess = answer.statusCode >= 200 && answer.statusCode <= 299;
+      const item = isSuccess ? request.item : undefined;
+      const body = await readBody(answer.body, headers['content-type'] ?? '', item);
+      if (!isSuccess) throw statusError(answer.statusCode, body, retryAfterSeconds(headers));
       return { status: answer.statusCode, headers, body };
     } catch (error) {
       throw readableError(error, request);
@@ -108,7 +111,7 @@ export class UndiciTransport implements Transport {
     const deadline = this.#deadline(request);
     try {
       const pool = this.#poolsFor(identity.tls).watches;
-      const answer = await pool.request({ ...this.#head(request, identity), signal: deadline.signal });
+      const answer = await pool.request(this.#message(request, identity, deadline.signal));
       if (answer.statusCode === 200) return answer;
       const headers = flatHeaders(answer.headers);
       const body = parseBody(await answer.body.text(), headers['content-type'] ?? '');
@@ -120,18 +123,20 @@ export class UndiciTransport implements Transport {
     }
   }
 
-  #head(request: TransportRequest, identity: Identity): Dispatcher.RequestOptions {
-    const { method, path, query, body, contentType = 'application/json' } = request;
+  #message(request: TransportRequest, identity: Identity, signal: AbortSignal): PoolRequest {
+    const { method, path, query, body, contentType = JSON_TYPE, accept = JSON_TYPE, beforeSend } = request;
     return {
       method,
       path: query === undefined ? path : `${path}${queryString(query)}`,
       headers: {
         ...identity.headers,
-        accept: 'application/json',
+        accept,
         'user-agent': this.#options.userAgent,
         ...(body === undefined ? {} : { 'content-type': contentType }),
       },
       body: body === undefined ? null : JSON.stringify(body),
+      signal,
+      beforeSend,
     };
   }
 
@@ -161,8 +166,8 @@ export class UndiciTransport implements Transport {
     return this.#pools;
   }
 
-  #newPool(tls: TlsMaterial, connections: number | null): Pool {
-    const pool = new Pool(new URL(this.#options.credentials.server).origin, {
+  #newPool(tls: TlsMaterial, connections: number | null): RequestPool {
+    const pool = new RequestPool(new URL(this.#options.credentials.server).origin, {
       connections,
       allowH2: false,
       pipelining: 1,
@@ -176,7 +181,7 @@ export class UndiciTransport implements Transport {
     return pool;
   }
 
-  #retire(pool: Pool): void {
+  #retire(pool: RequestPool): void {
     const forget = (): void => {
       this.#open.delete(pool);
     };
@@ -203,6 +208,18 @@ function parseLine(line: string): unknown {
   } catch (error) {
     throw new TransportError(`cut in the middle of a line: ${line.slice(0, 100)}`, { cause: error });
   }
+}
+
+async function readBody(
+  body: Dispatcher.ResponseData['body'],
+  contentType: string,
+  item: TransportRequest['item'],
+): Promise<unknown> {
+  if (item === undefined || !contentType.includes('json')) return parseBody(await body.text(), contentType);
+  const reader = new ListReader(item);
+  body.setEncoding('utf8');
+  for await (const chunk of body) reader.push(String(chunk));
+  return reader.end();
 }
 
 function parseBody(text: string, contentType: string): unknown {

@@ -3,7 +3,7 @@ import { sleep } from '../cluster/clock.ts';
 import { detectCalico, type CalicoApi, type ServedCalico } from './calico-api.ts';
 import type { MirrorContext } from './mirror.ts';
 import { stableJson } from './normal.ts';
-import { StoredCalico } from './stored.ts';
+import { StoredCalico, type StoredCalicoOptions } from './stored.ts';
 
 /** While all is well: API servers of Calico are replaced and upgraded without a sign that we could watch. */
 const RECHECK_MS = 30_000;
@@ -12,15 +12,15 @@ const BACKOFF: BackoffPolicy = { initialMs: 500, maxMs: RECHECK_MS, factor: 2, j
 /** Looks again and again at how Calico is served, and keeps a copy of what is stored of it while it is. */
 export class CalicoSource {
   readonly #context: MirrorContext;
-  readonly #onChange: () => void;
+  readonly #options: StoredCalicoOptions;
   #api: CalicoApi | undefined;
   #stored: StoredCalico | undefined;
   #nudge = new AbortController();
 
-  /** @param onChange called when the answer changed, or something that is stored */
-  constructor(context: MirrorContext, onChange: () => void) {
+  /** `onChange` is also called when the answer changed. */
+  constructor(context: MirrorContext, options: StoredCalicoOptions) {
     this.#context = context;
-    this.#onChange = onChange;
+    this.#options = options;
   }
 
   /** Undefined before the first answer. */
@@ -71,11 +71,11 @@ export class CalicoSource {
     this.#api = api;
     await this.#stored?.stop();
     this.#stored = api.served ? this.#copy(api) : undefined;
-    this.#onChange();
+    this.#options.onChange();
   }
 
   #copy(served: ServedCalico): StoredCalico {
-    const stored = new StoredCalico(served, this.#context, this.#onChange);
+    const stored = new StoredCalico(served, this.#context, this.#options);
     stored.start();
     return stored;
   }

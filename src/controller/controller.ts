@@ -1,3 +1,4 @@
+import { KIND } from '../api/schema.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { EventRecorder } from '../cluster/events.ts';
 import type { Logger } from '../cluster/logger.ts';
@@ -5,16 +6,21 @@ import { runWorkers, WorkQueue, type Result } from '../cluster/queue.ts';
 import type { ChangeEvent } from '../cluster/store.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { compile } from '../compiler/compile.ts';
+import type { Compile } from '../compiler/types.ts';
+import { Announcer } from './announcer.ts';
 import { CalicoSource } from './calico-source.ts';
 import { Drift } from './drift.ts';
 import { FIREWALLS, projectFirewall, reference, specChanged, type StoredFirewall } from './firewalls.ts';
+import type { Copy, HeartbeatMethod, HeartbeatResult } from './heartbeat.ts';
 import { ClusterInventory } from './inventory.ts';
 import { remembering } from './memo.ts';
-import { Metrics } from './metrics.ts';
+import type { Metrics, Readiness } from './metrics.ts';
 import { Mirror } from './mirror.ts';
 import type { ApplyStep } from './plan.ts';
 import { Reconciler, type Finalizers } from './reconcile.ts';
 import { Reporter } from './report.ts';
+import type { Finding } from './status.ts';
+import { Watches } from './watches.ts';
 import { ServerForms } from './write.ts';
 
 export interface ControllerOptions {
@@ -26,6 +32,7 @@ export interface ControllerOptions {
   readonly operatorNamespace: string;
   /** Name of the pod, for Events. */
   readonly instance: string;
+  readonly metrics: Metrics;
 }
 
 /** The time in which this operator, and no other, may write. */
@@ -40,28 +47,46 @@ export interface Term {
 /** Every firewall is compiled in every round, so there is one key. */
 const KEY = 'everything';
 
+/** What a term remembers ends with it: meanwhile another operator may have written. */
+interface Leading {
+  readonly transport: Transport;
+  readonly queue: WorkQueue;
+  readonly events: EventRecorder;
+  readonly reporter: Reporter;
+  readonly announcer: Announcer;
+}
+
 /**
  * Watches the cluster all the time, and while it leads makes Calico's objects what the firewalls ask for whenever something changed. A
  * copy that does not lead keeps what it has seen up to date, so that it can take over at once.
  */
 export class Controller {
-  readonly metrics: Metrics;
   readonly #options: ControllerOptions;
   readonly #firewalls: Mirror<StoredFirewall>;
   readonly #inventory: ClusterInventory;
   readonly #calico: CalicoSource;
+  readonly #watches: Watches;
   /** Absent while another one leads. */
-  #queue: WorkQueue | undefined;
+  #leading: Leading | undefined;
 
   constructor(options: ControllerOptions) {
-    const { transport, clock, log } = options;
+    const { transport, clock, log, metrics } = options;
     this.#options = options;
-    this.metrics = new Metrics(() => this.#queue?.length ?? 0);
     const changed = (): void => {
-      this.#queue?.add(KEY);
+      this.#leading?.queue.add(KEY);
     };
-    const context = { transport, clock, log };
+    this.#watches = new Watches({
+      transport,
+      clock,
+      log,
+      writer: () => this.#leading?.transport,
+      onResult: (copy, method, result) => {
+        this.#noteHeartbeat(copy, method, result);
+      },
+    });
+    const context = { transport, clock, log, watches: this.#watches };
     this.#firewalls = new Mirror(context, {
+      kind: KIND,
       resource: FIREWALLS,
       project: projectFirewall,
       onChange: (event: ChangeEvent<StoredFirewall>) => {
@@ -70,7 +95,14 @@ export class Controller {
       onSynced: changed,
     });
     this.#inventory = new ClusterInventory(context, changed);
-    this.#calico = new CalicoSource(context, changed);
+    this.#calico = new CalicoSource(context, {
+      onChange: changed,
+      isKept: (firewall) => this.#firewalls.get(firewall)?.deleting === false,
+    });
+    metrics.lookUp({
+      staleness: () => this.#watches.staleness(),
+      readiness: () => this.#firewalls.list().map(readiness),
+    });
   }
 
   /** True once firewalls, namespaces and nodes are listed and it is known how Calico is served (well or not). */
@@ -78,6 +110,13 @@ export class Controller {
     const { api, stored } = this.#calico;
     const calicoKnown = api !== undefined && (!api.served || stored !== undefined);
     return this.#firewalls.hasSynced && this.#inventory.hasSynced && calicoKnown;
+  }
+
+  /** Why the pod is not ready, for people; undefined when it is. That Calico is missing is no reason: the status of every firewall says so. */
+  unready(): string | undefined {
+    if (!this.isReady) return 'the cluster has not been listed yet';
+    const stale = this.#watches.stale();
+    return stale.length === 0 ? undefined : `nothing certain is known of ${stale.join(', ')}`;
   }
 
   /** Watches until `signal` is aborted; resolves when everything has ended. Writes nothing. */
@@ -90,71 +129,100 @@ export class Controller {
 
   /** Writes until the term is over; resolves when the step under way is finished. One term at a time. */
   async lead(term: Term): Promise<void> {
-    const { log } = this.#options;
-    const queue = new WorkQueue({ clock: this.#options.clock });
-    const round = this.#rounds(term);
-    this.#queue = queue;
+    const { clock, log } = this.#options;
+    const { transport, signal } = term;
+    const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue });
+    const leading = {
+      transport,
+      queue,
+      events: this.#eventRecorder(transport),
+      reporter: new Reporter(transport, clock, log),
+      announcer: new Announcer(),
+    };
+    const reconciler = this.#reconciler(term, leading);
+    this.#leading = leading;
     queue.add(KEY);
     try {
-      await runWorkers({ queue, workers: 1, handle: round.handle, log, signal: term.signal });
-      await round.events;
+      const events = leading.events.run(signal);
+      await runWorkers({ queue, workers: 1, handle: () => this.#round(reconciler, leading), log, signal });
+      await events;
     } finally {
-      this.#queue = undefined;
+      this.#leading = undefined;
+      this.#options.metrics.endTerm();
     }
   }
 
-  /** What a term remembers ends with it: meanwhile another operator may have written. */
-  #rounds({ transport, finalizers, signal }: Term) {
+  #eventRecorder(transport: Transport): EventRecorder {
     const { clock, log, instance } = this.#options;
-    const reporter = new Reporter(transport, clock, log);
-    const events = new EventRecorder({
+    const reportingController = 'clusterfirewall.io/operator';
+    return new EventRecorder({ transport, clock, log, reportingController, reportingInstance: instance });
+  }
+
+  #reconciler({ transport, finalizers, signal }: Term, leading: Leading): Reconciler {
+    const { clock, log } = this.#options;
+    return new Reconciler({
       transport,
       clock,
       log,
-      reportingController: 'clusterfirewall.io/operator',
-      reportingInstance: instance,
-    });
-    const reconciler = new Reconciler({
-      transport,
-      clock,
-      log,
-      compile: remembering(compile),
+      compile: remembering(this.#timed(compile)),
       finalizers,
       signal,
       drift: new Drift(clock),
       forms: new ServerForms(),
-      report: (firewall, finding) => reporter.report(firewall, finding),
+      report: (firewall, finding) => this.#report(leading, firewall, finding),
+      onResults: (results) => {
+        this.#options.metrics.firewalls.objects(results);
+      },
       onDrift: (step) => {
-        this.#noteDrift(step, events);
+        this.#noteDrift(step, leading.events);
       },
     });
-    return {
-      handle: () => this.#round(reconciler, reporter),
-      events: events.run(signal),
+  }
+
+  #timed(inner: Compile): Compile {
+    const { clock } = this.#options;
+    return (firewalls, inventory) => {
+      const began = clock.now();
+      const compilation = inner(firewalls, inventory);
+      this.#options.metrics.compiled((clock.now() - began) / 1000);
+      return compilation;
     };
   }
 
-  async #round(reconciler: Reconciler, reporter: Reporter): Promise<Result> {
+  #report(
+    { reporter, announcer, events }: Leading,
+    firewall: StoredFirewall,
+    finding: Finding,
+  ): Promise<void> {
+    this.#options.metrics.firewalls.found(firewall.name, finding);
+    for (const note of announcer.notes(firewall, finding)) events.record(note);
+    return reporter.report(firewall, finding);
+  }
+
+  async #round(reconciler: Reconciler, leading: Leading): Promise<Result> {
     // Whatever is still missing will bring the key back when it comes.
     if (!this.isReady) return { type: 'done' };
     const { clock } = this.#options;
     const began = clock.now();
     let result: Result | undefined;
+    this.#options.metrics.reconciling();
     try {
-      result = await this.#reconcile(reconciler, reporter);
+      result = await this.#reconcile(reconciler, leading);
     } finally {
-      this.metrics.reconciled(result, (clock.now() - began) / 1000);
+      this.#options.metrics.reconciled(result, (clock.now() - began) / 1000);
       if (result === undefined || result.type === 'retry') this.#calico.doubt();
     }
     return result;
   }
 
-  #reconcile(reconciler: Reconciler, reporter: Reporter): Promise<Result> {
+  #reconcile(reconciler: Reconciler, { reporter, announcer }: Leading): Promise<Result> {
     const { operatorNamespace } = this.#options;
     const firewalls = this.#firewalls.list();
     const { api: calico, stored } = this.#calico;
     if (calico === undefined) return Promise.resolve({ type: 'done' });
     reporter.retain(firewalls);
+    announcer.retain(firewalls);
+    this.#options.metrics.firewalls.retain(new Set(firewalls.map(({ name }) => name)));
     const ipPools = stored?.ipPools();
     return reconciler.reconcile({
       firewalls,
@@ -170,7 +238,7 @@ export class Controller {
   }
 
   #noteDrift({ id, desired, live }: ApplyStep, events: EventRecorder): void {
-    this.metrics.driftRepaired(desired.object.kind);
+    this.#options.metrics.driftRepaired(desired.object.kind, live?.foreignManager);
     const firewall = this.#firewalls.get(desired.firewall);
     if (firewall === undefined) return;
     const who = live?.foreignManager === undefined ? 'somebody' : live.foreignManager;
@@ -182,4 +250,22 @@ export class Controller {
       note: `${id} had been ${live === undefined ? 'deleted' : `changed by ${who}`}; it is as desired again`,
     });
   }
+
+  #noteHeartbeat({ kind }: Copy, method: HeartbeatMethod, result: HeartbeatResult): void {
+    this.#options.metrics.heartbeat(kind, method, result);
+    if (result !== 'missed') return;
+    const { instance, operatorNamespace } = this.#options;
+    this.#leading?.events.record({
+      regarding: { apiVersion: 'v1', kind: 'Pod', name: instance, namespace: operatorNamespace },
+      type: 'Warning',
+      reason: 'WatchStale',
+      action: 'Relist',
+      note: `the watch of ${kind} did not show what is stored, and was begun anew with a list`,
+    });
+  }
+}
+
+function readiness({ name, generation, status }: StoredFirewall): Readiness {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return { firewall: name, ready: status?.observedGeneration === generation && ready?.status === 'True' };
 }

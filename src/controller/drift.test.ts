@@ -28,7 +28,9 @@ test('an object fought over is repaired ever more slowly, and at once again afte
   }
   expect(waits).toEqual([0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000]);
   expect(drift.isContested('a')).toBe(true);
+  expect(drift.calmMs()).toBe(300_001);
   await clock.advance(300_001);
+  expect(drift.calmMs()).toBeUndefined();
   expect(drift.isContested('a')).toBe(false);
   expect(drift.waitMs('a')).toBe(0);
 });

@@ -59,6 +59,15 @@ export class Drift {
     return this.#contested(id) !== undefined;
   }
 
+  /** Milliseconds until the next object is contested no more, if nobody touches it; undefined when none is. */
+  calmMs(): number | undefined {
+    const ends = [...this.#records.keys()]
+      .map((id) => this.#contested(id)?.repairedAt)
+      .filter((repairedAt) => repairedAt !== undefined)
+      .map((repairedAt) => repairedAt + QUIET_MS + 1 - this.#clock.now());
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
   #contested(id: string): Memory | undefined {
     const record = this.#records.get(id);
     if (record === undefined || record.repairs < PROMPT_REPAIRS) return undefined;

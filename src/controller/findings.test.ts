@@ -41,7 +41,14 @@ function finding(
     live: stored,
     isClosedNamespace: (name) => name === 'absent',
   });
-  const outcome: Outcome = { written: [], refused: [], stopped: undefined, interrupted: false };
+  const outcome: Outcome = {
+    written: [],
+    refused: [],
+    skipped: [],
+    stopped: undefined,
+    interrupted: false,
+    mistaken: [],
+  };
   return findingOf(firewall, {
     intent,
     plan: after,
@@ -86,8 +93,10 @@ test('a refused object is a problem of its rule, in the words of the API server'
   const outcome: Outcome = {
     written: [],
     refused: [{ step, message: 'quota exceeded' }],
+    skipped: [],
     stopped: undefined,
     interrupted: false,
+    mistaken: [],
   };
   expect(finding([live(set({ name: 'nodes' }))], { outcome })).toMatchObject({
     problems: [
@@ -101,8 +110,10 @@ test('a passing error is retried', () => {
   const outcome: Outcome = {
     written: [],
     refused: [],
+    skipped: [],
     stopped: { message: 'connection refused', retryAfterMs: 0 },
     interrupted: false,
+    mistaken: [],
   };
   expect(finding([], { outcome })).toMatchObject({
     programming: { programmed: false, reason: 'APIError', message: 'connection refused', stalled: false },
@@ -141,17 +152,35 @@ describe('a firewall that is being deleted', () => {
     spec: { mode: 'Enforce' },
   });
   const nothing: Compilation = { objects: [], problems: [], held: [], summaries: [] };
-  const judged = (fields: Partial<Outcome>) => {
-    const stored = [live(web)];
+  const judged = (fields: Partial<Outcome>, stored: readonly LiveObject[] = [live(web)]) => {
     const intent = intend({ firewalls: [leaving], inventory: {}, live: stored, compile: () => nothing });
     const { desired, held, owners: firewalls } = intent;
     const after = plan({ desired, held, firewalls, live: stored, isClosedNamespace: () => false });
-    const outcome: Outcome = { written: [], refused: [], stopped: undefined, interrupted: false, ...fields };
+    const outcome: Outcome = {
+      written: [],
+      refused: [],
+      skipped: [],
+      stopped: undefined,
+      interrupted: false,
+      mistaken: [],
+      ...fields,
+    };
     return findingOf(leaving, { intent, plan: after, outcome, unserved: [], isContested: () => false });
   };
 
   test('has nothing to say while all goes well', () => {
     expect(judged({ interrupted: true })).toBeUndefined();
+  });
+
+  test('says whose finalizer holds an object', () => {
+    const held = { ...live(web), waitsFor: ['example.com/keep'] };
+    expect(judged({}, [held])).toMatchObject({
+      reason: 'RemovalIncomplete',
+      message: expect.stringContaining(
+        'GlobalNetworkPolicy/web is deleted and waits for whoever set the finalizers example.com/keep',
+      ),
+      stalled: true,
+    });
   });
 
   test('says what keeps its objects', () => {

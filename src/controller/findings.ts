@@ -6,6 +6,7 @@ import type { Outcome } from './execute.ts';
 import { issueMessages, type StoredFirewall } from './firewalls.ts';
 import type { Intent } from './intent.ts';
 import { objectId } from './kinds.ts';
+import type { OwnedObject } from './live.ts';
 import type { Plan } from './plan.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
@@ -43,16 +44,23 @@ export function findingOf(firewall: StoredFirewall, results: Results): Finding |
 }
 
 function removalTrouble({ name }: StoredFirewall, { outcome, plan }: Results): Finding | undefined {
-  const left = steps(plan).filter((step) => step.action === 'remove' && step.live.firewall === name).length;
+  const left = steps(plan).filter((step) => step.action === 'remove' && step.live.firewall === name);
   const refused = outcome.refused.find(({ step }) => step.action === 'remove' && step.live.firewall === name);
-  const why = refused?.message ?? outcome.stopped?.message;
-  if (left === 0 || why === undefined) return undefined;
+  const waiting = left.map(({ live }) => live).find((live) => live?.waitsFor !== undefined);
+  const why = refused?.message ?? outcome.stopped?.message ?? waitsForOthers(waiting);
+  if (left.length === 0 || why === undefined) return undefined;
   return {
     type: 'blocked',
     reason: 'RemovalIncomplete',
-    message: `${String(left)} generated objects are still there: ${why}`,
-    stalled: refused !== undefined,
+    message: `${String(left.length)} generated objects are still there: ${why}`,
+    stalled: refused !== undefined || waiting !== undefined,
   };
+}
+
+function waitsForOthers(live: OwnedObject | undefined): string | undefined {
+  if (live?.waitsFor === undefined) return undefined;
+  const finalizers = live.waitsFor.join(', ');
+  return `${live.id} is deleted and waits for whoever set the finalizers ${finalizers}: let them finish, or take the finalizers off`;
 }
 
 function compiled(firewall: StoredFirewall, results: Results): Finding {

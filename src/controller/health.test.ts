@@ -12,18 +12,20 @@ afterEach(async () => {
 async function start(ready: { value: boolean }): Promise<string> {
   health = await serveHealth({
     address: '127.0.0.1:0',
-    isReady: () => ready.value,
+    unready: () => (ready.value ? undefined : 'stale: Namespace'),
     metrics: () => Promise.resolve('up 1\n'),
   });
   return `http://127.0.0.1:${health.port}`;
 }
 
 describe('the health server', () => {
-  test('is alive at once and ready when the cluster has been listed', async () => {
+  test('is alive at once and ready when it has no reason not to be, which it tells', async () => {
     const ready = { value: false };
     const url = await start(ready);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
-    expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    const refused = await fetch(`${url}/readyz`);
+    expect(refused.status).toBe(503);
+    expect(await refused.text()).toBe('not ready: stale: Namespace\n');
     ready.value = true;
     expect((await fetch(`${url}/readyz?verbose`)).status).toBe(200);
   });
@@ -39,7 +41,7 @@ describe('the health server', () => {
   test.each(['8081', 'localhost', ':99999', 'a:b:80'])(
     'refuses the address %s and names the flag',
     async (address) => {
-      const options = { address, isReady: () => true, metrics: () => Promise.resolve('') };
+      const options = { address, unready: () => undefined, metrics: () => Promise.resolve('') };
       await expect(serveHealth(options)).rejects.toThrow(/--health-address: ".*" is not HOST:PORT/);
     },
   );
@@ -48,7 +50,11 @@ describe('the health server', () => {
     const other: Server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));
     const { port } = other.address() as AddressInfo;
-    const options = { address: `127.0.0.1:${port}`, isReady: () => true, metrics: () => Promise.resolve('') };
+    const options = {
+      address: `127.0.0.1:${port}`,
+      unready: () => undefined,
+      metrics: () => Promise.resolve(''),
+    };
     await expect(serveHealth(options)).rejects.toThrow(/cannot listen on .*EADDRINUSE/);
     await new Promise((resolve) => other.close(resolve));
   });

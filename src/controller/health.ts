@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 export interface HealthOptions {
   /** `HOST:PORT`, or `:PORT` for every address of the machine; port 0 takes a free one. */
   readonly address: string;
-  readonly isReady: () => boolean;
+  /** Why not, for people; undefined when ready. */
+  readonly unready: () => string | undefined;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<string>;
 }
@@ -16,7 +17,7 @@ export interface HealthServer {
 }
 
 /**
- * Serves /healthz (the process runs), /readyz (it has seen the cluster) and /metrics.
+ * Serves /healthz (the process runs), /readyz (it knows the cluster) and /metrics.
  * @throws Error naming the flag when the address is malformed or cannot be bound
  */
 export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
@@ -42,16 +43,18 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
 async function answer(
   url: string,
   response: ServerResponse,
-  { isReady, metrics }: HealthOptions,
+  { unready, metrics }: HealthOptions,
 ): Promise<void> {
   switch (url.split('?')[0]) {
     case '/healthz':
       response.end('ok\n');
       return;
-    case '/readyz':
-      if (isReady()) response.end('ok\n');
-      else response.writeHead(503).end('not ready: the cluster has not been listed yet\n');
+    case '/readyz': {
+      const why = unready();
+      if (why === undefined) response.end('ok\n');
+      else response.writeHead(503).end(`not ready: ${why}\n`);
       return;
+    }
     case '/metrics':
       response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8');
       response.end(await metrics());

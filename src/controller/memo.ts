@@ -15,8 +15,9 @@ export function remembering(compile: Compile): Compile {
 }
 
 /** By identity: a projection is made once for each version of an object. */
-function inventoryParts({ namespaces, nodes, ipPools, operatorNamespace }: Inventory): readonly unknown[] {
-  return [namespaces, nodes, ipPools]
-    .flatMap((part) => [part?.length, ...(part ?? [])])
-    .concat([operatorNamespace]);
-}
+const inventoryParts = (inventory: Inventory): readonly unknown[] =>
+  Object.entries(inventory)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([field, part]: [string, unknown]) =>
+      Array.isArray(part) ? [field, part.length, ...(part as unknown[])] : [field, part],
+    );

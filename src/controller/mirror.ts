@@ -1,98 +1,143 @@
+import { abortable } from '../cluster/abort.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import { Reflector } from '../cluster/reflector.ts';
-import type { KubernetesObject, Resource } from '../cluster/resource.ts';
+import { objectKey, type KubernetesObject, type Resource } from '../cluster/resource.ts';
 import type { ChangeEvent } from '../cluster/store.ts';
 import type { Transport } from '../cluster/transport.ts';
+import type { Copy, HeartbeatObject } from './heartbeat.ts';
+import type { Watches } from './watches.ts';
 
 /** What every mirror of the controller needs. */
 export interface MirrorContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where every mirror that runs is known, for its heartbeat. */
+  readonly watches: Watches;
 }
 
 export interface MirrorOptions<T> {
+  /** For example `Namespace`: names the collection in logs, metrics and /readyz. */
+  readonly kind: string;
   readonly resource: Resource;
+  /** Objects a page of the list; the reflector's default where absent. */
+  readonly pageSize?: number | undefined;
   readonly project: (object: KubernetesObject) => T;
+  /** What tells one object from another; default objectKey. */
+  readonly keyOf?: (object: KubernetesObject) => string;
   /** Called for every change, as Reflector's; must not block. */
   readonly onChange: (event: ChangeEvent<T>) => void;
   /** Called once when the first list is in, which may have been empty. */
   readonly onSynced: () => void;
+  /** The object of this projection, where we may touch it for a heartbeat. */
+  readonly heartbeatObject?: (value: T) => HeartbeatObject | undefined;
 }
 
-interface Running<T> {
-  readonly reflector: Reflector<T>;
-  readonly abort: AbortController;
-}
-
-/**
- * A reflector that can be made to list anew while the old copy stays readable.
- *
- * Calico's API server lists and watches only the policies of tiers that it knew when the request came (apiserver
- * pkg/registry/projectcalico/util, EnsureTierSelector), so a watch may be blind to the policies of a Tier made since.
- */
-export class Mirror<T> {
+/** A reflector with a heartbeat. */
+export class Mirror<T> implements Copy {
+  readonly kind: string;
+  readonly resource: Resource;
   readonly #context: MirrorContext;
   readonly #options: MirrorOptions<T>;
+  readonly #reflector: Reflector<T>;
   readonly #stop = new AbortController();
-  readonly #ended = new Set<Promise<void>>();
-  #current: Running<T>;
+  #ended: Promise<unknown> = Promise.resolve();
+  #listener: ((event: ChangeEvent<unknown>) => void) | undefined;
 
   constructor(context: MirrorContext, options: MirrorOptions<T>) {
+    this.kind = options.kind;
+    this.resource = options.resource;
     this.#context = context;
     this.#options = options;
-    this.#current = this.#make();
+    const { transport, clock, log } = context;
+    this.#reflector = new Reflector<T>({
+      transport,
+      clock,
+      log,
+      resource: options.resource,
+      project: options.project,
+      keyOf: (object) => this.keyOf(object),
+      ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
+      onChange: (event) => {
+        this.#listener?.(event);
+        options.onChange(event);
+      },
+    });
   }
 
   get hasSynced(): boolean {
-    return this.#current.reflector.hasSynced;
+    return this.#reflector.hasSynced;
   }
 
-  /** By `namespace/name`, or `name` for what has no namespace. */
+  get isWatching(): boolean {
+    return this.#reflector.state.name === 'Watching';
+  }
+
+  get lastHeard(): number | undefined {
+    return this.#reflector.lastHeard;
+  }
+
+  keyOf(object: KubernetesObject): string {
+    return (this.#options.keyOf ?? objectKey)(object);
+  }
+
+  /** By keyOf. */
   get(key: string): T | undefined {
-    return this.#current.reflector.get(key);
+    return this.#reflector.get(key);
   }
 
   list(): readonly T[] {
-    return this.#current.reflector.list();
+    return this.#reflector.list();
+  }
+
+  keys(): readonly string[] {
+    return this.#reflector.keys();
+  }
+
+  versionOf(key: string): string | undefined {
+    return this.#reflector.versionOf(key);
   }
 
   start(): void {
-    this.#run(this.#current);
-    this.#current.reflector.synced(this.#stop.signal).then(this.#options.onSynced, () => undefined);
+    const { signal } = this.#stop;
+    this.#ended = Promise.all([this.#reflector.start(signal), this.#context.watches.watch(this, signal)]);
+    this.#reflector.synced(signal).then(this.#options.onSynced, () => undefined);
   }
 
-  /** Replaces the copy by a new list, whose objects are all reported as added. Resolves early when `signal` is aborted. */
-  async refresh(signal: AbortSignal): Promise<void> {
-    const next = this.#make();
-    this.#run(next);
-    try {
-      await next.reflector.synced(AbortSignal.any([signal, this.#stop.signal]));
-    } catch {
-      next.abort.abort();
-      return;
+  /** One listener at a time hears every change, before onChange does. */
+  listen(listener: ((event: ChangeEvent<unknown>) => void) | undefined): void {
+    this.#listener = listener;
+  }
+
+  heartbeatObject(): HeartbeatObject | undefined {
+    const { heartbeatObject } = this.#options;
+    if (heartbeatObject === undefined) return undefined;
+    for (const value of this.list()) {
+      const object = heartbeatObject(value);
+      if (object !== undefined) return object;
     }
-    this.#current.abort.abort();
-    this.#current = next;
+    return undefined;
+  }
+
+  doubt(): void {
+    void this.#reflector.doubt();
+  }
+
+  /**
+   * Lists anew, while the copy stays readable. Resolves when that list is in, or when `signal` is aborted.
+   *
+   * Calico's API server lists and watches only the policies of tiers that it knew when the request came (apiserver
+   * pkg/registry/projectcalico/util, EnsureTierSelector), so a watch may be blind to the policies of a Tier made since.
+   */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const bounded = AbortSignal.any([signal, this.#stop.signal]);
+    await abortable(this.#reflector.doubt(), bounded).catch(() => undefined);
   }
 
   /** Ends list and watch; resolves when they have ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#ended);
-  }
-
-  #make(): Running<T> {
-    return {
-      reflector: new Reflector<T>({ ...this.#context, ...this.#options }),
-      abort: new AbortController(),
-    };
-  }
-
-  #run({ reflector, abort }: Running<T>): void {
-    const ended = reflector.start(AbortSignal.any([abort.signal, this.#stop.signal]));
-    this.#ended.add(ended);
-    void ended.then(() => this.#ended.delete(ended));
+    await this.#ended;
   }
 }

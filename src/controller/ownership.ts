@@ -7,8 +7,14 @@ import { ANNOTATION_RULES, LABEL_FIREWALL, LABEL_MANAGED_BY, MANAGED_BY } from '
 const LABEL_TIER = 'projectcalico.org/tier';
 const OWN_PREFIX = 'clusterfirewall.io/';
 
+/** Touched to see whether a watch shows it (docs/decisions/0010-watch-liveness.md); no part of what is desired. */
+export const ANNOTATION_HEARTBEAT = 'clusterfirewall.io/heartbeat';
+export const HEARTBEAT_MANAGER = 'clusterfirewall-heartbeat';
+const OUR_MANAGERS: ReadonlySet<string> = new Set([FIELD_MANAGER, HEARTBEAT_MANAGER]);
+
 /** True for the labels and annotations whose values are ours to decide; all others belong to whoever put them there. */
 export function isOwnKey(key: string): boolean {
+  if (key === ANNOTATION_HEARTBEAT) return false;
   return key === LABEL_MANAGED_BY || key === LABEL_TIER || key.startsWith(OWN_PREFIX);
 }
 
@@ -37,7 +43,7 @@ export function firewallOf(metadata: Metadata): string | undefined {
 export function lastForeignManager(entries: readonly ManagedFieldsEntry[] = []): string | undefined {
   let last: ManagedFieldsEntry | undefined;
   for (const entry of entries) {
-    if (entry.manager === undefined || entry.manager === FIELD_MANAGER) continue;
+    if (entry.manager === undefined || OUR_MANAGERS.has(entry.manager)) continue;
     if (last === undefined || (entry.time ?? '') >= (last.time ?? '')) last = entry;
   }
   return last?.manager;

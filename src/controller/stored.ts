@@ -1,10 +1,13 @@
 import type { GeneratedKind } from '../calico/types.ts';
 import { sleep } from '../cluster/clock.ts';
-import { isRecord, type KubernetesObject } from '../cluster/resource.ts';
+import { isRecord, objectKey, type KubernetesObject } from '../cluster/resource.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CALICO_GROUP, CALICO_VERSION, generatedKinds, IP_POOLS, kindResource } from './kinds.ts';
+import type { HeartbeatObject } from './heartbeat.ts';
 import { projectLive, type LiveObject } from './live.ts';
 import { Mirror, type MirrorContext } from './mirror.ts';
+import { Namesakes } from './namesakes.ts';
+import { stableJson } from './normal.ts';
 import { isAtLeast } from './version.ts';
 
 /** A write whose effect must show in the watch: the object at this version or a later one, or its absence. */
@@ -27,31 +30,45 @@ const poolCidr = (object: KubernetesObject): string => {
 
 type ServedKinds = Pick<ServedCalico, 'kinds' | 'ipPools'>;
 
+export interface StoredCalicoOptions {
+  /** Called when something changed that plans depend on. */
+  readonly onChange: () => void;
+  /** True for a firewall whose objects we keep as they are: what was retained or orphaned is not touched. */
+  readonly isKept: (firewall: string) => boolean;
+}
+
 /** What is stored of Calico: every object of the generated kinds that are served, and the IPPools. */
 export class StoredCalico {
   readonly #context: MirrorContext;
   readonly #objects = new Map<GeneratedKind, Mirror<LiveObject>>();
   readonly #pools: Mirror<string> | undefined;
+  readonly #namesakes: Namesakes;
   #changed = Promise.withResolvers<undefined>();
 
-  constructor({ kinds, ipPools }: ServedKinds, context: MirrorContext, onChange: () => void) {
+  constructor({ kinds, ipPools }: ServedKinds, context: MirrorContext, options: StoredCalicoOptions) {
+    const { onChange, isKept } = options;
     this.#context = context;
+    this.#namesakes = new Namesakes(context.transport, context.log);
     const known = new Set<string>();
     for (const kind of generatedKinds.filter((each) => kinds.has(each))) {
       const mirror = new Mirror<LiveObject>(context, {
+        kind,
         resource: kindResource(kind),
         project: projectLive(kind, known),
+        keyOf: lifeKey,
         onChange: (event) => {
           if (event.type === 'deleted' && event.old.ours) known.delete(event.old.uid);
           this.#wake();
           if (concernsUs(event)) onChange();
         },
         onSynced: onChange,
+        heartbeatObject: (live) => heartbeatObject(live, isKept),
       });
       this.#objects.set(kind, mirror);
     }
     if (!ipPools) return;
     this.#pools = new Mirror(context, {
+      kind: 'IPPool',
       resource: { group: CALICO_GROUP, version: CALICO_VERSION, plural: IP_POOLS },
       project: poolCidr,
       onChange,
@@ -76,6 +93,19 @@ export class StoredCalico {
   }
 
   objects(): readonly LiveObject[] {
+    return this.#namesakes.without(this.#everything());
+  }
+
+  /**
+   * Finds out which objects are not what their names say, so that the others stand for those names.
+   * @param doubted ids that turned out to name another object, or none, when they were written
+   * @throws ApiError or TransportError
+   */
+  async tellApart(doubted: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#namesakes.tellApart(this.#everything(), doubted, signal);
+  }
+
+  #everything(): readonly LiveObject[] {
     return [...this.#objects.values()].flatMap((mirror) => mirror.list());
   }
 
@@ -101,10 +131,9 @@ export class StoredCalico {
   }
 
   #isShown({ id, kind, uid, resourceVersion }: Expectation): boolean {
-    const live = this.#objects.get(kind)?.get(id.slice(kind.length + 1));
-    if (resourceVersion === undefined) return live?.ours !== true || live.uid !== uid;
-    if (live?.ours !== true) return false;
-    return live.uid !== uid || isAtLeast(live.resourceVersion, resourceVersion);
+    const live = this.#objects.get(kind)?.get(lifeKeyOf(id.slice(kind.length + 1), uid));
+    if (resourceVersion === undefined) return live === undefined || this.#namesakes.has(uid);
+    return live?.ours === true && isAtLeast(live.resourceVersion, resourceVersion);
   }
 
   async #nextChange(ms: number, signal: AbortSignal): Promise<void> {
@@ -128,10 +157,27 @@ export class StoredCalico {
   }
 }
 
+/** By uid, too: Calico's API server lists objects under names that are not theirs (namesakes.ts). */
+const lifeKeyOf = (key: string, uid: string): string => `${key}#${uid}`;
+const lifeKey = (object: KubernetesObject): string => lifeKeyOf(objectKey(object), object.metadata.uid ?? '');
+
 type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
 
 /** Other people's policies come and go; only their names concern us, and those as they appear and disappear. */
 function concernsUs({ old, new: now }: LiveChange): boolean {
-  const ours = old?.ours === true || now?.ours === true;
-  return ours || old === undefined || now === undefined;
+  if (old === undefined || now === undefined) return true;
+  return (old.ours || now.ours) && planned(old) !== planned(now);
+}
+
+/** What plans see of an object: neither its version nor who else wrote to it last, which a heartbeat and a stranger's label change. */
+const planned = (live: LiveObject): string =>
+  stableJson({ ...live, resourceVersion: undefined, foreignManager: undefined });
+
+function heartbeatObject(
+  live: LiveObject,
+  isKept: StoredCalicoOptions['isKept'],
+): HeartbeatObject | undefined {
+  if (!live.ours || live.firewall === undefined || !isKept(live.firewall)) return undefined;
+  const { name, namespace, uid } = live;
+  return { name, namespace, uid };
 }

@@ -20,12 +20,29 @@ function stepFor(stored?: ReturnType<typeof live>): ApplyStep {
 }
 
 describe('writing an object', () => {
-  test('is one forced apply when the server stores what we sent', async () => {
+  test.each([
+    ['one forced apply when the server stores what we sent', live(office), true],
+    ['not forced where there is nothing yet: what somebody has made meanwhile is his', undefined, undefined],
+  ])('is %s', async (_, stored, force) => {
     const transport = new ScriptedTransport({ ...storedObject(office) });
-    await writeObject(transport, stepFor(), new ServerForms());
+    await writeObject(transport, stepFor(stored), new ServerForms());
     expect(
       transport.requests.map(({ method, query }) => [method, query?.['force'], query?.['fieldManager']]),
-    ).toEqual([['PATCH', true, 'clusterfirewall']]);
+    ).toEqual([['PATCH', force, 'clusterfirewall']]);
+  });
+
+  test("replaces what is invalid only together with somebody's additions, and only the object that was seen", async () => {
+    const invalid = new ApiError({ code: 422, message: 'preDNAT policy cannot have any egress rules' });
+    const anew = {
+      ...storedObject(office, '8'),
+      metadata: { ...storedObject(office, '8').metadata, uid: 'other' },
+    };
+    const transport = new ScriptedTransport(invalid, anew, { ...storedObject(office, '9') });
+    await writeObject(transport, stepFor(live(office)), new ServerForms());
+    expect(transport.requests.map(({ method }) => method)).toEqual(['PATCH', 'GET', 'PUT']);
+    expect(transport.requests[2]?.body).toMatchObject({
+      metadata: { uid: storedObject(office).metadata.uid, resourceVersion: '8' },
+    });
   });
 
   test('demands that an object to be changed is still the one that was seen', async () => {

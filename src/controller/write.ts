@@ -1,7 +1,7 @@
 /** Writing one object, and what a refusal means. */
 import { apply, get, remove, replace } from '../cluster/apply.ts';
-import { ApiError, isForbidden, isNotFound } from '../cluster/errors.ts';
-import type { KubernetesObject } from '../cluster/resource.ts';
+import { ApiError, isConflict, isForbidden, isNotFound } from '../cluster/errors.ts';
+import type { KubernetesObject, Resource } from '../cluster/resource.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { kindResource } from './kinds.ts';
 import { contentHash } from './normal.ts';
@@ -39,21 +39,46 @@ export async function writeObject(
   const { desired, desiredHash, live, id } = step;
   const { object } = desired;
   const resource = kindResource(object.kind, object.metadata.namespace);
-  // The uid is a precondition: what was deleted and made anew by somebody else meanwhile is not ours to take over.
-  const metadata = { ...object.metadata, ...(live === undefined ? {} : { uid: live.uid }) };
-  const applied = await apply(transport, resource, { ...object, metadata }, { force: true });
-  const hash = contentHash(applied);
-  if (hash === desiredHash || forms.isEquivalent(id, desiredHash, hash)) return applied;
+  const applied = await applyObject(transport, resource, step);
+  const isDone = (hash: string): boolean => hash === desiredHash || forms.isEquivalent(id, desiredHash, hash);
+  if (applied !== undefined && isDone(contentHash(applied))) return applied;
   const current = (await get(transport, resource, object.metadata.name)) ?? applied;
-  const stored = await replace(transport, resource, replacement(desired.object, current));
+  if (current === undefined)
+    throw new ApiError({ code: 404, reason: 'NotFound', message: `${id} has just been deleted` });
+  const stored = await replace(transport, resource, replacement(object, current, live?.uid));
   const storedHash = contentHash(stored);
   if (storedHash !== desiredHash) forms.learn(id, desiredHash, storedHash);
   return stored;
 }
 
+/**
+ * As stored; undefined when the API server finds our fields and those that others have added invalid together (preDNAT beside egress
+ * rules), which a replacement mends.
+ */
+async function applyObject(
+  transport: Transport,
+  resource: Resource,
+  { desired: { object }, live }: ApplyStep,
+): Promise<KubernetesObject | undefined> {
+  // The uid is a precondition: what was deleted and made anew by somebody else meanwhile is not ours to take over. Nor is what somebody
+  // has made just now where there was nothing: without force, fields of his are a Conflict.
+  if (live === undefined) return apply(transport, resource, { ...object });
+  const metadata = { ...object.metadata, uid: live.uid };
+  try {
+    return await apply(transport, resource, { ...object, metadata }, { force: true });
+  } catch (error) {
+    if (isInvalid(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Our spec, labels and annotations over `current`, of which other people's labels, annotations and finalizers stay. */
-function replacement(desired: ApplyStep['desired']['object'], current: KubernetesObject): KubernetesObject {
-  const { name, namespace, uid, resourceVersion, labels, annotations, finalizers, ownerReferences } =
+function replacement(
+  desired: ApplyStep['desired']['object'],
+  current: KubernetesObject,
+  uid = current.metadata.uid,
+): KubernetesObject {
+  const { name, namespace, resourceVersion, labels, annotations, finalizers, ownerReferences } =
     current.metadata;
   return {
     ...desired,
@@ -73,9 +98,9 @@ function replacement(desired: ApplyStep['desired']['object'], current: Kubernete
 const foreign = (entries: Readonly<Record<string, string>> = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(entries).filter(([key]) => !isOwnKey(key)));
 
-/** Deletes this very object, whatever has changed in it; one of the same name made since stays. */
-export async function removeObject(transport: Transport, { live }: RemoveStep): Promise<void> {
-  await remove(transport, kindResource(live.kind, live.namespace), live.name, {
+/** Deletes this very object, whatever has changed in it; one of the same name made since stays. False when there was none of its name. */
+export function removeObject(transport: Transport, { live }: RemoveStep): Promise<boolean> {
+  return remove(transport, kindResource(live.kind, live.namespace), live.name, {
     preconditions: { uid: live.uid },
   });
 }
@@ -99,8 +124,19 @@ export function judgeError(error: unknown): Judgement {
   if (isNotFound(error) && error.message.startsWith('namespaces "')) return 'NamespaceGone';
   if (isForbidden(error) && error.causes.some(({ reason }) => reason === 'NamespaceTerminating'))
     return 'NamespaceGone';
-  // Our precondition failed: the object was deleted and made anew.
-  if (error.code === 422 && error.causes.some(({ field }) => field === 'metadata.uid')) return 'Transient';
-  if (REFUSALS.has(error.code)) return 'Refused';
-  return error.code === 500 && CALICO_VALIDATION.test(error.message) ? 'Refused' : 'Transient';
+  if (isOtherObject(error)) return 'Transient';
+  return REFUSALS.has(error.code) || isInvalid(error) ? 'Refused' : 'Transient';
+}
+
+/** Our precondition failed: what has this name is not the object that was seen, or nothing has it. */
+export const isOtherObject = (error: unknown): boolean =>
+  isConflict(error) ||
+  (error instanceof ApiError &&
+    error.code === 422 &&
+    error.causes.some(({ field }) => field === 'metadata.uid'));
+
+/** The object itself is what the server does not like. */
+function isInvalid(error: unknown): boolean {
+  if (!(error instanceof ApiError) || isOtherObject(error)) return false;
+  return error.code === 422 || (error.code === 500 && CALICO_VALIDATION.test(error.message));
 }

@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { ListReader } from './list-reader.ts';
+
+/** Text that looks like structure, and keys that look like the one that is sought. */
+const awkward = fc.oneof(
+  fc.string(),
+  fc.constantFrom('items', '"items":[', '\\', '\\"', '[{', ']},', ',', 'ü\u2028'),
+);
+const value = fc.jsonValue({ stringUnit: 'binary' });
+const item = fc.oneof(value, fc.dictionary(awkward, fc.oneof(awkward, value)), fc.array(awkward));
+const envelope = fc.record(
+  { kind: awkward, metadata: fc.dictionary(awkward, item), items: fc.array(item), after: item },
+  { requiredKeys: [] },
+);
+
+function read(text: string, cuts: readonly number[], map: (each: unknown) => unknown): unknown {
+  const reader = new ListReader(map);
+  const at = [...cuts.map((cut) => cut % (text.length + 1)), 0, text.length].sort((a, b) => a - b);
+  at.slice(1).forEach((end, index) => {
+    reader.push(text.slice(at[index], end));
+  });
+  return reader.end();
+}
+
+describe('a list read piece by piece', () => {
+  test('is what JSON.parse makes of it, wherever it is cut, with each item mapped once', () => {
+    fc.assert(
+      fc.property(envelope, fc.array(fc.nat(), { maxLength: 8 }), fc.boolean(), (object, cuts, spaced) => {
+        const text = JSON.stringify(object, null, spaced ? 2 : undefined);
+        const whole = JSON.parse(text) as { items?: readonly unknown[] };
+        const expected =
+          whole.items === undefined ? whole : { ...whole, items: whole.items.map((each) => ({ each })) };
+        expect(read(text, cuts, (each) => ({ each }))).toEqual(expected);
+      }),
+    );
+  });
+
+  test('hands an item over when it is whole, not when the list is', () => {
+    const seen: unknown[] = [];
+    const reader = new ListReader((each) => seen.push(each));
+    reader.push('{"items":[{"a":1},{"b"');
+    expect(seen).toEqual([{ a: 1 }]);
+    reader.push(':2}]}');
+    expect(seen).toEqual([{ a: 1 }, { b: 2 }]);
+  });
+
+  test('may have null for items, as Go writes an empty list', () => {
+    expect(read('{"items":null,"kind":"List"}', [], () => 'mapped')).toEqual({ items: null, kind: 'List' });
+  });
+
+  test.each(['', '{"items":[{"a":1}', '{"items":[{"a":1},', '{"items":[]'])(
+    'that was cut short throws: %s',
+    (text) => {
+      expect(() => read(text, [], (each) => each)).toThrow(SyntaxError);
+    },
+  );
+});
