@@ -18,6 +18,8 @@ export interface ListeningPort {
   readonly protocol?: Transport;
   /** The container port's name, for policies that name ports. */
   readonly name?: string;
+  /** False: a container port only, and whoever calls starts something on it. Default true. */
+  readonly echo?: boolean;
 }
 
 export interface PodSpec {
@@ -65,6 +67,51 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/** A probe again and again, with what tells a policy's drop from a machine that is too busy. */
+export interface FlowTarget extends ProbeTarget {
+  /** Where a datagram goes at the same instant, over a path that no policy touches: see `StartedCluster.wire`. */
+  readonly control: SocketAddress;
+}
+
+export interface FlowOptions {
+  /**
+   * `new` (default): each packet is a flow of its own from a source port not used lately, a datagram or the SYN of a connection that
+   * is reset at once. `established`: one source port and, for TCP, one connection that keeps exchanging lines.
+   */
+  readonly kind?: 'new' | 'established';
+}
+
+/** Sends a packet every 20 ms until it is stopped. */
+export interface StartedFlow {
+  /** What was sent so far and had time to be answered. @throws when somebody answered, but not what was asked: nothing listens there, no route. */
+  tally(): Promise<FlowTally>;
+  /** Stops, waits for what is under way, and tells. */
+  stop(): Promise<FlowTally>;
+}
+
+/** Times are ISO 8601 with milliseconds: when the packet was sent. */
+export interface FlowTally {
+  readonly sent: number;
+  readonly answered: number;
+  /** Not answered in time, whatever the reason. `established` TCP repeats what was dropped: there, an answer later than 100 ms is a loss. */
+  readonly lost: number;
+  /** Packets whose control packet was answered: what the flow was watched by. 50 a second, unless the machine is too busy to tell. */
+  readonly controlled: number;
+  /**
+   * Lost, while the control packet of the same instant was answered: a drop on the way. Where an answer is only late (`established`
+   * TCP), the next ones must have been answered too.
+   */
+  readonly countedLosses: number;
+  /** Of the counted losses; of the first thousand. */
+  readonly lossTimes: readonly string[];
+  /** Of the first packet that was answered. */
+  readonly firstAnswered?: string;
+  /** From the last answered packet before counted losses to the first one after them, or to the end; 0 without any. */
+  readonly longestGapMs: number;
+  /** How long it has been sending. */
+  readonly milliseconds: number;
+}
+
 /** Anything with addresses of its own that can send and receive. */
 export interface Endpoint {
   readonly name: string;
@@ -75,6 +122,8 @@ export interface Endpoint {
   listen(ports: readonly ListeningPort[]): Promise<void>;
   /** One attempt from a source port not used before, so that no established flow answers for the policy. */
   probe(target: ProbeTarget, options?: ProbeOptions): Promise<ProbeResult>;
+  /** Probes at 50 Hz until it is stopped; resolves when the first packet is under way. */
+  flow(target: FlowTarget, options?: FlowOptions): Promise<StartedFlow>;
 }
 
 export interface StartedNode extends Endpoint {
@@ -106,6 +155,41 @@ export interface Cluster {
   start(): Promise<StartedCluster>;
 }
 
+/** What a control plane suffers. Each resolves when it has happened; what was killed stays dead until it is started. */
+export interface Faults {
+  /** SIGKILL. */
+  killApiServer(): Promise<void>;
+  /** The same again: etcd's content, address and certificate are what they were. Resolves when it is ready. */
+  startApiServer(): Promise<void>;
+  /** SIGKILL to the aggregated API server of Calico. */
+  killCalicoApiServer(): Promise<void>;
+  /** Resolves when Calico's kinds are served. */
+  startCalicoApiServer(): Promise<void>;
+  /**
+   * Compacts etcd up to now: older resourceVersions are gone (410), for lists that are continued and for watches alike. The API server
+   * still serves what it has in its cache; it forgets that when it is started anew, and never has it with `--watch-cache=false`.
+   */
+  compactEtcd(): Promise<void>;
+  /** Another way to the API server, for a client that is to have trouble on it. */
+  relay(): Promise<ApiServerRelay>;
+}
+
+/** Passes connections on to the API server until it is told otherwise. */
+export interface ApiServerRelay extends AsyncDisposable {
+  /** `https://127.0.0.1:PORT`, with the API server's own certificate. */
+  readonly server: string;
+  /** Connections that are open now pass no byte any more in either direction, and no end: neither FIN nor RST. New ones work. */
+  blackHole(): void;
+  /** Also new ones: they are accepted, and nothing more. */
+  blackHoleAll(): void;
+  /** Everything takes this many milliseconds longer, in each direction; 0 ends it. */
+  delay(milliseconds: number): void;
+  /** RST on every open connection, at both ends. */
+  cut(): void;
+  /** Everything passes again, undelayed; what black holes kept comes out, as after a partition. */
+  restore(): void;
+}
+
 export interface StartedCluster extends AsyncDisposable {
   readonly name: string;
   /** The API server's URL as this machine reaches it. */
@@ -116,8 +200,9 @@ export interface StartedCluster extends AsyncDisposable {
   readonly workDir: string;
   readonly nodes: readonly StartedNode[];
   node(name: string): StartedNode;
-  /** Path of a kubeconfig with a fresh token of an existing ServiceAccount. */
-  serviceAccountKubeconfig(namespace: string, name: string): Promise<string>;
+  readonly faults: Faults;
+  /** Path of a kubeconfig with a fresh token of an existing ServiceAccount; `server` is another way to the API server, a relay's. */
+  serviceAccountKubeconfig(namespace: string, name: string, server?: string): Promise<string>;
   /** Runs kubectl; resolves to standard output. @throws KubectlError with exit code and standard error. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<string>;
   /** With its ServiceAccount `default`. Existing ones are brought to these labels. */
@@ -125,6 +210,11 @@ export interface StartedCluster extends AsyncDisposable {
   /** Resolves when the pod's network is programmed on its node. */
   createPod(spec: PodSpec): Promise<StartedPod>;
   createOutsideHost(spec: OutsideHostSpec): Promise<OutsideHost>;
+  /**
+   * Lays a link between two endpoints that Calico does not know of, with a server at the far end that echoes datagrams. Resolves to where
+   * `from` reaches it: the control of flows between the two. Not for nodes with host endpoints, which police every interface.
+   */
+  wire(from: Endpoint, to: Endpoint): Promise<SocketAddress>;
   /** Resolves when every node has programmed every policy, network set and pod label that was written before the call; namespace labels are not waited for. */
   policiesProgrammed(): Promise<void>;
   stop(): Promise<void>;

@@ -2,10 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
-import { loadAll } from 'js-yaml';
+import { dump, load, loadAll } from 'js-yaml';
 import type { StartedCluster } from './cluster.ts';
 import { waitFor } from './local/wait.ts';
 
@@ -19,7 +19,20 @@ export interface OperatorIdentity {
   readonly serviceAccount: string;
 }
 
+export interface OperatorOptions {
+  /** POD_NAME, and the name of the log file; default `operator`. Replicas need one each. */
+  readonly name?: string;
+  /** Another URL of the API server, for example of a relay in front of it; default the cluster's own. */
+  readonly server?: string;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put before its command line, for example `faketime`; must become the operator by exec, so that signals reach it. */
+  readonly wrap?: readonly string[];
+}
+
 export interface StartedOperator extends AsyncDisposable {
+  /** Its POD_NAME. */
+  readonly name: string;
   readonly pid: number;
   /** `http://127.0.0.1:PORT`, where health and metrics are served. */
   readonly url: string;
@@ -27,6 +40,10 @@ export interface StartedOperator extends AsyncDisposable {
   readonly logFile: string;
   /** SIGTERM. Resolves to how it ended: an exit code, or a signal's name. */
   stop(): Promise<string>;
+  /** Sends the signal and waits for nothing; SIGSTOP and SIGCONT are signals too. */
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves to how it ended, as stop does. */
+  readonly ended: Promise<string>;
 }
 
 /** Applies config/default. Its Deployment is stored as well; in a cluster without kubelets it starts nothing. */
@@ -61,38 +78,86 @@ function identityIn(manifests: string): OperatorIdentity {
 export async function startOperator(
   cluster: StartedCluster,
   identity: OperatorIdentity,
+  options: OperatorOptions = {},
 ): Promise<StartedOperator> {
-  const kubeconfig = await cluster.serviceAccountKubeconfig(identity.namespace, identity.serviceAccount);
+  const { name = 'operator' } = options;
   const address = `127.0.0.1:${String(await freePort())}`;
-  const logFile = path.join(cluster.workDir, 'logs', 'operator.log');
-  const log = openSync(logFile, 'a');
-  const command = [process.execPath, 'src/main.ts', 'run', '--health-address', address];
-  // Not to outlive a test run that was killed: nobody would stop it then.
-  const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
-    cwd: ROOT,
-    env: { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, POD_NAMESPACE: identity.namespace },
-    stdio: ['ignore', log, log],
-  });
-  closeSync(log);
+  const logFile = path.join(cluster.workDir, 'logs', `${name}.log`);
+  const child = await spawnOperator(cluster, identity, options, { name, address, logFile });
   const ended = endOf(child);
   const url = `http://${address}`;
   await waitFor(async () => (await fetch(`${url}/readyz`)).ok || undefined, {
-    what: 'the operator to be ready',
+    what: `${name} to be ready`,
     within: READY_WITHIN,
-    abort: ended.then((how) => Promise.reject(new Error(`the operator ended: ${how}; see ${logFile}`))),
+    abort: ended.then((how) => Promise.reject(new Error(`${name} ended: ${how}; see ${logFile}`))),
     explain: () => tail(logFile),
   }).catch((error: unknown) => {
     child.kill('SIGKILL');
     throw error;
   });
+  return startedOperator(child, { name, url, logFile, ended });
+}
+
+interface Place {
+  readonly name: string;
+  readonly address: string;
+  readonly logFile: string;
+}
+
+async function spawnOperator(
+  cluster: StartedCluster,
+  identity: OperatorIdentity,
+  { server, env = {}, wrap = [] }: OperatorOptions,
+  { name, address, logFile }: Place,
+): Promise<ChildProcess> {
+  const issued = await cluster.serviceAccountKubeconfig(identity.namespace, identity.serviceAccount);
+  const kubeconfig = server === undefined ? issued : await redirected(issued, `${issued}.${name}`, server);
+  const log = openSync(logFile, 'a');
+  const command = [...wrap, process.execPath, 'src/main.ts', 'run', '--health-address', address];
+  // Not to outlive a test run that was killed: nobody would stop it then.
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env['PATH'],
+      KUBECONFIG: kubeconfig,
+      POD_NAMESPACE: identity.namespace,
+      POD_NAME: name,
+      ...env,
+    },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  return child;
+}
+
+/** A copy of the kubeconfig that names another server. */
+async function redirected(kubeconfig: string, copy: string, server: string): Promise<string> {
+  const config = load(await readFile(kubeconfig, 'utf8')) as Kubeconfig;
+  const clusters = config.clusters.map((each) => ({ ...each, cluster: { ...each.cluster, server } }));
+  await writeFile(copy, dump({ ...config, clusters }), { mode: 0o600 });
+  return copy;
+}
+
+interface Kubeconfig {
+  readonly clusters: readonly { readonly cluster: object }[];
+}
+
+function startedOperator(
+  child: ChildProcess,
+  facts: Pick<StartedOperator, 'name' | 'url' | 'logFile' | 'ended'>,
+): StartedOperator {
   const stop = (): Promise<string> => {
     child.kill('SIGTERM');
-    return ended;
+    // One that a test has stopped and forgotten would never see the SIGTERM.
+    child.kill('SIGCONT');
+    return facts.ended;
   };
   return {
+    ...facts,
     pid: child.pid ?? 0,
-    url,
-    logFile,
+    kill: (signal) => {
+      child.kill(signal);
+    },
     stop,
     [Symbol.asyncDispose]: async () => {
       await stop();

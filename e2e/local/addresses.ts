@@ -36,3 +36,10 @@ export const markerPodAddress = (node: number): string => `10.244.${node}.254`;
 
 /** Both addresses, IPv4 first. */
 export const both = ({ v4, v6 }: DualAddress): readonly string[] => [v4, v6];
+
+/** Of the two ends of a wire; wires count from 1. A network of its own (RFC 6598), two addresses a wire (RFC 3021). */
+export function wireAddresses(wire: number): { readonly near: string; readonly far: string } {
+  if (wire > 32_767) throw new Error('there is no address left for another wire');
+  const address = (index: number): string => `100.64.${index >> 8}.${index & 0xff}`;
+  return { near: address(2 * wire), far: address(2 * wire + 1) };
+}

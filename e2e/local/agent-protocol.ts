@@ -1,15 +1,28 @@
-import type { ListeningPort, ProbeResult, ProbeTarget, SocketAddress } from '../cluster.ts';
+import type {
+  FlowOptions,
+  FlowTally,
+  FlowTarget,
+  ListeningPort,
+  ProbeResult,
+  ProbeTarget,
+  SocketAddress,
+} from '../cluster.ts';
 
 /** One JSON object a line in both directions: what the agent inside a namespace is asked, and what it answers. */
 export type AgentRequest =
   | { readonly op: 'listen'; readonly ports: readonly ListeningPort[]; readonly address?: string }
   | { readonly op: 'probe'; readonly target: ProbeTarget; readonly timeout: number }
+  | { readonly op: 'flow'; readonly target: FlowTarget; readonly kind: FlowOptions['kind'] }
+  | { readonly op: 'tally'; readonly flow: number; readonly stop: boolean }
   /** HTTP GET on the namespace's own loopback. */
   | { readonly op: 'get'; readonly port: number; readonly path: string };
 
 export interface AgentResults {
   readonly listen: null;
   readonly probe: ProbeResult;
+  /** Its number. */
+  readonly flow: number;
+  readonly tally: FlowTally;
   readonly get: string;
 }
 

@@ -2,9 +2,13 @@
 import { get } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import type { FlowTally } from '../cluster.ts';
 import type { AgentAnswer, AgentEnvelope, AgentResults } from './agent-protocol.ts';
 import { listen } from './echo.ts';
+import { startFlow, type Flow } from './flow.ts';
 import { probe } from './probe.ts';
+
+const flows = new Map<number, Flow>();
 
 async function handle(request: AgentEnvelope): Promise<AgentResults[AgentEnvelope['op']]> {
   switch (request.op) {
@@ -13,9 +17,25 @@ async function handle(request: AgentEnvelope): Promise<AgentResults[AgentEnvelop
       return null;
     case 'probe':
       return probe(request.target, request.timeout);
+    case 'flow':
+      return openFlow(await startFlow(request.target, request.kind));
+    case 'tally':
+      return tallyFlow(request.flow, request.stop);
     case 'get':
       return fetchText(request.port, request.path);
   }
+}
+
+function openFlow(flow: Flow): number {
+  const number = flows.size + 1;
+  flows.set(number, flow);
+  return number;
+}
+
+async function tallyFlow(number: number, stop: boolean): Promise<FlowTally> {
+  const flow = flows.get(number);
+  if (flow === undefined) throw new Error(`no flow ${number}`);
+  return stop ? flow.stop() : flow.tally();
 }
 
 function fetchText(port: number, path: string): Promise<string> {

@@ -2,9 +2,9 @@ import type { CalicoMode } from '../cluster.ts';
 import { POD_NETWORK } from './addresses.ts';
 import type { Api } from './api.ts';
 import type { Binaries } from './binaries.ts';
-import { startChild } from './child.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { kubectl } from './kubectl.ts';
+import { startRestartable, type Restartable } from './restartable.ts';
 import type { Run } from './run.ts';
 import { waitFor } from './wait.ts';
 
@@ -15,21 +15,34 @@ const NAMESPACE = 'calico-system';
 const SERVICE = 'calico-api';
 const PORT = 5443;
 
-/** Installs Calico's API in the given mode; in `aggregated` mode resolves as soon as Felix can start, with what is still to be awaited. */
+export interface InstalledCalico {
+  /** What is still to be awaited. */
+  readonly served: Promise<void>;
+  /** In `aggregated` mode. */
+  readonly apiServer?: AggregatedApiServer;
+}
+
+export interface AggregatedApiServer extends Restartable {
+  /** Resolves when Calico's kinds are served. */
+  ready(): Promise<void>;
+}
+
+/** Installs Calico's API in the given mode; in `aggregated` mode resolves as soon as Felix can start. */
 export async function installCalico(
   run: Run,
   controlPlane: ControlPlane,
   binaries: Binaries,
   calico: CalicoMode,
-): Promise<{ readonly served: Promise<void> }> {
+): Promise<InstalledCalico> {
   if (calico.mode === 'none') return { served: Promise.resolve() };
   await applyCrds(controlPlane, binaries, calico.mode === 'native' ? calico.crds : binaries.calicoCrds);
   if (calico.mode === 'native') return { served: awaitServed(controlPlane.api) };
   await applySettings(controlPlane.api);
   if (calico.mode === 'crd-only') return { served: Promise.resolve() };
-  const served = serveAggregated(run, controlPlane, binaries);
+  const apiServer = startApiServer(run, controlPlane, binaries);
+  const served = registerService(controlPlane.api).then(() => apiServer.ready());
   served.catch(() => undefined); // whoever awaits it sees the error; until then it is not unhandled
-  return { served };
+  return { served, apiServer };
 }
 
 async function applyCrds(controlPlane: ControlPlane, binaries: Binaries, folder: string): Promise<void> {
@@ -68,9 +81,9 @@ function pool(cidr: string, blockSize: number): object {
   };
 }
 
-async function serveAggregated(run: Run, controlPlane: ControlPlane, binaries: Binaries): Promise<void> {
+function startApiServer(run: Run, controlPlane: ControlPlane, binaries: Binaries): AggregatedApiServer {
   const { api, namespace, innerKubeconfig } = controlPlane;
-  const server = startChild(run, {
+  const server = startRestartable(run, {
     name: 'calico-apiserver',
     namespace,
     file: binaries.path('calico-apiserver'),
@@ -84,13 +97,23 @@ async function serveAggregated(run: Run, controlPlane: ControlPlane, binaries: B
     ],
     env: { DATASTORE_TYPE: 'kubernetes', KUBECONFIG: innerKubeconfig },
   });
-  await registerService(api);
-  await waitFor(() => isServed(api), {
-    what: 'the Calico API server to be available',
-    within: AVAILABLE_WITHIN,
-    abort: server.failed,
-    explain: () => server.tail(),
-  });
+  return {
+    get child() {
+      return server.child;
+    },
+    kill: () => server.kill(),
+    start: () => {
+      server.start();
+    },
+    ready: async () => {
+      await waitFor(() => isServed(api), {
+        what: 'the Calico API server to be available',
+        within: AVAILABLE_WITHIN,
+        abort: server.child.failed,
+        explain: () => server.child.tail(),
+      });
+    },
+  };
 }
 
 /** An ExternalName Service leads to the server next door: there is no service network for the API server to use. */

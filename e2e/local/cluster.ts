@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { CalicoMode, Cluster, StartedCluster } from '../cluster.ts';
 import { CONTROL_PLANE } from './addresses.ts';
 import { needsBuild, prepareBinaries, type Binaries, type ProgramName } from './binaries.ts';
-import { installCalico } from './calico.ts';
+import { installCalico, type AggregatedApiServer } from './calico.ts';
+import { startControllerManager } from './controller-manager.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import { attachToFabric, createFabric } from './fabric.ts';
 import { startFelix, type Felix } from './felix.ts';
@@ -18,6 +19,8 @@ export interface LocalClusterOptions {
   readonly nodes: readonly NodeSpec[];
   /** Added to kube-apiserver's command line; paths must be absolute. */
   readonly apiServerArgs: readonly string[];
+  /** Of kube-controller-manager; without any it is not started. */
+  readonly controllers: readonly string[];
 }
 
 /** What a started cluster is made of. */
@@ -25,6 +28,8 @@ export interface Parts {
   readonly run: Run;
   readonly binaries: Binaries;
   readonly controlPlane: ControlPlane;
+  /** Where Calico's API is aggregated. */
+  readonly calicoApiServer: AggregatedApiServer | undefined;
   readonly nodes: readonly LocalNode[];
   /** By node name; empty unless Calico is served by its API server. */
   readonly felixes: ReadonlyMap<string, Felix>;
@@ -40,7 +45,7 @@ export class LocalCluster implements Cluster {
   }
 
   async start(): Promise<StartedCluster> {
-    const names = programs(this.#options.calico);
+    const names = programs(this.#options);
     await checkPrerequisites({ needsGo: await needsBuild(names) });
     const binaries = await prepareBinaries(names);
     await removeLeftovers();
@@ -59,9 +64,11 @@ export class LocalCluster implements Cluster {
   }
 }
 
-function programs({ mode }: CalicoMode): readonly ProgramName[] {
-  const always = ['etcd', 'kube-apiserver', 'kubectl'] as const;
-  return mode === 'aggregated' ? [...always, 'calico-apiserver', 'calico-felix'] : always;
+function programs({ calico, controllers }: LocalClusterOptions): readonly ProgramName[] {
+  const names: ProgramName[] = ['etcd', 'kube-apiserver', 'kubectl'];
+  if (calico.mode === 'aggregated') names.push('calico-apiserver', 'calico-felix');
+  if (controllers.length > 0) names.push('kube-controller-manager');
+  return names;
 }
 
 async function startParts(run: Run, binaries: Binaries, options: LocalClusterOptions): Promise<Parts> {
@@ -84,8 +91,9 @@ async function startParts(run: Run, binaries: Binaries, options: LocalClusterOpt
       felixes.set(name, await startFelix(run, spec));
     }
   }
-  await Promise.all([calico.served, ...[...felixes.values()].map((felix) => felix.ready())]);
-  return { run, binaries, controlPlane, nodes, felixes };
+  const manager = startControllerManager(run, controlPlane, binaries, options.controllers);
+  await Promise.all([calico.served, manager, ...[...felixes.values()].map((felix) => felix.ready())]);
+  return { run, binaries, controlPlane, calicoApiServer: calico.apiServer, nodes, felixes };
 }
 
 /** Lives until our end of its standard input closes, which the kernel does however we end. */

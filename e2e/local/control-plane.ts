@@ -6,6 +6,7 @@ import { connectApi, type Api } from './api.ts';
 import type { Binaries } from './binaries.ts';
 import { createAuthority, createCertificate, createSigningKey } from './certificates.ts';
 import { startChild } from './child.ts';
+import { startRestartable, type Restartable } from './restartable.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { relayFromLoopback } from './loopback.ts';
 import type { Run } from './run.ts';
@@ -27,14 +28,21 @@ export interface ControlPlane {
   readonly kubeconfig: string;
   /** For processes inside the run's namespaces. */
   readonly innerKubeconfig: string;
+  /** The same with an identity of its own, for kube-controller-manager. */
+  readonly controllerManagerKubeconfig: string;
+  readonly apiServer: Restartable;
+  /** Resolves when the API server that runs now is ready. */
+  ready(): Promise<void>;
 }
 
 /** Felix lets nodes reach this port whatever policies say (failsafeOutboundHostPorts), and it must stay so. */
 const API_SERVER_PORT = 6443;
-const ETCD = 'http://127.0.0.1:2379';
+export const ETCD = 'http://127.0.0.1:2379';
 const ETCD_PEER = 'http://127.0.0.1:2380';
 const READY_WITHIN = 60_000;
 const ADMINISTRATOR = 'kubernetes-admin';
+/** RBAC knows it by this name. */
+const CONTROLLER_MANAGER = 'system:kube-controller-manager';
 
 export async function startControlPlane(
   run: Run,
@@ -42,10 +50,11 @@ export async function startControlPlane(
   binaries: Binaries,
   options: ControlPlaneOptions,
 ): Promise<ControlPlane> {
-  const token = randomBytes(16).toString('hex');
-  const authority = await writeCredentials(path.join(run.dir, 'pki'), token);
+  const [token, managerToken] = [randomToken(), randomToken()];
+  const tokens = `${token},${ADMINISTRATOR},${ADMINISTRATOR},system:masters\n${managerToken},${CONTROLLER_MANAGER},${CONTROLLER_MANAGER}\n`;
+  const authority = await writeCredentials(path.join(run.dir, 'pki'), tokens);
   const etcd = startChild(run, { name: 'etcd', namespace, file: binaries.path('etcd'), args: etcdArgs(run) });
-  const apiServer = startChild(run, {
+  const apiServer = startRestartable(run, {
     name: 'kube-apiserver',
     namespace,
     file: binaries.path('kube-apiserver'),
@@ -54,13 +63,17 @@ export async function startControlPlane(
   const port = await relayFromLoopback(run, namespace, CONTROL_PLANE.v4, API_SERVER_PORT);
   const server = `https://127.0.0.1:${port}`;
   const api = connectApi(server, authority, token);
-  await waitFor(async () => (await api.get('/readyz')) === 'ok' || undefined, {
-    what: 'kube-apiserver to be ready',
-    within: READY_WITHIN,
-    abort: Promise.race([etcd.failed, apiServer.failed]),
-    explain: () => apiServer.tail(),
-  });
+  const ready = async (): Promise<void> => {
+    await waitFor(async () => (await api.get('/readyz')) === 'ok' || undefined, {
+      what: 'kube-apiserver to be ready',
+      within: READY_WITHIN,
+      abort: Promise.race([etcd.failed, apiServer.child.failed]),
+      explain: () => apiServer.child.tail(),
+    });
+  };
+  await ready();
   const identity = { authority, user: ADMINISTRATOR, token };
+  const inner = `https://${CONTROL_PLANE.v4}:${API_SERVER_PORT}`;
   return {
     namespace,
     api,
@@ -69,13 +82,23 @@ export async function startControlPlane(
     kubeconfig: await writeKubeconfig(path.join(run.dir, 'kubeconfig'), { ...identity, server }),
     innerKubeconfig: await writeKubeconfig(path.join(run.dir, 'inner.kubeconfig'), {
       ...identity,
-      server: `https://${CONTROL_PLANE.v4}:${API_SERVER_PORT}`,
+      server: inner,
     }),
+    controllerManagerKubeconfig: await writeKubeconfig(path.join(run.dir, 'controller-manager.kubeconfig'), {
+      authority,
+      user: CONTROLLER_MANAGER,
+      token: managerToken,
+      server: inner,
+    }),
+    apiServer,
+    ready,
   };
 }
 
+const randomToken = (): string => randomBytes(16).toString('hex');
+
 /** Resolves to the certificate of the authority that clients must trust. */
-async function writeCredentials(dir: string, token: string): Promise<string> {
+async function writeCredentials(dir: string, tokens: string): Promise<string> {
   const authority = createAuthority('kubernetes');
   // Its own authority: whoever the first one signed for must not pass for the aggregation proxy.
   const frontProxyAuthority = createAuthority('front-proxy');
@@ -95,7 +118,7 @@ async function writeCredentials(dir: string, token: string): Promise<string> {
     'server.crt': server.certificate,
     'server.key': server.key,
     'service-accounts.key': createSigningKey(),
-    'tokens.csv': `${token},${ADMINISTRATOR},${ADMINISTRATOR},system:masters\n`,
+    'tokens.csv': tokens,
   };
   await mkdir(dir, { mode: 0o700 });
   for (const [name, content] of Object.entries(files))

@@ -30,7 +30,8 @@ export async function startPod(run: Run, api: Api, spec: PodSpec, place: PodPlac
   });
   const agent = startAgent(run, namespace, name);
   const endpoint = startEndpoint(name, both(address), agent);
-  await Promise.all([endpoint.listen(spec.ports ?? []), registerPod(api, spec, node, both(address))]);
+  const echoing = (spec.ports ?? []).filter(({ echo }) => echo !== false);
+  await Promise.all([endpoint.listen(echoing), registerPod(api, spec, node, both(address))]);
   await felix?.programmed(spec.namespace, spec.name);
   return {
     ...endpoint,

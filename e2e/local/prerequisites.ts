@@ -13,6 +13,7 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['conntrack', 'conntrack'],
   ['ip', 'iproute2'],
   ['nft', 'nftables'],
+  ['faketime', 'faketime'],
 ]);
 
 /** Go's version that e2e/local/*.mod need; Debian's own package is older. */

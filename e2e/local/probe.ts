@@ -3,18 +3,13 @@ import { connect, isIPv6 } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { ProbeResult, ProbeTarget } from '../cluster.ts';
 import type { Echo } from './agent-protocol.ts';
-
-const FIRST_PORT = 33_000;
-const LAST_PORT = 60_999;
-/** Starting anywhere keeps a pod that got a former pod's address apart from that pod's flows. */
-let lastPort = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+import { nextSourcePort } from './source-port.ts';
 
 /** One connection or one datagram from a source port that this namespace did not use lately. */
 export async function probe(target: ProbeTarget, timeout: number): Promise<ProbeResult> {
   for (;;) {
-    lastPort = lastPort >= LAST_PORT ? FIRST_PORT : lastPort + 1;
     const attempt = target.protocol === 'UDP' ? probeUdp : probeTcp;
-    const result = await attempt(target, lastPort, timeout);
+    const result = await attempt(target, nextSourcePort(), timeout);
     if (result !== 'port in use') return result;
   }
 }

@@ -5,14 +5,17 @@ import type { Api } from './api.ts';
 import type { Parts } from './cluster.ts';
 import { startEndpoint } from './endpoint.ts';
 import { attachOutsideHost } from './fabric.ts';
+import { createFaults } from './faults.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { kubectl } from './kubectl.ts';
 import { createMarkerProbe, type EnforcingNode } from './marker.ts';
 import type { LocalNode } from './node.ts';
 import { startPod } from './pod.ts';
+import { layWire } from './wire.ts';
 
 export function startedCluster(parts: Parts, remove: () => Promise<void>): StartedCluster {
   const { run, binaries, controlPlane, nodes, felixes } = parts;
+  let wires = 0;
   const { api } = controlPlane;
   const kubectlFile = binaries.path('kubectl');
   const place = placement(nodes);
@@ -28,7 +31,9 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
     workDir: run.dir,
     nodes,
     node: (name) => named(nodes, name),
-    serviceAccountKubeconfig: (namespace, name) => serviceAccountKubeconfig(parts, namespace, name),
+    faults: createFaults(parts),
+    serviceAccountKubeconfig: (namespace, name, server = controlPlane.server) =>
+      serviceAccountKubeconfig(parts, { namespace, name, server }),
     kubectl: (args, options) => kubectl(kubectlFile, controlPlane.kubeconfig, args, options),
     createNamespace: (name, labels = {}) => createNamespace(api, name, labels),
     createPod: (spec) => {
@@ -41,6 +46,7 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
       await host.listen(spec.ports ?? []);
       return host;
     },
+    wire: (from, to) => layWire(run, from, to, ++wires),
     policiesProgrammed: async () => {
       if (felixes.size > 0) await marker.passed();
     },
@@ -95,14 +101,23 @@ async function createNamespace(
   });
 }
 
-async function serviceAccountKubeconfig(parts: Parts, namespace: string, name: string): Promise<string> {
-  const { api, server, authority } = parts.controlPlane;
+interface ServiceAccountAt {
+  readonly namespace: string;
+  readonly name: string;
+  readonly server: string;
+}
+
+async function serviceAccountKubeconfig(
+  parts: Parts,
+  { namespace, name, server }: ServiceAccountAt,
+): Promise<string> {
+  const { api, authority } = parts.controlPlane;
   const answer = await api.post(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
     spec: { expirationSeconds: 24 * 60 * 60 },
   });
   const { token } = (answer as { readonly status: { readonly token: string } }).status;
-  const file = path.join(parts.run.dir, `${namespace}.${name}.kubeconfig`);
+  const file = path.join(parts.run.dir, `${namespace}.${name}.${new URL(server).port}.kubeconfig`);
   return writeKubeconfig(file, { server, authority, user: `${namespace}.${name}`, token });
 }

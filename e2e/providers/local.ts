@@ -9,6 +9,8 @@ export interface LocalOptions {
   readonly nodes?: readonly NodeSpec[];
   /** Added to kube-apiserver's command line. */
   readonly apiServerArgs?: readonly string[];
+  /** Controllers of kube-controller-manager, `garbage-collector-controller` say; without any it is not started. */
+  readonly controllers?: readonly string[];
 }
 
 /** A cluster of processes and network namespaces on this machine; needs root and, the first time, Go. */
@@ -20,5 +22,6 @@ export function localCluster(options: LocalOptions = {}): Cluster {
       { name: 'node2', dataplane: 'nftables' },
     ],
     apiServerArgs: options.apiServerArgs ?? [],
+    controllers: options.controllers ?? [],
   });
 }

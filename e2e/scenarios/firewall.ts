@@ -74,9 +74,15 @@ export async function deleteFirewall(cluster: StartedCluster, name: string): Pro
   await cluster.policiesProgrammed();
 }
 
-/** Deletes every ClusterFirewall and waits until nothing of them is left, as Calico serves it and as it is stored. */
+/** Deletes every ClusterFirewall and waits until nothing of them is left, on the nodes either. */
 export async function removeAll(cluster: StartedCluster): Promise<void> {
   await cluster.kubectl(['delete', 'clusterfirewalls', '--all', '--timeout=60s']);
+  await nothingLeft(cluster);
+  await cluster.policiesProgrammed();
+}
+
+/** Waits until there is nothing generated, as Calico serves it and as it is stored. */
+export async function nothingLeft(cluster: StartedCluster): Promise<void> {
   await waitFor(
     async () => {
       const left = (await Promise.all([served(cluster), stored(cluster)])).flat();
@@ -85,7 +91,6 @@ export async function removeAll(cluster: StartedCluster): Promise<void> {
     },
     { what: 'nothing generated to be left', within: WITHIN, every: EVERY },
   );
-  await cluster.policiesProgrammed();
 }
 
 /** For after a story, however it ended: what cannot be removed in order is removed all the same. @throws when that was so */

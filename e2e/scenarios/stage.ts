@@ -16,8 +16,11 @@ export interface Stage extends Actors, AsyncDisposable {
   leave(name: ActorName): void;
 }
 
+/** What finishes the deletion of objects and namespaces. */
+const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
+
 export async function startStage(): Promise<Stage> {
-  const cluster = await localCluster().start();
+  const cluster = await localCluster({ controllers: CONTROLLERS }).start();
   try {
     const [actors, start] = await Promise.all([enterCast(cluster), operatorStarter(cluster)]);
     const targets = new Map([

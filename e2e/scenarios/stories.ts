@@ -13,6 +13,10 @@ import { waysToSay } from './stories/d11-ways-to-say.ts';
 import { secondFirewall } from './stories/d12-second-firewall.ts';
 import { retain } from './stories/d13-retain.ts';
 import { systemNamespaces } from './stories/d14-system-namespaces.ts';
+import { cascade } from './stories/d15-cascade.ts';
+import { changes } from './stories/d16-changes.ts';
+import { webhooks } from './stories/d17-webhooks.ts';
+import { nodesAndControlPlane } from './stories/d18-nodes-and-control-plane.ts';
 import { defaultDeny } from './stories/s01-default-deny.ts';
 import { dns } from './stories/s02-dns.ts';
 import { insideNamespace } from './stories/s03-namespace.ts';
@@ -55,4 +59,8 @@ export const STORIES: readonly Story[] = [
   secondFirewall,
   retain,
   systemNamespaces,
+  cascade,
+  changes,
+  webhooks,
+  nodesAndControlPlane,
 ];

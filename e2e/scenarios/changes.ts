@@ -1,0 +1,42 @@
+/** The history of what is generated. */
+import type { StartedCluster } from '../cluster.ts';
+import { CALICO_KINDS } from './firewall.ts';
+
+/** As the API server's watch tells it, of the objects that Calico stores. */
+export interface Change {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: {
+    readonly kind: string;
+    readonly metadata: { readonly name: string; readonly resourceVersion: string };
+  };
+}
+
+const STORED = '/apis/crd.projectcalico.org/v1';
+
+/** Where the history is now. */
+export async function revision(cluster: StartedCluster): Promise<string> {
+  const list = await cluster.kubectl(['get', '--raw', `${STORED}/tiers`]);
+  return (JSON.parse(list) as { readonly metadata: { readonly resourceVersion: string } }).metadata
+    .resourceVersion;
+}
+
+/** Of all kinds of ours, in the order in which they were stored: a resourceVersion is etcd's revision, and a deletion has its own. */
+export async function changesSince(
+  cluster: StartedCluster,
+  start: string,
+  seconds = 2,
+): Promise<readonly Change[]> {
+  const history = `watch=true&resourceVersion=${start}&timeoutSeconds=${seconds}`;
+  const streams = await Promise.all(
+    CALICO_KINDS.map((kind) => cluster.kubectl(['get', '--raw', `${STORED}/${kind}?${history}`])),
+  );
+  return streams
+    .flatMap((stream) => stream.split('\n').filter((line) => line !== ''))
+    .map((line) => JSON.parse(line) as Change)
+    .filter(({ object }) => isOurs(object))
+    .sort((a, b) => Number(a.object.metadata.resourceVersion) - Number(b.object.metadata.resourceVersion));
+}
+
+/** Not the cluster's own, which the provider writes to see how far the nodes are. */
+const isOurs = ({ kind, metadata: { name } }: Change['object']): boolean =>
+  name.includes('cfw-') || (kind === 'Tier' && name === 'clusterfirewall');
