@@ -1,21 +1,6 @@
-/** Bundles src/main.ts and what it imports into one file: what the image holds, and less memory than the packages take. */
-import { chmod } from 'node:fs/promises';
-import { build } from 'esbuild';
+/** Bundles what the image holds into dist/. */
+import path from 'node:path';
+import { bundle } from './bundle.ts';
 
-const outfile = 'dist/clusterfirewall.js';
-
-await build({
-  entryPoints: ['src/main.ts'],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node24',
-  // CommonJS packages inside an ES module still ask for these.
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-  legalComments: 'none',
-  logLevel: 'info',
-});
-await chmod(outfile, 0o755);
+const root = path.resolve(import.meta.dirname, '..');
+await bundle(root, path.join(root, 'dist'));

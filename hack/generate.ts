@@ -7,6 +7,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { dump } from 'js-yaml';
 import { customResourceDefinition } from '../src/api/crd.ts';
+import { apiReference } from './reference.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -17,6 +18,7 @@ const files: ReadonlyMap<string, string> = new Map([
     join(root, 'crds/clusterfirewall.io_clusterfirewalls.yaml'),
     HEADER + dump(customResourceDefinition(), { lineWidth: -1, noRefs: true }),
   ],
+  [join(root, 'docs/api.md'), apiReference()],
 ]);
 
 const isCurrent = async (file: string, content: string): Promise<boolean> =>

@@ -19,6 +19,7 @@ const FUZZ_TIMEOUT = 6 * 60 * MINUTE;
 const PROGRAMS: readonly ProgramName[] = [
   'etcd',
   'kube-apiserver',
+  'kube-controller-manager',
   'kubectl',
   'calico-apiserver',
   'calico-felix',
@@ -35,6 +36,7 @@ export const PHASES = {
   programs: clusterPrograms,
   integration: () => jest('integration', '--runInBand'),
   packets: () => jest('packets', '--runInBand', ...scenarioFilter()),
+  chaos: () => jest('chaos', '--runInBand'),
   fuzz,
 } as const satisfies Readonly<Record<string, Phase>>;
 
@@ -52,23 +54,31 @@ export const ALL: readonly PhaseName[] = [
   'programs',
   'integration',
   'packets',
+  'chaos',
 ];
 
 /** What cannot be tried when the other failed. */
-export const NEEDS: Partial<Record<PhaseName, PhaseName>> = { integration: 'programs', packets: 'programs' };
+export const NEEDS: Partial<Record<PhaseName, PhaseName>> = {
+  integration: 'programs',
+  packets: 'programs',
+  chaos: 'programs',
+};
 
 /** Debian packages. */
 async function clusterTools(): Promise<Count> {
   const { checkPrerequisites } = await import('../e2e/local/prerequisites.ts');
   const { needsBuild } = await import('../e2e/local/binaries.ts');
-  await checkPrerequisites({ needsGo: await needsBuild(PROGRAMS) });
+  const { argoNeedsBuild } = await import('../e2e/gitops/argo.ts');
+  await checkPrerequisites({ needsGo: (await needsBuild(PROGRAMS)) || (await argoNeedsBuild()) });
   return { passed: 0, failed: 0 };
 }
 
 /** Programs built from source, or found in the cache. */
 async function clusterPrograms(): Promise<Count> {
   const { prepareBinaries } = await import('../e2e/local/binaries.ts');
+  const { prepareArgo } = await import('../e2e/gitops/argo.ts');
   await prepareBinaries(PROGRAMS);
+  await prepareArgo();
   return { passed: 0, failed: 0 };
 }
 

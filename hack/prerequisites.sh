@@ -26,7 +26,7 @@ if [ "${1:-npm}" = cluster ]; then
   fi
   # Built programs are cached by the hash of go.mod, so this is only a first look: e2e/local looks again, closely.
   cache="${XDG_CACHE_HOME:-$HOME/.cache}/clusterfirewall"
-  want=$(sed -n 's/^go //p' e2e/local/kube/go.mod)
+  want=$(sed -n 's/^go //p' e2e/*/*/go.mod | sort -V | tail -n 1)
   if has go; then
     have=$(cd / && GOTOOLCHAIN=local go env GOVERSION | sed 's/^go//')
     at_least "$have" "$want" || lacks "Go $want or newer (this is $have): https://go.dev/dl"

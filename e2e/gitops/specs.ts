@@ -1,0 +1,112 @@
+/** ClusterFirewalls whose spec an API server, or a tool that compares, could take for another than was written. */
+import type { KubernetesObject } from './argo.ts';
+
+type Rule = Readonly<Record<string, unknown>>;
+
+const rule = (extra: Rule = {}): Rule => ({
+  name: 'web',
+  pods: { matchLabels: { app: 'web' } },
+  from: [{ ipBlock: { cidr: '198.51.100.0/24' } }],
+  ports: [80],
+  ...extra,
+});
+
+const withRule = (extra: Rule): object => ({
+  namespaces: [{ name: 'blog', namespaces: ['wordpress'], ingress: [rule(extra)] }],
+});
+
+/** The ClusterFirewall called default, with what is given beside a mode. */
+export const firewall = (spec: object = {}): KubernetesObject => ({
+  apiVersion: 'clusterfirewall.io/v1alpha1',
+  kind: 'ClusterFirewall',
+  metadata: { name: 'default' },
+  spec: { mode: 'Enforce', ...spec },
+});
+
+const withGuardrail = (pods: object): object => ({
+  guardrails: [{ name: 'no-corp', pods, to: [{ ipBlock: { cidr: '172.16.0.0/12' } }], ports: ['All'] }],
+});
+
+const withPeers = (...peers: readonly object[]): object => ({ peers });
+
+const withConnection = (fromPods: object, toPods: object): object => ({
+  namespaces: [
+    {
+      name: 'blog',
+      namespaces: ['wordpress'],
+      connections: [{ name: 'db', fromPods, toPods, ports: [3306] }],
+    },
+  ],
+});
+
+const withDns = (dns: object): object => ({ defaults: { dns } });
+const app = { matchLabels: { app: 'web' } };
+
+/** In order: each is synced over the one before it, so that what a field becomes is as much of a case as what it is. */
+export const edgeCases: readonly { readonly what: string; readonly spec: object }[] = Object.entries({
+  'nothing but a mode': {},
+  'empty lists': { peers: [], guardrails: [], namespaces: [], defaults: { exempt: { names: [] } } },
+  'lists in some order': {
+    peers: ['b', 'a'].map((name) => ({ name, cidrs: ['203.0.113.0/24', '198.51.100.0/24'] })),
+    namespaces: [
+      {
+        name: 'second',
+        namespaces: ['zoo', 'ant'],
+        ingress: [rule({ from: [{ peer: 'b' }, { peer: 'a' }] })],
+      },
+      { name: 'first', namespaces: ['bee'] },
+    ],
+  },
+  'the same lists in another order': {
+    peers: ['a', 'b'].map((name) => ({ name, cidrs: ['198.51.100.0/24', '203.0.113.0/24'] })),
+    namespaces: [
+      { name: 'first', namespaces: ['bee'] },
+      {
+        name: 'second',
+        namespaces: ['ant', 'zoo'],
+        ingress: [rule({ from: [{ peer: 'a' }, { peer: 'b' }] })],
+      },
+    ],
+  },
+  'a group by names': withRule({}),
+  'a port as a string': withRule({ ports: ['80'] }),
+  'ports of every kind': withRule({ ports: ['80/tcp', '30000-32767/UDP', 443, 'ICMP', '9090/SCTP'] }),
+  'an address that could be written shorter': withRule({
+    from: [{ ipBlock: { cidr: '2001:DB8:0:0::/32', except: ['2001:db8:1::/48'] } }],
+  }),
+  'a rule renamed': withRule({ name: 'site' }),
+  'a selector that becomes everything': withRule({
+    name: 'site',
+    pods: {},
+    from: [{ pods: { podSelector: {} } }],
+  }),
+  'and expressions': withRule({
+    name: 'site',
+    pods: {
+      matchExpressions: [
+        { key: 'tier', operator: 'In', values: ['b', 'a'] },
+        { key: 'x', operator: 'Exists' },
+      ],
+    },
+  }),
+  'a group that becomes one by labels': {
+    namespaces: [{ name: 'blog', namespaceSelector: { matchLabels: { blog: 'yes' } }, ingress: [rule()] }],
+  },
+  'a connection': withConnection(app, {}),
+  'and turned round': withConnection({}, app),
+  'a guardrail for some pods': withGuardrail({ podSelector: app }),
+  'and for all': withGuardrail({}),
+  'a peer of some namespaces': withPeers({ name: 'p', pods: { namespaceSelector: app } }),
+  'and of all': withPeers({ name: 'p', pods: { namespaceSelector: {} } }),
+  'and of addresses': withPeers({ name: 'p', cidrs: ['203.0.113.0/24'] }),
+  'a DNS server of its own': withDns({ namespaceSelector: app, nodeLocal: ['169.254.20.11'] }),
+  'and without a cache on the nodes': withDns({ namespaceSelector: {}, nodeLocal: [] }),
+  'and the default': {},
+  'defaults said': { deletionPolicy: 'Remove', defaults: { deny: 'Both', exempt: { names: ['a'] } } },
+  'and emptied': { deletionPolicy: 'Remove', defaults: { exempt: {}, dns: {}, metadataAPI: {} } },
+  'and wholly': { defaults: {} },
+}).map(([what, spec]) => ({ what, spec }));
+
+export const badRule = withRule({ from: [{ peer: 'nobody' }] });
+/** Valid to the API server, which does not compare the two ends. */
+export const invalid = withRule({ ports: ['8000-80'] });

@@ -1,0 +1,96 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ClusterFirewall } from '../src/api/schema.ts';
+import { validateDocument } from '../src/api/validate.ts';
+import { compile } from '../src/compiler/compile.ts';
+import type { Inventory } from '../src/compiler/types.ts';
+import { DEFAULTS, SECTIONS } from './reference-text.ts';
+import { apiReference, fields } from './reference.ts';
+
+const reference = apiReference();
+const rowOf = (field: string): string | undefined =>
+  reference.split('\n').find((line) => line.startsWith(`| \`${field}\` |`));
+
+test('every field has a row, in its own section or in that of its shape', () => {
+  const missing = [...fields().keys()].filter((path) => {
+    const names = path.replaceAll('[*]', '').split('.').slice(1);
+    const endings = names.map((_, index) => names.slice(index).join('.').replace(/\[\]$/, ''));
+    return names.length > 0 && !endings.some((ending) => rowOf(ending) !== undefined);
+  });
+  expect(missing).toEqual([]);
+});
+
+test('a row says type, bounds, default and whether the field is required', () => {
+  expect(rowOf('cidrs')).toContain('list of CIDR, at most 49 characters, 1 to 1000 items, no two alike |  |');
+  expect(rowOf('mode')).toContain('| `Enforce`, `Observe` | **required** |');
+  expect(rowOf('deletionPolicy')).toContain('| `Remove`, `Retain` | `Remove` |');
+  expect(rowOf('ingress')).toContain('list of [Ingress rule](#ingress-rule), at most 100 items, by `name`');
+});
+
+test('every link leads to a heading', () => {
+  const headings = [...reference.matchAll(/^## (.*)$/gm)].map(([, title = '']) =>
+    title.toLowerCase().replaceAll(' ', '-'),
+  );
+  const links = [...reference.matchAll(/\]\(#([^)]*)\)/g)].map(([, target]) => target);
+  expect(links.filter((target) => !headings.includes(target ?? ''))).toEqual([]);
+});
+
+test.each(SECTIONS)('the example of $title is valid', ({ schema, example }) => {
+  expect(schema.safeParse(example)).toMatchObject({ success: true });
+});
+
+describe('defaults', () => {
+  const fieldsWithDefault = [...fields()].filter(
+    ([path, { description = '' }]) =>
+      path.startsWith('spec.') && /\bdefault\b(?! deny)/.test(withoutNames(description)),
+  );
+
+  test.each(fieldsWithDefault.map(([path]) => path))(
+    '%s, whose description speaks of one, has one',
+    (path) => {
+      expect(DEFAULTS).toHaveProperty([path]);
+    },
+  );
+
+  test('a manifest that says them all means the same as one that says none', () => {
+    const said = { metadata: { name: 'default' }, spec: specOf(DEFAULTS) };
+    const unsaid = { metadata: { name: 'default' }, spec: { mode: 'Enforce' } };
+    expect(said.spec).toHaveProperty('defaults.dns.ports', ['53/UDP', '53/TCP']);
+    expect(compiled(said)).toEqual(compiled(unsaid));
+    const others = { ...unsaid, spec: { mode: 'Enforce', defaults: { deny: 'Ingress' } } };
+    expect(compiled(others)).not.toEqual(compiled(unsaid));
+  });
+});
+
+/** The firewall called default is no default value. */
+function withoutNames(description: string): string {
+  return description.replaceAll(/called default|ClusterFirewall default/g, '');
+}
+
+/** `{ 'spec.a.b': 1 }` → `{ mode, a: { b: 1 } }`; items of lists have no place of their own in it. */
+function specOf(values: Readonly<Record<string, unknown>>): object {
+  const result: Record<string, unknown> = { mode: 'Enforce' };
+  for (const [path, value] of Object.entries(values)) {
+    const keys = path.split('.').slice(1);
+    if (path.includes('[]')) continue;
+    let target = result;
+    for (const key of keys.slice(0, -1)) target = (target[key] ??= {}) as Record<string, unknown>;
+    target[keys.at(-1) ?? ''] = value;
+  }
+  return result;
+}
+
+const inventory: Inventory = {
+  namespaces: ['kube-system', 'web'].map((name) => ({
+    name,
+    labels: { 'kubernetes.io/metadata.name': name },
+  })),
+  nodes: [],
+};
+
+function compiled(manifest: object): object {
+  const document = { apiVersion: 'clusterfirewall.io/v1alpha1', kind: 'ClusterFirewall', ...manifest };
+  const validation = validateDocument(document);
+  if (!validation.ok) throw new Error(JSON.stringify(validation.issues));
+  const firewall: ClusterFirewall = validation.firewall;
+  return compile([firewall], inventory);
+}
