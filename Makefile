@@ -4,7 +4,7 @@ SHELL := /bin/sh
 # Node 24 is an npm package here: whatever Node the system has only runs npm itself.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help test unit integration e2e fuzz demo demo-probe demo-stop generate format build clean
+.PHONY: help test unit integration e2e chaos bench fuzz demo demo-probe demo-stop generate format build image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,12 @@ integration: cluster-ready node_modules/.installed ## tests against a real API s
 e2e: cluster-ready node_modules/.installed ## scenarios with packets; SCENARIO=S3 runs one
 	@SCENARIO='$(SCENARIO)' node hack/test.ts tools programs packets
 
+chaos: cluster-ready node_modules/.installed ## a campaign of faults on the local cluster; COUNT=, SEED=, FAULT=
+	@COUNT='$(COUNT)' SEED='$(SEED)' FAULT='$(FAULT)' node e2e/chaos/main.ts
+
+bench: cluster-ready node_modules/.installed build ## measures what docs/benchmarks.md says; ONLY=a,e some of it, UPDATE=1 writes it there
+	@ONLY='$(ONLY)' UPDATE='$(UPDATE)' node e2e/bench/bench.ts
+
 fuzz: npm-ready node_modules/.installed ## properties with more examples; FUZZ_RUNS=, SEED=
 	@node hack/test.ts fuzz
 
@@ -33,7 +39,7 @@ demo-probe: node_modules/.installed ## the table of the running demo again
 demo-stop: node_modules/.installed ## ends the running demo and removes its cluster
 	@node e2e/demo/demo.ts stop
 
-generate: node_modules/.installed ## writes what is generated: the CRD
+generate: node_modules/.installed ## writes what is generated: the CRD and its reference, docs/api.md
 	@node hack/generate.ts
 
 format: node_modules/.installed ## formats every file
@@ -41,6 +47,10 @@ format: node_modules/.installed ## formats every file
 
 build: node_modules/.installed ## the command and operator as one file, dist/clusterfirewall.js
 	@node hack/build.ts
+
+image: build ## a container image; BASE= an image with Node 24.9 or newer, IMAGE= its name, DOCKER= what builds it
+	@: $${BASE:?say which image to build on, with Node 24.9 or newer: make image BASE=…}
+	@$(or $(DOCKER),docker) build --build-arg BASE='$(BASE)' --tag '$(or $(IMAGE),clusterfirewall:0.1.0)' .
 
 clean: ## removes packages and bundles; built Go programs stay in the user's cache
 	rm -rf node_modules dist

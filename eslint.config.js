@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { layersRule } from './hack/layers.ts';
 
-const TESTS = ['**/*.test.ts', 'src/**/testing/*.ts'];
+const TESTS = ['**/*.test.ts', '**/*.suite.ts', 'src/**/testing/*.ts'];
 
 export default defineConfig(
   { ignores: ['node_modules/', 'dist/', 'coverage/'] },

@@ -15,7 +15,8 @@ const project = (displayName, ...folders) => ({
 export default {
   projects: [
     project('unit', 'src', 'hack', 'e2e/local'),
-    project('integration', 'e2e/integration'),
+    project('integration', 'e2e/integration', 'e2e/gitops'),
     project('packets', 'e2e/scenarios'),
+    project('chaos', 'e2e/chaos'),
   ],
 };

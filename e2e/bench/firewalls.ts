@@ -1,0 +1,46 @@
+/** Writing a ClusterFirewall, and waiting for what becomes of it. */
+import type { Status } from '../../src/api/status.ts';
+import { apply, get, remove } from '../../src/cluster/apply.ts';
+import type { KubernetesObject } from '../../src/cluster/resource.ts';
+import type { Transport } from '../../src/cluster/transport.ts';
+import { waitFor } from '../local/wait.ts';
+import { FIREWALLS } from './load.ts';
+
+const WITHIN = 600_000;
+/** How often the status is asked for: the resolution of what is measured with it. */
+export const EVERY_MS = 20;
+
+const BENCH = { fieldManager: 'bench', force: true } as const;
+
+export const applyFirewall = (client: Transport, object: KubernetesObject): Promise<KubernetesObject> =>
+  apply(client, FIREWALLS, object, BENCH);
+
+/** Resolves when the status says of the present generation that it is Ready. */
+export async function ready(client: Transport, name = 'default'): Promise<void> {
+  let last: KubernetesObject | undefined;
+  await waitFor(
+    async () => {
+      last = await get(client, FIREWALLS, name);
+      const status = last?.['status'] as Status | undefined;
+      const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+      const isCurrent = status?.observedGeneration === last?.metadata.generation;
+      return isCurrent && condition?.status === 'True' ? true : undefined;
+    },
+    {
+      what: `the ClusterFirewall ${name} to be Ready`,
+      within: WITHIN,
+      every: EVERY_MS,
+      explain: () => Promise.resolve(JSON.stringify(last?.['status'])),
+    },
+  );
+}
+
+/** Deletes the firewall; resolves when it, and so everything that was made for it, is gone. */
+export async function removeFirewall(client: Transport, name = 'default'): Promise<void> {
+  await remove(client, FIREWALLS, name);
+  await waitFor(async () => ((await get(client, FIREWALLS, name)) === undefined ? true : undefined), {
+    what: `the ClusterFirewall ${name} to be gone`,
+    within: WITHIN,
+    every: EVERY_MS,
+  });
+}

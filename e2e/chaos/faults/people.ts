@@ -1,0 +1,60 @@
+/** Somebody who does not know of the operator, or does not care. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Api } from '../../local/api.ts';
+import { FOUGHT } from '../flows.ts';
+import { isNotFound, nudge, shortWork } from '../work.ts';
+import { generated } from '../stored.ts';
+import { seconds, type FaultClass } from './fault.ts';
+
+const CALICO = '/apis/projectcalico.org/v3';
+
+/** What is done to the policy of `fought`, and what it means for that one flow is the somebody's doing. */
+const BLOWS = {
+  edit: (api: Api, path: string) => nudge(api, path),
+  empty: (api: Api, path: string) => api.mergePatch(path, { spec: { ingress: null } }),
+  strip: (api: Api, path: string) =>
+    api.mergePatch(path, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } }),
+  delete: (api: Api, path: string) => api.delete(path),
+} as const;
+
+type Blow = keyof typeof BLOWS;
+
+export const fight: FaultClass = {
+  name: 'fight',
+  weight: 3,
+  plan: (random, state, length) => {
+    const work = shortWork(random, state);
+    const blow = random.pick(Object.keys(BLOWS) as readonly Blow[]);
+    const [lasts, every] = [length === 'full' ? random.between(2000, 8000) : 3000, random.between(50, 500)];
+    return {
+      parameters: `${blow} every ${seconds(every)} for ${seconds(lasts)}; ${work.description}`,
+      states: work.states,
+      disturbed: [FOUGHT.id],
+      run: async (stage) => {
+        const done = work.run(stage);
+        done.catch(() => undefined);
+        const until = performance.now() + lasts;
+        while (performance.now() < until) {
+          await strike(stage.api, blow);
+          await delay(every);
+        }
+        stage.noteFight();
+        await done;
+      },
+    };
+  },
+};
+
+async function strike(api: Api, blow: Blow): Promise<void> {
+  const objects = await generated(api);
+  const id = [...objects.keys()].find((each) => /^(Staged)?NetworkPolicy\/fought\//.test(each));
+  if (id === undefined) return; // deleted, and not back yet
+  const [kind = '', namespace = '', name = ''] = id.split('/');
+  const plural = kind === 'NetworkPolicy' ? 'networkpolicies' : 'stagednetworkpolicies';
+  try {
+    await BLOWS[blow](api, `${CALICO}/namespaces/${namespace}/${plural}/${name}`);
+  } catch (error) {
+    // A write of the operator came between, or it has gone: the next blow will find it.
+    if (!isNotFound(error) && !(error instanceof Error && / 409 /.test(error.message))) throw error;
+  }
+}

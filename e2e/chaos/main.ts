@@ -1,0 +1,53 @@
+/**
+ * `make chaos`: a campaign of faults, a line each, and a table. The last line is `N passed, N failed`; the exit code is 1 when any failed.
+ *   COUNT=100 SEED=7 FAULT=leader-kill node e2e/chaos/main.ts
+ */
+import { mkdtemp } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { campaign } from './campaign.ts';
+import { FAULT_CLASSES } from './faults/all.ts';
+import { programme } from './programme.ts';
+import { hasFailed, line, table, type Outcome } from './report.ts';
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+const count = wholeNumber('COUNT', 12);
+const seed = wholeNumber('SEED', Math.floor(Math.random() * 2 ** 31));
+const only = process.env['FAULT'] ?? '';
+const classes = FAULT_CLASSES.filter(({ name }) => only === '' || name === only);
+if (classes.length === 0) {
+  throw new Error(
+    `FAULT: there is no ${only}; there are ${FAULT_CLASSES.map(({ name }) => name).join(', ')}`,
+  );
+}
+const interruption = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    interruption.abort();
+  });
+}
+
+say(
+  `COUNT=${String(count)} SEED=${String(seed)}${only === '' ? '' : ` FAULT=${only}`} repeats this campaign`,
+);
+const folder = await mkdtemp(path.join(os.tmpdir(), 'clusterfirewall-chaos-'));
+const outcomes: Outcome[] = [];
+const options = { length: 'full', folder, signal: interruption.signal } as const;
+for await (const outcome of campaign(programme(count, seed, classes), options)) {
+  outcomes.push(outcome);
+  say(line(outcome));
+}
+const minutes = (performance.now() / 60_000).toFixed(1);
+say(`\n${minutes} minutes\n\n${table(outcomes)}`);
+// At once: what still holds on to a cluster that is gone would keep the process.
+process.exit(outcomes.some(hasFailed) || outcomes.length < count ? 1 : 0);
+
+function wholeNumber(name: string, otherwise: number): number {
+  const text = process.env[name] ?? '';
+  if (text === '') return otherwise;
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`${name} must be a whole number, not "${text}"`);
+  return Number(text);
+}

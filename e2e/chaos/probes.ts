@@ -1,0 +1,98 @@
+/** All flows at once, fifty packets a second each. */
+import type { Endpoint, FlowTally, SocketAddress, StartedCluster, StartedFlow } from '../cluster.ts';
+import { isIPv6 } from 'node:net';
+import { waitFor } from '../local/wait.ts';
+import { FLOWS, type FlowSpec } from './flows.ts';
+import type { State } from './state.ts';
+import type { Observation } from './verdict.ts';
+
+export type Actors = ReadonlyMap<string, Endpoint>;
+
+/** Who sends a flow, to whom, and past which path its control goes. */
+interface Line {
+  readonly flow: FlowSpec;
+  readonly from: Endpoint;
+  readonly host: string;
+  readonly control: SocketAddress;
+}
+
+export interface Probes {
+  /** Waits until for a while every flow does what it must in this state. @throws with those that do not */
+  follow(state: State): Promise<void>;
+  stop(): Promise<readonly Observation[]>;
+}
+
+const FOLLOWS_WITHIN = 60_000;
+/** Of packets in a row that all do what they must, before it is taken for how things are. */
+const WHILE_MS = 600;
+
+/** Lays the control paths, once a cluster. */
+export async function layLines(cluster: StartedCluster, actors: Actors): Promise<readonly Line[]> {
+  const endpoint = (name: string): Endpoint => {
+    const found = actors.get(name);
+    if (found === undefined) throw new Error(`nobody is called ${name}: see cast.ts`);
+    return found;
+  };
+  const controls = new Map<string, SocketAddress>();
+  const lines: Line[] = [];
+  for (const flow of FLOWS) {
+    const [from, to] = [endpoint(flow.from), endpoint(flow.to)];
+    const host = to.addresses.find((address) => isIPv6(address) === (flow.family === 6));
+    if (host === undefined) throw new Error(`${flow.to} has no address for ${flow.id}`);
+    const pair = `${flow.from} ${flow.to}`;
+    const control = controls.get(pair) ?? (await cluster.wire(from, to));
+    controls.set(pair, control);
+    lines.push({ flow, from, host, control });
+  }
+  return lines;
+}
+
+export async function startProbes(lines: readonly Line[]): Promise<Probes> {
+  const started = await Promise.all(
+    lines.map(async ({ flow, from, host, control }) => ({
+      flow,
+      probe: await from.flow(
+        { host, port: flow.port, protocol: flow.protocol, control },
+        { kind: flow.kind },
+      ),
+    })),
+  );
+  return {
+    follow: (state) => follow(started, state),
+    stop: () => Promise.all(started.map(async ({ flow, probe }) => ({ flow, tally: await probe.stop() }))),
+  };
+}
+
+interface Started {
+  readonly flow: FlowSpec;
+  readonly probe: StartedFlow;
+}
+
+async function follow(started: readonly Started[], state: State): Promise<void> {
+  let before = await tallies(started);
+  let differing: readonly string[] = [];
+  const look = async (): Promise<true | undefined> => {
+    const now = await tallies(started);
+    differing = started
+      .filter((_, i) => !does(before[i], now[i], started[i]?.flow.isAllowed(state) === true))
+      .map(({ flow }) => `${flow.id} should ${flow.isAllowed(state) ? 'pass' : 'be refused'}`);
+    before = now;
+    return differing.length === 0 || undefined;
+  };
+  await waitFor(look, {
+    what: 'packets to do what the firewall says',
+    within: FOLLOWS_WITHIN,
+    every: WHILE_MS,
+    explain: () => Promise.resolve(differing.join('\n')),
+  });
+}
+
+const tallies = (started: readonly Started[]): Promise<readonly FlowTally[]> =>
+  Promise.all(started.map(({ probe }) => probe.tally()));
+
+function does(before: FlowTally | undefined, now: FlowTally | undefined, isAllowed: boolean): boolean {
+  if (before === undefined || now === undefined) return false;
+  const watched = now.controlled > before.controlled;
+  const answered = now.answered > before.answered;
+  return watched && (isAllowed ? answered && now.countedLosses === before.countedLosses : !answered);
+}

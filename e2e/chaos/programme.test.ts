@@ -1,0 +1,28 @@
+import { expect, test } from '@jest/globals';
+import { FAULT_CLASSES } from './faults/all.ts';
+import { programme } from './programme.ts';
+import { seeded } from './random.ts';
+import { INITIAL } from './state.ts';
+
+const drawn = (seed: number) =>
+  programme(100, seed).map((turn) => {
+    const { parameters } = turn.fault.plan(seeded(turn.seed), INITIAL, 'full');
+    return `${turn.fault.name} ${parameters}`;
+  });
+
+test('a seed repeats a campaign, and another gives another', () => {
+  expect(drawn(7)).toEqual(drawn(7));
+  expect(drawn(8)).not.toEqual(drawn(7));
+});
+
+test('of a hundred faults every class gets at least five', () => {
+  const turns = programme(100, 7);
+  expect(turns).toHaveLength(100);
+  for (const fault of FAULT_CLASSES)
+    expect(turns.filter((turn) => turn.fault === fault).length).toBeGreaterThanOrEqual(5);
+});
+
+test('of twelve faults every class gets one', () => {
+  const names = programme(FAULT_CLASSES.length, 7).map(({ fault }) => fault.name);
+  expect(new Set(names).size).toBe(FAULT_CLASSES.length);
+});

@@ -1,0 +1,107 @@
+/** One cluster with its cast, its operators, and the firewall in a state that is known. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Endpoint, StartedCluster } from '../cluster.ts';
+import type { Api } from '../local/api.ts';
+import { waitFor } from '../local/wait.ts';
+import { installManifests } from '../operator-process.ts';
+import { localCluster } from '../providers/local.ts';
+import { administratorApi } from './api.ts';
+import { NAMESPACES, OUTSIDE, PODS } from './cast.ts';
+import { createOperators, type Operators } from './operators.ts';
+import { layLines, startProbes, type Actors, type Probes } from './probes.ts';
+import { INITIAL, type State } from './state.ts';
+import { lookAtRest, type AtRest } from './stored.ts';
+import { applyState } from './work.ts';
+
+export interface Stage extends AsyncDisposable {
+  readonly cluster: StartedCluster;
+  readonly api: Api;
+  readonly operators: Operators;
+  /** What the work has made of the firewall so far. */
+  state: State;
+  /** An object is fought over, and will be called so for a while after the last blow. */
+  noteFight(): void;
+  startProbes(): Promise<Probes>;
+  /** Waits until everything stored is as the state asks, and stays untouched. @throws with what is not */
+  atRest(): Promise<void>;
+}
+
+/** How long without drift an object must be before it is no longer DriftContested (docs/operations.md), and a status written. */
+const CONTESTED_MS = 310_000;
+const AT_REST_WITHIN = 120_000;
+/** For so long nothing may be written before it counts as rest. */
+const UNTOUCHED_MS = 1000;
+
+export async function startStage(): Promise<Stage> {
+  const cluster = await localCluster().start();
+  const api = await administratorApi(cluster);
+  try {
+    const [actors, identity] = await Promise.all([enterCast(cluster), installManifests(cluster)]);
+    const folder = path.join(cluster.workDir, 'chaos');
+    await mkdir(folder);
+    const lines = await layLines(cluster, actors);
+    const operators = createOperators(cluster, api, identity);
+    await operators.replace();
+    const desk = { api, folder, operatorNamespace: identity.namespace };
+    let contestedUntil = 0;
+    const stage: Stage = {
+      cluster,
+      api,
+      operators,
+      state: INITIAL,
+      startProbes: () => startProbes(lines),
+      noteFight: () => {
+        contestedUntil = performance.now() + CONTESTED_MS;
+      },
+      atRest: () => atRest(() => lookAtRest(desk, stage.state, performance.now() < contestedUntil)),
+      [Symbol.asyncDispose]: async () => {
+        api.close();
+        await operators.stop();
+        await cluster.stop();
+      },
+    };
+    await applyState(api, INITIAL);
+    return stage;
+  } catch (error) {
+    api.close();
+    await cluster.stop();
+    throw error;
+  }
+}
+
+async function enterCast(cluster: StartedCluster): Promise<Actors> {
+  await Promise.all(
+    Object.entries(NAMESPACES).map(([name, labels]) => cluster.createNamespace(name, labels)),
+  );
+  const actors = new Map<string, Endpoint>();
+  await Promise.all([
+    ...PODS.map(async (spec) => {
+      actors.set(`${spec.namespace}/${spec.name}`, await cluster.createPod(spec));
+    }),
+    ...OUTSIDE.map(async (spec) => {
+      actors.set(`outside/${spec.name}`, await cluster.createOutsideHost(spec));
+    }),
+  ]);
+  return actors;
+}
+
+async function atRest(lookNow: () => Promise<AtRest>): Promise<void> {
+  let wrong: readonly string[] = [];
+  const look = async (): Promise<true | undefined> => {
+    const before = await lookNow();
+    wrong = before.wrong;
+    if (wrong.length > 0) return undefined;
+    await delay(UNTOUCHED_MS);
+    const after = await lookNow();
+    wrong = after.versions === before.versions ? after.wrong : ['something is still written'];
+    return wrong.length === 0 || undefined;
+  };
+  await waitFor(look, {
+    what: 'what is stored to be what is desired, and to stay so',
+    within: AT_REST_WITHIN,
+    every: 300,
+    explain: () => Promise.resolve(wrong.join('\n')),
+  });
+}

@@ -1,0 +1,97 @@
+/** What the firewall may look like during a campaign, as a few switches, and the manifest of each. */
+import type { KubernetesObject } from '../../src/cluster/resource.ts';
+
+export interface State {
+  /** False: the ClusterFirewall is deleted. */
+  readonly present: boolean;
+  /** Whose policies are staged: drops nothing at the ends of flows that are in these namespaces. */
+  readonly observed: 'none' | 'app' | 'all';
+  /** A rule that opens port 81 of app's web pods. */
+  readonly admin: boolean;
+  /** What the rule for port 80 of app's web pods is called: renaming it replaces its objects. */
+  readonly webRule: 'web' | 'site';
+  /** Addresses of the peer `office`: above 256 they move from the policies into a GlobalNetworkSet. */
+  readonly office: 'inline' | 'set';
+  /** Rules of app besides, two objects each, so that a reconcile takes a while. */
+  readonly extraRules: number;
+  /** Whether namespace tenant carries the label of the group `teams`. */
+  readonly tenant: boolean;
+}
+
+export const INITIAL: State = {
+  present: true,
+  observed: 'none',
+  admin: false,
+  webRule: 'web',
+  office: 'inline',
+  extraRules: 0,
+  tenant: false,
+};
+
+export const TENANT_LABELS = { team: 'yes' } as const;
+export const FIREWALL = 'default';
+
+const OFFICE = ['203.0.113.0/24', '2001:db8::/64'];
+/** Calico's limit of nets a rule, above which the compiler makes a set. */
+const INLINE_NETS = 256;
+const BRANCHES = Array.from(
+  { length: INLINE_NETS },
+  (_, i) => `198.51.${String(100 + (i >> 7))}.${String((i % 128) * 2)}/31`,
+);
+
+const pods = (app: string) => ({ matchLabels: { app } });
+
+export function manifest(state: State): KubernetesObject {
+  return {
+    apiVersion: 'clusterfirewall.io/v1alpha1',
+    kind: 'ClusterFirewall',
+    metadata: { name: FIREWALL },
+    spec: {
+      mode: state.observed === 'all' ? 'Observe' : 'Enforce',
+      peers: peers(state),
+      namespaces: groups(state),
+    },
+  };
+}
+
+const peers = ({ office }: State): readonly object[] => [
+  { name: 'ingress', pods: { namespaceSelector: { matchLabels: { role: 'ingress' } } } },
+  { name: 'office', cidrs: office === 'set' ? [...OFFICE, ...BRANCHES] : OFFICE },
+];
+
+function groups(state: State): readonly object[] {
+  const web = (name: string, port: number) => rule(name, 'web', 'ingress', port);
+  return [
+    {
+      name: 'app',
+      namespaces: ['app'],
+      ...(state.observed === 'app' ? { mode: 'Observe' } : {}),
+      ingress: [
+        web(state.webRule, 80),
+        ...(state.admin ? [web('admin', 81)] : []),
+        ...Array.from({ length: state.extraRules }, (_, i) => web(`extra-${String(i)}`, 9000 + i)),
+        rule('sync', 'web', 'office', '5000/UDP'),
+      ],
+      connections: [{ name: 'db', fromPods: pods('web'), toPods: pods('db'), ports: [3306] }],
+    },
+    {
+      name: 'calm',
+      namespaces: ['calm'],
+      ingress: [rule('api', 'api', 'ingress', 80)],
+      connections: [{ name: 'api', fromPods: pods('client'), toPods: pods('api'), ports: [80, '5000/UDP'] }],
+    },
+    { name: 'fought', namespaces: ['fought'], ingress: [rule('web', 'web', 'ingress', 80)] },
+    {
+      name: 'teams',
+      namespaceSelector: { matchLabels: TENANT_LABELS },
+      connections: [{ name: 'db', fromPods: pods('client'), toPods: pods('db'), ports: [3306] }],
+    },
+  ];
+}
+
+const rule = (name: string, app: string, peer: string, port: number | string) => ({
+  name,
+  pods: pods(app),
+  from: [{ peer }],
+  ports: [port],
+});

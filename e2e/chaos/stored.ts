@@ -1,0 +1,163 @@
+/** What is stored against what the command line renders: the check of a cluster at rest. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { compileManifests } from '../../src/cli/manifests/compiled.ts';
+import type { KubernetesObject } from '../../src/cluster/resource.ts';
+import { contentHash } from '../../src/controller/normal.ts';
+import type { Api } from '../local/api.ts';
+import { FIREWALL, type State } from './state.ts';
+
+const SERVED = '/apis/projectcalico.org/v3';
+const STORED = '/apis/crd.projectcalico.org/v1';
+const OURS = 'labelSelector=app.kubernetes.io%2Fmanaged-by%3Dclusterfirewall';
+const FIREWALLS = '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls';
+const FINALIZER = 'clusterfirewall.io/finalizer';
+
+const PLURALS = [
+  'tiers',
+  'globalnetworksets',
+  'globalnetworkpolicies',
+  'networkpolicies',
+  'stagedglobalnetworkpolicies',
+  'stagednetworkpolicies',
+] as const;
+
+/** Objects by `Kind/namespace/name`. */
+export type Objects = ReadonlyMap<string, KubernetesObject>;
+
+export interface AtRest {
+  /** A sentence for everything that is not as it should be. */
+  readonly wrong: readonly string[];
+  /** resourceVersions of all that the operator writes: equal at two times, nothing was written in between. */
+  readonly versions: string;
+}
+
+export interface Desk {
+  readonly api: Api;
+  /** For files. */
+  readonly folder: string;
+  readonly operatorNamespace: string;
+}
+
+/** @param mayBeContested true for as long as the operator may call an object fought over: see fight() */
+export async function lookAtRest(desk: Desk, state: State, mayBeContested: boolean): Promise<AtRest> {
+  const [firewall, stored, strays] = await Promise.all([
+    findFirewall(desk.api),
+    generated(desk.api),
+    countStored(desk.api),
+  ]);
+  // Of one that is being deleted nothing is to be left, whatever its spec says.
+  const desired: Objects =
+    firewall === undefined || !state.present ? new Map() : await rendered(desk, firewall);
+  const versions = [...stored].map(([id, { metadata }]) => `${id} ${metadata.resourceVersion ?? ''}`).sort();
+  return {
+    wrong: [
+      ...wrongFirewall(firewall, state, mayBeContested),
+      ...differences(desired, stored),
+      ...(strays === stored.size
+        ? []
+        : [`${String(strays)} objects under our names are stored, ${String(stored.size)} are served`]),
+    ],
+    versions: [firewall?.metadata.resourceVersion ?? 'none', ...versions].join('\n'),
+  };
+}
+
+interface List {
+  readonly kind: string;
+  readonly items: readonly KubernetesObject[];
+}
+
+const list = async (api: Api, path: string): Promise<List> => (await api.get(path)) as List;
+
+const findFirewall = async (api: Api): Promise<KubernetesObject | undefined> =>
+  (await list(api, FIREWALLS)).items.find(({ metadata }) => metadata.name === FIREWALL);
+
+/** Everything that carries our label, as Calico's API serves it. */
+export async function generated(api: Api): Promise<Objects> {
+  const lists = await Promise.all(PLURALS.map((plural) => list(api, `${SERVED}/${plural}?${OURS}`)));
+  return byId(lists.flatMap(itemsOf));
+}
+
+/** What is served depends on its Tier being there; what is stored does not. */
+async function countStored(api: Api): Promise<number> {
+  const lists = await Promise.all(PLURALS.map((plural) => list(api, `${STORED}/${plural}`)));
+  const names = lists.flatMap(({ items }) => items.map(({ metadata }) => metadata.name));
+  return names.filter((name) => /\bcfw-/.test(name) || name === 'clusterfirewall').length;
+}
+
+/** Items of a list may lack their kind. */
+const itemsOf = ({ kind, items }: List): readonly KubernetesObject[] =>
+  items.map((item) => ({ ...item, kind: kind.replace(/List$/, '') }));
+
+const byId = (objects: readonly KubernetesObject[]): Objects =>
+  new Map(
+    objects.map((object) => [
+      [object.kind, object.metadata.namespace, object.metadata.name]
+        .filter((part) => part !== undefined)
+        .join('/'),
+      object,
+    ]),
+  );
+
+/** `clusterfirewall render` of what is stored: a second operator, with no past. */
+async function rendered(desk: Desk, firewall: KubernetesObject): Promise<Objects> {
+  const { api, folder, operatorNamespace } = desk;
+  const [namespaces, nodes, pools] = await Promise.all([
+    list(api, '/api/v1/namespaces'),
+    list(api, '/api/v1/nodes'),
+    list(api, `${SERVED}/ippools`),
+  ]);
+  const files = {
+    firewall: path.join(folder, 'firewall.json'),
+    inventory: path.join(folder, 'inventory.json'),
+  };
+  const inventory = { kind: 'List', items: [namespaces, nodes, pools].flatMap(itemsOf) };
+  await Promise.all([
+    writeFile(files.firewall, JSON.stringify(firewall)),
+    writeFile(files.inventory, JSON.stringify(inventory)),
+  ]);
+  const outcome = await compileManifests(
+    { filename: [files.firewall], inventory: files.inventory, operatorNamespace },
+    () => Promise.reject(new Error('standard input is not read')),
+  );
+  if (outcome.state === 'invalid') throw new Error(`render refuses it: ${JSON.stringify(outcome.findings)}`);
+  return byId(outcome.compilation.objects.map(({ object }) => ({ ...object })));
+}
+
+function differences(desired: Objects, stored: Objects): readonly string[] {
+  const missing = [...desired.keys()].filter((id) => !stored.has(id)).map((id) => `${id} is missing`);
+  const extra = [...stored.keys()].filter((id) => !desired.has(id)).map((id) => `${id} should not be there`);
+  const different = [...desired].flatMap(([id, object]) => {
+    const found = stored.get(id);
+    return found === undefined || contentHash(found) === contentHash(object)
+      ? []
+      : [`${id} differs from render`];
+  });
+  return [...missing, ...extra, ...different];
+}
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly observedGeneration?: number;
+}
+
+function wrongFirewall(
+  firewall: KubernetesObject | undefined,
+  { present }: State,
+  mayBeContested: boolean,
+): readonly string[] {
+  if (firewall === undefined) return present ? ['the ClusterFirewall is gone'] : [];
+  if (!present) return ['the ClusterFirewall is still there'];
+  const { finalizers = [], generation } = firewall.metadata;
+  const { conditions = [] } = (firewall['status'] ?? {}) as { readonly conditions?: readonly Condition[] };
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  const isFine = ready?.status === 'True' || (mayBeContested && ready?.reason === 'DriftContested');
+  return [
+    ...(finalizers.join() === FINALIZER ? [] : [`its finalizers are [${finalizers.join(', ')}]`]),
+    ...(isFine && ready.observedGeneration === generation
+      ? []
+      : [`it is not Ready at generation ${String(generation)}: ${JSON.stringify(ready)}`]),
+  ];
+}

@@ -1,0 +1,73 @@
+import { describe, expect, test } from '@jest/globals';
+import type { FlowTally } from '../cluster.ts';
+import type { FlowSpec } from './flows.ts';
+import { INITIAL, type State } from './state.ts';
+import { judge } from './verdict.ts';
+
+const admin: State = { ...INITIAL, admin: true };
+const nobody = new Set<string>();
+
+const flow = (id: string, isAllowed: FlowSpec['isAllowed']): FlowSpec => ({
+  id,
+  from: 'edge/proxy1',
+  to: 'app/web1',
+  port: 80,
+  protocol: 'TCP',
+  kind: 'new',
+  isAllowed,
+});
+const open = flow('open', () => true);
+const shut = flow('shut', () => false);
+const opened = flow('opened', (state) => state.admin);
+
+const tally = (answered: number, countedLosses: number): FlowTally => ({
+  sent: answered + countedLosses,
+  answered,
+  lost: countedLosses,
+  controlled: answered + countedLosses,
+  countedLosses,
+  lossTimes: [],
+  longestGapMs: 0,
+  milliseconds: 1000,
+});
+
+describe('of a flow that is allowed all the time', () => {
+  test('no probe may be lost', () => {
+    expect(judge([{ flow: open, tally: tally(100, 0) }], [INITIAL, admin], nobody)).toEqual({
+      allowed: { sent: 100, lost: 0 },
+      refused: { sent: 0, passed: 0 },
+      violations: [],
+    });
+    const { allowed, violations } = judge([{ flow: open, tally: tally(99, 1) }], [INITIAL, admin], nobody);
+    expect(allowed).toEqual({ sent: 100, lost: 1 });
+    expect(violations).toEqual([expect.stringContaining('open: lost 1 of 100 probes')]);
+  });
+
+  test('what was lost while the control path was silent does not count', () => {
+    const busy = { ...tally(100, 0), sent: 120, lost: 20 };
+    expect(judge([{ flow: open, tally: busy }], [INITIAL], nobody).violations).toEqual([]);
+  });
+
+  test('silence proves nothing', () => {
+    expect(judge([{ flow: open, tally: tally(0, 0) }], [INITIAL], nobody).violations).toHaveLength(1);
+    expect(judge([{ flow: shut, tally: tally(0, 0) }], [INITIAL], nobody).violations).toHaveLength(1);
+  });
+});
+
+test('of a flow that is refused all the time no probe may pass', () => {
+  expect(judge([{ flow: shut, tally: tally(0, 100) }], [INITIAL, admin], nobody)).toEqual({
+    allowed: { sent: 0, lost: 0 },
+    refused: { sent: 100, passed: 0 },
+    violations: [],
+  });
+  const { refused, violations } = judge([{ flow: shut, tally: tally(1, 99) }], [INITIAL], nobody);
+  expect(refused).toEqual({ sent: 100, passed: 1 });
+  expect(violations).toEqual([expect.stringContaining('shut: 1 of 100 probes passed')]);
+});
+
+test('a flow that the work opens, or somebody else disturbs, is not judged', () => {
+  const observations = [{ flow: opened, tally: tally(50, 50) }];
+  expect(judge(observations, [INITIAL, admin], nobody).violations).toEqual([]);
+  expect(judge(observations, [admin, admin], nobody).violations).toHaveLength(1);
+  expect(judge(observations, [admin, admin], new Set(['opened'])).violations).toEqual([]);
+});
