@@ -83,7 +83,7 @@ export interface FlowOptions {
 
 /** Sends a packet every 20 ms until it is stopped. */
 export interface StartedFlow {
-  /** What was sent so far and had time to be answered. @throws when somebody answered, but not what was asked: nothing listens there, no route. */
+  /** What was sent so far and had time to be answered. @throws when somebody answered, but not what was asked: nothing listens there. */
   tally(): Promise<FlowTally>;
   /** Stops, waits for what is under way, and tells. */
   stop(): Promise<FlowTally>;

@@ -75,6 +75,8 @@ describe('the CustomResourceDefinition', () => {
     ['cfw.spec.namespaces.ingress.from', 'exactly one of peer, ipBlock, pods, entity'],
     ['cfw.spec.namespaces.egress.ports', 'or All, or ICMP'],
     ['cfw.spec.peers', 'exactly one of cidrs and pods'],
+    ['cfw.spec.defaults.apiServerToPods', 'the pods behind webhooks and aggregated APIs'],
+    ['cfw.spec.guardrails.to.entity', 'ControlPlane: nodes labelled as control plane'],
     ['cfw.status.problems', 'What is wrong and what to do about it'],
   ])('kubectl explain %s teaches', async (field, text) => {
     const explained = await cluster.kubectl(['explain', field]);

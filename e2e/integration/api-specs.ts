@@ -75,7 +75,12 @@ const ends = (...entities: string[]) => fc.array(end(...entities), { minLength: 
 const named = <T extends { name: string }>(item: fc.Arbitrary<T>) =>
   fc.uniqueArray(item, { maxLength: 2, selector: ({ name }) => name });
 const inRules = named(
-  fc.record({ name: dnsLabel, pods: selector, from: ends('World', 'Pods', 'SameNamespace'), ports }),
+  fc.record({
+    name: dnsLabel,
+    pods: selector,
+    from: ends('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'),
+    ports,
+  }),
 );
 const rules = {
   isolation: fc.constantFrom('Strict', 'SameNamespace'),
@@ -86,7 +91,7 @@ const rules = {
     fc.record({
       name: dnsLabel,
       pods: selector,
-      to: ends('World', 'Pods', 'SameNamespace', 'KubeAPIServer'),
+      to: ends('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
       ports,
     }),
   ),
@@ -141,11 +146,17 @@ const defaults = fc.record(
       },
       optional,
     ),
+    apiServerToPods: fc.constantFrom('Auto', 'None'),
   },
   optional,
 );
 const guardrails = named(
-  fc.record({ name: dnsLabel, pods: podSelectors, to: ends('World', 'Pods', 'KubeAPIServer'), ports }),
+  fc.record({
+    name: dnsLabel,
+    pods: podSelectors,
+    to: ends('World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
+    ports,
+  }),
 );
 const common = { mode, deletionPolicy: fc.constantFrom('Remove', 'Retain'), peers: named(peer) };
 

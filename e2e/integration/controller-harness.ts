@@ -3,7 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Status } from '../../src/api/status.ts';
+import { get, list } from '../../src/cluster/apply.ts';
+import { isNotFound } from '../../src/cluster/errors.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
+import type { Transport } from '../../src/cluster/transport.ts';
+import { FIREWALLS } from '../../src/controller/firewalls.ts';
+import { generatedKinds, kindResource } from '../../src/controller/kinds.ts';
 import type { CalicoMode, StartedCluster } from '../cluster.ts';
 import { waitFor } from '../local/wait.ts';
 import {
@@ -13,6 +18,8 @@ import {
   type StartedOperator,
 } from '../operator-process.ts';
 import { localCluster } from '../providers/local.ts';
+import { connect } from './cluster-harness.ts';
+import { nativeCrdsFolder } from './native-crds.ts';
 
 const WITHIN = 60_000;
 
@@ -32,20 +39,32 @@ const auditPolicy = ({ namespace, serviceAccount }: OperatorIdentity): object =>
 });
 
 /** As config/manager has it; checked against the manifests once they are installed. */
-const IDENTITY: OperatorIdentity = { namespace: 'clusterfirewall-system', serviceAccount: 'clusterfirewall' };
+export const IDENTITY: OperatorIdentity = {
+  namespace: 'clusterfirewall-system',
+  serviceAccount: 'clusterfirewall',
+};
 
-const GENERATED =
-  'tiers.projectcalico.org,globalnetworksets.projectcalico.org,globalnetworkpolicies.projectcalico.org,networkpolicies.projectcalico.org,stagedglobalnetworkpolicies.projectcalico.org,stagednetworkpolicies.projectcalico.org';
+/** Native Calico brings MutatingAdmissionPolicies, which Kubernetes 1.35 has in beta, off by default. */
+const MUTATING_POLICIES = [
+  '--feature-gates=MutatingAdmissionPolicy=true',
+  '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
+];
 
 export interface Write {
   readonly verb: string;
   /** For example `globalnetworkpolicies/cfw-default-…` or `clusterfirewalls/default/status`. */
   readonly target: string;
   readonly code: number;
+  /** POD_NAME of the operator that wrote, from its User-Agent. */
+  readonly instance: string;
+  /** When the API server received it: RFC 3339 with six digits, so that texts compare as times do. */
+  readonly receivedAt: string;
 }
 
 export interface Rig extends AsyncDisposable {
   readonly cluster: StartedCluster;
+  /** The administrator's. */
+  readonly transport: Transport;
   readonly operator: StartedOperator;
   /** Stops the operator with SIGTERM and starts it anew. Resolves to how it ended. */
   restart(): Promise<string>;
@@ -58,18 +77,27 @@ export interface Rig extends AsyncDisposable {
   /** Waits until the status of the present generation fulfils `wanted`. */
   statusThat(wanted: (status: Status) => boolean, what: string, firewall?: string): Promise<Status>;
   ready(firewall?: string): Promise<Status>;
-  /** What the operator has written since it was first started. */
+  /** What the operator has written since it was first started, renewals of its lease apart. */
   writes(): Promise<readonly Write[]>;
-  /** Lines of the operator's log with this message. */
+  /** Renewals of the lease, and attempts at it. */
+  leaseWrites(): Promise<readonly Write[]>;
+  /** Deletes every ClusterFirewall; resolves when nothing generated is left. */
+  clear(): Promise<void>;
+  /** Lines of the operator's log with this message, since it was first started. */
   logged(message: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 
+/** How Calico is served. `native` is by Calico's own CRDs where they are at hand: native-crds.ts. */
+export type RigMode = CalicoMode['mode'];
+
 /** Starts the cluster and, under its own ServiceAccount with the RBAC of config/default, the operator. */
-export async function startRig(calico: CalicoMode): Promise<Rig> {
+export async function startRig(mode: RigMode): Promise<Rig> {
   const folder = await mkdtemp(path.join(tmpdir(), 'controller-rig-'));
   const [policy, audit] = [path.join(folder, 'policy.json'), path.join(folder, 'audit.log')];
   await writeFile(policy, JSON.stringify(auditPolicy(IDENTITY)));
-  const apiServerArgs = [`--audit-policy-file=${policy}`, `--audit-log-path=${audit}`];
+  const apiServerArgs = [`--audit-policy-file=${policy}`, `--audit-log-path=${audit}`, ...MUTATING_POLICIES];
+  const calico: CalicoMode =
+    mode === 'native' ? { mode, crds: await nativeCrdsFolder(path.join(folder, 'crds')) } : { mode };
   const cluster = await localCluster({ calico, nodes: [], apiServerArgs }).start();
   try {
     const identity = await installManifests(cluster);
@@ -93,10 +121,12 @@ interface Parts {
 
 function rig(parts: Parts): Rig {
   const { cluster, identity, audit, folder } = parts;
-  const questions = questionsTo(cluster);
+  const transport = connect(cluster.kubeconfig);
+  const questions = questionsTo(cluster, transport);
   return {
     ...questions,
     cluster,
+    transport,
     get operator() {
       return parts.operator;
     },
@@ -106,7 +136,8 @@ function rig(parts: Parts): Rig {
       parts.operator = await startOperator(cluster, identity);
       return how;
     },
-    writes: async () => parseAudit(await readFile(audit, 'utf8').catch(() => '')),
+    writes: async () => (await readAudit(audit)).filter((write) => !isLease(write)),
+    leaseWrites: async () => (await readAudit(audit)).filter(isLease),
     async logged(message) {
       const text = await readFile(parts.operator.logFile, 'utf8');
       const lines = text.split('\n').filter((line) => line.startsWith('{'));
@@ -116,22 +147,17 @@ function rig(parts: Parts): Rig {
     },
     async [Symbol.asyncDispose]() {
       await parts.operator.stop();
+      await transport.close();
       await cluster.stop();
       await rm(folder, { recursive: true });
     },
   };
 }
 
-type Questions = Pick<Rig, 'apply' | 'list' | 'generated' | 'status' | 'statusThat' | 'ready'>;
+type Questions = Pick<Rig, 'apply' | 'list' | 'generated' | 'status' | 'statusThat' | 'ready' | 'clear'>;
 
-function questionsTo(cluster: StartedCluster): Questions {
-  const list: Rig['list'] = async (kinds, ...args) => {
-    const all = ['--all-namespaces', '--show-managed-fields', '-o', 'json'];
-    const text = await cluster.kubectl(['get', kinds, ...all, ...args]);
-    return (JSON.parse(text) as { readonly items: readonly KubernetesObject[] }).items;
-  };
-  const firewall = async (name: string): Promise<KubernetesObject | undefined> =>
-    (await list('clusterfirewalls')).find(({ metadata }) => metadata.name === name);
+function questionsTo(cluster: StartedCluster, transport: Transport): Questions {
+  const firewall = (name: string): Promise<KubernetesObject | undefined> => get(transport, FIREWALLS, name);
   const statusThat: Rig['statusThat'] = (wanted, what, name = 'default') =>
     waitFor(
       async () => {
@@ -151,29 +177,62 @@ function questionsTo(cluster: StartedCluster): Questions {
       const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
       await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
     },
-    list,
-    generated: (name = 'default') => list(GENERATED, '-l', `clusterfirewall.io/firewall=${name}`),
+    async list(kinds, ...args) {
+      const all = ['--all-namespaces', '--show-managed-fields', '-o', 'json'];
+      const text = await cluster.kubectl(['get', kinds, ...all, ...args]);
+      return (JSON.parse(text) as { readonly items: readonly KubernetesObject[] }).items;
+    },
+    generated: (name = 'default') => labelled(transport, `clusterfirewall.io/firewall=${name}`),
     status: async (name = 'default') => (await firewall(name))?.['status'] as Status | undefined,
     statusThat,
     ready: (name = 'default') => statusThat((status) => isTrue(status, 'Ready'), 'Ready', name),
+    async clear() {
+      await cluster.kubectl(['delete', 'clusterfirewalls', '--all', '--timeout=60s']);
+      const left = await labelled(transport, 'clusterfirewall.io/firewall');
+      if (left.length > 0)
+        throw new Error(`left behind: ${left.map(({ metadata }) => metadata.name).join()}`);
+    },
   };
+}
+
+/** Stored objects of the generated kinds; none of a kind that is not served. */
+async function labelled(transport: Transport, labelSelector: string): Promise<readonly KubernetesObject[]> {
+  const lists = generatedKinds.map(async (kind) => {
+    try {
+      const items = await list(transport, kindResource(kind), { labelSelector });
+      return items.map((item) => ({ ...item, kind }));
+    } catch (error) {
+      if (isNotFound(error)) return [];
+      throw error;
+    }
+  });
+  return (await Promise.all(lists)).flat();
 }
 
 interface AuditEvent {
   readonly verb: string;
   readonly objectRef: { readonly resource: string; readonly name?: string; readonly subresource?: string };
   readonly responseStatus?: { readonly code: number };
+  readonly userAgent?: string;
+  readonly requestReceivedTimestamp: string;
 }
+
+const isLease = ({ target }: Write): boolean => target.startsWith('leases');
+
+const readAudit = async (file: string): Promise<readonly Write[]> =>
+  parseAudit(await readFile(file, 'utf8').catch(() => ''));
 
 const parseAudit = (text: string): readonly Write[] =>
   text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as AuditEvent)
-    .map(({ verb, objectRef: { resource, name, subresource }, responseStatus }) => ({
+    .map(({ verb, objectRef: { resource, name, subresource }, responseStatus, ...event }) => ({
       verb,
       target: [resource, name, subresource].filter((part) => part !== undefined).join('/'),
       code: responseStatus?.code ?? 0,
+      instance: /^clusterfirewall \((.*)\)$/.exec(event.userAgent ?? '')?.[1] ?? '',
+      receivedAt: event.requestReceivedTimestamp,
     }));
 
 export const conditionOf = (status: Status, type: string) =>

@@ -1,25 +1,31 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Endpoint, StartedCluster, StartedPod, Transport } from '../cluster.ts';
+import type { Endpoint, FlowTally, StartedCluster, StartedPod, Transport } from '../cluster.ts';
 import { startChild } from '../local/child.ts';
 import { ip, namespacesWithPrefix, processesIn } from '../local/netns.ts';
 import { createRun, removeLeftovers } from '../local/run.ts';
 import { waitFor } from '../local/wait.ts';
 import { localCluster } from '../providers/local.ts';
+import { gap, seen, sendWhile, type Happens, type Sent } from './flow-gap.ts';
 
 const START = 1_200_000; // Kubernetes and Calico are built first where they were not yet
+/** Some wait for a control plane that starts anew. */
+jest.setTimeout(90_000);
 const UP = fileURLToPath(new URL('../local/up.ts', import.meta.url));
 const PORTS = [
   { port: 80, protocol: 'TCP' },
   { port: 53, protocol: 'UDP' },
 ] as const;
 const PING = { ...PORTS[0], name: 'web' } as const;
+
+const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
 
 const denyIngress = (name: string, namespace: string): string =>
   JSON.stringify({
@@ -36,7 +42,7 @@ describe('the local cluster', () => {
   let outside: Endpoint;
 
   beforeAll(async () => {
-    cluster = await localCluster().start();
+    cluster = await localCluster({ controllers: CONTROLLERS }).start();
     await cluster.createNamespace('blog', { team: 'web' });
     const spec = { namespace: 'blog', ports: [PING, PORTS[1]] };
     [one, two, outside] = await Promise.all([
@@ -122,6 +128,134 @@ describe('the local cluster', () => {
     await expect(cluster.kubectl(['get', 'secrets', '--all-namespaces'], { kubeconfig })).rejects.toThrow(
       'forbidden',
     );
+  });
+
+  describe('a flow', () => {
+    const ONE_PACKET: readonly Sent[] = [
+      { protocol: 'TCP', kind: 'new', family: 4 },
+      { protocol: 'UDP', kind: 'new', family: 6 },
+      { protocol: 'UDP', kind: 'established', family: 4 },
+    ];
+    const CONNECTION: Sent = { protocol: 'TCP', kind: 'established', family: 6 };
+    const ALL = [...ONE_PACKET, CONNECTION];
+
+    const sent = (how: readonly Sent[], happens: Happens): Promise<readonly FlowTally[]> =>
+      sendWhile({ cluster, from: one, to: two, how }, happens);
+
+    test('loses nothing where nothing is dropped', async () => {
+      const tallies = await sent(ALL, (flows) => seen(flows, 100));
+      expect(tallies).toHaveLength(4);
+      for (const tally of tallies) {
+        expect(tally).toMatchObject({ countedLosses: 0, longestGapMs: 0 });
+        expect(tally.answered).toBeGreaterThan(100);
+      }
+    });
+
+    test('sees a gap of 100 ms', async () => {
+      for (const tally of await sent(ONE_PACKET, () => gap(cluster, 'node1', 100))) {
+        expect(tally.countedLosses).toBeGreaterThan(0);
+        expect(tally.lossTimes).toHaveLength(tally.countedLosses);
+        expect(tally.longestGapMs).toBeGreaterThanOrEqual(100);
+      }
+    });
+
+    test('sees a longer one on a connection, which repeats what was dropped', async () => {
+      const [tally] = await sent([CONNECTION], () => gap(cluster, 'node1', 300));
+      expect(tally?.countedLosses).toBeGreaterThan(0);
+      expect(tally?.longestGapMs).toBeGreaterThanOrEqual(100);
+    });
+
+    test('does not take a process that stands still for a gap', async () => {
+      const lateOnes = ALL.filter(({ protocol, kind }) => protocol === 'UDP' || kind === 'established');
+      const tallies = await sent(lateOnes, async () => {
+        const pids = await processesIn([`cfw-${cluster.name}-${two.name}`]);
+        for (const pid of pids) process.kill(pid, 'SIGSTOP');
+        await delay(1500); // longer than any answer is awaited
+        for (const pid of pids) process.kill(pid, 'SIGCONT');
+      });
+      for (const tally of tallies) {
+        expect(tally.lost).toBeGreaterThan(0);
+        expect(tally.countedLosses).toBe(0);
+      }
+    });
+
+    test('is answered never while it is refused, and its control always', async () => {
+      await cluster.kubectl(['apply', '--filename', '-'], { input: denyIngress('deny', 'blog') });
+      await cluster.policiesProgrammed();
+      const tallies = await sent(ONE_PACKET, (flows) => seen(flows, 50));
+      await cluster.kubectl(['delete', 'globalnetworkpolicy', 'deny']);
+      await cluster.policiesProgrammed();
+      for (const tally of tallies) {
+        expect(tally).toMatchObject({ answered: 0 });
+        expect(tally.countedLosses).toBe(tally.controlled);
+        expect(tally).not.toHaveProperty('firstAnswered');
+      }
+    });
+
+    test('does not take a closed port for a loss', async () => {
+      const control = await cluster.wire(one, two);
+      const flow = await one.flow({ host: two.address, port: 9999, control });
+      await expect(flow.stop()).rejects.toThrow('port 9999: ECONNREFUSED');
+      await expect(
+        one.flow({ host: two.address, port: 9999, control }, { kind: 'established' }),
+      ).rejects.toThrow(`no connection to ${two.address} port 9999`);
+    });
+  });
+
+  describe('the control plane', () => {
+    const get = (path: string): Promise<string> => cluster.kubectl(['get', '--raw', path]);
+
+    test('finishes deletions: of a namespace, in the foreground, of orphans', async () => {
+      await cluster.createNamespace('gone');
+      await cluster.kubectl(['delete', 'namespace', 'gone', '--timeout=60s']);
+      for (const mode of ['foreground', 'orphan']) {
+        await cluster.kubectl(['create', 'configmap', mode, '--namespace=blog']);
+        const how = [`--cascade=${mode}`, '--timeout=60s'];
+        await cluster.kubectl(['delete', 'configmap', mode, '--namespace=blog', ...how]);
+      }
+    });
+
+    test('has what it had when its API server was killed and started again, until etcd is compacted', async () => {
+      interface Page {
+        readonly metadata: { readonly resourceVersion: string; readonly continue: string };
+      }
+      const page = JSON.parse(await get('/api/v1/namespaces?limit=1')) as Page;
+      const rest = `/api/v1/namespaces?limit=100&continue=${encodeURIComponent(page.metadata.continue)}`;
+      await cluster.createNamespace('later');
+      await cluster.faults.killApiServer();
+      await expect(get('/readyz')).rejects.toThrow();
+      await cluster.faults.startApiServer();
+      expect(await get(rest)).toContain('"name":"kube-system"');
+      await cluster.faults.compactEtcd();
+      await expect(get(rest)).rejects.toThrow('Expired');
+      const { resourceVersion } = page.metadata;
+      const watch = await get(
+        `/api/v1/namespaces?watch=true&timeoutSeconds=1&resourceVersion=${resourceVersion}`,
+      );
+      expect(watch).toContain('"code":410');
+    });
+
+    test('lacks Calico’s kinds alone while Calico’s API server is dead, and enforces what it had', async () => {
+      await cluster.faults.killCalicoApiServer();
+      await expect(get('/apis/projectcalico.org/v3/tiers')).rejects.toThrow();
+      await get('/api/v1/namespaces');
+      expect(await verdicts()).toEqual(new Set(['allowed']));
+      await cluster.faults.startCalicoApiServer();
+      await get('/apis/projectcalico.org/v3/tiers');
+      await cluster.policiesProgrammed();
+    });
+
+    test('is reached through a relay, until the relay is a black hole', async () => {
+      await using relay = await cluster.faults.relay();
+      const kubeconfig = await cluster.serviceAccountKubeconfig('blog', 'default', relay.server);
+      const whoAmI = (): Promise<string> =>
+        cluster.kubectl(['auth', 'whoami', '--request-timeout=3s'], { kubeconfig });
+      expect(await whoAmI()).toContain('system:serviceaccount:blog:default');
+      relay.blackHoleAll();
+      await expect(whoAmI()).rejects.toThrow();
+      relay.restore();
+      expect(await whoAmI()).toContain('system:serviceaccount:blog:default');
+    });
   });
 
   test('makes a pod again under its name after it was deleted', async () => {

@@ -1,4 +1,7 @@
-/** CustomResourceDefinitions of `projectcalico.org/v3`: as much of them as the operator can tell from Calico's own. */
+/** CustomResourceDefinitions of `projectcalico.org/v3`: Calico's own where they are at hand, else as much of them as the operator can tell. */
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 
 interface Kind {
   readonly kind: string;
@@ -51,3 +54,27 @@ export const nativeCrds: readonly object[] = KINDS.map(({ kind, plural, scope, s
     ],
   },
 }));
+
+/** Calico's CRDs are not part of this repository; beside it they are found, a folder for each version. */
+const SHARED = path.resolve(import.meta.dirname, '../../../shared/calico');
+
+const isVersion = (name: string): boolean => /^v\d+\.\d+\.\d+-crds$/.test(name);
+const newestFirst = (a: string, b: string): number => b.localeCompare(a, 'en', { numeric: true });
+
+/** The newest of Calico's own CRDs that there are: the name of their folder. */
+const [calicosOwn] = existsSync(SHARED) ? readdirSync(SHARED).filter(isVersion).toSorted(newestFirst) : [];
+
+/** For names of tests: whose CRDs these are. */
+export const nativeTitle =
+  calicosOwn !== undefined
+    ? `Calico's own CRDs, ${calicosOwn.replace(/-crds$/, '')}`
+    : "minimal CRDs: Calico's own are absent, ../shared/calico/vX.Y.Z-crds";
+
+/** The folder of Calico's own CRDs or, where they are absent, `otherwise`, with ours written into it. */
+export async function nativeCrdsFolder(otherwise: string): Promise<string> {
+  if (calicosOwn !== undefined) return path.join(SHARED, calicosOwn);
+  const list = { apiVersion: 'v1', kind: 'List', items: nativeCrds };
+  await mkdir(otherwise, { recursive: true });
+  await writeFile(path.join(otherwise, 'crds.json'), JSON.stringify(list));
+  return otherwise;
+}

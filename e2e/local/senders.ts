@@ -22,8 +22,8 @@ export interface Hears {
 
 type Where = Pick<ProbeTarget, 'host' | 'port'>;
 
-/** Nothing answers that: what our own namespace's packet filter drops, it reports. */
-const DROPPED_HERE = 'EPERM';
+/** Lost on the way, and told so: by the packet filter of our own namespace, or by a router that had no way on. */
+const LOST: readonly (string | undefined)[] = ['EPERM', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 /** One datagram from each source port. */
 export function newDatagrams(target: Where, timeout: number, hears: Hears): Sender {
@@ -100,6 +100,8 @@ export async function sameDatagrams(target: Where, hears: Hears): Promise<Sender
   socket.on('message', (message: Buffer) => {
     hears.answered(packetIn(message.toString()));
   });
+  socket.bind(nextSourcePort());
+  await once(socket, 'listening');
   const connected = once(socket, 'connect');
   socket.connect(target.port, target.host);
   await connected;
@@ -147,5 +149,5 @@ const datagramSocket = (host: string): DatagramSocket => createSocket(isIPv6(hos
 const packetIn = (echo: string): number => Number((JSON.parse(echo) as Echo).said);
 
 function fail(hears: Hears, error: NodeJS.ErrnoException): void {
-  if (error.code !== DROPPED_HERE) hears.failed(error.code ?? error.message);
+  if (!LOST.includes(error.code)) hears.failed(error.code ?? error.message);
 }

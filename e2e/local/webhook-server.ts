@@ -55,11 +55,16 @@ function tell(request: IncomingMessage): void {
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = JSON.stringify(await answer(request));
-  // A connection that stays open would outlive a change of policy: established flows are let through.
   response.writeHead(200, { 'content-type': 'application/json', connection: 'close' });
   response.end(body);
   tell(request);
 }
+
+/**
+ * Established connections are let through whatever changes. kube-apiserver keeps those that it did not need in the end, such as one whose
+ * SYN it repeated until a policy let it pass.
+ */
+const IDLE_MS = 500;
 
 const [certificate = '', key = '', ...ports] = process.argv.slice(2);
 const credentials = { cert: await readFile(certificate), key: await readFile(key) };
@@ -67,6 +72,7 @@ for (const port of ports) {
   const server = createServer(credentials, (request, response) => {
     serve(request, response).catch(() => response.destroy());
   });
+  server.setTimeout(IDLE_MS);
   server.listen(Number(port));
   await once(server, 'listening');
 }

@@ -96,8 +96,31 @@ describe('a repetition', () => {
     expect(requests[2]).toMatchObject({
       path: '/apis/events.k8s.io/v1/namespaces/default/events/default.800000000000',
       contentType: 'application/merge-patch+json',
-      body: { series: { count: 121, lastObservedTime: '2026-01-01T00:02:00.000000Z' } },
+      body: { series: { count: 120, lastObservedTime: '2026-01-01T00:02:00.000000Z' } },
     });
+  });
+
+  test('is told even when it was the last', async () => {
+    const { requests, clock, recorder } = await setup();
+    recorder.record(NOTE);
+    await clock.advance(1000);
+    recorder.record(NOTE);
+    recorder.record(NOTE);
+    await clock.advance(58_000);
+    expect(requests).toHaveLength(1);
+    await clock.advance(1000);
+    expect(requests).toHaveLength(2);
+    expect(requests[1]).toMatchObject({ method: 'PATCH', body: { series: { count: 3 } } });
+    await clock.advance(600_000);
+    expect(requests).toHaveLength(2);
+  });
+
+  test('before the first was sent is counted in it', async () => {
+    const { requests, recorder } = await setup();
+    recorder.record(NOTE);
+    recorder.record(NOTE);
+    await settle();
+    expect(requests).toMatchObject([{ method: 'POST', body: { series: { count: 2 } } }]);
   });
 
   test('after six quiet minutes is a new Event', async () => {
@@ -186,6 +209,9 @@ test('an Event that is refused is logged, and the next one is sent', async () =>
 
 test.each(['idle', 'waiting for the rate'])('stops when told to, %s', async (when) => {
   const { clock, recorder, stop, ended } = await setup();
+  recorder.record(NOTE);
+  await settle();
+  recorder.record(NOTE);
   for (let number = 0; number < (when === 'idle' ? 0 : 40); number += 1) recorder.record(about(number));
   await settle();
   stop.abort();

@@ -45,6 +45,8 @@ interface Series {
   count: number;
   recordedAt: number;
   sentAt: number;
+  /** Set while repetitions wait to be told. */
+  cancelUpdate: (() => void) | undefined;
 }
 
 /** A repetition within this time continues the series, as in client-go's events recorder; and it is told at most this often. */
@@ -67,6 +69,7 @@ export class EventRecorder {
   readonly #pending = new Set<Series>();
   readonly #subjects = new Map<string, TokenBucket>();
   #wake: () => void = () => undefined;
+  #ended = false;
   readonly #bucket: TokenBucket;
 
   constructor(options: EventRecorderOptions) {
@@ -75,8 +78,9 @@ export class EventRecorder {
     this.#bucket = new TokenBucket(options.clock, BURST, REFILL_MS);
   }
 
-  /** Queues an Event for `run` to send. Never blocks, never throws. The same note again becomes a series of the first. */
+  /** Queues an Event for `run` to send, and does nothing once that has ended. Never blocks, never throws. The same note again becomes a series of the first. */
   record(note: EventNote): void {
+    if (this.#ended) return;
     const now = this.#options.clock.now();
     const key = JSON.stringify([
       note.regarding,
@@ -89,16 +93,14 @@ export class EventRecorder {
     const known = this.#series.get(key);
     const isKnown = known !== undefined && now - known.recordedAt < SERIES_MS;
     if (!isKnown && !this.#mayBegin(note)) return;
-    const series = isKnown ? known : { note, name: undefined, count: 0, recordedAt: now, sentAt: -Infinity };
+    const series = isKnown ? known : newSeries(note);
     series.count += 1;
     series.recordedAt = now;
     // Re-inserting keeps the map in the order of last use, so that the first one is the one to forget.
     this.#series.delete(key);
     this.#series.set(key, series);
     this.#forgetOldest();
-    if (now - series.sentAt < SERIES_UPDATE_MS) return;
-    this.#pending.add(series);
-    this.#wake();
+    this.#sendInTime(series);
   }
 
   /** Sends what is recorded until `signal` is aborted; resolves then. Never rejects. To be called once. */
@@ -108,6 +110,21 @@ export class EventRecorder {
       if (series === undefined) await this.#recorded(signal);
       else await this.#sendLogged(series, signal);
     }
+    this.#ended = true;
+    for (const series of this.#series.values()) series.cancelUpdate?.();
+  }
+
+  /** A repetition waits until the last message is old enough; those that come meanwhile go with it. */
+  #sendInTime(series: Series): void {
+    const send = (): void => {
+      series.cancelUpdate = undefined;
+      this.#pending.add(series);
+      this.#wake();
+    };
+    const { clock } = this.#options;
+    const waitMs = series.sentAt + SERIES_UPDATE_MS - clock.now();
+    if (waitMs <= 0) send();
+    else series.cancelUpdate ??= clock.setTimeout(send, waitMs);
   }
 
   async #sendLogged(series: Series, signal: AbortSignal): Promise<void> {
@@ -157,10 +174,12 @@ export class EventRecorder {
   async #send(series: Series, signal: AbortSignal): Promise<void> {
     const { transport, clock } = this.#options;
     const resource = eventsIn(series.note);
+    // The API counts a series from two on (events.k8s.io/v1, EventSeries).
+    const repeated =
+      series.count < 2 ? {} : { series: { count: series.count, lastObservedTime: microTime(clock.date()) } };
     if (series.name !== undefined) {
-      const update = { series: { count: series.count, lastObservedTime: microTime(clock.date()) } };
       try {
-        await mergePatch(transport, resource, series.name, update, { signal });
+        await mergePatch(transport, resource, series.name, repeated, { signal });
         return;
       } catch (error) {
         // Events expire after an hour.
@@ -168,7 +187,7 @@ export class EventRecorder {
       }
     }
     const event = this.#eventOf(series.note, resource);
-    await create(transport, resource, event, { signal });
+    await create(transport, resource, { ...event, ...repeated }, { signal });
     series.name = event.metadata.name;
   }
 
@@ -198,6 +217,7 @@ export class EventRecorder {
     if (oldest === undefined) return;
     const [key, series] = oldest;
     this.#series.delete(key);
+    series.cancelUpdate?.();
     if (this.#pending.delete(series))
       this.#options.log.warn({ note: series.note }, 'event dropped: too many at once');
   }
@@ -233,6 +253,15 @@ class TokenBucket {
     return this.#refilledAt + this.#refillMs - this.#clock.now();
   }
 }
+
+const newSeries = (note: EventNote): Series => ({
+  note,
+  name: undefined,
+  count: 0,
+  recordedAt: 0,
+  sentAt: -Infinity,
+  cancelUpdate: undefined,
+});
 
 /** Events about what has no namespace stand in `default`: the API server accepts them nowhere else. */
 function eventsIn(note: EventNote): Resource {

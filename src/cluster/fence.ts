@@ -10,8 +10,8 @@ export class LeaseLost extends Error {
 /**
  * The proof that a lease is ours, until a moment of the monotonic clock. Once over it is over for good: a new term has a new fence.
  *
- * A timer alone would not do. A process that was stopped (SIGSTOP, a frozen cgroup, a long page-in) first sees its sockets, then its timers
- * (libuv's uv_run polls before it runs timers), so whoever is about to write asks the clock: `expire`.
+ * A timer alone would not do. A process that goes on after it was stopped (SIGSTOP, a frozen cgroup, a paused machine) may see its sockets
+ * before its timers (libuv's uv_run polls, then runs timers), so whoever is about to write asks the clock: `expire`.
  */
 export class Fence {
   readonly #clock: Clock;
@@ -36,9 +36,8 @@ export class Fence {
     if (this.#clock.now() >= this.#until) this.close('it was not renewed in time');
   }
 
-  /** The lease was renewed. Comes too late when the fence is closed. */
+  /** The lease was renewed. Too late for a fence that has fallen. */
   extend(until: number): void {
-    this.expire();
     if (this.signal.aborted) return;
     this.#until = until;
     this.#cancel();

@@ -81,6 +81,8 @@ class Replica implements Transport {
   readonly #stop = new AbortController();
   #running = Promise.withResolvers<undefined>();
   isStopped = false;
+  /** None of its requests for the Lease arrives, while all others do. */
+  isCutOff = false;
   /** Requests are connected, and begin, when this is over: the TLS handshake. */
   readonly ended: Promise<void>;
 
@@ -138,7 +140,7 @@ class Replica implements Transport {
     request.beforeSend?.();
     if (aborted.aborted) throw abortReason(aborted);
     if (!request.path.includes('/leases')) return this.#write();
-    const loss = this.#stage.loss();
+    const loss = this.isCutOff ? 'request' : this.#stage.loss();
     // Sent: whatever becomes of the process, it is on its way.
     const answer = this.#stage.hop(`${this.name} ${request.method}`).then(() => {
       if (loss === 'request') throw new TransportError('lost');
@@ -213,7 +215,10 @@ async function pass(stage: Stage, replicas: readonly Replica[], ms: number): Pro
 type Step =
   | { readonly type: 'pass'; readonly ms: number }
   /** Of the replicas: the one that leads, or else the one with this number. */
-  | { readonly type: 'pause' | 'resume' | 'stop' | 'replace'; readonly who: 'leader' | number };
+  | {
+      readonly type: 'pause' | 'resume' | 'cut off' | 'join' | 'stop' | 'replace';
+      readonly who: 'leader' | number;
+    };
 
 const ms = fc.oneof(
   { weight: 8, arbitrary: fc.nat(2500) },
@@ -224,7 +229,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ type: fc.constant('pass'), ms }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('pause'), who }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('resume'), who: fc.nat(2) }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('stop', 'replace'), who }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('cut off'), who }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('join'), who: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('stop', 'replace', 'replace'), who }) },
 );
 /** The lease lasts half as long again as the proof of it: so much may two clocks differ in speed. */
 const rate = fc.double({ min: 0.82, max: 1.2, noNaN: true });
@@ -272,16 +279,31 @@ class Storm implements Stage {
   async act(todo: Step): Promise<void> {
     if (todo.type === 'pass') return pass(this, this.replicas, todo.ms);
     const replica = this.#find(todo.who);
-    if (todo.type === 'pause') replica?.pause();
-    if (todo.type === 'resume') await replica?.resume();
-    if (todo.type === 'stop' || todo.type === 'replace') replica?.stop();
-    if (todo.type === 'replace') this.begin(this.replicas.length);
+    if (replica === undefined) return;
+    switch (todo.type) {
+      case 'pause':
+        replica.pause();
+        return;
+      case 'resume':
+        return replica.resume();
+      case 'cut off':
+      case 'join':
+        replica.isCutOff = todo.type === 'cut off';
+        return;
+      case 'stop':
+      case 'replace':
+        replica.stop();
+        if (todo.type === 'replace') this.begin(this.replicas.length);
+    }
   }
 
   async end(): Promise<void> {
     this.#isOver = true;
     await this.#scheduler.waitIdle();
-    for (const replica of this.replicas) await replica.resume();
+    for (const replica of this.replicas) {
+      replica.isCutOff = false;
+      await replica.resume();
+    }
   }
 }
 

@@ -45,8 +45,9 @@ describe('a list read piece by piece', () => {
     expect(seen).toEqual([{ a: 1 }, { b: 2 }]);
   });
 
-  test('may have null for items, as Go writes an empty list', () => {
+  test('may be empty, which Go writes as null', () => {
     expect(read('{"items":null,"kind":"List"}', [], () => 'mapped')).toEqual({ items: null, kind: 'List' });
+    expect(read('{"items":[ \n ]}', [11], () => 'mapped')).toEqual({ items: [] });
   });
 
   test.each(['', '{"items":[{"a":1}', '{"items":[{"a":1},', '{"items":[]'])(

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { runWorkers, WorkQueue, type Result } from './queue.ts';
 import { recordingLogger } from './testing/logs.ts';
 import { ManualClock, settle } from './testing/manual-clock.ts';
@@ -208,52 +207,3 @@ describe('workers', () => {
     expect(log.lines).toEqual([]);
   });
 });
-
-test('in any interleaving no key is with two workers, and work begins after every add of its key', async () => {
-  const key = fc.constantFrom('a', 'b', 'c');
-  const outcome = fc.constantFrom<('done' | 'throw' | 'requeue')[]>('done', 'done', 'throw', 'requeue');
-  await fc.assert(
-    fc.asyncProperty(
-      fc.scheduler(),
-      fc.array(fc.record({ key, delay: fc.constantFrom(0, 0, 0, 7) }), { maxLength: 30 }),
-      fc.array(outcome, { maxLength: 20 }),
-      fc.integer({ min: 1, max: 4 }),
-      async (scheduler, adds, outcomes, count) => {
-        const { clock, queue } = setup();
-        const busy = new Set<string>();
-        /** Keys added since work on them last began. */
-        const owed = new Set<string>();
-        const handle = async (taken: string): Promise<Result> => {
-          expect(busy.has(taken)).toBe(false);
-          busy.add(taken);
-          owed.delete(taken);
-          await scheduler.schedule(Promise.resolve(), `work on ${taken}`);
-          busy.delete(taken);
-          const next = outcomes.shift();
-          if (next === 'throw') throw new Error('told to');
-          return next === 'requeue' ? { type: 'requeueAfter', ms: 3 } : { type: 'done' };
-        };
-        const stop = new AbortController();
-        const log = recordingLogger();
-        const ended = runWorkers({ queue, workers: count, handle, log, signal: stop.signal });
-        const sequence = scheduler.scheduleSequence(
-          adds.map((add) => () => {
-            owed.add(add.key);
-            if (add.delay === 0) queue.add(add.key);
-            else queue.addAfter(add.key, add.delay);
-            return Promise.resolve();
-          }),
-        );
-        const complete = () => scheduler.count() === 0 && queue.length === 0 && clock.pending === 0;
-        do {
-          await scheduler.waitIdle();
-          await clock.advance(1000);
-        } while (!(sequence.done && complete()));
-        expect([...owed]).toEqual([]);
-        expect(busy.size).toBe(0);
-        stop.abort();
-        await ended;
-      },
-    ),
-  );
-}, 60_000);

@@ -293,6 +293,22 @@ describe('a copy that is doubted', () => {
     expect(queriesOf(server, false).filter((query) => query['continue'] === undefined)).toHaveLength(2);
   });
 
+  test('by a handler of the list that is just in: that one does not count', async () => {
+    let relisted: Promise<void> | undefined;
+    const { server, reflector, start } = setup({
+      onChange: () => {
+        if (relisted !== undefined) return;
+        relisted = reflector.doubt();
+        server.put('late', 1);
+      },
+    });
+    server.put('a', 1);
+    void start();
+    await reflector.synced();
+    await relisted;
+    expect(reflector.keys()).toEqual(['a', 'late']);
+  });
+
   test('while a failure is waited out: that delay is kept', async () => {
     const { server, clock, reflector, start } = setup();
     await start();

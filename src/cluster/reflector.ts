@@ -170,12 +170,11 @@ export class Reflector<T> {
 
   /** Lists and watches until `signal` is aborted, then resolves. Never rejects: every error is retried. */
   async start(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) this.#state = await this.#next(signal);
+    while (!signal.aborted) this.#state = this.#doubted ? this.#startOver() : await this.#next(signal);
     this.#state = { name: 'Stopped' };
   }
 
   async #next(signal: AbortSignal): Promise<Machine<T>> {
-    if (this.#doubted && !isWaiting(this.#state)) return this.#startOver();
     try {
       return await this.#step(this.#state, signal);
     } catch (error) {
@@ -341,10 +340,6 @@ export class Reflector<T> {
     else log.warn(fields, text);
     this.#lastFailure = failure;
   }
-}
-
-function isWaiting<T>(state: Machine<T>): boolean {
-  return state.name === 'NotServed' || state.name === 'Forbidden' || state.name === 'Failed';
 }
 
 function failureName(error: unknown): Waiting['name'] {

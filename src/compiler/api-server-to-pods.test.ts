@@ -144,8 +144,15 @@ describe('apiServerToPods', () => {
         message: expect.stringContaining('certs/webhook (ValidatingWebhookConfiguration/certs)'),
       }),
     ]);
-    expect(held).toEqual(expect.arrayContaining([`${FAMILY}/`, 'default/control-plane']));
+    expect(held).toEqual(expect.arrayContaining([`${FAMILY}/certs/webhook`, 'default/control-plane']));
     expect(objects.some(({ object }) => object.kind === 'GlobalNetworkSet')).toBe(false);
+  });
+
+  test('where nothing is enforced nothing is held: it would isolate', () => {
+    const unresolved = { nodes: [], apiServerEndpoints: [], unseen: ['apiservices'] };
+    const { problems, held } = compiled({ mode: 'Observe' }, unresolved);
+    expect(problems.map(({ reason }) => reason)).toEqual(['BackendsUnknown', 'EntityUnresolved']);
+    expect(held).toEqual([]);
   });
 
   test('kinds that may not be listed are a problem; what is known is opened, what was open is held', () => {

@@ -49,7 +49,9 @@ export function apiServerToPods(context: Context, findings: Findings): readonly 
     path: 'spec.defaults.apiServerToPods',
   };
   if (inventory.unseen !== undefined && inventory.unseen.length > 0) {
-    findings.hold(
+    // Where nothing is enforced, what was opened would only isolate.
+    if (regime.enforced.length > 0) findings.held.push(`${place.id}/`);
+    findings.problem(
       place,
       'BackendsUnknown',
       `the operator cannot list ${inventory.unseen.join(', ')}, so what the API server calls there is not opened: give it the rights in config/rbac (its log says what the API server answers), or set apiServerToPods: None and write the rules yourself`,
@@ -57,7 +59,12 @@ export function apiServerToPods(context: Context, findings: Findings): readonly 
   }
   const backends = closedBackends(place, context);
   if (backends.length > 0 && !ends.controlPlaneResolved) {
-    findings.hold(place, 'EntityUnresolved', `${NO_CONTROL_PLANE}; until then closed: ${named(backends)}`);
+    findings.held.push(...backends.filter(({ staged }) => !staged).map((backend) => backend.place.id));
+    findings.problem(
+      place,
+      'EntityUnresolved',
+      `${NO_CONTROL_PLANE}; until then nothing is opened for ${named(backends)}`,
+    );
     return [];
   }
   return backends.flatMap((backend) =>

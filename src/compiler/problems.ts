@@ -38,12 +38,6 @@ export class Findings {
     }
   }
 
-  /** Notes a problem of a whole family of rules, and holds the present objects of all of them. */
-  hold(place: RulePlace, reason: ProblemReason, message: string): void {
-    this.problem(place, reason, message);
-    this.held.push(`${place.id}/`);
-  }
-
   problem(place: RulePlace, reason: ProblemReason, message: string, at = ''): void {
     this.add('problem', place, reason, message, at);
   }

@@ -125,14 +125,17 @@ export class Mirror<T> implements Copy {
   }
 
   /**
-   * Lists anew, while the copy stays readable. Resolves when that list is in, or when `signal` is aborted.
+   * Lists anew, while the copy stays readable. Resolves to true when that list is in, to false when `signal` was aborted before.
    *
    * Calico's API server lists and watches only the policies of tiers that it knew when the request came (apiserver
    * pkg/registry/projectcalico/util, EnsureTierSelector), so a watch may be blind to the policies of a Tier made since.
    */
-  async refresh(signal: AbortSignal): Promise<void> {
+  refresh(signal: AbortSignal): Promise<boolean> {
     const bounded = AbortSignal.any([signal, this.#stop.signal]);
-    await abortable(this.#reflector.doubt(), bounded).catch(() => undefined);
+    return abortable(this.#reflector.doubt(), bounded).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Ends list and watch; resolves when they have ended. */

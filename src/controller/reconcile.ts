@@ -81,7 +81,8 @@ export class Reconciler {
     await stored.tellApart([], this.#options.signal);
     const live = stored.objects();
     const intent = intend({ ...world, live, compile: this.#options.compile });
-    await this.#addFinalizers(world.firewalls, intent);
+    // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
+    if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
     const first = await this.#transition(world, stored, intent, live);
     this.#noticeOrphans(first.plan);
     const outcome = await this.#execute(first);
@@ -211,11 +212,12 @@ export class Reconciler {
   }
 
   /** Before the first write for a firewall, so that nothing of it can outlive it by accident. */
-  async #addFinalizers(firewalls: readonly StoredFirewall[], { standings }: Intent): Promise<void> {
-    for (const firewall of firewalls) {
-      if (standings.get(firewall.name) !== 'active' || firewall.finalizers.includes(FINALIZER)) continue;
-      await this.#options.finalizers.settle(firewall);
-    }
+  async #addFinalizers(firewalls: readonly StoredFirewall[], { standings }: Intent): Promise<boolean> {
+    const bare = firewalls.filter(
+      ({ name, finalizers }) => standings.get(name) === 'active' && !finalizers.includes(FINALIZER),
+    );
+    for (const firewall of bare) await this.#options.finalizers.settle(firewall);
+    return bare.length > 0;
   }
 
   async #release(
@@ -223,6 +225,7 @@ export class Reconciler {
     { standings }: Intent,
     stored: StoredCalico,
   ): Promise<void> {
+    if (!stored.isSure) return;
     for (const firewall of firewalls) {
       const isOurs = firewall.finalizers.includes(FINALIZER) && !this.#released.has(firewall.uid);
       if (!firewall.deleting || !isOurs) continue;

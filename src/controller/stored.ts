@@ -43,6 +43,8 @@ export class StoredCalico {
   readonly #objects = new Map<GeneratedKind, Mirror<LiveObject>>();
   readonly #pools: Mirror<string> | undefined;
   readonly #namesakes: Namesakes;
+  /** Kinds of which something that was written does not show, and that could not be listed anew. */
+  readonly #unsure = new Set<GeneratedKind>();
   #changed = Promise.withResolvers<undefined>();
 
   constructor({ kinds, ipPools }: ServedKinds, context: MirrorContext, options: StoredCalicoOptions) {
@@ -124,10 +126,20 @@ export class StoredCalico {
     while (pending().length > 0 && this.#context.clock.now() < doubtAt) {
       await this.#nextChange(doubtAt - this.#context.clock.now(), signal);
     }
-    const doubted = new Set(pending().map(({ kind }) => kind));
+    const doubted = new Set([...this.#unsure, ...pending().map(({ kind }) => kind)]);
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(LIST_MS)]);
-    await Promise.all([...doubted].map(async (kind) => this.#objects.get(kind)?.refresh(deadline)));
+    await Promise.all(
+      [...doubted].map(async (kind) => {
+        if ((await this.#objects.get(kind)?.refresh(deadline)) === false) this.#unsure.add(kind);
+        else this.#unsure.delete(kind);
+      }),
+    );
     return pending().length === 0;
+  }
+
+  /** False while objects may be stored that the copy does not show: not the time to say that nothing is left. */
+  get isSure(): boolean {
+    return this.#unsure.size === 0;
   }
 
   #isShown({ id, kind, uid, resourceVersion }: Expectation): boolean {

@@ -101,11 +101,22 @@ async function admitted(webhook: Webhook): Promise<void> {
 
 /** By silence, which is what a drop looks like: a refused connection would be a server that is not there. */
 async function refused(webhook: Webhook): Promise<void> {
-  const seen = await webhook.attempt();
-  if (seen === 'admitted') throw new Error('the API server reached its webhook');
-  if (!/failed calling webhook.*(deadline exceeded|Client\.Timeout|timeout)/s.test(seen.refused))
-    throw new Error(`refused, but not because nobody answered: ${seen.refused}`);
+  let last: unknown;
+  await waitFor(
+    async () => {
+      const seen = await webhook.attempt();
+      last = seen;
+      return seen !== 'admitted' && SILENCE.test(seen.refused) ? true : undefined;
+    },
+    {
+      what: 'the API server to wait for its webhook in vain',
+      within: WITHIN,
+      explain: () => Promise.resolve(JSON.stringify(last)),
+    },
+  );
 }
+
+const SILENCE = /failed calling webhook.*(deadline exceeded|Client\.Timeout|timeout)/s;
 
 /** Their server speaks TLS, so an established connection is enough. */
 async function othersAre(wanted: ProbeResult['verdict'], stage: Stage, pod: StartedPod): Promise<void> {

@@ -1,0 +1,26 @@
+/** Somebody who writes against us again and again. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { conditionOf, eventually, firewall, isTrue, type Rig } from './controller-harness.ts';
+import { generatedThings } from './controller-objects.ts';
+
+export const contest = (rig: () => Rig): void => {
+  describe('an object fought over', () => {
+    const { patch } = generatedThings(rig);
+    beforeAll(async () => {
+      await rig().apply(firewall());
+      await rig().ready();
+    }, 60_000);
+    afterAll(() => rig().clear(), 60_000);
+
+    test('is repaired ever more slowly, and the status says so', async () => {
+      let order = 5000;
+      await eventually(async () => {
+        await patch('GlobalNetworkPolicy', { spec: { order: ++order } }, 'another-operator');
+        const status = await rig().status();
+        return status !== undefined && conditionOf(status, 'Programmed')?.reason === 'DriftContested';
+      }, 'reason DriftContested');
+      const status = await rig().status();
+      expect(status !== undefined && isTrue(status, 'Stalled')).toBe(true);
+    });
+  });
+};

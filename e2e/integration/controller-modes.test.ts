@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
+import { startRig, type Rig } from './controller-harness.ts';
+import { nativeTitle } from './native-crds.ts';
+import { apiServer } from './controller-api-server.suite.ts';
+import { contest } from './controller-contest.suite.ts';
+import { drift } from './controller-drift.suite.ts';
+import { life } from './controller-life.suite.ts';
+import { mutatingPolicies } from './controller-mutating-policies.suite.ts';
+import { ownership } from './controller-ownership.suite.ts';
+import { problems } from './controller-problems.suite.ts';
+import { several } from './controller-several.suite.ts';
+
+// One cluster for each way in which Calico's API is served, and everything that is to hold in both.
+
+jest.setTimeout(120_000);
+
+const MODES = [
+  { mode: 'aggregated', by: "Calico's API server" },
+  { mode: 'native', by: nativeTitle },
+] as const;
+
+describe.each(MODES)('$mode ($by)', ({ mode }) => {
+  let started: Rig | undefined;
+  const rig = (): Rig => {
+    if (started === undefined) throw new Error('the cluster did not start');
+    return started;
+  };
+  beforeAll(async () => {
+    started = await startRig(mode);
+  }, 180_000);
+  afterAll(async () => {
+    await started?.[Symbol.asyncDispose]();
+  }, 60_000);
+
+  life(rig);
+  problems(rig);
+  drift(rig, mode);
+  contest(rig);
+  ownership(rig, mode);
+  several(rig);
+  if (mode === 'aggregated') apiServer(rig);
+  if (mode === 'native') mutatingPolicies(rig);
+});

@@ -1,0 +1,109 @@
+/** Native Calico comes with admission policies that complete what is written: types, the tier, and its label. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { apply } from '../../src/cluster/apply.ts';
+import { isRecord } from '../../src/cluster/resource.ts';
+import { kindResource } from '../../src/controller/kinds.ts';
+import { eventually, firewall, rule, type Rig } from './controller-harness.ts';
+import { generatedThings } from './controller-objects.ts';
+
+const matchConstraints = {
+  resourceRules: [
+    {
+      apiGroups: ['projectcalico.org'],
+      apiVersions: ['v3'],
+      operations: ['CREATE', 'UPDATE'],
+      resources: [
+        'networkpolicies',
+        'globalnetworkpolicies',
+        'stagednetworkpolicies',
+        'stagedglobalnetworkpolicies',
+      ],
+    },
+  ],
+};
+
+const patching = (name: string, expression: string, condition = 'true') => [
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1beta1',
+    kind: 'MutatingAdmissionPolicy',
+    metadata: { name },
+    spec: {
+      matchConstraints,
+      matchConditions: [{ name: 'needed', expression: condition }],
+      failurePolicy: 'Fail',
+      reinvocationPolicy: 'IfNeeded',
+      mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression } }],
+    },
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1beta1',
+    kind: 'MutatingAdmissionPolicyBinding',
+    metadata: { name },
+    spec: { policyName: name },
+  },
+];
+
+/** What api/admission of Calico 3.32 does. */
+const POLICIES = [
+  ...patching(
+    'types',
+    `[JSONPatch{op: "add", path: "/spec/types", value: has(object.spec.ingress) && has(object.spec.egress) ? ["Ingress", "Egress"] : has(object.spec.egress) ? ["Egress"] : ["Ingress"]}]`,
+    '!has(object.spec.types)',
+  ),
+  ...patching(
+    'tier-label',
+    `[JSONPatch{op: "add", path: "/metadata/labels/projectcalico.org~1tier", value: has(object.spec.tier) ? object.spec.tier : "default"}]`,
+    'has(object.metadata.labels)',
+  ),
+  ...patching(
+    'tier-label-first',
+    `[JSONPatch{op: "add", path: "/metadata/labels", value: {"projectcalico.org/tier": has(object.spec.tier) ? object.spec.tier : "default"}}]`,
+    '!has(object.metadata.labels)',
+  ),
+];
+
+export const mutatingPolicies = (rig: () => Rig): void => {
+  describe("with Calico's mutating admission policies", () => {
+    const { every, one, patch, repairs } = generatedThings(rig);
+    beforeAll(async () => {
+      await rig().apply(...POLICIES);
+      const probe = {
+        apiVersion: 'projectcalico.org/v3',
+        kind: 'NetworkPolicy',
+        metadata: { name: 'probe' },
+        spec: {},
+      };
+      await eventually(async () => {
+        const resource = kindResource('NetworkPolicy', 'wordpress');
+        const { metadata, spec } = await apply(rig().transport, resource, probe, { dryRun: true });
+        return metadata.labels?.['projectcalico.org/tier'] === 'default' && isRecord(spec) && 'types' in spec;
+      }, 'the admission policies to be in force');
+      await rig().apply(firewall());
+      await rig().ready();
+    }, 90_000);
+    afterAll(async () => {
+      await rig().clear();
+      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: POLICIES });
+      await rig().cluster.kubectl(['delete', '-f', '-'], { input });
+    }, 60_000);
+
+    test('nothing is written again that they have completed', async () => {
+      const before = await every();
+      const written = (await rig().writes()).length;
+      const other = { name: 'other', namespaces: ['wordpress'], ingress: [rule('other')] };
+      await rig().apply(firewall({ namespaces: [other] }, 'team'));
+      await rig().ready('team');
+      const since = (await rig().writes()).slice(written).map(({ target }) => target);
+      expect(since.filter((target) => target.includes('-default-'))).toEqual([]);
+      expect(await every()).toEqual(before);
+    });
+
+    test('drift is repaired as it is without them', async () => {
+      await repairs(() => patch('NetworkPolicy', { spec: { types: null, egress: [{ action: 'Allow' }] } }));
+      await repairs(() => patch('GlobalNetworkPolicy', { metadata: { labels: null } }));
+      expect((await one('NetworkPolicy')).metadata.labels).toMatchObject({
+        'projectcalico.org/tier': 'default',
+      });
+    });
+  });
+};

@@ -1,0 +1,88 @@
+/** The objects that the operator made, as tests look at them and spoil them. */
+import { expect } from '@jest/globals';
+import { mergePatch } from '../../src/cluster/apply.ts';
+import { isRecord, type KubernetesObject } from '../../src/cluster/resource.ts';
+import { kindResource } from '../../src/controller/kinds.ts';
+import { eventually, type Rig } from './controller-harness.ts';
+
+export type Kind = 'Tier' | 'GlobalNetworkSet' | 'GlobalNetworkPolicy' | 'NetworkPolicy';
+
+export const PLURALS: Readonly<Record<Kind, string>> = {
+  Tier: 'tiers.projectcalico.org',
+  GlobalNetworkSet: 'globalnetworksets.projectcalico.org',
+  GlobalNetworkPolicy: 'globalnetworkpolicies.projectcalico.org',
+  NetworkPolicy: 'networkpolicies.projectcalico.org',
+};
+
+/** Touched by the operator itself, to see that its watches are alive. */
+const HEARTBEAT = 'clusterfirewall.io/heartbeat';
+
+interface Content {
+  readonly name: string;
+  readonly labels: unknown;
+  readonly annotations: Readonly<Record<string, unknown>>;
+  readonly spec: unknown;
+}
+
+/** Rules are compared as they are, an empty source or destination aside, which one way of being served writes and the other does not. */
+const contentOf = ({ metadata: { name, labels, annotations }, spec }: KubernetesObject): Content => ({
+  name,
+  labels,
+  annotations: { ...annotations, [HEARTBEAT]: undefined },
+  spec: withoutEmpty(spec),
+});
+
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  if (!isRecord(value)) return value;
+  const fields = Object.entries(value).map(([key, field]): [string, unknown] => [key, withoutEmpty(field)]);
+  return Object.fromEntries(fields.filter(([, field]) => !isRecord(field) || Object.keys(field).length > 0));
+}
+
+export interface GeneratedThings {
+  readonly every: () => Promise<readonly Content[]>;
+  /** One of its kind, until `another`. */
+  readonly one: (kind: Kind) => Promise<KubernetesObject>;
+  /** From now on `one` is another one, so that none counts as fought over. */
+  readonly another: () => void;
+  /** A merge patch of that one, by this field manager. */
+  readonly patch: (kind: Kind, change: object, manager?: string) => Promise<void>;
+  /** Does the damage, and waits until a repair was logged and everything is as it was before; `but` leaves aside what may differ. */
+  readonly repairs: (damage: () => Promise<void>, but?: (content: Content) => Content) => Promise<void>;
+}
+
+export function generatedThings(rig: () => Rig): GeneratedThings {
+  let turn = 0;
+  const every = async (): Promise<readonly Content[]> => (await rig().generated()).map(contentOf);
+  const one = async (kind: Kind): Promise<KubernetesObject> => {
+    const all = (await rig().generated()).filter((object) => object.kind === kind);
+    const found = all[turn % all.length];
+    if (found === undefined) throw new Error(`no ${kind} was generated`);
+    return found;
+  };
+  return {
+    every,
+    one,
+    another() {
+      turn += 1;
+    },
+    async patch(kind, change, manager = 'intruder') {
+      const { name, namespace } = (await one(kind)).metadata;
+      const options = { fieldManager: manager };
+      await mergePatch(rig().transport, kindResource(kind, namespace), name, { ...change }, options);
+    },
+    async repairs(damage, but = (content) => content) {
+      const before = await every();
+      const repaired = (await rig().logged('drift repaired')).length;
+      await damage();
+      await eventually(async () => (await rig().logged('drift repaired')).length > repaired, 'a repair');
+      const [wanted, look] = [JSON.stringify(before), async () => JSON.stringify((await every()).map(but))];
+      await eventually(async () => (await look()) === wanted, 'everything as it was').catch(
+        async (error: unknown) => {
+          expect((await every()).map(but)).toEqual(before);
+          throw error;
+        },
+      );
+    },
+  };
+}

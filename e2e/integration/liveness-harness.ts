@@ -1,0 +1,134 @@
+/** Time that passes faster, and the operator's watches in this process. */
+import { KubeConfig } from '@kubernetes/client-node';
+import { mergePatch } from '../../src/cluster/apply.ts';
+import type { Clock } from '../../src/cluster/clock.ts';
+import { kubeConfigCredentials } from '../../src/cluster/kubeconfig.ts';
+import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
+import { recordingLogger } from '../../src/cluster/testing/logs.ts';
+import type { Transport } from '../../src/cluster/transport.ts';
+import { UndiciTransport } from '../../src/cluster/undici-transport.ts';
+import { Controller } from '../../src/controller/controller.ts';
+import { FINALIZER, FIREWALLS } from '../../src/controller/firewalls.ts';
+import type { HeartbeatObject } from '../../src/controller/heartbeat.ts';
+import { serveHealth } from '../../src/controller/health.ts';
+import { Metrics } from '../../src/controller/metrics.ts';
+import { Mirror } from '../../src/controller/mirror.ts';
+import { Watches } from '../../src/controller/watches.ts';
+
+/** Half a minute of quiet is three seconds. */
+const SPEED = 10;
+
+const clock: Clock = {
+  now: () => performance.now() * SPEED,
+  date: () => new Date(),
+  setTimeout(callback, ms) {
+    const timer = setTimeout(callback, ms / SPEED);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
+/** @param server default the kubeconfig's own; a relay in front of it otherwise */
+export function fastTransport(kubeconfig: string, server?: string): UndiciTransport {
+  const load = (): KubeConfig => {
+    const config = new KubeConfig();
+    config.loadFromFile(kubeconfig);
+    if (server === undefined) return config;
+    const redirected = new KubeConfig();
+    const clusters = config.clusters.map((each) => ({ ...each, server }));
+    const { users, contexts, currentContext } = config;
+    redirected.loadFromOptions({ clusters, users, contexts, currentContext });
+    return redirected;
+  };
+  return new UndiciTransport({
+    credentials: kubeConfigCredentials(load, clock),
+    clock,
+    userAgent: 'clusterfirewall-test',
+  });
+}
+
+interface MirrorSetup {
+  readonly kind: string;
+  readonly resource: Resource;
+  readonly transport: Transport;
+  readonly writer?: Transport;
+}
+
+/** A mirror with its heartbeat. */
+export function startMirror({ kind, resource, transport, writer }: MirrorSetup) {
+  const log = recordingLogger();
+  const beats: string[] = [];
+  const watches = new Watches({
+    transport,
+    writer: () => writer,
+    clock,
+    log,
+    onResult: (_copy, method, result) => beats.push(`${method} ${result}`),
+  });
+  const heartbeatObject = ({ metadata }: KubernetesObject): HeartbeatObject => {
+    const { name, namespace, uid = '' } = metadata;
+    return { name, namespace, uid };
+  };
+  const mirror = new Mirror<KubernetesObject>(
+    { transport, clock, log, watches },
+    {
+      kind,
+      resource,
+      project: (object) => object,
+      onChange: () => undefined,
+      onSynced: () => undefined,
+      heartbeatObject,
+    },
+  );
+  mirror.start();
+  const relists = () => log.lines.filter(({ message }) => message.includes('listing anew')).length;
+  return { mirror, beats, relists, log };
+}
+
+export interface InProcess extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly logged: (message: string) => number;
+  /** Value of one sample, by its name and labels as they are printed; 0 where there is none. */
+  sample(text: string): Promise<number>;
+}
+
+/** Controller and health server, leading without an election. */
+export async function startInProcess(transport: Transport, operatorNamespace: string): Promise<InProcess> {
+  const log = recordingLogger();
+  const metrics = new Metrics(clock);
+  const controller = new Controller({
+    ...{ transport, clock, log, metrics, operatorNamespace },
+    instance: 'in-process',
+  });
+  const stop = new AbortController();
+  const { signal } = stop;
+  const health = await serveHealth({
+    address: '127.0.0.1:0',
+    unready: () => controller.unready(),
+    metrics: () => metrics.registry.metrics(),
+  });
+  const finalizers = {
+    settle: async ({ name, deleting }: { readonly name: string; readonly deleting: boolean }) => {
+      await mergePatch(transport, FIREWALLS, name, {
+        metadata: { finalizers: deleting ? [] : [FINALIZER] },
+      });
+    },
+  };
+  const running = Promise.all([controller.run(signal), controller.lead({ transport, finalizers, signal })]);
+  return {
+    url: `http://127.0.0.1:${String(health.port)}`,
+    logged: (text) => log.lines.filter(({ message }) => message === text).length,
+    async sample(text) {
+      const lines = (await metrics.registry.metrics()).split('\n');
+      const line = lines.find((each) => each.startsWith(`${text} `));
+      return line === undefined ? 0 : Number(line.slice(text.length + 1));
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+      await health.close();
+    },
+  };
+}
