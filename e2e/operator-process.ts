@@ -2,10 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
-import { dump, load, loadAll } from 'js-yaml';
+import { loadAll } from 'js-yaml';
 import type { StartedCluster } from './cluster.ts';
 import { waitFor } from './local/wait.ts';
 
@@ -110,8 +110,8 @@ async function spawnOperator(
   { server, env = {}, wrap = [] }: OperatorOptions,
   { name, address, logFile }: Place,
 ): Promise<ChildProcess> {
-  const issued = await cluster.serviceAccountKubeconfig(identity.namespace, identity.serviceAccount);
-  const kubeconfig = server === undefined ? issued : await redirected(issued, `${issued}.${name}`, server);
+  const { namespace, serviceAccount } = identity;
+  const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, serviceAccount, server);
   const log = openSync(logFile, 'a');
   const command = [...wrap, process.execPath, 'src/main.ts', 'run', '--health-address', address];
   // Not to outlive a test run that was killed: nobody would stop it then.
@@ -120,7 +120,7 @@ async function spawnOperator(
     env: {
       PATH: process.env['PATH'],
       KUBECONFIG: kubeconfig,
-      POD_NAMESPACE: identity.namespace,
+      POD_NAMESPACE: namespace,
       POD_NAME: name,
       ...env,
     },
@@ -128,18 +128,6 @@ async function spawnOperator(
   });
   closeSync(log);
   return child;
-}
-
-/** A copy of the kubeconfig that names another server. */
-async function redirected(kubeconfig: string, copy: string, server: string): Promise<string> {
-  const config = load(await readFile(kubeconfig, 'utf8')) as Kubeconfig;
-  const clusters = config.clusters.map((each) => ({ ...each, cluster: { ...each.cluster, server } }));
-  await writeFile(copy, dump({ ...config, clusters }), { mode: 0o600 });
-  return copy;
-}
-
-interface Kubeconfig {
-  readonly clusters: readonly { readonly cluster: object }[];
 }
 
 function startedOperator(

@@ -43,6 +43,8 @@ export interface OperatorOptions {
 
 /** How long a stop may take: well below the 30 s after which kubelet kills. */
 const STOP_MS = 20_000;
+/** The election's own: a renewal must not wait until slow lists and writes have left a connection free. */
+const LEASE_CONNECTIONS = 2;
 /** The Lease that replicas share, in the operator's namespace; config/rbac names it too. */
 const LEASE = 'clusterfirewall';
 /** A replica that could never lead must not pass for one that can: a rolling update would end with nobody leading. */
@@ -63,7 +65,7 @@ export class FirewallOperator extends Shell {
   readonly #log: Logger;
   readonly #clock: Clock = systemClock;
   readonly #abort = new AbortController();
-  #transport: UndiciTransport | undefined;
+  readonly #transports: UndiciTransport[] = [];
   /** Of the present term: what is written goes through it. */
   #writes: Transport | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -93,14 +95,18 @@ export class FirewallOperator extends Shell {
     const credentials = kubeConfigCredentials(sameFirst(this.kubeConfig, loadKubeConfig), this.#clock);
     const instance = env['POD_NAME'] ?? hostname();
     const userAgent = `clusterfirewall (${instance})`;
-    const bare = new UndiciTransport({ credentials, clock: this.#clock, userAgent });
-    this.#transport = bare;
     const metrics = new Metrics(this.#clock);
-    const onRequest = metrics.requests.observer(credentials.server);
-    const counted = metered(bare, { clock: this.#clock, onRequest });
-    const transport = withRetry(counted, { clock: this.#clock, log: this.#log });
-    const namespace = operatorNamespace(env);
+    const connect = (options: { readonly connections?: number } = {}): Transport => {
+      const transport = new UndiciTransport({ credentials, clock: this.#clock, userAgent, ...options });
+      this.#transports.push(transport);
+      return metered(transport, {
+        clock: this.#clock,
+        onRequest: metrics.requests.observer(credentials.server),
+      });
+    };
     const parts = { clock: this.#clock, log: this.#log };
+    const transport = withRetry(connect(), parts);
+    const namespace = operatorNamespace(env);
     const controller = new Controller({
       ...parts,
       transport,
@@ -109,7 +115,8 @@ export class FirewallOperator extends Shell {
       metrics,
     });
     const identity = `${instance}_${randomUUID()}`;
-    const election = new LeaderElection({ ...parts, transport: counted, namespace, name: LEASE, identity });
+    const leases = connect({ connections: LEASE_CONNECTIONS });
+    const election = new LeaderElection({ ...parts, transport: leases, namespace, name: LEASE, identity });
     leaderGauge(metrics.registry, election);
     if (healthAddress !== undefined) {
       this.#health = await serveHealth({
@@ -135,7 +142,7 @@ export class FirewallOperator extends Shell {
     try {
       await Promise.all([controller.run(signal), election.run(lead, signal)]);
     } finally {
-      await Promise.all([this.#health?.close(), this.#transport?.close()]);
+      await Promise.all([this.#health?.close(), ...this.#transports.map((transport) => transport.close())]);
     }
     this.#log.info({}, 'operator stopped');
   }

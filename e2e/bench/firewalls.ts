@@ -8,7 +8,7 @@ import { FIREWALLS } from './load.ts';
 
 const WITHIN = 600_000;
 /** How often the status is asked for: the resolution of what is measured with it. */
-export const EVERY_MS = 20;
+const EVERY_MS = 20;
 
 const BENCH = { fieldManager: 'bench', force: true } as const;
 

@@ -28,7 +28,7 @@ export function duration(milliseconds: number): string {
   return `${digits(milliseconds / 1000)} s`;
 }
 
-export const digits = (value: number): string =>
+const digits = (value: number): string =>
   Math.abs(value) >= 100 || Number.isInteger(value)
     ? String(Math.round(value))
     : String(Number(value.toPrecision(3)));

@@ -33,11 +33,11 @@ describe.each(MODES)('$mode ($by)', ({ mode }) => {
   }, 60_000);
 
   life(rig);
+  if (mode === 'aggregated') apiServer(rig);
   problems(rig);
   drift(rig, mode);
   contest(rig);
   ownership(rig, mode);
   several(rig);
-  if (mode === 'aggregated') apiServer(rig);
   if (mode === 'native') mutatingPolicies(rig);
 });

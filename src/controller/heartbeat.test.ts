@@ -6,6 +6,8 @@ import { ManualClock, settle } from '../cluster/testing/manual-clock.ts';
 import { ApiError, TransportError } from '../cluster/errors.ts';
 import type { Transport, TransportRequest } from '../cluster/transport.ts';
 import { Mirror } from './mirror.ts';
+import { contentHash } from './normal.ts';
+import { lastForeignManager } from './ownership.ts';
 import { Watches } from './watches.ts';
 
 const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' };
@@ -315,6 +317,26 @@ describe('a written heartbeat', () => {
     const { clock, patches } = await setup();
     await clock.advance(900_000);
     expect(patches).toEqual([]);
+  });
+});
+
+describe('a heartbeat on a generated object', () => {
+  const metadata = { name: 'x', annotations: { 'clusterfirewall.io/rules': 'default/blog/ingress/web' } };
+  const touched = {
+    ...metadata,
+    annotations: { ...metadata.annotations, 'clusterfirewall.io/heartbeat': '2026-01-01T00:00:00Z' },
+    managedFields: [
+      { manager: 'kubectl-edit', time: '2026-01-01T00:00:00Z' },
+      { manager: 'clusterfirewall-heartbeat', time: '2026-01-02T00:00:00Z' },
+    ],
+  };
+
+  test('is no part of what is desired', () => {
+    expect(contentHash({ metadata: touched })).toBe(contentHash({ metadata }));
+  });
+
+  test('is not taken for the writing of somebody else', () => {
+    expect(lastForeignManager(touched.managedFields)).toBe('kubectl-edit');
   });
 });
 
