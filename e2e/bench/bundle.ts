@@ -78,15 +78,7 @@ export async function startBundle(cluster: StartedCluster, wanted: Deployment): 
   const command = [process.execPath, BUNDLE, 'run', '--health-address', address];
   // Not to outlive a benchmark that was killed: nobody would stop it then.
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
-    env: {
-      PATH: process.env['PATH'],
-      NODE_OPTIONS: '--max-semi-space-size=2 --max-old-space-size=160',
-      MALLOC_ARENA_MAX: '1',
-      MALLOC_TRIM_THRESHOLD_: '131072',
-      ...wanted.env,
-      KUBECONFIG: kubeconfig,
-      POD_NAMESPACE: namespace,
-    },
+    env: { PATH: process.env['PATH'], ...wanted.env, KUBECONFIG: kubeconfig, POD_NAMESPACE: namespace },
     stdio: ['ignore', log, log],
   });
   closeSync(log);

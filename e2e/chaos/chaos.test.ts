@@ -68,7 +68,7 @@ test(
   async () => {
     const gap = fromOutside('gap', async ({ cluster }) => {
       const drop =
-        'add table inet gap; add chain inet gap all { type filter hook forward priority -200; policy drop; }';
+        'add table inet gap; add chain inet gap everything { type filter hook forward priority -200; policy drop; }';
       const script = `nft '${drop}' && sleep 0.1; nft 'delete table inet gap'`;
       await promisify(execFile)('ip', ['netns', 'exec', `cfw-${cluster.name}-node2`, 'sh', '-c', script]);
     });

@@ -72,14 +72,22 @@ interface Connection {
   cut(): void;
 }
 
+/**
+ * RST, but for a socket whose FIN is just being sent: libuv refuses that with EINVAL (uv_tcp_close_reset), after which Node takes the
+ * handle for closing, never closes it, and at the end of the process waits for it forever.
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** The client's socket and the one to the API server, until both are closed. */
 function join(near: Socket, far: Socket, closed: () => void): Connection {
   const pipes = [createPipe(near, far), createPipe(far, near)];
   let isHeld = false;
   let isBroken = false;
   const cut = (): void => {
-    near.resetAndDestroy();
-    far.resetAndDestroy();
+    for (const socket of [near, far]) reset(socket);
   };
   for (const socket of [near, far]) {
     socket.setNoDelay(true);

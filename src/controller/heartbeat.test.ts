@@ -114,7 +114,8 @@ describe('a quiet watch', () => {
     await clock.advance(600_000);
     expect(beats.length).toBeGreaterThan(12);
     expect(beats.every(({ method, result }) => method === 'read' && result === 'shown')).toBe(true);
-    expect(lists(server).at(-1)?.accept).toContain('as=PartialObjectMetadataList');
+    const ofMetadata = lists(server).filter(({ accept }) => accept?.includes('as=PartialObjectMetadataList'));
+    expect(ofMetadata.length).toBeGreaterThan(12);
     expect(staleness()).toBeLessThan(A_BEAT / 1000);
     expect(relists()).toEqual([]);
   });
