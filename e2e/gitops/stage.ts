@@ -64,7 +64,10 @@ function stage(cluster: StartedCluster, argo: Argo, manifests: readonly Kubernet
     },
     async settle(wanted) {
       await argo.sync([wanted]);
-      return waitFor(() => observedSpec(cluster), { what: 'the operator to see it', within: WITHIN });
+      return waitFor(() => observedSpec(cluster, calico !== 'none'), {
+        what: 'the operator to see it',
+        within: WITHIN,
+      });
     },
     becomes: (wanted, status) => becomes(argo, wanted, status),
     async [Symbol.asyncDispose]() {
@@ -80,10 +83,12 @@ interface StoredFirewall {
   readonly status?: { readonly observedGeneration?: number };
 }
 
-async function observedSpec(cluster: StartedCluster): Promise<object | undefined> {
+/** @param kept whether the operator puts its finalizer on: it does where it can write for the firewall */
+async function observedSpec(cluster: StartedCluster, kept: boolean): Promise<object | undefined> {
   const found = await cluster.kubectl(['get', 'clusterfirewall', 'default', '--output', 'json']);
   const { metadata, spec, status } = JSON.parse(found) as StoredFirewall;
-  const seen = status?.observedGeneration === metadata.generation && metadata.finalizers !== undefined;
+  const seen =
+    status?.observedGeneration === metadata.generation && (metadata.finalizers !== undefined || !kept);
   return seen ? spec : undefined;
 }
 
