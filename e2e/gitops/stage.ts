@@ -41,14 +41,18 @@ export async function startStage({ calico, serverSideApply }: StageOptions): Pro
     const text = await cluster.kubectl(['kustomize', path.join(ROOT, 'config/argocd/sync')]);
     const manifests = (loadAll(text) as readonly KubernetesObject[]).map(tracked);
     const argo = argoFor({ kubeconfig: cluster.kubeconfig, settingsNamespace: 'argocd', serverSideApply });
-    return stage(cluster, argo, manifests);
+    return stage({ cluster, argo, manifests, hasCalico: calico !== 'none' });
   } catch (error) {
     await cluster.stop();
     throw error;
   }
 }
 
-function stage(cluster: StartedCluster, argo: Argo, manifests: readonly KubernetesObject[]): GitOpsStage {
+interface Parts extends Pick<GitOpsStage, 'cluster' | 'argo' | 'manifests'> {
+  readonly hasCalico: boolean;
+}
+
+function stage({ cluster, argo, manifests, hasCalico }: Parts): GitOpsStage {
   let operator: StartedOperator | undefined;
   const stopOperator = async (): Promise<void> => {
     await operator?.stop();
@@ -64,7 +68,7 @@ function stage(cluster: StartedCluster, argo: Argo, manifests: readonly Kubernet
     },
     async settle(wanted) {
       await argo.sync([wanted]);
-      return waitFor(() => observedSpec(cluster, calico !== 'none'), {
+      return waitFor(() => observedSpec(cluster, hasCalico), {
         what: 'the operator to see it',
         within: WITHIN,
       });
