@@ -27,6 +27,7 @@ const ROOT_RULES: CelRule[] = [
   },
   { ...onlyDefault('defaults', '!has(self.spec.defaults)'), fieldPath: '.spec.defaults' },
   { ...onlyDefault('guardrails', '!has(self.spec.guardrails)'), fieldPath: '.spec.guardrails' },
+  { ...onlyDefault('nodes', '!has(self.spec.nodes)'), fieldPath: '.spec.nodes' },
   {
     ...onlyDefault(
       'mode of a group',

@@ -6,6 +6,7 @@
  * uniqueness of keys in maps, address arithmetic) as refinements, which the CRD does not carry.
  */
 import * as z from 'zod';
+import { hostPorts, nodePorts, nodes } from './nodes.ts';
 import { ATOMIC, exactlyOneOf, namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
 import {
   addressString,
@@ -22,7 +23,7 @@ export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 export const KIND = 'ClusterFirewall';
 export const PLURAL = 'clusterfirewalls';
-/** The one firewall that may have `defaults` and `guardrails`. */
+/** The one firewall that may have `defaults`, `guardrails` and `nodes`. */
 export const DEFAULT_FIREWALL = 'default';
 
 export const FIREWALL_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$';
@@ -108,6 +109,8 @@ export const ingressRule = z.strictObject({
   pods: subject('Pods that are reached'),
   from,
   ports: portList,
+  nodePorts: nodePorts.optional(),
+  hostPorts: hostPorts.optional(),
 });
 
 export const connectionRule = z.strictObject({
@@ -288,8 +291,17 @@ export const spec = z
     namespaces: namedList(group, 500)
       .meta({ description: 'Groups of namespaces and their rules.' })
       .optional(),
+    nodes: nodes.optional(),
   })
   .meta({
+    // On `nodes` itself the rule would not run once the field is gone.
+    'x-kubernetes-validations': [
+      {
+        rule: "!(has(oldSelf.nodes) && oldSelf.nodes.mode == 'Enforce') || has(self.nodes)",
+        message:
+          'nodes is enforced: set nodes.mode to Disabled first, so that nothing is taken away by accident',
+      },
+    ],
     description:
       'Who may talk to whom. With mode alone, the ClusterFirewall called default closes every namespace that is not exempt, DNS apart; peers, guardrails and namespaces say the rest.',
   });
@@ -306,6 +318,7 @@ export type ConnectionRule = z.infer<typeof connectionRule>;
 export type RuleSource = z.infer<typeof ruleSource>;
 export type RuleDestination = z.infer<typeof ruleDestination>;
 export type GuardrailDestination = z.infer<typeof guardrailDestination>;
+export type { Nodes, Zone, ZoneSource } from './nodes.ts';
 export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';
 
 /** A valid ClusterFirewall, without what only the API server adds. */

@@ -9,8 +9,8 @@ import * as z from 'zod';
 import type { CelRule, CrdMeta } from './shapes.ts';
 
 export interface StructuralSchema extends Omit<CrdMeta, 'x-kubernetes-validations'> {
-  type?: 'object' | 'array' | 'string' | 'integer';
-  enum?: string[];
+  type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
+  enum?: (string | true)[];
   minLength?: number;
   minItems?: number;
   maxItems?: number;
@@ -81,6 +81,10 @@ function keywords(schema: z.core.$ZodType, meta: CrdMeta, path: string): Structu
       return integerKeywords(def, path);
     case 'enum':
       return { type: 'string', enum: Object.values(def.entries).map(String) };
+    case 'literal':
+      // Only ever `true`: a switch that is said, or absent.
+      if (def.values.length === 1 && def.values[0] === true) return { type: 'boolean', enum: [true] };
+      throw new NotStructuralError(path, 'is a literal other than true');
     case 'union':
       // The one union a structural schema has; its bounds come from the metadata.
       if (meta['x-kubernetes-int-or-string'] === true) return {};

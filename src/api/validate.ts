@@ -94,7 +94,9 @@ function nameIssues(metadata: unknown): Issue[] {
 /** The twins of the other root CEL rules in crd.ts. Judges the raw value, so that it says so even if something else is wrong. */
 function onlyInDefault(spec: unknown): Issue[] {
   if (!isMapping(spec)) return [];
-  const paths: Path[] = ['defaults', 'guardrails'].filter((key) => key in spec).map((key) => ['spec', key]);
+  const paths: Path[] = ['defaults', 'guardrails', 'nodes']
+    .filter((key) => key in spec)
+    .map((key) => ['spec', key]);
   const groups: readonly unknown[] = Array.isArray(spec['namespaces']) ? spec['namespaces'] : [];
   for (const [index, group] of groups.entries()) {
     if (isMapping(group) && 'mode' in group) paths.push(['spec', 'namespaces', index, 'mode']);

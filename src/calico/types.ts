@@ -51,6 +51,9 @@ export interface PolicySpec {
 
 export interface GlobalPolicySpec extends PolicySpec {
   readonly namespaceSelector?: string;
+  /** Before DNAT hides NodePorts and hostPorts; needs applyOnForward, and judges host endpoints only. */
+  readonly preDNAT?: true;
+  readonly applyOnForward?: true;
 }
 
 interface CalicoObject<K extends string, S> {
@@ -73,9 +76,15 @@ export type StagedNetworkPolicy = CalicoObject<
   PolicySpec & { readonly stagedAction: 'Set' }
 >;
 
+export type HostEndpoint = CalicoObject<
+  'HostEndpoint',
+  { readonly node: string; readonly interfaceName: string; readonly profiles: readonly string[] }
+>;
+
 /** Every kind that the compiler makes. */
 export type GeneratedObject =
   | Tier
+  | HostEndpoint
   | GlobalNetworkSet
   | GlobalNetworkPolicy
   | NetworkPolicy

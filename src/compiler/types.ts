@@ -14,6 +14,47 @@ export interface NodeInfo {
   readonly labels: Readonly<Record<string, string>>;
   /** Every address known of the node (Node status, Calico's annotations), without a mask. */
   readonly addresses: readonly string[];
+  /** True where flannel has left its annotations: Canal. */
+  readonly flannel?: boolean;
+}
+
+/** A HostEndpoint that is not ours. */
+export interface HostEndpointInfo {
+  readonly name: string;
+  readonly node: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `*`, an interface, or absent where expectedIPs say it. */
+  readonly interfaceName?: string;
+  /** Made by Calico's kube-controllers, which take it back whenever somebody changes it. */
+  readonly automatic: boolean;
+}
+
+/** A GlobalNetworkPolicy that is not ours, as far as it can meet host endpoints and our sets. */
+export interface ForeignPolicyInfo {
+  readonly name: string;
+  readonly selector: string;
+  readonly namespaceSelector: string;
+  /** Of each end of each rule. */
+  readonly ends: readonly {
+    readonly selector: string;
+    readonly notSelector: string;
+    readonly namespaceSelector: string;
+  }[];
+}
+
+/** What of a FelixConfiguration matters to nodes; absent fields are not set there. */
+export interface FelixConfigurationInfo {
+  /** `default`, `node.NAME`, or any other with a nodeSelector. */
+  readonly name: string;
+  readonly failsafeInbound?: readonly {
+    readonly protocol: string;
+    readonly port: number;
+    readonly net?: string;
+  }[];
+  readonly endpointToHostAction?: string;
+  readonly bpfEnabled?: boolean;
+  readonly vxlanPort?: number;
+  readonly wireguardPorts?: readonly number[];
 }
 
 /** A Service that the API server calls, by the word of an object such as a webhook configuration. */
@@ -51,6 +92,14 @@ export interface Inventory {
   readonly unseen?: readonly string[];
   /** CIDRs of Calico's IPPools. */
   readonly ipPools?: readonly string[];
+  /** Host endpoints of others. */
+  readonly hostEndpoints?: readonly HostEndpointInfo[];
+  /** Whether Calico's kube-controllers make host endpoints by themselves. */
+  readonly automaticHostEndpoints?: boolean;
+  readonly foreignPolicies?: readonly ForeignPolicyInfo[];
+  readonly felixConfigurations?: readonly FelixConfigurationInfo[];
+  /** Addresses of BGPPeers. */
+  readonly bgpPeers?: readonly string[];
   /** Namespace the operator runs in; always exempt. */
   readonly operatorNamespace?: string;
 }
@@ -95,7 +144,21 @@ export interface Problem {
  * What an object does, which decides when it is written (controller/plan.ts): the tier, its last word, sets, what denies in the tier, what
  * allows, the default deny. Bridges are not compiled: they stand beside these while they change (controller/bridge.ts).
  */
-export type Phase = 'tier' | 'pass' | 'set' | 'guardrail' | 'allow' | 'deny' | 'bridgeFrom' | 'bridgeTo';
+export type Phase =
+  | 'tier'
+  | 'pass'
+  | 'set'
+  | 'guardrail'
+  | 'allow'
+  | 'deny'
+  | 'bridgeFrom'
+  | 'bridgeTo'
+  /** What exempts lo, what passes at nodes, what denies there, whom it binds, and which addresses it means. */
+  | 'lo'
+  | 'nodeAllow'
+  | 'nodeDeny'
+  | 'hostEndpoint'
+  | 'judged';
 
 /** Generated object plus what the operator needs to order and hold it. */
 export interface DesiredObject {
@@ -122,8 +185,30 @@ export interface FirewallSummary {
   } | null;
 }
 
+/** What `spec.nodes` comes to. */
+export interface NodesSummary {
+  readonly mode: 'Enforce' | 'Observe' | 'Disabled';
+  /** How host endpoints come about; undefined while it cannot be told. */
+  readonly endpoints: 'Automatic' | 'Managed' | undefined;
+  /** Names of the nodes that spec.nodes selects, sorted; null when the inventory has no nodes. */
+  readonly selected: readonly string[] | null;
+  /** Why nothing is enforced at nodes that were not prepared before: CamelCase and a sentence with the remedy. */
+  readonly blocked?: { readonly reason: string; readonly message: string };
+  /** Ports that Felix keeps open and the rules mean to close, as `6443/TCP`. */
+  readonly failsafesOpen: readonly string[];
+  /** What is not judged, or differs from what one would expect, in sentences. */
+  readonly remarks: readonly string[];
+}
+
 export interface Compilation {
   readonly objects: readonly DesiredObject[];
+  /** Absent where no firewall has `nodes`. */
+  readonly nodes?: NodesSummary;
+  /**
+   * Nodes that are to carry the gate label, by which automatic host endpoints come under the policies of nodes, once all
+   * objects stand; every other node must not carry it.
+   */
+  readonly gated?: readonly string[];
   readonly problems: readonly Problem[];
   /**
    * Ids of rules, or prefixes ending in `/`, whose present objects must be kept as they are because of a problem:
