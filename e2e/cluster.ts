@@ -13,6 +13,14 @@ export type CalicoMode =
   | { readonly mode: 'crd-only' }
   | { readonly mode: 'none' };
 
+/** How pods reach what is not on their node. */
+export interface PodNetwork {
+  /** Default: routes, as with BGP. With VXLAN, Felix makes the tunnels, and nodes have an address in them. */
+  readonly overlay?: 'VXLAN';
+  /** Whether what pods send to addresses of no pool bears their node's address. Default false. */
+  readonly natOutgoing?: boolean;
+}
+
 export interface ListeningPort {
   readonly port: number;
   readonly protocol?: Transport;
@@ -130,8 +138,30 @@ export interface StartedNode extends Endpoint {
   readonly dataplane: Dataplane;
   /** Gives the node one more address, unknown to Kubernetes, with echo servers on that address only. */
   addAddress(address: string, ports?: readonly ListeningPort[]): Promise<void>;
+  /** Takes an address of the nodes' own network as keepalived would: on eth0, unknown to Kubernetes. */
+  addVirtualAddress(address: string): Promise<void>;
+  /** A second network interface, with addresses of any network; outside hosts and other nodes reach them through it alone. */
+  addInterface(device: string, addresses: readonly string[]): Promise<void>;
+  /** What the portmap plugin does for a pod's hostPort: DNAT on every address of the node, and for the node itself. Resolves to what ends it. */
+  mapHostPort(mapping: HostPort): Promise<() => Promise<void>>;
+  /** Every address of every interface but lo, link-local ones with their zone: `fe80::1%eth0`. */
+  interfaceAddresses(): Promise<readonly InterfaceAddress[]>;
+  /** Starts echo servers that answer from whichever address was asked; addresses that come later need another call. */
+  listenOnEach(ports: readonly ListeningPort[]): Promise<void>;
   /** What is programmed in its packet filter, rules with counters and sets, as the tools print it. */
   packetFilter(): Promise<string>;
+}
+
+export interface HostPort {
+  readonly hostPort: number;
+  readonly protocol?: Transport;
+  readonly pod: Endpoint;
+  readonly port: number;
+}
+
+export interface InterfaceAddress {
+  readonly device: string;
+  readonly address: string;
 }
 
 export interface StartedPod extends Endpoint {
@@ -198,8 +228,15 @@ export interface StartedCluster extends AsyncDisposable {
   readonly kubeconfig: string;
   /** Folder for files that live as long as the cluster; also holds the logs. */
   readonly workDir: string;
+  /** Also machines that have not joined yet. */
   readonly nodes: readonly StartedNode[];
   node(name: string): StartedNode;
+  /** The machine that the API server runs on; no Node, as where the control plane is managed. */
+  controlPlane(): Endpoint;
+  /** Makes a node of a machine that had not joined; resolves when Calico has programmed its first state there. */
+  joinNode(name: string): Promise<void>;
+  /** Deletes the Node object, as a cloud does when the machine is gone. What runs on the machine goes on. */
+  leaveNode(name: string): Promise<void>;
   readonly faults: Faults;
   /** Path of a kubeconfig with a fresh token of an existing ServiceAccount; `server` is another way to the API server, a relay's. */
   serviceAccountKubeconfig(namespace: string, name: string, server?: string): Promise<string>;
@@ -210,12 +247,17 @@ export interface StartedCluster extends AsyncDisposable {
   /** Resolves when the pod's network is programmed on its node. */
   createPod(spec: PodSpec): Promise<StartedPod>;
   createOutsideHost(spec: OutsideHostSpec): Promise<OutsideHost>;
+  /** Runs a program where the endpoint's network is, as root; resolves to its standard output. @throws when its exit code is not 0 */
+  run(where: Endpoint, command: readonly string[]): Promise<string>;
   /**
    * Lays a link between two endpoints that Calico does not know of, with a server at the far end that echoes datagrams. Resolves to where
    * `from` reaches it: the control of flows between the two. Not for nodes with host endpoints, which police every interface.
    */
   wire(from: Endpoint, to: Endpoint): Promise<SocketAddress>;
-  /** Resolves when every node has programmed every policy, network set and pod label that was written before the call; namespace labels are not waited for. */
+  /**
+   * Resolves when every node has programmed every policy, network set, host endpoint and pod label that was written before the call; namespace
+   * labels are not waited for.
+   */
   policiesProgrammed(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -20,9 +20,11 @@ const PROGRAMS: readonly ProgramName[] = [
   'etcd',
   'kube-apiserver',
   'kube-controller-manager',
+  'kube-proxy',
   'kubectl',
   'calico-apiserver',
   'calico-felix',
+  'calico-kube-controllers',
 ];
 
 export const PHASES = {

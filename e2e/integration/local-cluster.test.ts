@@ -272,6 +272,142 @@ describe('the local cluster', () => {
   });
 });
 
+describe('a wider local cluster', () => {
+  let cluster: StartedCluster;
+  let near: StartedPod;
+  let far: StartedPod;
+  let outside: Endpoint;
+  const allowed = { verdict: 'allowed' };
+
+  beforeAll(async () => {
+    cluster = await localCluster({
+      nodes: [
+        { name: 'node1', dataplane: 'iptables', labels: { edge: 'true' } },
+        { name: 'node2', dataplane: 'nftables' },
+        { name: 'node3', dataplane: 'nftables', joined: false },
+      ],
+      podNetwork: { overlay: 'VXLAN', natOutgoing: true },
+      serviceProxy: true,
+      calicoControllers: true,
+      controllers: ['endpointslice-controller'],
+    }).start();
+    await cluster.createNamespace('blog');
+    const spec = { namespace: 'blog', labels: { app: 'blog' }, ports: PORTS };
+    [near, far, outside] = await Promise.all([
+      cluster.createPod({ ...spec, name: 'near', node: 'node1', labels: {} }),
+      cluster.createPod({ ...spec, name: 'far', node: 'node2' }),
+      cluster.createOutsideHost({
+        name: 'office',
+        addresses: ['203.0.113.50', '2001:db8::50'],
+        ports: PORTS,
+      }),
+    ]);
+  }, START);
+
+  afterAll(() => cluster.stop());
+
+  test('carries pods between nodes in VXLAN, and sends them out with the address of their node', async () => {
+    const tunnel = (await cluster.node('node1').interfaceAddresses()).filter(({ device }) =>
+      device.startsWith('vxlan'),
+    );
+    expect(tunnel.map(({ address }) => address)).toEqual(
+      expect.arrayContaining(['10.244.1.1', 'fd00:244:0:1::1']),
+    );
+    for (const [i, host] of far.addresses.entries()) {
+      expect(await near.probe({ host, port: 80 })).toMatchObject({
+        seenFrom: { address: near.addresses[i] },
+      });
+    }
+    for (const [i, host] of outside.addresses.entries()) {
+      const address = cluster.node('node1').addresses[i];
+      expect(await near.probe({ host, port: 80 })).toMatchObject({ seenFrom: { address } });
+    }
+  });
+
+  test('serves NodePorts on every address of every node in both IP families', async () => {
+    const node = cluster.node('node1');
+    const [vip, second] = [
+      ['10.99.0.100', 'fd00:99::100'],
+      ['172.31.0.1', '2001:db8:2::1'],
+    ];
+    for (const address of vip) await node.addVirtualAddress(address);
+    await node.addInterface('eth1', second);
+    const ports = [{ port: 80, nodePort: 30080 }];
+    const spec = { type: 'NodePort', ipFamilyPolicy: 'RequireDualStack', selector: { app: 'blog' }, ports };
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'blog', namespace: 'blog' },
+      spec,
+    };
+    await cluster.kubectl(['apply', '--filename', '-'], { input: JSON.stringify(service) });
+    for (const host of [...cluster.node('node2').addresses, ...node.addresses, ...vip, ...second]) {
+      await waitFor(
+        async () => (await outside.probe({ host, port: 30080 })).verdict === 'allowed' || undefined,
+        { what: `${host} to serve the NodePort`, within: 30_000 },
+      );
+    }
+  });
+
+  test('answers datagrams from the address that was asked', async () => {
+    const node = cluster.node('node1');
+    await node.listenOnEach([{ port: 5353, protocol: 'UDP' }]);
+    for (const { address } of await node.interfaceAddresses()) {
+      if (address.startsWith('fe80:')) continue;
+      expect(await outside.probe({ host: address, port: 5353, protocol: 'UDP' })).toMatchObject(allowed);
+    }
+  });
+
+  test('maps a hostPort until it is ended', async () => {
+    const node = cluster.node('node1');
+    const end = await node.mapHostPort({ hostPort: 8443, pod: near, port: 80 });
+    for (const host of node.addresses)
+      expect(await outside.probe({ host, port: 8443 })).toMatchObject(allowed);
+    await end();
+    expect(await outside.probe({ host: node.address, port: 8443 })).toMatchObject({
+      verdict: 'inconclusive',
+    });
+  });
+
+  test('runs programs where an endpoint is', async () => {
+    expect(await cluster.run(outside, ['ip', '-4', 'address'])).toContain('203.0.113.50');
+    await expect(cluster.run(outside, ['false'])).rejects.toThrow();
+    expect(await cluster.controlPlane().probe({ host: '10.99.0.1', port: 6443, echo: false })).toMatchObject(
+      allowed,
+    );
+  });
+
+  test('has host endpoints made as soon as it is told to, also of a node that joins, until it leaves', async () => {
+    const endpoints = async (): Promise<string> => {
+      const list = [
+        'get',
+        'hostendpoints.projectcalico.org',
+        '--output',
+        'jsonpath={.items[*].metadata.name}',
+      ];
+      return (await cluster.kubectl(list)).split(' ').sort().join(' ');
+    };
+    const are = (names: string): Promise<unknown> =>
+      waitFor(async () => (await endpoints()) === names || undefined, {
+        what: `the host endpoints to be ${names}`,
+        within: 30_000,
+        explain: endpoints,
+      });
+    const spec = { controllers: { node: { hostEndpoint: { autoCreate: 'Enabled' } } } };
+    const patch = ['--type=merge', '--patch', JSON.stringify({ spec })];
+    await cluster.kubectl(['patch', 'kubecontrollersconfiguration.projectcalico.org', 'default', ...patch]);
+    await are('node1-auto-hep node2-auto-hep');
+    await cluster.joinNode('node3');
+    await are('node1-auto-hep node2-auto-hep node3-auto-hep');
+    const pod = await cluster.createPod({ namespace: 'blog', name: 'new', node: 'node3', ports: PORTS });
+    await cluster.policiesProgrammed();
+    expect(await near.probe({ host: pod.address, port: 80 })).toMatchObject(allowed);
+    await pod.delete();
+    await cluster.leaveNode('node3');
+    await are('node1-auto-hep node2-auto-hep');
+  });
+});
+
 describe('what a local cluster leaves behind', () => {
   const none = localCluster({ calico: { mode: 'none' } });
 

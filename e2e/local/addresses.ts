@@ -4,7 +4,7 @@
 export const ROUTER_ADDRESS = { v4: '10.99.0.254', v6: 'fd00:99::254' };
 export const CONTROL_PLANE = { v4: '10.99.0.1', v6: 'fd00:99::1' };
 export const POD_NETWORK = { v4: '10.244.0.0/16', v6: 'fd00:244::/48' };
-export const SERVICE_NETWORK = '10.96.0.0/16';
+export const SERVICE_NETWORK = { v4: '10.96.0.0/16', v6: 'fd00:96::/112' };
 /** What Calico gives the node's side of each pod's link: the pod's gateways are on it (Felix documentation, "Configuring interfaces"). */
 export const POD_GATEWAY = { v4: '169.254.1.1', v6: 'fe80::ecee:eeff:feee:eeee', mac: 'ee:ee:ee:ee:ee:ee' };
 
@@ -29,6 +29,11 @@ export function podAddress(node: number, pod: number): DualAddress {
     v4: `10.244.${node}.${pod + 1}`,
     v6: `fd00:244:0:${node}::${pod + 1}`,
   };
+}
+
+/** Of the node's end of the overlay; an address of its pods' network, as Calico takes it from a pool. */
+export function tunnelAddress(node: number): DualAddress {
+  return { v4: `10.244.${node}.1`, v6: `fd00:244:0:${node}::1` };
 }
 
 /** For the pod of `marker.ts`, which has no interface. */

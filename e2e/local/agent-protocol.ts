@@ -2,6 +2,7 @@ import type {
   FlowOptions,
   FlowTally,
   FlowTarget,
+  InterfaceAddress,
   ListeningPort,
   ProbeResult,
   ProbeTarget,
@@ -11,6 +12,9 @@ import type {
 /** One JSON object a line in both directions: what the agent inside a namespace is asked, and what it answers. */
 export type AgentRequest =
   | { readonly op: 'listen'; readonly ports: readonly ListeningPort[]; readonly address?: string }
+  /** On every address of its own, so that datagrams are answered from the address that was asked. */
+  | { readonly op: 'listen-on-each'; readonly ports: readonly ListeningPort[] }
+  | { readonly op: 'addresses' }
   | { readonly op: 'probe'; readonly target: ProbeTarget; readonly timeout: number }
   | { readonly op: 'flow'; readonly target: FlowTarget; readonly kind: FlowOptions['kind'] }
   | { readonly op: 'tally'; readonly flow: number; readonly stop: boolean }
@@ -19,6 +23,9 @@ export type AgentRequest =
 
 export interface AgentResults {
   readonly listen: null;
+  readonly 'listen-on-each': null;
+  /** Not of lo. */
+  readonly addresses: readonly InterfaceAddress[];
   readonly probe: ProbeResult;
   /** Its number. */
   readonly flow: number;

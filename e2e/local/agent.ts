@@ -1,10 +1,11 @@
 /** Runs inside the network namespace of a pod, node or outside host and does there what the cluster asks for on standard input. */
 import { get } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import type { FlowTally } from '../cluster.ts';
+import type { FlowTally, InterfaceAddress } from '../cluster.ts';
 import type { AgentAnswer, AgentEnvelope, AgentResults } from './agent-protocol.ts';
-import { listen } from './echo.ts';
+import { listen, listenOnEach } from './echo.ts';
 import { startFlow, type Flow } from './flow.ts';
 import { probe } from './probe.ts';
 
@@ -15,6 +16,14 @@ async function handle(request: AgentEnvelope): Promise<AgentResults[AgentEnvelop
     case 'listen':
       await Promise.all(request.ports.map((port) => listen(port, request.address)));
       return null;
+    case 'listen-on-each':
+      await listenOnEach(
+        request.ports,
+        ownAddresses().map(({ address }) => address),
+      );
+      return null;
+    case 'addresses':
+      return ownAddresses();
     case 'probe':
       return probe(request.target, request.timeout);
     case 'flow':
@@ -24,6 +33,17 @@ async function handle(request: AgentEnvelope): Promise<AgentResults[AgentEnvelop
     case 'get':
       return fetchText(request.port, request.path);
   }
+}
+
+function ownAddresses(): readonly InterfaceAddress[] {
+  return Object.entries(networkInterfaces()).flatMap(([device, addresses = []]) =>
+    addresses
+      .filter(({ internal }) => !internal)
+      .map(({ address }) => ({
+        device,
+        address: address.startsWith('fe80:') ? `${address}%${device}` : address,
+      })),
+  );
 }
 
 function openFlow(flow: Flow): number {

@@ -1,4 +1,4 @@
-import type { CalicoMode } from '../cluster.ts';
+import type { CalicoMode, PodNetwork } from '../cluster.ts';
 import { POD_NETWORK } from './addresses.ts';
 import type { Api } from './api.ts';
 import type { Binaries } from './binaries.ts';
@@ -27,17 +27,22 @@ export interface AggregatedApiServer extends Restartable {
   ready(): Promise<void>;
 }
 
+export interface CalicoOptions {
+  readonly calico: CalicoMode;
+  readonly podNetwork: PodNetwork;
+}
+
 /** Installs Calico's API in the given mode; in `aggregated` mode resolves as soon as Felix can start. */
 export async function installCalico(
   run: Run,
   controlPlane: ControlPlane,
   binaries: Binaries,
-  calico: CalicoMode,
+  { calico, podNetwork }: CalicoOptions,
 ): Promise<InstalledCalico> {
   if (calico.mode === 'none') return { served: Promise.resolve() };
   await applyCrds(controlPlane, binaries, calico.mode === 'native' ? calico.crds : binaries.calicoCrds);
   if (calico.mode === 'native') return { served: awaitServed(controlPlane.api) };
-  await applySettings(controlPlane.api);
+  await applySettings(controlPlane.api, podNetwork);
   if (calico.mode === 'crd-only') return { served: Promise.resolve() };
   const apiServer = startApiServer(run, controlPlane, binaries);
   const served = registerService(controlPlane.api).then(() => apiServer.ready());
@@ -53,7 +58,7 @@ async function applyCrds(controlPlane: ControlPlane, binaries: Binaries, folder:
 }
 
 /** What calico/node and the operator's manifests write at installation; written in the stored form, so that it need not wait for the API server. */
-async function applySettings(api: Api): Promise<void> {
+async function applySettings(api: Api, network: PodNetwork): Promise<void> {
   const stored = (kind: string, plural: string, name: string, spec: object): Promise<void> =>
     api.apply(`${STORED}/${plural}/${name}`, {
       apiVersion: 'crd.projectcalico.org/v1',
@@ -65,18 +70,18 @@ async function applySettings(api: Api): Promise<void> {
     stored('ClusterInformation', 'clusterinformations', 'default', { datastoreReady: true }),
     // Felix's own default is Drop: pods could not reach their node.
     stored('FelixConfiguration', 'felixconfigurations', 'default', { defaultEndpointToHostAction: 'Accept' }),
-    stored('IPPool', 'ippools', 'default-ipv4-ippool', pool(POD_NETWORK.v4, 26)),
-    stored('IPPool', 'ippools', 'default-ipv6-ippool', pool(POD_NETWORK.v6, 122)),
+    stored('IPPool', 'ippools', 'default-ipv4-ippool', pool(POD_NETWORK.v4, 26, network)),
+    stored('IPPool', 'ippools', 'default-ipv6-ippool', pool(POD_NETWORK.v6, 122, network)),
   ]);
 }
 
-function pool(cidr: string, blockSize: number): object {
+function pool(cidr: string, blockSize: number, { overlay, natOutgoing }: PodNetwork): object {
   return {
     cidr,
     blockSize,
     ipipMode: 'Never',
-    vxlanMode: 'Never',
-    natOutgoing: false,
+    vxlanMode: overlay === 'VXLAN' ? 'Always' : 'Never',
+    natOutgoing: natOutgoing ?? false,
     nodeSelector: 'all()',
   };
 }

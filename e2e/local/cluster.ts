@@ -1,15 +1,17 @@
 import { once } from 'node:events';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { CalicoMode, Cluster, StartedCluster } from '../cluster.ts';
+import type { CalicoMode, Cluster, PodNetwork, StartedCluster } from '../cluster.ts';
 import { CONTROL_PLANE } from './addresses.ts';
 import { needsBuild, prepareBinaries, type Binaries, type ProgramName } from './binaries.ts';
+import { startCalicoControllers } from './calico-controllers.ts';
 import { installCalico, type AggregatedApiServer } from './calico.ts';
 import { startControllerManager } from './controller-manager.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import { attachToFabric, createFabric } from './fabric.ts';
-import { startFelix, type Felix } from './felix.ts';
-import { createNode, registerNode, type LocalNode, type NodeSpec } from './node.ts';
+import type { Felix } from './felix.ts';
+import { join, type Joining } from './joining.ts';
+import { createNode, type LocalNode, type NodeSpec } from './node.ts';
 import { checkPrerequisites } from './prerequisites.ts';
 import { createRun, removeLeftovers, removeRun, type Run } from './run.ts';
 import { startedCluster } from './started-cluster.ts';
@@ -21,6 +23,9 @@ export interface LocalClusterOptions {
   readonly apiServerArgs: readonly string[];
   /** Of kube-controller-manager; without any it is not started. */
   readonly controllers: readonly string[];
+  readonly podNetwork: PodNetwork;
+  readonly serviceProxy: boolean;
+  readonly calicoControllers: boolean;
 }
 
 /** What a started cluster is made of. */
@@ -31,8 +36,9 @@ export interface Parts {
   /** Where Calico's API is aggregated. */
   readonly calicoApiServer: AggregatedApiServer | undefined;
   readonly nodes: readonly LocalNode[];
-  /** By node name; empty unless Calico is served by its API server. */
-  readonly felixes: ReadonlyMap<string, Felix>;
+  readonly joining: Joining;
+  /** By node name; empty unless Calico is served by its API server. Nodes that join are added. */
+  readonly felixes: Map<string, Felix>;
 }
 
 const REAPER = fileURLToPath(new URL('reaper.ts', import.meta.url));
@@ -64,36 +70,45 @@ export class LocalCluster implements Cluster {
   }
 }
 
-function programs({ calico, controllers }: LocalClusterOptions): readonly ProgramName[] {
+function programs(options: LocalClusterOptions): readonly ProgramName[] {
+  const { calico, controllers, serviceProxy, calicoControllers } = options;
   const names: ProgramName[] = ['etcd', 'kube-apiserver', 'kubectl'];
   if (calico.mode === 'aggregated') names.push('calico-apiserver', 'calico-felix');
   if (controllers.length > 0) names.push('kube-controller-manager');
+  if (serviceProxy) names.push('kube-proxy');
+  if (calicoControllers) names.push('calico-kube-controllers');
   return names;
 }
 
 async function startParts(run: Run, binaries: Binaries, options: LocalClusterOptions): Promise<Parts> {
+  const { podNetwork, serviceProxy } = options;
   await createFabric(run, options.nodes.length);
   const namespace = await attachToFabric(run, 'control-plane', CONTROL_PLANE);
   const [controlPlane, nodes] = await Promise.all([
     startControlPlane(run, namespace, binaries, options),
-    Promise.all(options.nodes.map((spec, i) => createNode(run, spec, i + 1, options.nodes.length))),
+    createNodes(run, options),
   ]);
-  const [calico] = await Promise.all([
-    installCalico(run, controlPlane, binaries, options.calico),
-    ...nodes.map((node) => registerNode(controlPlane.api, node)),
-  ]);
+  const calico = await installCalico(run, controlPlane, binaries, options);
+  const enforcing = options.calico.mode === 'aggregated';
+  const joining = { run, binaries, controlPlane, enforcing, podNetwork, serviceProxy };
   const felixes = new Map<string, Felix>();
-  if (options.calico.mode === 'aggregated') {
-    for (const node of nodes) {
-      const { name, dataplane, agent } = node;
-      const [file, kubeconfig] = [binaries.path('calico-felix'), controlPlane.innerKubeconfig];
-      const spec = { node: name, namespace: node.namespace, dataplane, agent, file, kubeconfig };
-      felixes.set(name, await startFelix(run, spec));
-    }
-  }
-  const manager = startControllerManager(run, controlPlane, binaries, options.controllers);
-  await Promise.all([calico.served, manager, ...[...felixes.values()].map((felix) => felix.ready())]);
-  return { run, binaries, controlPlane, calicoApiServer: calico.apiServer, nodes, felixes };
+  await Promise.all(
+    nodes
+      .filter(({ spec }) => spec.joined !== false)
+      .map(async (node) => {
+        const felix = await join(joining, node);
+        if (felix !== undefined) felixes.set(node.name, felix);
+      }),
+  );
+  const others = [startControllerManager(run, controlPlane, binaries, options.controllers)];
+  if (options.calicoControllers) others.push(startCalicoControllers(run, controlPlane, binaries));
+  await Promise.all([calico.served, ...others, ...[...felixes.values()].map((felix) => felix.ready())]);
+  return { run, binaries, controlPlane, calicoApiServer: calico.apiServer, nodes, joining, felixes };
+}
+
+function createNodes(run: Run, { nodes, podNetwork }: LocalClusterOptions): Promise<readonly LocalNode[]> {
+  const place = { nodes: nodes.length, routed: podNetwork.overlay === undefined };
+  return Promise.all(nodes.map((spec, i) => createNode(run, spec, i + 1, place)));
 }
 
 /** Lives until our end of its standard input closes, which the kernel does however we end. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { CONTROL_PLANE, SERVICE_NETWORK } from './addresses.ts';
+import { both, CONTROL_PLANE, SERVICE_NETWORK } from './addresses.ts';
 import { connectApi, type Api } from './api.ts';
 import type { Binaries } from './binaries.ts';
 import { createAuthority, createCertificate, createSigningKey } from './certificates.ts';
@@ -151,7 +151,7 @@ function apiServerArgs(pki: string): readonly string[] {
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-signing-key-file=${file('service-accounts.key')}`,
     `--service-account-key-file=${file('service-accounts.key')}`,
-    `--service-cluster-ip-range=${SERVICE_NETWORK}`,
+    `--service-cluster-ip-range=${both(SERVICE_NETWORK).join(',')}`,
     `--requestheader-client-ca-file=${file('front-proxy-ca.crt')}`,
     '--requestheader-allowed-names=front-proxy-client',
     '--requestheader-username-headers=X-Remote-User',

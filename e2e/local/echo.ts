@@ -15,6 +15,16 @@ export async function listen({ port, protocol = 'TCP' }: ListeningPort, address?
   return started;
 }
 
+/** On all addresses, and for UDP on each of these as well: a socket for all answers from the address that the way back suggests. */
+export async function listenOnEach(
+  ports: readonly ListeningPort[],
+  addresses: readonly string[],
+): Promise<void> {
+  const each = (port: ListeningPort): readonly (string | undefined)[] =>
+    port.protocol === 'UDP' ? [undefined, ...addresses] : [undefined];
+  await Promise.all(ports.flatMap((port) => each(port).map((address) => listen(port, address))));
+}
+
 async function listenTcp(port: number, address: string | undefined): Promise<void> {
   const server = createServer(echoLines);
   server.listen(port, address);
@@ -35,7 +45,7 @@ async function listenUdp(port: number, address: string | undefined): Promise<voi
 }
 
 async function bindUdp(type: SocketType, port: number, address?: string): Promise<void> {
-  const socket = createSocket({ type, ipv6Only: type === 'udp6' });
+  const socket = createSocket({ type, ipv6Only: type === 'udp6', reuseAddr: true });
   socket.on('message', (message: Buffer, from: RemoteInfo) => {
     const seenFrom = { address: from.address, port: from.port };
     socket.send(

@@ -18,7 +18,7 @@ const BRIDGE = 'br0';
 const ROUTER = 'router';
 
 /** Duplicate address detection would keep a new IPv6 address unusable for a second. */
-const NO_DAD = 'nodad';
+export const NO_DAD = 'nodad';
 
 /** The bridge that nodes, control plane and outside hosts hang on; its namespace also routes between them. */
 export async function createFabric(run: Run, nodes: number): Promise<void> {
@@ -79,6 +79,24 @@ export async function attachOutsideHost(
   await ip(host, namespace);
   await ip(router, run.namespace(ROUTER));
   return namespace;
+}
+
+/** A link of its own to the router, which alone knows the way to these addresses; with their masks. */
+export async function attachSecondInterface(
+  run: Run,
+  node: { readonly name: string; readonly namespace: string },
+  device: string,
+  addresses: readonly string[],
+): Promise<void> {
+  const router = run.namespace(ROUTER);
+  const port = `nic${shortHash(`${node.name}.${device}`)}`;
+  await ip([`link add ${device} netns ${node.namespace} type veth peer name ${port} netns ${router}`]);
+  const nodad = (address: string): string => (address.includes(':') ? ` ${NO_DAD}` : '');
+  await ip(
+    [`link set ${device} up`, ...addresses.map((each) => `address add ${each} dev ${device}${nodad(each)}`)],
+    node.namespace,
+  );
+  await ip([`link set ${port} up`, ...addresses.map((each) => `route add ${each} dev ${port}`)], router);
 }
 
 /** On a node: the way to the pods of every other node. */

@@ -1,11 +1,11 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Dataplane } from '../cluster.ts';
 import type { Agent } from './agent-client.ts';
-import { startChild, type Child } from './child.ts';
 import { parseMetrics, type Metrics } from './metrics.ts';
+import { inPrivate } from './in-private.ts';
 import type { Run } from './run.ts';
+import { startSupervised } from './supervised.ts';
 import { waitFor } from './wait.ts';
 
 export interface FelixSpec {
@@ -14,6 +14,8 @@ export interface FelixSpec {
   readonly dataplane: Dataplane;
   readonly file: string;
   readonly kubeconfig: string;
+  /** What else its environment says. */
+  readonly env: Readonly<Record<string, string>>;
   /** Serves Felix's metrics to us: they are on the namespace's loopback. */
   readonly agent: Agent;
 }
@@ -30,9 +32,6 @@ export interface Felix {
   forgotten(namespace: string, pod: string): Promise<void>;
 }
 
-const PRIVATE = fileURLToPath(new URL('private.ts', import.meta.url));
-/** Felix ends with this code to be started with its new configuration. */
-const CONFIGURATION_CHANGED = 'exit code 129';
 const METRICS_PORT = 9091;
 const READY_WITHIN = 60_000;
 /** The metric's value for "in sync with the datastore". */
@@ -41,21 +40,13 @@ const IN_SYNC = 3;
 export async function startFelix(run: Run, spec: FelixSpec): Promise<Felix> {
   const statusDir = path.join(run.dir, spec.node);
   await mkdir(statusDir, { recursive: true });
-  const start = (): Child =>
-    startChild(run, {
-      name: `felix-${spec.node}`,
-      namespace: spec.namespace,
-      file: process.execPath,
-      args: [PRIVATE, spec.file],
-      env: environment(spec, statusDir),
-    });
-  let child = start();
-  const supervise = async (): Promise<never> => {
-    while ((await child.ended) === CONFIGURATION_CHANGED) child = start();
-    return child.failed;
-  };
-  const failed = supervise();
-  failed.catch(() => undefined);
+  const { failed, tail } = startSupervised(run, {
+    name: `felix-${spec.node}`,
+    namespace: spec.namespace,
+    file: process.execPath,
+    args: inPrivate(spec.file),
+    env: { ...environment(spec, statusDir), ...spec.env },
+  });
   // Felix keeps a file here for each local pod whose policy is programmed; Calico's CNI plugin waits for it too.
   const isNoted = async (namespace: string, pod: string): Promise<boolean> => {
     const files: string[] = await readdir(path.join(statusDir, 'endpoint-status')).catch(() => []);
@@ -63,7 +54,6 @@ export async function startFelix(run: Run, spec: FelixSpec): Promise<Felix> {
   };
   const metrics = async (): Promise<Metrics> =>
     parseMetrics(await spec.agent.ask({ op: 'get', port: METRICS_PORT, path: '/metrics' }));
-  const tail = (): Promise<string> => child.tail();
   return {
     failed,
     tail,

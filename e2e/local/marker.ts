@@ -30,15 +30,22 @@ export interface EnforcingNode {
   readonly felix: Felix;
 }
 
-/** The markers select a pod of their own on each node, which exists in the API only. */
-export function createMarkerProbe(api: Api, nodes: readonly EnforcingNode[]): MarkerProbe {
-  let pods: Promise<unknown> | undefined;
+/** `enforcing` is asked at each passing. The markers select a pod of their own on each node, which exists in the API only. */
+export function createMarkerProbe(api: Api, enforcing: () => readonly EnforcingNode[]): MarkerProbe {
+  const pods = new Map<string, Promise<void>>();
   let last: Promise<void> = Promise.resolve();
   let count = 0;
+  let withHostEndpoints = false;
+  const created = (node: LocalNode): Promise<void> => {
+    const pod = pods.get(node.name) ?? createMarkerPod(api, node);
+    pods.set(node.name, pod);
+    return pod;
+  };
   const run = async (): Promise<void> => {
-    pods ??= Promise.all(nodes.map(({ node }) => createMarkerPod(api, node)));
-    await pods;
-    await pass(api, nodes, count++);
+    const nodes = enforcing();
+    await Promise.all(nodes.map(({ node }) => created(node)));
+    withHostEndpoints ||= await areHostEndpoints(api);
+    await pass(api, nodes, { count: count++, withHostEndpoints });
   };
   return {
     passed: () => {
@@ -48,10 +55,31 @@ export function createMarkerProbe(api: Api, nodes: readonly EnforcingNode[]): Ma
   };
 }
 
-async function pass(api: Api, nodes: readonly EnforcingNode[], count: number): Promise<void> {
+/** Once there were any, their absence is waited for as well. */
+async function areHostEndpoints(api: Api): Promise<boolean> {
+  const list = await api.get(`${CALICO}/hostendpoints?limit=1`);
+  return (list as { readonly items: readonly unknown[] }).items.length > 0;
+}
+
+interface Passing {
+  readonly count: number;
+  readonly withHostEndpoints: boolean;
+}
+
+async function pass(
+  api: Api,
+  nodes: readonly EnforcingNode[],
+  { count, withHostEndpoints }: Passing,
+): Promise<void> {
   const token = `marker-${randomBytes(4).toString('hex')}`;
-  const addresses = [markerAddress(count, 18), markerAddress(count, 19)] as const;
-  const markers = [...policies(token), ...networkSets(token, addresses)];
+  const sets = [markerAddress(count, '198.18'), markerAddress(count, '198.19')] as const;
+  const endpoint = withHostEndpoints ? [markerAddress(count, '198.20')] : [];
+  const addresses = [...sets, ...endpoint];
+  const markers = [
+    ...policies(token),
+    ...networkSets(token, sets),
+    ...endpoint.map((address) => hostEndpoint(token, address)),
+  ];
   const label = { metadata: { labels: { [LABEL]: token } } };
   try {
     await Promise.all([
@@ -151,14 +179,22 @@ function networkSets(token: string, addresses: readonly [string, string]): reado
   ];
 }
 
+/** On no node: what Felix knows of such a one is the address that its labels stand for. */
+function hostEndpoint(token: string, address: string): Marker {
+  return {
+    collection: `${CALICO}/hostendpoints`,
+    object: {
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'HostEndpoint',
+      metadata: { name: token, labels: { [LABEL]: token } },
+      spec: { node: 'policy-marker', interfaceName: 'eth0', expectedIPs: [address] },
+    },
+  };
+}
+
 /** Never probed; always of the same length, so that none is the beginning of another. */
-function markerAddress(count: number, kind: 18 | 19): string {
-  return [
-    '198',
-    String(kind),
-    String(100 + (Math.floor(count / 150) % 150)),
-    String(100 + (count % 150)),
-  ].join('.');
+function markerAddress(count: number, kind: string): string {
+  return [kind, String(100 + (Math.floor(count / 150) % 150)), String(100 + (count % 150))].join('.');
 }
 
 const podName = (node: LocalNode): string => `policy-marker-${node.name}`;

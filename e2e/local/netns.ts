@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdir, readlink, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { SYSTEM_PATH } from './prerequisites.ts';
 
 /** Where iproute2 keeps named network namespaces. */
@@ -23,6 +24,14 @@ async function ipCommand(args: readonly string[], input: string): Promise<void> 
   child.stdin.end(input);
   const [stderr, code] = await Promise.all([text(child.stderr), closed]);
   if (code !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr.trim()}\n${input.trimEnd()}`);
+}
+
+/** Runs a program inside a namespace; resolves to its standard output. @throws with its standard error when its exit code is not 0 */
+export async function runIn(namespace: string, command: readonly string[]): Promise<string> {
+  const [file = '', ...args] = command;
+  const options = { env: { PATH: SYSTEM_PATH } };
+  const { stdout } = await promisify(execFile)('ip', [...inNamespace(namespace, file, args)], options);
+  return stdout;
 }
 
 /** The arguments that run a program inside a namespace. */

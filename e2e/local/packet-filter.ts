@@ -1,8 +1,13 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import type { Dataplane } from '../cluster.ts';
-import { inNamespace } from './netns.ts';
+import { inNamespace, runIn } from './netns.ts';
 import { SYSTEM_PATH } from './prerequisites.ts';
+
+/** Runs commands of nft(8) in a namespace. @throws with its message */
+export async function nft(namespace: string, commands: string): Promise<void> {
+  await runIn(namespace, ['nft', commands]);
+}
 
 /** iptables has two kernel interfaces; Felix takes the one that it finds in use. */
 const DUMPS: Readonly<Record<Dataplane, readonly (readonly [file: string, ...args: string[]])[]>> = {

@@ -49,8 +49,9 @@ function probeUdp(target: ProbeTarget, localPort: number, timeout: number): Prom
   });
   socket.bind(localPort, () => {
     // Connected, so that an ICMP "port unreachable" reaches us as an error.
-    socket.connect(target.port, target.host, () => {
-      socket.send('probe');
+    socket.connect(target.port, target.host, (error?: Error) => {
+      if (error === undefined) socket.send('probe');
+      else settle(failure(error));
     });
   });
   return promise;

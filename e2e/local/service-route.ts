@@ -1,10 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { SocketAddress } from '../cluster.ts';
-import { inNamespace } from './netns.ts';
-import { SYSTEM_PATH } from './prerequisites.ts';
-
-const run = promisify(execFile);
+import { nft } from './packet-filter.ts';
 
 /** A port of a Service, by its clusterIP, and the pod behind it. */
 export interface ServiceRoute {
@@ -21,14 +16,14 @@ export async function routeServices(
   name: string,
   routes: readonly ServiceRoute[],
 ): Promise<() => Promise<void>> {
-  const nft = async (command: string): Promise<void> => {
-    await run('ip', [...inNamespace(namespace, 'nft', [command])], { env: { PATH: SYSTEM_PATH } });
-  };
   const table = `ip services-${name}`;
   const rules = routes.map(
     ({ service, pod }) =>
       `ip daddr ${service.address} tcp dport ${String(service.port)} dnat to ${pod.address}:${String(pod.port)};`,
   );
-  await nft(`table ${table} { chain output { type nat hook output priority -100; ${rules.join(' ')} }; }`);
-  return () => nft(`delete table ${table}`);
+  await nft(
+    namespace,
+    `table ${table} { chain output { type nat hook output priority -100; ${rules.join(' ')} }; }`,
+  );
+  return () => nft(namespace, `delete table ${table}`);
 }

@@ -1,13 +1,16 @@
 import path from 'node:path';
-import type { StartedCluster } from '../cluster.ts';
+import type { Endpoint, StartedCluster } from '../cluster.ts';
+import { both, CONTROL_PLANE } from './addresses.ts';
 import { startAgent } from './agent-client.ts';
 import type { Api } from './api.ts';
 import type { Parts } from './cluster.ts';
 import { startEndpoint } from './endpoint.ts';
 import { attachOutsideHost } from './fabric.ts';
 import { createFaults } from './faults.ts';
+import { join, leave } from './joining.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { kubectl } from './kubectl.ts';
+import { runIn } from './netns.ts';
 import { createMarkerProbe, type EnforcingNode } from './marker.ts';
 import type { LocalNode } from './node.ts';
 import { startPod } from './pod.ts';
@@ -19,7 +22,8 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
   const { api } = controlPlane;
   const kubectlFile = binaries.path('kubectl');
   const place = placement(nodes);
-  const marker = createMarkerProbe(api, enforcing(parts));
+  const marker = createMarkerProbe(api, () => enforcing(parts));
+  let controlPlaneHost: Endpoint | undefined;
   const stop = async (): Promise<void> => {
     api.close();
     await remove();
@@ -31,6 +35,9 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
     workDir: run.dir,
     nodes,
     node: (name) => named(nodes, name),
+    controlPlane: () => (controlPlaneHost ??= startControlPlaneHost(parts)),
+    joinNode: (name) => joinNode(parts, name),
+    leaveNode: (name) => leave(parts.joining, named(nodes, name)),
     faults: createFaults(parts),
     serviceAccountKubeconfig: (namespace, name, server = controlPlane.server) =>
       serviceAccountKubeconfig(parts, { namespace, name, server }),
@@ -46,6 +53,7 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
       await host.listen(spec.ports ?? []);
       return host;
     },
+    run: (where, command) => runIn(run.namespace(where.name), command),
     wire: (from, to) => layWire(run, from, to, ++wires),
     policiesProgrammed: async () => {
       if (felixes.size > 0) await marker.passed();
@@ -53,6 +61,18 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+function startControlPlaneHost({ run, controlPlane }: Parts): Endpoint {
+  const agent = startAgent(run, controlPlane.namespace, 'control-plane');
+  return startEndpoint('control-plane', both(CONTROL_PLANE), agent);
+}
+
+async function joinNode({ nodes, joining, felixes }: Parts, name: string): Promise<void> {
+  const felix = await join(joining, named(nodes, name));
+  if (felix === undefined) return;
+  felixes.set(name, felix);
+  await felix.ready();
 }
 
 function enforcing({ nodes, felixes }: Parts): readonly EnforcingNode[] {

@@ -1,4 +1,4 @@
-import type { CalicoMode, Cluster } from '../cluster.ts';
+import type { CalicoMode, Cluster, PodNetwork } from '../cluster.ts';
 import { LocalCluster } from '../local/cluster.ts';
 import type { NodeSpec } from '../local/node.ts';
 
@@ -11,6 +11,12 @@ export interface LocalOptions {
   readonly apiServerArgs?: readonly string[];
   /** Controllers of kube-controller-manager, `garbage-collector-controller` say; without any it is not started. */
   readonly controllers?: readonly string[];
+  /** Default: routed, without NAT. */
+  readonly podNetwork?: PodNetwork;
+  /** kube-proxy on each node, in the node's own dataplane: Services have addresses and NodePorts, in both IP families. Default false. */
+  readonly serviceProxy?: boolean;
+  /** Calico's kube-controllers, which make host endpoints once KubeControllersConfiguration `default` says so. Default false. */
+  readonly calicoControllers?: boolean;
 }
 
 /** A cluster of processes and network namespaces on this machine; needs root and, the first time, Go. */
@@ -23,5 +29,8 @@ export function localCluster(options: LocalOptions = {}): Cluster {
     ],
     apiServerArgs: options.apiServerArgs ?? [],
     controllers: options.controllers ?? [],
+    podNetwork: options.podNetwork ?? {},
+    serviceProxy: options.serviceProxy ?? false,
+    calicoControllers: options.calicoControllers ?? false,
   });
 }

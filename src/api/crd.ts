@@ -61,7 +61,14 @@ const printerColumns = [
   { name: 'Reason', type: 'string', jsonPath: readyCondition('reason') },
   { name: 'Policies', type: 'string', jsonPath: '.status.policies.summary' },
   { name: 'Namespaces', type: 'string', jsonPath: '.status.namespaces.summary' },
+  { name: 'Nodes', type: 'string', jsonPath: '.status.nodes.summary' },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  {
+    name: 'Failsafes',
+    type: 'string',
+    jsonPath: '.status.conditions[?(@.type=="FailsafesOpen")].reason',
+    priority: 1,
+  },
   { name: 'Message', type: 'string', jsonPath: readyCondition('message'), priority: 1 },
 ];
 

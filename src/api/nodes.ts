@@ -180,7 +180,11 @@ export const nodes = z
       .array(blockedSource)
       .min(1)
       .max(64)
-      .meta({ ...atomicList, description: 'Sources that reach nothing on any node, first of all.' })
+      .meta({
+        ...atomicList,
+        description:
+          'Sources that reach nothing on any node, before all others but breakGlass. Addresses never mean pods or nodes.',
+      })
       .optional(),
     zones: namedList(zone, 100)
       .meta({ description: 'Sources, and what they may reach on nodes. What no zone allows stays closed.' })
@@ -220,4 +224,3 @@ export const nodes = z
 
 export type Nodes = z.infer<typeof nodes>;
 export type Zone = z.infer<typeof zone>;
-export type ZoneSource = z.infer<typeof zoneSource>;

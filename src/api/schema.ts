@@ -318,7 +318,7 @@ export type ConnectionRule = z.infer<typeof connectionRule>;
 export type RuleSource = z.infer<typeof ruleSource>;
 export type RuleDestination = z.infer<typeof ruleDestination>;
 export type GuardrailDestination = z.infer<typeof guardrailDestination>;
-export type { Nodes, Zone, ZoneSource } from './nodes.ts';
+export type { Nodes, Zone } from './nodes.ts';
 export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';
 
 /** A valid ClusterFirewall, without what only the API server adds. */

@@ -70,7 +70,7 @@ export const status = z
       .max(16)
       .meta({
         description:
-          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary) and Stalled (what waiting will not mend).',
+          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary), Stalled (what waiting will not mend), NodesEnforced (only with nodes) and FailsafesOpen (only when True).',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['type'],
       } satisfies CrdMeta)
@@ -99,6 +99,15 @@ export const status = z
         summary: summary('10/12'),
       })
       .meta({ description: 'What the default deny covers; only in the ClusterFirewall called default.' })
+      .optional(),
+    nodes: z
+      .strictObject({
+        selected: count('Nodes that spec.nodes selects.'),
+        enforced: count('Of these, on how many what nothing allows is dropped.'),
+        pending: count('The others.'),
+        summary: summary('3/3'),
+      })
+      .meta({ description: 'The firewall of the nodes; only with spec.nodes.' })
       .optional(),
   })
   .meta({ description: 'What the operator made of it.' });

@@ -6,5 +6,7 @@ export const LABEL_METADATA_NAME = 'kubernetes.io/metadata.name';
 export const LABEL_NAMESPACE_NAME = 'projectcalico.org/name';
 /** On pods and NetworkSets: the namespace they are in. */
 export const LABEL_NAMESPACE = 'projectcalico.org/namespace';
+/** On host endpoints that Calico's kube-controllers make, whose other labels are those of the Node: its kubelet may choose them. */
+export const LABEL_CREATED_BY = 'projectcalico.org/created-by';
 /** On pods: `k8s`. Sets and host endpoints get it from nobody. */
 export const LABEL_ORCHESTRATOR = 'projectcalico.org/orchestrator';

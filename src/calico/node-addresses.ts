@@ -8,6 +8,10 @@ export interface NodeObject {
   };
 }
 
+/** flannel notes its backend on every node that it serves: beside Calico, that is Canal. */
+export const hasFlannel = ({ metadata }: NodeObject): boolean =>
+  Object.keys(metadata?.annotations ?? {}).some((key) => key.startsWith('flannel.alpha.coreos.com/'));
+
 const STATUS_TYPES: ReadonlySet<string> = new Set(['InternalIP', 'ExternalIP']);
 
 /**

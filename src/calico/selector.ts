@@ -93,6 +93,23 @@ function operandsOf(kind: 'and' | 'or', of: readonly Selector[]): Selector[] {
   return sortedUnique([...byText.keys()]).flatMap((text) => byText.get(text) ?? []);
 }
 
+/** The same about labels whose keys begin with the prefix; `all()` and `global()` stay as they are. */
+export function prefixed(prefix: string, selector: Selector): Selector {
+  switch (selector.kind) {
+    case 'all':
+    case 'global':
+      return selector;
+    case 'not':
+      return { kind: 'not', of: prefixed(prefix, selector.of) };
+    case 'and':
+      return and(...selector.of.map((of) => prefixed(prefix, of)));
+    case 'or':
+      return or(...selector.of.map((of) => prefixed(prefix, of)));
+    default:
+      return { ...selector, key: `${prefix}${selector.key}` };
+  }
+}
+
 const sortedUnique = (values: readonly string[]): string[] => [...new Set(values)].sort();
 
 /**

@@ -234,15 +234,18 @@ describe('the command line', () => {
     expect(await runCommand(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  test.each([['--help'], ['run', '--help'], ['render', '--help'], ['validate', '--help']])(
-    '%s %s shows examples',
-    async (...argv) => {
-      const { exitCode, stdout } = await runCommand(argv);
-      expect(exitCode).toBe(0);
-      expect(stdout).toContain('Examples:');
-      expect(stdout).toContain('$ ');
-    },
-  );
+  test.each([
+    ['--help'],
+    ['run', '--help'],
+    ['baseline', '--help'],
+    ['render', '--help'],
+    ['validate', '--help'],
+  ])('%s %s shows examples', async (...argv) => {
+    const { exitCode, stdout } = await runCommand(argv);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Examples:');
+    expect(stdout).toContain('$ ');
+  });
 
   test.each([
     [[], 'Usage:'],

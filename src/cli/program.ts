@@ -11,6 +11,7 @@ const EXAMPLES = `
 Examples:
   $ clusterfirewall validate -f firewall.yaml
   $ clusterfirewall render -f firewall.yaml
+  $ clusterfirewall baseline
   $ clusterfirewall run
 
 Every command has its own --help.`;
@@ -27,7 +28,7 @@ Examples:
   $ kubectl get clusterfirewall default -o yaml | clusterfirewall render -f -
 
 Without an inventory every namespace named is taken to exist, and neither nodes nor what the API server calls are known:
-  $ kubectl get -A -o yaml namespaces,nodes,ippools,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
+  $ kubectl get -A -o yaml namespaces,nodes,ippools,hostendpoints,globalnetworkpolicies,felixconfigurations,bgppeers,kubecontrollersconfigurations,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
 
 const VALIDATE_EXAMPLES = `
 Exit codes:
@@ -44,6 +45,14 @@ JSON has valid, firewalls (the names judged) and findings: severity (problem or 
 line, firewall, path, reason and message, in the order of the files and lines. What is not known is left out.
 
 All files are judged together, as one cluster would have them.`;
+
+const BASELINE_EXAMPLES = `
+Examples:
+  $ clusterfirewall baseline
+  $ clusterfirewall baseline firewall.yaml
+  $ kubectl get clusterfirewall default -o yaml | clusterfirewall baseline -
+
+An entry is switched off by its name in spec.nodes.baseline.disable. "where found" is on in clusters that have what it is for.`;
 
 const RUN_EXAMPLES = `
 Examples:
@@ -92,6 +101,15 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     .action(async (input: ValidateInput) => {
       const { validate } = await import('./validate.ts');
       exit(await validate(input, io));
+    });
+  program
+    .command('baseline')
+    .description('list what is open at nodes whatever zones say')
+    .argument('[file]', 'a manifest, - for standard input: with what it switches off and replaces')
+    .addHelpText('after', BASELINE_EXAMPLES)
+    .action(async (file: string | undefined) => {
+      const { baseline } = await import('./baseline.ts');
+      exit(await baseline(file, io));
     });
   program
     .command('run')

@@ -62,7 +62,7 @@ describe('apiServerToPods', () => {
               action: 'Allow',
               protocol: 'TCP',
               source: {
-                selector: "clusterfirewall.io/set == 'control-plane'",
+                selector: "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'control-plane'",
                 namespaceSelector: 'global()',
               },
               destination: { ports: [10250] },

@@ -308,7 +308,12 @@ describe('limits', () => {
     });
     expect(fromGroup(objects, 'blog')[0]?.spec).toMatchObject({
       ingress: [
-        { source: { selector: "clusterfirewall.io/set == 'default.office'", namespaceSelector: 'global()' } },
+        {
+          source: {
+            selector: "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'default.office'",
+            namespaceSelector: 'global()',
+          },
+        },
       ],
     });
   });
@@ -343,7 +348,7 @@ test('World is what is neither labelled a pod nor in the node set, and tells the
   ]);
   expect(new Set(rules.map(({ destination }) => destination?.notSelector))).toEqual(
     new Set([
-      "!has(projectcalico.org/namespace) && clusterfirewall.io/set == 'nodes' || has(projectcalico.org/orchestrator)",
+      "!has(projectcalico.org/created-by) && !has(projectcalico.org/namespace) && clusterfirewall.io/set == 'nodes' || has(projectcalico.org/orchestrator)",
     ]),
   );
 });

@@ -5,10 +5,13 @@
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
-import { controlPlaneAddresses, isResolved, nodeAddresses } from './addresses.ts';
+import type { Machines } from './addresses.ts';
+import { isResolved, machinesOf } from './addresses.ts';
 import { compileDefaults } from './defaults.ts';
 import type { EndScope } from './ends.ts';
 import { compileGroup } from './group.ts';
+import { compileNodes } from './nodes/compile-nodes.ts';
+import { type NodeFirewall, nodeFirewall } from './nodes/node-firewall.ts';
 import { LABEL_FIREWALL, LABEL_MANAGED_BY, MANAGED_BY, ruleId, TIER, TIER_ORDER } from './names.ts';
 import { sortedUnique } from './namespaces.ts';
 import { reportOverlaps } from './overlaps.ts';
@@ -25,9 +28,16 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
   if (main === undefined) return withoutDefault(firewalls, findings);
 
   const regime = regimeOf(main, inventory);
-  const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, regime, inventory, findings));
+  const machines = machinesOf(main, inventory);
+  const hosts = nodeFirewall(main, inventory);
+  const context = { regime, inventory, machines, hosts, findings };
+  const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, context));
+  const nodes = compileNodes({ ...context, main, firewalls, ends: endsOf(main, context) });
+  const policies = [...objects, ...nodes.objects];
   return {
-    objects: [tier(), ...networkSets(firewalls, objects, inventory, findings), ...objects].sort(byIdentity),
+    objects: [tier(), ...networkSets(firewalls, policies, machines, findings), ...policies].sort(byIdentity),
+    ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
+    ...(nodes.gated === undefined ? {} : { gated: nodes.gated }),
     problems: findings.problems,
     held: heldIds(findings),
     summaries: firewalls.map((firewall) => summary(firewall, regime, inventory)),
@@ -47,20 +57,26 @@ function withoutDefault(firewalls: readonly ClusterFirewall[], findings: Finding
   return { objects: [], problems: findings.problems, held: [], summaries };
 }
 
-function compileFirewall(
-  firewall: ClusterFirewall,
-  regime: Regime,
-  inventory: Inventory,
-  findings: Findings,
-): readonly DesiredObject[] {
-  const ends: EndScope = {
-    firewall: firewall.metadata.name,
-    peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
-    nodesResolved: isResolved(nodeAddresses(inventory)),
-    controlPlaneResolved: isResolved(controlPlaneAddresses(inventory)),
-  };
+interface Context {
+  readonly regime: Regime;
+  readonly inventory: Inventory;
+  readonly machines: Machines;
+  readonly hosts: NodeFirewall | undefined;
+  readonly findings: Findings;
+}
+
+const endsOf = (firewall: ClusterFirewall, { machines }: Pick<Context, 'machines'>): EndScope => ({
+  firewall: firewall.metadata.name,
+  peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
+  nodesResolved: isResolved(machines.nodes),
+  controlPlaneResolved: isResolved(machines.controlPlane),
+});
+
+function compileFirewall(firewall: ClusterFirewall, context: Context): readonly DesiredObject[] {
+  const { regime, inventory, hosts, findings } = context;
+  const ends = endsOf(firewall, context);
   reportOverlaps(firewall, regime, inventory, findings);
-  const scopes = groupScopes({ firewall, regime, inventory, ends, findings });
+  const scopes = groupScopes({ firewall, regime, inventory, ends, hosts, findings });
   return [
     ...(firewall.metadata.name === DEFAULT_FIREWALL
       ? compileDefaults({ firewall, regime, ends, inventory }, findings)

@@ -3,18 +3,11 @@ import type { GuardrailDestination, Peer, RuleDestination, RuleSource } from '..
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../calico/labels.ts';
 import { chunk, MAX_NETS } from '../calico/limits.ts';
 import type { Selector } from '../calico/selector.ts';
-import { all, and, eq, fromLabelSelector, has, not, or, printSelector } from '../calico/selector.ts';
+import { all, and, fromLabelSelector, has, not, or, printSelector } from '../calico/selector.ts';
 import type { EntityRule } from '../calico/types.ts';
 import type { Cidr } from '../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../net/cidr.ts';
-import {
-  CONTROL_PLANE_SET_VALUE,
-  LABEL_SET,
-  NODE_SET_VALUE,
-  contentTag,
-  peerSetValue,
-  setSelector,
-} from './names.ts';
+import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet, peerSetValue } from './names.ts';
 import type { NamespaceTerm } from './namespaces.ts';
 import { everyNamespace, ruleSelectors, termFromLabels } from './namespaces.ts';
 import { RuleProblem } from './problems.ts';
@@ -99,7 +92,7 @@ function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): End {
   return { kind: 'nets', nets };
 }
 
-const NO_NODES =
+export const NO_NODES =
   'no node with an address is known: wait for nodes to register, or check that the operator may list them';
 export const NO_CONTROL_PLANE =
   'no address of the control plane is known: label its nodes node-role.kubernetes.io/control-plane, or check that the operator may list the EndpointSlices of namespace default';
@@ -147,7 +140,7 @@ export function matchEnd(end: Exclude<End, { kind: 'samePods' }>): readonly EndM
     case 'nets':
       return matchNets(end.nets);
     case 'set':
-      return [{ entity: { selector: setSelector(end.value), namespaceSelector: GLOBAL } }];
+      return [{ entity: { selector: printSelector(isSet(end.value)), namespaceSelector: GLOBAL } }];
     case 'world':
       return [{ entity: { notSelector: printSelector(notWorld) } }];
     case 'kubeAPIServer':
@@ -163,7 +156,7 @@ const GLOBAL = 'global()';
  * `global()` makes elsewhere is written out (api.md, World). Pods by label and not by Calico's pools: a pool need not
  * have every pod in it, and then those outside would be World (seen with packets; docs/decisions/0008-pods-are-pods.md).
  */
-const notWorld = or(has(LABEL_ORCHESTRATOR), and(eq(LABEL_SET, NODE_SET_VALUE), not(has(LABEL_NAMESPACE))));
+export const notWorld = or(has(LABEL_ORCHESTRATOR), and(isSet(NODE_SET_VALUE), not(has(LABEL_NAMESPACE))));
 
 /** One family a rule: the aggregated API refuses mixed ones (calico.md, section 4). */
 export function matchNets(nets: readonly Cidr[]): readonly EndMatch[] {

@@ -1,5 +1,5 @@
 /** One group of namespaces: its rules as flows, both halves of each, and only where a default deny needs them. */
-import type { EgressRule, IngressRule } from '../api/schema.ts';
+import type { EgressRule, IngressRule, PortValue } from '../api/schema.ts';
 import type { Selector } from '../calico/selector.ts';
 import { fromLabelSelector } from '../calico/selector.ts';
 import type { End, EndMatch, EndScope } from './ends.ts';
@@ -7,6 +7,8 @@ import { matchEnd, resolveEnd } from './ends.ts';
 import type { LocalFlow } from './local.ts';
 import { connectionFlows, isolationFlow, localPolicies } from './local.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from './names.ts';
+import type { NodeFirewall } from './nodes/node-firewall.ts';
+import { openAtNodes, portsOpened } from './nodes/opened.ts';
 import type { NamespaceTerm } from './namespaces.ts';
 import { intersect, isEmpty, podSelectorText, policySelectors, ruleSelectors } from './namespaces.ts';
 import { globalPolicies, namespacedPolicies } from './policies.ts';
@@ -24,7 +26,11 @@ interface DirectedRule {
   readonly direction: 'ingress' | 'egress';
   readonly subject: Selector;
   readonly ends: readonly End[];
+  /** Ends that are meant beside them, at the subject alone. */
+  readonly viaNodes: readonly End[];
   readonly ports: IngressRule['ports'];
+  /** NodePorts and hostPorts, where nodes are judged. */
+  readonly opened: readonly PortValue[];
 }
 
 export function compileGroup(scope: GroupScope, findings: Findings): readonly DesiredObject[] {
@@ -32,7 +38,8 @@ export function compileGroup(scope: GroupScope, findings: Findings): readonly De
   const objects = directedRules(scope).flatMap(({ place, resolve }) =>
     findings.guard(place, () => {
       const rule = resolve();
-      const made = [...nearHalf(rule, scope), ...farHalves(rule, scope)];
+      warnOfNodes(rule, scope, findings);
+      const made = [...nearHalf(rule, scope), ...farHalves(rule, scope), ...atNodes(rule, scope)];
       flows.push(...sameNamespaceFlows(rule));
       return made;
     }),
@@ -46,7 +53,7 @@ interface UnresolvedRule {
   readonly resolve: () => DirectedRule;
 }
 
-function directedRules({ group, place, ends }: GroupScope): readonly UnresolvedRule[] {
+function directedRules({ group, place, ends, hosts }: GroupScope): readonly UnresolvedRule[] {
   const listed = <R extends IngressRule | EgressRule>(
     list: 'ingress' | 'metrics' | 'egress',
     rules: readonly R[] | undefined,
@@ -58,7 +65,7 @@ function directedRules({ group, place, ends }: GroupScope): readonly UnresolvedR
         id: ruleId(place.id, list, rule.name),
         path: `${place.path}.${list}[${String(index)}]`,
       };
-      return { place: at, resolve: () => resolveRule(rule, entries(rule), { place: at, list, ends }) };
+      return { place: at, resolve: () => resolveRule(rule, entries(rule), { place: at, list, ends, hosts }) };
     });
   return [
     ...listed('ingress', group.ingress, (rule) => rule.from),
@@ -71,12 +78,13 @@ interface ResolveContext {
   readonly place: RulePlace;
   readonly list: 'ingress' | 'metrics' | 'egress';
   readonly ends: EndScope;
+  readonly hosts: NodeFirewall | undefined;
 }
 
 function resolveRule(
   rule: IngressRule | EgressRule,
   entries: IngressRule['from'] | EgressRule['to'],
-  { place, list, ends }: ResolveContext,
+  { place, list, ends, hosts }: ResolveContext,
 ): DirectedRule {
   const direction = list === 'egress' ? 'egress' : 'ingress';
   const field = direction === 'egress' ? 'to' : 'from';
@@ -85,12 +93,39 @@ function resolveRule(
   );
   if (direction === 'egress') checkPorts(rule.ports, resolved);
   const subject = fromLabelSelector(rule.pods);
-  return { place, order: ORDER[list], direction, subject, ends: resolved, ports: rule.ports };
+  const opened = 'from' in rule ? portsOpened(rule) : [];
+  // What enters by a NodePort of another node comes from that node's address.
+  const viaNodes =
+    hosts !== undefined && 'nodePorts' in rule ? [resolveEnd({ entity: 'Nodes' }, ends, true)] : [];
+  return {
+    place,
+    order: ORDER[list],
+    direction,
+    subject,
+    ends: resolved,
+    viaNodes,
+    ports: rule.ports,
+    opened,
+  };
+}
+
+function warnOfNodes({ place, opened }: DirectedRule, { hosts }: GroupScope, findings: Findings): void {
+  if (opened.length === 0 || hosts !== undefined) return;
+  findings.warn(
+    place,
+    'NoNodeFirewall',
+    'nodePorts and hostPorts open the way in through nodes, which spec.nodes of the ClusterFirewall called default does not judge: they do nothing until it says Enforce or Observe',
+  );
+}
+
+function atNodes(rule: DirectedRule, { ends, hosts, term }: GroupScope): readonly DesiredObject[] {
+  if (hosts === undefined) return [];
+  return openAtNodes({ ...rule, ports: rule.opened, namespaces: term }, ends, hosts);
 }
 
 /** At the subject: its own pods, in the direction of the list. */
 function nearHalf(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
-  const others = rule.ends.filter((end) => end.kind !== 'samePods');
+  const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
   if (!scope.regime.deny[rule.direction] || others.length === 0) return [];
   const rules = allowRules(rule, rule.direction, others.flatMap(matchEnd));
   if (soleNamespace(scope.group) && !others.some((end) => end.kind === 'world')) {

@@ -1,6 +1,8 @@
 /** Names, labels and ids of what the compiler makes. */
 import { createHash } from 'node:crypto';
-import { eq, printSelector } from '../calico/selector.ts';
+import { LABEL_CREATED_BY } from '../calico/labels.ts';
+import type { Selector } from '../calico/selector.ts';
+import { and, eq, has, not, printSelector } from '../calico/selector.ts';
 
 /** As config/manager has it. */
 export const DEFAULT_OPERATOR_NAMESPACE = 'clusterfirewall-system';
@@ -16,6 +18,10 @@ const LABEL_TIER = 'projectcalico.org/tier';
 export const LABEL_FIREWALL = 'clusterfirewall.io/firewall';
 /** On sets: what they are, for rule selectors. Only ever matched together with `global()`. */
 export const LABEL_SET = 'clusterfirewall.io/set';
+/** On host endpoints, or on the Nodes whose labels automatic ones take: the policies of nodes select it. */
+export const LABEL_GATE = 'clusterfirewall.io/gate';
+/** On host endpoints of interface lo. */
+export const LABEL_LO = 'clusterfirewall.io/lo';
 /** On every Calico rule: the id of the rule it comes from. Felix prints it into the packet filter. */
 export const ANNOTATION_RULE = 'clusterfirewall.io/rule';
 /** On every object: the ids of the rules it carries, separated by commas. */
@@ -35,11 +41,26 @@ export const ORDER = {
 
 /** Last part of the id that bridges carry instead of their rules' (controller/bridge.ts). */
 export const BRIDGES = { from: 'bridge-from', to: 'bridge-to' } as const;
+/** Of copies that go before or after the others, beside it: of a last word of nodes, of what is refused at pods. */
+export const BRIDGES_LAST_WORD = 'bridge-deny';
+export const BRIDGES_AT_PODS = 'bridge-pods';
 /** What the last one written carries beside it. */
 export const BRIDGES_COMPLETE = 'bridge-complete';
 
 /** Order within tier clusterfirewall. The one that passes comes last: `Pass` leaves the tier, guardrails and all. */
 export const TIER_POLICY_ORDER = { guardrail: 100, pass: 1000 } as const;
+
+/** Order of the policies of nodes within tier clusterfirewall; each leaves the tier by Pass, or denies. */
+export const NODE_ORDER = {
+  lo: 10,
+  breakGlass: 20,
+  blocked: 30,
+  loopback: 40,
+  baseline: 50,
+  zones: 60,
+  opened: 70,
+  deny: 80,
+} as const;
 
 /** Rules are known everywhere as FIREWALL/GROUP/LIST/NAME, never by index. */
 export const ruleId = (...parts: readonly string[]): string => parts.join('/');
@@ -74,7 +95,13 @@ export function peerSetValue(firewall: string, peer: string): string {
 export const NODE_SET_VALUE = 'nodes';
 export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 
-/** How a selector names a set: also what to look for in a policy to know whether it needs the set. */
+/** The addresses that count as nodes' own where the policies of nodes deny. */
+export const JUDGED_SET_VALUE = 'judged';
+
+/** A set, and no host endpoint that has the label of its Node, which that node's kubelet may write. */
+export const isSet = (value: string): Selector => and(eq(LABEL_SET, value), not(has(LABEL_CREATED_BY)));
+
+/** What every selector that means a set has in it: what to look for in a policy to know whether it needs the set. */
 export const setSelector = (value: string): string => printSelector(eq(LABEL_SET, value));
 
 export function objectMeta(

@@ -3,7 +3,6 @@ import { chunk, MAX_RULES } from '../calico/limits.ts';
 import type { GlobalPolicySpec, PolicySpec, PolicyType, Rule } from '../calico/types.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
 import { objectMeta, objectName } from './names.ts';
-import type { EndpointSelectors } from './namespaces.ts';
 import type { DesiredObject, Phase } from './types.ts';
 
 export interface PolicyParts {
@@ -18,20 +17,29 @@ export interface PolicyParts {
   readonly tier: string;
   readonly order: number;
   readonly types: readonly PolicyType[];
+  /** Judges before DNAT; of host endpoints only. */
+  readonly preDNAT?: true;
   readonly ingress?: readonly Rule[];
   readonly egress?: readonly Rule[];
+}
+
+/** Whom a global policy selects; without a namespaceSelector, pods and hosts alike. */
+export interface SubjectSelectors {
+  readonly selector: string;
+  readonly namespaceSelector?: string;
 }
 
 /** GlobalNetworkPolicies (or staged ones): one for each pair of selectors and each 1,024 rules. */
 export function globalPolicies(
   parts: PolicyParts,
-  endpoints: readonly EndpointSelectors[],
+  endpoints: readonly SubjectSelectors[],
 ): readonly DesiredObject[] {
   return numbered(
     endpoints.flatMap((selectors) => splitRules(parts).map((rules) => ({ selectors, rules }))),
     (suffix, { selectors, rules }) => {
       const metadata = metadataOf(parts, suffix);
-      const spec: GlobalPolicySpec = { ...base(parts), ...selectors, ...rules };
+      const layer = parts.preDNAT === true ? ({ preDNAT: true, applyOnForward: true } as const) : {};
+      const spec: GlobalPolicySpec = { ...base(parts), ...layer, ...selectors, ...rules };
       return parts.staged
         ? {
             apiVersion: CALICO_API_VERSION,

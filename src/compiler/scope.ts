@@ -3,6 +3,7 @@ import type { ClusterFirewall, Group, RuleDestination, RuleSource } from '../api
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import type { EndScope } from './ends.ts';
 import { ruleId } from './names.ts';
+import type { NodeFirewall } from './nodes/node-firewall.ts';
 import type { NamespaceTerm } from './namespaces.ts';
 import { intersect, isEmpty, matchesTerm, namedNamespaces, without } from './namespaces.ts';
 import type { Findings, RulePlace } from './problems.ts';
@@ -14,6 +15,8 @@ export interface GroupScope {
   readonly group: Group;
   readonly place: RulePlace;
   readonly ends: EndScope;
+  /** Undefined where nodes are left alone. */
+  readonly hosts: NodeFirewall | undefined;
   readonly regime: Regime;
   /** The whole firewall observes: both halves of its rules are staged, whatever stands at the far end. */
   readonly stagedOnly: boolean;
@@ -41,6 +44,7 @@ interface Context {
   readonly regime: Regime;
   readonly inventory: Inventory;
   readonly ends: EndScope;
+  readonly hosts: NodeFirewall | undefined;
   readonly findings: Findings;
 }
 
@@ -60,7 +64,7 @@ function groupScope(
   group: Group,
   place: RulePlace,
   strict: readonly NamespaceTerm[],
-  { firewall, regime, inventory, ends }: Context,
+  { firewall, regime, inventory, ends, hosts }: Context,
 ): GroupScope {
   const term = without(groupTerm(group), regime.exempt);
   const stagedOnly = firewall.metadata.name !== DEFAULT_FIREWALL && firewall.spec.mode === 'Observe';
@@ -75,6 +79,7 @@ function groupScope(
     group,
     place,
     ends,
+    hosts,
     regime,
     stagedOnly,
     term,

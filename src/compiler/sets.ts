@@ -3,8 +3,8 @@ import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
 import type { Cidr } from '../net/cidr.ts';
-import { formatCidr, parseAddress, parseCidr, unionCidrs } from '../net/cidr.ts';
-import { controlPlaneAddresses, nodeAddresses } from './addresses.ts';
+import { formatCidr, parseCidr, unionCidrs } from '../net/cidr.ts';
+import type { Machines } from './addresses.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
   DEFAULT_TIER,
@@ -17,20 +17,20 @@ import {
   setSelector,
 } from './names.ts';
 import type { Findings } from './problems.ts';
-import type { DesiredObject, Inventory } from './types.ts';
+import type { DesiredObject } from './types.ts';
 
 /** @param objects the policies made so far: a set is needed when one of them names it */
 export function networkSets(
   firewalls: readonly ClusterFirewall[],
   objects: readonly DesiredObject[],
-  inventory: Inventory,
+  machines: Machines,
   findings: Findings,
 ): readonly DesiredObject[] {
   const text = JSON.stringify(objects.map(({ object }) => object.spec));
   const needed = (value: string): boolean => text.includes(setSelector(value));
   return [
     ...SHARED_SETS.filter(({ value }) => needed(value)).map((shared) =>
-      sharedSet(shared, inventory, findings),
+      sharedSet(shared, machines, findings),
     ),
     ...firewalls.flatMap(({ metadata, spec }) =>
       (spec.peers ?? [])
@@ -38,7 +38,7 @@ export function networkSets(
         .map((peer) => {
           const id = ruleId(metadata.name, 'peers', peer.name);
           const nets = unionCidrs((peer.cidrs ?? []).map(parseCidr));
-          return set(metadata.name, id, peerSetValue(metadata.name, peer.name), nets);
+          return networkSet(metadata.name, id, peerSetValue(metadata.name, peer.name), nets);
         }),
     ),
   ];
@@ -47,7 +47,7 @@ export function networkSets(
 interface SharedSet {
   readonly id: string;
   readonly value: string;
-  readonly addresses: (inventory: Inventory) => readonly string[] | undefined;
+  readonly which: keyof Machines;
   readonly unknown: string;
 }
 
@@ -56,27 +56,34 @@ export const SHARED_SETS: readonly SharedSet[] = [
   {
     id: ruleId(DEFAULT_FIREWALL, 'nodes'),
     value: NODE_SET_VALUE,
-    addresses: nodeAddresses,
+    which: 'nodes',
     unknown:
       'a rule names Nodes, or World, which leaves out the addresses of nodes: without the cluster’s nodes their set is shown empty',
   },
   {
     id: ruleId(DEFAULT_FIREWALL, 'control-plane'),
     value: CONTROL_PLANE_SET_VALUE,
-    addresses: controlPlaneAddresses,
+    which: 'controlPlane',
     unknown:
       'the control plane may reach pods: without the cluster’s nodes and API server endpoints its set is shown empty',
   },
 ];
 
-function sharedSet({ id, value, addresses, unknown }: SharedSet, inventory: Inventory, findings: Findings) {
-  const known = addresses(inventory);
+function sharedSet({ id, value, which, unknown }: SharedSet, machines: Machines, findings: Findings) {
+  const known = machines[which];
   if (known === undefined)
     findings.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
-  return set(DEFAULT_FIREWALL, id, value, unionCidrs((known ?? []).map(parseAddress)));
+  return networkSet(DEFAULT_FIREWALL, id, value, known ?? []);
 }
 
-function set(firewall: string, id: string, value: string, nets: readonly Cidr[]): DesiredObject {
+/** @param nets canonical, as unionCidrs gives them */
+export function networkSet(
+  firewall: string,
+  id: string,
+  value: string,
+  nets: readonly Cidr[],
+  phase: 'set' | 'judged' = 'set',
+): DesiredObject {
   const { labels, ...metadata } = objectMeta(objectName(DEFAULT_TIER, id), firewall, [id]);
   return {
     object: {
@@ -87,6 +94,6 @@ function set(firewall: string, id: string, value: string, nets: readonly Cidr[])
     },
     firewall,
     rules: [id],
-    phase: 'set',
+    phase,
   };
 }

@@ -119,14 +119,22 @@ export type ProblemReason =
   | 'NamedPortNeedsPods'
   | 'PortsNotAllowed'
   | 'NoDefaultFirewall'
-  | 'BackendsUnknown';
+  | 'BackendsUnknown'
+  | 'UnknownService'
+  | 'BuiltInService'
+  | 'UnknownBaseline'
+  | 'NodeCIDRsContainPods'
+  | 'PoolsUnknown';
 
 export type WarningReason =
   | 'NamespaceNotFound'
   | 'NoNamespaceMatches'
   | 'NodesUnknown'
   | 'NamespacesUnknown'
-  | 'ServiceWithoutSelector';
+  | 'ServiceWithoutSelector'
+  | 'NoNodeFirewall'
+  | 'ForeignPolicySelectsHosts'
+  | 'EndpointConflict';
 
 export interface Problem {
   readonly severity: 'problem' | 'warning';
@@ -193,9 +201,14 @@ export interface NodesSummary {
   /** Names of the nodes that spec.nodes selects, sorted; null when the inventory has no nodes. */
   readonly selected: readonly string[] | null;
   /** Why nothing is enforced at nodes that were not prepared before: CamelCase and a sentence with the remedy. */
-  readonly blocked?: { readonly reason: string; readonly message: string };
+  readonly blocked?: {
+    readonly reason: 'ForeignPolicySelectsHosts' | 'EndpointConflict';
+    readonly message: string;
+  };
   /** Ports that Felix keeps open and the rules mean to close, as `6443/TCP`. */
   readonly failsafesOpen: readonly string[];
+  /** With failsafes: Managed, what Felix is to keep open, protocols in lower case. */
+  readonly failsafes?: NonNullable<FelixConfigurationInfo['failsafeInbound']>;
   /** What is not judged, or differs from what one would expect, in sentences. */
   readonly remarks: readonly string[];
 }
@@ -206,7 +219,7 @@ export interface Compilation {
   readonly nodes?: NodesSummary;
   /**
    * Nodes that are to carry the gate label, by which automatic host endpoints come under the policies of nodes, once all
-   * objects stand; every other node must not carry it.
+   * objects stand; every other node must not carry it. Absent while that cannot be told: labels stay as they are.
    */
   readonly gated?: readonly string[];
   readonly problems: readonly Problem[];

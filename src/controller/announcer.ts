@@ -103,12 +103,13 @@ function standingOf(finding: Finding): Standing {
     case 'blocked':
       return { name: finding.reason, message: finding.message };
     case 'compiled': {
-      const { programming } = finding;
+      const { programming, nodes } = finding;
       const problems = finding.problems.filter(({ severity }) => severity === 'problem');
       if (programming.programmed) {
-        return problems.length === 0
-          ? { name: READY, message: 'every rule is programmed' }
-          : { name: IN_BETWEEN, message: '' };
+        if (problems.length > 0 || nodes?.trouble === 'passing') return { name: IN_BETWEEN, message: '' };
+        if (nodes?.trouble === 'stalled')
+          return { name: nodes.condition.reason, message: nodes.condition.message };
+        return { name: READY, message: 'every rule is programmed' };
       }
       const { reason, message } = programming;
       const isTold = reason === 'Progressing' || problems.some((problem) => problem.reason === reason);

@@ -36,6 +36,7 @@ import {
 import { canonicalRules } from '../compiler/rules.ts';
 import type { DesiredObject } from '../compiler/types.ts';
 import { isDefaultDeny } from './live.ts';
+import { isNodePolicy } from './node-copies.ts';
 import { firewallOf, ruleIds } from './ownership.ts';
 
 type EnforcedPolicy = GlobalNetworkPolicy | NetworkPolicy;
@@ -53,7 +54,9 @@ export function bridgesTo(desired: readonly DesiredObject[]): readonly DesiredOb
  * objects, as the API server gives them: what is in force, whatever it was made from.
  */
 export function bridgesFrom(stored: readonly KubernetesObject[]): readonly DesiredObject[] {
-  const policies: readonly EnforcedPolicy[] = stored.filter(isStoredPolicy);
+  const policies: readonly EnforcedPolicy[] = stored
+    .filter(isStoredPolicy)
+    .filter((policy) => !isNodePolicy(policy));
   const settled = policies.filter((policy) => !isBridge(policy));
   const made = [...settled.filter(isGuardrail).map(copyOf), ...bridges(settled, 'from')];
   return made.map((each, index) => (index === made.length - 1 ? marked(each) : each));

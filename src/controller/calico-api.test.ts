@@ -5,6 +5,7 @@ import { detectCalico } from './calico-api.ts';
 
 const ALL = [
   'tiers',
+  'hostendpoints',
   'globalnetworksets',
   'globalnetworkpolicies',
   'networkpolicies',
@@ -49,7 +50,7 @@ describe('how Calico is served', () => {
       [SERVICE]: aggregated,
       [INFORMATION]: version('v3.31.0'),
     });
-    expect(api).toMatchObject({ served: true, mode: 'Aggregated', version: 'v3.31.0', ipPools: true });
+    expect(api).toMatchObject({ served: true, mode: 'Aggregated', version: 'v3.31.0' });
   });
 
   test('from native CRDs', async () => {
@@ -73,6 +74,7 @@ describe('how Calico is served', () => {
     });
     expect(api.served && [...api.kinds]).toEqual([
       'Tier',
+      'HostEndpoint',
       'GlobalNetworkSet',
       'GlobalNetworkPolicy',
       'NetworkPolicy',
@@ -81,7 +83,7 @@ describe('how Calico is served', () => {
 
   test("without IPPools, where the cluster's addresses are somebody else's", async () => {
     const api = await detect({ [V3]: resources(ALL.filter((name) => name !== 'ippools')) });
-    expect(api).toMatchObject({ served: true, ipPools: false });
+    expect(api).toMatchObject({ served: true, read: new Set() });
   });
 
   test('as a development build, whose version says nothing', async () => {

@@ -5,7 +5,14 @@ import { apiService, servedGroups, servedResources, type ServedResource } from '
 import { ApiError, isForbidden } from '../cluster/errors.ts';
 import { isRecord } from '../cluster/resource.ts';
 import type { Transport } from '../cluster/transport.ts';
-import { CALICO_GROUP, CALICO_VERSION, GENERATED_KINDS, generatedKinds, IP_POOLS } from './kinds.ts';
+import {
+  CALICO_GROUP,
+  CALICO_VERSION,
+  GENERATED_KINDS,
+  generatedKinds,
+  READ_KINDS,
+  type ReadKind,
+} from './kinds.ts';
 
 /** Calico's storage group behind the aggregated API: not validated, not ours to write (calico.md 2.6). */
 const STORAGE_GROUP = 'crd.projectcalico.org';
@@ -14,6 +21,13 @@ const OLDEST: readonly [number, number] = [3, 29];
 /** Since v3.30 (projectcalico/calico#9746); only Observe needs them. */
 const STAGED: ReadonlySet<GeneratedKind> = new Set(['StagedGlobalNetworkPolicy', 'StagedNetworkPolicy']);
 
+const readKinds: readonly ReadKind[] = [
+  'IPPool',
+  'FelixConfiguration',
+  'BGPPeer',
+  'KubeControllersConfiguration',
+];
+
 export interface ServedCalico {
   readonly served: true;
   /** Aggregated: by Calico's API server. Native: from CustomResourceDefinitions. Unknown: RBAC keeps us from seeing it. */
@@ -21,8 +35,8 @@ export interface ServedCalico {
   /** As Calico's ClusterInformation has it, for example `v3.31.0`. */
   readonly version: string | undefined;
   readonly kinds: ReadonlySet<GeneratedKind>;
-  /** Whether IPPools are served: Calico without its own IPAM can do without them. */
-  readonly ipPools: boolean;
+  /** Of those that are only read: Calico without its own IPAM can do without IPPools. */
+  readonly read: ReadonlySet<ReadKind>;
 }
 
 export interface UnservedCalico {
@@ -63,7 +77,13 @@ export async function detectCalico(transport: Transport, signal: AbortSignal): P
   const names = new Set(resources.map(({ name }) => name));
   const kinds = new Set(generatedKinds.filter((kind) => names.has(GENERATED_KINDS[kind].plural)));
   const mode = await servedBy(transport, signal);
-  return { served: true, mode, version, kinds, ipPools: names.has(IP_POOLS) };
+  return {
+    served: true,
+    mode,
+    version,
+    kinds,
+    read: new Set(readKinds.filter((kind) => names.has(READ_KINDS[kind]))),
+  };
 }
 
 const tooOld = (why: string): UnservedCalico =>

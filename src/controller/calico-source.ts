@@ -82,4 +82,4 @@ export class CalicoSource {
 }
 
 const fingerprint = (api: CalicoApi): string =>
-  stableJson(api.served ? { ...api, kinds: [...api.kinds] } : api);
+  stableJson(api.served ? { ...api, kinds: [...api.kinds], read: [...api.read] } : api);

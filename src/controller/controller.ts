@@ -1,4 +1,4 @@
-import { KIND } from '../api/schema.ts';
+import { DEFAULT_FIREWALL, KIND } from '../api/schema.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { EventRecorder } from '../cluster/events.ts';
 import type { Logger } from '../cluster/logger.ts';
@@ -6,6 +6,7 @@ import { runWorkers, WorkQueue, type Result } from '../cluster/queue.ts';
 import type { ChangeEvent } from '../cluster/store.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { compile } from '../compiler/compile.ts';
+import { LABEL_GATE } from '../compiler/names.ts';
 import type { Compile } from '../compiler/types.ts';
 import { Announcer } from './announcer.ts';
 import { CalicoSource } from './calico-source.ts';
@@ -176,6 +177,9 @@ export class Controller {
       onDrift: (step) => {
         this.#noteDrift(step, leading.events);
       },
+      onGateDrift: (node) => {
+        this.#noteGateDrift(node, leading.events);
+      },
     });
   }
 
@@ -223,14 +227,11 @@ export class Controller {
     reporter.retain(firewalls);
     announcer.retain(firewalls);
     this.#options.metrics.firewalls.retain(new Set(firewalls.map(({ name }) => name)));
-    const ipPools = stored?.ipPools();
+    const inventory = this.#inventory.snapshot();
     return reconciler.reconcile({
       firewalls,
-      inventory: {
-        ...this.#inventory.snapshot(),
-        ...(ipPools === undefined ? {} : { ipPools }),
-        operatorNamespace,
-      },
+      inventory: { ...inventory, ...stored?.inventory(), operatorNamespace },
+      nodes: inventory.nodes,
       isClosedNamespace: (namespace) => this.#inventory.isClosed(namespace),
       calico,
       stored,
@@ -249,6 +250,15 @@ export class Controller {
       action: 'Repair',
       note: `${id} had been ${live === undefined ? 'deleted' : `changed by ${who}`}; it is as desired again`,
     });
+  }
+
+  #noteGateDrift(node: string, events: EventRecorder): void {
+    this.#options.metrics.driftRepaired('Node', undefined);
+    const firewall = this.#firewalls.get(DEFAULT_FIREWALL);
+    if (firewall === undefined) return;
+    const note = `the label ${LABEL_GATE} of Node/${node} had been changed; it is as desired again`;
+    const reason = 'DriftRepaired';
+    events.record({ regarding: reference(firewall), type: 'Warning', reason, action: 'Repair', note });
   }
 
   #noteHeartbeat({ kind }: Copy, method: HeartbeatMethod, result: HeartbeatResult): void {

@@ -8,7 +8,7 @@ import { LABEL_SET } from '../compiler/names.ts';
 import { Drift } from './drift.ts';
 import { execute, type Executor } from './execute.ts';
 import { plan, type PlanInput } from './plan.ts';
-import { allow, deny, live, set } from './testing/objects.ts';
+import { allow, deny, endpoint, lastWord, live, nodeAllow, set } from './testing/objects.ts';
 import { ServerForms } from './write.ts';
 
 const refused = new ApiError({ code: 422, reason: 'Invalid', message: 'the selector is wrong' });
@@ -201,4 +201,13 @@ describe('executing a plan', () => {
     expect(done).toEqual([]);
     expect(outcome).toMatchObject({ interrupted: true, stopped: undefined });
   });
+});
+
+test('nothing closes at nodes while what opens there is refused', async () => {
+  const { transport, done } = server({ zone: refused });
+  const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
+  const desired = [zone, lastWord(), endpoint('a', 'lo'), endpoint('a', '*')];
+  const { skipped } = await execute(planned({ desired }), executor(transport));
+  expect(skipped.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
+  expect(done.some((each) => each.endsWith(' a-lo'))).toBe(true);
 });

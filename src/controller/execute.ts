@@ -4,7 +4,7 @@ import type { Logger } from '../cluster/logger.ts';
 import { forEachLimit } from '../cluster/parallel.ts';
 import type { Transport } from '../cluster/transport.ts';
 import type { Drift } from './drift.ts';
-import { needsAny, type ApplyStep, type RemoveStep, type Step } from './plan.ts';
+import { closesTooEarly, needsAny, type ApplyStep, type RemoveStep, type Step } from './plan.ts';
 import type { Expectation } from './stored.ts';
 import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
 
@@ -74,7 +74,7 @@ export async function execute(phases: readonly (readonly Step[])[], executor: Ex
 }
 
 async function attempt(step: Step, executor: Executor, progress: Progress): Promise<void> {
-  if (needsRefused(step, progress.refused)) {
+  if (needsRefused(step, progress)) {
     progress.skipped.push(step);
     return;
   }
@@ -114,15 +114,16 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
   return { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
 }
 
-const needsRefused = (step: Step, refused: readonly Refusal[]): boolean =>
-  step.action === 'apply' ? dependsOnRefused(step, refused) : mustStay(step, refused);
+const needsRefused = (step: Step, { refused, skipped }: Progress): boolean =>
+  step.action === 'apply'
+    ? dependsOnRefused(step, [...refused.map((each) => each.step), ...skipped])
+    : mustStay(step, refused);
 
 /** A policy in a tier that was refused, or one that names a set that was: better as it was than with half its meaning. */
-function dependsOnRefused({ desired }: ApplyStep, refused: readonly Refusal[]): boolean {
-  return needsAny(
-    desired.object,
-    refused.flatMap(({ step }) => (step.action === 'apply' ? [step.desired.object] : [])),
-  );
+function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Step[]): boolean {
+  const unwritable = unwritten.flatMap((step) => (step.action === 'apply' ? [step.desired] : []));
+  const needed = unwritable.map(({ object }) => object);
+  return needsAny(desired.object, needed) || closesTooEarly(desired, unwritable);
 }
 
 /**
@@ -134,7 +135,8 @@ function mustStay({ live }: RemoveStep, refused: readonly Refusal[]): boolean {
     ({ step }) =>
       step.action === 'apply' &&
       (step.desired.rules.some((rule) => live.rules.includes(rule)) ||
-        (live.phase === 'allow' && (step.desired.phase === 'deny' || step.desired.phase === 'guardrail'))),
+        (live.phase === 'allow' && (step.desired.phase === 'deny' || step.desired.phase === 'guardrail')) ||
+        (live.phase === 'nodeAllow' && step.desired.phase === 'nodeDeny')),
   );
 }
 

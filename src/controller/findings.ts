@@ -1,12 +1,15 @@
 /** What to say of each firewall after a reconcile. Pure. */
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import type { StatusProblem } from '../api/status.ts';
+import { LABEL_GATE } from '../compiler/names.ts';
 import type { DesiredObject } from '../compiler/types.ts';
 import type { Outcome } from './execute.ts';
 import { issueMessages, type StoredFirewall } from './firewalls.ts';
+import type { GateTrouble } from './gates.ts';
 import type { Intent } from './intent.ts';
 import { objectId } from './kinds.ts';
 import type { OwnedObject } from './live.ts';
+import type { NodesStanding } from './node-standing.ts';
 import type { Plan } from './plan.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
@@ -19,6 +22,9 @@ export interface Results {
   /** Desired objects of kinds that this Calico does not have. */
   readonly unserved: readonly DesiredObject[];
   readonly isContested: (id: string) => boolean;
+  /** Absent where no firewall has nodes. */
+  readonly nodes?: NodesStanding | undefined;
+  readonly gateTrouble?: GateTrouble | undefined;
 }
 
 /** Undefined for a firewall that is being deleted without trouble: it will be gone in a moment. */
@@ -43,7 +49,14 @@ export function findingOf(firewall: StoredFirewall, results: Results): Finding |
   }
 }
 
-function removalTrouble({ name }: StoredFirewall, { outcome, plan }: Results): Finding | undefined {
+function removalTrouble(
+  { name }: StoredFirewall,
+  { outcome, plan, gateTrouble }: Results,
+): Finding | undefined {
+  if (name === DEFAULT_FIREWALL && gateTrouble !== undefined) {
+    const message = `the label ${LABEL_GATE} cannot be taken off Nodes: ${gateTrouble.message}`;
+    return { type: 'blocked', reason: 'RemovalIncomplete', message, stalled: gateTrouble.isRefused };
+  }
   const left = steps(plan).filter((step) => step.action === 'remove' && step.live.firewall === name);
   const refused = outcome.refused.find(({ step }) => step.action === 'remove' && step.live.firewall === name);
   const waiting = left.map(({ live }) => live).find((live) => live?.waitsFor !== undefined);
@@ -82,6 +95,7 @@ function compiled(firewall: StoredFirewall, results: Results): Finding {
       current: wanted.filter(({ object }) => current.has(objectId(object.kind, object.metadata))).length,
     },
     namespaces: name === DEFAULT_FIREWALL ? (summary?.namespaces ?? null) : null,
+    ...(name === DEFAULT_FIREWALL && results.nodes !== undefined && { nodes: results.nodes }),
   };
 }
 

@@ -98,3 +98,29 @@ describe('what is to be done with each firewall', () => {
     expect(owners).toEqual(['team']);
   });
 });
+
+describe('gates', () => {
+  const gatedBy = (stored: readonly StoredFirewall[], gated?: readonly string[]) =>
+    intend({
+      firewalls: stored,
+      inventory: {},
+      live: [],
+      compile: () => ({ objects: [], problems: [], held: [], summaries: [], ...(gated && { gated }) }),
+    }).gated;
+
+  test('are what the compiler says', () => {
+    expect(gatedBy([firewall('default')], ['a'])).toEqual(new Set(['a']));
+  });
+
+  test('stay as they are while that cannot be told', () => {
+    expect(gatedBy([firewall('default')])).toBeUndefined();
+    expect(gatedBy([firewall('default', { spec: invalid })], ['a'])).toBeUndefined();
+    const retained = firewall('default', { deleting: true, spec: { deletionPolicy: 'Retain' } });
+    expect(gatedBy([retained])).toBeUndefined();
+    expect(gatedBy([])).toBeUndefined();
+  });
+
+  test('go with the firewall', () => {
+    expect(gatedBy([firewall('default', { deleting: true })])).toEqual(new Set());
+  });
+});

@@ -26,6 +26,9 @@ export interface Intent {
   readonly owners: ReadonlySet<string>;
   readonly problems: Compilation['problems'];
   readonly summaries: Compilation['summaries'];
+  readonly nodes: Compilation['nodes'];
+  /** Nodes that are to carry the gate label; undefined while gates stay as they are. */
+  readonly gated: ReadonlySet<string> | undefined;
 }
 
 const NOTHING: Compilation = { objects: [], problems: [], held: [], summaries: [] };
@@ -58,7 +61,14 @@ export function intend({ firewalls, inventory, live, compile }: IntentInput): In
     owners: new Set(named('active', 'invalid', 'frozen', 'leaving')),
     problems: compilation.problems,
     summaries: compilation.summaries,
+    nodes: compilation.nodes,
+    gated: gatedBy(standings.get(DEFAULT_FIREWALL), compilation),
   };
+}
+
+function gatedBy(standing: Standing | undefined, { gated }: Compilation): ReadonlySet<string> | undefined {
+  if (standing === 'leaving') return new Set();
+  return standing === 'active' && gated !== undefined ? new Set(gated) : undefined;
 }
 
 function standingsOf(firewalls: readonly StoredFirewall[]): ReadonlyMap<string, Standing> {

@@ -20,8 +20,9 @@ test("a node's addresses come from its status and from Calico's annotations", ()
   const status = {
     addresses: [{ type: 'InternalIP', address: '10.99.0.1' }, { type: 'Hostname', address: 'n1' }, 'garbage'],
   };
-  expect(projectNode({ metadata: { name: 'n1', annotations }, status })).toEqual({
+  expect(projectNode({ metadata: { name: 'n1', uid: 'u', annotations }, status })).toEqual({
     name: 'n1',
+    uid: 'u',
     labels: {},
     addresses: ['10.244.0.1', '10.99.0.1'],
   });

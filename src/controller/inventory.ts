@@ -1,6 +1,6 @@
 /** Namespaces, nodes and what the API server calls, as plain data for the compiler. */
 import { readFileSync } from 'node:fs';
-import { nodeAddresses, type NodeObject } from '../calico/node-addresses.ts';
+import { hasFlannel, nodeAddresses, type NodeObject } from '../calico/node-addresses.ts';
 import { isRecord, type KubernetesObject } from '../cluster/resource.ts';
 import type { ChangeEvent } from '../cluster/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../compiler/names.ts';
@@ -23,14 +23,25 @@ export function operatorNamespace(env: NodeJS.ProcessEnv, file = SERVICE_ACCOUNT
   }
 }
 
+export interface StoredNode extends NodeInfo {
+  readonly uid: string;
+}
+
 export function projectNamespace({ metadata }: KubernetesObject): NamespaceInfo {
   const { name, labels = {}, deletionTimestamp } = metadata;
   return { name, labels, ...(deletionTimestamp === undefined ? {} : { terminating: true }) };
 }
 
-export function projectNode(object: KubernetesObject): NodeInfo {
-  const { name, labels = {} } = object.metadata;
-  return { name, labels, addresses: nodeAddresses(nodeFields(object)) };
+export function projectNode(object: KubernetesObject): StoredNode {
+  const { name, uid = '', labels = {} } = object.metadata;
+  const fields = nodeFields(object);
+  return {
+    name,
+    uid,
+    labels,
+    addresses: nodeAddresses(fields),
+    ...(hasFlannel(fields) && { flannel: true }),
+  };
 }
 
 function nodeFields({ metadata, status }: KubernetesObject): NodeObject {
@@ -46,7 +57,7 @@ function nodeFields({ metadata, status }: KubernetesObject): NodeObject {
 /** What of the cluster decides on policies, kept up to date. */
 export class ClusterInventory {
   readonly #namespaces: Mirror<NamespaceInfo>;
-  readonly #nodes: Mirror<NodeInfo>;
+  readonly #nodes: Mirror<StoredNode>;
   readonly #apiServer: ApiServerInventory;
 
   /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
@@ -87,7 +98,7 @@ export class ClusterInventory {
   }
 
   /** Namespaces and nodes are sorted by name. */
-  snapshot(): Omit<Inventory, 'ipPools' | 'operatorNamespace'> {
+  snapshot(): Omit<Inventory, 'operatorNamespace'> & { readonly nodes: readonly StoredNode[] } {
     return {
       namespaces: this.#namespaces.list(),
       nodes: this.#nodes.list(),

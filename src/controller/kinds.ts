@@ -4,7 +4,16 @@ import type { Resource } from '../cluster/resource.ts';
 
 export const CALICO_GROUP = 'projectcalico.org';
 export const CALICO_VERSION = 'v3';
-export const IP_POOLS = 'ippools';
+
+/** Kinds of Calico's that are only read, each where it is served. */
+export const READ_KINDS = {
+  IPPool: 'ippools',
+  FelixConfiguration: 'felixconfigurations',
+  BGPPeer: 'bgppeers',
+  KubeControllersConfiguration: 'kubecontrollersconfigurations',
+} as const;
+
+export type ReadKind = keyof typeof READ_KINDS;
 
 interface KindInfo {
   readonly plural: string;
@@ -13,6 +22,7 @@ interface KindInfo {
 
 export const GENERATED_KINDS: Readonly<Record<GeneratedKind, KindInfo>> = {
   Tier: { plural: 'tiers', namespaced: false },
+  HostEndpoint: { plural: 'hostendpoints', namespaced: false },
   GlobalNetworkSet: { plural: 'globalnetworksets', namespaced: false },
   GlobalNetworkPolicy: { plural: 'globalnetworkpolicies', namespaced: false },
   NetworkPolicy: { plural: 'networkpolicies', namespaced: true },
@@ -20,9 +30,10 @@ export const GENERATED_KINDS: Readonly<Record<GeneratedKind, KindInfo>> = {
   StagedNetworkPolicy: { plural: 'stagednetworkpolicies', namespaced: true },
 };
 
-/** The six kinds, in an order that never changes. */
+/** The seven kinds, in an order that never changes. */
 export const generatedKinds: readonly GeneratedKind[] = [
   'Tier',
+  'HostEndpoint',
   'GlobalNetworkSet',
   'GlobalNetworkPolicy',
   'NetworkPolicy',

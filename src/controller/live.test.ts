@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../cluster/resource.ts';
 import { projectLive } from './live.ts';
-import { allow, deny, set, storedObject, tier } from './testing/objects.ts';
+import { allow, deny, endpoint, lastWord, nodeAllow, set, storedObject, tier } from './testing/objects.ts';
 
 const project = (object: KubernetesObject, known = new Set<string>()) =>
   projectLive('GlobalNetworkPolicy', known)(object);
@@ -43,6 +43,7 @@ describe('whose an object is', () => {
       ours: false,
       id: 'GlobalNetworkPolicy/web',
       uid: bare.metadata.uid,
+      policy: { name: 'web', selector: 'all()', namespaceSelector: '', ends: [] },
       foreignManager: 'kubectl',
     });
   });
@@ -59,6 +60,11 @@ describe('when a stored object goes, relative to others', () => {
     ],
     ['a set', set({ name: 's' }), 'set'],
     ['the tier', tier(), 'tier'],
+    ['what lets something in at nodes', nodeAllow({ name: 'n' }), 'nodeAllow'],
+    ['the last word of nodes', lastWord(), 'nodeDeny'],
+    ['the same while nodes are observed', lastWord('Pass'), 'nodeDeny'],
+    ['the exemption of lo', endpoint('a', 'lo'), 'lo'],
+    ['a host endpoint', endpoint('a', '*'), 'hostEndpoint'],
   ])('%s', (_, made, phase) => {
     expect(projectLive(made.object.kind, new Set())(storedObject(made))).toMatchObject({ phase });
   });

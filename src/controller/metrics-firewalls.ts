@@ -8,6 +8,7 @@ import type { Finding } from './status.ts';
 export class FirewallMetrics {
   readonly #objects: Gauge<'firewall' | 'kind' | 'state'>;
   readonly #problems: Gauge<'firewall' | 'reason' | 'severity'>;
+  readonly #nodes: Gauge<'firewall' | 'state'>;
   readonly #findings = new Map<string, Finding>();
 
   constructor(registry: Registry) {
@@ -17,6 +18,15 @@ export class FirewallMetrics {
       help: 'Generated objects that there should be (desired), and those of them that are stored as they should be (current).',
       labelNames: ['firewall', 'kind', 'state'] as const,
       registers,
+    });
+    this.#nodes = new Gauge({
+      name: 'clusterfirewall_nodes',
+      help: 'Nodes that spec.nodes selects, and those of them on which what nothing allows is dropped (enforced).',
+      labelNames: ['firewall', 'state'] as const,
+      registers,
+      collect: () => {
+        this.#countNodes();
+      },
     });
     this.#problems = new Gauge({
       name: 'clusterfirewall_problems',
@@ -64,6 +74,15 @@ export class FirewallMetrics {
   reset(): void {
     this.#objects.reset();
     this.#findings.clear();
+  }
+
+  #countNodes(): void {
+    this.#nodes.reset();
+    for (const [firewall, finding] of this.#findings) {
+      if (finding.type !== 'compiled' || finding.nodes === undefined) continue;
+      this.#nodes.set({ firewall, state: 'selected' }, finding.nodes.selected);
+      this.#nodes.set({ firewall, state: 'enforced' }, finding.nodes.enforced);
+    }
   }
 
   #countProblems(): void {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../cluster/resource.ts';
+import type { DesiredObject } from '../compiler/types.ts';
 import { contentHash, normalSpec, stableJson } from './normal.ts';
+import { allow, endpoint } from './testing/objects.ts';
 
 const policy = (spec: object, metadata: Partial<KubernetesObject['metadata']> = {}): KubernetesObject => ({
   apiVersion: 'projectcalico.org/v3',
@@ -81,4 +83,17 @@ describe('the content hash', () => {
     const annotations = { 'argocd.argoproj.io/tracking-id': 'x' };
     expect(contentHash(policy(spec, { labels, annotations }))).toBe(contentHash(policy(spec)));
   });
+});
+
+test("every label of a host endpoint counts, since policies select by it; of other objects, a stranger's does not", () => {
+  const labelled = (made: DesiredObject, labels: Record<string, string>): string => {
+    const { metadata } = made.object;
+    return contentHash({
+      ...made.object,
+      metadata: { ...metadata, labels: { ...metadata.labels, ...labels } },
+    });
+  };
+  const differs = (made: DesiredObject) => labelled(made, { edge: 'true' }) !== labelled(made, {});
+  expect(differs(endpoint('a', '*'))).toBe(true);
+  expect(differs(allow({ name: 'web' }))).toBe(false);
 });

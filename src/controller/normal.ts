@@ -34,6 +34,7 @@ function normalField(key: string, value: unknown): unknown {
     case 'egress':
       return Array.isArray(value) ? value.map(normalRule) : value;
     case 'nets':
+    case 'profiles':
     case 'types':
       return sorted(value);
     default:
@@ -64,10 +65,18 @@ export function stableJson(value: unknown): string {
 const own = (entries: Readonly<Record<string, string>> = {}): Fields =>
   without(entries, (key) => !isOwnKey(key));
 
+/** By its labels policies select a host endpoint: each of them is ours to decide, whoever put it there. */
+export const ownsLabels = ({ spec }: KubernetesObject | GeneratedObject): boolean =>
+  isRecord(spec) && 'interfaceName' in spec;
+
 /** SHA-256 (hex) of the spec in normal form and of those labels and annotations that are ours to decide. */
 export function contentHash(object: KubernetesObject | GeneratedObject): string {
   const { labels, annotations } = object.metadata;
-  const content = { spec: normalSpec(object.spec), labels: own(labels), annotations: own(annotations) };
+  const content = {
+    spec: normalSpec(object.spec),
+    labels: ownsLabels(object) ? labels : own(labels),
+    annotations: own(annotations),
+  };
   return createHash('sha256').update(stableJson(content)).digest('hex');
 }
 

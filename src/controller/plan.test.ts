@@ -5,7 +5,7 @@ import type { DesiredObject } from '../compiler/types.ts';
 import { objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
 import { isHeld, plan, type Plan, type PlanInput, type Step } from './plan.ts';
-import { allow, deny, foreign, live, set, tier } from './testing/objects.ts';
+import { allow, deny, endpoint, foreign, lastWord, live, nodeAllow, set, tier } from './testing/objects.ts';
 
 const planned = (input: Partial<PlanInput>): Plan =>
   plan({
@@ -55,6 +55,44 @@ describe('the order of writes', () => {
       ['-GlobalNetworkSet/nodes'],
       [`-Tier/${TIER}`],
     ]);
+  });
+
+  test('nodes: lo first, then what opens, what closes, and the endpoints', () => {
+    const desired = [
+      endpoint('a', '*'),
+      lastWord(),
+      nodeAllow({ name: 'zone' }),
+      endpoint('a', 'lo'),
+      set({ name: 'nodes' }),
+    ];
+    expect(phases(planned({ desired }))).toEqual([
+      ['+GlobalNetworkSet/nodes'],
+      ['+HostEndpoint/a-lo'],
+      ['+GlobalNetworkPolicy/zone'],
+      ['+GlobalNetworkPolicy/last'],
+      ['+HostEndpoint/a-all'],
+    ]);
+    expect(phases(planned({ live: desired.map(live) }))).toEqual([
+      ['-HostEndpoint/a-all'],
+      ['-GlobalNetworkPolicy/last'],
+      ['-GlobalNetworkPolicy/zone'],
+      ['-HostEndpoint/a-lo'],
+      ['-GlobalNetworkSet/nodes'],
+    ]);
+  });
+
+  test('while something is in the way, endpoints that stand stay and none is made', () => {
+    const desired = [endpoint('a', '*'), endpoint('b', '*'), endpoint('b', 'lo')];
+    const result = planned({ desired, live: [live(endpoint('a', '*'))], holdsEndpoints: true });
+    expect(phases(result)).toEqual([['+HostEndpoint/b-lo']]);
+    expect(result.waiting.map(idOf)).toEqual(['HostEndpoint/b-all']);
+  });
+
+  test('nothing closes at nodes while the name of what opens there is taken', () => {
+    const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
+    const result = planned({ desired: [zone, lastWord(), endpoint('a', '*')], live: [foreign(zone)] });
+    expect(phases(result)).toEqual([]);
+    expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
   });
 
   test('a renamed rule is there under its new name before the old one goes', () => {

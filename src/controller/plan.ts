@@ -1,9 +1,12 @@
 /**
  * What has to be written, and in which order, so that what is stored becomes what is desired. Pure.
  *
- *   up     tier, its last word → sets → bridges from what is stored → guardrails → bridges to what is desired
- *          → new allows → changed allows → default deny
- *   down   default deny → allows → bridges → guardrails → sets → the tier
+ *   up     tier, its last word → sets → exemption of lo → bridges from what is stored → guardrails, what nodes block
+ *          → bridges to what is desired → new allows → changed allows → default deny, last word of nodes → judged addresses
+ *   down   judged addresses → default deny, last word of nodes → allows → bridges → guardrails, what nodes block
+ *          → exemption of lo → sets → the tier
+ *
+ * Host endpoints go before anything changes at nodes, and new ones come when all of it has (stages.ts).
  *
  * Guardrails come before what they bound and go after it. Up before down: in a rename or a merge, a flow never lacks a policy. Where that
  * is not enough, because any policy that selects a pod isolates it, bridges stand beside the single policies (bridge.ts), and the stages
@@ -14,8 +17,10 @@ import { LABEL_SET, setSelector } from '../compiler/names.ts';
 import type { DesiredObject, Phase } from '../compiler/types.ts';
 import { closesBridges } from './bridge.ts';
 import { objectId } from './kinds.ts';
-import type { LiveObject, OwnedObject } from './live.ts';
+import { isLastWord, type LiveObject, type OwnedObject } from './live.ts';
+import { copiesLastWord } from './node-copies.ts';
 import { desiredHash as hashOf } from './normal.ts';
+import { beginsToClose, isAtPods, phaseOf } from './stages.ts';
 
 export interface ApplyStep {
   readonly action: 'apply';
@@ -43,6 +48,8 @@ export interface PlanInput {
   readonly firewalls: ReadonlySet<string>;
   /** True where nothing can be created now: a namespace that does not exist or is being deleted. */
   readonly isClosedNamespace: (namespace: string) => boolean;
+  /** True while no host endpoint may come under the policies of nodes that is not there yet. */
+  readonly holdsEndpoints?: boolean;
   /** True when a stored hash stands for the desired one although they differ: what the server makes of our object. */
   readonly isEquivalent?: (id: string, desiredHash: string, liveHash: string) => boolean;
 }
@@ -61,7 +68,7 @@ export interface Plan {
   readonly current: ReadonlyMap<string, string>;
   /** Desired objects whose name somebody else has. */
   readonly taken: readonly Taken[];
-  /** Desired objects that wait for their namespace. */
+  /** Desired objects that wait for their namespace, or host endpoints for what keeps them. */
   readonly waiting: readonly DesiredObject[];
   /** Desired policies that are not written because the name of their tier, or of a set they name, is taken. */
   readonly blocked: readonly DesiredObject[];
@@ -82,50 +89,74 @@ const isHeldObject = (held: readonly string[], live: OwnedObject): boolean =>
 /** A policy that carries a held rule which the new one lacks stays as it is; a set's content is its peer's, not the rule's. */
 function isFrozen(held: readonly string[], desired: DesiredObject, live: OwnedObject): boolean {
   if (desired.standIn === true) return true;
-  if (desired.phase === 'tier' || desired.phase === 'set') return false;
+  if (desired.phase === 'tier' || desired.phase === 'set' || desired.phase === 'judged') return false;
   return live.rules.some((rule) => isHeld(held, rule) && !desired.rules.includes(rule));
 }
 
-type Part = readonly [Phase, ((step: ApplyStep) => boolean)?];
+const rulesOf = (step: Step): readonly string[] =>
+  step.action === 'apply' ? step.desired.rules : step.live.rules;
+const creates = (step: Step): boolean => step.action === 'apply' && step.live === undefined;
+const updates = (step: Step): boolean => !creates(step);
+const closes = (step: Step): boolean => closesBridges(rulesOf(step));
+const isLast = (step: Step): boolean => isLastWord(rulesOf(step));
+const copiesLast = (step: Step): boolean => copiesLastWord(rulesOf(step));
+const not =
+  (...tests: readonly ((step: Step) => boolean)[]) =>
+  (step: Step): boolean =>
+    tests.every((test) => !test(step));
 
-const creates = (step: ApplyStep): boolean => step.live === undefined;
-const updates = (step: ApplyStep): boolean => step.live !== undefined;
-const closes = (step: ApplyStep): boolean => closesBridges(step.desired.rules);
-const doesNotClose = (step: ApplyStep): boolean => !closes(step);
+type Part = (step: Step) => boolean;
+type Which = readonly [Phase, Part?];
 
-const UP: readonly Part[] = [
-  ['tier'],
-  ['pass'],
-  ['set'],
-  ['bridgeFrom', doesNotClose],
-  ['bridgeFrom', closes],
-  ['guardrail'],
-  ['bridgeTo'],
-  ['allow', creates],
-  ['allow', updates],
-  ['deny', creates],
-  ['deny', updates],
+const isOneOf =
+  (action: Step['action'], parts: readonly Which[]): Part =>
+  (step) =>
+    step.action === action &&
+    parts.some(([phase, which]) => phaseOf(step) === phase && (which?.(step) ?? true));
+const up = (...parts: readonly Which[]): Part => isOneOf('apply', parts);
+const down = (...parts: readonly Which[]): Part => isOneOf('remove', parts);
+
+/** Each step is in one of these. Stages (stages.ts) keep this order as well. */
+const ORDER: readonly Part[] = [
+  up(['tier']),
+  up(['pass']),
+  up(['set', creates]),
+  up(['bridgeFrom', isAtPods]),
+  up(['guardrail', isAtPods]),
+  down(['hostEndpoint']),
+  up(['set', updates]),
+  up(['lo']),
+  up(['bridgeFrom', not(closes, isAtPods)]),
+  up(['bridgeFrom', closes]),
+  up(['guardrail', not(isAtPods)]),
+  up(['nodeDeny', not(isLast)]),
+  up(['bridgeTo']),
+  up(['allow', creates]),
+  up(['allow', updates]),
+  up(['nodeAllow', creates]),
+  up(['nodeAllow', updates]),
+  up(['deny', creates]),
+  up(['deny', updates]),
+  up(['nodeDeny', (step) => isLast(step) && !beginsToClose(step)]),
+  up(['judged']),
+  up(['nodeDeny', beginsToClose]),
+  up(['hostEndpoint', updates]),
+  down(['judged']),
+  down(['deny'], ['nodeDeny', isLast]),
+  down(['bridgeFrom', copiesLast]),
+  down(['allow'], ['nodeAllow']),
+  down(['bridgeFrom', not(copiesLast, isAtPods)], ['bridgeTo']),
+  down(['guardrail', not(isAtPods)], ['nodeDeny', not(isLast)]),
+  up(['hostEndpoint', creates]),
+  down(['guardrail', isAtPods], ['bridgeFrom', isAtPods]),
+  down(['lo']),
+  down(['pass']),
+  down(['set']),
+  down(['tier']),
 ];
-const DOWN: readonly (readonly Phase[])[] = [
-  ['deny'],
-  ['allow'],
-  ['bridgeFrom', 'bridgeTo'],
-  ['guardrail'],
-  ['pass'],
-  ['set'],
-  ['tier'],
-];
 
-function ordered(
-  applies: readonly ApplyStep[],
-  removals: readonly RemoveStep[],
-): readonly (readonly Step[])[] {
-  const up = UP.map(([phase, which]) =>
-    applies.filter((step) => step.desired.phase === phase && (which?.(step) ?? true)),
-  );
-  const down = DOWN.map((phases) => removals.filter((step) => phases.includes(step.live.phase)));
-  return [...up, ...down].filter((phase) => phase.length > 0);
-}
+const ordered = (steps: readonly Step[]): readonly (readonly Step[])[] =>
+  ORDER.map((part) => steps.filter(part)).filter((some) => some.length > 0);
 
 type Verdict =
   | { readonly is: 'taken' | 'waiting' }
@@ -142,19 +173,35 @@ function judge(input: PlanInput, desired: DesiredObject, id: string, live: LiveO
     const isCurrent = live.hash === desiredHash || input.isEquivalent?.(id, desiredHash, live.hash) === true;
     if (isCurrent) return { is: 'current', desiredHash };
     if (isFrozen(input.held, desired, live)) return { is: 'frozen', live };
+  } else if (desired.phase === 'hostEndpoint' && input.holdsEndpoints === true) {
+    return { is: 'waiting' };
   }
   return { is: 'different', step: { action: 'apply', id, desired, desiredHash, live } };
 }
 
 /** True when the object is a policy that needs one of these: the tier it is in, a set it names. */
 export function needsAny(object: GeneratedObject, needed: readonly GeneratedObject[]): boolean {
-  if (object.kind === 'Tier' || object.kind === 'GlobalNetworkSet' || needed.length === 0) return false;
+  if (needed.length === 0 || !('tier' in object.spec)) return false;
+  const { tier } = object.spec;
   const text = JSON.stringify(object.spec);
   return needed.some(({ kind, metadata }) => {
-    if (kind === 'Tier') return object.spec.tier === metadata.name;
+    if (kind === 'Tier') return tier === metadata.name;
     const value = kind === 'GlobalNetworkSet' ? metadata.labels?.[LABEL_SET] : undefined;
     return value !== undefined && text.includes(setSelector(value));
   });
+}
+
+const OPENS_NODES: ReadonlySet<Phase> = new Set(['set', 'lo', 'nodeAllow']);
+const CLOSES_NODES: ReadonlySet<Phase> = new Set(['hostEndpoint', 'judged']);
+
+/** Nothing closes at nodes while something of theirs that opens cannot be written: it would shut people out. */
+export function closesTooEarly(desired: DesiredObject, unwritable: readonly DesiredObject[]): boolean {
+  const isOfNodes = (rule: string): boolean => rule.split('/')[1] === 'nodes';
+  const closesNodes =
+    CLOSES_NODES.has(desired.phase) || (desired.phase === 'nodeDeny' && isLastWord(desired.rules));
+  return (
+    closesNodes && unwritable.some(({ phase, rules }) => OPENS_NODES.has(phase) && rules.some(isOfNodes))
+  );
 }
 
 /** The steps from what is stored to what is desired, and what is left alone on the way. */
@@ -163,7 +210,7 @@ export function plan(input: PlanInput): Plan {
   for (const object of input.live) live.set(object.id, object);
   const { applies, ...found } = compare(input, live);
   const { removals, held, orphans } = prune(input, live, found.taken);
-  return { phases: ordered(applies, removals), ...found, held: [...found.held, ...held], orphans };
+  return { phases: ordered([...applies, ...removals]), ...found, held: [...found.held, ...held], orphans };
 }
 
 type Comparison = Pick<Plan, 'current' | 'taken' | 'waiting' | 'blocked' | 'held'> & {
@@ -186,8 +233,10 @@ function compare(input: PlanInput, live: ReadonlyMap<string, LiveObject>): Compa
     else if (verdict.is === 'waiting') waiting.push(desired);
     else taken.push({ desired, id, foreignManager: stored?.foreignManager });
   }
-  const names = taken.map(({ desired }) => desired.object);
-  const isBlocked = ({ desired }: ApplyStep): boolean => needsAny(desired.object, names);
+  const nameless = taken.map(({ desired }) => desired);
+  const names = nameless.map(({ object }) => object);
+  const isBlocked = ({ desired }: ApplyStep): boolean =>
+    needsAny(desired.object, names) || closesTooEarly(desired, nameless);
   const blocked = different.filter(isBlocked).map(({ desired }) => desired);
   return { current, taken, waiting, held, blocked, applies: different.filter((step) => !isBlocked(step)) };
 }

@@ -1,4 +1,5 @@
 /** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
+import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
@@ -6,17 +7,21 @@ import type { Transport } from '../cluster/transport.ts';
 import type { Compile, DesiredObject, Inventory } from '../compiler/types.ts';
 import { bridgesFrom } from './bridge.ts';
 import type { CalicoApi } from './calico-api.ts';
-import type { Drift } from './drift.ts';
+import { Drift } from './drift.ts';
 import { execute, type Outcome } from './execute.ts';
+import { Gates, gatingOf, isHeldBack, type Gating, type GateTrouble } from './gates.ts';
 import { findingOf, type Results } from './findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
+import type { StoredNode } from './inventory.ts';
 import { objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
+import { nodeCopies } from './node-copies.ts';
+import { nodesStand, nodesStanding } from './node-standing.ts';
 import type { ApplyStep, Plan, Step } from './plan.ts';
 import type { Finding } from './status.ts';
 import type { StoredCalico } from './stored.ts';
-import { Pace, transition, type Transition } from './transition.ts';
+import { Pace, transition, type Transition, type TransitionInput } from './transition.ts';
 import { wholePolicies } from './whole-policies.ts';
 import type { ServerForms } from './write.ts';
 
@@ -29,6 +34,7 @@ export interface Finalizers {
 export interface World {
   readonly firewalls: readonly StoredFirewall[];
   readonly inventory: Inventory;
+  readonly nodes: readonly StoredNode[];
   readonly isClosedNamespace: (namespace: string) => boolean;
   readonly calico: CalicoApi;
   /** Absent while Calico is not served or not yet listed. */
@@ -45,6 +51,8 @@ export interface ReconcilerOptions {
   readonly finalizers: Finalizers;
   readonly report: (firewall: StoredFirewall, finding: Finding) => Promise<void>;
   readonly onDrift: (step: ApplyStep) => void;
+  /** Told of every Node whose gate label somebody else had changed. */
+  readonly onGateDrift: (node: string) => void;
   /** Told what a round has come to, before it is reported. */
   readonly onResults: (results: Results) => void;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
@@ -64,12 +72,15 @@ export class Reconciler {
   /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
   readonly #released = new Set<string>();
   readonly #pace: Pace;
+  readonly #gates: Gates;
   /** Steps that the API server refused in the last round, and those that depend on them. */
   #unwritable: ReadonlySet<string> = new Set();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#pace = new Pace(options.clock);
+    const { transport, clock, log, signal, onGateDrift: onDrift } = options;
+    this.#gates = new Gates({ transport, log, drift: new Drift(clock), onDrift, signal });
   }
 
   /** @throws ApiError or TransportError from writing a finalizer or a status */
@@ -83,46 +94,71 @@ export class Reconciler {
     const intent = intend({ ...world, live, compile: this.#options.compile });
     // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
     if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
-    const first = await this.#transition(world, stored, intent, live);
+    const gating = gatingOf(world.nodes, world.inventory.hostEndpoints ?? [], intent);
+    const round: Round = { world, stored, intent, gating };
+    const stuck = await this.#gates.write(gating.takeOff);
+    this.#pace.awaits(gating);
+    const first = await this.#transition(round, live);
     this.#noticeOrphans(first.plan);
-    const outcome = await this.#execute(first);
+    const outcome = await this.#execute(first, isHeldBack(gating));
     if (outcome.mistaken.length > 0) await stored.tellApart(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
 
-    const after = this.#plan(world, stored, intent, stored.objects());
+    const after = this.#plan(round, stored.objects());
     this.#options.drift.remember(after.plan.current, idsOf(intent.desired));
-    const results: Results = {
-      intent,
-      plan: after.plan,
-      outcome,
-      unserved: intent.desired.filter(({ object }) => !stored.serves(object.kind)),
-      isContested: (id) => this.#options.drift.isContested(id),
-    };
+    const gateTrouble = stuck ?? (await this.#setGates(round, after, shown && outcome.stopped === undefined));
+    const results = this.#results(round, after, outcome, gateTrouble);
     this.#options.onResults(results);
     await this.#report(world.firewalls, results);
-    await this.#release(world.firewalls, intent, stored);
-    return this.#next(after, outcome, shown);
+    await this.#release(round);
+    return this.#nextWithGates(this.#next(after, outcome, shown), gating, gateTrouble);
   }
 
-  async #transition(
-    world: World,
-    stored: StoredCalico,
-    intent: Intent,
-    live: readonly LiveObject[],
-  ): Promise<Transition> {
-    const first = this.#plan(world, stored, intent, live);
+  /** Nodes come under the policies when all of them stand, and what keeps lo out of them. */
+  async #setGates(
+    { intent, gating, world }: Round,
+    after: Transition,
+    isSound: boolean,
+  ): Promise<GateTrouble | undefined> {
+    const isSettled = this.#pace.unsettledMs === 0;
+    const mayGate = isSound && isSettled && nodesStand(after.plan);
+    const trouble = mayGate ? await this.#gates.write(gating.set) : undefined;
+    this.#gates.remember(world.nodes, intent.gated);
+    return trouble;
+  }
+
+  #results(
+    { world, stored, intent }: Round,
+    { plan }: Transition,
+    outcome: Outcome,
+    gateTrouble: GateTrouble | undefined,
+  ): Results {
+    const { desired, nodes: summary } = intent;
+    const hostEndpoints = world.inventory.hostEndpoints ?? [];
+    return {
+      intent,
+      plan,
+      outcome,
+      unserved: desired.filter(({ object }) => !stored.serves(object.kind)),
+      isContested: (id) => this.#options.drift.isContested(id),
+      gateTrouble,
+      nodes: summary && nodesStanding({ summary, desired, plan, hostEndpoints, gateTrouble }),
+    };
+  }
+
+  async #transition(round: Round, live: readonly LiveObject[]): Promise<Transition> {
+    const first = this.#plan(round, live);
     if (!first.needsStored) return first;
     const policies = await wholePolicies(this.#options.transport, this.#options.signal);
-    return this.#plan(world, stored, intent, live, bridgesFrom(policies));
+    return this.#plan(round, live, { bridges: bridgesFrom(policies), copies: nodeCopies(policies) });
   }
 
   #plan(
-    { isClosedNamespace }: World,
-    stored: StoredCalico,
-    intent: Intent,
+    { world: { isClosedNamespace }, stored, intent, gating }: Round,
     live: readonly LiveObject[],
-    from?: readonly DesiredObject[],
+    from?: TransitionInput['from'],
   ): Transition {
+    const isKeptBack = isHeldBack(gating);
     const { forms } = this.#options;
     return transition({
       desired: intent.desired.filter(({ object }) => stored.serves(object.kind)),
@@ -130,17 +166,19 @@ export class Reconciler {
       held: intent.held,
       firewalls: intent.owners,
       isClosedNamespace,
+      holdsEndpoints: intent.nodes?.blocked !== undefined,
       isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
-      isApart: (step) => this.#isApart(step),
+      isApart: (step) => this.#isApart(step) || isKeptBack(step),
       from,
     });
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
-  async #execute(now: Transition): Promise<Outcome> {
+  async #execute(now: Transition, isKeptBack: (step: Step) => boolean): Promise<Outcome> {
     const { transport, clock, log, drift, forms, onDrift, signal } = this.#options;
-    const { phases } = this.#pace.due(now, (step) => this.#isApart(step));
-    const due = phases.map((steps) => steps.filter((step) => this.#waitMs(step) === 0));
+    const { phases } = this.#pace.due(now, (step) => this.#isApart(step) || isKeptBack(step));
+    const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !isKeptBack(step);
+    const due = phases.map((steps) => steps.filter(isDue));
     const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
     const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step)));
     const round = new AbortController();
@@ -201,6 +239,17 @@ export class Reconciler {
     return { type: 'done' };
   }
 
+  #nextWithGates(next: Result, { set, takeOff }: Gating, trouble: GateTrouble | undefined): Result {
+    if (next.type !== 'done') return next;
+    if (trouble !== undefined)
+      return trouble.isRefused
+        ? { type: 'requeueAfter', ms: REFUSED_RETRY_MS }
+        : { type: 'retry', message: trouble.message };
+    const waits = [this.#gates.waitMs([...set, ...takeOff]), set.length > 0 ? this.#pace.unsettledMs : 0];
+    const later = waits.filter((ms) => ms > 0);
+    return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(...later) };
+  }
+
   #noticeOrphans({ orphans }: Plan): void {
     const { log } = this.#options;
     const unknown = orphans.filter(({ id }) => !this.#orphans.has(id));
@@ -220,19 +269,16 @@ export class Reconciler {
     return bare.length > 0;
   }
 
-  async #release(
-    firewalls: readonly StoredFirewall[],
-    { standings }: Intent,
-    stored: StoredCalico,
-  ): Promise<void> {
+  async #release({ world, stored, intent: { standings }, gating }: Round): Promise<void> {
     if (!stored.isSure) return;
-    for (const firewall of firewalls) {
+    for (const firewall of world.firewalls) {
       const isOurs = firewall.finalizers.includes(FINALIZER) && !this.#released.has(firewall.uid);
       if (!firewall.deleting || !isOurs) continue;
       const left = stored
         .objects()
         .filter((object) => object.ours && object.firewall === firewall.name).length;
-      if (standings.get(firewall.name) === 'leaving' && left > 0) continue;
+      const gates = firewall.name === DEFAULT_FIREWALL ? gating.takeOff.length : 0;
+      if (standings.get(firewall.name) === 'leaving' && left + gates > 0) continue;
       await this.#options.finalizers.settle(firewall);
       this.#released.add(firewall.uid);
       const what = left > 0 ? 'deleted, its generated objects stay' : 'deleted, and nothing of it is left';
@@ -266,6 +312,14 @@ export class Reconciler {
     // The look at how Calico is served is repeated on its own.
     return { type: 'done' };
   }
+}
+
+/** What one round works with. */
+interface Round {
+  readonly world: World;
+  readonly stored: StoredCalico;
+  readonly intent: Intent;
+  readonly gating: Gating;
 }
 
 const idsOf = (desired: readonly DesiredObject[]): ReadonlySet<string> =>

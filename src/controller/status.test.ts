@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MAX_PROBLEMS, status as statusSchema, type Status, type StatusProblem } from '../api/status.ts';
+import type { NodesStanding } from './node-standing.ts';
 import { computeStatus, type Finding } from './status.ts';
 
 const fine: Finding = {
@@ -35,6 +36,66 @@ function kstatus(status: Status, generation: number): string {
   if (is('Ready') === 'True') return 'Current';
   return 'InProgress';
 }
+
+const nodes: NodesStanding = {
+  selected: 3,
+  enforced: 3,
+  condition: { status: 'True', reason: 'Enforced', message: '' },
+  trouble: 'none',
+  failsafesOpen: [],
+};
+
+describe('nodes', () => {
+  test('are counted, and have a condition', () => {
+    const status = compute({ ...fine, nodes });
+    expect(conditionsOf(status)).toMatchObject({ NodesEnforced: 'True Enforced', Ready: 'True Ready' });
+    expect(status.nodes).toEqual({ selected: 3, enforced: 3, pending: 0, summary: '3/3' });
+    expect(statusSchema.safeParse(status).success).toBe(true);
+  });
+
+  test('that are not enforced yet keep the firewall from being ready', () => {
+    const condition = { status: 'False', reason: 'Progressing', message: 'not yet: a' } as const;
+    const status = compute({ ...fine, nodes: { ...nodes, enforced: 2, condition, trouble: 'passing' } });
+    expect(conditionsOf(status)).toMatchObject({ Programmed: 'True Programmed', Ready: 'False Progressing' });
+    expect(kstatus(status, 3)).toBe('InProgress');
+    expect(status.nodes?.summary).toBe('2/3');
+  });
+
+  test('that something stands in the way of are for a person to mend', () => {
+    const condition = { status: 'False', reason: 'EndpointConflict', message: 'delete it' } as const;
+    const status = compute({ ...fine, nodes: { ...nodes, condition, trouble: 'stalled' } });
+    expect(conditionsOf(status)).toMatchObject({ Stalled: 'True EndpointConflict' });
+    expect(kstatus(status, 3)).toBe('Failed');
+  });
+
+  test('that are observed are no trouble', () => {
+    const condition = { status: 'False', reason: 'Observing', message: '' } as const;
+    const status = compute({ ...fine, nodes: { ...nodes, enforced: 0, condition } });
+    expect(conditionsOf(status)).toMatchObject({ NodesEnforced: 'False Observing', Ready: 'True Ready' });
+  });
+
+  test('failsafes that are open are named, and only then', () => {
+    const open = compute({ ...fine, nodes: { ...nodes, failsafesOpen: ['22/TCP', '6443/TCP'] } });
+    const condition = open.conditions?.find(({ type }) => type === 'FailsafesOpen');
+    expect(condition?.message).toContain('22/TCP, 6443/TCP');
+    expect(conditionsOf(open)['Ready']).toBe('True Ready');
+    expect(conditionsOf(compute({ ...fine, nodes }, open))).not.toHaveProperty('FailsafesOpen');
+  });
+
+  test('with failsafes: Managed the message says what to write', () => {
+    const failsafes = [{ protocol: 'tcp', port: 22, net: '198.51.100.0/24' }];
+    const status = compute({ ...fine, nodes: { ...nodes, failsafesOpen: ['22/TCP'], failsafes } });
+    const condition = status.conditions?.find(({ type }) => type === 'FailsafesOpen');
+    expect(condition?.message).toContain('[{"protocol":"tcp","port":22,"net":"198.51.100.0/24"}]');
+  });
+
+  test('are enforced as before while the spec is invalid', () => {
+    const before = compute({ ...fine, nodes: { ...nodes, failsafesOpen: ['22/TCP'] } });
+    const after = compute({ type: 'invalid', issues: [{ path: 'spec', message: 'no' }] }, before, 4);
+    expect(conditionsOf(after)).toMatchObject({ NodesEnforced: 'True Enforced', FailsafesOpen: 'True Open' });
+    expect(after.nodes).toEqual(before.nodes);
+  });
+});
 
 describe('conditions', () => {
   test('all is well', () => {

@@ -1,5 +1,6 @@
 /** The status of one ClusterFirewall, computed from what was found and done. Pure; kstatus and people read the result. */
 import { MAX_PROBLEMS, type Condition, type Status, type StatusProblem } from '../api/status.ts';
+import type { NodesStanding } from './node-standing.ts';
 
 /** How programming went: all that is desired is stored, or why not. */
 export type Programming =
@@ -32,6 +33,8 @@ export type Finding =
         readonly observed: number;
         readonly exempt: number;
       } | null;
+      /** Absent where the firewall has no nodes. */
+      readonly nodes?: NodesStanding;
     };
 
 export interface StatusInput {
@@ -51,7 +54,10 @@ const MESSAGE_MAX = 1024;
 /** Equal input gives an equal status: a time moves only where a condition's status does. */
 export function computeStatus(input: StatusInput): Status {
   const { finding, generation, previous } = input;
-  const conditions = judge(finding).map((judgement) => condition(judgement, input));
+  const conditions = [
+    ...judge(finding).map((judgement) => condition(judgement, input)),
+    ...(finding.type === 'compiled' ? [] : keptConditions(previous)),
+  ];
   const problems = problemsOf(input).slice(0, MAX_PROBLEMS);
   return {
     observedGeneration: generation,
@@ -83,11 +89,33 @@ function judge(finding: Finding): readonly Judgement[] {
       return [
         ACCEPTED,
         ...(problems.length === 0 ? [] : [partiallyInvalid(problems)]),
-        ...judgeProgramming(finding.programming, problems),
+        ...judgeProgramming(finding.programming, problems, finding.nodes),
+        ...judgeNodes(finding.nodes),
       ];
     }
   }
 }
+
+/** What nodes enforce does not change while nothing is done about the spec. */
+const OF_NODES: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen']);
+
+const keptConditions = (previous: Status | undefined): readonly Condition[] =>
+  (previous?.conditions ?? []).filter(({ type }) => OF_NODES.has(type));
+
+function judgeNodes(nodes: NodesStanding | undefined): readonly Judgement[] {
+  if (nodes === undefined) return [];
+  const enforced = { type: 'NodesEnforced', ...nodes.condition };
+  if (nodes.failsafesOpen.length === 0) return [enforced];
+  const ports = nodes.failsafesOpen.join(', ');
+  const message = `Felix lets ${ports} in before any policy, whatever the rules say: ${failsafeRemedy(nodes)}`;
+  return [enforced, { type: 'FailsafesOpen', status: 'True', reason: 'Open', message }];
+}
+
+/** Narrowing them is not done for people yet, who are told what to write. */
+const failsafeRemedy = ({ failsafes }: NodesStanding): string =>
+  failsafes === undefined
+    ? 'narrow failsafeInboundHostPorts in the FelixConfiguration called default, or accept it'
+    : `nodes.failsafes: Managed is not carried out yet, so set failsafeInboundHostPorts of the FelixConfiguration called default to ${JSON.stringify(failsafes)}`;
 
 const ACCEPTED: Judgement = {
   type: 'Accepted',
@@ -122,6 +150,7 @@ function partiallyInvalid(problems: readonly StatusProblem[]): Judgement {
 function judgeProgramming(
   programming: Programming,
   problems: readonly StatusProblem[],
+  nodes?: NodesStanding,
 ): readonly Judgement[] {
   const programmed: Judgement = programming.programmed
     ? {
@@ -132,6 +161,7 @@ function judgeProgramming(
       }
     : { type: 'Programmed', status: 'False', reason: programming.reason, message: programming.message };
   if (programming.programmed && problems.length === 0) {
+    if (nodes !== undefined && nodes.trouble !== 'none') return [programmed, ...judgeTrouble(nodes)];
     const ready = { reason: 'Ready', message: 'every rule is programmed' };
     return [
       programmed,
@@ -151,6 +181,15 @@ function judgeProgramming(
     stalled
       ? { type: 'Stalled', status: 'True', ...why }
       : { type: 'Stalled', status: 'False', reason: 'Retrying', message: why.message },
+  ];
+}
+
+function judgeTrouble({ condition: { reason, message }, trouble }: NodesStanding): readonly Judgement[] {
+  return [
+    { type: 'Ready', status: 'False', reason, message },
+    trouble === 'stalled'
+      ? { type: 'Stalled', status: 'True', reason, message }
+      : { type: 'Stalled', status: 'False', reason: 'Retrying', message },
   ];
 }
 
@@ -199,20 +238,34 @@ function bounded(
 
 const cut = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max - 1)}…`);
 
-function counts({ policies, namespaces }: Extract<Finding, { type: 'compiled' }>): Partial<Status> {
+function counts({ policies, namespaces, nodes }: Extract<Finding, { type: 'compiled' }>): Partial<Status> {
   const { desired, current } = policies;
-  const result: Partial<Status> = { policies: { desired, current, summary: fraction(current, desired) } };
-  if (namespaces === null) return result;
-  const { enforced, observed, exempt } = namespaces;
-  const summary = fraction(enforced, enforced + observed + exempt);
-  return { ...result, namespaces: { enforced, observed, exempt, summary } };
+  return {
+    policies: { desired, current, summary: fraction(current, desired) },
+    ...(namespaces !== null && { namespaces: namespaceCounts(namespaces) }),
+    ...(nodes !== undefined && { nodes: nodeCounts(nodes) }),
+  };
+}
+
+function namespaceCounts({
+  enforced,
+  observed,
+  exempt,
+}: NonNullable<Extract<Finding, { type: 'compiled' }>['namespaces']>) {
+  return { enforced, observed, exempt, summary: fraction(enforced, enforced + observed + exempt) };
+}
+
+function nodeCounts({ selected, enforced }: NodesStanding): NonNullable<Status['nodes']> {
+  return { selected, enforced, pending: selected - enforced, summary: fraction(enforced, selected) };
 }
 
 /** Nothing new is known of the objects: the last word stands. */
 function keptCounts(previous: Status | undefined): Partial<Status> {
+  const { policies, namespaces, nodes } = previous ?? {};
   return {
-    ...(previous?.policies === undefined ? {} : { policies: previous.policies }),
-    ...(previous?.namespaces === undefined ? {} : { namespaces: previous.namespaces }),
+    ...(policies !== undefined && { policies }),
+    ...(namespaces !== undefined && { namespaces }),
+    ...(nodes !== undefined && { nodes }),
   };
 }
 

@@ -1,8 +1,10 @@
 import type { GeneratedKind } from '../calico/types.ts';
 import { sleep } from '../cluster/clock.ts';
-import { isRecord, objectKey, type KubernetesObject } from '../cluster/resource.ts';
+import { objectKey, type KubernetesObject } from '../cluster/resource.ts';
+import type { Inventory } from '../compiler/types.ts';
 import type { ServedCalico } from './calico-api.ts';
-import { CALICO_GROUP, CALICO_VERSION, generatedKinds, IP_POOLS, kindResource } from './kinds.ts';
+import { CalicoInventory, othersOf } from './calico-inventory.ts';
+import { generatedKinds, kindResource } from './kinds.ts';
 import type { HeartbeatObject } from './heartbeat.ts';
 import { projectLive, type LiveObject } from './live.ts';
 import { Mirror, type MirrorContext } from './mirror.ts';
@@ -23,12 +25,7 @@ export interface Expectation {
 const DOUBT_MS = 1000;
 const LIST_MS = 10_000;
 
-const poolCidr = (object: KubernetesObject): string => {
-  const spec = object['spec'];
-  return isRecord(spec) && typeof spec['cidr'] === 'string' ? spec['cidr'] : '';
-};
-
-type ServedKinds = Pick<ServedCalico, 'kinds' | 'ipPools'>;
+type ServedKinds = Pick<ServedCalico, 'kinds' | 'read'>;
 
 export interface StoredCalicoOptions {
   /** Called when something changed that plans depend on. */
@@ -37,17 +34,17 @@ export interface StoredCalicoOptions {
   readonly isKept: (firewall: string) => boolean;
 }
 
-/** What is stored of Calico: every object of the generated kinds that are served, and the IPPools. */
+/** What is stored of Calico: every object of the generated kinds that are served, and what is only read. */
 export class StoredCalico {
   readonly #context: MirrorContext;
   readonly #objects = new Map<GeneratedKind, Mirror<LiveObject>>();
-  readonly #pools: Mirror<string> | undefined;
+  readonly #inventory: CalicoInventory;
   readonly #namesakes: Namesakes;
   /** Kinds of which something that was written does not show, and that could not be listed anew. */
   readonly #unsure = new Set<GeneratedKind>();
   #changed = Promise.withResolvers<undefined>();
 
-  constructor({ kinds, ipPools }: ServedKinds, context: MirrorContext, options: StoredCalicoOptions) {
+  constructor({ kinds, read }: ServedKinds, context: MirrorContext, options: StoredCalicoOptions) {
     const { onChange, isKept } = options;
     this.#context = context;
     this.#namesakes = new Namesakes(context.transport, context.log);
@@ -68,26 +65,20 @@ export class StoredCalico {
       });
       this.#objects.set(kind, mirror);
     }
-    if (!ipPools) return;
-    this.#pools = new Mirror(context, {
-      kind: 'IPPool',
-      resource: { group: CALICO_GROUP, version: CALICO_VERSION, plural: IP_POOLS },
-      project: poolCidr,
-      onChange,
-      onSynced: onChange,
-    });
+    this.#inventory = new CalicoInventory(read, context, onChange);
   }
 
   start(): void {
     for (const mirror of this.#mirrors()) mirror.start();
+    this.#inventory.start();
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#mirrors().map((mirror) => mirror.stop()));
+    await Promise.all([...this.#mirrors().map((mirror) => mirror.stop()), this.#inventory.stop()]);
   }
 
   get hasSynced(): boolean {
-    return this.#mirrors().every((mirror) => mirror.hasSynced);
+    return this.#inventory.hasSynced && this.#mirrors().every((mirror) => mirror.hasSynced);
   }
 
   serves(kind: GeneratedKind): boolean {
@@ -111,9 +102,9 @@ export class StoredCalico {
     return [...this.#objects.values()].flatMap((mirror) => mirror.list());
   }
 
-  /** CIDRs of the IPPools, sorted; undefined where there are no such things. */
-  ipPools(): readonly string[] | undefined {
-    return this.#pools?.list().toSorted();
+  /** What the compiler sees of other people's objects. */
+  inventory(): Inventory {
+    return { ...this.#inventory.snapshot(), ...othersOf(this.objects()) };
   }
 
   /**
@@ -164,8 +155,8 @@ export class StoredCalico {
     this.#changed = Promise.withResolvers();
   }
 
-  #mirrors(): readonly (Mirror<LiveObject> | Mirror<string>)[] {
-    return [...this.#objects.values(), ...(this.#pools === undefined ? [] : [this.#pools])];
+  #mirrors(): readonly Mirror<LiveObject>[] {
+    return [...this.#objects.values()];
   }
 }
 
@@ -175,10 +166,9 @@ const lifeKey = (object: KubernetesObject): string => lifeKeyOf(objectKey(object
 
 type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
 
-/** Other people's policies come and go; only their names concern us, and those as they appear and disappear. */
+/** Of other people's objects: as they appear and disappear, and when what of them meets nodes changes. */
 function concernsUs({ old, new: now }: LiveChange): boolean {
-  if (old === undefined || now === undefined) return true;
-  return (old.ours || now.ours) && planned(old) !== planned(now);
+  return old === undefined || now === undefined || planned(old) !== planned(now);
 }
 
 /** What plans see of an object: neither its version nor who else wrote to it last, which a heartbeat and a stranger's label change. */

@@ -16,34 +16,12 @@ import { random } from '../compiler/testing/variations.ts';
 import type { Inventory } from '../compiler/types.ts';
 import { bridgesFrom } from './bridge.ts';
 import { projectLive } from './live.ts';
+import { nodeCopies } from './node-copies.ts';
 import type { Step } from './plan.ts';
+import { Nodes, type Stored } from './testing/watchers.ts';
 import { Pace, transition, type Transition } from './transition.ts';
 
 type Chance = (below: number) => number;
-type Stored = ReadonlyMap<string, GeneratedObject>;
-
-/** What nodes know: of each kind, all writes up to one; which one, nobody can say until it has settled. */
-class Nodes {
-  readonly #chance: Chance;
-  readonly #pending = new Map<string, ((known: Map<string, GeneratedObject>) => void)[]>();
-  readonly known = new Map<string, GeneratedObject>();
-
-  constructor(chance: Chance) {
-    this.#chance = chance;
-  }
-
-  told(kind: string, write: (known: Map<string, GeneratedObject>) => void): void {
-    this.#pending.set(kind, [...(this.#pending.get(kind) ?? []), write]);
-  }
-
-  learn(all: boolean): void {
-    for (const [kind, writes] of this.#pending) {
-      const count = all ? writes.length : this.#chance(writes.length + 1);
-      for (const write of writes.splice(0, count)) write(this.known);
-      this.#pending.set(kind, writes);
-    }
-  }
-}
 
 /** A cluster's API, the nodes that watch it, and the operator's rounds. */
 class World {
@@ -98,7 +76,8 @@ class World {
     };
     const first = transition({ ...input, from: undefined });
     if (!first.needsStored) return first;
-    return transition({ ...input, from: bridgesFrom([...this.#stored.values()].map(asStored)) });
+    const stored = [...this.#stored.values()].map(asStored);
+    return transition({ ...input, from: { bridges: bridgesFrom(stored), copies: nodeCopies(stored) } });
   }
 
   #inAnyOrder(steps: readonly Step[]): readonly Step[] {

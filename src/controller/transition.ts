@@ -5,7 +5,18 @@ import type { DesiredObject } from '../compiler/types.ts';
 import { bridgesTo, closesBridges } from './bridge.ts';
 import { objectId } from './kinds.ts';
 import type { LiveObject, OwnedObject } from './live.ts';
+import { isStoredCopy, nodeChange } from './node-transition.ts';
 import { plan, type Plan, type PlanInput, type Step } from './plan.ts';
+import {
+  ENDPOINTS_COME,
+  ENDPOINTS_LEAVE,
+  isNodeStep,
+  LATE,
+  phaseOf,
+  stageOf,
+  STAGES,
+  type Stage,
+} from './stages.ts';
 
 /**
  * Felix watches each kind by itself: of two writes to different kinds, nodes may learn the second one first. A stage begins when the one
@@ -25,44 +36,73 @@ export interface Transition {
 export interface TransitionInput extends PlanInput {
   /** Repairs of drift, which wait for nothing, and what the API server refuses: no transition is made for either. */
   readonly isApart: (step: Step) => boolean;
-  /** As bridgesFrom makes them; undefined: not read. */
-  readonly from: readonly DesiredObject[] | undefined;
+  /** As bridgesFrom and nodeCopies make them; undefined: not read. */
+  readonly from:
+    | { readonly bridges: readonly DesiredObject[]; readonly copies: ReadonlyMap<string, DesiredObject> }
+    | undefined;
 }
 
-/** The plan with the bridges that it needs, or without those that it needs no more. */
+/** The plan with the bridges and copies that it needs, or without those that it needs no more. */
 export function transition(input: TransitionInput): Transition {
   const live = [...input.live];
   const bridges = live.filter(isBridge);
-  const others = live.filter((object) => !isBridge(object));
-  const bare = plan({ ...input, live: others });
+  const copies = live.filter(isStoredCopy);
+  const temporary = new Set<LiveObject>([...bridges, ...copies]);
+  const bare = plan({ ...input, live: live.filter((object) => !temporary.has(object)) });
   const steps = bare.phases.flat().filter((step) => !input.isApart(step));
+  const pods = podChange(input, bare, bridges, steps);
+  const nodes = nodeChange({ steps, stored: copies, copies: input.from?.copies });
+  const kept = new Set<LiveObject>([...pods.kept, ...nodes.kept]);
+  const isBare = temporary.size === 0 && pods.wanted.length + nodes.wanted.length === 0;
+  return {
+    plan: isBare
+      ? bare
+      : plan({
+          ...input,
+          desired: [...input.desired, ...pods.wanted, ...nodes.wanted],
+          live: live.filter((object) => !kept.has(object)),
+        }),
+    staged: pods.staged || nodes.staged,
+    needsStored: pods.needsStored || nodes.needsStored,
+  };
+}
+
+interface PodChange {
+  /** Bridges to be written. */
+  readonly wanted: readonly DesiredObject[];
+  /** Bridges that stay as they are. */
+  readonly kept: readonly OwnedObject[];
+  readonly staged: boolean;
+  readonly needsStored: boolean;
+}
+
+function podChange(
+  input: TransitionInput,
+  bare: Plan,
+  bridges: readonly OwnedObject[],
+  all: readonly Step[],
+): PodChange {
+  const steps = all.filter((step) => !isNodeStep(step));
   const changes = steps.filter(isChange);
   const careful = isCareful(steps);
-  if (changes.length === 0 || (!careful && bridges.length === 0)) {
-    const whole = bridges.length === 0 ? bare : plan(input);
-    return { plan: whole, staged: careful || bridges.length > 0, needsStored: false };
-  }
+  const staged = careful || bridges.length > 0;
+  if (changes.length === 0 || !staged) return { wanted: [], kept: [], staged, needsStored: false };
   // What is left needs none, but what was begun is finished as it was begun.
-  if (!careful) return { plan: bare, staged: true, needsStored: false };
+  if (!careful) return { wanted: [], kept: bridges, staged, needsStored: false };
   const known = bridges.filter(({ phase }) => phase === 'bridgeFrom');
   const isKnown = known.some(({ rules }) => closesBridges(rules));
   const wantsFrom = !isKnown && changes.some(leavesBehind);
-  const wanted = [...bridgesTo(eligible(input.desired, bare)), ...(wantsFrom ? (input.from ?? []) : [])];
   return {
-    plan: plan({
-      ...input,
-      desired: [...input.desired, ...wanted],
-      live: isKnown ? live.filter((object) => !isBridge(object) || object.phase !== 'bridgeFrom') : live,
-    }),
-    staged: true,
+    wanted: [...bridgesTo(eligible(input.desired, bare)), ...(wantsFrom ? (input.from?.bridges ?? []) : [])],
+    kept: isKnown ? known : [],
+    staged,
     needsStored: wantsFrom && input.from === undefined,
   };
 }
 
 const isBridge = (object: LiveObject): object is OwnedObject =>
-  object.ours && (object.phase === 'bridgeFrom' || object.phase === 'bridgeTo');
+  object.ours && (object.phase === 'bridgeFrom' || object.phase === 'bridgeTo') && !isStoredCopy(object);
 
-const phaseOf = (step: Step) => (step.action === 'apply' ? step.desired.phase : step.live.phase);
 const kindOf = (step: Step) => (step.action === 'apply' ? step.desired.object.kind : step.live.kind);
 const isEnforced = (step: Step): boolean =>
   kindOf(step) === 'GlobalNetworkPolicy' || kindOf(step) === 'NetworkPolicy';
@@ -126,25 +166,6 @@ function eligible(desired: readonly DesiredObject[], bare: Plan): readonly Desir
   return desired.filter((each) => !not.has(each) && isDue(each));
 }
 
-type Stage = 0 | 1 | 2 | 3 | 4;
-
-/** Each waits for everything of the stages before. Inside one, all policies that must keep their order are of one kind. */
-function stageOf(step: Step): Stage {
-  switch (phaseOf(step)) {
-    case 'tier':
-    case 'pass':
-    case 'set':
-      return step.action === 'apply' ? 0 : 4;
-    case 'guardrail':
-    case 'bridgeFrom':
-    case 'bridgeTo':
-      return step.action === 'apply' ? 1 : 3;
-    case 'allow':
-    case 'deny':
-      return 2;
-  }
-}
-
 export interface Due {
   readonly phases: readonly (readonly Step[])[];
   /** Milliseconds until more may be done; 0: now, or when what is due is done. */
@@ -161,7 +182,7 @@ export class Pace {
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
-    this.#wrote = Array.from({ length: 5 }, () => clock.now());
+    this.#wrote = Array.from({ length: STAGES }, () => clock.now());
   }
 
   /** @param staged as the transition said of which these are steps */
@@ -171,13 +192,24 @@ export class Pace {
     if (staged) this.#pacedUntil = now + SETTLE_MS;
   }
 
+  /** Endpoints that are not ours to write are still to leave the policies, or to come under them: as if they were written now. */
+  awaits({ leaving, joining }: { readonly leaving: boolean; readonly joining: boolean }): void {
+    if (leaving) this.#wrote[ENDPOINTS_LEAVE] = this.#clock.now();
+    if (joining) this.#wrote[ENDPOINTS_COME] = this.#clock.now();
+  }
+
+  /** Milliseconds until what was written of a transition has settled. */
+  get unsettledMs(): number {
+    return Math.max(0, this.#pacedUntil - this.#clock.now());
+  }
+
   /** The steps that may be taken now. Those apart go with whatever stage is due. */
   due({ plan: { phases }, staged }: Transition, isApart: (step: Step) => boolean): Due {
     const steps = phases.flat();
     const stages = steps.filter((step) => !isApart(step)).map(stageOf);
     const stage = Math.min(...stages) as Stage;
     // What is taken away last waits for what was written before, whether that needed stages or not.
-    if (!staged && !(stage >= 3) && this.#pacedUntil <= this.#clock.now()) return { phases, waitMs: 0 };
+    if (!staged && stage < LATE && this.#pacedUntil <= this.#clock.now()) return { phases, waitMs: 0 };
     const waitMs = stages.length === 0 ? 0 : Math.max(0, this.#settledAt(stage) - this.#clock.now());
     const isDue = (step: Step): boolean => isApart(step) || (waitMs === 0 && stageOf(step) === stage);
     const due = phases.map((some) => some.filter(isDue)).filter((some) => some.length > 0);

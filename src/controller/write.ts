@@ -4,7 +4,7 @@ import { ApiError, isConflict, isForbidden, isNotFound } from '../cluster/errors
 import type { KubernetesObject, Resource } from '../cluster/resource.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { kindResource } from './kinds.ts';
-import { contentHash } from './normal.ts';
+import { contentHash, ownsLabels } from './normal.ts';
 import { isOwnKey } from './ownership.ts';
 import type { ApplyStep, RemoveStep } from './plan.ts';
 
@@ -89,7 +89,7 @@ function replacement(
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(finalizers === undefined ? {} : { finalizers }),
       ...(ownerReferences === undefined ? {} : { ownerReferences }),
-      labels: { ...foreign(labels), ...desired.metadata.labels },
+      labels: { ...(ownsLabels(desired) ? {} : foreign(labels)), ...desired.metadata.labels },
       annotations: { ...foreign(annotations), ...desired.metadata.annotations },
     },
   };

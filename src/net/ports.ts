@@ -150,6 +150,22 @@ export function groupPorts(ports: readonly Port[]): PortGroups {
   };
 }
 
+/** Every port of every protocol that is in none of the ranges, as text that parsePort reads. */
+export function otherPorts(values: readonly (number | string)[]): readonly string[] {
+  const given = groupPorts(values.map(parsePort)).transports;
+  return PROTOCOLS.flatMap((protocol) => {
+    const taken = given.find((group) => group.protocol === protocol)?.ports ?? [];
+    let from = 1;
+    const gaps: string[] = [];
+    for (const port of [...taken, MAX_PORT + 1]) {
+      const [first = 0, last = first] = String(port).split(':').map(Number);
+      if (from < first) gaps.push(`${String(from)}-${String(first - 1)}/${protocol}`);
+      from = last + 1;
+    }
+    return gaps;
+  });
+}
+
 function portsOf(protocol: TransportProtocol, ports: readonly Port[]): (number | string)[] {
   const ranges: { from: number; to: number }[] = [];
   const names = new Set<string>();

@@ -24,6 +24,7 @@ export const SERVICES = {
   dns: ['53', '53/UDP'],
   ntp: ['123/UDP'],
   dhcp: ['67-68/UDP'],
+  'dhcpv6-client': ['546/UDP'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type ServiceName = keyof typeof SERVICES;

@@ -33,7 +33,49 @@ describe('readInventory', () => {
         apiServerBackends: [],
         services: [],
         apiServerEndpoints: [],
+        hostEndpoints: [],
+        foreignPolicies: [],
+        felixConfigurations: [],
+        bgpPeers: [],
+        automaticHostEndpoints: false,
       },
+    });
+  });
+
+  test('reads what of others meets nodes, and leaves out what is ours', () => {
+    const named = (kind: string, name: string, labels: string, spec: string): string =>
+      `apiVersion: projectcalico.org/v3\nkind: ${kind}\nmetadata: { name: ${name}, labels: ${labels} }\nspec: ${spec}\n`;
+    const ours = '{ app.kubernetes.io/managed-by: clusterfirewall }';
+    const { inventory, findings } = read(
+      [
+        named('HostEndpoint', 'eth0', '{}', '{ node: node1, interfaceName: eth0 }'),
+        named('HostEndpoint', 'lo', ours, '{ node: node1, interfaceName: lo }'),
+        named('GlobalNetworkPolicy', 'deny', '{}', "{ namespaceSelector: all(), selector: a == 'b' }"),
+        named('GlobalNetworkPolicy', 'clusterfirewall.x', ours, '{ selector: all() }'),
+        named(
+          'FelixConfiguration',
+          'default',
+          '{}',
+          '{ failsafeInboundHostPorts: [{ protocol: tcp, port: 22 }] }',
+        ),
+        named('BGPPeer', 'router', '{}', '{ peerIP: 10.0.0.1 }'),
+        named(
+          'KubeControllersConfiguration',
+          'default',
+          '{}',
+          '{ controllers: { node: { hostEndpoint: { autoCreate: Enabled } } } }',
+        ),
+        named('IPPool', 'services', '{}', '{ cidr: 203.0.113.0/24, allowedUses: [LoadBalancer] }'),
+      ].join('---\n'),
+    );
+    expect(findings).toEqual([]);
+    expect(inventory).toMatchObject({
+      hostEndpoints: [{ name: 'eth0', node: 'node1', interfaceName: 'eth0', automatic: false }],
+      foreignPolicies: [{ name: 'deny', namespaceSelector: 'all()', selector: "a == 'b'" }],
+      felixConfigurations: [{ name: 'default', failsafeInbound: [{ port: 22 }] }],
+      bgpPeers: ['10.0.0.1'],
+      automaticHostEndpoints: true,
+      ipPools: [],
     });
   });
 

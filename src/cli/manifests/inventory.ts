@@ -1,6 +1,6 @@
 /** Manifests of a cluster, as `kubectl get namespaces,nodes,… -o yaml` prints them → what the compiler knows of it. */
 import { type Path, formatPath } from '../../api/path.ts';
-import { nodeAddresses } from '../../calico/node-addresses.ts';
+import { hasFlannel, nodeAddresses } from '../../calico/node-addresses.ts';
 import {
   BACKEND_SOURCES,
   backendsOf,
@@ -8,7 +8,15 @@ import {
   projectService,
   sliceAddresses,
 } from '../../cluster/backends.ts';
+import {
+  makesHostEndpoints,
+  readBgpPeer,
+  readFelixConfiguration,
+  readGlobalPolicy,
+  readHostEndpoint,
+} from '../../cluster/host-sources.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
+import { LABEL_MANAGED_BY, MANAGED_BY } from '../../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
 import type { Finding } from './findings.ts';
@@ -36,7 +44,14 @@ export function readInventory(documents: readonly Document[]): {
   const inventory: Inventory = {
     namespaces: readAll('Namespace', readNamespace),
     nodes: readAll('Node', readNode),
-    ipPools: readAll('IPPool', readPool),
+    ipPools: readAll('IPPool', readPool).flat(),
+    hostEndpoints: readAll('HostEndpoint', (item) => foreign(item, readHostEndpoint)).flat(),
+    foreignPolicies: readAll('GlobalNetworkPolicy', (item) => foreign(item, readGlobalPolicy)).flat(),
+    felixConfigurations: readAll('FelixConfiguration', (item) => readFelixConfiguration(item.named())),
+    bgpPeers: readAll('BGPPeer', (item) => readBgpPeer(item.named())).flat(),
+    automaticHostEndpoints: readAll('KubeControllersConfiguration', (item) =>
+      makesHostEndpoints(item.named()),
+    ).includes(true),
     apiServerBackends: BACKEND_SOURCES.flatMap((source) =>
       readAll(source.kind, (item) => backendsOf(source, item.named())).flat(),
     ),
@@ -64,10 +79,18 @@ function readNode(item: Item): NodeInfo {
     name: item.text('metadata', 'name'),
     labels: item.texts('metadata', 'labels'),
     addresses: nodeAddresses({ metadata: { annotations }, status: { addresses } }),
+    ...(hasFlannel({ metadata: { annotations } }) && { flannel: true }),
   };
 }
 
-function readPool(item: Item): string {
+/** Nothing for what the operator itself made: it would stand in its own way. */
+function foreign<T>(item: Item, read: (object: KubernetesObject) => T): readonly T[] {
+  const object = item.named();
+  return object.metadata.labels?.[LABEL_MANAGED_BY] === MANAGED_BY ? [] : [read(object)];
+}
+
+/** Nothing for a pool that gives pods no addresses: its are those of tunnels, or of Services. */
+function readPool(item: Item): readonly string[] {
   const cidr = item.text('spec', 'cidr');
   try {
     parseCidr(cidr);
@@ -75,7 +98,8 @@ function readPool(item: Item): string {
     if (error instanceof AddressError) throw new ItemError(['spec', 'cidr'], error.message);
     throw error;
   }
-  return cidr;
+  const uses = item.list('spec', 'allowedUses');
+  return uses.length === 0 || uses.includes('Workload') ? [cidr] : [];
 }
 
 function readSlice(item: Item): readonly string[] {

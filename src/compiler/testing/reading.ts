@@ -32,7 +32,7 @@ interface PlainTier {
 /** Static since Calico 3.29. */
 const DEFAULT_TIER: PlainTier = { name: 'default', order: 1_000_000, defaultAction: 'Deny' };
 
-type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' }>;
+type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' | 'HostEndpoint' }>;
 
 /**
  * Reads the objects once for a cluster; what it gives back judges one flow: egress where it begins and ingress where it ends.
@@ -122,7 +122,7 @@ function tiersOf(objects: readonly GeneratedObject[]): readonly PlainTier[] {
 }
 
 const isPolicy = (object: GeneratedObject): object is Policy =>
-  object.kind !== 'Tier' && object.kind !== 'GlobalNetworkSet';
+  object.kind !== 'Tier' && object.kind !== 'GlobalNetworkSet' && object.kind !== 'HostEndpoint';
 /** Staged policies are never programmed, and their tier ends in no drop. */
 const isEnforced = (object: GeneratedObject): object is Policy =>
   isPolicy(object) && !object.kind.startsWith('Staged');

@@ -118,12 +118,16 @@ export const ownLabels = (objects: readonly GeneratedObject[]): readonly Labels[
   return [...new Set(texts)].map((text) => JSON.parse(text) as Labels);
 };
 
-/** Tenants of namespace c give such labels to their pods, and to NetworkSets of all addresses. */
+/** Tenants of namespace c give such labels to their pods and to NetworkSets of all addresses, and kubelets to their Nodes. */
 export const forging = (cluster: Cluster, forged: readonly Labels[]): Cluster => ({
   ...cluster,
   pods: cluster.pods.map((pod, index) =>
     pod.namespace === 'c' ? { ...pod, labels: { ...pod.labels, ...forged[index % forged.length] } } : pod,
   ),
+  nodes: cluster.nodes.map((node, index) => ({
+    ...node,
+    labels: { ...node.labels, ...forged[index % forged.length] },
+  })),
   tenantSets: [
     ...cluster.tenantSets,
     ...forged.map((labels) => ({ namespace: 'c', labels, nets: ['0.0.0.0/0', '::/0'] })),

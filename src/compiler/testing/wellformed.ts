@@ -1,8 +1,8 @@
 /** What every emitted object must be like before any packet is judged: what Calico checks, and what it does not (native v3 CRDs). */
 import ipaddr from 'ipaddr.js';
 import { parseSelector } from '../../calico/selector-parser.ts';
-import type { EntityRule, GeneratedObject, Rule } from '../../calico/types.ts';
-import { ANNOTATION_RULE, LABEL_SET } from '../names.ts';
+import type { EntityRule, GeneratedObject, HostEndpoint, Rule } from '../../calico/types.ts';
+import { ANNOTATION_RULE, LABEL_GATE, LABEL_LO, LABEL_SET } from '../names.ts';
 
 export interface Limits {
   readonly rules: number;
@@ -26,6 +26,8 @@ export function flawsOf(objects: readonly GeneratedObject[], limits: Limits = CA
 }
 
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
+/** A host endpoint is called after its node, whose name may have dots. */
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const DNS_LABELS = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 function flawsOfObject(object: GeneratedObject, limits: Limits): string[] {
@@ -33,13 +35,22 @@ function flawsOfObject(object: GeneratedObject, limits: Limits): string[] {
   const flaws = Object.entries(labels)
     .filter(([, value]) => value.length > 63 || !LABEL_VALUE.test(value))
     .map(([key]) => `label ${key} has no valid value`);
-  if (name.length > 253 || !DNS_LABELS.test(name)) flaws.push('no valid name');
+  const form = object.kind === 'HostEndpoint' ? SUBDOMAIN : DNS_LABELS;
+  if (name.length > 253 || !form.test(name)) flaws.push('no valid name');
   if (object.kind === 'Tier') return flaws;
+  if (object.kind === 'HostEndpoint') return [...flaws, ...flawsOfEndpoint(object.spec)];
   if (object.kind === 'GlobalNetworkSet') return [...flaws, ...flawsOfNets(object.spec.nets)];
   return [...flaws, ...flawsOfPolicy(object, limits)];
 }
 
-type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' }>;
+function flawsOfEndpoint({ node, interfaceName, profiles }: HostEndpoint['spec']): string[] {
+  const flaws =
+    node === '' || !['lo', '*'].includes(interfaceName) ? ['no node, or an unknown interface'] : [];
+  // Without it what no policy selects is dropped: the node would lose itself.
+  return profiles.includes('projectcalico-default-allow') ? flaws : [...flaws, 'no profile that allows'];
+}
+
+type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' | 'HostEndpoint' }>;
 
 function flawsOfPolicy({ kind, metadata, spec }: Policy, limits: Limits): string[] {
   const flaws: string[] = [];
@@ -58,9 +69,16 @@ function flawsOfPolicy({ kind, metadata, spec }: Policy, limits: Limits): string
   const own = [selector, 'namespaceSelector' in spec ? (spec.namespaceSelector ?? 'all()') : 'all()'];
   for (const text of own) {
     flaws.push(...flawsOfSelector(text, limits));
-    if (text.includes('global()') || text.includes('clusterfirewall.io/')) flaws.push(`selects by ${text}`);
+    if (text.includes('global()') || selectsByOurLabel(text)) flaws.push(`selects by ${text}`);
   }
   return [...flaws, ...[...ingress, ...egress].flatMap((rule) => flawsOfRule(rule, limits))];
+}
+
+/** Anybody can put a label on a pod; the two for host endpoints are only matched where there is no namespace. */
+function selectsByOurLabel(text: string): boolean {
+  const hosts = [LABEL_GATE, LABEL_LO].some((label) => text.includes(`has(${label})`));
+  if (hosts) return !text.includes('!has(projectcalico.org/namespace)');
+  return text.includes('clusterfirewall.io/');
 }
 
 function flawsOfRule(rule: Rule, limits: Limits): string[] {

@@ -3,6 +3,8 @@ import type { KubernetesObject } from '../../cluster/resource.ts';
 import {
   ANNOTATION_RULES,
   LABEL_FIREWALL,
+  LABEL_GATE,
+  LABEL_LO,
   LABEL_MANAGED_BY,
   LABEL_SET,
   MANAGED_BY,
@@ -10,6 +12,7 @@ import {
 } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { projectLive, type LiveObject } from '../live.ts';
+import type { RemoveStep } from '../plan.ts';
 
 export interface Made {
   readonly name: string;
@@ -76,6 +79,36 @@ export function set(made: Made): DesiredObject {
   return wrap(made, 'set', { ...object, spec: { nets: [made.content ?? '192.0.2.0/24'] } });
 }
 
+/** A policy on host endpoints that lets something in. */
+export const nodeAllow = (made: Made): DesiredObject => onHosts(made, 'nodeAllow', [{ action: 'Pass' }]);
+
+/** What refuses the rest at nodes, or while they are observed, lets it pass. */
+export const lastWord = (action: Rule['action'] = 'Deny'): DesiredObject =>
+  onHosts({ name: 'last', rules: ['default/nodes/deny'] }, 'nodeDeny', [{ action, protocol: 'TCP' }]);
+
+function onHosts(made: Made, phase: DesiredObject['phase'], ingress: readonly Rule[]): DesiredObject {
+  const selector = `has(${LABEL_GATE})`;
+  return wrap(made, phase, {
+    apiVersion,
+    kind: 'GlobalNetworkPolicy',
+    metadata: metadata(made),
+    spec: { tier: TIER, order: 60, selector, types: ['Ingress'], ingress },
+  });
+}
+
+/** Of lo, or of all interfaces. */
+export function endpoint(node: string, interfaceName: 'lo' | '*'): DesiredObject {
+  const isLo = interfaceName === 'lo';
+  const rule = isLo ? 'default/nodes/lo' : 'default/nodes/endpoints';
+  const made = { name: `${node}-${isLo ? 'lo' : 'all'}`, rules: [rule] };
+  return wrap(made, isLo ? 'lo' : 'hostEndpoint', {
+    apiVersion,
+    kind: 'HostEndpoint',
+    metadata: metadata(made, { [isLo ? LABEL_LO : LABEL_GATE]: '' }),
+    spec: { node, interfaceName, profiles: ['projectcalico-default-allow'] },
+  });
+}
+
 export function tier(made: Partial<Made> = {}): DesiredObject {
   const given = { name: TIER, ...made };
   const object = { apiVersion, kind: 'Tier', metadata: metadata(given) } as const;
@@ -106,3 +139,10 @@ export const foreign = (desired: DesiredObject, manager = 'helm'): LiveObject =>
   };
   return projectLive(desired.object.kind, new Set())({ ...rest, metadata: theirs });
 };
+
+/** The step that takes it away. */
+export function removal(desired: DesiredObject): RemoveStep {
+  const stored = live(desired);
+  if (!stored.ours) throw new Error('not ours');
+  return { action: 'remove', id: stored.id, live: stored };
+}

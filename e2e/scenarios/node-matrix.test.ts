@@ -1,0 +1,64 @@
+/**
+ * What the samples for nodes promise, with packets, in both dataplanes. A test's name begins with its scenario's id. Each sample takes the place
+ * of the one before.
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Dataplane } from '../cluster.ts';
+import { installManifests, startOperator, type StartedOperator } from '../operator-process.ts';
+import { program, removeAll } from './firewall.ts';
+import { complaints } from './nodes/felix-logs.ts';
+import { expectTables } from './nodes/matrix.ts';
+import { OPEN, SAMPLES } from './nodes/samples.ts';
+import { startNodeStage, type NodeStage } from './nodes/stage.ts';
+import { readManifest } from './story.ts';
+
+const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not yet
+const WITHIN = 180_000;
+
+describe.each<Dataplane>(['iptables', 'nftables'])('with nodes in %s', (dataplane) => {
+  let stage: NodeStage | undefined;
+  let operator: StartedOperator | undefined;
+  const theStage = (): NodeStage => {
+    if (stage === undefined) throw new Error('the stage did not start: see the first error');
+    return stage;
+  };
+
+  beforeAll(async () => {
+    stage = await startNodeStage(dataplane);
+    operator = await startOperator(stage.cluster, await installManifests(stage.cluster));
+  }, START_WITHIN);
+
+  afterAll(async () => {
+    await operator?.stop();
+    await stage?.[Symbol.asyncDispose]();
+  }, WITHIN);
+
+  test.each(SAMPLES)(
+    '$id $title',
+    async ({ id, manifest, tables, prepare }) => {
+      const { cluster } = theStage();
+      const end = await prepare?.(theStage());
+      try {
+        await program(cluster, await readManifest(manifest));
+        const seen = await expectTables(theStage(), tables);
+        process.stderr.write(`\n${id} in ${dataplane}: ${manifest}\n${seen}\n`);
+      } finally {
+        await end?.();
+      }
+    },
+    WITHIN,
+  );
+
+  test(
+    'leaves every address open again, and nothing behind',
+    async () => {
+      await removeAll(theStage().cluster);
+      await expectTables(theStage(), OPEN);
+    },
+    WITHIN,
+  );
+
+  test('all of it was programmed at the first attempt', async () => {
+    expect(await complaints(theStage().cluster)).toEqual([]);
+  });
+});

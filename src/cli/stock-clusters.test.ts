@@ -1,0 +1,286 @@
+/** Stock clusters: what each lives on stays open with nothing but `mode: Enforce` in spec.nodes. */
+import { describe, expect, test } from '@jest/globals';
+import type { ClusterFirewall, Nodes, Peer } from '../api/schema.ts';
+import type { GlobalNetworkPolicy, Rule } from '../calico/types.ts';
+import { readInventory } from './manifests/inventory.ts';
+import { parseYaml } from './manifests/yaml.ts';
+import { compile } from '../compiler/compile.ts';
+import type { Compilation, Inventory } from '../compiler/types.ts';
+
+const inventoryOf = (text: string): Inventory => {
+  const documents = parseYaml(text).map((document, index) => ({ ...document, file: 'cluster.yaml', index }));
+  const { inventory, findings } = readInventory(documents);
+  expect(findings).toEqual([]);
+  return inventory;
+};
+const POOL = `---
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: { name: default-ipv4-ippool }
+spec: { cidr: 192.168.0.0/16, natOutgoing: true, vxlanMode: Always }
+`;
+const slice = (...addresses: readonly string[]): string => `---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: kubernetes, namespace: default, labels: { kubernetes.io/service-name: kubernetes } }
+endpoints: [{ addresses: [${addresses.join(', ')}] }]
+`;
+
+/** As kubeadm and the Calico operator leave a node. */
+const KUBEADM = `
+apiVersion: v1
+kind: Node
+metadata:
+  name: cp-1
+  labels: { kubernetes.io/hostname: cp-1, node-role.kubernetes.io/control-plane: '' }
+  annotations:
+    kubeadm.alpha.kubernetes.io/cri-socket: unix:///var/run/containerd/containerd.sock
+    projectcalico.org/IPv4Address: 10.0.0.10/24
+    projectcalico.org/IPv4VXLANTunnelAddr: 192.168.10.0
+status:
+  addresses: [{ type: InternalIP, address: 10.0.0.10 }, { type: Hostname, address: cp-1 }]
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: worker-1
+  labels: { kubernetes.io/hostname: worker-1 }
+  annotations:
+    projectcalico.org/IPv4Address: 10.0.0.21/24
+    projectcalico.org/IPv4VXLANTunnelAddr: 192.168.21.0
+status:
+  addresses: [{ type: InternalIP, address: 10.0.0.21 }, { type: Hostname, address: worker-1 }]
+${POOL}${slice('10.0.0.10')}`;
+
+/** k3s labels its servers with control-plane and master, and flannel leaves its marks where it is not switched off. */
+const K3S = `
+apiVersion: v1
+kind: Node
+metadata:
+  name: server-1
+  labels:
+    node-role.kubernetes.io/control-plane: 'true'
+    node-role.kubernetes.io/master: 'true'
+    node.kubernetes.io/instance-type: k3s
+  annotations:
+    flannel.alpha.coreos.com/backend-type: vxlan
+    flannel.alpha.coreos.com/public-ip: 10.1.0.10
+    k3s.io/internal-ip: 10.1.0.10
+status:
+  addresses: [{ type: InternalIP, address: 10.1.0.10 }, { type: Hostname, address: server-1 }]
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: agent-1
+  labels: { node.kubernetes.io/instance-type: k3s }
+  annotations: { flannel.alpha.coreos.com/backend-type: vxlan, k3s.io/internal-ip: 10.1.0.21 }
+status:
+  addresses: [{ type: InternalIP, address: 10.1.0.21 }]
+---
+apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: { name: v1beta1.metrics.k8s.io }
+spec: { service: { name: metrics-server, namespace: kube-system, port: 443 } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: metrics-server, namespace: kube-system }
+spec: { selector: { k8s-app: metrics-server }, ports: [{ port: 443, targetPort: https }] }
+${slice('10.1.0.10')}`;
+
+/** Canal on kubeadm of an older day: the master label alone, flannel's annotations, no tunnel of Calico's. */
+const CANAL = `
+apiVersion: v1
+kind: Node
+metadata:
+  name: master
+  labels: { node-role.kubernetes.io/master: '' }
+  annotations:
+    flannel.alpha.coreos.com/backend-data: '{"VtepMAC":"8a:9f:6c:00:00:01"}'
+    flannel.alpha.coreos.com/backend-type: vxlan
+    flannel.alpha.coreos.com/kube-subnet-manager: 'true'
+    flannel.alpha.coreos.com/public-ip: 172.16.0.10
+    projectcalico.org/IPv4Address: 172.16.0.10/24
+status:
+  addresses: [{ type: InternalIP, address: 172.16.0.10 }]
+${slice('172.16.0.10')}`;
+
+/** EKS, GKE, AKS: no node of the control plane, endpoints in the provider's network, and tunnels for which pods speak. */
+const MANAGED = `
+apiVersion: v1
+kind: Node
+metadata:
+  name: ip-10-2-0-21.eu-west-1.compute.internal
+  labels: { eks.amazonaws.com/nodegroup: default }
+status:
+  addresses:
+    - { type: InternalIP, address: 10.2.0.21 }
+    - { type: ExternalIP, address: 198.51.100.21 }
+    - { type: InternalDNS, address: ip-10-2-0-21.eu-west-1.compute.internal }
+${slice('10.2.0.5', '10.2.1.5')}`;
+
+const enforce = (
+  cluster: string | Inventory,
+  nodes: Partial<Nodes> = {},
+  peers: Peer[] = [],
+): Compilation => {
+  const firewall: ClusterFirewall = {
+    metadata: { name: 'default' },
+    spec: { mode: 'Enforce', peers, nodes: { mode: 'Enforce', ...nodes } },
+  };
+  return compile([firewall], typeof cluster === 'string' ? inventoryOf(cluster) : cluster);
+};
+
+/** What the baseline opens: entry, layer, protocol, source, ports. */
+function opened(compilation: Compilation): readonly string[] {
+  return compilation.objects
+    .map(({ object }) => object)
+    .filter((object): object is GlobalNetworkPolicy => object.kind === 'GlobalNetworkPolicy')
+    .filter(({ metadata }) => metadata.name.includes('-nodes-baseline-'))
+    .flatMap(({ spec }) =>
+      (spec.ingress ?? []).map((rule) => `${spec.preDNAT === true ? 'ports' : 'host'} ${described(rule)}`),
+    )
+    .sort();
+}
+
+function described({ metadata, protocol, source, destination }: Rule): string {
+  const id = (metadata?.annotations['clusterfirewall.io/rule'] ?? '').replace('default/nodes/baseline/', '');
+  const selector = source?.selector ?? source?.nets?.join() ?? 'anyone';
+  const short = selector
+    .replace(/^!has\(projectcalico.org\/created-by\) && clusterfirewall.io\/set == '(.*?)'/, '$1')
+    .replace("projectcalico.org/orchestrator == 'k8s'", 'pods');
+  return `${id}: ${short} → ${(destination?.ports ?? []).join()}/${protocol ?? ''}`;
+}
+
+const COMMON = [
+  'api-server: control-plane → 6443/TCP',
+  'api-server: nodes → 6443/TCP',
+  'api-server: pods → 6443/TCP',
+  'bgp: nodes → 179/TCP',
+  'dhcp: anyone → 67:68,546/UDP',
+  'etcd: control-plane → 2379:2380/TCP',
+  'kubelet: control-plane → 10250/TCP',
+  'node-local-dns: nodes → 53/TCP',
+  'node-local-dns: nodes → 53/UDP',
+  'node-local-dns: pods → 53/TCP',
+  'node-local-dns: pods → 53/UDP',
+  'nodes-to-nodes: nodes → 1:2378,2381:10249,10251:10256,10258,10260:65535/TCP',
+  'nodes-to-nodes: nodes → 1:65535/SCTP',
+  'nodes-to-nodes: nodes → 1:65535/UDP',
+  'typha: nodes → 5473/TCP',
+  'wireguard: nodes → 51820:51821/UDP',
+];
+const FLANNEL = ['flannel: nodes → 8285,8472/UDP'];
+const METRICS = [
+  'metrics-server: nodes → 10250/TCP',
+  "metrics-server: k8s-app == 'metrics-server' && projectcalico.org/namespace == 'kube-system' && pods → 10250/TCP",
+];
+const inBothLayers = (lines: readonly string[]): readonly string[] => [
+  ...lines.flatMap((line) => [`host ${line}`, `ports ${line}`]),
+  'ports vxlan: anyone → 4789/UDP',
+];
+
+describe('the baseline', () => {
+  test.each([
+    ['kubeadm', KUBEADM, COMMON],
+    ['k3s', K3S, [...COMMON, ...FLANNEL, ...METRICS]],
+    ['Canal', CANAL, [...COMMON, ...FLANNEL]],
+    ['a managed control plane', MANAGED, COMMON],
+  ])('of %s lacks nothing', (_, cluster, lines) => {
+    const compilation = enforce(cluster);
+    expect(compilation.problems).toEqual([]);
+    expect(opened(compilation)).toEqual([...inBothLayers(lines)].sort());
+  });
+
+  test.each([
+    ['kubeadm', KUBEADM, ['10.0.0.10/32', '192.168.10.0/32']],
+    ['k3s', K3S, ['10.1.0.10/32']],
+    ['Canal', CANAL, ['172.16.0.10/32']],
+    ['a managed control plane', MANAGED, ['10.2.0.5/32', '10.2.1.5/32']],
+  ])('knows the control plane of %s', (_, cluster, nets) => {
+    const set = enforce(cluster).objects.find(({ rules }) => rules.includes('default/control-plane'));
+    expect(set?.object.spec).toEqual({ nets });
+  });
+
+  test('has kubelets reached by the pods and the addresses that stand for a managed control plane', () => {
+    const peers: Peer[] = [
+      {
+        name: 'konnectivity',
+        pods: { namespaceSelector: {}, podSelector: { matchLabels: { app: 'agent' } } },
+      },
+      { name: 'provider', cidrs: ['203.0.113.0/28'] },
+    ];
+    const compilation = enforce(
+      MANAGED,
+      { controlPlane: [{ peer: 'konnectivity' }, { peer: 'provider' }] },
+      peers,
+    );
+    expect(compilation.problems).toEqual([]);
+    expect(opened(compilation).filter((line) => line.startsWith('host kubelet:'))).toEqual([
+      "host kubelet: app == 'agent' && pods → 10250/TCP",
+      'host kubelet: control-plane → 10250/TCP',
+      'host kubelet: nodes → 10250/TCP',
+    ]);
+    const set = compilation.objects.find(({ rules }) => rules.includes('default/control-plane'));
+    expect(set?.object.spec).toEqual({ nets: ['10.2.0.5/32', '10.2.1.5/32', '203.0.113.0/28'] });
+  });
+
+  test('leaves out what is switched off, and nothing else', () => {
+    const lines = opened(enforce(KUBEADM, { baseline: { disable: ['nodes-to-nodes', 'typha'] } }));
+    expect(lines).toEqual(
+      [...inBothLayers(COMMON.filter((line) => !/^(nodes-to-nodes|typha):/.test(line)))].sort(),
+    );
+  });
+
+  test('takes the numbers that the firewall, else Felix, gives its services', () => {
+    const cluster = `${KUBEADM}---
+apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: { name: default }
+spec: { vxlanPort: 4790, wireguardListeningPort: 51999 }
+---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: { name: router }
+spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
+`;
+    const lines = opened(
+      enforce(cluster, { services: [{ name: 'kube-apiserver', ports: [8443], override: true }] }),
+    );
+    expect(lines).toContain('ports vxlan: anyone → 4789:4790/UDP');
+    expect(lines).toContain('host wireguard: nodes → 51820:51821,51999/UDP');
+    expect(lines).toContain('host bgp: 10.0.0.1/32 → 179/TCP');
+    expect(lines).toContain('host api-server: pods → 8443/TCP');
+    expect(lines.some((line) => line.includes('6443/'))).toBe(false);
+  });
+
+  test('does not take a control plane that is nobody: nothing is compiled, what stands stays', () => {
+    const nowhere = MANAGED.replace(/---\napiVersion: discovery[^]*/, '');
+    const compilation = enforce(nowhere);
+    expect(compilation.problems).toMatchObject([
+      { severity: 'problem', rule: 'default/nodes', path: 'spec.nodes', reason: 'EntityUnresolved' },
+    ]);
+    expect(compilation.held).toEqual(expect.arrayContaining(['default/nodes', 'default/nodes/']));
+    expect(compilation.gated).toBeUndefined();
+    expect(
+      compilation.objects.filter(({ rules }) => rules.some((id) => id.startsWith('default/nodes'))),
+    ).toEqual([]);
+  });
+});
+
+describe('machines that are to join', () => {
+  test('are nodes before they have a Node object', () => {
+    const compilation = enforce(KUBEADM, { nodeCIDRs: ['10.0.0.0/24'] });
+    const set = compilation.objects.find(({ rules }) => rules.includes('default/nodes'));
+    expect(set?.object.spec).toEqual({ nets: ['10.0.0.0/24', '192.168.10.0/32', '192.168.21.0/32'] });
+  });
+
+  test('are not where pods are', () => {
+    const compilation = enforce(KUBEADM, { nodeCIDRs: ['192.168.0.0/17', '10.0.0.0/24'] });
+    expect(compilation.problems).toMatchObject([
+      { path: 'spec.nodes.nodeCIDRs[0]', reason: 'NodeCIDRsContainPods' },
+    ]);
+    expect(compilation.held).toContain('default/nodes/');
+  });
+});

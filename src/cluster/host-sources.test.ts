@@ -1,0 +1,95 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  makesHostEndpoints,
+  readBgpPeer,
+  readFelixConfiguration,
+  readGlobalPolicy,
+  readHostEndpoint,
+} from './host-sources.ts';
+
+const object = (spec: object, labels: Record<string, string> = {}, name = 'default') => ({
+  metadata: { name, labels },
+  spec,
+});
+
+describe('host endpoints', () => {
+  test("Calico's own are known by their label", () => {
+    const labels = { 'projectcalico.org/created-by': 'calico-kube-controllers', edge: 'true' };
+    expect(readHostEndpoint(object({ node: 'a', interfaceName: '*' }, labels, 'a-auto-hep'))).toEqual({
+      name: 'a-auto-hep',
+      node: 'a',
+      labels,
+      interfaceName: '*',
+      automatic: true,
+    });
+  });
+
+  test('one by addresses has no interface', () => {
+    const read = readHostEndpoint(object({ node: 'a', expectedIPs: ['10.0.0.1'] }));
+    expect(read).toEqual({ name: 'default', node: 'a', labels: {}, automatic: false });
+  });
+});
+
+test('a policy: whom it selects, and whom its rules name', () => {
+  const policy = object({
+    selector: 'all()',
+    ingress: [{ action: 'Allow', source: { notSelector: "x == 'y'" } }, { action: 'Deny' }],
+    egress: [{ action: 'Allow', destination: { selector: 'a', namespaceSelector: 'b' } }],
+  });
+  expect(readGlobalPolicy(policy)).toEqual({
+    name: 'default',
+    selector: 'all()',
+    namespaceSelector: '',
+    ends: [
+      { selector: '', notSelector: "x == 'y'", namespaceSelector: '' },
+      { selector: 'a', notSelector: '', namespaceSelector: 'b' },
+    ],
+  });
+});
+
+describe('Felix', () => {
+  test('what is not set is absent', () => {
+    expect(readFelixConfiguration(object({}))).toEqual({ name: 'default' });
+  });
+
+  test('failsafes, an empty list included, and the rest of it', () => {
+    const spec = {
+      failsafeInboundHostPorts: [{ protocol: 'tcp', port: 22, net: '10.0.0.0/8' }, { port: 68 }, {}],
+      defaultEndpointToHostAction: 'Accept',
+      bpfEnabled: false,
+      vxlanPort: 4790,
+      wireguardListeningPort: 51820,
+    };
+    expect(readFelixConfiguration(object(spec))).toEqual({
+      name: 'default',
+      failsafeInbound: [
+        { protocol: 'TCP', port: 22, net: '10.0.0.0/8' },
+        { protocol: 'TCP', port: 68 },
+      ],
+      endpointToHostAction: 'Accept',
+      bpfEnabled: false,
+      vxlanPort: 4790,
+      wireguardPorts: [51820],
+    });
+    expect(readFelixConfiguration(object({ failsafeInboundHostPorts: [] })).failsafeInbound).toEqual([]);
+  });
+});
+
+test.each([
+  ['10.0.0.1', ['10.0.0.1']],
+  ['10.0.0.1:1790', ['10.0.0.1']],
+  ['fd00::1', ['fd00::1']],
+  ['[fd00::1]:1790', ['fd00::1']],
+  [undefined, []],
+])('the address of a BGPPeer %s', (peerIP, addresses) => {
+  expect(readBgpPeer(object({ peerIP }))).toEqual(addresses);
+});
+
+test.each([
+  ['switched on', { autoCreate: 'Enabled' }, true],
+  ['off', { autoCreate: 'Disabled' }, false],
+  ['not said', {}, false],
+  ['from templates alone', { autoCreate: 'Enabled', createDefaultHostEndpoint: 'Disabled' }, false],
+])('automatic host endpoints %s', (_, hostEndpoint, made) => {
+  expect(makesHostEndpoints(object({ controllers: { node: { hostEndpoint } } }))).toBe(made);
+});

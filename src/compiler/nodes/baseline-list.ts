@@ -1,0 +1,47 @@
+/** The baseline for a person to read. */
+import type { Nodes } from '../../api/schema.ts';
+import type { BaselineEntry, BaselineSource } from './baseline.ts';
+import { BASELINE, PRIVILEGED } from './baseline.ts';
+import { servicesOf } from './services.ts';
+
+export interface BaselineLine {
+  readonly name: string;
+  /** `where found`: on in clusters that have what it is for. */
+  readonly state: 'on' | 'off' | 'where found';
+  readonly ports: string;
+  readonly from: string;
+  readonly what: string;
+}
+
+const SOURCES: Readonly<Record<BaselineSource, string>> = {
+  anyone: 'anyone',
+  nodes: 'Nodes',
+  pods: 'Pods',
+  controlPlane: 'ControlPlane',
+  controlPlanePods: "controlPlane's pods",
+  bgpPeers: 'BGPPeers',
+  metricsServer: 'pods of metrics-server',
+};
+
+/** @param nodes of a firewall, which may switch entries off and replace ports */
+export function listBaseline(nodes: Pick<Nodes, 'baseline' | 'services'> = {}): readonly BaselineLine[] {
+  const off = nodes.baseline?.disable ?? [];
+  return BASELINE.map((entry) => ({
+    name: entry.name,
+    state: off.includes(entry.name) ? 'off' : entry.where === undefined ? 'on' : 'where found',
+    ports: portsSaid(entry, nodes),
+    from: entry.from.map((source) => SOURCES[source]).join(', '),
+    what: entry.what,
+  }));
+}
+
+function portsSaid({ opens }: BaselineEntry, nodes: Pick<Nodes, 'services'>): string {
+  const services = servicesOf(nodes);
+  const numbers = (names: readonly string[]): string =>
+    names.flatMap((name) => services(name).map(withProtocol)).join(' ');
+  if (opens === 'unprivileged') return `all but ${numbers(PRIVILEGED)}`;
+  return typeof opens === 'string' ? opens : numbers(opens);
+}
+
+const withProtocol = (port: number | string): string =>
+  String(port).includes('/') ? String(port) : `${String(port)}/TCP`;

@@ -1,0 +1,170 @@
+/** The entries of the baseline as rules. */
+import type { PortValue } from '../../api/schema.ts';
+import { all, fromLabelSelector } from '../../calico/selector.ts';
+import type { Rule } from '../../calico/types.ts';
+import { isServiceName } from '../../net/services.ts';
+import type { Cidr } from '../../net/cidr.ts';
+import { AddressError, parseAddress, unionCidrs } from '../../net/cidr.ts';
+import { otherPorts } from '../../net/ports.ts';
+import { resolveEnd } from '../ends.ts';
+import { NODE_ORDER, ruleId } from '../names.ts';
+import { everyNamespace, namedNamespaces } from '../namespaces.ts';
+import { anyEnd, canonicalRules, crossRules, matchPorts } from '../rules.ts';
+import type { DesiredObject, Inventory } from '../types.ts';
+import type { BaselineEntry, BaselineSource } from './baseline.ts';
+import { BASELINE, PRIVILEGED } from './baseline.ts';
+import type { NodeContext, Opening } from './context.ts';
+import { layerPolicies } from './layers.ts';
+import type { NodeSources, PodsEnd } from './sources.ts';
+import { addresses, nodeSet, podSources, sourcesOf } from './sources.ts';
+
+export interface Baseline {
+  readonly objects: readonly DesiredObject[];
+  readonly openings: readonly Opening[];
+}
+
+/** One policy a layer for all entries. */
+export function compileBaseline(context: NodeContext): Baseline {
+  const id = ruleId(context.place.id, 'baseline');
+  const entries = BASELINE.filter((entry) => isOn(entry, context)).flatMap((entry) => {
+    const ports = portsOf(entry, context);
+    return ports === undefined ? [] : [compileEntry(entry, ports, ruleId(id, entry.name), context)];
+  });
+  return {
+    objects: layerPolicies(
+      {
+        firewall: context.place.firewall,
+        id,
+        rules: entries
+          .filter(({ rules }) => rules.length > 0)
+          .map((entry) => entry.id)
+          .sort(),
+        phase: 'nodeAllow',
+        order: NODE_ORDER.baseline,
+      },
+      {
+        ports: canonicalRules(entries.flatMap(({ rules }) => rules)),
+        host: canonicalRules(entries.flatMap(({ rules, onlyPorts }) => (onlyPorts ? [] : rules))),
+      },
+    ),
+    openings: entries.flatMap(({ opening }) => opening),
+  };
+}
+
+export const isOn = (
+  { name, where }: BaselineEntry,
+  { hosts, inventory }: Pick<NodeContext, 'hosts' | 'inventory'>,
+): boolean =>
+  !(hosts.nodes.baseline?.disable ?? []).includes(name) &&
+  (where !== 'flannel' || (inventory.nodes ?? []).some(({ flannel }) => flannel === true)) &&
+  (where !== 'metricsServer' || metricsServers(inventory).length > 0);
+
+function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: string, context: NodeContext) {
+  const sources = entrySources(entry, context);
+  const rules: readonly Rule[] = crossRules({
+    id,
+    action: 'Pass',
+    sources: sources === 'anyone' ? anyEnd : sources.matches,
+    destinations: anyEnd,
+    ports: matchPorts(ports),
+  });
+  const onlyPorts = entry.onlyPorts === true;
+  const opening: readonly Opening[] = onlyPorts ? [] : [{ id, ports, sources, everywhere: true }];
+  return { id, rules, onlyPorts, opening };
+}
+
+/** Undefined for what the last rule simply does not deny. */
+function portsOf({ opens }: BaselineEntry, context: NodeContext): readonly PortValue[] | undefined {
+  if (opens === 'ICMP' || opens === 'ICMPv6') return undefined;
+  if (opens === 'unprivileged') return otherPorts(PRIVILEGED.flatMap((name) => context.services(name)));
+  return opens.flatMap((name) => [
+    ...context.services(name),
+    ...(isReplaced(name, context) ? [] : felixPorts(name, context.inventory)),
+  ]);
+}
+
+const isReplaced = (name: string, { hosts }: NodeContext): boolean =>
+  isServiceName(name) && (hosts.nodes.services ?? []).some((own) => own.name === name && own.override);
+
+/** Felix is told its ports where nobody else sees them. */
+function felixPorts(name: string, { felixConfigurations = [] }: Inventory): readonly PortValue[] {
+  const of = {
+    vxlan: felixConfigurations.map(({ vxlanPort }) => vxlanPort),
+    wireguard: felixConfigurations.flatMap(({ wireguardPorts = [] }) => wireguardPorts),
+  };
+  if (name !== 'vxlan' && name !== 'wireguard') return [];
+  return of[name].filter((port) => port !== undefined).map((port) => `${String(port)}/UDP`);
+}
+
+function entrySources({ from }: BaselineEntry, context: NodeContext): NodeSources | 'anyone' {
+  if (from.includes('anyone')) return 'anyone';
+  const each = from.map((source) => sourcesNamed(source, context));
+  const pods = each.flatMap((source) => source.pods);
+  const kinds = new Set(each.flatMap((source) => [...source.kinds]));
+  const matches = each.flatMap((source) => source.matches);
+  // See sourcesOf: pods of other nodes come with their nodes' addresses.
+  return {
+    matches: pods.length === 0 || kinds.has('nodes') ? matches : [...matches, ...nodeSet],
+    pods,
+    kinds,
+  };
+}
+
+const NOBODY: NodeSources = { matches: [], pods: [], kinds: new Set() };
+const everyPod: PodsEnd = { kind: 'pods', namespaces: everyNamespace, pods: all(), tag: 'all-pods' };
+
+function sourcesNamed(source: BaselineSource, { ends, scope, inventory }: NodeContext): NodeSources {
+  switch (source) {
+    case 'anyone':
+      return NOBODY;
+    case 'nodes':
+      return sourcesOf([resolveEnd({ entity: 'Nodes' }, ends, false)], scope);
+    case 'controlPlane':
+      return sourcesOf([resolveEnd({ entity: 'ControlPlane' }, ends, false)], {
+        ...scope,
+        controlPlanePods: [],
+      });
+    case 'controlPlanePods':
+      return podSources(scope.controlPlanePods);
+    case 'pods':
+      return podSources([everyPod]);
+    case 'metricsServer':
+      return podSources(metricsServers(inventory));
+    case 'bgpPeers': {
+      const peers = routers(inventory);
+      return peers.length === 0 ? NOBODY : addresses(peers, { pools: [] });
+    }
+  }
+}
+
+/** Link-local ones with a zone are left out: no packet filter could match them. */
+export const routers = ({ bgpPeers = [] }: Inventory): readonly Cidr[] =>
+  unionCidrs(
+    bgpPeers.flatMap((text) => {
+      try {
+        return [parseAddress(text)];
+      } catch (error) {
+        if (error instanceof AddressError) return [];
+        throw error;
+      }
+    }),
+  );
+
+const METRICS_API = 'APIService/v1beta1.metrics.k8s.io';
+
+/** Pods behind the metrics API, wherever it is installed and whatever they are called. */
+function metricsServers({ apiServerBackends = [], services = [] }: Inventory): readonly PodsEnd[] {
+  const backends = apiServerBackends.filter(({ because }) => because === METRICS_API);
+  return services
+    .filter((each) =>
+      backends.some(({ namespace, service }) => namespace === each.namespace && service === each.name),
+    )
+    .flatMap(({ namespace, selector = {} }) => {
+      // Without a selector somebody else says what is behind it; an empty one would be every pod.
+      if (Object.keys(selector).length === 0) return [];
+      const pods = fromLabelSelector({ matchLabels: selector });
+      return [
+        { kind: 'pods', namespaces: namedNamespaces([namespace]), pods, tag: 'metrics-server' } as const,
+      ];
+    });
+}

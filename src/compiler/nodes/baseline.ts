@@ -1,0 +1,97 @@
+/** What a cluster needs of its nodes to live, and is open unless `nodes.baseline.disable` names it. */
+import type { ServiceName } from '../../net/services.ts';
+
+/** `anyone`: any source. `controlPlanePods`: pods of peers in nodes.controlPlane. */
+export type BaselineSource =
+  'anyone' | 'nodes' | 'pods' | 'controlPlane' | 'controlPlanePods' | 'bgpPeers' | 'metricsServer';
+
+export interface BaselineEntry {
+  readonly name: string;
+  /** For a person: what would stop. */
+  readonly what: string;
+  readonly from: readonly BaselineSource[];
+  /** Services; `unprivileged`: every port but those of PRIVILEGED; a protocol that has no ports. */
+  readonly opens: readonly ServiceName[] | 'unprivileged' | 'ICMP' | 'ICMPv6';
+  /** Felix's own rules judge the rest of the way. */
+  readonly onlyPorts?: true;
+  /** Where it is compiled at all; absent: everywhere. */
+  readonly where?: 'flannel' | 'metricsServer';
+}
+
+/** What not even nodes reach on other nodes, unless they are the control plane. */
+export const PRIVILEGED = [
+  'etcd',
+  'kubelet',
+  'kube-controller-manager',
+  'kube-scheduler',
+] as const satisfies readonly ServiceName[];
+
+export const BASELINE: readonly BaselineEntry[] = [
+  { name: 'icmp', what: 'ping, path MTU discovery', from: ['anyone'], opens: 'ICMP' },
+  {
+    name: 'icmpv6',
+    what: 'neighbour discovery, without which there is no IPv6; ping, path MTU discovery',
+    from: ['anyone'],
+    opens: 'ICMPv6',
+  },
+  {
+    name: 'dhcp',
+    what: 'answers of DHCP servers, requests to a node that is one',
+    from: ['anyone'],
+    opens: ['dhcp', 'dhcpv6-client'],
+  },
+  {
+    name: 'api-server',
+    what: 'kubelets, pods and machines that join reach the API server',
+    from: ['controlPlane', 'controlPlanePods', 'nodes', 'pods'],
+    opens: ['kube-apiserver'],
+  },
+  {
+    name: 'etcd',
+    what: 'the API server reaches etcd, and members of etcd one another',
+    from: ['controlPlane'],
+    opens: ['etcd'],
+  },
+  {
+    name: 'kubelet',
+    what: 'the API server reaches kubelets: logs, exec, port-forward',
+    from: ['controlPlane', 'controlPlanePods'],
+    opens: ['kubelet'],
+  },
+  {
+    name: 'nodes-to-nodes',
+    what: `pods of the host network and what comes through another node, whose address it has then; all but ${PRIVILEGED.join(', ')}`,
+    from: ['nodes'],
+    opens: 'unprivileged',
+  },
+  {
+    name: 'vxlan',
+    what: "Calico's VXLAN between nodes; Felix itself drops what other machines send",
+    from: ['anyone'],
+    opens: ['vxlan'],
+    onlyPorts: true,
+  },
+  { name: 'wireguard', what: "Calico's encryption between nodes", from: ['nodes'], opens: ['wireguard'] },
+  { name: 'bgp', what: 'routes, from nodes and from BGPPeers', from: ['nodes', 'bgpPeers'], opens: ['bgp'] },
+  { name: 'typha', what: 'Felix of other nodes reaches Typha', from: ['nodes'], opens: ['typha'] },
+  {
+    name: 'flannel',
+    what: 'the overlay of Canal',
+    from: ['nodes'],
+    opens: ['flannel-vxlan', 'flannel-udp'],
+    where: 'flannel',
+  },
+  {
+    name: 'node-local-dns',
+    what: "the DNS cache in the node's own network",
+    from: ['pods'],
+    opens: ['dns'],
+  },
+  {
+    name: 'metrics-server',
+    what: 'metrics-server reaches kubelets: kubectl top, autoscaling',
+    from: ['metricsServer'],
+    opens: ['kubelet'],
+    where: 'metricsServer',
+  },
+];

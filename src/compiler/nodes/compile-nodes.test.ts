@@ -1,0 +1,299 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
+import { compile } from '../compile.ts';
+import {
+  bare,
+  carrying,
+  cluster,
+  compiled,
+  guardOf,
+  objects,
+  policies,
+  reasons,
+  rulesOf,
+} from '../testing/compiled-nodes.ts';
+
+describe('what is made of a node', () => {
+  test('an endpoint for lo with policies of its own, one for all interfaces, and its addresses in the judged set', () => {
+    const compilation = compiled({ extraAddresses: ['203.0.113.7/32'] });
+    expect(
+      carrying(compilation, 'default/nodes/endpoints').map(({ metadata, spec }) => ({
+        labels: Object.keys(metadata.labels ?? {}),
+        spec,
+      })),
+    ).toEqual(
+      ['cp1', 'worker1'].map((node) => ({
+        labels: ['clusterfirewall.io/gate', 'app.kubernetes.io/managed-by', 'clusterfirewall.io/firewall'],
+        spec: { node, interfaceName: '*', profiles: ['projectcalico-default-allow'] },
+      })),
+    );
+    const lo = carrying(compilation, 'default/nodes/lo');
+    expect(lo.filter(({ kind }) => kind === 'HostEndpoint')).toHaveLength(2);
+    expect(policies(compilation, 'default/nodes/lo').map(({ spec }) => spec)).toEqual([
+      expect.objectContaining({ order: 10, ingress: [expect.objectContaining({ action: 'Pass' })] }),
+      expect.objectContaining({ preDNAT: true, applyOnForward: true }),
+    ]);
+    expect(carrying(compilation, 'default/nodes/judged')[0]?.spec).toEqual({
+      nets: [
+        '10.99.0.11/32',
+        '10.99.0.12/32',
+        '10.244.1.0/32',
+        '203.0.113.7/32',
+        'fd00:99::11/128',
+        'fe80::/10',
+      ],
+    });
+    expect(compilation.nodes).toMatchObject({
+      mode: 'Enforce',
+      endpoints: 'Managed',
+      selected: ['cp1', 'worker1'],
+    });
+    expect(compilation.gated).toEqual([]);
+  });
+
+  test('with automatic endpoints, a gate label for the node and no endpoint but lo’s', () => {
+    const compilation = compiled({}, { inventory: { ...cluster, automaticHostEndpoints: true } });
+    expect(carrying(compilation, 'default/nodes/endpoints')).toEqual([]);
+    expect(compilation.gated).toEqual(['cp1', 'worker1']);
+    expect(compilation.nodes?.endpoints).toBe('Automatic');
+  });
+
+  test('only of nodes that nodeSelector names; the sets of sources have them all', () => {
+    const compilation = compiled({ nodeSelector: { matchLabels: { edge: 'true' } } });
+    expect(compilation.nodes?.selected).toEqual(['worker1']);
+    expect(carrying(compilation, 'default/nodes/judged')[0]?.spec).toEqual({
+      nets: ['10.99.0.12/32', '10.244.1.0/32', 'fe80::/10'],
+    });
+    expect(carrying(compilation, 'default/nodes')[0]?.spec).toEqual({
+      nets: ['10.99.0.11/32', '10.99.0.12/32', '10.244.1.0/32', 'fd00:99::11/128'],
+    });
+  });
+
+  test('labels that zones ask for, and no others', () => {
+    const zone = {
+      name: 'edge',
+      from: [{ entity: 'World' as const }],
+      allow: { ports: [443] },
+      nodeSelector: { matchLabels: { edge: 'true' } },
+    };
+    const compilation = compiled({ zones: [zone] });
+    const [, worker] = carrying(compilation, 'default/nodes/endpoints');
+    expect(worker?.metadata.labels).toMatchObject({ edge: 'true', 'clusterfirewall.io/gate': '' });
+    expect(worker?.metadata.labels).not.toHaveProperty('zone');
+    for (const { spec } of policies(compilation, 'default/nodes/zones/edge'))
+      expect(spec.selector).toBe(
+        "!has(projectcalico.org/namespace) && edge == 'true' && has(clusterfirewall.io/gate)",
+      );
+  });
+
+  test.each([
+    ['absent', undefined],
+    ['Disabled', { mode: 'Disabled' as const }],
+  ])('nothing while nodes is %s, and no node keeps a gate label', (_, nodes) => {
+    const firewall: ClusterFirewall = {
+      metadata: { name: 'default' },
+      spec: { mode: 'Enforce', ...(nodes === undefined ? {} : { nodes }) },
+    };
+    const compilation = compile([firewall], cluster);
+    expect(
+      compilation.objects.filter(({ rules }) => rules.some((id) => id.startsWith('default/nodes'))),
+    ).toEqual([]);
+    expect(compilation.gated).toEqual([]);
+  });
+});
+
+describe('the last rule', () => {
+  test('refuses what goes to a node, NodePorts on any address, and at the host everything', () => {
+    const compilation = compiled({});
+    expect(bare(rulesOf(compilation, 'default/nodes/deny', 'host'))).toEqual(
+      ['SCTP', 'TCP', 'UDP'].map((protocol) => expect.objectContaining({ action: 'Deny', protocol })),
+    );
+    const ports = bare(rulesOf(compilation, 'default/nodes/deny', 'ports'));
+    const judged = {
+      selector: "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'judged'",
+      namespaceSelector: 'global()',
+    };
+    for (const protocol of ['TCP', 'UDP', 'SCTP'])
+      expect(ports).toContainEqual({ action: 'Deny', protocol, destination: judged });
+    for (const notNets of [['10.244.0.0/16'], ['fd00:244::/48']]) {
+      const outside = { notNets, notSelector: 'has(projectcalico.org/orchestrator)' };
+      for (const protocol of ['TCP', 'UDP'])
+        expect(ports).toContainEqual({
+          action: 'Deny',
+          protocol,
+          source: outside,
+          destination: { ...outside, ports: ['30000:32767'] },
+        });
+    }
+    expect(ports).toHaveLength(3 + 4);
+  });
+
+  test('with destinations All, refuses all that is not bound for a pod, in the families that have pods', () => {
+    const inventory = { ...cluster, ipPools: ['10.244.0.0/16'] };
+    const compilation = compiled({ destinations: 'All' }, { inventory });
+    const all = rulesOf(compilation, 'default/nodes/deny', 'ports');
+    const elsewhere = all.filter(({ destination }) => destination?.selector === undefined);
+    expect(all).toHaveLength(3 + 3);
+    expect(elsewhere.map(({ protocol, destination }) => [protocol, destination?.ports])).toEqual([
+      ['SCTP', undefined],
+      ['TCP', undefined],
+      ['UDP', undefined],
+    ]);
+    expect(elsewhere.every(({ source }) => source?.notNets?.[0] === '10.244.0.0/16')).toBe(true);
+    expect(compilation.nodes?.remarks).toContainEqual(expect.stringContaining('IPv6'));
+  });
+
+  test('with All and no pools, is refused itself, and what stands stays', () => {
+    const compilation = compiled({ destinations: 'All' }, { inventory: { ...cluster, ipPools: [] } });
+    expect(reasons(compilation)).toContain('PoolsUnknown');
+    expect(compilation.held).toContain('default/nodes/');
+    expect(carrying(compilation, 'default/nodes/deny')).toEqual([]);
+  });
+
+  test('in Observe passes, and so does every other denial', () => {
+    const compilation = compiled({
+      mode: 'Observe',
+      blocked: [{ ipBlock: { cidr: '192.0.2.0/24' } }],
+    });
+    const atNodes = objects(compilation)
+      .filter((object) => object.kind === 'GlobalNetworkPolicy')
+      .filter(({ spec }) => spec.selector.includes('clusterfirewall.io/gate'));
+    expect(atNodes.length).toBeGreaterThan(6);
+    expect(
+      atNodes.flatMap(({ spec }) => spec.ingress ?? []).filter(({ action }) => action !== 'Pass'),
+    ).toEqual([]);
+    expect(rulesOf(compilation, 'default/nodes/deny', 'host')).toHaveLength(3);
+    const guard = carrying(compilation, 'default/nodes/pods');
+    expect(guard.map(({ kind }) => kind)).toEqual(guard.map(() => 'StagedGlobalNetworkPolicy'));
+  });
+
+  test('ends in a Pass, so that a tier that is lost denies nothing more', () => {
+    for (const { spec } of policies(compiled({}), 'default/nodes/deny'))
+      expect(spec.ingress?.at(-1)).toEqual({
+        action: 'Pass',
+        metadata: { annotations: { 'clusterfirewall.io/rule': 'default/nodes/pass' } },
+      });
+  });
+
+  test('counts ICMP in only where the baseline is told not to open it', () => {
+    const denied = (disable: readonly string[]) =>
+      rulesOf(
+        compiled(disable.length === 0 ? {} : { baseline: { disable: [...disable] } }),
+        'default/nodes/deny',
+        'host',
+      ).map(({ protocol }) => protocol);
+    expect(denied([])).toEqual(['SCTP', 'TCP', 'UDP']);
+    expect(denied(['icmp'])).toEqual(['ICMP', 'SCTP', 'TCP', 'UDP']);
+  });
+});
+
+describe('before everything', () => {
+  test('loopback from outside and blocked sources are refused over every protocol', () => {
+    const compilation = compiled({ blocked: [{ ipBlock: { cidr: '192.0.2.0/24' } }] });
+    for (const layer of ['ports', 'host'] as const) {
+      expect(bare(rulesOf(compilation, 'default/nodes/loopback', layer))).toEqual([
+        { action: 'Deny', source: { nets: ['127.0.0.0/8'] } },
+        { action: 'Deny', source: { nets: ['::1/128'] } },
+      ]);
+      expect(bare(rulesOf(compilation, 'default/nodes/blocked', layer))).toEqual([
+        expect.objectContaining({
+          action: 'Deny',
+          source: expect.objectContaining({ nets: ['192.0.2.0/24'] }),
+        }),
+      ]);
+    }
+  });
+
+  test('a blocked entry with a problem leaves the others as a stand-in', () => {
+    const compilation = compiled({ blocked: [{ ipBlock: { cidr: '192.0.2.0/24' } }, { peer: 'nobody' }] });
+    expect(reasons(compilation)).toEqual(['UnknownPeer']);
+    const blocked = compilation.objects.filter(({ rules }) => rules.includes('default/nodes/blocked'));
+    expect(blocked.map(({ standIn }) => standIn)).toEqual([true, true]);
+  });
+
+  test('break-glass reaches ssh and the API server even where it is blocked', () => {
+    const compilation = compiled(
+      { breakGlass: [{ peer: 'office' }], services: [{ name: 'ssh', ports: [2222], override: true }] },
+      { peers: [{ name: 'office', cidrs: ['198.51.100.0/24'] }] },
+    );
+    const [policy] = policies(compilation, 'default/nodes/breakGlass');
+    expect(policy?.spec.order).toBeLessThan(30);
+    expect(policy?.spec.ingress?.map(({ destination }) => destination?.ports)).toEqual([[2222, 6443]]);
+  });
+});
+
+describe('a zone', () => {
+  const zone = (
+    from: NonNullable<Nodes['zones']>[number]['from'],
+    allow: NonNullable<Nodes['zones']>[number]['allow'],
+  ) => ({ name: 'z', from, allow });
+
+  test('passes its sources to its services and ports, in both layers alike', () => {
+    const compilation = compiled({
+      zones: [zone([{ ipBlock: { cidr: '10.0.0.0/8' } }], { services: ['ssh', 'dns'], ports: [9100] })],
+    });
+    const source = {
+      nets: ['10.0.0.0/8'],
+      notNets: ['10.244.0.0/16'],
+      notSelector:
+        "!has(projectcalico.org/created-by) && !has(projectcalico.org/namespace) && clusterfirewall.io/set == 'nodes' || has(projectcalico.org/orchestrator)",
+    };
+    for (const layer of ['ports', 'host'] as const)
+      expect(bare(rulesOf(compilation, 'default/nodes/zones/z', layer))).toEqual([
+        { action: 'Pass', protocol: 'TCP', source, destination: { ports: [22, 53, 9100] } },
+        { action: 'Pass', protocol: 'UDP', source, destination: { ports: [53] } },
+      ]);
+  });
+
+  test('with all, asks for no protocol', () => {
+    const compilation = compiled({ zones: [zone([{ entity: 'World' }], { all: true })] });
+    expect(rulesOf(compilation, 'default/nodes/zones/z', 'host')).toEqual([
+      expect.not.objectContaining({ protocol: expect.anything() }),
+    ]);
+  });
+
+  test.each([
+    ['an unknown service', [{ entity: 'World' as const }], { services: ['sssh'] }, 'UnknownService'],
+    ['an unknown peer', [{ peer: 'nobody' }], { services: ['ssh'] }, 'UnknownPeer'],
+    [
+      'pods by their addresses',
+      [{ ipBlock: { cidr: '10.244.3.0/24' } }],
+      { services: ['ssh'] },
+      'ResolvesToNothing',
+    ],
+  ])('of %s is a problem of its own', (_, from, allow, reason) => {
+    const other = { name: 'other', from: [{ entity: 'World' as const }], allow: { services: ['http'] } };
+    const compilation = compiled({ zones: [zone(from, allow), other] });
+    expect(reasons(compilation)).toEqual([reason]);
+    expect(compilation.held).toContain('default/nodes/zones/z');
+    expect(carrying(compilation, 'default/nodes/zones/z')).toEqual([]);
+    expect(carrying(compilation, 'default/nodes/zones/other')).toHaveLength(2);
+  });
+
+  test('for certain pods lets nodes in as well, and refuses the other pods where they are', () => {
+    const peers = [
+      {
+        name: 'prometheus',
+        pods: {
+          namespaceSelector: { matchLabels: { role: 'metrics' } },
+          podSelector: { matchLabels: { app: 'prometheus' } },
+        },
+      },
+    ];
+    const compilation = compiled(
+      { zones: [zone([{ peer: 'prometheus' }], { services: ['node-exporter'] })] },
+      { peers },
+    );
+    const sources = rulesOf(compilation, 'default/nodes/zones/z', 'host').map(
+      ({ source }) => source?.selector,
+    );
+    expect(sources).toEqual([
+      "app == 'prometheus' && projectcalico.org/orchestrator == 'k8s'",
+      "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'nodes'",
+    ]);
+    expect(guardOf(compilation)).toEqual([
+      ['all()', [['TCP', ['2379:2380', 10250, 10257, 10259]]]],
+      ["!(app == 'prometheus' && pcns.role == 'metrics')", [['TCP', [9100]]]],
+    ]);
+  });
+});

@@ -1,0 +1,34 @@
+/** What the parts of the node firewall are compiled against, and what they tell one another. */
+import type { ClusterFirewall, PortValue } from '../../api/schema.ts';
+import type { EndScope } from '../ends.ts';
+import type { Findings, RulePlace } from '../problems.ts';
+import type { Regime } from '../regime.ts';
+import type { Inventory, NodeInfo } from '../types.ts';
+import type { NodeFirewall } from './node-firewall.ts';
+import type { Services } from './services.ts';
+import type { NodeSources, SourceScope } from './sources.ts';
+
+export interface NodeContext {
+  readonly main: ClusterFirewall;
+  readonly firewalls: readonly ClusterFirewall[];
+  readonly hosts: NodeFirewall;
+  readonly regime: Regime;
+  readonly inventory: Inventory;
+  readonly ends: EndScope;
+  readonly scope: SourceScope;
+  readonly services: Services;
+  readonly findings: Findings;
+  /** Of spec.nodes as a whole. */
+  readonly place: RulePlace;
+  /** Nodes that spec.nodes selects, sorted by name; undefined while nodes are not known. */
+  readonly selected: readonly NodeInfo[] | undefined;
+}
+
+/** Something that a node lets in: what guard.ts and failsafes.ts ask about. */
+export interface Opening {
+  readonly id: string;
+  readonly ports: readonly PortValue[];
+  readonly sources: NodeSources | 'anyone';
+  /** False where it holds on some of the nodes only. */
+  readonly everywhere: boolean;
+}

@@ -1,0 +1,63 @@
+import { describe, expect, test } from '@jest/globals';
+import { cluster, compiled, guardOf, rulesOf } from '../testing/compiled-nodes.ts';
+import type { Inventory } from '../types.ts';
+
+describe('identity behind NAT', () => {
+  test('what only the control plane reaches is refused to every pod that is not exempt', () => {
+    expect(guardOf(compiled({}))).toEqual([['all()', [['TCP', ['2379:2380', 10250, 10257, 10259]]]]]);
+  });
+
+  test('a port that a zone gives to every pod is refused to none', () => {
+    const zones = [{ name: 'z', from: [{ entity: 'Pods' as const }], allow: { ports: ['10250-10256'] } }];
+    expect(guardOf(compiled({ zones }))).toEqual([['all()', [['TCP', ['2379:2380', 10257, 10259]]]]]);
+  });
+
+  test('pods that may reach everything are no restriction for the others, and pass where those do not', () => {
+    const peers = [{ name: 'agents', pods: { namespaceSelector: { matchLabels: { role: 'agents' } } } }];
+    const zones = [{ name: 'z', from: [{ peer: 'agents' }], allow: { all: true as const } }];
+    expect(guardOf(compiled({ zones }, { peers }))).toEqual([
+      ["pcns.role != 'agents'", [['TCP', ['2379:2380', 10250, 10257, 10259]]]],
+    ]);
+  });
+
+  test('metrics-server reaches kubelets, and konnectivity as the control plane does', () => {
+    const inventory: Inventory = {
+      ...cluster,
+      apiServerBackends: [
+        {
+          namespace: 'kube-system',
+          service: 'metrics-server',
+          port: 443,
+          because: 'APIService/v1beta1.metrics.k8s.io',
+        },
+      ],
+      services: [
+        {
+          namespace: 'kube-system',
+          name: 'metrics-server',
+          selector: { 'k8s-app': 'metrics-server' },
+          ports: [{ port: 443, targetPort: 10250 }],
+        },
+      ],
+    };
+    const peers = [
+      { name: 'konnectivity', pods: { namespaceSelector: { matchLabels: { tunnel: 'true' } } } },
+    ];
+    const compilation = compiled({ controlPlane: [{ peer: 'konnectivity' }] }, { inventory, peers });
+    expect(
+      rulesOf(compilation, 'default/nodes/baseline/metrics-server', 'host').map(
+        ({ source }) => source?.selector,
+      ),
+    ).toEqual([
+      "k8s-app == 'metrics-server' && projectcalico.org/namespace == 'kube-system' && projectcalico.org/orchestrator == 'k8s'",
+      "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'nodes'",
+    ]);
+    expect(guardOf(compilation)).toEqual([
+      ['all()', [['TCP', ['2379:2380', 10257, 10259]]]],
+      [
+        "!(k8s-app == 'metrics-server' && projectcalico.org/namespace == 'kube-system' || pcns.tunnel == 'true')",
+        [['TCP', [10250]]],
+      ],
+    ]);
+  });
+});

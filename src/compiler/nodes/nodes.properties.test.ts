@@ -1,0 +1,100 @@
+/** The node firewall against a second, slow opinion: testing/node-reading.ts against testing/node-intent.ts. */
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { spec } from '../../api/schema.ts';
+import { compile } from '../compile.ts';
+import type { Cluster, Flow } from '../testing/cluster.ts';
+import { describeFlow, endpointsOf } from '../testing/cluster.ts';
+import { firewalls } from '../testing/generators.ts';
+import { withNodes } from '../testing/node-generators.ts';
+import { nodeIntentOf } from '../testing/node-intent.ts';
+import { nodeReadingOf } from '../testing/node-reading.ts';
+import { scene } from '../testing/surroundings.ts';
+import { random, shuffled } from '../testing/variations.ts';
+import { flawsOf } from '../testing/wellformed.ts';
+import type { Inventory } from '../types.ts';
+
+const lists = firewalls.chain(withNodes);
+
+const PROBES: readonly Pick<Flow, 'protocol' | 'port'>[] = [
+  ...[22, 53, 80, 2379, 5000, 6443, 10250, 10251, 10256, 10259, 30080].map((port) => ({
+    protocol: 'TCP' as const,
+    port,
+  })),
+  ...[53, 68, 546, 4789, 30053].map((port) => ({ protocol: 'UDP' as const, port })),
+  { protocol: 'SCTP', port: 81 },
+  { protocol: 'ICMP' },
+  { protocol: 'GRE' },
+];
+
+const flowsOf = (cluster: Cluster): readonly Flow[] => {
+  const ends = endpointsOf(cluster);
+  return ends.flatMap((from) =>
+    ends.flatMap((to) =>
+      ([4, 6] as const)
+        .filter(
+          (ipVersion) =>
+            from !== to && from.addresses[ipVersion] !== undefined && to.addresses[ipVersion] !== undefined,
+        )
+        .flatMap((ipVersion) => PROBES.map((probe) => ({ from, to, ipVersion, ...probe }))),
+    ),
+  );
+};
+
+const managed = (inventory: Inventory): Inventory => ({ ...inventory, automaticHostEndpoints: false });
+
+describe('objects of nodes', () => {
+  test('let in at every node what spec.nodes and rules with ports of nodes say', () => {
+    let judged = 0;
+    fc.assert(
+      fc.property(lists, scene, (list, { cluster, inventory }) => {
+        const known = managed(inventory);
+        const { objects, problems } = compile(list, known);
+        // Rules with a problem are elsewhere's to judge, and without nodes there is no endpoint.
+        fc.pre(!problems.some(({ severity }) => severity === 'problem') && known.nodes !== undefined);
+        const read = nodeReadingOf(
+          objects.map(({ object }) => object),
+          cluster,
+        );
+        const meant = nodeIntentOf(list, known, cluster);
+        for (const at of cluster.nodes) {
+          for (const flow of flowsOf(cluster)) {
+            for (const layer of ['ports', 'host'] as const) {
+              if (layer === 'host' && flow.to !== at) continue;
+              if (flow.from === at) continue;
+              const verdicts = [read(at, layer, flow), meant(at, layer, flow)];
+              judged += 1;
+              if (verdicts[0] !== verdicts[1])
+                throw new Error(
+                  `${at.id} ${layer} ${describeFlow(flow)}: ${String(verdicts[0])}, meant ${String(verdicts[1])}`,
+                );
+            }
+          }
+        }
+      }),
+      { numRuns: 25 },
+    );
+    expect(judged).toBeGreaterThan(0);
+  });
+
+  test('are such that Calico takes them', () => {
+    fc.assert(
+      fc.property(lists, scene, fc.boolean(), (list, { inventory }, automatic) => {
+        for (const firewall of list) spec.parse(firewall.spec);
+        const { objects } = compile(list, { ...inventory, automaticHostEndpoints: automatic });
+        expect(flawsOf(objects.map(({ object }) => object))).toEqual([]);
+      }),
+    );
+  });
+
+  test('are the same bytes whatever the order of lists and keys', () => {
+    fc.assert(
+      fc.property(lists, scene, random, (list, { inventory }, chance) => {
+        const other = compile(shuffled(list, chance), shuffled(managed(inventory), chance));
+        const one = compile(list, managed(inventory));
+        expect(JSON.stringify(other.objects)).toBe(JSON.stringify(one.objects));
+        expect(other.gated).toEqual(one.gated);
+      }),
+    );
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ClusterFirewall, IngressRule, Nodes } from '../../api/schema.ts';
+import type { Rule } from '../../calico/types.ts';
+import { compile } from '../compile.ts';
+import type { Compilation, Inventory } from '../types.ts';
+
+const cluster: Inventory = {
+  namespaces: [{ name: 'shop', labels: {} }],
+  nodes: [
+    { name: 'cp1', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['10.99.0.11'] },
+  ],
+  ipPools: ['10.244.0.0/16'],
+  automaticHostEndpoints: false,
+};
+const ENFORCED: Nodes = { mode: 'Enforce' };
+const web: IngressRule = {
+  name: 'web',
+  pods: {},
+  from: [{ ipBlock: { cidr: '198.51.100.0/24' } }],
+  ports: [8080],
+  nodePorts: [30080],
+  hostPorts: [443, '443/UDP'],
+};
+const firewall = (rule: IngressRule, nodes?: Nodes, name = 'default'): ClusterFirewall => ({
+  metadata: { name },
+  spec: {
+    mode: 'Enforce',
+    namespaces: [{ name: 'shop', namespaces: ['shop'], ingress: [rule] }],
+    ...(nodes === undefined ? {} : { nodes }),
+  },
+});
+const objectsOf = ({ objects }: Compilation, id: string) =>
+  objects.filter(({ rules }) => rules.includes(id)).map(({ object }) => object);
+const atNodes = (compilation: Compilation, id = 'default/shop/ingress/web') =>
+  objectsOf(compilation, id).filter((object) => object.kind === 'GlobalNetworkPolicy');
+const atPods = (compilation: Compilation, id = 'default/shop/ingress/web'): readonly Rule[] =>
+  objectsOf(compilation, id).flatMap((object) =>
+    object.kind === 'NetworkPolicy' ? (object.spec.ingress ?? []) : [],
+  );
+
+describe('nodePorts and hostPorts', () => {
+  test('are opened before DNAT for the sources of the rule', () => {
+    const [policy, ...others] = atNodes(compile([firewall(web, ENFORCED)], cluster));
+    expect(others).toEqual([]);
+    expect(policy?.spec).toMatchObject({ preDNAT: true, applyOnForward: true, tier: 'clusterfirewall' });
+    expect(
+      policy?.spec.ingress?.map(({ action, protocol, source, destination }) => [
+        action,
+        protocol,
+        source?.nets,
+        destination?.ports,
+      ]),
+    ).toEqual([
+      ['Pass', 'TCP', ['198.51.100.0/24'], [443, 30080]],
+      ['Pass', 'UDP', ['198.51.100.0/24'], [443]],
+    ]);
+  });
+
+  test('let nodes reach the pods where there is a NodePort, since other nodes forward with their own address', () => {
+    const sources = (rule: IngressRule) =>
+      atPods(compile([firewall(rule, ENFORCED)], cluster)).map(({ source }) => source?.nets?.[0] ?? 'nodes');
+    expect(sources(web)).toEqual(['198.51.100.0/24', 'nodes']);
+    const { nodePorts, ...hostPortOnly } = web;
+    expect(nodePorts).toBeDefined();
+    expect(sources(hostPortOnly)).toEqual(['198.51.100.0/24']);
+  });
+
+  test('that are hostPorts are refused to others on every address, of whichever firewall', () => {
+    const team = firewall(web, undefined, 'team');
+    const main: ClusterFirewall = {
+      metadata: { name: 'default' },
+      spec: { mode: 'Enforce', nodes: ENFORCED },
+    };
+    const compilation = compile([main, team], cluster);
+    expect(atNodes(compilation, 'team/shop/ingress/web')).toHaveLength(1);
+    const denied = objectsOf(compilation, 'default/nodes/deny').flatMap((object) =>
+      object.kind === 'GlobalNetworkPolicy' ? (object.spec.ingress ?? []) : [],
+    );
+    expect(
+      denied
+        .filter(({ source }) => source !== undefined)
+        .map(({ protocol, destination }) => [protocol, destination?.ports]),
+    ).toEqual([
+      ['TCP', [443, '30000:32767']],
+      ['UDP', [443, '30000:32767']],
+    ]);
+  });
+
+  test('of a source in the same namespace are for pods of the group, and for nodes behind which they are', () => {
+    const compilation = compile(
+      [firewall({ ...web, from: [{ entity: 'SameNamespace' }] }, ENFORCED)],
+      cluster,
+    );
+    const selectors = new Set(
+      atNodes(compilation).flatMap(({ spec }) => (spec.ingress ?? []).map(({ source }) => source?.selector)),
+    );
+    expect([...selectors]).toEqual([
+      "projectcalico.org/namespace == 'shop' && projectcalico.org/orchestrator == 'k8s'",
+      "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'nodes'",
+    ]);
+  });
+
+  test.each([
+    ['absent', undefined],
+    ['Disabled', { mode: 'Disabled' } as const],
+  ])('do nothing while nodes is %s, and a warning says so', (_, nodes) => {
+    const compilation = compile([firewall(web, nodes)], cluster);
+    expect(atNodes(compilation)).toEqual([]);
+    expect(atPods(compilation)).toHaveLength(1);
+    expect(compilation.problems).toMatchObject([
+      { severity: 'warning', reason: 'NoNodeFirewall', rule: 'default/shop/ingress/web' },
+    ]);
+  });
+
+  test('go with their rule: of one with a problem, what is stored is held', () => {
+    const compilation = compile([firewall({ ...web, from: [{ peer: 'nobody' }] }, ENFORCED)], cluster);
+    expect(atNodes(compilation)).toEqual([]);
+    expect(compilation.held).toContain('default/shop/ingress/web');
+  });
+});

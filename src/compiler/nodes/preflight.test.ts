@@ -1,0 +1,155 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Nodes } from '../../api/schema.ts';
+import { compile } from '../compile.ts';
+import type { Compilation, ForeignPolicyInfo, HostEndpointInfo, Inventory } from '../types.ts';
+
+const cluster: Inventory = {
+  namespaces: [],
+  nodes: [
+    { name: 'cp1', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['10.99.0.11'] },
+    { name: 'edge1', labels: { edge: 'true' }, addresses: ['10.99.0.12'] },
+  ],
+  ipPools: ['10.244.0.0/16', 'fd00:244::/48'],
+  automaticHostEndpoints: false,
+};
+const edgeZone = {
+  name: 'edge',
+  from: [{ entity: 'World' as const }],
+  allow: { ports: [443] },
+  nodeSelector: { matchLabels: { edge: 'true' } },
+};
+const flown = (inventory: Partial<Inventory>, nodes: Partial<Nodes> = {}): Compilation =>
+  compile(
+    [
+      {
+        metadata: { name: 'default' },
+        spec: { mode: 'Enforce', nodes: { mode: 'Enforce', zones: [edgeZone], ...nodes } },
+      },
+    ],
+    { ...cluster, ...inventory },
+  );
+const policy = (
+  selector: string,
+  namespaceSelector = '',
+  ends: ForeignPolicyInfo['ends'] = [],
+): ForeignPolicyInfo => ({
+  name: 'theirs',
+  selector,
+  namespaceSelector,
+  ends,
+});
+
+/** The widely copied default deny, as the blog has it: written for pods, and it means every host endpoint. */
+const BLOG = policy(
+  '',
+  'kubernetes.io/metadata.name not in {"calico-system", "kube-public", "kube-system", "tigera-operator"}',
+);
+
+describe('a policy of others', () => {
+  test.each<[string, ForeignPolicyInfo, boolean]>([
+    ['the default deny of the blog', BLOG, true],
+    ['the same, guarded', policy('', `has(projectcalico.org/name) && ${BLOG.namespaceSelector}`), false],
+    ['everything', policy('all()'), true],
+    ['everything, by no selector', policy(''), true],
+    ['everything in a namespace', policy('all()', 'all()'), false],
+    ['everything in a namespace, negated', policy('!has(projectcalico.org/namespace)', ''), true],
+    ['no selector beside a namespaceSelector', policy('', 'all()'), false],
+    ['a negative selector', policy("app != 'x'"), true],
+    ['a negative selector in a namespace', policy("app != 'x'", 'all()'), false],
+    ['all() in a negation beside a negative namespaceSelector', policy('!all()', "role != 'x'"), true],
+    ['all() beside a negative namespaceSelector', policy('all()', "role != 'x'"), false],
+    ['a label of pods', policy("app == 'x'"), false],
+    ['the label of a node that our endpoint carries', policy("edge == 'true'"), true],
+    ['a selector that Felix cannot read', policy('app ='), false],
+    ['a namespaceSelector that Felix cannot read, and ignores', policy("app != 'x'", 'role ='), true],
+  ])('%s', (_, foreign, blocks) => {
+    const { nodes, problems } = flown({ foreignPolicies: [foreign] });
+    expect(nodes?.blocked?.reason).toBe(blocks ? 'ForeignPolicySelectsHosts' : undefined);
+    expect(problems.map(({ severity, reason }) => `${severity} ${reason}`)).toEqual(
+      blocks ? ['warning ForeignPolicySelectsHosts'] : [],
+    );
+  });
+
+  test('is named with the nodes it would close, and the remedy', () => {
+    const message = flown({ foreignPolicies: [BLOG] }).nodes?.blocked?.message;
+    expect(message).toContain('GlobalNetworkPolicy/theirs would judge host endpoints of cp1, edge1');
+    expect(message).toContain('has(projectcalico.org/name) && …');
+    const other = flown({ foreignPolicies: [policy("edge == 'true'")] }).nodes?.blocked?.message;
+    expect(other).toContain('host endpoints of edge1,');
+  });
+
+  test('is let be where it is known to be meant', () => {
+    const accepted = { acceptForeign: ['GlobalNetworkPolicy/theirs'] };
+    expect(flown({ foreignPolicies: [BLOG] }, accepted).nodes?.blocked).toBeUndefined();
+  });
+
+  test('compiles all the same: what stands is kept, and what is new waits', () => {
+    const { objects, held } = flown({ foreignPolicies: [BLOG] });
+    expect(objects.some(({ phase }) => phase === 'hostEndpoint')).toBe(true);
+    expect(held).toEqual([]);
+  });
+
+  test('that asks sets without a namespaceSelector is told of', () => {
+    const end = { selector: '', notSelector: '', namespaceSelector: '' };
+    const remarks = (...ends: ForeignPolicyInfo['ends']) =>
+      flown({ foreignPolicies: [policy("app == 'x'", '', ends)] }).nodes?.remarks.filter((each) =>
+        each.includes('theirs'),
+      ).length;
+    expect(remarks({ ...end, selector: "app != 'x'" })).toBe(1);
+    expect(remarks({ ...end, notSelector: "app != 'x'", namespaceSelector: "role == 'x'" })).toBe(1);
+    expect(remarks({ ...end, selector: "app != 'x'", namespaceSelector: 'all()' })).toBe(0);
+    expect(remarks({ ...end, selector: "app == 'x'" })).toBe(0);
+  });
+});
+
+describe('an endpoint of others', () => {
+  const endpoint = (of: Partial<HostEndpointInfo>): HostEndpointInfo => ({
+    name: 'theirs',
+    node: 'cp1',
+    labels: {},
+    automatic: false,
+    ...of,
+  });
+
+  test.each<[string, HostEndpointInfo, boolean]>([
+    ['that has lo', endpoint({ interfaceName: 'lo' }), true],
+    ['that has every interface', endpoint({ interfaceName: '*' }), true],
+    ['that has an interface by name', endpoint({ interfaceName: 'eth0' }), true],
+    ['that has addresses', endpoint({}), true],
+    ['of a node that is none', endpoint({ node: 'gone', interfaceName: '*' }), false],
+    ["of Calico's own making", endpoint({ interfaceName: '*', automatic: true }), false],
+  ])('%s', (_, foreign, blocks) => {
+    const { nodes } = flown({ hostEndpoints: [foreign] });
+    expect(nodes?.blocked?.reason).toBe(blocks ? 'EndpointConflict' : undefined);
+    if (blocks) expect(nodes?.blocked?.message).toContain(`HostEndpoint/theirs (node cp1, `);
+    const accepted = flown({ hostEndpoints: [foreign] }, { acceptForeign: ['HostEndpoint/theirs'] });
+    expect(accepted.nodes?.blocked).toBeUndefined();
+  });
+
+  test('by Calico, where our own are asked for, is a contradiction: none of ours is made', () => {
+    const { nodes, objects, gated, held } = flown(
+      { automaticHostEndpoints: true },
+      { hostEndpoints: 'Managed' },
+    );
+    expect(nodes?.blocked).toMatchObject({
+      reason: 'EndpointConflict',
+      message: expect.stringContaining('say Auto'),
+    });
+    expect(objects.some(({ phase }) => phase === 'hostEndpoint')).toBe(false);
+    expect(gated).toBeUndefined();
+    expect(held).toContain('default/nodes/endpoints');
+  });
+});
+
+describe('Felix', () => {
+  test.each([
+    [{ bpfEnabled: true }, 'eBPF'],
+    [{ endpointToHostAction: 'Accept' }, 'Accept'],
+    [{ endpointToHostAction: 'Drop' }, 'does not reach its own node'],
+  ])('%j is told of', (fields, words) => {
+    const told = (felixConfigurations: Inventory['felixConfigurations'] & object) =>
+      (flown({ felixConfigurations }).nodes?.remarks ?? []).filter((each) => each.includes(words));
+    expect(told([{ name: 'default', ...fields }])).toHaveLength(1);
+    expect(told([{ name: 'default' }])).toEqual([]);
+  });
+});

@@ -1,0 +1,203 @@
+/** What of others would do something to our host endpoints and sets that nobody means. Names it; two kinds of it stop new endpoints. */
+import { LABEL_NAMESPACE } from '../../calico/labels.ts';
+import { parseSelector } from '../../calico/selector-parser.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { and, has, matchesSelector, or, prefixed, SelectorError } from '../../calico/selector.ts';
+import { DEFAULT_FIREWALL } from '../../api/schema.ts';
+import {
+  CONTROL_PLANE_SET_VALUE,
+  JUDGED_SET_VALUE,
+  LABEL_FIREWALL,
+  LABEL_GATE,
+  LABEL_LO,
+  LABEL_MANAGED_BY,
+  LABEL_SET,
+  MANAGED_BY,
+  NODE_SET_VALUE,
+} from '../names.ts';
+import type { ForeignPolicyInfo, HostEndpointInfo, NodeInfo, NodesSummary } from '../types.ts';
+import type { NodeContext } from './context.ts';
+import { labelsAskedFor } from './zones.ts';
+
+export interface Preflight {
+  readonly blocked?: NonNullable<NodesSummary['blocked']>;
+  readonly remarks: readonly string[];
+}
+
+export function preflight(context: NodeContext): Preflight {
+  const blocked = contradiction(context) ?? foreignPolicies(context) ?? foreignEndpoints(context);
+  return {
+    ...(blocked === undefined ? {} : { blocked }),
+    remarks: [...setsMatched(context), ...dataplane(context)],
+  };
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+function contradiction({ hosts, inventory }: NodeContext): Preflight['blocked'] {
+  if (hosts.nodes.hostEndpoints !== 'Managed' || inventory.automaticHostEndpoints !== true) return undefined;
+  return {
+    reason: 'EndpointConflict',
+    message:
+      "nodes.hostEndpoints is Managed, and Calico's automatic host endpoints are on: say Auto, or switch off autoCreate in KubeControllersConfiguration default",
+  };
+}
+
+function foreignPolicies(context: NodeContext): Preflight['blocked'] {
+  const accepted = context.hosts.nodes.acceptForeign ?? [];
+  const endpoints = ourEndpoints(context);
+  const found = (context.inventory.foreignPolicies ?? [])
+    .filter(({ name }) => !accepted.includes(`GlobalNetworkPolicy/${name}`))
+    .map((policy) => ({ policy, nodes: nodesSelected(policy, endpoints) }))
+    .filter(({ nodes }) => nodes.length > 0)
+    .sort((a, b) => (a.policy.name < b.policy.name ? -1 : 1));
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const names = found.map(({ policy }) => `GlobalNetworkPolicy/${policy.name}`);
+  return {
+    reason: 'ForeignPolicySelectsHosts',
+    message: `${listed(names)} would judge host endpoints of ${listed(first.nodes)}, and close what it does not allow: add "${guardFor(first.policy)}" to it so that it selects pods only, or name it in nodes.acceptForeign`,
+  };
+}
+
+/** In the words of the field that lacks it. */
+const guardFor = ({ namespaceSelector }: ForeignPolicyInfo): string =>
+  namespaceSelector === ''
+    ? `selector: … && has(${LABEL_NAMESPACE})`
+    : 'namespaceSelector: has(projectcalico.org/name) && …';
+
+interface OurEndpoint {
+  readonly node: string;
+  readonly labels: Labels;
+}
+
+/** As they would be: those of lo, and of all interfaces where those are ours. Automatic ones are judged by the same policies without us. */
+function ourEndpoints(context: NodeContext): readonly OurEndpoint[] {
+  const own = { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_FIREWALL]: DEFAULT_FIREWALL };
+  const asked = labelsAskedFor(context.hosts.nodes);
+  const managed = context.inventory.automaticHostEndpoints !== true;
+  return (context.selected ?? []).flatMap((node) => [
+    { node: node.name, labels: { ...own, [LABEL_LO]: '' } },
+    ...(managed ? [{ node: node.name, labels: { ...labelsOf(node, asked), ...own, [LABEL_GATE]: '' } }] : []),
+  ]);
+}
+
+const labelsOf = ({ labels }: NodeInfo, keys: ReadonlySet<string>): Labels =>
+  Object.fromEntries(Object.entries(labels).filter(([key]) => keys.has(key)));
+
+function nodesSelected(policy: ForeignPolicyInfo, endpoints: readonly OurEndpoint[]): readonly string[] {
+  const subject = subjectOf(policy);
+  if (subject === undefined) return [];
+  return [
+    ...new Set(endpoints.filter(({ labels }) => matchesSelector(subject, labels)).map(({ node }) => node)),
+  ];
+}
+
+/**
+ * Whom a global policy selects, as Felix is told (globalnetworkpolicyprocessor.go): the namespaceSelector is asked of labels with prefix
+ * `pcns.`, which hosts lack, and beside one every `all()` means what is in a namespace. Undefined for what does not parse: Felix drops a
+ * policy with a bad selector, and of a bad namespaceSelector only that.
+ */
+function subjectOf({ selector, namespaceSelector }: ForeignPolicyInfo): Selector | undefined {
+  const own = parsed(selector);
+  const space = namespaceSelector === '' ? undefined : parsed(namespaceSelector);
+  if (own === undefined || space === undefined) return own;
+  const scoped = prefixed('pcns.', space);
+  // An absent selector is no `all()`: nothing of it is rewritten.
+  return and(inNamespace(scoped), selector.trim() === '' ? own : inNamespace(own));
+}
+
+function inNamespace(selector: Selector): Selector {
+  switch (selector.kind) {
+    case 'all':
+      return has(LABEL_NAMESPACE);
+    case 'not':
+      return { kind: 'not', of: inNamespace(selector.of) };
+    case 'and':
+      return and(...selector.of.map(inNamespace));
+    case 'or':
+      return or(...selector.of.map(inNamespace));
+    default:
+      return selector;
+  }
+}
+
+function parsed(text: string): Selector | undefined {
+  try {
+    return parseSelector(text);
+  } catch (error) {
+    if (error instanceof SelectorError) return undefined;
+    throw error;
+  }
+}
+
+/** Two endpoints for one interface: Felix takes the alphabetically first. A named interface is taken out of ours. */
+function foreignEndpoints({ selected = [], hosts, inventory }: NodeContext): Preflight['blocked'] {
+  const accepted = hosts.nodes.acceptForeign ?? [];
+  const judged = new Set(selected.map(({ name }) => name));
+  const found = (inventory.hostEndpoints ?? [])
+    .filter(
+      ({ automatic, node, name }) =>
+        !automatic && judged.has(node) && !accepted.includes(`HostEndpoint/${name}`),
+    )
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  if (found.length === 0) return undefined;
+  return {
+    reason: 'EndpointConflict',
+    message: `${listed(found.map(described))} would stand in the way of ours: delete it, or name it in nodes.acceptForeign, and its interface is judged by its policies alone`,
+  };
+}
+
+const described = ({ name, node, interfaceName }: HostEndpointInfo): string =>
+  `HostEndpoint/${name} (node ${node}, ${interfaceName === undefined ? 'by address' : `interface ${interfaceName}`})`;
+
+const SETS = [NODE_SET_VALUE, CONTROL_PLANE_SET_VALUE, JUDGED_SET_VALUE].map((value): Labels => ({
+  [LABEL_MANAGED_BY]: MANAGED_BY,
+  [LABEL_FIREWALL]: DEFAULT_FIREWALL,
+  [LABEL_SET]: value,
+}));
+
+/** A rule without a namespaceSelector asks sets, too: what is negative, or all(), begins to mean nodes once there is a set of them. */
+function setsMatched({ inventory }: NodeContext): readonly string[] {
+  const names = (inventory.foreignPolicies ?? [])
+    .filter(({ ends }) =>
+      ends.some(
+        (end) => (end.namespaceSelector === '' && matchesSets(end.selector)) || matchesSets(end.notSelector),
+      ),
+    )
+    .map(({ name }) => `GlobalNetworkPolicy/${name}`)
+    .toSorted();
+  if (names.length === 0) return [];
+  return [
+    `${listed(names)}: rules whose selector is negative or all(), without a namespaceSelector, match the sets of nodes as well`,
+  ];
+}
+
+function matchesSets(text: string): boolean {
+  const selector = text === '' ? undefined : parsed(text);
+  return selector !== undefined && SETS.some((labels) => matchesSelector(selector, labels));
+}
+
+function dataplane({ inventory: { felixConfigurations = [] } }: NodeContext): readonly string[] {
+  const cluster = felixConfigurations.find(({ name }) => name === 'default');
+  const bpf = felixConfigurations.some(({ bpfEnabled }) => bpfEnabled === true);
+  return [
+    ...(bpf
+      ? ['eBPF dataplane: only interfaces that match bpfDataIfacePattern are judged, and lo never is']
+      : []),
+    ...(cluster?.endpointToHostAction === 'Accept'
+      ? [
+          'defaultEndpointToHostAction is Accept: what a pod sends to its own node is judged at the addresses that are known, and at others not',
+        ]
+      : []),
+    ...(cluster?.endpointToHostAction === 'Drop'
+      ? ['defaultEndpointToHostAction is Drop: a pod does not reach its own node, whatever zones allow']
+      : []),
+  ];
+}
+
+const MANY = 5;
+const listed = (names: readonly string[]): string =>
+  names.length <= MANY
+    ? names.join(', ')
+    : `${names.slice(0, MANY).join(', ')} and ${String(names.length - MANY)} more`;

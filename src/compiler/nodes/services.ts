@@ -1,0 +1,53 @@
+/** Services of spec.nodes by name: the built-in ones, and those that the firewall adds or replaces. */
+import type { ClusterFirewall, Nodes, PortValue } from '../../api/schema.ts';
+import { isServiceName, SERVICES } from '../../net/services.ts';
+import { ruleId } from '../names.ts';
+import type { Findings } from '../problems.ts';
+import { RuleProblem } from '../problems.ts';
+
+/** The ports of a service. @throws RuleProblem for a name that is nowhere */
+export type Services = (name: string) => readonly PortValue[];
+
+export function servicesOf({ services = [] }: Pick<Nodes, 'services'>): Services {
+  const own = new Map(
+    services
+      .filter(({ name, override }) => !isServiceName(name) || override === true)
+      .map(({ name, ports }) => [name, ports]),
+  );
+  return (name) => {
+    const ports = own.get(name) ?? (isServiceName(name) ? SERVICES[name] : undefined);
+    if (ports !== undefined) return ports;
+    const known = [...own.keys(), ...Object.keys(SERVICES)].join(', ');
+    throw new RuleProblem(
+      'UnknownService',
+      `"${name}" is no service: add it to nodes.services, or use one of ${known}`,
+    );
+  };
+}
+
+/** A built-in name that is taken by accident would change what the baseline opens; one that is misspelt would change nothing. */
+export function reportServices({ metadata, spec }: ClusterFirewall, findings: Findings): void {
+  for (const [index, { name, override }] of (spec.nodes?.services ?? []).entries()) {
+    const place = {
+      firewall: metadata.name,
+      id: ruleId(metadata.name, 'nodes', 'services', name),
+      path: `spec.nodes.services[${String(index)}]`,
+    };
+    if (isServiceName(name) && override !== true) {
+      findings.problem(
+        place,
+        'BuiltInService',
+        `"${name}" is a built-in service: choose another name, or say override: true to replace its ports everywhere, baseline included`,
+        '.name',
+      );
+    }
+    if (!isServiceName(name) && override === true) {
+      findings.problem(
+        place,
+        'BuiltInService',
+        `"${name}" is no built-in service, so there is nothing to replace: drop override, or correct the name`,
+        '.override',
+      );
+    }
+  }
+}

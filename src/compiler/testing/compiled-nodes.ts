@@ -1,0 +1,60 @@
+/** A small cluster under spec.nodes, and what is asked of its compilation. */
+import { expect } from '@jest/globals';
+import { type ClusterFirewall, type Nodes, type Spec, spec as schema } from '../../api/schema.ts';
+import type { GeneratedObject, GlobalNetworkPolicy, Rule } from '../../calico/types.ts';
+import { compile } from '../compile.ts';
+import type { Compilation, Inventory } from '../types.ts';
+import { flawsOf } from './wellformed.ts';
+
+export const cluster: Inventory = {
+  namespaces: [
+    { name: 'kube-system', labels: {} },
+    { name: 'blog', labels: {} },
+  ],
+  nodes: [
+    {
+      name: 'cp1',
+      labels: { 'node-role.kubernetes.io/control-plane': '' },
+      addresses: ['10.99.0.11', 'fd00:99::11'],
+    },
+    { name: 'worker1', labels: { edge: 'true', zone: 'a' }, addresses: ['10.99.0.12', '10.244.1.0'] },
+  ],
+  apiServerEndpoints: ['10.99.0.11'],
+  ipPools: ['10.244.0.0/16', 'fd00:244::/48'],
+  automaticHostEndpoints: false,
+};
+
+export const compiled = (
+  nodes: Partial<Nodes>,
+  { inventory = cluster, ...rest }: Partial<Spec> & { inventory?: Inventory } = {},
+): Compilation => {
+  const spec: Spec = { mode: 'Enforce', ...rest, nodes: { mode: 'Enforce', ...nodes } };
+  schema.parse(spec);
+  const firewall: ClusterFirewall = { metadata: { name: 'default' }, spec };
+  const compilation = compile([firewall], inventory);
+  expect(flawsOf(objects(compilation))).toEqual([]);
+  return compilation;
+};
+export const objects = (compilation: Compilation): readonly GeneratedObject[] =>
+  compilation.objects.map(({ object }) => object);
+export const carrying = (compilation: Compilation, id: string): readonly GeneratedObject[] =>
+  compilation.objects.filter(({ rules }) => rules.includes(id)).map(({ object }) => object);
+export const policies = (compilation: Compilation, id: string): readonly GlobalNetworkPolicy[] =>
+  carrying(compilation, id).filter((object) => object.kind === 'GlobalNetworkPolicy');
+export const rulesOf = (compilation: Compilation, id: string, layer: 'ports' | 'host'): readonly Rule[] =>
+  policies(compilation, id)
+    .filter(({ spec }) => (spec.preDNAT === true) === (layer === 'ports'))
+    .flatMap(({ spec }) => spec.ingress ?? [])
+    .filter(({ metadata }) => metadata?.annotations['clusterfirewall.io/rule'] === id);
+export const bare = (rules: readonly Rule[]) =>
+  rules.map(({ action, protocol, source, destination }) => ({ action, protocol, source, destination }));
+export const reasons = ({ problems }: Compilation) => problems.map(({ reason }) => reason);
+
+/** Selector, protocol and ports of what is refused at pods; what binds all of them first. */
+export const guardOf = (compilation: Compilation) =>
+  policies(compilation, 'default/nodes/pods')
+    .map(
+      ({ spec }) =>
+        [spec.selector, (spec.egress ?? []).map((rule) => [rule.protocol, rule.destination?.ports])] as const,
+    )
+    .sort(([a], [b]) => (a === 'all()' || (b !== 'all()' && a < b) ? -1 : 1));

@@ -1,0 +1,127 @@
+/** fast-check arbitraries for `spec.nodes`, over the alphabet of generators.ts and surroundings.ts. */
+import fc from 'fast-check';
+import type { ClusterFirewall, Group, IngressRule, Nodes, PortValue, Zone } from '../../api/schema.ts';
+
+const given = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
+const record = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record(model).map((value) => given(value as T));
+const maybe = <T>(arbitrary: fc.Arbitrary<T>, freq = 2): fc.Arbitrary<T | undefined> =>
+  fc.option(arbitrary, { nil: undefined, freq });
+const some = <T>(values: readonly T[], maxLength = 3): fc.Arbitrary<T[]> =>
+  fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength });
+
+const peer = fc.constantFrom('office', 'edge', 'prometheus');
+const block = fc.constantFrom(
+  '198.51.100.0/24',
+  '203.0.113.9/32',
+  '10.0.0.0/8',
+  '0.0.0.0/0',
+  '2001:db8::/32',
+);
+const source: fc.Arbitrary<Zone['from'][number]> = fc.oneof(
+  peer.map((name) => ({ peer: name })),
+  block.map((cidr) => ({ ipBlock: { cidr } })),
+  fc.constantFrom('World', 'Pods', 'Nodes', 'ControlPlane').map((entity) => ({ entity }) as const),
+);
+const PORTS: readonly PortValue[] = [
+  80,
+  '80-81',
+  2379,
+  '10250',
+  '53/UDP',
+  '81/SCTP',
+  '30000-30100',
+  '2000-11000',
+  '1-65535/UDP',
+];
+const SERVICES = ['ssh', 'kubelet', 'kube-apiserver', 'etcd', 'dns', 'nodeports', 'registry'] as const;
+const allow: fc.Arbitrary<Zone['allow']> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant({ all: true as const }) },
+  { weight: 2, arbitrary: some(PORTS).map((ports) => ({ ports })) },
+  { weight: 2, arbitrary: some(SERVICES).map((services) => ({ services })) },
+  { weight: 1, arbitrary: fc.record({ ports: some(PORTS), services: some(SERVICES) }) },
+);
+/** Labels that the nodes of surroundings.ts have, one each. */
+const nodeSelector = fc.constantFrom({ matchLabels: { role: 'x' } }, { matchLabels: { app: 'p' } });
+const zone = (name: string): fc.Arbitrary<Zone> =>
+  record<Zone>({
+    name: fc.constant(name),
+    from: fc.array(source, { minLength: 1, maxLength: 3 }),
+    allow,
+    nodeSelector: maybe(nodeSelector, 1),
+  });
+
+const ENTRIES = [
+  'icmp',
+  'icmpv6',
+  'dhcp',
+  'api-server',
+  'etcd',
+  'kubelet',
+  'nodes-to-nodes',
+  'vxlan',
+  'node-local-dns',
+];
+const registry = { name: 'registry', ports: [5000, '5000/UDP'] };
+const services = fc.constantFrom<NonNullable<Nodes['services']>>(
+  [registry],
+  [registry, { name: 'kubelet', ports: [10251], override: true }],
+);
+
+const nodes: fc.Arbitrary<Nodes> = record<Nodes>({
+  mode: fc.constantFrom('Enforce', 'Enforce', 'Enforce', 'Observe'),
+  nodeSelector: maybe(nodeSelector, 1),
+  nodeCIDRs: maybe(fc.constantFrom(['10.9.0.0/24'], ['203.0.113.9/32', 'fd00:9::/64'])),
+  destinations: maybe(fc.constantFrom('Known', 'All')),
+  extraAddresses: maybe(fc.constant(['198.51.100.7/32'])),
+  controlPlane: maybe(
+    fc.array(
+      peer.map((name) => ({ peer: name })),
+      { maxLength: 1 },
+    ),
+  ),
+  breakGlass: maybe(fc.constant([{ peer: 'office' }]), 1),
+  baseline: maybe(some(ENTRIES, 4).map((disable) => ({ disable }))),
+  services,
+  blocked: maybe(
+    fc.array(
+      block.map((cidr) => ({ ipBlock: { cidr } })),
+      { minLength: 1, maxLength: 2 },
+    ),
+    1,
+  ),
+  zones: fc.tuple(zone('one'), zone('two'), zone('three')).chain((zones) => fc.subarray(zones)),
+});
+
+const NODE_PORTS = [30080, '30053/UDP', '30081/SCTP'] as const;
+const HOST_PORTS = [80, '53/UDP'] as const;
+type Opened = Pick<IngressRule, 'nodePorts' | 'hostPorts'>;
+const opened: fc.Arbitrary<Opened> = record<Opened>({
+  nodePorts: maybe(some(NODE_PORTS)),
+  hostPorts: maybe(some(HOST_PORTS)),
+});
+
+/** Whom it means depends on where the pods are; unit tests have it. */
+const isLocal = (entry: IngressRule['from'][number]): boolean =>
+  entry.entity === 'SameNamespace' ||
+  (entry.pods !== undefined && entry.pods.namespaceSelector === undefined);
+
+/** Gives the firewall called default `nodes`, and the first ingress rule of each group of every firewall ways in through them. */
+export const withNodes = (list: readonly ClusterFirewall[]): fc.Arbitrary<readonly ClusterFirewall[]> =>
+  fc.record({ nodes, opened }).map(({ nodes: ofDefault, opened: ways }) => {
+    const open = (group: Group): Group => {
+      const [first, ...rest] = group.ingress ?? [];
+      return first === undefined || first.from.some(isLocal)
+        ? group
+        : { ...group, ingress: [{ ...first, ...ways }, ...rest] };
+    };
+    return list.map(({ metadata, spec }) => ({
+      metadata,
+      spec: {
+        ...spec,
+        ...(spec.namespaces !== undefined && { namespaces: spec.namespaces.map(open) }),
+        ...(metadata.name === 'default' && { nodes: ofDefault }),
+      },
+    }));
+  });

@@ -1,0 +1,197 @@
+/** What `spec.nodes` means for one flow at one node, straight from the API's texts: no policies, no sets, no selectors of Calico's. */
+import type { ClusterFirewall, IngressRule, Nodes, Peer, PortValue, Zone } from '../../api/schema.ts';
+import type { Inventory } from '../types.ts';
+import type { Cluster, ClusterNode, Flow } from './cluster.ts';
+import { addressOf, inCidr } from './cluster.ts';
+import { namespaceLabels } from './intent-openings.ts';
+import { inBlock, portsMatch, selectorMatches } from './intent-values.ts';
+import type { Layer } from './node-reading.ts';
+
+interface Setting {
+  readonly firewall: ClusterFirewall;
+  readonly nodes: Nodes;
+  readonly inventory: Inventory;
+  readonly cluster: Cluster;
+}
+
+type From = Zone['from'][number] | IngressRule['from'][number];
+
+const PORTS: Readonly<Record<string, readonly PortValue[]>> = {
+  ssh: [22],
+  'kube-apiserver': [6443],
+  etcd: ['2379-2380'],
+  kubelet: [10250],
+  dns: [53, '53/UDP'],
+  nodeports: ['30000-32767', '30000-32767/UDP'],
+};
+const CONTROL_PLANE_ONLY = ['2379-2380', 10257, 10259];
+
+const serviceOf = (name: string, { services = [] }: Nodes): readonly PortValue[] =>
+  services.find((service) => service.name === name)?.ports ?? PORTS[name] ?? [];
+
+/** True when the layer lets the flow on at the node, over another interface than lo. */
+export function nodeIntentOf(
+  firewalls: readonly ClusterFirewall[],
+  inventory: Inventory,
+  cluster: Cluster,
+): (at: ClusterNode, layer: Layer, flow: Flow) => boolean {
+  const firewall = firewalls.find(({ metadata }) => metadata.name === 'default');
+  const nodes = firewall?.spec.nodes;
+  if (firewall === undefined || nodes === undefined || nodes.mode !== 'Enforce') return () => true;
+  const setting: Setting = { firewall, nodes, inventory, cluster };
+  const ways = firewalls.flatMap((each) => waysIn(each, { ...setting, firewall: each }));
+  const hostPorts = firewalls.flatMap(rulesOf).flatMap((rule) => rule.hostPorts ?? []);
+  return (at, layer, flow) => {
+    if (!selectorMatches(nodes.nodeSelector, at.labels)) return true;
+    if (isBreakGlass(flow, setting)) return true;
+    if ((nodes.blocked ?? []).some((entry) => comesFrom(entry, flow, setting))) return false;
+    if (isBaseline(layer, flow, setting) || zoneAllows(at, flow, setting)) return true;
+    if (layer === 'host') return !isClosedAtHost(flow, nodes);
+    return ways.some((opens) => opens(flow)) || !isClosedBeforeDnat(flow, hostPorts, setting);
+  };
+}
+
+const isTransport = ({ protocol }: Flow): boolean => protocol !== 'ICMP' && protocol !== 'GRE';
+
+function isClosedAtHost(flow: Flow, { baseline }: Nodes): boolean {
+  const entry = flow.ipVersion === 4 ? 'icmp' : 'icmpv6';
+  return isTransport(flow) || (flow.protocol === 'ICMP' && (baseline?.disable ?? []).includes(entry));
+}
+
+function isClosedBeforeDnat(flow: Flow, hostPorts: readonly PortValue[], setting: Setting): boolean {
+  const { nodes, inventory } = setting;
+  const to = addressOf(flow, 'to');
+  const judged = (inventory.nodes ?? [])
+    .filter(({ labels }) => selectorMatches(nodes.nodeSelector, labels))
+    .some(({ addresses }) => addresses.includes(to));
+  if (!isTransport(flow)) return false;
+  if (judged || (nodes.extraAddresses ?? []).some((cidr) => inCidr(to, cidr))) return true;
+  if (flow.from.kind === 'pod' || flow.to.kind === 'pod') return false;
+  return nodes.destinations === 'All' || portsMatch([...serviceOf('nodeports', nodes), ...hostPorts], flow);
+}
+
+const isBreakGlass = (flow: Flow, setting: Setting): boolean =>
+  (setting.nodes.breakGlass ?? []).some((entry) => comesFrom(entry, flow, setting)) &&
+  portsMatch([...serviceOf('ssh', setting.nodes), ...serviceOf('kube-apiserver', setting.nodes)], flow);
+
+function zoneAllows(at: ClusterNode, flow: Flow, setting: Setting): boolean {
+  return (setting.nodes.zones ?? []).some(({ from, allow, nodeSelector }) => {
+    const ports = [
+      ...(allow.all === true ? (['All'] as const) : []),
+      ...(allow.services ?? []).flatMap((name) => serviceOf(name, setting.nodes)),
+      ...(allow.ports ?? []),
+    ];
+    return (
+      selectorMatches(nodeSelector, at.labels) &&
+      portsMatch(ports, flow) &&
+      from.some((entry) => comesFrom(entry, flow, setting))
+    );
+  });
+}
+
+function isBaseline(layer: Layer, flow: Flow, setting: Setting): boolean {
+  const { nodes } = setting;
+  const node = isNode(flow, setting);
+  const pod = flow.from.kind === 'pod';
+  const control = isControlPlane(flow, setting);
+  const speaksForIt = (nodes.controlPlane ?? []).some(
+    ({ peer }) => isPodPeer(peer, setting) && comesFrom({ peer }, flow, setting),
+  );
+  const privileged = [...serviceOf('etcd', nodes), ...serviceOf('kubelet', nodes), ...CONTROL_PLANE_ONLY];
+  const entries: Readonly<Record<string, boolean>> = {
+    dhcp: portsMatch(['67-68/UDP', '546/UDP'], flow),
+    'api-server': portsMatch(serviceOf('kube-apiserver', nodes), flow) && (node || pod || control),
+    etcd: portsMatch(serviceOf('etcd', nodes), flow) && control,
+    kubelet: portsMatch(serviceOf('kubelet', nodes), flow) && (control || speaksForIt),
+    'nodes-to-nodes': node && isTransport(flow) && !portsMatch(privileged, flow),
+    vxlan: layer === 'ports' && portsMatch(['4789/UDP'], flow),
+    wireguard: node && portsMatch(['51820-51821/UDP'], flow),
+    bgp: node && portsMatch([179], flow),
+    typha: node && portsMatch([5473], flow),
+    'node-local-dns': portsMatch(serviceOf('dns', nodes), flow) && (pod || node),
+  };
+  return Object.entries(entries).some(
+    ([name, opens]) => opens && !(nodes.baseline?.disable ?? []).includes(name),
+  );
+}
+
+const rulesOf = ({ spec }: ClusterFirewall): readonly IngressRule[] =>
+  (spec.namespaces ?? []).flatMap(({ ingress = [], metrics = [] }) => [...ingress, ...metrics]);
+
+function waysIn(firewall: ClusterFirewall, setting: Setting): readonly ((flow: Flow) => boolean)[] {
+  return rulesOf(firewall).map(
+    ({ from, nodePorts = [], hostPorts = [] }) =>
+      (flow: Flow) =>
+        portsMatch([...nodePorts, ...hostPorts], flow) &&
+        from.some((entry) => comesFrom(entry, flow, setting)),
+  );
+}
+
+const peerOf = (name: string, { firewall }: Setting): Peer | undefined =>
+  firewall.spec.peers?.find((peer) => peer.name === name);
+const isPodPeer = (name: string, setting: Setting): boolean => peerOf(name, setting)?.pods !== undefined;
+
+/** Addresses are those of outside hosts alone; and behind NAT any pod is a node, so that nodes come in with pods. */
+function comesFrom(entry: From, flow: Flow, setting: Setting): boolean {
+  // A node of which no address is known is a stranger.
+  const outside = flow.from.kind !== 'pod' && !isNode(flow, setting);
+  if (entry.ipBlock !== undefined) return outside && inBlock(addressOf(flow, 'from'), entry.ipBlock);
+  if (entry.peer !== undefined) {
+    const { cidrs = [], pods } = peerOf(entry.peer, setting) ?? {};
+    if (pods === undefined) return outside && cidrs.some((cidr) => inCidr(addressOf(flow, 'from'), cidr));
+    return isNode(flow, setting) || isPod(flow, pods, setting);
+  }
+  if ('pods' in entry && entry.pods !== undefined)
+    return isNode(flow, setting) || isPod(flow, entry.pods, setting);
+  switch (entry.entity) {
+    case 'World':
+      return outside;
+    case 'Nodes':
+      return isNode(flow, setting);
+    case 'ControlPlane':
+      return (
+        isControlPlane(flow, setting) ||
+        (setting.nodes.controlPlane ?? []).some(
+          ({ peer }) => isPodPeer(peer, setting) && comesFrom({ peer }, flow, setting),
+        )
+      );
+    default:
+      return flow.from.kind === 'pod' || isNode(flow, setting);
+  }
+}
+
+function isPod(
+  { from }: Flow,
+  pods: NonNullable<IngressRule['from'][number]['pods']>,
+  { cluster }: Setting,
+): boolean {
+  return (
+    from.kind === 'pod' &&
+    selectorMatches(pods.namespaceSelector, namespaceLabels(cluster, from)) &&
+    selectorMatches(pods.podSelector, from.labels)
+  );
+}
+
+function isNode(flow: Flow, { nodes, inventory }: Setting): boolean {
+  const address = addressOf(flow, 'from');
+  return (
+    (inventory.nodes ?? []).some(({ addresses }) => addresses.includes(address)) ||
+    (nodes.nodeCIDRs ?? []).some((cidr) => inCidr(address, cidr))
+  );
+}
+
+function isControlPlane(flow: Flow, setting: Setting): boolean {
+  const address = addressOf(flow, 'from');
+  const { inventory, nodes } = setting;
+  const labelled = (inventory.nodes ?? []).filter(
+    ({ labels }) =>
+      'node-role.kubernetes.io/control-plane' in labels || 'node-role.kubernetes.io/master' in labels,
+  );
+  return (
+    labelled.some(({ addresses }) => addresses.includes(address)) ||
+    (inventory.apiServerEndpoints ?? []).includes(address) ||
+    (nodes.controlPlane ?? []).some(({ peer }) =>
+      (peerOf(peer, setting)?.cidrs ?? []).some((cidr) => inCidr(address, cidr)),
+    )
+  );
+}

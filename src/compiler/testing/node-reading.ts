@@ -1,0 +1,42 @@
+/**
+ * What Felix does with host endpoints, read slowly and plainly (felix/rules/endpoints.go): at every interface the preDNAT policies of all
+ * tiers first, and then, for what is delivered to the node, the others. In both an end of the tier passes, since tier and profile allow.
+ */
+import type { GeneratedObject } from '../../calico/types.ts';
+import type { Cluster, ClusterNode, Flow } from './cluster.ts';
+import { matchablesOf, subjectPredicate } from './reading-labels.ts';
+import { plainRule } from './reading-rules.ts';
+
+export type Layer = 'ports' | 'host';
+
+/** True when the layer lets the flow on at a node's interface, lo apart. */
+export function nodeReadingOf(
+  objects: readonly GeneratedObject[],
+  cluster: Cluster,
+): (at: ClusterNode, layer: Layer, flow: Flow) => boolean {
+  const around = { matchables: matchablesOf(objects, cluster), apiServer: cluster.apiServer };
+  const endpoints = new Map(
+    objects
+      .filter((object) => object.kind === 'HostEndpoint')
+      .filter(({ spec }) => spec.interfaceName === '*')
+      .map(({ metadata, spec }) => [spec.node, metadata.labels ?? {}]),
+  );
+  const policies = objects
+    .filter((object) => object.kind === 'GlobalNetworkPolicy')
+    .filter(({ spec }) => spec.types.includes('Ingress'))
+    .map(({ metadata, spec }) => ({
+      ...spec,
+      name: metadata.name,
+      layer: spec.preDNAT === true ? ('ports' as const) : ('host' as const),
+      selects: subjectPredicate(spec.selector, spec.namespaceSelector, undefined),
+      rules: (spec.ingress ?? []).map((rule) => plainRule(rule, '', around)),
+    }))
+    .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  return (at, layer, flow) => {
+    const labels = endpoints.get(at.id);
+    if (labels === undefined) return true;
+    const own = policies.filter((policy) => policy.layer === layer && policy.selects((key) => labels[key]));
+    const decided = own.flatMap(({ rules }) => rules).find((rule) => rule.matches(flow));
+    return decided?.action !== 'Deny';
+  };
+}

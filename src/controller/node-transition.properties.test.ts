@@ -1,0 +1,332 @@
+/**
+ * Every state that a node can see on the way from one spec.nodes to another, judged flow by flow: what gets in before and after gets in
+ * all the time, what gets in neither before nor after never does.
+ */
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { ClusterFirewall, Nodes } from '../api/schema.ts';
+import type { GeneratedObject, HostEndpoint } from '../calico/types.ts';
+import { readHostEndpoint } from '../cluster/host-sources.ts';
+import type { KubernetesObject } from '../cluster/resource.ts';
+import { compile } from '../compiler/compile.ts';
+import { LABEL_GATE } from '../compiler/names.ts';
+import type { Cluster, Endpoint } from '../compiler/testing/cluster.ts';
+import { random } from '../compiler/testing/variations.ts';
+import type { Inventory } from '../compiler/types.ts';
+import { bridgesFrom } from './bridge.ts';
+import { gatingOf, isHeldBack, type Gating } from './gates.ts';
+import type { StoredNode } from './inventory.ts';
+import { projectLive, type LiveObject } from './live.ts';
+import { nodeCopies } from './node-copies.ts';
+import { nodesStand } from './node-standing.ts';
+import type { Step } from './plan.ts';
+import { describeNodeFlow, nodeReadingOf, type NodeFlow } from './testing/node-reading.ts';
+import { Nodes as Watchers, type Stored } from './testing/watchers.ts';
+import { Pace, transition, type Transition } from './transition.ts';
+
+const EDGE = { edge: 'true' };
+const NODES: readonly StoredNode[] = [
+  {
+    name: 'cp',
+    uid: '1',
+    labels: { 'node-role.kubernetes.io/control-plane': '' },
+    addresses: ['10.99.0.11'],
+  },
+  { name: 'edge', uid: '2', labels: EDGE, addresses: ['10.99.0.12'] },
+];
+const VIP = '192.0.2.7';
+const outside = (id: string, address: string): Endpoint => ({
+  kind: 'outside',
+  id,
+  addresses: { 4: address },
+});
+const [OFFICE, ADMIN, STRANGER] = [
+  outside('office', '198.51.100.10'),
+  outside('admin', '198.51.100.200'),
+  outside('stranger', '203.0.113.50'),
+];
+const POD = {
+  kind: 'pod',
+  id: 'pod',
+  namespace: 'blog',
+  labels: { app: 'metrics' },
+  addresses: { 4: '10.244.0.5' },
+  node: 'edge',
+  ports: [],
+} as const;
+const CLUSTER: Cluster = {
+  namespaces: [{ name: 'blog', labels: {} }],
+  pods: [POD],
+  nodes: NODES.map(({ name, labels, addresses }) => ({
+    kind: 'node' as const,
+    id: name,
+    labels,
+    addresses: { 4: addresses[0] ?? '' },
+  })),
+  outside: [],
+  hostEndpoints: false,
+  apiServer: [],
+  tenantSets: [],
+  tenantPolicies: [],
+};
+
+const PORTS = [22, 9100, 10250, 30080];
+const FLOWS: readonly NodeFlow[] = [OFFICE, ADMIN, STRANGER, POD, ...CLUSTER.nodes].flatMap((from) =>
+  NODES.flatMap(({ name, addresses: [own = ''] }) =>
+    [own, VIP].flatMap((address) =>
+      PORTS.map((port) => ({ from, node: name, address, port, forwarded: port === 30080 })),
+    ),
+  ),
+);
+
+/** The API, Calico's kube-controllers, the nodes that watch, and the operator's rounds. */
+class World {
+  readonly #automatic: boolean;
+  readonly #chance: (below: number) => number;
+  #now = 0;
+  readonly #pace = new Pace({ now: () => this.#now });
+  readonly #watchers: Watchers;
+  readonly #stored = new Map<string, GeneratedObject>();
+  readonly #gates = new Set<string>();
+
+  constructor(automatic: boolean, chance: (below: number) => number) {
+    this.#automatic = automatic;
+    this.#chance = chance;
+    this.#watchers = new Watchers(chance);
+    if (automatic) for (const { name } of NODES) this.#tell(automaticEndpoint(name, NODES, false));
+    this.#watchers.learn(true);
+  }
+
+  /** Brings the cluster to this spec; gives back every state of a node on the way, the last one included. */
+  change(nodes: Nodes | undefined): readonly Stored[] {
+    const seen: Stored[] = [];
+    const look = (all: boolean): void => {
+      this.#watchers.learn(all);
+      seen.push(new Map(this.#watchers.known));
+    };
+    for (let round = 0; round < 60; round++) {
+      const [gating, now, isKeptBack] = this.#plan(nodes);
+      this.#gate(
+        gating.takeOff.map(({ node }) => node.name),
+        false,
+      );
+      this.#pace.awaits(gating);
+      const { phases, waitMs } = this.#pace.due(now, isKeptBack);
+      for (const step of phases.flat().filter((each) => !isKeptBack(each))) {
+        this.#write(step);
+        this.#pace.wrote([step], now.staged);
+        look(false);
+      }
+      this.#controllers(false);
+      look(false);
+      const [after, then] = this.#plan(nodes);
+      const mayGate = nodesStand(then.plan) && this.#pace.unsettledMs === 0;
+      if (mayGate)
+        this.#gate(
+          after.set.map(({ node }) => node.name),
+          true,
+        );
+      const isDone = then.plan.phases.length === 0 && !after.leaving && after.set.length === 0;
+      if (isDone && waitMs === 0) break;
+      const pause = Math.max(waitMs, after.set.length > 0 ? this.#pace.unsettledMs : 0);
+      this.#now += Math.max(pause, 100);
+      if (pause > 0) look(true);
+    }
+    this.#controllers(true);
+    expect(this.#plan(nodes)[1].plan.phases).toEqual([]);
+    expect([...this.#stored.keys()].filter((id) => id.includes('bridge'))).toEqual([]);
+    look(true);
+    return seen;
+  }
+
+  #plan(nodes: Nodes | undefined): readonly [Gating, Transition, (step: Step) => boolean] {
+    const firewall: ClusterFirewall = {
+      metadata: { name: 'default' },
+      spec: { mode: 'Enforce', defaults: { deny: 'None' }, peers: PEERS, ...(nodes && { nodes }) },
+    };
+    const labelled = NODES.map((node) => ({
+      ...node,
+      labels: { ...node.labels, ...(this.#gates.has(node.name) && { [LABEL_GATE]: 'enforced' }) },
+    }));
+    const endpoints = [...this.#stored.values()].filter(isAutomatic).map(asStored).map(readHostEndpoint);
+    const inventory: Inventory = {
+      namespaces: [{ name: 'blog', labels: {} }],
+      nodes: labelled,
+      apiServerEndpoints: ['10.99.0.11'],
+      ipPools: ['10.244.0.0/16'],
+      automaticHostEndpoints: this.#automatic,
+      hostEndpoints: endpoints,
+    };
+    const compilation = compile([firewall], inventory);
+    expect(compilation.problems.filter(({ severity }) => severity === 'problem')).toEqual([]);
+    const gating = gatingOf(labelled, endpoints, {
+      gated: new Set(compilation.gated),
+      nodes: compilation.nodes,
+      desired: compilation.objects,
+    });
+    const isKeptBack = isHeldBack(gating);
+    const input = {
+      desired: compilation.objects,
+      held: compilation.held,
+      live: this.#live(),
+      firewalls: new Set(['default']),
+      isClosedNamespace: () => false,
+      isApart: isKeptBack,
+    };
+    const first = transition({ ...input, from: undefined });
+    if (!first.needsStored) return [gating, first, isKeptBack];
+    const stored = [...this.#stored.values()].map(asStored);
+    const from = { bridges: bridgesFrom(stored), copies: nodeCopies(stored) };
+    return [gating, transition({ ...input, from }), isKeptBack];
+  }
+
+  #live(): readonly LiveObject[] {
+    return [...this.#stored.values()].map((object) => projectLive(object.kind, new Set())(asStored(object)));
+  }
+
+  #write(step: Step): void {
+    if (step.action === 'apply') {
+      this.#tell(step.desired.object);
+      return;
+    }
+    this.#stored.delete(step.id);
+    // A tier that is gone goes on in Felix until it restarts (calico.md, Missing Tier).
+    if (step.live.kind !== 'Tier') this.#watchers.told(step.live.kind, (known) => known.delete(step.id));
+  }
+
+  #tell(object: GeneratedObject): void {
+    const id = `${object.kind}/${object.metadata.name}`;
+    this.#stored.set(id, object);
+    if (object.kind === 'Tier') this.#watchers.known.set(id, object);
+    else this.#watchers.told(object.kind, (known) => known.set(id, object));
+  }
+
+  #gate(nodes: readonly string[], on: boolean): void {
+    for (const node of nodes) {
+      if (on) this.#gates.add(node);
+      else this.#gates.delete(node);
+    }
+  }
+
+  /** Calico's kube-controllers copy the labels of Nodes in their own time. */
+  #controllers(all: boolean): void {
+    if (!this.#automatic) return;
+    for (const { name } of NODES) {
+      if (all || this.#chance(2) === 1) this.#tell(automaticEndpoint(name, NODES, this.#gates.has(name)));
+    }
+  }
+}
+
+function automaticEndpoint(name: string, nodes: readonly StoredNode[], gated: boolean): HostEndpoint {
+  const labels = {
+    ...nodes.find((node) => node.name === name)?.labels,
+    'projectcalico.org/created-by': 'calico-kube-controllers',
+    ...(gated && { [LABEL_GATE]: 'enforced' }),
+  };
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'HostEndpoint',
+    metadata: { name: `${name}-auto-hep`, labels },
+    spec: { node: name, interfaceName: '*', profiles: ['projectcalico-default-allow'] },
+  };
+}
+
+const isAutomatic = (object: GeneratedObject): object is HostEndpoint =>
+  object.kind === 'HostEndpoint' && object.metadata.name.endsWith('-auto-hep');
+
+const asStored = (object: GeneratedObject): KubernetesObject => ({
+  ...object,
+  metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
+});
+
+const PEERS: NonNullable<ClusterFirewall['spec']['peers']> = [
+  { name: 'office', cidrs: ['198.51.100.0/25'] },
+  {
+    name: 'metrics',
+    pods: {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'blog' } },
+      podSelector: { matchLabels: { app: 'metrics' } },
+    },
+  },
+];
+
+const nodeSelector = fc.constantFrom({}, { matchLabels: EDGE });
+const zone = (name: string): fc.Arbitrary<NonNullable<Nodes['zones']>[number]> =>
+  fc.record({
+    name: fc.constant(name),
+    from: fc.uniqueArray(
+      fc.constantFrom(
+        { peer: 'office' },
+        { peer: 'metrics' },
+        { entity: 'World' as const },
+        { ipBlock: { cidr: '203.0.113.0/24' } },
+        { ipBlock: { cidr: '198.51.100.0/24' } },
+      ),
+      { minLength: 1, maxLength: 2 },
+    ),
+    allow: fc.oneof(
+      fc.record({ ports: fc.uniqueArray(fc.constantFrom(...PORTS), { minLength: 1, maxLength: 3 }) }),
+      fc.constant({ all: true as const }),
+    ),
+    nodeSelector,
+  });
+const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+const defined = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
+const nodeSpecs: fc.Arbitrary<Nodes | undefined> = optional(
+  fc
+    .record({
+      mode: fc.constantFrom('Enforce' as const, 'Enforce' as const, 'Observe' as const, 'Disabled' as const),
+      nodeSelector,
+      destinations: fc.constantFrom('Known' as const, 'All' as const),
+      extraAddresses: optional(fc.constant([`${VIP}/32`])),
+      baseline: optional(fc.constant({ disable: ['nodes-to-nodes'] })),
+      blocked: optional(
+        fc.uniqueArray(fc.constantFrom({ peer: 'office' }, { ipBlock: { cidr: '203.0.113.0/24' } }), {
+          minLength: 1,
+          maxLength: 2,
+        }),
+      ),
+      zones: fc
+        .tuple(optional(zone('a')), optional(zone('b')), optional(zone('c')))
+        .map((zones) => zones.filter((each) => each !== undefined)),
+    })
+    .map((spec) => defined(spec) as Nodes),
+);
+
+const judgeOf = (stored: Stored) => nodeReadingOf([...stored.values()], CLUSTER);
+
+function check(before: Stored, steps: readonly Stored[]): void {
+  const [old, final] = [judgeOf(before), judgeOf(steps.at(-1) ?? before)];
+  const verdicts = FLOWS.map((flow) => ({ flow, was: old(flow), willBe: final(flow) }));
+  const settled = verdicts.filter(({ was, willBe }) => (was === undefined) === (willBe === undefined));
+  for (const [index, step] of steps.entries()) {
+    const now = judgeOf(step);
+    for (const { flow, was } of settled) {
+      const is = now(flow);
+      if ((was === undefined) === (is === undefined)) continue;
+      const what = is === undefined ? `passes, once refused by ${String(was)}` : `is lost: ${is}`;
+      throw new Error(`state ${String(index)} of ${String(steps.length)}: ${describeNodeFlow(flow)} ${what}`);
+    }
+  }
+}
+
+test('nothing is lost and nothing passes at nodes on the way', () => {
+  fc.assert(
+    fc.property(
+      fc.array(nodeSpecs, { minLength: 2, maxLength: 3 }),
+      fc.boolean(),
+      random,
+      (edits, automatic, chance) => {
+        const world = new World(automatic, (below) => Math.floor(chance() * below));
+        let before: Stored = new Map();
+        for (const nodes of [...edits, undefined]) {
+          const steps = world.change(nodes);
+          check(before, steps);
+          before = steps.at(-1) ?? before;
+        }
+      },
+    ),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 25) },
+  );
+});

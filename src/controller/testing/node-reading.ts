@@ -1,0 +1,104 @@
+/**
+ * What Felix makes of host endpoints and the policies on them, read plainly: what comes in at a node. Source: felix/rules/endpoints.go,
+ * felix/dataplane/linux/endpoint_mgr.go.
+ */
+import type { GeneratedObject, GlobalNetworkPolicy, HostEndpoint } from '../../calico/types.ts';
+import { LABEL_GATE, LABEL_LO } from '../../compiler/names.ts';
+import type { Cluster, Endpoint, Flow } from '../../compiler/testing/cluster.ts';
+import { matchablesOf, subjectPredicate } from '../../compiler/testing/reading-labels.ts';
+import { plainRule, type PlainRule } from '../../compiler/testing/reading-rules.ts';
+import { readingOf } from '../../compiler/testing/reading.ts';
+
+/** Something that reaches a node by one of its addresses. */
+export interface NodeFlow {
+  readonly from: Endpoint;
+  readonly node: string;
+  readonly address: string;
+  readonly port: number;
+  /** To a pod behind it, by NodePort: never delivered to the host. */
+  readonly forwarded: boolean;
+}
+
+export const describeNodeFlow = ({ from, node, address, port, forwarded }: NodeFlow): string =>
+  `${from.id} → ${node} ${address}:${String(port)}${forwarded ? ' (NodePort)' : ''}`;
+
+interface Policy {
+  readonly name: string;
+  readonly order: number;
+  readonly isPreDnat: boolean;
+  readonly selects: (labels: Readonly<Record<string, string>>) => boolean;
+  readonly rules: readonly PlainRule[];
+}
+
+/** @returns what the flow is refused by, or undefined when it gets in */
+export function nodeReadingOf(
+  objects: readonly GeneratedObject[],
+  cluster: Cluster,
+): (flow: NodeFlow) => string | undefined {
+  const matchables = matchablesOf(objects, cluster);
+  const endpoints = objects.filter((object) => object.kind === 'HostEndpoint');
+  const policies = objects
+    .filter((object) => object.kind === 'GlobalNetworkPolicy')
+    .filter(({ spec }) => [LABEL_GATE, LABEL_LO].some((label) => spec.selector.includes(label)))
+    .map((policy) => plain(policy, { matchables, apiServer: [] }))
+    .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  const atPods = readingOf(objects, cluster);
+  return (flow) => {
+    const plainFlow = asFlow(flow, cluster);
+    const leaving = flow.from.kind === 'pod' ? atPods(plainFlow) : undefined;
+    if (leaving?.allowed === false) return leaving.by;
+    const own = endpoints.filter(({ spec }) => spec.node === flow.node);
+    for (const layer of flow.forwarded ? [true] : [true, false]) {
+      const some = policies.filter(({ isPreDnat }) => isPreDnat === layer);
+      const denied = deniedBy(plainFlow, some, endpointFor(flow, own, some));
+      if (denied !== undefined) return denied;
+    }
+    return undefined;
+  };
+}
+
+function plain({ metadata, spec }: GlobalNetworkPolicy, around: Parameters<typeof plainRule>[2]): Policy {
+  const selects = subjectPredicate(spec.selector, spec.namespaceSelector, undefined);
+  return {
+    name: metadata.name,
+    order: spec.order,
+    isPreDnat: spec.preDNAT === true,
+    selects: (labels) => selects((key) => labels[key]),
+    rules: (spec.ingress ?? []).map((rule) => plainRule(rule, '', around)),
+  };
+}
+
+/** A node reaches itself over lo. An endpoint for lo alone that no preDNAT policy selects is left out there: `*` judges. */
+function endpointFor(
+  { from, node }: NodeFlow,
+  own: readonly HostEndpoint[],
+  layer: readonly Policy[],
+): HostEndpoint | undefined {
+  const of = (name: string) => own.find(({ spec }) => spec.interfaceName === name);
+  const lo = from.id === node ? of('lo') : undefined;
+  const isDispatched =
+    lo !== undefined &&
+    layer.some(({ isPreDnat, selects }) => !isPreDnat || selects(lo.metadata.labels ?? {}));
+  return isDispatched ? lo : of('*');
+}
+
+function deniedBy(
+  flow: Flow,
+  layer: readonly Policy[],
+  endpoint: HostEndpoint | undefined,
+): string | undefined {
+  if (endpoint === undefined) return undefined;
+  for (const { name, selects, rules } of layer) {
+    if (!selects(endpoint.metadata.labels ?? {})) continue;
+    const decision = rules.find(({ matches }) => matches(flow));
+    if (decision?.action === 'Deny') return `${name}: ${decision.text}`;
+    if (decision !== undefined) return undefined;
+  }
+  return undefined;
+}
+
+function asFlow({ from, node, address, port }: NodeFlow, { nodes }: Cluster): Flow {
+  const to = nodes.find(({ id }) => id === node);
+  if (to === undefined) throw new Error(`no node ${node}`);
+  return { from, to: { ...to, addresses: { 4: address } }, protocol: 'TCP', port, ipVersion: 4 };
+}
