@@ -32,7 +32,7 @@ export const PHASES = {
   types: () => check('tsc', '-p', 'tsconfig.json'),
   unused: () => check('knip'),
   generated: () => check('node', 'hack/generate.ts', '--check'),
-  unit: () => jest('unit'),
+  unit: () => jest('unit', '--maxWorkers=100%'),
   programs: clusterPrograms,
   integration: () => jest('integration', '--runInBand'),
   packets: () => jest('packets', '--runInBand', ...scenarioFilter()),
