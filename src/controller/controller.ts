@@ -1,4 +1,6 @@
 import { KIND } from '../api/schema.ts';
+import type { Answers } from '../cluster/answers.ts';
+import type { BackoffPolicy } from '../cluster/backoff.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { EventRecorder } from '../cluster/events.ts';
 import type { Logger } from '../cluster/logger.ts';
@@ -33,6 +35,8 @@ export interface ControllerOptions {
   /** Name of the pod, for Events. */
   readonly instance: string;
   readonly metrics: Metrics;
+  /** Of the same server, through whatever transport: see ReflectorOptions. */
+  readonly answers?: Answers;
 }
 
 /** The time in which this operator, and no other, may write. */
@@ -46,6 +50,8 @@ export interface Term {
 
 /** Every firewall is compiled in every round, so there is one key. */
 const KEY = 'everything';
+/** A round that failed is repeated this soon, for it is all that the operator does; each of its requests has its own back-off besides. */
+const ROUND_BACKOFF: BackoffPolicy = { initialMs: 5, maxMs: 4000, factor: 2, jitter: 1 };
 
 /** What a term remembers ends with it: meanwhile another operator may have written. */
 interface Leading {
@@ -70,7 +76,7 @@ export class Controller {
   #leading: Leading | undefined;
 
   constructor(options: ControllerOptions) {
-    const { transport, clock, log, metrics } = options;
+    const { transport, clock, log, metrics, answers } = options;
     this.#options = options;
     const changed = (): void => {
       this.#leading?.queue.add(KEY);
@@ -84,7 +90,7 @@ export class Controller {
         this.#noteHeartbeat(copy, method, result);
       },
     });
-    const context = { transport, clock, log, watches: this.#watches };
+    const context = { transport, clock, log, answers, watches: this.#watches };
     this.#firewalls = new Mirror(context, {
       kind: KIND,
       resource: FIREWALLS,
@@ -131,7 +137,7 @@ export class Controller {
   async lead(term: Term): Promise<void> {
     const { clock, log } = this.#options;
     const { transport, signal } = term;
-    const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue });
+    const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue, backoff: ROUND_BACKOFF });
     const leading = {
       transport,
       queue,
