@@ -15,9 +15,7 @@ const project = (displayName, ...folders) => ({
 export default {
   projects: [
     project('unit', 'src', 'hack', 'e2e/local'),
-    project('integration', 'e2e/integration'),
-    // Its edge cases of server-side apply do not hold yet: run by hand, no part of `make test` until they do.
-    project('gitops', 'e2e/gitops'),
+    project('integration', 'e2e/integration', 'e2e/gitops'),
     project('packets', 'e2e/scenarios'),
     project('chaos', 'e2e/chaos'),
   ],

@@ -103,11 +103,14 @@ export interface FlowTally {
   readonly answered: number;
   /** Not answered in time, whatever the reason. `established` TCP repeats what was dropped: there, an answer later than 100 ms is a loss. */
   readonly lost: number;
-  /** Packets whose control packet was answered: what the flow was watched by. 50 a second, unless the machine is too busy to tell. */
+  /**
+   * Packets whose control packet was answered: what the flow was watched by. 50 a second, unless the machine is too busy to tell. Without those
+   * that were lost while the sender itself was stopped for more than 40 ms.
+   */
   readonly controlled: number;
   /**
-   * Lost, while the control packet of the same instant was answered: a drop on the way. Where an answer is only late (`established`
-   * TCP), the next ones must have been answered too.
+   * Lost, while the control packet of the same instant was answered and the sender ran: a drop on the way. Where an answer is only late
+   * (`established` TCP), the next ones must have been answered too. The rest of what was lost is undecided.
    */
   readonly countedLosses: number;
   /** Of the counted losses; of the first thousand. */
@@ -116,8 +119,16 @@ export interface FlowTally {
   readonly firstAnswered?: string;
   /** From the last answered packet before counted losses to the first one after them, or to the end; 0 without any. */
   readonly longestGapMs: number;
+  /** When the sender was stopped for more than 40 ms; the first thousand times. Its processor, too, may have been everybody's. */
+  readonly stalls: readonly Stall[];
   /** How long it has been sending. */
   readonly milliseconds: number;
+}
+
+/** ISO 8601 with milliseconds. */
+export interface Stall {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Anything with addresses of its own that can send and receive. */

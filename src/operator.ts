@@ -12,6 +12,7 @@ import { hostname } from 'node:os';
 import { Gauge, type Registry } from 'prom-client';
 import { pino, stdTimeFunctions } from 'pino';
 import { API_VERSION, KIND, PLURAL } from './api/schema.ts';
+import { Answers } from './cluster/answers.ts';
 import { mergePatch } from './cluster/apply.ts';
 import { systemClock, type Clock } from './cluster/clock.ts';
 import { isNotFound } from './cluster/errors.ts';
@@ -96,12 +97,17 @@ export class FirewallOperator extends Shell {
     const instance = env['POD_NAME'] ?? hostname();
     const userAgent = `clusterfirewall (${instance})`;
     const metrics = new Metrics(this.#clock);
+    const answers = new Answers(this.#clock);
+    const measure = metrics.requests.observer(credentials.server);
     const connect = (options: { readonly connections?: number } = {}): Transport => {
       const transport = new UndiciTransport({ credentials, clock: this.#clock, userAgent, ...options });
       this.#transports.push(transport);
       return metered(transport, {
         clock: this.#clock,
-        onRequest: metrics.requests.observer(credentials.server),
+        onRequest: (outcome) => {
+          measure(outcome);
+          answers.note(outcome);
+        },
       });
     };
     const parts = { clock: this.#clock, log: this.#log };
@@ -113,6 +119,7 @@ export class FirewallOperator extends Shell {
       operatorNamespace: namespace,
       instance,
       metrics,
+      answers,
     });
     const identity = `${instance}_${randomUUID()}`;
     const leases = connect({ connections: LEASE_CONNECTIONS });

@@ -21,6 +21,7 @@ export function line(outcome: Outcome): string {
     `${String(number).padStart(4)}  ${fault.padEnd(17)}  ${hasFailed(outcome) ? 'FAILED' : 'ok'}  ${converged}`,
     `allowed ${String(allowed.sent)} sent, ${String(allowed.lost)} lost`,
     `refused ${String(refused.sent)} sent, ${String(refused.passed)} passed`,
+    `${String(allowed.undecided + refused.undecided)} undecided`,
     parameters,
   ]
     .join('; ')
@@ -71,6 +72,7 @@ const HEADER = [
   'lost',
   'refused sent',
   'passed',
+  'undecided',
 ];
 
 function row(name: string, outcomes: readonly Outcome[]): readonly string[] {
@@ -88,5 +90,6 @@ function row(name: string, outcomes: readonly Outcome[]): readonly string[] {
     sum(({ allowed }) => allowed.lost),
     sum(({ refused }) => refused.sent),
     sum(({ refused }) => refused.passed),
+    sum(({ allowed, refused }) => allowed.undecided + refused.undecided),
   ];
 }

@@ -27,6 +27,7 @@ const tally = (answered: number, countedLosses: number): FlowTally => ({
   controlled: answered + countedLosses,
   countedLosses,
   lossTimes: [],
+  stalls: [],
   longestGapMs: 0,
   milliseconds: 1000,
 });
@@ -34,18 +35,44 @@ const tally = (answered: number, countedLosses: number): FlowTally => ({
 describe('of a flow that is allowed all the time', () => {
   test('no probe may be lost', () => {
     expect(judge([{ flow: open, tally: tally(100, 0) }], [INITIAL, admin], nobody)).toEqual({
-      allowed: { sent: 100, lost: 0 },
-      refused: { sent: 0, passed: 0 },
+      allowed: { sent: 100, lost: 0, undecided: 0 },
+      refused: { sent: 0, passed: 0, undecided: 0 },
       violations: [],
     });
     const { allowed, violations } = judge([{ flow: open, tally: tally(99, 1) }], [INITIAL, admin], nobody);
-    expect(allowed).toEqual({ sent: 100, lost: 1 });
+    expect(allowed).toEqual({ sent: 100, lost: 1, undecided: 0 });
     expect(violations).toEqual([expect.stringContaining('open: lost 1 of 100 probes')]);
   });
 
-  test('what was lost while the control path was silent does not count', () => {
+  test('what was lost while the control path was silent or the sender stood still is undecided, and told of', () => {
     const busy = { ...tally(100, 0), sent: 120, lost: 20 };
-    expect(judge([{ flow: open, tally: busy }], [INITIAL], nobody).violations).toEqual([]);
+    const { allowed, violations } = judge([{ flow: open, tally: busy }], [INITIAL], nobody);
+    expect(violations).toEqual([]);
+    expect(allowed).toEqual({ sent: 100, lost: 0, undecided: 20 });
+  });
+
+  test('a loss among undecided probes is a loss', () => {
+    const busy = { ...tally(99, 1), sent: 120, lost: 21 };
+    const { allowed, violations } = judge([{ flow: open, tally: busy }], [INITIAL], nobody);
+    expect(violations).toEqual([expect.stringContaining('open: lost 1 of 100 probes')]);
+    expect(allowed).toEqual({ sent: 100, lost: 1, undecided: 20 });
+  });
+
+  test('an answer that came late while any sender stood still is undecided; a packet lost then is lost', () => {
+    const at = (ms: number): string => new Date(ms).toISOString();
+    const losing = { ...tally(99, 1), lossTimes: [at(1000)] };
+    const stalled = (from: number, to: number) => ({
+      ...{ flow: shut, tally: { ...tally(0, 100), stalls: [{ from: at(from), to: at(to) }] } },
+    });
+    const lostOf = (lossy: FlowSpec, from: number, to: number): number =>
+      judge([{ flow: lossy, tally: losing }, stalled(from, to)], [INITIAL], nobody).allowed.lost;
+    const connection: FlowSpec = { ...open, kind: 'established' };
+    expect(lostOf(connection, 950, 1050)).toBe(0);
+    expect(lostOf(connection, 1090, 1200)).toBe(0);
+    expect(lostOf(connection, 800, 990)).toBe(1);
+    expect(lostOf(connection, 1110, 1200)).toBe(1);
+    expect(lostOf(open, 950, 1050)).toBe(1);
+    expect(lostOf({ ...connection, protocol: 'UDP' }, 950, 1050)).toBe(1);
   });
 
   test('silence proves nothing', () => {
@@ -56,12 +83,12 @@ describe('of a flow that is allowed all the time', () => {
 
 test('of a flow that is refused all the time no probe may pass', () => {
   expect(judge([{ flow: shut, tally: tally(0, 100) }], [INITIAL, admin], nobody)).toEqual({
-    allowed: { sent: 0, lost: 0 },
-    refused: { sent: 100, passed: 0 },
+    allowed: { sent: 0, lost: 0, undecided: 0 },
+    refused: { sent: 100, passed: 0, undecided: 0 },
     violations: [],
   });
   const { refused, violations } = judge([{ flow: shut, tally: tally(1, 99) }], [INITIAL], nobody);
-  expect(refused).toEqual({ sent: 100, passed: 1 });
+  expect(refused).toEqual({ sent: 100, passed: 1, undecided: 0 });
   expect(violations).toEqual([expect.stringContaining('shut: 1 of 100 probes passed')]);
 });
 

@@ -65,6 +65,14 @@ export interface Argo {
   judge(objects: readonly KubernetesObject[]): Promise<readonly Judgement[]>;
 }
 
+/** What is modified, in which way, and how. */
+export const modifications = (judgements: readonly Judgement[]) =>
+  judgements.flatMap(({ kind, name, threeWay, structuredMerge, serverSide }) =>
+    Object.entries({ threeWay, structuredMerge, serverSide })
+      .filter(([, { modified }]) => modified)
+      .map(([way, { live, predicted }]) => ({ kind, name, way, live, predicted })),
+  );
+
 /** True when it is not in the cache yet, so that Go is needed. */
 export async function argoNeedsBuild(): Promise<boolean> {
   const file = await programPath();

@@ -7,8 +7,11 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import { waitFor } from '../local/wait.ts';
-import { checkApplication, prepareArgo, type Judgement, type KubernetesObject } from './argo.ts';
-import { badRule, edgeCases, firewall, invalid } from './specs.ts';
+import { checkApplication, modifications, prepareArgo, type KubernetesObject } from './argo.ts';
+import { healthTests } from './health.suite.ts';
+import { listTests } from './lists.suite.ts';
+import { otherWriterTests } from './other-writers.suite.ts';
+import { edgeCases, firewall } from './specs.ts';
 import { sample, startStage, tracked, type GitOpsStage } from './stage.ts';
 
 jest.setTimeout(180_000);
@@ -31,14 +34,6 @@ test('the Application has no field that Argo CD does not know, and its path is t
 interface Application {
   readonly spec: { readonly source: { readonly path: string } };
 }
-
-/** What is modified, in which way, and how. */
-const modifications = (judgements: readonly Judgement[]) =>
-  judgements.flatMap(({ kind, name, threeWay, structuredMerge, serverSide }) =>
-    Object.entries({ threeWay, structuredMerge, serverSide })
-      .filter(([, { modified }]) => modified)
-      .map(([way, { live, predicted }]) => ({ kind, name, way, live, predicted })),
-  );
 
 const isFirewall = ({ kind }: { readonly kind: string }): boolean => kind === 'ClusterFirewall';
 const waveOf = ({ metadata }: KubernetesObject): number =>
@@ -132,14 +127,6 @@ describe.each([
     expect(modifications(await stage.argo.judge([wanted]))).toEqual([]);
   });
 
-  test('a list of rules that is emptied is stored so, and shows no difference, after a second sync at the latest', async () => {
-    await stage.settle(tracked(firewall({ peers: [{ name: 'p', cidrs: ['203.0.113.0/24'] }] })));
-    const wanted = tracked(firewall({ peers: [] }));
-    await stage.settle(wanted);
-    expect(await stage.settle(wanted)).toEqual(wanted.spec);
-    expect(modifications(await stage.argo.judge([wanted]))).toEqual([]);
-  });
-
   test('a change by somebody else is a difference, in each way', async () => {
     const wanted = tracked(firewall());
     await stage.settle(wanted);
@@ -148,57 +135,29 @@ describe.each([
     const ways = modifications(await stage.argo.judge([wanted])).map(({ way }) => way);
     expect(ways).toEqual(['threeWay', 'structuredMerge', 'serverSide']);
   });
-});
 
-describe('health', () => {
-  let stage: GitOpsStage;
-  beforeAll(async () => {
-    stage = await startStage({ calico: 'aggregated', serverSideApply: true });
-    await syncAll(stage);
-    await stage.startOperator();
-  }, 300_000);
-  afterAll(async () => {
-    await stage[Symbol.asyncDispose]();
-  }, 60_000);
-
-  const synced = async (spec: object): Promise<KubernetesObject> => {
-    const wanted = tracked(firewall(spec));
-    await stage.argo.sync([wanted]);
-    return wanted;
-  };
-
-  test('enforced: healthy', async () => {
-    expect(await stage.becomes(await synced({}), 'Healthy')).toBe('every rule is programmed');
+  test('a misspelt field: refused when synced server-side, dropped otherwise', async () => {
+    await stage.settle(tracked(firewall()));
+    const misspelt = tracked(firewall({ guardrail: [] }));
+    if (options.serverSideApply) {
+      await expect(stage.argo.sync([misspelt])).rejects.toThrow(
+        'spec.guardrail: field not declared in schema',
+      );
+    } else {
+      expect(await stage.settle(misspelt)).toEqual({ mode: 'Enforce' });
+    }
   });
 
-  test('observed: healthy, and it says so', async () => {
-    const wanted = await synced({ mode: 'Observe' });
-    await stage.settle(wanted);
-    expect(await stage.becomes(wanted, 'Healthy')).toBe(
-      'Observed only, nothing is dropped: every rule is programmed',
-    );
+  describe('lists of what has a name', () => {
+    listTests(() => stage, options);
   });
 
-  test('one bad rule: degraded, with the rule and what is wrong with it', async () => {
-    expect(await stage.becomes(await synced(badRule), 'Degraded')).toMatch(
-      /^UnknownPeer: default\/blog\/ingress\/web: peer "nobody" is not in spec\.peers/,
-    );
-  });
-
-  test('a spec that is not valid: degraded, with the field', async () => {
-    const said = await stage.becomes(await synced(invalid), 'Degraded');
-    expect(said).toMatch(/^Invalid: spec\.namespaces\[0\]\.ingress\[0\]\.ports\[0\] /);
-  });
-
-  test('mended: healthy again', async () => {
-    await stage.becomes(await synced({}), 'Healthy');
-  });
-
-  test('a newer generation than the operator has seen, and a deletion under way: progressing', async () => {
-    await stage.stopOperator();
-    const wanted = await synced({ mode: 'Observe' });
-    expect(await stage.becomes(wanted, 'Progressing')).toBe('Waiting for the operator to look at it');
-    await stage.cluster.kubectl(['delete', 'clusterfirewall', 'default', '--wait=false']);
-    expect(await stage.becomes(wanted, 'Progressing')).toBe('Pending deletion');
-  });
+  if (options.serverSideApply) {
+    describe('beside other writers', () => {
+      otherWriterTests(() => stage);
+    });
+    describe('health', () => {
+      healthTests(() => stage);
+    });
+  }
 });

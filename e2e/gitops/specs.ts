@@ -45,7 +45,6 @@ const app = { matchLabels: { app: 'web' } };
 /** In order: each is synced over the one before it, so that what a field becomes is as much of a case as what it is. */
 export const edgeCases: readonly { readonly what: string; readonly spec: object }[] = Object.entries({
   'nothing but a mode': {},
-  'empty lists': { peers: [], guardrails: [], namespaces: [], defaults: { exempt: { names: [] } } },
   'lists in some order': {
     peers: ['b', 'a'].map((name) => ({ name, cidrs: ['203.0.113.0/24', '198.51.100.0/24'] })),
     namespaces: [
@@ -99,13 +98,25 @@ export const edgeCases: readonly { readonly what: string; readonly spec: object 
   'a peer of some namespaces': withPeers({ name: 'p', pods: { namespaceSelector: app } }),
   'and of all': withPeers({ name: 'p', pods: { namespaceSelector: {} } }),
   'and of addresses': withPeers({ name: 'p', cidrs: ['203.0.113.0/24'] }),
+  'a group without rules': { namespaces: [{ name: 'blog', namespaces: ['wordpress'], ingress: [] }] },
+  'and without the group': {},
   'a DNS server of its own': withDns({ namespaceSelector: app, nodeLocal: ['169.254.20.11'] }),
   'and without a cache on the nodes': withDns({ namespaceSelector: {}, nodeLocal: [] }),
   'and the default': {},
   'defaults said': { deletionPolicy: 'Remove', defaults: { deny: 'Both', exempt: { names: ['a'] } } },
+  'and with nothing exempt': { defaults: { exempt: { names: [] } } },
   'and emptied': { deletionPolicy: 'Remove', defaults: { exempt: {}, dns: {}, metadataAPI: {} } },
   'and wholly': { defaults: {} },
 }).map(([what, spec]) => ({ what, spec }));
+
+/** Lists whose items have names: server-side apply owns the items one by one. */
+export const emptyLists = { peers: [], guardrails: [], namespaces: [] };
+/** The same with an item each. */
+export const filledLists = {
+  peers: [{ name: 'p', cidrs: ['203.0.113.0/24'] }],
+  ...withGuardrail({}),
+  ...withRule({}),
+};
 
 export const badRule = withRule({ from: [{ peer: 'nobody' }] });
 /** Valid to the API server, which does not compare the two ends. */

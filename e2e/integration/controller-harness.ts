@@ -222,10 +222,11 @@ const isLease = ({ target }: Write): boolean => target.startsWith('leases');
 const readAudit = async (file: string): Promise<readonly Write[]> =>
   parseAudit(await readFile(file, 'utf8').catch(() => ''));
 
+/** Whole lines: the last one may be half written. */
 const parseAudit = (text: string): readonly Write[] =>
   text
     .split('\n')
-    .filter((line) => line !== '')
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as AuditEvent)
     .map(({ verb, objectRef: { resource, name, subresource }, responseStatus, ...event }) => ({
       verb,

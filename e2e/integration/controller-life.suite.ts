@@ -59,6 +59,11 @@ export const life = (rig: () => Rig): void => {
           ({ namespaces }) => namespaces?.exempt === exempt + 1,
           'counts the new namespace',
         );
+        // The server notes a request once it has been answered: what it stored can be read before that.
+        await eventually(
+          async () => (await rig().writes()).length > before.writes,
+          'the audit log has the write of the status',
+        );
         const since = (await rig().writes()).slice(before.writes);
         expect(new Set(since.map(({ verb, target }) => `${verb} ${target}`))).toEqual(
           new Set(['patch clusterfirewalls/default/status']),

@@ -19,10 +19,22 @@ export interface Flow {
 }
 
 const EVERY = 20;
+/** Stopped for more than 40 ms: by its own event loop, or with the machine. */
+const SENT_WITHIN = EVERY + 40;
 /** Linux sends a SYN again after a second: answered later, it would not be the first that got through. */
-const ONE_PACKET: TallyLimits = { answerWithin: 900, controlWithin: 450, controls: 1 };
+const ONE_PACKET: TallyLimits = {
+  answerWithin: 900,
+  controlWithin: 450,
+  controls: 1,
+  sentWithin: SENT_WITHIN,
+};
 /** Linux sends a segment again 200 ms after it was lost or, once the next ones get through, at once; nothing else takes that long. */
-const RETRANSMITTED: TallyLimits = { answerWithin: 100, controlWithin: 50, controls: 5 };
+const RETRANSMITTED: TallyLimits = {
+  answerWithin: 100,
+  controlWithin: 50,
+  controls: 5,
+  sentWithin: SENT_WITHIN,
+};
 const CONNECT_WITHIN = 3000;
 
 export async function startFlow(target: FlowTarget, kind: FlowOptions['kind'] = 'new'): Promise<Flow> {

@@ -1,16 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { createTally } from './tally.ts';
 
-const LIMITS = { answerWithin: 900, controlWithin: 450, controls: 1 };
+const LIMITS = { answerWithin: 900, controlWithin: 450, controls: 1, sentWithin: 60 };
 const LATER = 10_000;
 
-/** One packet every 20 ms. `.`: both answered; `x`: the control alone; `-`: neither; `?`: the packet alone */
+/** One packet every 20 ms. `.`: both answered; `x`: the control alone; `-`: neither; `?`: the packet alone; `_`: none, the sender is stopped */
 function tallyOf(packets: string, limits = LIMITS): ReturnType<ReturnType<typeof createTally>['total']> {
   const tally = createTally(limits, 0);
+  let packet = 0;
   packets.split('').forEach((fate, i) => {
-    tally.sent(i, i * 20);
-    if (fate === '.' || fate === '?') tally.answered(i, i * 20 + 1);
-    if (fate === '.' || fate === 'x') tally.controlAnswered(i, i * 20 + 1);
+    if (fate === '_') return;
+    packet += 1;
+    tally.sent(packet, i * 20);
+    if (fate === '.' || fate === '?') tally.answered(packet, i * 20 + 1);
+    if (fate === '.' || fate === 'x') tally.controlAnswered(packet, i * 20 + 1);
   });
   tally.settle(LATER);
   return tally.total();
@@ -60,7 +63,7 @@ describe('a tally', () => {
   });
 
   test('counts what may only be late while the machine is fast enough all the while', () => {
-    const limits = { answerWithin: 100, controlWithin: 50, controls: 5 };
+    const limits = { answerWithin: 100, controlWithin: 50, controls: 5, sentWithin: 60 };
     expect(tallyOf('.xxxxx.', limits).countedLosses).toBe(2);
     expect(tallyOf('.x.-..x...', limits)).toMatchObject({ lost: 3, countedLosses: 0 });
     const slow = createTally(limits, 0);
@@ -70,6 +73,24 @@ describe('a tally', () => {
     }
     slow.settle(LATER);
     expect(slow.total()).toMatchObject({ lost: 5, countedLosses: 0 });
+  });
+
+  test('cannot tell what was lost right before or after the sender was stopped for more than 40 ms', () => {
+    expect(tallyOf('.xx___x.x.')).toMatchObject({ sent: 7, lost: 4, controlled: 5, countedLosses: 2 });
+    expect(tallyOf('.xx__x.x.')).toMatchObject({ sent: 7, lost: 4, controlled: 7, countedLosses: 4 });
+    expect(tallyOf('.x___.x.')).toMatchObject({ lost: 2, countedLosses: 1 });
+    expect(tallyOf('..___..')).toMatchObject({
+      ...{ lost: 0, controlled: 4, countedLosses: 0 },
+      stalls: [{ from: '1970-01-01T00:00:00.020Z', to: '1970-01-01T00:00:00.100Z' }],
+    });
+    expect(tallyOf('..__..').stalls).toEqual([]);
+  });
+
+  test('cannot tell of what may only be late where the sender was stopped meanwhile', () => {
+    const limits = { answerWithin: 400, controlWithin: 50, controls: 3, sentWithin: 60 };
+    expect(tallyOf('.xx...___.', limits).countedLosses).toBe(2);
+    expect(tallyOf('.xx..___..', limits).countedLosses).toBe(1);
+    expect(tallyOf('.xx.___...', limits).countedLosses).toBe(0);
   });
 
   test('leaves out what may still be answered', () => {

@@ -1,4 +1,4 @@
-import type { FlowTally } from '../cluster.ts';
+import type { FlowTally, Stall } from '../cluster.ts';
 
 export interface TallyLimits {
   /** Milliseconds after which a packet counts as lost. */
@@ -10,6 +10,11 @@ export interface TallyLimits {
    * late: then the machine must have been fast enough all the while.
    */
   readonly controls: number;
+  /**
+   * How many milliseconds after the one before it, at most, a packet is sent by a sender that is not stopped in between. One that is can have
+   * neither sent on time nor heard: what it missed around then says nothing.
+   */
+  readonly sentWithin: number;
 }
 
 /** Milliseconds after which a packet's fate is known. */
@@ -29,6 +34,8 @@ export interface Tally {
 
 interface Instant {
   readonly sentAt: number;
+  /** The sender was stopped before it. */
+  readonly late: boolean;
   answered: boolean;
   controlled: boolean;
 }
@@ -37,30 +44,40 @@ const MOST_TIMES = 1000;
 
 /** @param epoch what the clock's 0 was in the time of day, in milliseconds since 1970 */
 export function createTally(limits: TallyLimits, epoch: number): Tally {
-  const { answerWithin, controlWithin, controls } = limits;
+  const { answerWithin, controlWithin, controls, sentWithin } = limits;
   const pending = new Map<number, Instant>();
   const counts = { answered: 0, lost: 0, controlled: 0, countedLosses: 0 };
   const lossTimes: string[] = [];
+  const stalls: Stall[] = [];
   const gaps = createGaps();
   let firstAnswered: string | undefined;
+  let lastSent = Infinity;
   const timeOf = (at: number): string => new Date(epoch + at).toISOString();
 
+  const from = (packet: number, count: number) =>
+    Array.from({ length: count }, (_, i) => pending.get(packet + i));
   const isWatched = (packet: number, { sentAt }: Instant): boolean =>
-    Array.from({ length: controls }, (_, i) => pending.get(packet + i)).every(
+    from(packet, controls).every(
       (instant) => instant?.controlled === true && instant.sentAt - sentAt <= answerWithin,
     );
+  /** From right before it was sent until the last of its controls was followed by another packet. */
+  const isStalled = (packet: number) => from(packet, controls + 1).some((instant) => instant?.late === true);
   const decide = (packet: number, instant: Instant): void => {
-    const { sentAt, answered, controlled } = instant;
+    const { sentAt, answered } = instant;
+    const controlled = instant.controlled && (answered || !isStalled(packet));
     counts[answered ? 'answered' : 'lost'] += 1;
     if (controlled) counts.controlled += 1;
     if (answered) firstAnswered ??= timeOf(sentAt);
-    const isCounted = !answered && isWatched(packet, instant);
+    const isCounted = !answered && controlled && isWatched(packet, instant);
     if (isCounted && ++counts.countedLosses <= MOST_TIMES) lossTimes.push(timeOf(sentAt));
     gaps.pass(sentAt, answered, isCounted);
   };
   return {
     sent: (packet, now) => {
-      pending.set(packet, { sentAt: now, answered: false, controlled: false });
+      const late = now - lastSent > sentWithin;
+      if (late && stalls.length < MOST_TIMES) stalls.push({ from: timeOf(lastSent), to: timeOf(now) });
+      pending.set(packet, { sentAt: now, late, answered: false, controlled: false });
+      lastSent = now;
     },
     answered: (packet, now) => {
       const instant = pending.get(packet);
@@ -81,6 +98,7 @@ export function createTally(limits: TallyLimits, epoch: number): Tally {
       ...counts,
       sent: counts.answered + counts.lost,
       lossTimes: [...lossTimes],
+      stalls: [...stalls],
       ...(firstAnswered === undefined ? {} : { firstAnswered }),
       longestGapMs: Math.round(gaps.longest()),
       milliseconds: Math.round(gaps.passed()),

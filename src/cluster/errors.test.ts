@@ -35,6 +35,15 @@ test('an answer that is no Status keeps its text', () => {
   expect(statusError(404, {}).message).toBe('HTTP 404');
 });
 
+test('Calico tells that a version has expired by its message alone', () => {
+  const status = (reason: string, message: string) => statusError(500, { kind: 'Status', reason, message });
+  expect(isExpired(status('InternalError', 'too old resource version: 428 (447)'))).toBe(true);
+  const compacted = 'The resourceVersion for the provided watch is too old.';
+  expect(isExpired(status('InternalError', compacted))).toBe(true);
+  expect(isExpired(status('InternalError', 'etcd is unavailable'))).toBe(false);
+  expect(isExpired(status('Conflict', compacted))).toBe(false);
+});
+
 test('questions about errors', () => {
   expect(isNotFound(statusError(404, ''))).toBe(true);
   expect(isForbidden(statusError(403, ''))).toBe(true);

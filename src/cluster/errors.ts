@@ -70,9 +70,20 @@ export const isAlreadyExists = (error: unknown): error is ApiError => isApiError
 
 export const isForbidden = (error: unknown): error is ApiError => isApiError(error, 403);
 
+/**
+ * What kube-apiserver says of it. Of a watch Calico's API server passes on nothing else: the reason is InternalError whatever went wrong
+ * (projectcalico/calico apiserver/pkg/storage/calico/watcher.go, convertEvent).
+ */
+const TOO_OLD = /too old resource version|resourceVersion for the provided \w+ is too old/;
+
 /** The resourceVersion or continue token is older than what etcd keeps: only a new list helps. */
 export function isExpired(error: unknown): error is ApiError {
+  if (!(error instanceof ApiError)) return false;
+  const { code, reason, message } = error;
   return (
-    error instanceof ApiError && (error.code === 410 || error.reason === 'Expired' || error.reason === 'Gone')
+    code === 410 ||
+    reason === 'Expired' ||
+    reason === 'Gone' ||
+    (reason === 'InternalError' && TOO_OLD.test(message))
   );
 }

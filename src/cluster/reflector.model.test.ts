@@ -10,7 +10,7 @@ import { ManualClock, settle } from './testing/manual-clock.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 // A reflector whose requests, pages, events and bookmarks take as long as fast-check's scheduler likes, while the server goes on: the
-// interleavings that a network makes. (reflector.test.ts plays faults to one that is answered at once.)
+// interleavings that a network makes. (reflector.properties.test.ts plays faults to one that is answered at once.)
 
 /** A server, some way off. What has been sent is not lost on the way, unless the connection is. */
 class FarServer implements Transport {

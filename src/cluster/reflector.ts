@@ -1,7 +1,8 @@
 import { abortable } from './abort.ts';
+import { Answers, type Failure } from './answers.ts';
 import { projectPage } from './apply.ts';
 import { Backoff, type BackoffPolicy, type Random } from './backoff.ts';
-import { sleep, type Clock } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { ApiError, isExpired, isForbidden, isNotFound, TransportError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { collectionPath, objectKey, type KubernetesObject, type Resource } from './resource.ts';
@@ -37,6 +38,8 @@ export interface ReflectorOptions<T> {
   readonly pageSize?: number;
   /** Delays between failed attempts; default 200 ms doubling to 30 s, each up to twice as long by jitter. */
   readonly backoff?: BackoffPolicy;
+  /** What the server answers to others, which may end a delay early; default: nothing is known of that. */
+  readonly answers?: Answers | undefined;
 }
 
 interface Empty {
@@ -57,7 +60,7 @@ interface Watching {
 interface Waiting {
   readonly name: 'NotServed' | 'Forbidden' | 'Failed';
   readonly message: string;
-  readonly delayMs: number;
+  readonly failure: Failure;
   readonly then: Empty | Watching;
 }
 /** `state` with all that the next step needs. */
@@ -90,6 +93,7 @@ export class Reflector<T> {
   readonly #store = new Store<T>();
   readonly #random: Random;
   readonly #backoff: Backoff;
+  readonly #answers: Answers;
   readonly #keyOf: (object: KubernetesObject) => string;
   readonly #firstList = Promise.withResolvers<undefined>();
   /** The next list that was begun after the last doubt. */
@@ -100,6 +104,7 @@ export class Reflector<T> {
   #synced = false;
   #state: Machine<T> = EMPTY;
   #listedAt = 0;
+  #steppedAt = 0;
   #lastHeard: number | undefined;
   #lastFailure = '';
 
@@ -110,6 +115,7 @@ export class Reflector<T> {
     this.#keyOf = options.keyOf ?? objectKey;
     const policy = { ...(options.backoff ?? BACKOFF), resetAfterMs: BACKOFF_RESET_MS };
     this.#backoff = new Backoff(policy, options.clock, this.#random);
+    this.#answers = options.answers ?? new Answers(options.clock);
   }
 
   get state(): ReflectorState {
@@ -175,6 +181,7 @@ export class Reflector<T> {
   }
 
   async #next(signal: AbortSignal): Promise<Machine<T>> {
+    this.#steppedAt = this.#options.clock.now();
     try {
       return await this.#step(this.#state, signal);
     } catch (error) {
@@ -203,7 +210,7 @@ export class Reflector<T> {
       case 'NotServed':
       case 'Forbidden':
       case 'Failed':
-        await sleep(this.#options.clock, state.delayMs, signal);
+        await this.#answers.waitOut(state.failure, this.#random, signal);
         return state.then;
     }
   }
@@ -315,15 +322,22 @@ export class Reflector<T> {
       if (state.name === 'Listing' && state.paged) return { name: 'Empty', paged: false };
       if (this.#options.clock.now() - this.#listedAt > RELIST_AT_ONCE_MS) return EMPTY;
     }
-    const retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     const waiting: Waiting = {
       name: failureName(error),
       message: error instanceof Error ? error.message : String(error),
-      delayMs: Math.max(this.#backoff.next(), retryAfterMs),
+      failure: this.#failure(error),
       then: state.name === 'Watching' && isConnectionTrouble(error) ? state : EMPTY,
     };
     this.#report(waiting, error);
     return waiting;
+  }
+
+  #failure(error: unknown): Failure {
+    const at = this.#options.clock.now();
+    const retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+    const mostMs = isExpired(error) ? RELIST_AT_ONCE_MS : Infinity;
+    const delayMs = Math.max(Math.min(this.#backoff.next(), mostMs), retryAfterMs);
+    return { error, group: this.resource.group, at, tookMs: at - this.#steppedAt, delayMs };
   }
 
   /** The same failure again and again is one line in the log. */
@@ -332,7 +346,7 @@ export class Reflector<T> {
     const fields = {
       err: error,
       resource: collectionPath(this.resource),
-      retryInMs: Math.round(waiting.delayMs),
+      retryInMs: Math.round(waiting.failure.delayMs),
     };
     const failure = `${waiting.name} ${waiting.message}`;
     const text = 'list and watch interrupted';

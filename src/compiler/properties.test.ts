@@ -11,6 +11,7 @@ import { type Cluster, type Flow, describeFlow } from './testing/cluster.ts';
 import { firewalls } from './testing/generators.ts';
 import { intentOf } from './testing/intent.ts';
 import { type Verdict, readingOf } from './testing/reading.ts';
+import { FEWER } from './testing/runs.ts';
 import { flowsOf, scene } from './testing/surroundings.ts';
 import {
   denyingAtTheEndOfTiers,
@@ -76,6 +77,7 @@ describe('objects', () => {
           readingOf(objectsOf(list, inventory), cluster),
         ]);
       }),
+      FEWER,
     );
   });
 
@@ -84,6 +86,7 @@ describe('objects', () => {
       fc.property(firewalls, scene, (list, { inventory }) => {
         expect(flawsOf(objectsOf(list, inventory))).toEqual([]);
       }),
+      FEWER,
     );
   });
 
@@ -93,6 +96,7 @@ describe('objects', () => {
         const other = compile(shuffled(list, chance), shuffled(inventory, chance));
         expect(JSON.stringify(other.objects)).toBe(JSON.stringify(compile(list, inventory).objects));
       }),
+      FEWER,
     );
   });
 
@@ -106,6 +110,7 @@ describe('objects', () => {
           readingOf(denyingAtTheEndOfTiers(objects), cluster),
         ]);
       }),
+      FEWER,
     );
   });
 
@@ -117,6 +122,7 @@ describe('objects', () => {
           readingOf(objectsOf(observing(list), inventory), cluster),
         ]);
       }),
+      FEWER,
     );
   });
 });
@@ -139,6 +145,7 @@ describe('splitting at the limits of Calico', () => {
           unsplit.length > 0 ? noMore : undefined,
         );
       }),
+      FEWER,
     );
   });
 });
@@ -170,6 +177,7 @@ describe('a rule with a problem', () => {
           if (!rule.endsWith('/apiServerToPods')) expect(held).toContainEqual(rule);
         }
       }),
+      FEWER,
     );
   });
 });
@@ -186,6 +194,7 @@ describe('nothing more is allowed', () => {
           noMore,
         );
       }),
+      FEWER,
     );
   });
 
@@ -199,6 +208,7 @@ describe('nothing more is allowed', () => {
           noMore,
         );
       }),
+      FEWER,
     );
   });
 
@@ -217,6 +227,7 @@ describe('nothing more is allowed', () => {
           noMore,
         );
       }),
+      FEWER,
     );
   });
 
@@ -230,6 +241,7 @@ describe('nothing more is allowed', () => {
           readingOf(objects, forging(cluster, ownLabels(objects))),
         ]);
       }),
+      FEWER,
     );
   });
 });

@@ -7,7 +7,8 @@ import { StoredCalico, type StoredCalicoOptions } from './stored.ts';
 
 /** While all is well: API servers of Calico are replaced and upgraded without a sign that we could watch. */
 const RECHECK_MS = 30_000;
-const BACKOFF: BackoffPolicy = { initialMs: 500, maxMs: RECHECK_MS, factor: 2, jitter: 0.5 };
+/** One GET that nobody else makes: rare enough for a server that is down, and soon enough for the policies that wait for it. */
+const BACKOFF: BackoffPolicy = { initialMs: 500, maxMs: 4000, factor: 2, jitter: 1 };
 
 /** Looks again and again at how Calico is served, and keeps a copy of what is stored of it while it is. */
 export class CalicoSource {

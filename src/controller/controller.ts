@@ -1,4 +1,6 @@
 import { DEFAULT_FIREWALL, KIND } from '../api/schema.ts';
+import type { Answers } from '../cluster/answers.ts';
+import type { BackoffPolicy } from '../cluster/backoff.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { EventRecorder } from '../cluster/events.ts';
 import type { Logger } from '../cluster/logger.ts';
@@ -34,6 +36,8 @@ export interface ControllerOptions {
   /** Name of the pod, for Events. */
   readonly instance: string;
   readonly metrics: Metrics;
+  /** Of the same server, through whatever transport: see ReflectorOptions. */
+  readonly answers?: Answers;
 }
 
 /** The time in which this operator, and no other, may write. */
@@ -47,6 +51,8 @@ export interface Term {
 
 /** Every firewall is compiled in every round, so there is one key. */
 const KEY = 'everything';
+/** A round that failed is repeated this soon, for it is all that the operator does; each of its requests has its own back-off besides. */
+const ROUND_BACKOFF: BackoffPolicy = { initialMs: 5, maxMs: 4000, factor: 2, jitter: 1 };
 
 /** What a term remembers ends with it: meanwhile another operator may have written. */
 interface Leading {
@@ -71,7 +77,7 @@ export class Controller {
   #leading: Leading | undefined;
 
   constructor(options: ControllerOptions) {
-    const { transport, clock, log, metrics } = options;
+    const { transport, clock, log, metrics, answers } = options;
     this.#options = options;
     const changed = (): void => {
       this.#leading?.queue.add(KEY);
@@ -85,7 +91,7 @@ export class Controller {
         this.#noteHeartbeat(copy, method, result);
       },
     });
-    const context = { transport, clock, log, watches: this.#watches };
+    const context = { transport, clock, log, answers, watches: this.#watches };
     this.#firewalls = new Mirror(context, {
       kind: KIND,
       resource: FIREWALLS,
@@ -132,7 +138,7 @@ export class Controller {
   async lead(term: Term): Promise<void> {
     const { clock, log } = this.#options;
     const { transport, signal } = term;
-    const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue });
+    const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue, backoff: ROUND_BACKOFF });
     const leading = {
       transport,
       queue,

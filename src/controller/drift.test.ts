@@ -23,7 +23,7 @@ test('an object fought over is repaired ever more slowly, and at once again afte
   for (let repair = 0; repair < 12; repair += 1) {
     waits.push(drift.waitMs('a'));
     await clock.advance(drift.waitMs('a'));
-    drift.repaired('a');
+    expect(drift.repaired('a', String(repair))).toBe(true);
     drift.remember(current, desired);
   }
   expect(waits).toEqual([0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000]);
@@ -33,4 +33,18 @@ test('an object fought over is repaired ever more slowly, and at once again afte
   expect(drift.calmMs()).toBeUndefined();
   expect(drift.isContested('a')).toBe(false);
   expect(drift.waitMs('a')).toBe(0);
+});
+
+test('what is written again because the watch is late is not fought over', () => {
+  const drift = new Drift(new ManualClock());
+  drift.remember(current, desired);
+  expect(drift.repaired('a', '7')).toBe(true);
+  for (let round = 0; round < 10; round += 1) {
+    expect(drift.repaired('a', '7')).toBe(false);
+    drift.remember(current, desired);
+  }
+  expect(drift.isContested('a')).toBe(false);
+  // Deleted again and again: there is no version to tell one time from the other.
+  for (let round = 0; round < 4; round += 1) expect(drift.repaired('a', undefined)).toBe(true);
+  expect(drift.isContested('a')).toBe(true);
 });

@@ -13,6 +13,8 @@ interface Memory {
   readonly hash: string;
   readonly repairs: number;
   readonly repairedAt: number;
+  /** Of the stored object that was repaired last; undefined for one that was missing. */
+  readonly repairedVersion: string | undefined;
 }
 
 /** What this process remembers of the objects it has seen in their desired form. A restart forgets it, and loses only log lines by that. */
@@ -28,8 +30,8 @@ export class Drift {
   remember(current: ReadonlyMap<string, string>, desired: ReadonlySet<string>): void {
     for (const id of this.#records.keys()) if (!desired.has(id)) this.#records.delete(id);
     for (const [id, hash] of current) {
-      const { repairs = 0, repairedAt = 0 } = this.#records.get(id) ?? {};
-      this.#records.set(id, { hash, repairs, repairedAt });
+      const { repairs = 0, repairedAt = 0, repairedVersion } = this.#records.get(id) ?? {};
+      this.#records.set(id, { hash, repairs, repairedAt, repairedVersion });
     }
   }
 
@@ -46,12 +48,18 @@ export class Drift {
     return Math.max(0, record.repairedAt + delay - this.#clock.now());
   }
 
-  repaired(id: string): void {
+  /**
+   * The object was written because it differed. False when this was no repair: our copy still shows the version that we have repaired before,
+   * so nobody has written since; the watch is late.
+   * @param version resourceVersion of the object that differed; undefined where it was missing
+   */
+  repaired(id: string, version: string | undefined): boolean {
     const record = this.#records.get(id);
-    if (record === undefined) return;
+    if (record === undefined || (version !== undefined && version === record.repairedVersion)) return false;
     const now = this.#clock.now();
     const repairs = now - record.repairedAt > QUIET_MS ? 1 : record.repairs + 1;
-    this.#records.set(id, { ...record, repairs, repairedAt: now });
+    this.#records.set(id, { ...record, repairs, repairedAt: now, repairedVersion: version });
+    return true;
   }
 
   /** True when the object was repaired so often that somebody must be writing against us. */

@@ -99,12 +99,10 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
     log.info(logFields(step), 'removed');
     return { id: step.id, kind: step.live.kind, uid: step.live.uid, resourceVersion: undefined };
   }
-  const isDrift = drift.isDrift(step.id, step.desiredHash);
+  const mayBeDrift = drift.isDrift(step.id, step.desiredHash);
   const { metadata } = await writeObject(transport, step, forms);
-  if (isDrift) {
-    drift.repaired(step.id);
-    onDrift(step);
-  }
+  const isDrift = mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion);
+  if (isDrift) onDrift(step);
   const manager = step.live?.foreignManager;
   log.info(
     { ...logFields(step), ...(isDrift && manager !== undefined ? { manager } : {}) },

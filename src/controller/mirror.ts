@@ -1,4 +1,5 @@
 import { abortable } from '../cluster/abort.ts';
+import type { Answers } from '../cluster/answers.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import { Reflector } from '../cluster/reflector.ts';
@@ -13,6 +14,8 @@ export interface MirrorContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
+  /** See ReflectorOptions. */
+  readonly answers?: Answers | undefined;
   /** Where every mirror that runs is known, for its heartbeat. */
   readonly watches: Watches;
 }
@@ -50,11 +53,12 @@ export class Mirror<T> implements Copy {
     this.resource = options.resource;
     this.#context = context;
     this.#options = options;
-    const { transport, clock, log } = context;
+    const { transport, clock, log, answers } = context;
     this.#reflector = new Reflector<T>({
       transport,
       clock,
       log,
+      answers,
       resource: options.resource,
       project: options.project,
       keyOf: (object) => this.keyOf(object),

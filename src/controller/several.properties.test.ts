@@ -11,6 +11,7 @@ import { firewalls } from '../compiler/testing/generators.ts';
 import { intentOf } from '../compiler/testing/intent.ts';
 import { describeFlow } from '../compiler/testing/cluster.ts';
 import { readingOf } from '../compiler/testing/reading.ts';
+import { FEWER } from '../compiler/testing/runs.ts';
 import { flowsOf, scene } from '../compiler/testing/surroundings.ts';
 import { random, shuffled } from '../compiler/testing/variations.ts';
 import type { Compilation, DesiredObject, Inventory } from '../compiler/types.ts';
@@ -63,6 +64,7 @@ describe('several firewalls together', () => {
           throw new Error(`${describeFlow(flow)}\n  meant: ${meant.by}\n  done: ${done.by}`);
         }
       }),
+      FEWER,
     );
   });
 
@@ -72,6 +74,7 @@ describe('several firewalls together', () => {
         const other = compile(shuffled(list, chance), inventory);
         expect(JSON.stringify(other.objects)).toBe(JSON.stringify(compile(list, inventory).objects));
       }),
+      FEWER,
     );
   });
 
@@ -81,6 +84,7 @@ describe('several firewalls together', () => {
         const ids = compile(list, inventory).objects.map(idOf);
         expect(ids).toHaveLength(new Set(ids).size);
       }),
+      FEWER,
     );
   });
 
@@ -94,6 +98,7 @@ describe('several firewalls together', () => {
         const without = list.filter(({ metadata }) => metadata.name !== name);
         expect(objectsOfOthers(without)).toEqual(objectsOfOthers(list));
       }),
+      FEWER,
     );
   });
 });
@@ -317,6 +322,7 @@ describe('firewalls that are created, edited and deleted in any order, by an ope
         const missing = [...wanted.keys()].filter((id) => !model.stored.has(id));
         expect(missing).toEqual([]);
       }),
+      FEWER,
     );
   });
 
@@ -336,6 +342,7 @@ describe('firewalls that are created, edited and deleted in any order, by an ope
           expect([...model.stored.values()]).toEqual([STRANGER]);
         },
       ),
+      FEWER,
     );
   });
 });

@@ -128,6 +128,24 @@ describe('conditions', () => {
     expect(kstatus(status, 3)).toBe('Failed');
   });
 
+  test('a rule with a problem while the rest is being programmed: it is the rule that stalls', () => {
+    const programming = {
+      programmed: false,
+      reason: 'Progressing',
+      message: '6 to go',
+      stalled: false,
+    } as const;
+    const status = compute({ ...fine, problems: [problem()], programming });
+    expect(conditionsOf(status)).toMatchObject({
+      PartiallyInvalid: 'True UnknownPeer',
+      Programmed: 'False Progressing',
+      Ready: 'False Progressing',
+      Stalled: 'True UnknownPeer',
+    });
+    const message = status.conditions?.find(({ type }) => type === 'Stalled')?.message;
+    expect(message).toBe('default/blog/ingress/web: no peer is called "office": add it to spec.peers');
+  });
+
   test('a problem that another object mends does not stall', () => {
     const status = compute({ ...fine, problems: [problem({ reason: 'NoDefaultFirewall' })] });
     expect(conditionsOf(status)).toMatchObject({

@@ -169,18 +169,17 @@ function judgeProgramming(
       { type: 'Stalled', status: 'False', ...ready },
     ];
   }
-  const why = programming.programmed
-    ? { reason: commonReason(problems), message: firstOf(problems) }
-    : { reason: programming.reason, message: programming.message };
-  const stalled =
-    (!programming.programmed && programming.stalled) ||
-    problems.some(({ reason }) => !MENDS_ITSELF.has(reason));
+  const broken = { reason: commonReason(problems), message: firstOf(problems) };
+  const why = programming.programmed ? broken : { reason: programming.reason, message: programming.message };
+  const needsPerson = problems.some(({ reason }) => !MENDS_ITSELF.has(reason));
+  // A problem stalls even while the rest is being programmed, and then it is the reason.
+  const stalledBy = !programming.programmed && programming.stalled ? why : needsPerson ? broken : undefined;
   return [
     programmed,
     { type: 'Ready', status: 'False', ...why },
-    stalled
-      ? { type: 'Stalled', status: 'True', ...why }
-      : { type: 'Stalled', status: 'False', reason: 'Retrying', message: why.message },
+    stalledBy === undefined
+      ? { type: 'Stalled', status: 'False', reason: 'Retrying', message: why.message }
+      : { type: 'Stalled', status: 'True', ...stalledBy },
   ];
 }
 

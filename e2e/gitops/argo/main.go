@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/argoproj/argo-cd/gitops-engine/pkg/diff"
@@ -115,14 +116,18 @@ func syncObjects(ctx context.Context, kubectl *kube.KubectlCmd, config *rest.Con
 }
 
 func judgeObjects(ctx context.Context, kubectl *kube.KubectlCmd, config *rest.Config, wanted request) error {
+	// Settings are waited for and schemas are worked on: both at once.
+	var overrides map[string]v1alpha1.ResourceOverride
+	var unset error
+	var reading sync.WaitGroup
+	reading.Go(func() { overrides, unset = overridesIn(ctx, config, wanted.SettingsNamespace) })
 	comparisons, cleanup, err := comparisonsOf(kubectl, config)
 	if err != nil {
 		return err
 	}
 	defer cleanup()
-	overrides, err := overridesIn(ctx, config, wanted.SettingsNamespace)
-	if err != nil {
-		return err
+	if reading.Wait(); unset != nil {
+		return unset
 	}
 	judgements := []judgement{}
 	for _, object := range wanted.Objects {

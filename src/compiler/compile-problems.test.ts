@@ -1,0 +1,147 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Group } from '../api/schema.ts';
+import { compile } from './compile.ts';
+import { firewall, fromGroup, inventory, namespace, web } from './testing/examples.ts';
+
+describe('what cannot be compiled', () => {
+  const bad = { name: 'bad', pods: {}, from: [{ peer: 'ofice' }], ports: [80] };
+
+  test('is a problem of its rule, which is held; the rest is compiled', () => {
+    const group: Group = { ...web, ingress: [bad, ...(web.ingress ?? [])] };
+    const { problems, held, objects } = compile(
+      [firewall({ namespaces: [group] })],
+      inventory(namespace('blog')),
+    );
+    expect(problems).toEqual([
+      expect.objectContaining({
+        rule: 'default/blog/ingress/bad',
+        path: 'spec.namespaces[0].ingress[0].from[0].peer',
+        reason: 'UnknownPeer',
+        message: expect.stringContaining('"ofice"'),
+      }),
+    ]);
+    expect(held).toContain('default/blog/ingress/bad');
+    expect(objects.flatMap(({ rules }) => rules)).toContain('default/blog/ingress/web');
+    expect(objects.flatMap(({ rules }) => rules)).not.toContain('default/blog/ingress/bad');
+  });
+
+  test('holds the sets too: a held rule may be the last to name them', () => {
+    const { held } = compile(
+      [firewall({ namespaces: [{ ...web, ingress: [bad] }] })],
+      inventory(namespace('blog')),
+    );
+    expect(held).toEqual([
+      'default/blog/ingress/bad',
+      'default/control-plane',
+      'default/nodes',
+      'default/peers/',
+    ]);
+  });
+
+  test.each([
+    ['World without a node address', { from: [{ entity: 'World' as const }] }, 'EntityUnresolved'],
+    ['Nodes without a node address', { from: [{ entity: 'Nodes' as const }] }, 'EntityUnresolved'],
+    [
+      'ControlPlane of which nothing is known',
+      { from: [{ entity: 'ControlPlane' as const }] },
+      'EntityUnresolved',
+    ],
+    [
+      'a block of which nothing is left',
+      { from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/8'] } }] },
+      'ResolvesToNothing',
+    ],
+  ])('%s', (_name, change, reason) => {
+    const group: Group = { ...web, ingress: [{ name: 'web', pods: {}, ports: [80], ...change }] };
+    const { problems } = compile([firewall({ namespaces: [group] })], {
+      ...inventory(namespace('blog')),
+      nodes: [],
+    });
+    expect(problems.map((problem) => problem.reason)).toEqual([reason]);
+  });
+
+  test.each([
+    ['a named port of nodes', [{ entity: 'Nodes' as const }], ['http'], 'NamedPortNeedsPods'],
+    ['a named port outside', [{ entity: 'World' as const }], ['http'], 'NamedPortNeedsPods'],
+    ['a port at the API server', [{ entity: 'KubeAPIServer' as const }], [443], 'PortsNotAllowed'],
+  ])('%s', (_name, to, ports, reason) => {
+    const group: Group = {
+      name: 'blog',
+      namespaces: ['blog'],
+      egress: [{ name: 'out', pods: {}, to, ports }],
+    };
+    const { problems } = compile([firewall({ namespaces: [group] })], inventory(namespace('blog')));
+    expect(problems.map((problem) => problem.reason)).toEqual([reason]);
+  });
+
+  test('a group that names an exempt namespace does nothing there', () => {
+    const group: Group = { ...web, namespaces: ['kube-system'] };
+    const { problems, objects } = compile([firewall({ namespaces: [group] })], inventory());
+    expect(problems).toEqual([
+      expect.objectContaining({ reason: 'ExemptNamespace', path: 'spec.namespaces[0].namespaces[0]' }),
+    ]);
+    expect(
+      fromGroup(
+        objects.map(({ object }) => object),
+        'blog',
+      ),
+    ).toEqual([]);
+  });
+
+  test('of a guardrail leaves the rest of it standing in, for where nothing is stored yet', () => {
+    const guardrails = [
+      {
+        name: 'corp',
+        pods: {},
+        to: [{ ipBlock: { cidr: '10.0.0.0/8' } }, { peer: 'nobody' }],
+        ports: ['All'],
+      },
+    ];
+    const { problems, held, objects } = compile([firewall({ guardrails })], inventory());
+    expect(problems).toEqual([
+      expect.objectContaining({ reason: 'UnknownPeer', path: 'spec.guardrails[0].to[1].peer' }),
+    ]);
+    expect(held).toContain('default/guardrails/corp');
+    expect(objects.filter(({ rules }) => rules.includes('default/guardrails/corp'))).toEqual([
+      expect.objectContaining({ standIn: true, phase: 'guardrail' }),
+    ]);
+  });
+
+  test('of DNS leaves the default deny in place', () => {
+    const dns = { ports: ['dns/UDP', '53/TCP'] };
+    const { problems, objects } = compile([firewall({ defaults: { dns } })], inventory());
+    expect(problems).toEqual([
+      expect.objectContaining({ reason: 'NamedPortNeedsPods', path: 'spec.defaults.dns.ports' }),
+    ]);
+    const deny = objects.find(({ rules }) => rules.includes('default/defaults/deny'))?.object;
+    const egress = deny !== undefined && 'egress' in deny.spec ? (deny.spec.egress ?? []) : [];
+    expect(
+      egress.map(({ protocol, destination }) => [protocol, destination?.ports, destination?.nets]),
+    ).toEqual([
+      ['TCP', [53], undefined],
+      ['TCP', [53], ['169.254.20.10/32']],
+      ['UDP', ['dns'], undefined],
+    ]);
+  });
+
+  test('more names to leave out than two selectors hold: the last good default deny is held', () => {
+    const names = Array.from(
+      { length: 100 },
+      (_unused, index) => `namespace-with-a-long-name-${String(index)}`,
+    );
+    const { problems, held } = compile([firewall({ defaults: { exempt: { names } } })], inventory());
+    expect(new Set(problems.map((problem) => problem.reason))).toEqual(new Set(['TooManyNames']));
+    expect(held).toContain('default/defaults/deny');
+  });
+
+  test('exempt names that overflow one selector go on in the other', () => {
+    const names = Array.from(
+      { length: 30 },
+      (_unused, index) => `namespace-with-a-long-name-${String(index)}`,
+    );
+    const { problems, objects } = compile([firewall({ defaults: { exempt: { names } } })], inventory());
+    expect(problems).toEqual([]);
+    const text = JSON.stringify(objects[0]?.object.spec);
+    expect(names.filter((name) => !text.includes(`'${name}'`))).toEqual([]);
+  });
+});
