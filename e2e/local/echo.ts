@@ -15,13 +15,17 @@ export async function listen({ port, protocol = 'TCP' }: ListeningPort, address?
   return started;
 }
 
-/** On all addresses, and for UDP on each of these as well: a socket for all answers from the address that the way back suggests. */
+/**
+ * On all addresses, and for UDP on each of these as well: a socket for all answers from the address that the way back suggests. Not on
+ * link-local ones, from which such a socket answers anyhow, and which change when Felix gives a tunnel its MAC address.
+ */
 export async function listenOnEach(
   ports: readonly ListeningPort[],
   addresses: readonly string[],
 ): Promise<void> {
+  const own = addresses.filter((address) => !address.startsWith('fe80:'));
   const each = (port: ListeningPort): readonly (string | undefined)[] =>
-    port.protocol === 'UDP' ? [undefined, ...addresses] : [undefined];
+    port.protocol === 'UDP' ? [undefined, ...own] : [undefined];
   await Promise.all(ports.flatMap((port) => each(port).map((address) => listen(port, address))));
 }
 

@@ -1,5 +1,5 @@
 /** Calico rules: ends × ports, one IP family and one protocol a rule, within Calico's limits. */
-import { chunk, MAX_PORTS } from '../calico/limits.ts';
+import { chunkPorts } from '../calico/limits.ts';
 import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../calico/types.ts';
 import type { PortValue } from '../api/schema.ts';
 import { groupPorts, parsePort } from '../net/ports.ts';
@@ -25,7 +25,7 @@ export function matchPorts(values: readonly PortValue[]): readonly PortMatch[] {
         ] as const)
       : []),
     ...grouped.transports.flatMap(({ protocol, ports }) =>
-      chunk(ports, MAX_PORTS).map((some) => ({ protocol, ports: some })),
+      chunkPorts(ports).map((some) => ({ protocol, ports: some })),
     ),
   ];
 }

@@ -150,7 +150,8 @@ export class Gates {
     }
     this.#written.set(name, node);
     if (isDrift) {
-      drift.repaired(idOf(node));
+      // A node that the watch has not shown anew is not written again: every repair is one.
+      drift.repaired(idOf(node), undefined);
       onDrift(name);
     }
     const what = value === undefined ? 'gate taken off' : 'gate set';

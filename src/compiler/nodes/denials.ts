@@ -4,7 +4,7 @@ import type { Action, Protocol, Rule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import { groupPorts, parsePort } from '../../net/ports.ts';
-import { chunk, MAX_PORTS } from '../../calico/limits.ts';
+import { chunkPorts } from '../../calico/limits.ts';
 import type { EndMatch } from '../ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../ends.ts';
 import { JUDGED_SET_VALUE, NODE_ORDER, ruleId } from '../names.ts';
@@ -142,7 +142,7 @@ interface PortsOf {
 
 const portsByProtocol = (values: readonly PortValue[]): readonly PortsOf[] =>
   groupPorts(values.map(parsePort)).transports.flatMap(({ protocol, ports }) =>
-    chunk(ports, MAX_PORTS).map((some) => ({ protocol, ports: some })),
+    chunkPorts(ports).map((some) => ({ protocol, ports: some })),
   );
 
 interface Denied {
