@@ -134,9 +134,12 @@ export const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** What an absent field means, as it would be written. The test compiles the defaults of `spec.defaults` once said and once unsaid. */
+/** What an absent field means, as it would be written. The test compiles a spec that says them and one that does not. */
 export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.deletionPolicy': 'Remove',
+  'spec.nodes.hostEndpoints': 'Auto',
+  'spec.nodes.destinations': 'Known',
+  'spec.nodes.failsafes': 'Report',
   'spec.namespaces[].isolation': 'Strict',
   'spec.defaults.deny': 'Both',
   'spec.defaults.exempt.systemNamespaces': 'Keep',

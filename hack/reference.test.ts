@@ -53,11 +53,15 @@ describe('defaults', () => {
 
   test('a manifest that says them all means the same as one that says none', () => {
     const said = { metadata: { name: 'default' }, spec: specOf(DEFAULTS) };
-    const unsaid = { metadata: { name: 'default' }, spec: { mode: 'Enforce' } };
+    const unsaid = { metadata: { name: 'default' }, spec: BARE };
     expect(said.spec).toHaveProperty('defaults.dns.ports', ['53/UDP', '53/TCP']);
     expect(compiled(said)).toEqual(compiled(unsaid));
-    const others = { ...unsaid, spec: { mode: 'Enforce', defaults: { deny: 'Ingress' } } };
-    expect(compiled(others)).not.toEqual(compiled(unsaid));
+    for (const other of [
+      { defaults: { deny: 'Ingress' } },
+      { nodes: { ...BARE.nodes, destinations: 'All' } },
+      { nodes: { ...BARE.nodes, hostEndpoints: 'Managed' } },
+    ])
+      expect(compiled({ ...unsaid, spec: { ...BARE, ...other } })).not.toEqual(compiled(unsaid));
   });
 });
 
@@ -66,9 +70,12 @@ function withoutNames(description: string): string {
   return description.replaceAll(/called default|ClusterFirewall default/g, '');
 }
 
-/** `{ 'spec.a.b': 1 }` → `{ mode, a: { b: 1 } }`; items of lists have no place of their own in it. */
+/** What has no default. */
+const BARE = { mode: 'Enforce', nodes: { mode: 'Enforce' } };
+
+/** `{ 'spec.a.b': 1 }` → `{ …BARE, a: { b: 1 } }`; items of lists have no place of their own in it. */
 function specOf(values: Readonly<Record<string, unknown>>): object {
-  const result: Record<string, unknown> = { mode: 'Enforce' };
+  const result: Record<string, unknown> = structuredClone(BARE);
   for (const [path, value] of Object.entries(values)) {
     const keys = path.split('.').slice(1);
     if (path.includes('[]')) continue;
@@ -84,7 +91,9 @@ const inventory: Inventory = {
     name,
     labels: { 'kubernetes.io/metadata.name': name },
   })),
-  nodes: [],
+  nodes: [{ name: 'cp', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['192.0.2.11'] }],
+  ipPools: ['10.244.0.0/16'],
+  automaticHostEndpoints: true,
 };
 
 function compiled(manifest: object): object {

@@ -9,6 +9,7 @@ import { waitFor } from '../local/wait.ts';
 import * as byHand from './nodes/by-hand.ts';
 import { TABLES } from './nodes/by-hand-tables.ts';
 import { SECOND_NIC, VIRTUAL } from './nodes/cast.ts';
+import { withFelixSettings } from './nodes/felix-settings.ts';
 import { complaints } from './nodes/felix-logs.ts';
 import { expectTables } from './nodes/matrix.ts';
 import { apply, remove } from './nodes/objects.ts';
@@ -24,6 +25,10 @@ const JUDGED = ['edge', 'worker'] as const;
 /** One that no zone of by-hand.ts opens to the world. */
 const UNLISTED = 9999;
 const KUBELET = 10250;
+const RETURNING = {
+  during: { iptablesFilterAllowAction: 'Return' },
+  afterwards: { iptablesFilterAllowAction: 'Accept' },
+};
 
 describe('a node firewall', () => {
   let started: NodeStage | undefined;
@@ -233,27 +238,14 @@ describe('a node firewall', () => {
     test(
       'with natOutgoingExclusions it is itself to addresses of nodes, and its node to those that Kubernetes does not know',
       async () => {
-        const set = (value: string): Promise<string> =>
-          cluster().kubectl([
-            'patch',
-            'felixconfiguration.projectcalico.org',
-            'default',
-            '--type=merge',
-            '--patch',
-            JSON.stringify({ spec: { natOutgoingExclusions: value } }),
-          ]);
-        await set('IPPoolsAndHostIPs');
-        try {
-          await waitFor(
-            async () =>
-              (await seenFrom('tenant/on-worker', edge())).join() === pods('tenant/on-worker').join() ||
-              undefined,
-            { what: 'Felix to be started again with its new configuration', within: 30_000 },
-          );
+        const settings = {
+          during: { natOutgoingExclusions: 'IPPoolsAndHostIPs' },
+          afterwards: { natOutgoingExclusions: 'IPPoolsOnly' },
+        };
+        await withFelixSettings(cluster(), settings, async () => {
+          expect(await seenFrom('tenant/on-worker', edge())).toEqual(pods('tenant/on-worker'));
           expect(await seenFrom('tenant/on-worker', vip('edge'))).toEqual(worker());
-        } finally {
-          await set('IPPoolsOnly');
-        }
+        });
       },
       WITHIN,
     );
@@ -349,7 +341,11 @@ describe('a node firewall', () => {
   }
 
   test.each([
-    { node: 'edge', title: 'in iptables keeps what it lets through from the INPUT rules that follow' },
+    {
+      node: 'edge',
+      title:
+        'in iptables keeps what it lets through from the INPUT rules that follow, unless iptablesFilterAllowAction is Return',
+    },
     { node: 'worker', title: 'in nftables leaves what it lets through to the INPUT rules of others' },
   ])(
     '$title',
@@ -359,6 +355,7 @@ describe('a node firewall', () => {
       await on(node, 'iptables', '-A', ...drop);
       try {
         await (node === 'edge' ? allowed(probe) : refused(probe));
+        if (node === 'edge') await withFelixSettings(cluster(), RETURNING, () => refused(probe));
         await withObjects({ minus: byHand.hostEndpoints }, () => refused(probe));
       } finally {
         await on(node, 'iptables', '-D', ...drop);

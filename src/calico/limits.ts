@@ -25,15 +25,3 @@ export function chunk<T>(items: readonly T[], size: number): readonly (readonly 
   for (let start = 0; start < items.length; start += size) chunks.push(items.slice(start, start + size));
   return chunks;
 }
-
-/** A range alone, whatever else up to MAX_PORTS together: nft up to 1.0.6 dies when it is to replace a rule that has a range among other ports. */
-export function chunkPorts(ports: readonly (number | string)[]): readonly (readonly (number | string)[])[] {
-  const isRange = (port: number | string): boolean => /^\d+:\d+$/.test(String(port));
-  return [
-    ...chunk(
-      ports.filter((port) => !isRange(port)),
-      MAX_PORTS,
-    ),
-    ...ports.filter(isRange).map((port) => [port]),
-  ];
-}

@@ -12,7 +12,15 @@ import type { EndScope } from './ends.ts';
 import { compileGroup } from './group.ts';
 import { compileNodes } from './nodes/compile-nodes.ts';
 import { type NodeFirewall, nodeFirewall } from './nodes/node-firewall.ts';
-import { LABEL_FIREWALL, LABEL_MANAGED_BY, MANAGED_BY, ruleId, TIER, TIER_ORDER } from './names.ts';
+import {
+  LABEL_FIREWALL,
+  LABEL_MANAGED_BY,
+  MANAGED_BY,
+  ruleId,
+  TIER,
+  TIER_ORDER,
+  ZONE_NODES,
+} from './names.ts';
 import { sortedUnique } from './namespaces.ts';
 import { reportOverlaps } from './overlaps.ts';
 import { Findings } from './problems.ts';
@@ -90,6 +98,7 @@ function heldIds(findings: Findings): readonly string[] {
   const firewalls = findings.held.map((id) => id.split('/')[0] ?? '');
   const sets = firewalls.flatMap((firewall) => [
     ruleId(firewall, 'peers', ''),
+    ruleId(firewall, 'nodes', ZONE_NODES, ''),
     ...SHARED_SETS.map(({ id }) => id),
   ]);
   return sortedUnique([...findings.held, ...sets]);

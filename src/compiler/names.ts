@@ -95,6 +95,9 @@ export function peerSetValue(firewall: string, peer: string): string {
 export const NODE_SET_VALUE = 'nodes';
 export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 
+/** Part of the id of sets with the addresses of a zone's nodes: FIREWALL/nodes/where/TAG. */
+export const ZONE_NODES = 'where';
+
 /** The addresses that count as nodes' own where the policies of nodes deny. */
 export const JUDGED_SET_VALUE = 'judged';
 

@@ -1,5 +1,5 @@
 /** Calico rules: ends × ports, one IP family and one protocol a rule, within Calico's limits. */
-import { chunkPorts } from '../calico/limits.ts';
+import { chunk, MAX_PORTS } from '../calico/limits.ts';
 import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../calico/types.ts';
 import type { PortValue } from '../api/schema.ts';
 import { groupPorts, parsePort } from '../net/ports.ts';
@@ -28,6 +28,16 @@ export function matchPorts(values: readonly PortValue[]): readonly PortMatch[] {
       chunkPorts(ports).map((some) => ({ protocol, ports: some })),
     ),
   ];
+}
+
+/**
+ * Together as many as a rule may have, but a range alone: nft up to 1.0.6, which Felix calls, dies when it is to replace a rule that has a
+ * range among other ports ("BUG: unhandled op"), and Felix with its tables empty (seen with packets).
+ */
+export function chunkPorts(ports: readonly CalicoPort[]): readonly (readonly CalicoPort[])[] {
+  const isRange = (port: CalicoPort): boolean => /^\d+:\d+$/.test(String(port));
+  const single = ports.filter((port) => !isRange(port));
+  return [...chunk(single, MAX_PORTS), ...ports.filter(isRange).map((port) => [port])];
 }
 
 /**

@@ -209,6 +209,8 @@ export interface NodesSummary {
   readonly failsafesOpen: readonly string[];
   /** With failsafes: Managed, what Felix is to keep open, protocols in lower case. */
   readonly failsafes?: NonNullable<FelixConfigurationInfo['failsafeInbound']>;
+  /** With failsafes: Managed, why that cannot be told, and the remedy. */
+  readonly failsafesWaitFor?: string;
   /** What is not judged, or differs from what one would expect, in sentences. */
   readonly remarks: readonly string[];
 }

@@ -3,6 +3,7 @@ import { makesHostEndpoints, readBgpPeer, readFelixConfiguration } from '../clus
 import { isRecord, type KubernetesObject } from '../cluster/resource.ts';
 import type { ChangeEvent } from '../cluster/store.ts';
 import type { FelixConfigurationInfo, Inventory } from '../compiler/types.ts';
+import { readFailsafes, type StoredFailsafes } from './failsafe-aim.ts';
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS, type ReadKind } from './kinds.ts';
 import type { LiveObject } from './live.ts';
 import { Mirror, type MirrorContext } from './mirror.ts';
@@ -17,10 +18,15 @@ function readPool({ spec }: KubernetesObject): readonly string[] {
   return !Array.isArray(uses) || uses.length === 0 || uses.includes('Workload') ? [spec['cidr']] : [];
 }
 
+interface FelixMirrored {
+  readonly info: FelixConfigurationInfo;
+  readonly failsafes: StoredFailsafes;
+}
+
 /** IPPools and Calico's configurations, each where it is served. */
 export class CalicoInventory {
   readonly #pools: Mirror<readonly string[]> | undefined;
-  readonly #felix: Mirror<FelixConfigurationInfo> | undefined;
+  readonly #felix: Mirror<FelixMirrored> | undefined;
   readonly #peers: Mirror<readonly string[]> | undefined;
   readonly #controllers: Mirror<boolean> | undefined;
 
@@ -39,7 +45,10 @@ export class CalicoInventory {
           })
         : undefined;
     this.#pools = mirror('IPPool', readPool);
-    this.#felix = mirror<FelixConfigurationInfo>('FelixConfiguration', readFelixConfiguration);
+    this.#felix = mirror<FelixMirrored>('FelixConfiguration', (object) => ({
+      info: readFelixConfiguration(object),
+      failsafes: readFailsafes(object),
+    }));
     this.#peers = mirror('BGPPeer', readBgpPeer);
     this.#controllers = mirror('KubeControllersConfiguration', makesHostEndpoints);
   }
@@ -60,11 +69,16 @@ export class CalicoInventory {
     return this.#all.every((mirror) => mirror.hasSynced);
   }
 
+  /** Of FelixConfiguration `default`; undefined where there is none. */
+  failsafes(): StoredFailsafes | undefined {
+    return this.#felix?.list().find(({ info }) => info.name === 'default')?.failsafes;
+  }
+
   /** Lists are sorted; what is not served is absent, save automatic host endpoints: without their configuration nobody makes any. */
   snapshot(): Snapshot {
     return {
       ...(this.#pools && { ipPools: this.#pools.list().flat().sort() }),
-      ...(this.#felix && { felixConfigurations: this.#felix.list() }),
+      ...(this.#felix && { felixConfigurations: this.#felix.list().map(({ info }) => info) }),
       ...(this.#peers && { bgpPeers: [...new Set(this.#peers.list().flat())].sort() }),
       automaticHostEndpoints: this.#controllers?.list().includes(true) ?? false,
     };

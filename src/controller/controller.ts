@@ -186,6 +186,10 @@ export class Controller {
       onGateDrift: (node) => {
         this.#noteGateDrift(node, leading.events);
       },
+      onFailsafes: (note) => {
+        const firewall = this.#firewalls.get(DEFAULT_FIREWALL);
+        if (firewall !== undefined) leading.events.record({ ...note, regarding: reference(firewall) });
+      },
     });
   }
 

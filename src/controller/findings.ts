@@ -5,7 +5,6 @@ import { LABEL_GATE } from '../compiler/names.ts';
 import type { DesiredObject } from '../compiler/types.ts';
 import type { Outcome } from './execute.ts';
 import { issueMessages, type StoredFirewall } from './firewalls.ts';
-import type { GateTrouble } from './gates.ts';
 import type { Intent } from './intent.ts';
 import { objectId } from './kinds.ts';
 import type { OwnedObject } from './live.ts';
@@ -13,6 +12,7 @@ import type { NodesStanding } from './node-standing.ts';
 import type { Plan } from './plan.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
+import type { WriteTrouble } from './write.ts';
 
 export interface Results {
   readonly intent: Intent;
@@ -24,7 +24,8 @@ export interface Results {
   readonly isContested: (id: string) => boolean;
   /** Absent where no firewall has nodes. */
   readonly nodes?: NodesStanding | undefined;
-  readonly gateTrouble?: GateTrouble | undefined;
+  readonly gateTrouble?: WriteTrouble | undefined;
+  readonly failsafeTrouble?: WriteTrouble | undefined;
 }
 
 /** Undefined for a firewall that is being deleted without trouble: it will be gone in a moment. */
@@ -49,13 +50,19 @@ export function findingOf(firewall: StoredFirewall, results: Results): Finding |
   }
 }
 
+const FAILSAFES_STUCK = 'the former failsafes cannot be written back to FelixConfiguration/default';
+
 function removalTrouble(
   { name }: StoredFirewall,
-  { outcome, plan, gateTrouble }: Results,
+  { outcome, plan, gateTrouble, failsafeTrouble }: Results,
 ): Finding | undefined {
-  if (name === DEFAULT_FIREWALL && gateTrouble !== undefined) {
-    const message = `the label ${LABEL_GATE} cannot be taken off Nodes: ${gateTrouble.message}`;
-    return { type: 'blocked', reason: 'RemovalIncomplete', message, stalled: gateTrouble.isRefused };
+  if (name === DEFAULT_FIREWALL) {
+    const what = gateTrouble ? `the label ${LABEL_GATE} cannot be taken off Nodes` : FAILSAFES_STUCK;
+    const trouble = gateTrouble ?? failsafeTrouble;
+    if (trouble !== undefined) {
+      const message = `${what}: ${trouble.message}`;
+      return { type: 'blocked', reason: 'RemovalIncomplete', message, stalled: trouble.isRefused };
+    }
   }
   const left = steps(plan).filter((step) => step.action === 'remove' && step.live.firewall === name);
   const refused = outcome.refused.find(({ step }) => step.action === 'remove' && step.live.firewall === name);

@@ -15,7 +15,7 @@ import type { StoredNode } from './inventory.ts';
 import { isLastWord } from './live.ts';
 import type { Step } from './plan.ts';
 import { END, isAtPods, isNodeStep, stageOf } from './stages.ts';
-import { isOtherObject, judgeError } from './write.ts';
+import { isOtherObject, troubleOf, type WriteTrouble } from './write.ts';
 
 const NODES = { group: '', version: 'v1', plural: 'nodes' };
 const GATE_VALUE = 'enforced';
@@ -74,12 +74,6 @@ export const isHeldBack =
   (step: Step): boolean =>
     (joining && stageOf(step) === END) || (leaving && isNodeStep(step) && !isAtPods(step));
 
-export interface GateTrouble {
-  readonly message: string;
-  /** The server will say the same until somebody changes something. */
-  readonly isRefused: boolean;
-}
-
 export interface GateOptions {
   readonly transport: Transport;
   readonly log: Logger;
@@ -119,7 +113,7 @@ export class Gates {
   }
 
   /** Returns why gates could not be written; a node that is gone, or another one under its name, is left to the watch. */
-  async write(changes: readonly GateChange[]): Promise<GateTrouble | undefined> {
+  async write(changes: readonly GateChange[]): Promise<WriteTrouble | undefined> {
     const { drift, signal } = this.#options;
     const isDue = (node: StoredNode): boolean =>
       this.#written.get(node.name) !== node && drift.waitMs(idOf(node)) === 0;
@@ -129,10 +123,7 @@ export class Gates {
       return undefined;
     } catch (error) {
       if (error === signal.reason) return undefined;
-      return {
-        message: error instanceof Error ? error.message : String(error),
-        isRefused: judgeError(error) === 'Refused',
-      };
+      return troubleOf(error);
     }
   }
 

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { LABEL_GATE } from '../compiler/names.ts';
 import type { DesiredObject, HostEndpointInfo, NodesSummary } from '../compiler/types.ts';
 import type { LiveObject } from './live.ts';
-import { nodesStanding, type NodesStandingInput } from './node-standing.ts';
+import { lacksAllows, nodesStanding, type NodesStandingInput } from './node-standing.ts';
 import { plan } from './plan.ts';
 import { endpoint, lastWord, live, nodeAllow } from './testing/objects.ts';
 
@@ -126,4 +126,19 @@ test('a selector without nodes is said', () => {
   const some: readonly DesiredObject[] = desired.slice(0, 2);
   const found = standing(some.map(live), { desired: some, summary: { ...summary, selected: [] } });
   expect(found.condition.reason).toBe('NoNodeSelected');
+});
+
+test('allows are missing where they cannot be written, not where they are still to be', () => {
+  const [zone] = desired;
+  if (zone === undefined) throw new Error('no zone');
+  const input = { desired, held: [], firewalls: new Set(['default']), isClosedNamespace: () => false };
+  const after = plan({ ...input, live: without('zone') });
+  const step = after.phases.flat().find(({ id }) => id === 'GlobalNetworkPolicy/zone');
+  if (step === undefined) throw new Error('nothing to write');
+  expect(lacksAllows(after, { refused: [], skipped: [] })).toBe(false);
+  expect(lacksAllows(after, { refused: [{ step, message: 'no' }], skipped: [] })).toBe(true);
+  expect(lacksAllows(after, { refused: [], skipped: [step] })).toBe(true);
+  const foreign = { ours: false, id: step.id, uid: 'x', foreignManager: undefined } as const;
+  const taken = plan({ ...input, live: [...without('zone'), foreign] });
+  expect(lacksAllows(taken, { refused: [], skipped: [] })).toBe(true);
 });

@@ -2,10 +2,11 @@
 import type { Condition } from '../api/status.ts';
 import { LABEL_GATE } from '../compiler/names.ts';
 import type { DesiredObject, HostEndpointInfo, NodesSummary, Phase } from '../compiler/types.ts';
-import type { GateTrouble } from './gates.ts';
+import type { Outcome } from './execute.ts';
 import { objectId } from './kinds.ts';
-import type { Plan } from './plan.ts';
+import { opensNodes, type Plan } from './plan.ts';
 import { END, phaseOf, stageOf } from './stages.ts';
+import type { WriteTrouble } from './write.ts';
 
 export interface NodesStanding {
   readonly selected: number;
@@ -16,8 +17,8 @@ export interface NodesStanding {
   readonly trouble: 'none' | 'passing' | 'stalled';
   /** As `6443/TCP`. */
   readonly failsafesOpen: readonly string[];
-  /** What they are to be narrowed to, where spec.nodes says Managed. */
-  readonly failsafes?: NodesSummary['failsafes'];
+  /** Why, where spec.nodes says Managed: see FailsafeOutcome. */
+  readonly failsafesNote?: string;
 }
 
 export interface NodesStandingInput {
@@ -27,7 +28,7 @@ export interface NodesStandingInput {
   readonly plan: Plan;
   /** Of others. */
   readonly hostEndpoints: readonly HostEndpointInfo[];
-  readonly gateTrouble: GateTrouble | undefined;
+  readonly gateTrouble: WriteTrouble | undefined;
 }
 
 const POLICIES: ReadonlySet<Phase> = new Set(['set', 'lo', 'nodeAllow', 'nodeDeny', 'judged']);
@@ -53,6 +54,17 @@ function policiesStand({ phases, taken, blocked }: Plan): boolean {
   return !open.some(({ kind, phase }) => kind === 'GlobalNetworkPolicy' && POLICIES.has(phase));
 }
 
+/** True when something that lets in at nodes is not stored and cannot be: by its absence people may be shut out. */
+export function lacksAllows(
+  { taken, blocked }: Plan,
+  { refused, skipped }: Pick<Outcome, 'refused' | 'skipped'>,
+): boolean {
+  const unwritten = [...refused.map(({ step }) => step), ...skipped].flatMap((step) =>
+    step.action === 'apply' && step.live === undefined ? [step.desired] : [],
+  );
+  return [...taken.map(({ desired }) => desired), ...blocked, ...unwritten].some(opensNodes);
+}
+
 export function nodesStanding(input: NodesStandingInput): NodesStanding {
   const { summary } = input;
   const selected = summary.selected ?? [];
@@ -62,7 +74,6 @@ export function nodesStanding(input: NodesStandingInput): NodesStanding {
     selected: selected.length,
     enforced: selected.length - pending.length,
     failsafesOpen: summary.mode === 'Disabled' ? [] : summary.failsafesOpen,
-    ...(summary.failsafes !== undefined && { failsafes: summary.failsafes }),
     ...judge(input, pending),
   };
 }

@@ -71,13 +71,19 @@ const CLUSTER: Cluster = {
 };
 
 const PORTS = [22, 9100, 10250, 30080];
-const FLOWS: readonly NodeFlow[] = [OFFICE, ADMIN, STRANGER, POD, ...CLUSTER.nodes].flatMap((from) =>
-  NODES.flatMap(({ name, addresses: [own = ''] }) =>
-    [own, VIP].flatMap((address) =>
-      PORTS.map((port) => ({ from, node: name, address, port, forwarded: port === 30080 })),
+const FLOWS: readonly NodeFlow[] = [
+  ...[OFFICE, ADMIN, STRANGER, POD, ...CLUSTER.nodes].flatMap((from) =>
+    NODES.flatMap(({ name, addresses: [own = ''] }) =>
+      [own, VIP].flatMap((address) =>
+        PORTS.map((port) => ({ from, node: name, address, port, forwarded: port === 30080 })),
+      ),
     ),
   ),
-);
+  // On the way to another node.
+  ...[POD, STRANGER].flatMap((from) =>
+    PORTS.map((port) => ({ from, node: 'edge', address: '10.99.0.11', port, forwarded: true })),
+  ),
+];
 
 /** The API, Calico's kube-controllers, the nodes that watch, and the operator's rounds. */
 class World {
@@ -251,28 +257,35 @@ const PEERS: NonNullable<ClusterFirewall['spec']['peers']> = [
 ];
 
 const nodeSelector = fc.constantFrom({}, { matchLabels: EDGE });
-const zone = (name: string): fc.Arbitrary<NonNullable<Nodes['zones']>[number]> =>
-  fc.record({
-    name: fc.constant(name),
-    from: fc.uniqueArray(
-      fc.constantFrom(
-        { peer: 'office' },
-        { peer: 'metrics' },
-        { entity: 'World' as const },
-        { ipBlock: { cidr: '203.0.113.0/24' } },
-        { ipBlock: { cidr: '198.51.100.0/24' } },
-      ),
-      { minLength: 1, maxLength: 2 },
-    ),
-    allow: fc.oneof(
-      fc.record({ ports: fc.uniqueArray(fc.constantFrom(...PORTS), { minLength: 1, maxLength: 3 }) }),
-      fc.constant({ all: true as const }),
-    ),
-    nodeSelector,
-  });
-const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+const zoneSelector = fc.constantFrom<NonNullable<Nodes['zones']>[number]['nodeSelector']>(
+  undefined,
+  { matchLabels: EDGE },
+  { matchExpressions: [{ key: 'edge', operator: 'DoesNotExist' }] },
+);
 const defined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
+const zone = (name: string): fc.Arbitrary<NonNullable<Nodes['zones']>[number]> =>
+  fc
+    .record({
+      name: fc.constant(name),
+      from: fc.uniqueArray(
+        fc.constantFrom(
+          { peer: 'office' },
+          { peer: 'metrics' },
+          { entity: 'World' as const },
+          { ipBlock: { cidr: '203.0.113.0/24' } },
+          { ipBlock: { cidr: '198.51.100.0/24' } },
+        ),
+        { minLength: 1, maxLength: 2 },
+      ),
+      allow: fc.oneof(
+        fc.record({ ports: fc.uniqueArray(fc.constantFrom(...PORTS), { minLength: 1, maxLength: 3 }) }),
+        fc.constant({ all: true as const }),
+      ),
+      nodeSelector: zoneSelector,
+    })
+    .map(defined);
+const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const nodeSpecs: fc.Arbitrary<Nodes | undefined> = optional(
   fc
     .record({

@@ -13,6 +13,7 @@ import {
   phaseOf,
   POLICIES,
   roleOf,
+  rulesOf,
   stageOf,
   type NodeRole,
   type Stage,
@@ -88,10 +89,10 @@ function copiedBy(steps: readonly Step[]): readonly Step[] {
 const goesOnDenying = (step: Step): boolean =>
   step.action === 'apply' && step.live?.denies === true && hasDenyRule(step.desired.object.spec);
 
-/** A source may go from one policy to another of the same layer. */
+/** A source may go from one rule to another in the same layer. Policies of one rule there say the same of different nodes. */
 function movesBetween(changed: readonly Step[]): boolean {
-  const layers = changed.map(layerOf);
-  return new Set(layers).size < layers.length;
+  const rules = new Set(changed.map((step) => `${layerOf(step)} ${rulesOf(step).join()}`));
+  return new Set(changed.map(layerOf)).size < rules.size;
 }
 
 const layerOf = (step: Step): string =>

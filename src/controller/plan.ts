@@ -194,14 +194,15 @@ export function needsAny(object: GeneratedObject, needed: readonly GeneratedObje
 const OPENS_NODES: ReadonlySet<Phase> = new Set(['set', 'lo', 'nodeAllow']);
 const CLOSES_NODES: ReadonlySet<Phase> = new Set(['hostEndpoint', 'judged']);
 
+/** True for what lets in at nodes, and the sets and the exemption of lo that this needs. */
+export const opensNodes = ({ phase, rules }: DesiredObject): boolean =>
+  OPENS_NODES.has(phase) && rules.some((rule) => rule.split('/')[1] === 'nodes');
+
 /** Nothing closes at nodes while something of theirs that opens cannot be written: it would shut people out. */
 export function closesTooEarly(desired: DesiredObject, unwritable: readonly DesiredObject[]): boolean {
-  const isOfNodes = (rule: string): boolean => rule.split('/')[1] === 'nodes';
   const closesNodes =
     CLOSES_NODES.has(desired.phase) || (desired.phase === 'nodeDeny' && isLastWord(desired.rules));
-  return (
-    closesNodes && unwritable.some(({ phase, rules }) => OPENS_NODES.has(phase) && rules.some(isOfNodes))
-  );
+  return closesNodes && unwritable.some(opensNodes);
 }
 
 /** The steps from what is stored to what is desired, and what is left alone on the way. */

@@ -9,7 +9,9 @@ import { bridgesFrom } from './bridge.ts';
 import type { CalicoApi } from './calico-api.ts';
 import { Drift } from './drift.ts';
 import { execute, type Outcome } from './execute.ts';
-import { Gates, gatingOf, isHeldBack, type Gating, type GateTrouble } from './gates.ts';
+import { aimOf, isToNarrow, type FailsafeAim, type StoredFailsafes } from './failsafe-aim.ts';
+import { FailsafeKeeper, type FailsafeOptions, type FailsafeOutcome } from './failsafes.ts';
+import { Gates, gatingOf, isHeldBack, type Gating } from './gates.ts';
 import { findingOf, type Results } from './findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
@@ -17,13 +19,13 @@ import type { StoredNode } from './inventory.ts';
 import { objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
 import { nodeCopies } from './node-copies.ts';
-import { nodesStand, nodesStanding } from './node-standing.ts';
+import { lacksAllows, nodesStand, nodesStanding } from './node-standing.ts';
 import type { ApplyStep, Plan, Step } from './plan.ts';
 import type { Finding } from './status.ts';
 import type { StoredCalico } from './stored.ts';
 import { Pace, transition, type Transition, type TransitionInput } from './transition.ts';
 import { wholePolicies } from './whole-policies.ts';
-import type { ServerForms } from './write.ts';
+import type { ServerForms, WriteTrouble } from './write.ts';
 
 export interface Finalizers {
   /** Adds ours where it is missing, and takes it away from a firewall that is being deleted: by then all that had to go is gone. */
@@ -53,6 +55,8 @@ export interface ReconcilerOptions {
   readonly onDrift: (step: ApplyStep) => void;
   /** Told of every Node whose gate label somebody else had changed. */
   readonly onGateDrift: (node: string) => void;
+  /** Told what has become of Felix's failsafes. */
+  readonly onFailsafes: FailsafeOptions['onChange'];
   /** Told what a round has come to, before it is reported. */
   readonly onResults: (results: Results) => void;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
@@ -73,6 +77,7 @@ export class Reconciler {
   readonly #released = new Set<string>();
   readonly #pace: Pace;
   readonly #gates: Gates;
+  readonly #failsafes: FailsafeKeeper;
   /** Steps that the API server refused in the last round, and those that depend on them. */
   #unwritable: ReadonlySet<string> = new Set();
 
@@ -81,6 +86,7 @@ export class Reconciler {
     this.#pace = new Pace(options.clock);
     const { transport, clock, log, signal, onGateDrift: onDrift } = options;
     this.#gates = new Gates({ transport, log, drift: new Drift(clock), onDrift, signal });
+    this.#failsafes = new FailsafeKeeper({ transport, clock, log, onChange: options.onFailsafes });
   }
 
   /** @throws ApiError or TransportError from writing a finalizer or a status */
@@ -94,24 +100,59 @@ export class Reconciler {
     const intent = intend({ ...world, live, compile: this.#options.compile });
     // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
     if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
-    const gating = gatingOf(world.nodes, world.inventory.hostEndpoints ?? [], intent);
-    const round: Round = { world, stored, intent, gating };
-    const stuck = await this.#gates.write(gating.takeOff);
-    this.#pace.awaits(gating);
+    const round = this.#begin(world, stored, intent);
+    const stuck = await this.#opens(round);
     const first = await this.#transition(round, live);
     this.#noticeOrphans(first.plan);
-    const outcome = await this.#execute(first, isHeldBack(gating));
+    const outcome = await this.#execute(first, round.isKeptBack);
     if (outcome.mistaken.length > 0) await stored.tellApart(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
 
     const after = this.#plan(round, stored.objects());
     this.#options.drift.remember(after.plan.current, idsOf(intent.desired));
-    const gateTrouble = stuck ?? (await this.#setGates(round, after, shown && outcome.stopped === undefined));
-    const results = this.#results(round, after, outcome, gateTrouble);
+    const isSound = shown && outcome.stopped === undefined;
+    const gateTrouble = stuck.gates ?? (await this.#setGates(round, after, isSound));
+    const enforced = this.#results(round, after, outcome, gateTrouble);
+    const failsafes = await this.#closes(round, enforced, isSound);
+    const failsafeTrouble = stuck.failsafes ?? failsafes.trouble;
+    const results = withFailsafes(enforced, failsafes.note, failsafeTrouble);
     this.#options.onResults(results);
     await this.#report(world.firewalls, results);
     await this.#release(round);
-    return this.#nextWithGates(this.#next(after, outcome, shown), gating, gateTrouble);
+    const next = this.#next(after, outcome, shown);
+    return this.#nextOfNodes(next, round, gateTrouble ?? failsafeTrouble);
+  }
+
+  #begin(world: World, stored: StoredCalico, intent: Intent): Round {
+    const gating = gatingOf(world.nodes, world.inventory.hostEndpoints ?? [], intent);
+    const isGated = isHeldBack(gating);
+    const isKeptBack = (step: Step): boolean => isGated(step) || this.#failsafes.holds(step);
+    return { world, stored, intent, gating, isKeptBack, aim: aimOf(intent), failsafes: stored.failsafes() };
+  }
+
+  /** What goes before everything of nodes that may close: failsafes that were narrowed, then endpoints that leave. */
+  async #opens({
+    aim,
+    failsafes,
+    gating,
+  }: Round): Promise<Partial<Record<'failsafes' | 'gates', WriteTrouble>>> {
+    const stuck = await this.#failsafes.begin(aim, failsafes);
+    this.#pace.awaits(gating);
+    const gates = this.#failsafes.isHolding ? undefined : await this.#gates.write(gating.takeOff);
+    return { ...(stuck && { failsafes: stuck }), ...(gates && { gates }) };
+  }
+
+  /** What closes last of all. */
+  #closes(
+    { aim, failsafes, stored }: Round,
+    { plan, outcome, nodes }: Results,
+    isSound: boolean,
+  ): Promise<FailsafeOutcome> {
+    const isEnforced = nodes?.condition.status === 'True' && nodesStand(plan);
+    return this.#failsafes.finish(aim, stored.failsafes() ?? failsafes, {
+      isReady: isSound && isEnforced && this.#pace.unsettledMs === 0,
+      isMissing: lacksAllows(plan, outcome),
+    });
   }
 
   /** Nodes come under the policies when all of them stand, and what keeps lo out of them. */
@@ -119,7 +160,7 @@ export class Reconciler {
     { intent, gating, world }: Round,
     after: Transition,
     isSound: boolean,
-  ): Promise<GateTrouble | undefined> {
+  ): Promise<WriteTrouble | undefined> {
     const isSettled = this.#pace.unsettledMs === 0;
     const mayGate = isSound && isSettled && nodesStand(after.plan);
     const trouble = mayGate ? await this.#gates.write(gating.set) : undefined;
@@ -131,7 +172,7 @@ export class Reconciler {
     { world, stored, intent }: Round,
     { plan }: Transition,
     outcome: Outcome,
-    gateTrouble: GateTrouble | undefined,
+    gateTrouble: WriteTrouble | undefined,
   ): Results {
     const { desired, nodes: summary } = intent;
     const hostEndpoints = world.inventory.hostEndpoints ?? [];
@@ -154,11 +195,10 @@ export class Reconciler {
   }
 
   #plan(
-    { world: { isClosedNamespace }, stored, intent, gating }: Round,
+    { world: { isClosedNamespace }, stored, intent, isKeptBack }: Round,
     live: readonly LiveObject[],
     from?: TransitionInput['from'],
   ): Transition {
-    const isKeptBack = isHeldBack(gating);
     const { forms } = this.#options;
     return transition({
       desired: intent.desired.filter(({ object }) => stored.serves(object.kind)),
@@ -239,13 +279,16 @@ export class Reconciler {
     return { type: 'done' };
   }
 
-  #nextWithGates(next: Result, { set, takeOff }: Gating, trouble: GateTrouble | undefined): Result {
-    if (next.type !== 'done') return next;
+  #nextOfNodes(next: Result, { gating, aim, failsafes }: Round, trouble: WriteTrouble | undefined): Result {
+    const isHeldUp = this.#failsafes.isHolding && trouble?.isRefused === false;
+    if (next.type !== 'done' && !isHeldUp) return next;
+    const { set, takeOff } = gating;
     if (trouble !== undefined)
       return trouble.isRefused
         ? { type: 'requeueAfter', ms: REFUSED_RETRY_MS }
         : { type: 'retry', message: trouble.message };
-    const waits = [this.#gates.waitMs([...set, ...takeOff]), set.length > 0 ? this.#pace.unsettledMs : 0];
+    const waitsToClose = set.length > 0 || isToNarrow(aim, failsafes);
+    const waits = [this.#gates.waitMs([...set, ...takeOff]), waitsToClose ? this.#pace.unsettledMs : 0];
     const later = waits.filter((ms) => ms > 0);
     return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(...later) };
   }
@@ -270,6 +313,7 @@ export class Reconciler {
   }
 
   async #release({ world, stored, intent: { standings }, gating }: Round): Promise<void> {
+    const isNarrowed = this.#failsafes.isNarrowed(stored.failsafes());
     if (!stored.isSure) return;
     for (const firewall of world.firewalls) {
       const isOurs = firewall.finalizers.includes(FINALIZER) && !this.#released.has(firewall.uid);
@@ -277,8 +321,8 @@ export class Reconciler {
       const left = stored
         .objects()
         .filter((object) => object.ours && object.firewall === firewall.name).length;
-      const gates = firewall.name === DEFAULT_FIREWALL ? gating.takeOff.length : 0;
-      if (standings.get(firewall.name) === 'leaving' && left + gates > 0) continue;
+      const isOpen = firewall.name !== DEFAULT_FIREWALL || (gating.takeOff.length === 0 && !isNarrowed);
+      if (standings.get(firewall.name) === 'leaving' && (left > 0 || !isOpen)) continue;
       await this.#options.finalizers.settle(firewall);
       this.#released.add(firewall.uid);
       const what = left > 0 ? 'deleted, its generated objects stay' : 'deleted, and nothing of it is left';
@@ -320,7 +364,21 @@ interface Round {
   readonly stored: StoredCalico;
   readonly intent: Intent;
   readonly gating: Gating;
+  /** What of nodes waits for something that is not in the plan. */
+  readonly isKeptBack: (step: Step) => boolean;
+  readonly aim: FailsafeAim;
+  readonly failsafes: StoredFailsafes | undefined;
 }
+
+const withFailsafes = (
+  results: Results,
+  note: string | undefined,
+  failsafeTrouble: WriteTrouble | undefined,
+): Results => ({
+  ...results,
+  nodes: results.nodes && { ...results.nodes, ...(note !== undefined && { failsafesNote: note }) },
+  failsafeTrouble,
+});
 
 const idsOf = (desired: readonly DesiredObject[]): ReadonlySet<string> =>
   new Set(desired.map(({ object }) => objectId(object.kind, object.metadata)));

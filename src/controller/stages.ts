@@ -7,7 +7,7 @@ import type { Step } from './plan.ts';
 export const phaseOf = (step: Step): Phase =>
   step.action === 'apply' ? step.desired.phase : step.live.phase;
 
-const rulesOf = (step: Step): readonly string[] =>
+export const rulesOf = (step: Step): readonly string[] =>
   step.action === 'apply' ? step.desired.rules : step.live.rules;
 
 /** What a step of spec.nodes does to what passes. Blocks are denies that no allow can undo, those at pods included. */

@@ -82,11 +82,11 @@ describe('nodes', () => {
     expect(conditionsOf(compute({ ...fine, nodes }, open))).not.toHaveProperty('FailsafesOpen');
   });
 
-  test('with failsafes: Managed the message says what to write', () => {
-    const failsafes = [{ protocol: 'tcp', port: 22, net: '198.51.100.0/24' }];
-    const status = compute({ ...fine, nodes: { ...nodes, failsafesOpen: ['22/TCP'], failsafes } });
+  test('with failsafes: Managed the message says what they wait for', () => {
+    const failsafesNote = 'a FelixConfiguration of a node outranks it';
+    const status = compute({ ...fine, nodes: { ...nodes, failsafesOpen: ['22/TCP'], failsafesNote } });
     const condition = status.conditions?.find(({ type }) => type === 'FailsafesOpen');
-    expect(condition?.message).toContain('[{"protocol":"tcp","port":22,"net":"198.51.100.0/24"}]');
+    expect(condition?.message).toContain(failsafesNote);
   });
 
   test('are enforced as before while the spec is invalid', () => {

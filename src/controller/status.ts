@@ -107,15 +107,12 @@ function judgeNodes(nodes: NodesStanding | undefined): readonly Judgement[] {
   const enforced = { type: 'NodesEnforced', ...nodes.condition };
   if (nodes.failsafesOpen.length === 0) return [enforced];
   const ports = nodes.failsafesOpen.join(', ');
-  const message = `Felix lets ${ports} in before any policy, whatever the rules say: ${failsafeRemedy(nodes)}`;
+  const message = `Felix lets ${ports} in before any policy, whatever the rules say: ${nodes.failsafesNote ?? REMEDY}`;
   return [enforced, { type: 'FailsafesOpen', status: 'True', reason: 'Open', message }];
 }
 
-/** Narrowing them is not done for people yet, who are told what to write. */
-const failsafeRemedy = ({ failsafes }: NodesStanding): string =>
-  failsafes === undefined
-    ? 'narrow failsafeInboundHostPorts in the FelixConfiguration called default, or accept it'
-    : `nodes.failsafes: Managed is not carried out yet, so set failsafeInboundHostPorts of the FelixConfiguration called default to ${JSON.stringify(failsafes)}`;
+const REMEDY =
+  'say nodes.failsafes: Managed, narrow failsafeInboundHostPorts in the FelixConfiguration called default, or accept it';
 
 const ACCEPTED: Judgement = {
   type: 'Accepted',

@@ -4,6 +4,7 @@ import { objectKey, type KubernetesObject } from '../cluster/resource.ts';
 import type { Inventory } from '../compiler/types.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CalicoInventory, othersOf } from './calico-inventory.ts';
+import type { StoredFailsafes } from './failsafe-aim.ts';
 import { generatedKinds, kindResource } from './kinds.ts';
 import type { HeartbeatObject } from './heartbeat.ts';
 import { projectLive, type LiveObject } from './live.ts';
@@ -105,6 +106,11 @@ export class StoredCalico {
   /** What the compiler sees of other people's objects. */
   inventory(): Inventory {
     return { ...this.#inventory.snapshot(), ...othersOf(this.objects()) };
+  }
+
+  /** See CalicoInventory. */
+  failsafes(): StoredFailsafes | undefined {
+    return this.#inventory.failsafes();
   }
 
   /**

@@ -22,7 +22,7 @@ import {
  * Felix watches each kind by itself: of two writes to different kinds, nodes may learn the second one first. A stage begins when the one
  * before it has been stored for so long.
  */
-const SETTLE_MS = 1000;
+export const SETTLE_MS = 1000;
 
 export interface Transition {
   /** Bridges included. */

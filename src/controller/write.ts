@@ -140,3 +140,15 @@ function isInvalid(error: unknown): boolean {
   if (!(error instanceof ApiError) || isOtherObject(error)) return false;
   return error.code === 422 || (error.code === 500 && CALICO_VALIDATION.test(error.message));
 }
+
+/** Why something could not be written. */
+export interface WriteTrouble {
+  readonly message: string;
+  /** The server will say the same until somebody changes something. */
+  readonly isRefused: boolean;
+}
+
+export const troubleOf = (error: unknown): WriteTrouble => ({
+  message: error instanceof Error ? error.message : String(error),
+  isRefused: judgeError(error) === 'Refused',
+});

@@ -16,6 +16,28 @@ export interface Sample {
   readonly prepare?: (stage: NodeStage) => Promise<() => Promise<void>>;
 }
 
+/** What metrics-server's own manifest registers; nobody answers it here. */
+async function serveMetrics({ cluster }: NodeStage): Promise<() => Promise<void>> {
+  const [name, namespace] = ['metrics-server', 'kube-system'];
+  const service = {
+    ...{ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace } },
+    spec: { selector: { app: name }, ports: [{ port: 443, targetPort: 8080 }] },
+  };
+  const api = {
+    ...{ apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService' },
+    metadata: { name: 'v1beta1.metrics.k8s.io' },
+    spec: {
+      ...{ group: 'metrics.k8s.io', version: 'v1beta1', service: { name, namespace } },
+      ...{ insecureSkipTLSVerify: true, groupPriorityMinimum: 100, versionPriority: 100 },
+    },
+  };
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [service, api] });
+  await cluster.kubectl(['apply', '--filename', '-'], { input });
+  return async () => {
+    await cluster.kubectl(['delete', '--filename', '-'], { input });
+  };
+}
+
 export const SAMPLES: readonly Sample[] = [
   {
     id: 'S8',
@@ -248,6 +270,74 @@ export const SAMPLES: readonly Sample[] = [
     edge                          +    +    +     -     +     -     -  +  +   +     +     +             +    +        +
     tenant/on-worker              +    -    -     -     -     -     -  +  -   -     -     -             -    -        -
     tenant/on-control             +    -    -     -     -     -     -  +  -   -     -     -             -    -        -`,
+    },
+  },
+  {
+    id: 'D20',
+    title: 'what stops on nodes where no zone says otherwise',
+    manifest: 'e2e/scenarios/manifests/nodes-without-zones.yaml',
+    tables: {
+      edge: `
+                                   10250 9100 10256 8443 443
+    kube-system/metrics              -    -     .    .   .
+    kube-system/metrics@vip,nic2     .    .     .    .   .
+    monitoring/prometheus            -    -     .    .   .
+    monitoring/prometheus@vip,nic2   .    .     .    .   .
+    office                           .    .     -    -   -`,
+      worker: `
+                                   10250 9100
+    kube-system/metrics              -    -
+    kube-system/metrics@vip,nic2     +    +
+    monitoring/prometheus            -    -
+    monitoring/prometheus@vip,nic2   +    +`,
+    },
+  },
+  {
+    id: 'D21',
+    title: 'what opens it again: the baseline for metrics-server, zones, a rule with hostPorts',
+    manifest: 'e2e/scenarios/manifests/nodes-reopened.yaml',
+    prepare: serveMetrics,
+    tables: {
+      edge: `
+                                   10250 9100 10256 8443 443
+    kube-system/metrics              +    -     .    .   .
+    kube-system/metrics@vip,nic2     .    .     .    .   .
+    monitoring/prometheus            +    +     .    .   .
+    monitoring/prometheus@vip,nic2   .    .     .    .   .
+    tenant/on-edge                   -    -     .    .   .
+    tenant/on-edge@vip,nic2          .    .     .    .   .
+    office                           -    -     +    +   +
+    world                            -    -     -    +   +`,
+      worker: `
+                                   10250 9100 10256 443
+    kube-system/metrics              +    -     .    .
+    kube-system/metrics@vip,nic2     +    +     .    .
+    monitoring/prometheus            +    +     .    .
+    tenant/on-worker                 -    -     .    .
+    tenant/on-worker@vip,nic2        .    .     .    .
+    office                           -    -     +    -`,
+    },
+  },
+  {
+    id: 'D22',
+    title: 'a zone on some nodes lets its pods through their own node, and into no other',
+    manifest: 'e2e/scenarios/manifests/zone-on-the-way.yaml',
+    tables: {
+      edge: `
+                                   9100 9999
+    monitoring/prometheus             +    -
+    monitoring/prometheus@vip,nic2    .    .
+    kube-system/metrics               -    -
+    kube-system/metrics@vip,nic2      .    .
+    world                             -    -`,
+      worker: `
+                                   9100
+    monitoring/prometheus             -
+    monitoring/prometheus@vip,nic2    .`,
+      control: `
+                                   9100
+    monitoring/prometheus             -
+    monitoring/prometheus@vip,nic2    .`,
     },
   },
 ];

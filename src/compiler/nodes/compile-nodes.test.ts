@@ -18,12 +18,12 @@ describe('what is made of a node', () => {
     const compilation = compiled({ extraAddresses: ['203.0.113.7/32'] });
     expect(
       carrying(compilation, 'default/nodes/endpoints').map(({ metadata, spec }) => ({
-        labels: Object.keys(metadata.labels ?? {}),
+        gate: metadata.labels?.['clusterfirewall.io/gate'],
         spec,
       })),
     ).toEqual(
       ['cp1', 'worker1'].map((node) => ({
-        labels: ['clusterfirewall.io/gate', 'app.kubernetes.io/managed-by', 'clusterfirewall.io/firewall'],
+        gate: '',
         spec: { node, interfaceName: '*', profiles: ['projectcalico-default-allow'] },
       })),
     );
@@ -69,21 +69,25 @@ describe('what is made of a node', () => {
     });
   });
 
-  test('labels that zones ask for, and no others', () => {
-    const zone = {
-      name: 'edge',
-      from: [{ entity: 'World' as const }],
-      allow: { ports: [443] },
-      nodeSelector: { matchLabels: { edge: 'true' } },
+  test('the labels of its Node, save what means something to Calico or to us', () => {
+    const kubelets = {
+      'clusterfirewall.io/lo': '',
+      'clusterfirewall.io/gate': 'no',
+      'projectcalico.org/namespace': 'blog',
+      'projectcalico.org/orchestrator': 'k8s',
+      'projectcalico.org/created-by': 'calico-kube-controllers',
+      'app.kubernetes.io/managed-by': 'somebody',
     };
-    const compilation = compiled({ zones: [zone] });
+    const nodes = (cluster.nodes ?? []).map((node) => ({ ...node, labels: { ...node.labels, ...kubelets } }));
+    const compilation = compiled({}, { inventory: { ...cluster, nodes } });
     const [, worker] = carrying(compilation, 'default/nodes/endpoints');
-    expect(worker?.metadata.labels).toMatchObject({ edge: 'true', 'clusterfirewall.io/gate': '' });
-    expect(worker?.metadata.labels).not.toHaveProperty('zone');
-    for (const { spec } of policies(compilation, 'default/nodes/zones/edge'))
-      expect(spec.selector).toBe(
-        "!has(projectcalico.org/namespace) && edge == 'true' && has(clusterfirewall.io/gate)",
-      );
+    expect(worker?.metadata.labels).toEqual({
+      edge: 'true',
+      zone: 'a',
+      'clusterfirewall.io/gate': '',
+      'clusterfirewall.io/firewall': 'default',
+      'app.kubernetes.io/managed-by': 'clusterfirewall',
+    });
   });
 
   test.each([
@@ -252,6 +256,43 @@ describe('a zone', () => {
     ]);
   });
 
+  test('of some nodes is there in full, and on the others where traffic passes on its way to them', () => {
+    const edges = {
+      ...zone([{ entity: 'World' }], { ports: [9100] }),
+      nodeSelector: { matchLabels: { edge: 'true' } },
+    };
+    const compilation = compiled({ zones: [edges, { ...edges, name: 'y' }] });
+    const of = (selector: string) =>
+      policies(compilation, 'default/nodes/zones/z')
+        .filter(({ spec }) => spec.selector === selector)
+        .map(({ spec }) => [spec.preDNAT === true, spec.ingress?.map(({ destination }) => destination)]);
+    expect(of("!has(projectcalico.org/namespace) && edge == 'true' && has(clusterfirewall.io/gate)")).toEqual(
+      [
+        [false, [{ ports: [9100] }]],
+        [true, [{ ports: [9100] }]],
+      ],
+    );
+    const [set, ...others] = objects(compilation).filter(
+      ({ metadata }) => metadata.labels?.['clusterfirewall.io/set']?.startsWith('nodes-where-') === true,
+    );
+    expect(others).toEqual([]);
+    expect(set?.spec).toEqual({ nets: ['10.99.0.12/32', '10.244.1.0/32'] });
+    const value = set?.metadata.labels?.['clusterfirewall.io/set'] ?? '';
+    const destination = {
+      ports: [9100],
+      selector: `!has(projectcalico.org/created-by) && clusterfirewall.io/set == '${value}'`,
+      namespaceSelector: 'global()',
+    };
+    expect(of('!has(projectcalico.org/namespace) && has(clusterfirewall.io/gate)')).toEqual([
+      [true, [destination]],
+    ]);
+  });
+
+  test('with a problem keeps the set that its stored policies name', () => {
+    const compilation = compiled({ zones: [zone([{ peer: 'nobody' }], { ports: [9100] })] });
+    expect(compilation.held).toContain('default/nodes/where/');
+  });
+
   test.each([
     ['an unknown service', [{ entity: 'World' as const }], { services: ['sssh'] }, 'UnknownService'],
     ['an unknown peer', [{ peer: 'nobody' }], { services: ['ssh'] }, 'UnknownPeer'],
@@ -292,7 +333,13 @@ describe('a zone', () => {
       "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'nodes'",
     ]);
     expect(guardOf(compilation)).toEqual([
-      ['all()', [['TCP', ['2379:2380', 10250, 10257, 10259]]]],
+      [
+        'all()',
+        [
+          ['TCP', ['2379:2380']],
+          ['TCP', [10250, 10257, 10259]],
+        ],
+      ],
       ["!(app == 'prometheus' && pcns.role == 'metrics')", [['TCP', [9100]]]],
     ]);
   });

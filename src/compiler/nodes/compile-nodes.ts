@@ -160,7 +160,7 @@ function compiled(context: NodeContext): CompiledNodes {
   const { findings, place } = context;
   const baseline = compileBaseline(context);
   const zones = compileZones(context);
-  const openings = [...baseline.openings, ...zones.map(({ opening }) => opening)];
+  const openings = [...baseline.openings, ...zones.openings];
   const endpoints = endpointsKind(context);
   if (endpoints === undefined) findings.held.push(ruleId(place.id, 'endpoints'));
   const objects = [
@@ -169,7 +169,7 @@ function compiled(context: NodeContext): CompiledNodes {
     ...compileBlocked(context),
     ...compileLoopback(context),
     ...baseline.objects,
-    ...zones.flatMap((zone) => zone.objects),
+    ...zones.objects,
     ...compileLast(declaredHostPorts(context.firewalls), context),
     ...(endpoints === 'Managed' ? compileManaged(context) : []),
     judgedSet(context),
@@ -213,7 +213,6 @@ function endpointsKind({ hosts, inventory }: NodeContext): NodesSummary['endpoin
 function summaryOf(context: NodeContext, openings: readonly Opening[]): NodesSummary {
   const { hosts, selected } = context;
   const { blocked, remarks } = preflight(context);
-  const failsafes = managedFailsafes(context);
   if (blocked !== undefined) context.findings.warn(context.place, blocked.reason, blocked.message);
   return {
     mode: hosts.nodes.mode,
@@ -221,7 +220,7 @@ function summaryOf(context: NodeContext, openings: readonly Opening[]): NodesSum
     selected: selected?.map(({ name }) => name) ?? null,
     ...(blocked === undefined ? {} : { blocked }),
     failsafesOpen: failsafesOpen(openings, context),
-    ...(failsafes === undefined ? {} : { failsafes }),
+    ...managedFailsafes(context),
     remarks: [...remarksOf(context), ...remarks],
   };
 }

@@ -1,4 +1,5 @@
 /** Host endpoints: lo of every selected node, which exempts what a node says to itself, and its other interfaces. */
+import { LABEL_CREATED_BY, LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import type { HostEndpoint } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
@@ -16,11 +17,12 @@ import { networkSet } from '../sets.ts';
 import type { DesiredObject, NodeInfo } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { bothLayers, everything, layerPolicies } from './layers.ts';
-import { labelsAskedFor } from './zones.ts';
 
 /** Calico's own: allows both ways what no policy selects. */
 const ALLOWING_PROFILE = 'projectcalico-default-allow';
 const OURS = 'clusterfirewall.io/';
+/** What these say, Calico believes: that it is a pod, or one of its own endpoints. A node's kubelet may write them to its Node. */
+const CALICOS: ReadonlySet<string> = new Set([LABEL_NAMESPACE, LABEL_ORCHESTRATOR, LABEL_CREATED_BY]);
 
 /**
  * What a node says to one of its own addresses goes over lo, and would be judged by the endpoint of all interfaces. An endpoint for lo
@@ -42,22 +44,23 @@ export function compileLo(context: NodeContext): readonly DesiredObject[] {
 
 /** Our own endpoints carry the gate from the start; they are written after everything that they are judged by. */
 export function compileManaged(context: NodeContext): readonly DesiredObject[] {
-  const asked = [...labelsAskedFor(context.hosts.nodes)].filter((key) => !key.startsWith(OURS));
   return (context.selected ?? []).map((node) =>
     endpoint(context.place.firewall, {
       id: ruleId(context.place.id, 'endpoints'),
       phase: 'hostEndpoint',
       node,
       interfaceName: '*',
-      labels: {
-        ...Object.fromEntries(
-          asked.flatMap((key) => (node.labels[key] === undefined ? [] : [[key, node.labels[key]]])),
-        ),
-        [LABEL_GATE]: '',
-      },
+      labels: { ...labelsTaken(node), [LABEL_GATE]: '' },
     }),
   );
 }
+
+/**
+ * All of the Node's, as automatic endpoints have them, and not only those that zones ask for: then a zone comes and goes without a write
+ * to any endpoint, and none lacks a label of which a selector asks that it be absent (docs/decisions/0013-node-firewall.md).
+ */
+export const labelsTaken = ({ labels }: NodeInfo): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(labels).filter(([key]) => !key.startsWith(OURS) && !CALICOS.has(key)));
 
 interface EndpointParts {
   readonly id: string;

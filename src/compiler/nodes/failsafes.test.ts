@@ -141,7 +141,10 @@ describe('what Managed narrows them to', () => {
   });
 
   test('nothing, while the way in for people leads nowhere, and with Report', () => {
-    expect(summary({ ...managed, breakGlass: [{ peer: 'nobody' }] })?.failsafes).toBeUndefined();
-    expect(summary({ ...managed, failsafes: 'Report' })?.failsafes).toBeUndefined();
+    const lost = summary({ ...managed, breakGlass: [{ peer: 'nobody' }] });
+    expect(lost?.failsafes).toBeUndefined();
+    expect(lost?.failsafesWaitFor).toContain('"nobody"');
+    const report = summary({ ...managed, failsafes: 'Report' });
+    expect([report?.failsafes, report?.failsafesWaitFor]).toEqual([undefined, undefined]);
   });
 });

@@ -90,16 +90,18 @@ function readCidr(text: string): Cidr | undefined {
 }
 
 /**
- * What is to stay open with failsafes: Managed. Undefined with Report, and while a way in is missing that was promised. Canonical CIDRs, TCP
- * and UDP only: anything else stops every Felix.
+ * What is to stay open with failsafes: Managed, or why that cannot be told: while a way in is missing that was promised. Nothing with
+ * Report. Canonical CIDRs, TCP and UDP only: anything else stops every Felix.
  */
-export function managedFailsafes(context: NodeContext): NodesSummary['failsafes'] {
+export function managedFailsafes(context: NodeContext): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor'> {
   const { hosts, ends } = context;
   const { failsafes, breakGlass = [], nodeCIDRs = [] } = hosts.nodes;
-  const isWhole = breakGlass.every(({ peer }) => ends.peers.get(peer)?.cidrs !== undefined);
-  if (failsafes !== 'Managed' || !isWhole || breakGlass.length === 0 || nodeCIDRs.length === 0)
-    return undefined;
-  return narrowed(context);
+  if (failsafes !== 'Managed') return {};
+  const missing = breakGlass.find(({ peer }) => ends.peers.get(peer)?.cidrs === undefined);
+  if (missing === undefined && breakGlass.length > 0 && nodeCIDRs.length > 0)
+    return { failsafes: narrowed(context) };
+  const what = missing === undefined ? 'breakGlass and nodeCIDRs' : `cidrs of the peer "${missing.peer}"`;
+  return { failsafesWaitFor: `nodes.failsafes: Managed needs ${what} to narrow them` };
 }
 
 function narrowed(context: NodeContext): readonly Failsafe[] {

@@ -4,19 +4,41 @@ import type { Inventory } from '../types.ts';
 
 describe('identity behind NAT', () => {
   test('what only the control plane reaches is refused to every pod that is not exempt', () => {
-    expect(guardOf(compiled({}))).toEqual([['all()', [['TCP', ['2379:2380', 10250, 10257, 10259]]]]]);
+    expect(guardOf(compiled({}))).toEqual([
+      [
+        'all()',
+        [
+          ['TCP', ['2379:2380']],
+          ['TCP', [10250, 10257, 10259]],
+        ],
+      ],
+    ]);
   });
 
   test('a port that a zone gives to every pod is refused to none', () => {
     const zones = [{ name: 'z', from: [{ entity: 'Pods' as const }], allow: { ports: ['10250-10256'] } }];
-    expect(guardOf(compiled({ zones }))).toEqual([['all()', [['TCP', ['2379:2380', 10257, 10259]]]]]);
+    expect(guardOf(compiled({ zones }))).toEqual([
+      [
+        'all()',
+        [
+          ['TCP', ['2379:2380']],
+          ['TCP', [10257, 10259]],
+        ],
+      ],
+    ]);
   });
 
   test('pods that may reach everything are no restriction for the others, and pass where those do not', () => {
     const peers = [{ name: 'agents', pods: { namespaceSelector: { matchLabels: { role: 'agents' } } } }];
     const zones = [{ name: 'z', from: [{ peer: 'agents' }], allow: { all: true as const } }];
     expect(guardOf(compiled({ zones }, { peers }))).toEqual([
-      ["pcns.role != 'agents'", [['TCP', ['2379:2380', 10250, 10257, 10259]]]],
+      [
+        "pcns.role != 'agents'",
+        [
+          ['TCP', ['2379:2380']],
+          ['TCP', [10250, 10257, 10259]],
+        ],
+      ],
     ]);
   });
 
@@ -53,7 +75,13 @@ describe('identity behind NAT', () => {
       "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'nodes'",
     ]);
     expect(guardOf(compilation)).toEqual([
-      ['all()', [['TCP', ['2379:2380', 10257, 10259]]]],
+      [
+        'all()',
+        [
+          ['TCP', ['2379:2380']],
+          ['TCP', [10257, 10259]],
+        ],
+      ],
       [
         "!(k8s-app == 'metrics-server' && projectcalico.org/namespace == 'kube-system' || pcns.tunnel == 'true')",
         [['TCP', [10250]]],

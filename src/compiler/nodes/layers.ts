@@ -25,6 +25,8 @@ export interface NodePolicy {
   readonly label?: string;
   /** Further labels of the host endpoints. */
   readonly where?: Selector;
+  /** Tells policies of one id and layer apart. */
+  readonly variant?: string;
 }
 
 export interface Layers {
@@ -35,12 +37,13 @@ export interface Layers {
 /** One policy a layer, none for a layer without rules: it would select for nothing. */
 export function layerPolicies(policy: NodePolicy, layers: Layers): readonly DesiredObject[] {
   const selector = podSelectorText(and(hostsWith(policy.label ?? LABEL_GATE), policy.where ?? all()));
-  return (['ports', 'host'] as const).flatMap((variant) => {
-    const ingress = layers[variant];
+  return (['ports', 'host'] as const).flatMap((name) => {
+    const ingress = layers[name];
     if (ingress.length === 0) return [];
+    const variant = policy.variant === undefined ? name : `${name}-${policy.variant}`;
     const { firewall, id, phase, order, rules = [id] } = policy;
     const parts = { firewall, id, variant, rules, phase, order, ingress, types: ['Ingress'] } as const;
-    const layer = variant === 'ports' ? ({ preDNAT: true } as const) : {};
+    const layer = name === 'ports' ? ({ preDNAT: true } as const) : {};
     return globalPolicies({ ...parts, ...layer, tier: TIER, staged: false }, [{ selector }]);
   });
 }

@@ -81,8 +81,10 @@ describe('nodePorts and hostPorts', () => {
         .filter(({ source }) => source !== undefined)
         .map(({ protocol, destination }) => [protocol, destination?.ports]),
     ).toEqual([
-      ['TCP', [443, '30000:32767']],
-      ['UDP', [443, '30000:32767']],
+      ['TCP', ['30000:32767']],
+      ['TCP', [443]],
+      ['UDP', ['30000:32767']],
+      ['UDP', [443]],
     ]);
   });
 

@@ -15,9 +15,9 @@ import {
   MANAGED_BY,
   NODE_SET_VALUE,
 } from '../names.ts';
-import type { ForeignPolicyInfo, HostEndpointInfo, NodeInfo, NodesSummary } from '../types.ts';
+import type { ForeignPolicyInfo, HostEndpointInfo, NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
-import { labelsAskedFor } from './zones.ts';
+import { labelsTaken } from './endpoints.ts';
 
 export interface Preflight {
   readonly blocked?: NonNullable<NodesSummary['blocked']>;
@@ -74,16 +74,12 @@ interface OurEndpoint {
 /** As they would be: those of lo, and of all interfaces where those are ours. Automatic ones are judged by the same policies without us. */
 function ourEndpoints(context: NodeContext): readonly OurEndpoint[] {
   const own = { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_FIREWALL]: DEFAULT_FIREWALL };
-  const asked = labelsAskedFor(context.hosts.nodes);
   const managed = context.inventory.automaticHostEndpoints !== true;
   return (context.selected ?? []).flatMap((node) => [
     { node: node.name, labels: { ...own, [LABEL_LO]: '' } },
-    ...(managed ? [{ node: node.name, labels: { ...labelsOf(node, asked), ...own, [LABEL_GATE]: '' } }] : []),
+    ...(managed ? [{ node: node.name, labels: { ...labelsTaken(node), ...own, [LABEL_GATE]: '' } }] : []),
   ]);
 }
-
-const labelsOf = ({ labels }: NodeInfo, keys: ReadonlySet<string>): Labels =>
-  Object.fromEntries(Object.entries(labels).filter(([key]) => keys.has(key)));
 
 function nodesSelected(policy: ForeignPolicyInfo, endpoints: readonly OurEndpoint[]): readonly string[] {
   const subject = subjectOf(policy);

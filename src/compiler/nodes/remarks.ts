@@ -19,6 +19,11 @@ export function remarksOf({ hosts, selected, scope }: NodeContext): NodesSummary
       : [
           'addresses of load balancers and external IPs are judged only where extraAddresses lists them (destinations: Known)',
         ]),
+    ...(nodes.extraAddresses !== undefined && nodes.zones?.some(({ nodeSelector }) => nodeSelector) === true
+      ? [
+          'zones with a nodeSelector open extraAddresses at their nodes, and not for pods of other nodes: which node has them is not known',
+        ]
+      : []),
     ...(scope.controlPlanePods.length === 0
       ? []
       : [

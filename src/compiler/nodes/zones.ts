@@ -1,22 +1,26 @@
 /** Zones: sources, and what they may reach on nodes. Each only passes, so a source in several has what any of them allows. */
-import type { Nodes, PortValue, Zone } from '../../api/schema.ts';
-import { all, fromLabelSelector } from '../../calico/selector.ts';
-import { resolveEnd } from '../ends.ts';
-import { NODE_ORDER, ruleId } from '../names.ts';
+import type { PortValue, Zone } from '../../api/schema.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { fromLabelSelector, matchesSelector, printSelector } from '../../calico/selector.ts';
+import { parseAddress, unionCidrs } from '../../net/cidr.ts';
+import type { EndMatch } from '../ends.ts';
+import { matchEnd, resolveEnd } from '../ends.ts';
+import { contentTag, NODE_ORDER, ruleId, ZONE_NODES } from '../names.ts';
 import { located } from '../problems.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../rules.ts';
+import { networkSet } from '../sets.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext, Opening } from './context.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
 import { sourcesOf } from './sources.ts';
 
-export interface CompiledZone {
+export interface CompiledZones {
   readonly objects: readonly DesiredObject[];
-  readonly opening: Opening;
+  readonly openings: readonly Opening[];
 }
 
-export function compileZones(context: NodeContext): readonly CompiledZone[] {
-  return (context.hosts.nodes.zones ?? []).flatMap((zone, index) => {
+export function compileZones(context: NodeContext): CompiledZones {
+  const zones = (context.hosts.nodes.zones ?? []).flatMap((zone, index) => {
     const place = {
       firewall: context.place.firewall,
       id: ruleId(context.place.id, 'zones', zone.name),
@@ -24,6 +28,18 @@ export function compileZones(context: NodeContext): readonly CompiledZone[] {
     };
     return context.findings.guard(place, () => [compileZone(zone, place.id, context)]);
   });
+  const sets = new Map(zones.flatMap(({ nodes }) => nodes).map((set) => [set.object.metadata.name, set]));
+  return {
+    objects: [...sets.values(), ...zones.flatMap(({ policies }) => policies)],
+    openings: zones.map(({ opening }) => opening),
+  };
+}
+
+interface CompiledZone {
+  readonly policies: readonly DesiredObject[];
+  /** The set of its nodes, which other zones may have as well; none where it is on every node. */
+  readonly nodes: readonly DesiredObject[];
+  readonly opening: Opening;
 }
 
 function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone {
@@ -32,24 +48,51 @@ function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone
   );
   const sources = located('.from', () => sourcesOf(ends, context.scope));
   const ports = zonePorts(zone, context);
-  const rules = canonicalRules(
-    crossRules({
-      id,
-      action: 'Pass',
-      sources: sources.matches,
-      destinations: anyEnd,
-      ports: matchPorts(ports),
-    }),
-  );
-  const where = zone.nodeSelector === undefined ? all() : fromLabelSelector(zone.nodeSelector);
-  const { firewall } = context.place;
+  const passing = (destinations: readonly EndMatch[]) =>
+    canonicalRules(
+      crossRules({
+        id,
+        action: 'Pass',
+        sources: sources.matches,
+        destinations,
+        ports: matchPorts(ports),
+      }),
+    );
+  const policy = {
+    firewall: context.place.firewall,
+    id,
+    phase: 'nodeAllow',
+    order: NODE_ORDER.zones,
+  } as const;
+  const opening = { id, ports, sources, everywhere: zone.nodeSelector === undefined };
+  const here = bothLayers(passing(anyEnd));
+  if (zone.nodeSelector === undefined) return { policies: layerPolicies(policy, here), nodes: [], opening };
+  const where = fromLabelSelector(zone.nodeSelector);
+  const { set, value } = nodesWhere(where, context);
+  const onTheWay = { ports: passing(matchEnd({ kind: 'set', value })), host: [] };
   return {
-    objects: layerPolicies(
-      { firewall, id, phase: 'nodeAllow', order: NODE_ORDER.zones, where },
-      bothLayers(rules),
-    ),
-    opening: { id, ports, sources, everywhere: zone.nodeSelector === undefined },
+    policies: [
+      ...layerPolicies({ ...policy, where }, here),
+      ...layerPolicies({ ...policy, variant: 'way' }, onTheWay),
+    ],
+    nodes: [set],
+    opening,
   };
+}
+
+/**
+ * Where a zone's nodes are, for the others. What a node forwards meets its ports layer first: a pod's traffic that of the pod's own node
+ * (seen with packets), and anybody's that of a node that routes. Only by the zone's own addresses, so that it opens nothing of the node
+ * that is passed. By content, since zones may exchange their selectors: what a policy means does not change behind its back.
+ */
+function nodesWhere(where: Selector, { inventory, place }: NodeContext) {
+  const tag = contentTag(printSelector(where));
+  const value = `nodes-where-${tag}`;
+  const addresses = (inventory.nodes ?? [])
+    .filter(({ labels }) => matchesSelector(where, labels))
+    .flatMap((node) => node.addresses);
+  const id = ruleId(place.id, ZONE_NODES, tag);
+  return { value, set: networkSet(place.firewall, id, value, unionCidrs(addresses.map(parseAddress))) };
 }
 
 function zonePorts({ allow }: Zone, { services }: NodeContext): readonly PortValue[] {
@@ -61,12 +104,3 @@ function zonePorts({ allow }: Zone, { services }: NodeContext): readonly PortVal
     ...(allow.ports ?? []),
   ];
 }
-
-/** Labels of nodes that zones ask for: host endpoints of our own carry them. */
-export const labelsAskedFor = ({ zones = [] }: Nodes): ReadonlySet<string> =>
-  new Set(
-    zones.flatMap(({ nodeSelector }) => [
-      ...Object.keys(nodeSelector?.matchLabels ?? {}),
-      ...(nodeSelector?.matchExpressions ?? []).map(({ key }) => key),
-    ]),
-  );

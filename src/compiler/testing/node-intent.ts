@@ -45,7 +45,7 @@ export function nodeIntentOf(
     if (!selectorMatches(nodes.nodeSelector, at.labels)) return true;
     if (isBreakGlass(flow, setting)) return true;
     if ((nodes.blocked ?? []).some((entry) => comesFrom(entry, flow, setting))) return false;
-    if (isBaseline(layer, flow, setting) || zoneAllows(at, flow, setting)) return true;
+    if (isBaseline(layer, flow, setting) || zoneAllows(at, layer, flow, setting)) return true;
     if (layer === 'host') return !isClosedAtHost(flow, nodes);
     return ways.some((opens) => opens(flow)) || !isClosedBeforeDnat(flow, hostPorts, setting);
   };
@@ -74,7 +74,14 @@ const isBreakGlass = (flow: Flow, setting: Setting): boolean =>
   (setting.nodes.breakGlass ?? []).some((entry) => comesFrom(entry, flow, setting)) &&
   portsMatch([...serviceOf('ssh', setting.nodes), ...serviceOf('kube-apiserver', setting.nodes)], flow);
 
-function zoneAllows(at: ClusterNode, flow: Flow, setting: Setting): boolean {
+/** At a node that is not of the zone, what is on its way to one that is. */
+function zoneAllows(at: ClusterNode, layer: Layer, flow: Flow, setting: Setting): boolean {
+  const to = addressOf(flow, 'to');
+  const isOnItsWay = (nodeSelector: Zone['nodeSelector']): boolean =>
+    layer === 'ports' &&
+    (setting.inventory.nodes ?? []).some(
+      ({ labels, addresses }) => selectorMatches(nodeSelector, labels) && addresses.includes(to),
+    );
   return (setting.nodes.zones ?? []).some(({ from, allow, nodeSelector }) => {
     const ports = [
       ...(allow.all === true ? (['All'] as const) : []),
@@ -82,7 +89,7 @@ function zoneAllows(at: ClusterNode, flow: Flow, setting: Setting): boolean {
       ...(allow.ports ?? []),
     ];
     return (
-      selectorMatches(nodeSelector, at.labels) &&
+      (selectorMatches(nodeSelector, at.labels) || isOnItsWay(nodeSelector)) &&
       portsMatch(ports, flow) &&
       from.some((entry) => comesFrom(entry, flow, setting))
     );

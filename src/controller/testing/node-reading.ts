@@ -15,12 +15,12 @@ export interface NodeFlow {
   readonly node: string;
   readonly address: string;
   readonly port: number;
-  /** To a pod behind it, by NodePort: never delivered to the host. */
+  /** Never delivered to the host: to a pod behind it, by NodePort, or to another node. */
   readonly forwarded: boolean;
 }
 
 export const describeNodeFlow = ({ from, node, address, port, forwarded }: NodeFlow): string =>
-  `${from.id} → ${node} ${address}:${String(port)}${forwarded ? ' (NodePort)' : ''}`;
+  `${from.id} → ${node} ${address}:${String(port)}${forwarded ? ' (forwarded)' : ''}`;
 
 interface Policy {
   readonly name: string;

@@ -1,0 +1,30 @@
+import type { StartedCluster } from '../../cluster.ts';
+import { waitFor } from '../../local/wait.ts';
+
+type Settings = Readonly<Record<string, string>>;
+
+/**
+ * While FelixConfiguration `default` says something else. Felix ends and is started again with it, so `look` is called until it does not
+ * throw.
+ */
+export async function withFelixSettings(
+  cluster: StartedCluster,
+  { during, afterwards }: { readonly during: Settings; readonly afterwards: Settings },
+  look: () => Promise<unknown>,
+): Promise<void> {
+  await say(cluster, during);
+  try {
+    await waitFor(() => look().then(() => true as const), {
+      what: 'Felix to be started again with its new configuration',
+      within: 30_000,
+    });
+  } finally {
+    await say(cluster, afterwards);
+  }
+}
+
+const say = (cluster: StartedCluster, spec: Settings): Promise<string> =>
+  cluster.kubectl([
+    ...['patch', 'felixconfiguration.projectcalico.org', 'default'],
+    ...['--type=merge', '--patch', JSON.stringify({ spec })],
+  ]);
