@@ -25,9 +25,19 @@ export function matchPorts(values: readonly PortValue[]): readonly PortMatch[] {
         ] as const)
       : []),
     ...grouped.transports.flatMap(({ protocol, ports }) =>
-      chunk(ports, MAX_PORTS).map((some) => ({ protocol, ports: some })),
+      chunkPorts(ports).map((some) => ({ protocol, ports: some })),
     ),
   ];
+}
+
+/**
+ * Together as many as a rule may have, but a range alone: nft up to 1.0.6, which Felix calls, dies when it is to replace a rule that has a
+ * range among other ports ("BUG: unhandled op"), and Felix with its tables empty (seen with packets).
+ */
+function chunkPorts(ports: readonly CalicoPort[]): readonly (readonly CalicoPort[])[] {
+  const isRange = (port: CalicoPort): boolean => /^\d+:\d+$/.test(String(port));
+  const single = ports.filter((port) => !isRange(port));
+  return [...chunk(single, MAX_PORTS), ...ports.filter(isRange).map((port) => [port])];
 }
 
 /**
