@@ -5,7 +5,7 @@ import type { StartedCluster } from '../cluster.ts';
 /** What Felix says when it leaves out an object, or could not program its tables: it tries again, and takes them away in between. */
 const COMPLAINTS = /Validation failed|Failed to run nft transaction|Failed to program (?:nf|ip)tables/;
 
-/** Lines of the Felix logs of a cluster that no policy should have led to; a hundred characters each. */
+/** Lines of the Felix logs of a cluster that no policy should have led to; at most 200 characters each. */
 export async function complaints({ workDir }: StartedCluster): Promise<readonly string[]> {
   const logs = path.join(workDir, 'logs');
   const names = (await readdir(logs)).filter((name) => name.startsWith('felix-'));
