@@ -158,7 +158,8 @@ async function endOf(child: ChildProcess): Promise<string> {
   return signal ?? `exit code ${String(code)}`;
 }
 
-async function freePort(): Promise<number> {
+/** Of the loopback address; free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { loadAll } from 'js-yaml';
 import type { StartedCluster } from '../cluster.ts';
 import { waitFor } from '../local/wait.ts';
+import { freePort } from '../operator-process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BUNDLE = path.join(ROOT, 'dist/clusterfirewall.js');
@@ -107,13 +107,4 @@ export async function startBundle(cluster: StartedCluster, wanted: Deployment): 
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }

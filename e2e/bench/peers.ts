@@ -43,7 +43,7 @@ function stranger(kind: string, { apiVersion, metadata, ...rest }: KubernetesObj
 export async function bareWrites(rig: Rig, objects: readonly Generated[]): Promise<number> {
   const file = path.join(rig.cluster.workDir, 'bare.json');
   await writeFile(file, JSON.stringify(objects));
-  const { stdout } = await run(process.execPath, [SCRIPT, rig.cluster.kubeconfig, file, 'bench']);
+  const { stdout } = await run(process.execPath, [SCRIPT, rig.strangerKubeconfig, file, 'bench']);
   return Number(stdout);
 }
 

@@ -22,7 +22,9 @@ export interface Rig extends AsyncDisposable {
   /** The administrator's. */
   readonly client: Transport;
   readonly deployment: Deployment;
-  /** Requests of the operator's ServiceAccount, and of the given users. */
+  /** Of a ServiceAccount that may do everything: authenticated, authorized, queued and recorded as the operator is, unlike an administrator. */
+  readonly strangerKubeconfig: string;
+  /** Requests of the operator's ServiceAccount, of the stranger's, and of the given users. */
   readonly audit: AuditLog;
   startOperator(): Promise<StartedBundle>;
 }
@@ -38,12 +40,14 @@ export interface RigOptions {
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const CALICO_CRDS = path.resolve(ROOT, '../shared/calico');
 const OPERATOR = 'system:serviceaccount:clusterfirewall-system:clusterfirewall';
+const STRANGER = { namespace: 'default', name: 'bench' };
 
 /** Starts the cluster and installs config/default, without the operator. */
 export async function startRig({ mode, nodes = [], recordAdministrator = false }: RigOptions): Promise<Rig> {
   const folder = await mkdtemp(path.join(tmpdir(), 'bench-'));
   const [policy, log] = [path.join(folder, 'policy.json'), path.join(folder, 'audit.log')];
-  const users = recordAdministrator ? [OPERATOR, 'kubernetes-admin'] : [OPERATOR];
+  const recorded = [OPERATOR, `system:serviceaccount:${STRANGER.namespace}:${STRANGER.name}`];
+  const users = recordAdministrator ? [...recorded, 'kubernetes-admin'] : recorded;
   await writeFile(policy, JSON.stringify(auditPolicy(users)));
   const apiServerArgs = [`--audit-policy-file=${policy}`, `--audit-log-path=${log}`];
   const { calico, served } = await calicoMode(mode, folder);
@@ -64,6 +68,7 @@ export async function startRig({ mode, nodes = [], recordAdministrator = false }
       cluster,
       client,
       deployment: wanted,
+      strangerKubeconfig: await stranger(cluster),
       audit: new AuditLog(log),
       startOperator: () => startBundle(cluster, wanted),
       [Symbol.asyncDispose]: dispose,
@@ -72,6 +77,14 @@ export async function startRig({ mode, nodes = [], recordAdministrator = false }
     await dispose();
     throw error;
   }
+}
+
+async function stranger(cluster: StartedCluster): Promise<string> {
+  const { namespace, name } = STRANGER;
+  await cluster.kubectl(['create', 'serviceaccount', name, '--namespace', namespace]);
+  const whom = `--serviceaccount=${namespace}:${name}`;
+  await cluster.kubectl(['create', 'clusterrolebinding', name, '--clusterrole=cluster-admin', whom]);
+  return cluster.serviceAccountKubeconfig(namespace, name);
 }
 
 /** Does `work` while the operator runs. */

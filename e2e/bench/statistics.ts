@@ -35,4 +35,4 @@ const digits = (value: number): string =>
 
 export const ratio = (value: number): string => value.toFixed(2);
 
-export const megabytes = (bytes: number): string => `${Math.round(bytes / 1024 ** 2)} MiB`;
+export const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;

@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Status } from '../../src/api/status.ts';
 import { get, list } from '../../src/cluster/apply.ts';
 import { isNotFound } from '../../src/cluster/errors.ts';
@@ -22,6 +23,7 @@ import { connect } from './cluster-harness.ts';
 import { nativeCrdsFolder } from './native-crds.ts';
 
 const WITHIN = 60_000;
+const AUDIT_SETTLES_MS = 250;
 
 /** Writes of the operator only, in the order in which they were answered. */
 const auditPolicy = ({ namespace, serviceAccount }: OperatorIdentity): object => ({
@@ -219,8 +221,17 @@ interface AuditEvent {
 
 const isLease = ({ target }: Write): boolean => target.startsWith('leases');
 
-const readAudit = async (file: string): Promise<readonly Write[]> =>
-  parseAudit(await readFile(file, 'utf8').catch(() => ''));
+/** The server notes a request once it has been answered, and what it stored can be seen before that: read when nothing more comes. */
+async function readAudit(file: string): Promise<readonly Write[]> {
+  const read = () => readFile(file, 'utf8').catch(() => '');
+  let text = await read();
+  for (let before = ''; text.length !== before.length;) {
+    before = text;
+    await delay(AUDIT_SETTLES_MS);
+    text = await read();
+  }
+  return parseAudit(text);
+}
 
 /** Whole lines: the last one may be half written. */
 const parseAudit = (text: string): readonly Write[] =>

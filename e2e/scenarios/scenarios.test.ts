@@ -2,7 +2,8 @@
  * Every scenario with packets, on one cluster with one operator. A test's name begins with its id:
  *   jest --selectProjects packets --testNamePattern '\bS3\b'
  */
-import { afterAll, afterEach, beforeAll, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { complaints } from './felix-logs.ts';
 import { clearAway } from './firewall.ts';
 import { startStage, type Stage } from './stage.ts';
 import { STORIES } from './stories.ts';
@@ -31,3 +32,7 @@ afterAll(async () => {
 }, START_WITHIN);
 
 test.each(STORIES)('$id $title', (story) => story.play(theStage()), STORY_WITHIN);
+
+test('Felix could program all of it', async () => {
+  expect(await complaints(theStage().cluster)).toEqual([]);
+});

@@ -4,7 +4,7 @@ import { abortable } from './abort.ts';
 import { Reflector } from './reflector.ts';
 import type { KubernetesObject } from './resource.ts';
 import type { ChangeEvent } from './store.ts';
-import { FakeServer, type WatchFault } from './testing/fake-server.ts';
+import { FakeServer, WATCH_FAULTS, type WatchFault } from './testing/fake-server.ts';
 import { recordingLogger } from './testing/logs.ts';
 import { ManualClock, settle } from './testing/manual-clock.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
@@ -63,14 +63,7 @@ type Step =
 
 const name = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
 const code = fc.constantFrom(0, 403, 404, 410, 429, 500);
-const fault = fc.constantFrom<WatchFault[]>(
-  'cut',
-  'close',
-  'expire',
-  'internal-error',
-  'garbage',
-  'black-hole',
-);
+const fault = fc.constantFrom(...WATCH_FAULTS);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ type: fc.constant('put'), name }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('delete'), name }) },

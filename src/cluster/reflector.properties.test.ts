@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ChangeEvent } from './store.ts';
-import type { FakeServer, WatchFault } from './testing/fake-server.ts';
+import { WATCH_FAULTS, type FakeServer, type WatchFault } from './testing/fake-server.ts';
 import { settle, type ManualClock } from './testing/manual-clock.ts';
 import { LONG, project, setup, type Projection } from './testing/reflector.ts';
 
@@ -26,14 +26,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       type: fc.constant('disturb'),
-      fault: fc.constantFrom<WatchFault[]>(
-        'cut',
-        'close',
-        'expire',
-        'internal-error',
-        'garbage',
-        'black-hole',
-      ),
+      fault: fc.constantFrom(...WATCH_FAULTS),
     }),
   },
   {

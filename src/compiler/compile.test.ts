@@ -140,6 +140,19 @@ describe('limits', () => {
     });
   });
 
+  test('a range of ports is a rule of its own: nft dies when it is to replace one with more', () => {
+    const ports = [80, '8000-8100', 443, '9000-9100/UDP', '30000-32767'];
+    const group: Group = { ...web, ingress: [{ name: 'web', pods: {}, from: [{ entity: 'World' }], ports }] };
+    const [policy] = fromGroup(objectsOf({ namespaces: [group] }), 'blog');
+    const rules = policy !== undefined && 'ingress' in policy.spec ? (policy.spec.ingress ?? []) : [];
+    expect(rules.map(({ destination }) => destination?.ports?.join()).toSorted()).toEqual([
+      '30000:32767',
+      '80,443',
+      '8000:8100',
+      '9000:9100',
+    ]);
+  });
+
   test('an exception is subtracted, and what is left is split at 256 networks', () => {
     const except = Array.from({ length: 64 }, (_unused, index) => `10.${String(index * 4)}.1.1/32`);
     const group: Group = {

@@ -10,6 +10,8 @@ interface Change {
 }
 
 const MORE = '- { name: more, pods: {}, from: [{ peer: ingress }], ports: [11011] }';
+const WITH_A_RANGE = MORE.replace('[11011]', '[11011, 12000-12009]');
+const WITH_MORE = MORE.replace('[11011]', '[11011, 11013, 12000-12009]');
 const SWAPPED: Readonly<Record<string, string>> = { www: 'public', public: 'www' };
 
 /** One after the other, each of what the one before it left. What the flows need stays in all of them. */
@@ -20,7 +22,9 @@ const CHANGES: readonly Change[] = [
     what: 'two rules swap their names',
     of: (text) => text.replace(/(?<=name: )(www|public)(?=,)/g, (name) => SWAPPED[name] ?? name),
   },
-  { what: 'a rule is removed', of: (text) => text.replace(`        ${MORE}\n`, '') },
+  { what: 'a range comes to the ports of a rule', of: (text) => text.replace(MORE, WITH_A_RANGE) },
+  { what: 'a port comes beside the range', of: (text) => text.replace(WITH_A_RANGE, WITH_MORE) },
+  { what: 'a rule is removed', of: (text) => text.replace(`        ${WITH_MORE}\n`, '') },
   { what: 'a group is renamed', of: (text) => text.replace('name: blog\n', 'name: site\n') },
   {
     what: 'a group by name becomes one by selector',

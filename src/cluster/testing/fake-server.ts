@@ -8,7 +8,8 @@ export type Fault =
   | { readonly type: 'status'; readonly code: number; readonly retryAfterSeconds?: number };
 
 /** What the server does to a watch that is open. */
-export type WatchFault = 'cut' | 'close' | 'expire' | 'internal-error' | 'garbage' | 'black-hole';
+export const WATCH_FAULTS = ['cut', 'close', 'expire', 'internal-error', 'garbage', 'black-hole'] as const;
+export type WatchFault = (typeof WATCH_FAULTS)[number];
 
 interface Change {
   readonly version: number;
