@@ -35,8 +35,6 @@ export const isBefore = (a: readonly number[], b: readonly number[]): void => {
   expect(Math.max(...a)).toBeLessThan(Math.min(...b));
 };
 
-export type NodeQuestions = ReturnType<typeof nodeQuestions>;
-
 export function nodeQuestions(rig: () => Rig) {
   const kubectl = (...args: string[]): Promise<string> => rig().cluster.kubectl(args);
 

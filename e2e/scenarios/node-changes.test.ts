@@ -8,7 +8,7 @@ import { waitFor } from '../local/wait.ts';
 import { installManifests, startOperator, type StartedOperator } from '../operator-process.ts';
 import { program, removeAll } from './firewall.ts';
 import { whileFlowing, type FlowRow, type Ground, type Watch } from './flows.ts';
-import { complaints } from './nodes/felix-logs.ts';
+import { complaints } from './felix-logs.ts';
 import { BY_RULE, KEPT, nodeGround, REFUSED } from './nodes/flows.ts';
 import { startNodeStage, type NodeStage } from './nodes/stage.ts';
 import { ownManifest, readManifest } from './story.ts';

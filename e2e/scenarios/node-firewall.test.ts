@@ -10,7 +10,7 @@ import * as byHand from './nodes/by-hand.ts';
 import { TABLES } from './nodes/by-hand-tables.ts';
 import { SECOND_NIC, VIRTUAL } from './nodes/cast.ts';
 import { withFelixSettings } from './nodes/felix-settings.ts';
-import { complaints } from './nodes/felix-logs.ts';
+import { complaints } from './felix-logs.ts';
 import { expectTables } from './nodes/matrix.ts';
 import { apply, remove } from './nodes/objects.ts';
 import { reaches, type Attempt } from './nodes/reach.ts';

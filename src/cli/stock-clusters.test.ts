@@ -158,14 +158,19 @@ const COMMON = [
   'api-server: nodes → 6443/TCP',
   'api-server: pods → 6443/TCP',
   'bgp: nodes → 179/TCP',
-  'dhcp: anyone → 67:68,546/UDP',
+  'dhcp: anyone → 546/UDP',
+  'dhcp: anyone → 67:68/UDP',
   'etcd: control-plane → 2379:2380/TCP',
   'kubelet: control-plane → 10250/TCP',
   'node-local-dns: nodes → 53/TCP',
   'node-local-dns: nodes → 53/UDP',
   'node-local-dns: pods → 53/TCP',
   'node-local-dns: pods → 53/UDP',
-  'nodes-to-nodes: nodes → 1:2378,2381:10249,10251:10256,10258,10260:65535/TCP',
+  'nodes-to-nodes: nodes → 10251:10256/TCP',
+  'nodes-to-nodes: nodes → 10258/TCP',
+  'nodes-to-nodes: nodes → 10260:65535/TCP',
+  'nodes-to-nodes: nodes → 1:2378/TCP',
+  'nodes-to-nodes: nodes → 2381:10249/TCP',
   'nodes-to-nodes: nodes → 1:65535/SCTP',
   'nodes-to-nodes: nodes → 1:65535/UDP',
   'typha: nodes → 5473/TCP',
@@ -249,7 +254,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
       enforce(cluster, { services: [{ name: 'kube-apiserver', ports: [8443], override: true }] }),
     );
     expect(lines).toContain('ports vxlan: anyone → 4789:4790/UDP');
-    expect(lines).toContain('host wireguard: nodes → 51820:51821,51999/UDP');
+    expect(lines).toContain('host wireguard: nodes → 51999/UDP');
     expect(lines).toContain('host bgp: 10.0.0.1/32 → 179/TCP');
     expect(lines).toContain('host api-server: pods → 8443/TCP');
     expect(lines.some((line) => line.includes('6443/'))).toBe(false);

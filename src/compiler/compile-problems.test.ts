@@ -34,6 +34,7 @@ describe('what cannot be compiled', () => {
       'default/blog/ingress/bad',
       'default/control-plane',
       'default/nodes',
+      'default/nodes/where/',
       'default/peers/',
     ]);
   });

@@ -125,12 +125,15 @@ function isBaseline(layer: Layer, flow: Flow, setting: Setting): boolean {
 const rulesOf = ({ spec }: ClusterFirewall): readonly IngressRule[] =>
   (spec.namespaces ?? []).flatMap(({ ingress = [], metrics = [] }) => [...ingress, ...metrics]);
 
+/** Pods that speak for the control plane do so at nodes; a rule of pods means its addresses. */
 function waysIn(firewall: ClusterFirewall, setting: Setting): readonly ((flow: Flow) => boolean)[] {
   return rulesOf(firewall).map(
     ({ from, nodePorts = [], hostPorts = [] }) =>
       (flow: Flow) =>
         portsMatch([...nodePorts, ...hostPorts], flow) &&
-        from.some((entry) => comesFrom(entry, flow, setting)),
+        from.some((entry) =>
+          entry.entity === 'ControlPlane' ? isControlPlane(flow, setting) : comesFrom(entry, flow, setting),
+        ),
   );
 }
 
