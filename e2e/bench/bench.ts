@@ -10,6 +10,8 @@ import { measureDrift } from './drift.ts';
 import { machine } from './machine.ts';
 import { measureMemory } from './memory.ts';
 import { measureNamespaces } from './namespaces.ts';
+import { measureNodeRules } from './node-rules.ts';
+import { measureNodeWrites } from './node-writes.ts';
 import { measurePackets } from './packets.ts';
 import type { Part } from './parts.ts';
 import { measureSteady } from './steady.ts';
@@ -25,6 +27,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   e: measureMemory,
   f: measureDrift,
   h: measurePackets,
+  n: async (context) => [...(await measureNodeWrites(context)), ...(await measureNodeRules(context))],
 };
 
 const PAGE = path.resolve(import.meta.dirname, '../../docs/benchmarks.md');
@@ -38,7 +41,7 @@ function chosen(): readonly [string, Part][] {
   const only = (process.env['ONLY'] ?? '').split(',').filter((each) => each !== '');
   const wanted = new Set(only.map((each) => (each === 'g' ? 'e' : each)));
   const unknown = [...wanted].filter((each) => !(each in PARTS));
-  if (unknown.length > 0) throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h`);
+  if (unknown.length > 0) throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h, and n`);
   return Object.entries(PARTS).filter(([letter]) => wanted.size === 0 || wanted.has(letter));
 }
 

@@ -8,6 +8,7 @@ import { watch, type WatchEvent } from '../../src/cluster/watch.ts';
 const calico = (plural: string): Resource => ({ group: 'projectcalico.org', version: 'v3', plural });
 
 export const NETWORK_POLICIES = calico('networkpolicies');
+export const HOST_ENDPOINTS = calico('hostendpoints');
 
 /** In the order in which they can be created. */
 const KINDS = {

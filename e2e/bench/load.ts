@@ -46,9 +46,11 @@ export const namespace = (name: string, labels: Readonly<Record<string, string>>
 /** Kubelet lists up to 50 images, each by digest and by tag (nodeStatusMaxImages). */
 const IMAGES = 50;
 
+export const nodeName = (index: number): string => `node-${padded(index)}.example.com`;
+
 /** A node as kubelet reports it: about 15 kB, nearly all of it images. */
 export function node(index: number): KubernetesObject {
-  const name = `node-${padded(index)}.example.com`;
+  const name = nodeName(index);
   const image = (each: number): object => ({
     names: [
       `registry.example.com/team/application-${each}@sha256:${String(each).padStart(64, '0')}`,

@@ -32,7 +32,11 @@ const KINDS: readonly Kind[] = [
     spec: policy,
   },
   { kind: 'StagedNetworkPolicy', plural: 'stagednetworkpolicies', scope: 'Namespaced', spec: policy },
+  { kind: 'HostEndpoint', plural: 'hostendpoints', scope: 'Cluster' },
   { kind: 'IPPool', plural: 'ippools', scope: 'Cluster' },
+  { kind: 'FelixConfiguration', plural: 'felixconfigurations', scope: 'Cluster' },
+  { kind: 'BGPPeer', plural: 'bgppeers', scope: 'Cluster' },
+  { kind: 'KubeControllersConfiguration', plural: 'kubecontrollersconfigurations', scope: 'Cluster' },
   { kind: 'ClusterInformation', plural: 'clusterinformations', scope: 'Cluster' },
 ];
 

@@ -3,6 +3,7 @@ import { connect, isIPv6 } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { ProbeResult, ProbeTarget } from '../cluster.ts';
 import type { Echo } from './agent-protocol.ts';
+import { end } from './senders.ts';
 import { nextSourcePort } from './source-port.ts';
 
 /** One connection or one datagram from a source port that this namespace did not use lately. */
@@ -17,7 +18,9 @@ export async function probe(target: ProbeTarget, timeout: number): Promise<Probe
 type Attempt = ProbeResult | 'port in use';
 
 function probeTcp(target: ProbeTarget, localPort: number, timeout: number): Promise<Attempt> {
-  const { promise, settle, allowed } = attempt(timeout, () => socket.resetAndDestroy());
+  const { promise, settle, allowed } = attempt(timeout, () => {
+    end(socket);
+  });
   const socket = connect({
     host: target.host,
     port: target.port,

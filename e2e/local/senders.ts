@@ -70,7 +70,7 @@ export function newConnections(target: Where, timeout: number, hears: Hears): Se
     const close = (): void => {
       clearTimeout(timer);
       open.delete(socket);
-      socket.resetAndDestroy();
+      end(socket);
     };
     const timer = setTimeout(close, timeout);
     socket.once('connect', () => {
@@ -88,7 +88,7 @@ export function newConnections(target: Where, timeout: number, hears: Hears): Se
   return {
     send,
     close: () => {
-      for (const socket of open) socket.resetAndDestroy();
+      for (const socket of open) end(socket);
       open.clear();
     },
   };
@@ -142,6 +142,12 @@ export async function sameConnection(target: Where, timeout: number, hears: Hear
     },
     close: () => socket.resetAndDestroy(),
   };
+}
+
+/** resetAndDestroy() of a socket that connects waits until it has: one that is refused would go on sending SYNs for two minutes. */
+export function end(socket: Socket): void {
+  if (socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 const datagramSocket = (host: string): DatagramSocket => createSocket(isIPv6(host) ? 'udp6' : 'udp4');

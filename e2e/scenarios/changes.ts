@@ -40,3 +40,11 @@ export async function changesSince(
 /** Not the cluster's own, which the provider writes to see how far the nodes are. */
 const isOurs = ({ kind, metadata: { name } }: Change['object']): boolean =>
   name.includes('cfw-') || (kind === 'Tier' && name === 'clusterfirewall');
+
+/** Somebody who makes anew what was removed does it within seconds: the garbage collector and our own watches are as fast. @throws when he does */
+export async function expectQuiet(cluster: StartedCluster): Promise<void> {
+  const changes = await changesSince(cluster, await revision(cluster), 3);
+  if (changes.length === 0) return;
+  const lines = changes.map(({ type, object }) => `  ${type} ${object.kind}/${object.metadata.name}`);
+  throw new Error(`after the removal came:\n${lines.join('\n')}`);
+}

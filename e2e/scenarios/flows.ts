@@ -1,4 +1,5 @@
 /** Flows at 50 Hz while something happens: what is allowed all the while must lose nothing, what is refused must never pass. */
+import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import type { FlowOptions, FlowTally, SocketAddress, StartedCluster, StartedFlow } from '../cluster.ts';
 import { allowed, refused, type ActorName, type Row } from './rows.ts';
@@ -34,31 +35,46 @@ export interface Watch {
 const LEAST_CONTROLLED = 0.5;
 const EVERY = 20;
 
+/** Packets. */
+export interface Counts {
+  readonly allowed: { readonly sent: number; readonly lost: number; readonly undecided: number };
+  /** Until they may pass. */
+  readonly refused: { readonly sent: number; readonly passed: number };
+}
+
+export interface Counted extends Counts {
+  readonly what: string;
+}
+
+export interface Flowed {
+  /** From each event to the next one; what is sent counts when it has had its time, which is up to a second later. */
+  readonly events: readonly Counted[];
+  readonly flows: readonly Counted[];
+}
+
 /**
- * Sends while something is played, and on until the last packets had their time. Resolves to a table of what was sent and lost from each
- * event to the next one; what is sent counts when it has had its time, which is up to a second later.
+ * Sends while something is played, and on until the last packets had their time. Resolves to what was sent and what became of it.
  * @throws with every flow that was allowed and lost a packet, or was refused and had one answered: how many, and what happened then
  */
 export async function whileFlowing(
   ground: Ground,
   rows: readonly FlowRow[],
   play: (watch: Watch) => Promise<void>,
-): Promise<string> {
+): Promise<Flowed> {
   const wire = wires(ground);
+  const droppedBefore = await droppedByKernel();
   const started = await Promise.all(
     rows.map(async (row) => ({ row, flow: await start(ground, row, await wire(row)) })),
   );
-  const event = (what: string): Event => {
+  const events: Event[] = [];
+  const now = (what: string): void => {
     const tallies = Promise.allSettled(started.map(({ flow }) => flow.tally()));
-    return { what, at: new Date(), tallies };
+    events.push({ what, at: new Date(), tallies });
   };
-  const events = [event('the start')];
+  now('the start');
   let opened: Date | undefined;
   const stop = (): Promise<readonly Ended[]> =>
     Promise.all(started.map(async ({ row, flow }) => ({ row, tally: await flow.stop() })));
-  const now = (what: string): void => {
-    events.push(event(what));
-  };
   const failure = await play({ now, mayPass: () => (opened = new Date()) }).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
@@ -67,10 +83,18 @@ export async function whileFlowing(
   const wrong = ended.flatMap(({ row, tally }) => judge(row, tally, opened).map(tell(row, events)));
   if (wrong.length > 0) {
     const first = failure !== undefined ? `${failure.message}\n` : '';
-    throw new Error(`${first}flows at 50 Hz:\n${wrong.join('\n')}`, { cause: failure });
+    const dropped = (await droppedByKernel()) - droppedBefore;
+    const machine = `  meanwhile the kernel had no room for ${dropped} packets, whoever's they were (/proc/net/softnet_stat)`;
+    throw new Error(`${first}flows at 50 Hz:\n${[...wrong, machine].join('\n')}`, { cause: failure });
   }
   if (failure !== undefined) throw failure;
-  return report(events, ended);
+  return flowed(events, ended, opened);
+}
+
+/** Of the whole machine, since it started: a line a processor, the second number in it. */
+async function droppedByKernel(): Promise<number> {
+  const lines = (await readFile('/proc/net/softnet_stat', 'utf8')).trim().split('\n');
+  return lines.reduce((total, line) => total + Number.parseInt(line.split(' ')[1] ?? '', 16), 0);
 }
 
 interface Ended {
@@ -139,48 +163,94 @@ const tell =
   ({ what, times }: Fault): string => {
     const when = events.flatMap((event, i) => {
       const until = events[i + 1]?.at.toISOString() ?? '~';
-      const count = times.filter((time) => time >= event.at.toISOString() && time < until).length;
-      return count === 0 ? [] : [`${count} from ${event.what} on`];
+      const then = times.filter((time) => time >= event.at.toISOString() && time < until);
+      return then.length === 0 ? [] : [`${then.length} from ${event.what} on, first at ${then[0]}`];
     });
     return `  ${nameOf(row)}: ${[what, ...when].join('; ')}`;
   };
 
-const COLUMNS = ['sent', 'answered', 'lost', 'undecided'];
-
-/** A line an event, and one a flow. */
-async function report(events: readonly Event[], ended: readonly Ended[]): Promise<string> {
-  const marks = [
-    ...(await Promise.all(events.map(async ({ tallies }) => sum(fulfilled(await tallies))))),
-    sum(ended.map(({ tally }) => tally)),
-  ];
-  const byEvent = events.map(
-    ({ what }, i) => [what, (marks[i + 1] ?? []).map((n, k) => n - (marks[i]?.[k] ?? 0))] as const,
+async function flowed(
+  events: readonly Event[],
+  ended: readonly Ended[],
+  opened: Date | undefined,
+): Promise<Flowed> {
+  const marks: (readonly (FlowTally | undefined)[])[] = await Promise.all(
+    events.map(async ({ tallies }) =>
+      (await tallies).map((each) => (each.status === 'fulfilled' ? each.value : undefined)),
+    ),
   );
-  const byFlow = ended.map(({ row, tally }) => [nameOf(row), sum([tally])] as const);
-  const lines = [...byEvent, ['in all', marks.at(-1) ?? []] as const, ...byFlow];
-  const width = Math.max(...lines.map(([what]) => what.length));
-  const line = (what: string, cells: readonly (number | string)[]): string =>
-    [
-      what.padEnd(width),
-      ...cells.map((cell, i) => String(cell).padStart(Math.max(7, COLUMNS[i]?.length ?? 0))),
-    ].join(' ');
-  return [line('', COLUMNS), ...lines.map(([what, counts]) => line(what, counts))].join('\n');
+  marks.push(ended.map(({ tally }) => tally));
+  const counted = (event: number, row: number): Counts => {
+    const at = events[event]?.at;
+    const isOpen = opened !== undefined && at !== undefined && at >= opened;
+    return difference(ended[row]?.row.expect, isOpen, marks[event]?.[row], marks[event + 1]?.[row]);
+  };
+  return {
+    events: events.map(({ what }, event) => ({
+      what,
+      ...total(ended.map((_, row) => counted(event, row))),
+    })),
+    flows: ended.map(({ row }, index) => ({
+      what: nameOf(row),
+      ...total(events.map((_, event) => counted(event, index))),
+    })),
+  };
 }
 
-const fulfilled = (tallies: readonly PromiseSettledResult<FlowTally>[]): readonly FlowTally[] =>
-  tallies.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+function difference(
+  expect: Row['expect'] | undefined,
+  isOpen: boolean,
+  before: FlowTally | undefined,
+  after: FlowTally | undefined,
+): Counts {
+  const grown = (of: (tally: FlowTally) => number): number =>
+    after === undefined ? 0 : of(after) - (before === undefined ? 0 : of(before));
+  const sent = grown((tally) => tally.sent);
+  if (expect === 'allowed') {
+    const [missed, lost] = [grown((tally) => tally.lost), grown((tally) => tally.countedLosses)];
+    return { ...NONE, allowed: { sent, lost, undecided: missed - lost } };
+  }
+  return isOpen ? NONE : { ...NONE, refused: { sent, passed: grown((tally) => tally.answered) } };
+}
 
-/** As COLUMNS. */
-function sum(tallies: readonly FlowTally[]): readonly number[] {
-  const total = (count: (tally: FlowTally) => number): number =>
-    tallies.reduce((before, tally) => before + count(tally), 0);
-  return [
-    total(({ sent }) => sent),
-    total(({ answered }) => answered),
-    total(({ countedLosses }) => countedLosses),
-    total(({ lost, countedLosses }) => lost - countedLosses),
+const NONE: Counts = { allowed: { sent: 0, lost: 0, undecided: 0 }, refused: { sent: 0, passed: 0 } };
+
+function total(all: readonly Counts[]): Counts {
+  const sum = (of: (counts: Counts) => number): number => all.reduce((before, each) => before + of(each), 0);
+  return {
+    allowed: {
+      sent: sum(({ allowed: { sent } }) => sent),
+      lost: sum(({ allowed: { lost } }) => lost),
+      undecided: sum(({ allowed: { undecided } }) => undecided),
+    },
+    refused: { sent: sum(({ refused: { sent } }) => sent), passed: sum(({ refused: { passed } }) => passed) },
+  };
+}
+
+/** A line an event, each once whatever flows saw it, and one a flow. */
+export function table(all: readonly Flowed[]): string {
+  const lines = [
+    ...byName(all.flatMap(({ events }) => events)),
+    { what: 'in all', ...total(all.flatMap(({ events }) => events)) },
+    ...byName(all.flatMap((each) => each.flows)),
   ];
+  const width = Math.max(...lines.map(({ what }) => what.length));
+  const line = (what: string, cells: readonly (number | string)[]): string =>
+    [what.padEnd(width), ...cells.map((cell, i) => String(cell).padStart(COLUMNS[i]?.length ?? 0))].join(
+      '  ',
+    );
+  return [line('', COLUMNS), ...lines.map((each) => line(each.what, cellsOf(each)))].join('\n');
 }
+
+const byName = (counted: readonly Counted[]): readonly Counted[] =>
+  [...Map.groupBy(counted, ({ what }) => what)].map(([what, same]) => ({ what, ...total(same) }));
+
+const COLUMNS = ['allowed: sent', 'lost', 'undecided', 'refused: sent', 'passed'];
+
+const cellsOf = ({ allowed, refused }: Counts): readonly number[] => [
+  ...[allowed.sent, allowed.lost, allowed.undecided],
+  ...[refused.sent, refused.passed],
+];
 
 /** What manifests/flows.yaml allows, and the open cluster too; a rule of each kind, both dataplanes at either end, both IP families. */
 export const KEPT: readonly FlowRow[] = [

@@ -1,90 +1,249 @@
 /**
- * What nodes allow before and after a change is never dropped in between, and what they refuse never passes. The node `edge` is in iptables,
- * `worker` in nftables.
+ * What nodes allow before and after a change is never dropped in between, and what they refuse never passes, also where the operator is killed
+ * amid the change: `KILLS` and `SEED`, see nodes/kills.ts. The node `edge` is in iptables, `worker` in nftables.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { StartedNode } from '../cluster.ts';
+import type { StartedCluster, StartedNode } from '../cluster.ts';
+import type { NodeSpec } from '../local/node.ts';
 import { waitFor } from '../local/wait.ts';
-import { installManifests, startOperator, type StartedOperator } from '../operator-process.ts';
-import { program, removeAll } from './firewall.ts';
-import { whileFlowing, type FlowRow, type Ground, type Watch } from './flows.ts';
+import { installManifests } from '../operator-process.ts';
+import { expectQuiet } from './changes.ts';
 import { complaints } from './felix-logs.ts';
-import { BY_RULE, KEPT, nodeGround, REFUSED } from './nodes/flows.ts';
+import { apply, conditions, nothingLeft, program } from './firewall.ts';
+import type { FlowRow, Watch } from './flows.ts';
+import { inMode, MORE, onOneNode, withFailsafes, ZONE_CHANGES } from './nodes/changes.ts';
+import { createDirector, type Director } from './nodes/director.ts';
+import { BY_RULE, JOINING, KEPT, NARROWED, nodeGround, REFUSED, refusedAt } from './nodes/flows.ts';
+import { drawKills } from './nodes/kills.ts';
+import { createOperators, type Operators } from './nodes/operators.ts';
 import { startNodeStage, type NodeStage } from './nodes/stage.ts';
+import * as standing from './nodes/standing.ts';
 import { ownManifest, readManifest } from './story.ts';
 
 const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not yet
 const WITHIN = 600_000;
 
-interface Change {
-  readonly what: string;
-  readonly of: (manifest: string) => string;
-}
+/** Machines that join amid it, one of them while no operator runs. */
+const JOINERS: readonly NodeSpec[] = [
+  { name: 'spare', dataplane: 'iptables', joined: false },
+  { name: 'late', dataplane: 'nftables', joined: false },
+];
+const NODES = ['control', 'worker', 'edge'];
+const CASCADES = ['background', 'foreground', 'orphan'] as const;
 
-const MORE = `      - name: more
-        from: [{ peer: office }]
-        allow: { services: [node-exporter] }
-`;
-const WEB_BY_PORT = `      - name: front
-        from: [{ entity: World }]
-        allow: { services: [http] }
-      - name: tls
-        from: [{ entity: World }]
-        allow: { services: [https] }
-`;
-const SWAPPED: Readonly<Record<string, string>> = { front: 'ops', ops: 'front' };
-const zone = (name: string): RegExp => new RegExp(` {6}- name: ${name}\n {8}from.*\n {8}allow.*\n`);
-
-/** One after the other, each of what the one before it left. What the flows need stays in all of them. */
-const CHANGES: readonly Change[] = [
-  { what: 'a zone is added', of: (text) => text + MORE },
-  { what: 'a zone is renamed', of: (text) => text.replace('name: public', 'name: front') },
-  { what: 'a zone is split by port', of: (text) => text.replace(zone('front'), WEB_BY_PORT) },
-  {
-    what: 'two zones swap their names',
-    of: (text) =>
-      text.replace(/(?<= {6}- name: )(front|ops)(?=\n {8}from)/g, (name) => SWAPPED[name] ?? name),
-  },
-  {
-    what: 'a zone loses ports to a new one',
-    of: (text) =>
-      `${text.replace('[9990-9999, 9998/UDP]', '[9990-9999]')}${MORE.replace('more', 'datagrams').replace('office', 'ops').replace('services: [node-exporter]', 'ports: [9998/UDP]')}`,
-  },
-  {
-    what: 'more is blocked',
-    of: (text) => text.replace('    zones:', '      - ipBlock: { cidr: 198.18.0.0/15 }\n    zones:'),
-  },
-  {
-    what: 'addresses of nodes are added',
-    of: (text) =>
-      text.replace('    blocked:', "    extraAddresses: [172.31.0.12/31, 'fd00:99::100/127']\n    blocked:"),
-  },
-  { what: 'a zone is removed', of: (text) => text.replace(zone('more'), '') },
+/** One that is no default of Felix: what it was before shows in what it is afterwards. */
+const FORMER = [
+  ...[22, 6443, 9100].map((port) => ({ protocol: 'tcp', port })),
+  { protocol: 'udp', port: 68 },
 ];
 
-const inMode = (manifest: string, mode: string): string =>
-  manifest.replace('nodes:\n    mode: Enforce', `nodes:\n    mode: ${mode}`);
+const AUTOMATIC = 'to automatic host endpoints';
+const OURS = 'to host endpoints of our own';
 
-const CANARY = "Enforce\n    nodeSelector: { matchLabels: { edge: 'true' } }";
+const KINDS = {
+  zones: ZONE_CHANGES.map(({ what }) => what),
+  modes: ['the first Enforce', 'Observe', 'Enforce after Observe', 'Disabled', 'Enforce on one node'],
+  failsafes: ['failsafes: Managed', 'failsafes: Report'],
+  endpoints: [AUTOMATIC, OURS],
+  deletion: CASCADES.map((mode) => `delete --cascade=${mode}`),
+};
 
-/** Plays one thing to all flows that run. */
-function director(ground: Ground) {
-  const watching = new Set<Watch>();
-  const tables: string[] = [];
-  return {
-    now: (what: string): void => {
-      for (const watch of watching) watch.now(what);
-    },
-    flowing: async (rows: readonly FlowRow[], play: (watch: Watch) => Promise<void>): Promise<void> => {
-      const table = await whileFlowing(ground, rows, async (watch) => {
-        watching.add(watch);
-        await play(watch).finally(() => watching.delete(watch));
-      });
-      tables.push(table);
-    },
-    report: (): string => tables.join('\n\n'),
-  };
+interface Started {
+  readonly stage: NodeStage;
+  readonly operators: Operators;
+  readonly director: Director;
 }
+
+describe('a node firewall', () => {
+  let started: Started | undefined;
+  const all = (): Started => {
+    if (started === undefined) throw new Error('the stage did not start: see the first error');
+    return started;
+  };
+  const cluster = (): StartedCluster => all().stage.cluster;
+  const flowing = (rows: readonly FlowRow[], play: (watch: Watch) => Promise<void>): Promise<void> =>
+    all().director.flowing(rows, play);
+  const change = (what: string, manifest: string): Promise<void> =>
+    all().director.change(
+      what,
+      () => apply(cluster(), manifest),
+      async () => {
+        await conditions(cluster(), 'default', { Ready: 'True' });
+        await cluster().policiesProgrammed();
+      },
+    );
+  const manifest = (): Promise<string> => readManifest(ownManifest('node-changes.yaml'));
+
+  beforeAll(async () => {
+    const stage = await startNodeStage('iptables', {
+      nodes: JOINERS,
+      controllers: ['garbage-collector-controller'],
+    });
+    await stage.node('worker').mapHostPort({ hostPort: 8443, port: 8080, pod: stage.endpoint('shop/far') });
+    const operators = await createOperators(stage.cluster, await installManifests(stage.cluster));
+    const director = createDirector(await nodeGround(stage), operators, drawKills(KINDS));
+    started = { stage, operators, director };
+  }, START_WITHIN);
+
+  afterAll(async () => {
+    if (started === undefined) return;
+    process.stderr.write(`\n${started.director.report()}\n`);
+    await started.operators[Symbol.asyncDispose]();
+    await started.stage[Symbol.asyncDispose]();
+  }, START_WITHIN);
+
+  test(
+    'drops nothing that is allowed before and after: the first Enforce, every change of zones and mode',
+    async () => {
+      let current = await manifest();
+      await flowing(KEPT, async () => {
+        await flowing(BY_RULE, async () => {
+          await change('the first Enforce', current);
+          await flowing(REFUSED, async ({ mayPass }) => {
+            for (const { what, of } of ZONE_CHANGES) {
+              const next = of(current);
+              if (next === current) throw new Error(`nothing changes although ${what}`);
+              await change(what, next);
+              current = next;
+            }
+            mayPass();
+            await change('Observe', inMode('Observe')(current));
+            for (const node of ['edge', 'worker']) await countsWhatItWouldDrop(cluster().node(node));
+          });
+          await change('Enforce after Observe', current);
+        });
+        await flowing(REFUSED, async ({ mayPass }) => {
+          await change('a zone is added again', current + MORE);
+          mayPass();
+          await change('Disabled', inMode('Disabled')(current));
+        });
+        await change('Enforce on one node', onOneNode(current));
+        await change('Enforce on every node', current);
+      });
+    },
+    WITHIN,
+  );
+
+  test(
+    'nor when failsafes are narrowed and given back, and the operator is upgraded meanwhile',
+    async () => {
+      const { stage, director, operators } = all();
+      const before = await manifest();
+      const [blocked, stranger] = [
+        { from: 'blocked', nodes: NODES, port: 22 },
+        { from: 'world', nodes: NODES, port: 9100 },
+      ];
+      const stand = async (verdict: 'allowed' | 'refused'): Promise<void> => {
+        await standing.failsafesOpen(cluster(), verdict === 'allowed');
+        for (const who of [blocked, stranger]) await standing.reachesAll(stage, verdict, who);
+      };
+      const failsafes = async (value: 'Report' | 'Managed'): Promise<void> => {
+        await director.change(
+          `failsafes: ${value}`,
+          () => apply(cluster(), withFailsafes(value)(before)),
+          () => stand(value === 'Report' ? 'allowed' : 'refused'),
+        );
+      };
+      await program(cluster(), before);
+      await flowing([...KEPT, ...BY_RULE, ...REFUSED], async () => {
+        director.now('failsafes of somebody');
+        await standing.sayFailsafes(cluster(), FORMER);
+        await stand('allowed');
+        await failsafes('Managed');
+        await flowing(NARROWED, async ({ mayPass }) => {
+          director.now('a zone is added while the operator is upgraded');
+          await operators.upgrade(() => apply(cluster(), withFailsafes('Managed')(before) + MORE));
+          await conditions(cluster(), 'default', { Ready: 'True' });
+          await cluster().policiesProgrammed();
+          mayPass();
+          await failsafes('Report');
+        });
+        expect(await standing.failsafes(cluster())).toEqual(FORMER);
+      });
+    },
+    WITHIN,
+  );
+
+  test(
+    'nor when host endpoints become automatic and our own again, and nodes join, one while no operator runs',
+    async () => {
+      const { stage, director, operators } = all();
+      const before = await manifest();
+      await program(cluster(), before);
+      const switched = (kind: 'automatic' | 'ours', nodes: number): Promise<void> =>
+        director.change(
+          kind === 'automatic' ? AUTOMATIC : OURS,
+          () => standing.switchAutomatic(cluster(), kind === 'automatic'),
+          async () => {
+            await standing.endpointsAre(cluster(), kind, nodes);
+            await standing.enforced(cluster(), `${String(nodes)}/${String(nodes)}`);
+          },
+        );
+      await flowing([...KEPT, ...BY_RULE, ...JOINING], async () => {
+        await flowing(REFUSED, async ({ mayPass }) => {
+          await switched('automatic', 3);
+          await change('a zone is added with automatic endpoints', before + MORE);
+          director.now('a node joins');
+          await cluster().joinNode('spare');
+          await standing.enforced(cluster(), '4/4');
+          await flowing(refusedAt('spare'), async () => {
+            director.now('a node joins while no operator runs');
+            await operators.whileDown(async () => {
+              await cluster().joinNode('late');
+              await standing.endpointsAre(cluster(), 'automatic', 5);
+              await standing.reachesAll(stage, 'allowed', { from: 'world', nodes: ['late'], port: 9999 });
+            });
+            await standing.enforced(cluster(), '5/5');
+          });
+          await flowing(refusedAt('late'), async ({ mayPass: mayPassLate }) => {
+            await change('a zone is removed with automatic endpoints', before);
+            // Calico takes its own away whether an operator lives to put ours in their place or not.
+            if (director.kills(OURS)) [mayPass, mayPassLate].forEach((each) => each());
+            await switched('ours', 5);
+          });
+        });
+        expect(await standing.gated(cluster())).toEqual([]);
+      });
+    },
+    WITHIN,
+  );
+
+  test(
+    'nor when it is deleted, in each cascade mode, and nothing is left or comes back',
+    async () => {
+      const { director } = all();
+      const before = await manifest();
+      await program(cluster(), before);
+      await flowing([...KEPT, ...BY_RULE], async () => {
+        for (const mode of CASCADES) {
+          await flowing(REFUSED, async ({ mayPass }) => {
+            mayPass();
+            await director.change(
+              `delete --cascade=${mode}`,
+              () =>
+                cluster().kubectl([
+                  ...['delete', 'clusterfirewall', 'default'],
+                  ...[`--cascade=${mode}`, '--timeout=60s'],
+                ]),
+              async () => {
+                await nothingLeft(cluster());
+                await expectQuiet(cluster());
+                await cluster().policiesProgrammed();
+              },
+            );
+          });
+          director.now(`apply after ${mode}`);
+          if (mode !== 'orphan') await program(cluster(), before);
+        }
+      });
+    },
+    WITHIN,
+  );
+
+  test('all of it was programmed at the first attempt', async () => {
+    expect(await complaints(cluster())).toEqual([]);
+  });
+});
 
 /** As a person reads it: `[12:720] … --comment` in iptables, `counter packets 12 … comment` in nftables. */
 async function countsWhatItWouldDrop(node: StartedNode): Promise<void> {
@@ -98,70 +257,3 @@ async function countsWhatItWouldDrop(node: StartedNode): Promise<void> {
     { what: `a counter of default/nodes/deny on ${node.name}`, within: 30_000 },
   );
 }
-
-describe('a node firewall', () => {
-  let stage: NodeStage | undefined;
-  let operator: StartedOperator | undefined;
-  const theStage = (): NodeStage => {
-    if (stage === undefined) throw new Error('the stage did not start: see the first error');
-    return stage;
-  };
-
-  beforeAll(async () => {
-    stage = await startNodeStage('iptables');
-    await stage.node('worker').mapHostPort({ hostPort: 8443, port: 8080, pod: stage.endpoint('shop/far') });
-    operator = await startOperator(stage.cluster, await installManifests(stage.cluster));
-  }, START_WITHIN);
-
-  afterAll(async () => {
-    await operator?.stop();
-    await stage?.[Symbol.asyncDispose]();
-  }, START_WITHIN);
-
-  test(
-    'drops nothing that is allowed before and after: the first Enforce, every change of zones and mode, and the way back',
-    async () => {
-      const { cluster } = theStage();
-      const { now, flowing, report } = director(await nodeGround(theStage()));
-      let manifest = await readManifest(ownManifest('node-changes.yaml'));
-      const change = async (what: string, next: string): Promise<void> => {
-        now(what);
-        await program(cluster, next);
-      };
-      await flowing(KEPT, async () => {
-        await flowing(BY_RULE, async () => {
-          await change('the first Enforce', manifest);
-          await flowing(REFUSED, async ({ mayPass }) => {
-            for (const { what, of } of CHANGES) {
-              const next = of(manifest);
-              if (next === manifest) throw new Error(`nothing changes although ${what}`);
-              await change(what, next);
-              manifest = next;
-            }
-            mayPass();
-            await change('Observe', inMode(manifest, 'Observe'));
-            for (const node of ['edge', 'worker']) await countsWhatItWouldDrop(cluster.node(node));
-          });
-          await change('Enforce after Observe', manifest);
-        });
-        await flowing(REFUSED, async ({ mayPass }) => {
-          await change('a zone is added again', manifest + MORE);
-          mayPass();
-          await change('Disabled', inMode(manifest, 'Disabled'));
-        });
-        await change('Enforce on one node', inMode(manifest, CANARY));
-        await change('Enforce on every node', manifest);
-        await flowing(BY_RULE, async () => {
-          now('the removal');
-          await removeAll(cluster);
-        });
-      });
-      process.stderr.write(`\n${report()}\n`);
-    },
-    WITHIN,
-  );
-
-  test('all of it was programmed at the first attempt', async () => {
-    expect(await complaints(theStage().cluster)).toEqual([]);
-  });
-});

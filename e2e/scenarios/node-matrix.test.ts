@@ -35,12 +35,13 @@ describe.each<Dataplane>(['iptables', 'nftables'])('with nodes in %s', (dataplan
 
   test.each(SAMPLES)(
     '$id $title',
-    async ({ id, manifest, tables, prepare }) => {
+    async ({ id, manifest, tables, prepare, also }) => {
       const { cluster } = theStage();
       const end = await prepare?.(theStage());
       try {
         await program(cluster, await readManifest(manifest));
         const seen = await expectTables(theStage(), tables);
+        await also?.(theStage());
         process.stderr.write(`\n${id} in ${dataplane}: ${manifest}\n${seen}\n`);
       } finally {
         await end?.();

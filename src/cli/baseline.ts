@@ -5,6 +5,7 @@ import type { CommandIO, ExitCode } from './io.ts';
 import { readFirewalls } from './manifests/firewalls.ts';
 import { loadDocuments } from './manifests/load.ts';
 import { report } from './report.ts';
+import { table } from './table.ts';
 
 /**
  * Prints what is open at nodes whatever zones say; with a manifest, as that has it. Exit code 1 for a manifest that is invalid or has no
@@ -12,7 +13,7 @@ import { report } from './report.ts';
  */
 export async function baseline(file: string | undefined, io: CommandIO): Promise<ExitCode> {
   if (file === undefined) {
-    io.stdout(table(listBaseline()));
+    io.stdout(table(rowsOf(listBaseline())));
     return 0;
   }
   const loaded = await loadDocuments([file], io.stdin);
@@ -25,25 +26,13 @@ export async function baseline(file: string | undefined, io: CommandIO): Promise
     io.stderr(`${file}: has no ClusterFirewall called ${DEFAULT_FIREWALL}, which alone has nodes\n`);
     return 1;
   }
-  io.stdout(table(listBaseline(main.spec.nodes)));
+  io.stdout(table(rowsOf(listBaseline(main.spec.nodes))));
   return 0;
 }
 
 const COLUMNS = ['name', 'state', 'ports', 'from', 'what'] as const;
 
-function table(lines: readonly BaselineLine[]): string {
-  const rows = [
-    COLUMNS.map((column) => column.toUpperCase()),
-    ...lines.map((line) => COLUMNS.map((column) => line[column])),
-  ];
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('   ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
+const rowsOf = (lines: readonly BaselineLine[]): readonly (readonly string[])[] => [
+  COLUMNS.map((column) => column.toUpperCase()),
+  ...lines.map((line) => COLUMNS.map((column) => line[column])),
+];

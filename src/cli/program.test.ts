@@ -238,6 +238,7 @@ describe('the command line', () => {
     ['--help'],
     ['run', '--help'],
     ['baseline', '--help'],
+    ['counters', '--help'],
     ['render', '--help'],
     ['validate', '--help'],
   ])('%s %s shows examples', async (...argv) => {

@@ -1,5 +1,6 @@
 /** The command line: names the commands, and turns whatever happens into an exit code and a message. */
 import { Command, CommanderError, Option } from 'commander';
+import type { CountersInput } from './counters.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import type { ManifestInput } from './manifests/compiled.ts';
 import type { RunOptions } from './run.ts';
@@ -12,6 +13,7 @@ Examples:
   $ clusterfirewall validate -f firewall.yaml
   $ clusterfirewall render -f firewall.yaml
   $ clusterfirewall baseline
+  $ clusterfirewall counters dump.txt
   $ clusterfirewall run
 
 Every command has its own --help.`;
@@ -53,6 +55,22 @@ Examples:
   $ kubectl get clusterfirewall default -o yaml | clusterfirewall baseline -
 
 An entry is switched off by its name in spec.nodes.baseline.disable. "where found" is on in clusters that have what it is for.`;
+
+const COUNTERS_EXAMPLES = `
+Exit codes:
+  0  counted
+  1  not readable, no dump with counters, or nothing of a ClusterFirewall in it
+
+Examples:
+  $ ssh edge1 'sudo iptables-save -c; sudo ip6tables-save -c' | clusterfirewall counters
+  $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- nft list ruleset | clusterfirewall counters
+  $ clusterfirewall counters edge1.txt edge2.txt --output json | jq '.rules[] | select(.verdict == "WouldDrop")'
+
+Counted are packets that begin a connection: what is established is not asked again. "would drop" is what nodes in Observe let pass.
+Where: ports and host are the layers at nodes, before DNAT and behind it, and what passes both counts in both; ingress and egress are at
+pods. Counters begin anew when Felix writes a rule anew. Pods that are observed have none: Felix leaves staged policies out.
+
+JSON has rules: rule, where, verdict (Dropped, WouldDrop, Passed), packets and bytes, in the order of the text.`;
 
 const RUN_EXAMPLES = `
 Examples:
@@ -97,7 +115,7 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     });
   manifestCommand(program, 'validate', VALIDATE_EXAMPLES)
     .description('judge ClusterFirewall manifests, without a cluster')
-    .addOption(new Option('-o, --output <format>', 'how to say it').choices(['text', 'json']).default('text'))
+    .addOption(outputOption())
     .action(async (input: ValidateInput) => {
       const { validate } = await import('./validate.ts');
       exit(await validate(input, io));
@@ -110,6 +128,16 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     .action(async (file: string | undefined) => {
       const { baseline } = await import('./baseline.ts');
       exit(await baseline(file, io));
+    });
+  program
+    .command('counters')
+    .description("list what each rule has counted on a node, by what the node's packet filter prints")
+    .argument('[file...]', 'what iptables-save -c or nft list ruleset printed, - for standard input')
+    .addOption(outputOption())
+    .addHelpText('after', COUNTERS_EXAMPLES)
+    .action(async (files: readonly string[], input: CountersInput) => {
+      const { counters } = await import('./counters.ts');
+      exit(await counters(files, input, io));
     });
   program
     .command('run')
@@ -125,6 +153,9 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     });
   return program;
 }
+
+const outputOption = (): Option =>
+  new Option('-o, --output <format>', 'how to say it').choices(['text', 'json']).default('text');
 
 const manifestCommand = (program: Command, name: string, examples: string): Command =>
   program

@@ -57,6 +57,9 @@ describe('Felix', () => {
       failsafeInboundHostPorts: [{ protocol: 'tcp', port: 22, net: '10.0.0.0/8' }, { port: 68 }, {}],
       defaultEndpointToHostAction: 'Accept',
       bpfEnabled: false,
+      nftablesMode: 'Enabled',
+      iptablesFilterAllowAction: 'Return',
+      disableConntrackInvalidCheck: true,
       vxlanPort: 4790,
       wireguardListeningPort: 51820,
     };
@@ -68,6 +71,9 @@ describe('Felix', () => {
       ],
       endpointToHostAction: 'Accept',
       bpfEnabled: false,
+      nftablesMode: 'Enabled',
+      iptablesFilterAllowAction: 'Return',
+      disableConntrackInvalidCheck: true,
       vxlanPort: 4790,
       wireguardPorts: [51820],
     });

@@ -51,6 +51,7 @@ function endOf({ selector, notSelector, namespaceSelector }: Readonly<Record<str
 export function readFelixConfiguration({ metadata, spec }: KubernetesObject) {
   const fields = fieldsOf(spec);
   const { failsafeInboundHostPorts, defaultEndpointToHostAction, bpfEnabled, vxlanPort } = fields;
+  const { nftablesMode, iptablesFilterAllowAction, disableConntrackInvalidCheck } = fields;
   const wireguardPorts = [fields['wireguardListeningPort'], fields['wireguardListeningPortV6']].filter(
     (port) => typeof port === 'number',
   );
@@ -63,6 +64,9 @@ export function readFelixConfiguration({ metadata, spec }: KubernetesObject) {
       endpointToHostAction: defaultEndpointToHostAction,
     }),
     ...(typeof bpfEnabled === 'boolean' && { bpfEnabled }),
+    ...(typeof nftablesMode === 'string' && { nftablesMode }),
+    ...(typeof iptablesFilterAllowAction === 'string' && { iptablesFilterAllowAction }),
+    ...(typeof disableConntrackInvalidCheck === 'boolean' && { disableConntrackInvalidCheck }),
     ...(typeof vxlanPort === 'number' && { vxlanPort }),
     ...(wireguardPorts.length > 0 && { wireguardPorts }),
   };

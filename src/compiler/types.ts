@@ -53,6 +53,9 @@ export interface FelixConfigurationInfo {
   }[];
   readonly endpointToHostAction?: string;
   readonly bpfEnabled?: boolean;
+  readonly nftablesMode?: string;
+  readonly iptablesFilterAllowAction?: string;
+  readonly disableConntrackInvalidCheck?: boolean;
   readonly vxlanPort?: number;
   readonly wireguardPorts?: readonly number[];
 }

@@ -7,8 +7,9 @@ import { LABEL_GATE } from '../compiler/names.ts';
 import type { HostEndpointInfo, NodesSummary } from '../compiler/types.ts';
 import { Drift } from './drift.ts';
 import { Gates, gatingOf, isHeldBack } from './gates.ts';
+import type { Intent } from './intent.ts';
 import type { StoredNode } from './inventory.ts';
-import { lastWord, nodeAllow, removal } from './testing/objects.ts';
+import { creation, lastWord, nodeAllow, endpoint as ownEndpoint, removal } from './testing/objects.ts';
 
 const node = (name: string, gate?: string): StoredNode => ({
   name,
@@ -33,25 +34,35 @@ const blocked: NodesSummary = {
   failsafesOpen: [],
   remarks: [],
 };
+const NONE: ReadonlySet<string> = new Set();
 const named = (changes: readonly { readonly node: StoredNode }[]) => changes.map((each) => each.node.name);
 
 describe('which Nodes get the gate, and which lose it', () => {
   test('those that are to carry it and do not, and the other way round', () => {
-    const gating = gatingOf([node('a'), node('b', 'enforced'), node('c', 'enforced')], [], gated('a', 'b'));
+    const gating = gatingOf(
+      [node('a'), node('b', 'enforced'), node('c', 'enforced')],
+      [],
+      NONE,
+      gated('a', 'b'),
+    );
     expect([named(gating.set), named(gating.takeOff)]).toEqual([['a'], ['c']]);
   });
 
   test('another value is put right', () => {
-    expect(named(gatingOf([node('a', 'no')], [], gated('a')).set)).toEqual(['a']);
+    expect(named(gatingOf([node('a', 'no')], [], NONE, gated('a')).set)).toEqual(['a']);
   });
 
   test('none while it cannot be told', () => {
-    const gating = gatingOf([node('a', 'enforced')], [], { gated: undefined, nodes: undefined, desired });
-    expect(gating).toEqual({ set: [], takeOff: [], leaving: false, joining: false });
+    const gating = gatingOf([node('a', 'enforced')], [], NONE, {
+      gated: undefined,
+      nodes: undefined,
+      desired,
+    });
+    expect(gating).toEqual({ set: [], takeOff: [], leaving: false, joining: false, awaited: NONE });
   });
 
   test('while something is in the way, none is added and those that stand stay', () => {
-    const gating = gatingOf([node('a', 'enforced'), node('b')], [], {
+    const gating = gatingOf([node('a', 'enforced'), node('b')], [], NONE, {
       gated: new Set(['a', 'b']),
       nodes: blocked,
       desired,
@@ -61,7 +72,8 @@ describe('which Nodes get the gate, and which lose it', () => {
 
   test("an endpoint is under way until Calico has copied its Node's label", () => {
     const nodes = [node('a', 'enforced'), node('b')];
-    const of = (a: boolean, b: boolean) => gatingOf(nodes, [endpoint('a', a), endpoint('b', b)], gated('a'));
+    const of = (a: boolean, b: boolean) =>
+      gatingOf(nodes, [endpoint('a', a), endpoint('b', b)], NONE, gated('a'));
     expect(of(true, false)).toMatchObject({ leaving: false, joining: false });
     expect(of(false, false)).toMatchObject({ leaving: false, joining: true });
     expect(of(true, true)).toMatchObject({ leaving: true, joining: false });
@@ -74,11 +86,39 @@ describe('what waits for an endpoint that is still to leave', () => {
   const step = removal(nodeAllow({ name: 'zone' }));
 
   test('everything else of nodes', () => {
-    expect(isHeldBack(gatingOf(nodes, endpoints, gated()))(step)).toBe(true);
+    expect(isHeldBack(gatingOf(nodes, endpoints, NONE, gated()))(step)).toBe(true);
   });
 
   test('nothing when all of it goes', () => {
-    expect(isHeldBack(gatingOf(nodes, endpoints, { ...gated(), desired: [] }))(step)).toBe(false);
+    expect(isHeldBack(gatingOf(nodes, endpoints, NONE, { ...gated(), desired: [] }))(step)).toBe(false);
+  });
+});
+
+describe("where Calico's endpoints take the place of ours, and ours of them", () => {
+  const ours = ownEndpoint('a', '*');
+
+  test("ours goes when Calico's is under the policies", () => {
+    const of = (...endpoints: readonly HostEndpointInfo[]) =>
+      isHeldBack(gatingOf([node('a', 'enforced')], endpoints, new Set(['a']), gated('a')))(removal(ours));
+    expect([of(), of(endpoint('a', false)), of(endpoint('a', true))]).toEqual([true, true, false]);
+  });
+
+  test('the gate is set before there is anything to carry it', () => {
+    expect(named(gatingOf([node('a')], [], new Set(['a']), gated('a')).set)).toEqual(['a']);
+  });
+
+  test('ours goes at once where its node is not selected any more, or all of it goes', () => {
+    const of = (intent: Pick<Intent, 'gated' | 'nodes' | 'desired'>) =>
+      isHeldBack(gatingOf([node('a')], [], new Set(['a']), intent))(removal(ours));
+    expect([of(gated()), of({ ...gated('a'), desired: [] })]).toEqual([false, false]);
+  });
+
+  test('the gate goes when ours has come, which nothing holds back', () => {
+    const intent = { ...gated(), desired: [...desired, ours] };
+    const of = (...own: readonly string[]) =>
+      gatingOf([node('a', 'enforced')], [endpoint('a', true)], new Set(own), intent);
+    expect([named(of().takeOff), of().leaving, isHeldBack(of())(creation(ours))]).toEqual([[], false, false]);
+    expect([named(of('a').takeOff), of('a').leaving]).toEqual([['a'], true]);
   });
 });
 

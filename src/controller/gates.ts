@@ -8,13 +8,13 @@ import type { Logger } from '../cluster/logger.ts';
 import { forEachLimit } from '../cluster/parallel.ts';
 import type { Transport } from '../cluster/transport.ts';
 import { LABEL_GATE } from '../compiler/names.ts';
-import type { HostEndpointInfo } from '../compiler/types.ts';
+import type { DesiredObject, HostEndpointInfo } from '../compiler/types.ts';
 import type { Drift } from './drift.ts';
 import type { Intent } from './intent.ts';
 import type { StoredNode } from './inventory.ts';
-import { isLastWord } from './live.ts';
+import { isLastWord, type LiveObject } from './live.ts';
 import type { Step } from './plan.ts';
-import { END, isAtPods, isNodeStep, stageOf } from './stages.ts';
+import { END, isAtPods, isNodeStep, phaseOf, stageOf } from './stages.ts';
 import { isOtherObject, troubleOf, type WriteTrouble } from './write.ts';
 
 const NODES = { group: '', version: 'v1', plural: 'nodes' };
@@ -34,45 +34,80 @@ export interface Gating {
   readonly leaving: boolean;
   /** True while one is to come under them. */
   readonly joining: boolean;
+  /** Nodes that Calico's endpoints do not hold under the policies yet, and are to: one of ours that does goes afterwards. */
+  readonly awaited: ReadonlySet<string>;
 }
 
 const gateOf = ({ labels }: Pick<StoredNode, 'labels'>): string | undefined => labels[LABEL_GATE];
 const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | undefined =>
   gated.has(name) ? GATE_VALUE : undefined;
 
-/** @param intent `gated` undefined: all stays as it is */
+/**
+ * @param own nodes that an endpoint of ours holds under the policies
+ * @param intent `gated` undefined: all stays as it is
+ */
 export function gatingOf(
   nodes: readonly StoredNode[],
   endpoints: readonly HostEndpointInfo[],
+  own: ReadonlySet<string>,
   { gated, nodes: summary, desired }: Pick<Intent, 'gated' | 'nodes' | 'desired'>,
 ): Gating {
-  if (gated === undefined) return { set: [], takeOff: [], leaving: false, joining: false };
+  if (gated === undefined)
+    return { set: [], takeOff: [], leaving: false, joining: false, awaited: new Set() };
   // Where all of spec.nodes goes, every node is opened anyway, and nothing waits for Calico.
   const denies = desired.some(({ rules }) => isLastWord(rules));
   const isBlocked = summary?.blocked !== undefined;
+  const replaced = new Set(desired.flatMap(nodeOfEndpoint).filter((node) => !own.has(node)));
   const changes = nodes
     .map((node) => ({ node, value: wantedOf(node, gated) }))
-    .filter(({ node, value }) => gateOf(node) !== value);
+    .filter(({ node, value }) => gateOf(node) !== value && !replaced.has(node.name));
   const set = isBlocked ? [] : changes.filter(({ value }) => value !== undefined);
   const takeOff = changes.filter(({ value }) => value === undefined);
   const isAtOdds = ({ automatic, node, labels }: HostEndpointInfo, on: boolean): boolean =>
-    automatic && gated.has(node) === on && (labels[LABEL_GATE] !== undefined) !== on;
+    automatic && gated.has(node) === on && (labels[LABEL_GATE] !== undefined) !== on && !replaced.has(node);
+  const held = new Set(endpoints.filter(isHolding).map(({ node }) => node));
   return {
     set,
     takeOff,
     leaving: denies && (takeOff.length > 0 || endpoints.some((each) => isAtOdds(each, false))),
     joining: denies && !isBlocked && (set.length > 0 || endpoints.some((each) => isAtOdds(each, true))),
+    awaited: new Set(denies ? [...gated].filter((node) => !held.has(node)) : []),
   };
 }
 
+const isHolding = ({ automatic, interfaceName, labels }: HostEndpointInfo): boolean =>
+  automatic && interfaceName === '*' && labels[LABEL_GATE] !== undefined;
+
+const nodeOfEndpoint = ({ phase, object }: DesiredObject): readonly string[] =>
+  phase === 'hostEndpoint' && object.kind === 'HostEndpoint' ? [object.spec.node] : [];
+
+/** Nodes with a stored endpoint of ours for all interfaces. */
+export const nodesOfOurs = (live: readonly LiveObject[]): ReadonlySet<string> =>
+  new Set(
+    live.flatMap((object) =>
+      object.ours && object.phase === 'hostEndpoint' && object.node !== undefined ? [object.node] : [],
+    ),
+  );
+
+/** True for an endpoint of ours whose node nothing else holds under the policies: of two, Felix takes one, and both say the same. */
+export const standsIn =
+  ({ awaited }: Pick<Gating, 'awaited'>) =>
+  (step: Step): boolean =>
+    step.action === 'remove' &&
+    phaseOf(step) === 'hostEndpoint' &&
+    step.live.node !== undefined &&
+    awaited.has(step.live.node);
+
 /**
  * Endpoints leave first and come last (stages.ts). Until Calico has seen to its own, nothing else of nodes changes, and what is taken away
- * in the end stays.
+ * in the end stays. Where Calico's take the place of ours, or ours of them, the ones go when the others have come.
  */
 export const isHeldBack =
-  ({ leaving, joining }: Gating) =>
+  (gating: Gating) =>
   (step: Step): boolean =>
-    (joining && stageOf(step) === END) || (leaving && isNodeStep(step) && !isAtPods(step));
+    standsIn(gating)(step) ||
+    (gating.joining && stageOf(step) === END) ||
+    (gating.leaving && isNodeStep(step) && !isAtPods(step));
 
 export interface GateOptions {
   readonly transport: Transport;

@@ -14,7 +14,7 @@ import type { Cluster, Endpoint } from '../compiler/testing/cluster.ts';
 import { random } from '../compiler/testing/variations.ts';
 import type { Inventory } from '../compiler/types.ts';
 import { bridgesFrom } from './bridge.ts';
-import { gatingOf, isHeldBack, type Gating } from './gates.ts';
+import { gatingOf, isHeldBack, nodesOfOurs, type Gating } from './gates.ts';
 import type { StoredNode } from './inventory.ts';
 import { projectLive, type LiveObject } from './live.ts';
 import { nodeCopies } from './node-copies.ts';
@@ -85,9 +85,13 @@ const FLOWS: readonly NodeFlow[] = [
   ),
 ];
 
+/** They end when their configuration changes, and are started again. */
+const CONTROLLERS_START_MS = 2000;
+
 /** The API, Calico's kube-controllers, the nodes that watch, and the operator's rounds. */
 class World {
-  readonly #automatic: boolean;
+  #automatic: boolean;
+  #switchedAt = 0;
   readonly #chance: (below: number) => number;
   #now = 0;
   readonly #pace = new Pace({ now: () => this.#now });
@@ -101,6 +105,13 @@ class World {
     this.#watchers = new Watchers(chance);
     if (automatic) for (const { name } of NODES) this.#tell(automaticEndpoint(name, NODES, false));
     this.#watchers.learn(true);
+  }
+
+  /** As change, with the endpoints of the other kind. */
+  switchEndpoints(nodes: Nodes | undefined): readonly Stored[] {
+    this.#automatic = !this.#automatic;
+    this.#switchedAt = this.#now;
+    return this.change(nodes);
   }
 
   /** Brings the cluster to this spec; gives back every state of a node on the way, the last one included. */
@@ -165,7 +176,7 @@ class World {
     };
     const compilation = compile([firewall], inventory);
     expect(compilation.problems.filter(({ severity }) => severity === 'problem')).toEqual([]);
-    const gating = gatingOf(labelled, endpoints, {
+    const gating = gatingOf(labelled, endpoints, nodesOfOurs(this.#live()), {
       gated: new Set(compilation.gated),
       nodes: compilation.nodes,
       desired: compilation.objects,
@@ -207,6 +218,11 @@ class World {
     else this.#watchers.told(object.kind, (known) => known.set(id, object));
   }
 
+  #forget({ kind, metadata: { name } }: GeneratedObject): void {
+    const id = `${kind}/${name}`;
+    if (this.#stored.delete(id)) this.#watchers.told(kind, (known) => known.delete(id));
+  }
+
   #gate(nodes: readonly string[], on: boolean): void {
     for (const node of nodes) {
       if (on) this.#gates.add(node);
@@ -216,9 +232,11 @@ class World {
 
   /** Calico's kube-controllers copy the labels of Nodes in their own time. */
   #controllers(all: boolean): void {
-    if (!this.#automatic) return;
     for (const { name } of NODES) {
-      if (all || this.#chance(2) === 1) this.#tell(automaticEndpoint(name, NODES, this.#gates.has(name)));
+      if (!all && this.#chance(2) === 0) continue;
+      const endpoint = automaticEndpoint(name, NODES, this.#gates.has(name));
+      if (this.#automatic) this.#tell(endpoint);
+      else if (all || this.#now > this.#switchedAt + CONTROLLERS_START_MS) this.#forget(endpoint);
     }
   }
 }
@@ -329,14 +347,19 @@ test('nothing is lost and nothing passes at nodes on the way', () => {
     fc.property(
       fc.array(nodeSpecs, { minLength: 2, maxLength: 3 }),
       fc.boolean(),
+      fc.boolean(),
       random,
-      (edits, automatic, chance) => {
+      (edits, automatic, switches, chance) => {
         const world = new World(automatic, (below) => Math.floor(chance() * below));
         let before: Stored = new Map();
         for (const nodes of [...edits, undefined]) {
           const steps = world.change(nodes);
           check(before, steps);
           before = steps.at(-1) ?? before;
+          if (!switches) continue;
+          const switched = world.switchEndpoints(nodes);
+          check(before, switched);
+          before = switched.at(-1) ?? before;
         }
       },
     ),

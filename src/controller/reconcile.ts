@@ -11,7 +11,7 @@ import { Drift } from './drift.ts';
 import { execute, type Outcome } from './execute.ts';
 import { aimOf, isToNarrow, type FailsafeAim, type StoredFailsafes } from './failsafe-aim.ts';
 import { FailsafeKeeper, type FailsafeOptions, type FailsafeOutcome } from './failsafes.ts';
-import { Gates, gatingOf, isHeldBack, type Gating } from './gates.ts';
+import { Gates, gatingOf, isHeldBack, nodesOfOurs, standsIn, type Gating } from './gates.ts';
 import { findingOf, type Results } from './findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
@@ -119,12 +119,13 @@ export class Reconciler {
     this.#options.onResults(results);
     await this.#report(world.firewalls, results);
     await this.#release(round);
-    const next = this.#next(after, outcome, shown);
+    const next = this.#next(after, outcome, shown, standsIn(round.gating));
     return this.#nextOfNodes(next, round, gateTrouble ?? failsafeTrouble);
   }
 
   #begin(world: World, stored: StoredCalico, intent: Intent): Round {
-    const gating = gatingOf(world.nodes, world.inventory.hostEndpoints ?? [], intent);
+    const own = nodesOfOurs(stored.objects());
+    const gating = gatingOf(world.nodes, world.inventory.hostEndpoints ?? [], own, intent);
     const isGated = isHeldBack(gating);
     const isKeptBack = (step: Step): boolean => isGated(step) || this.#failsafes.holds(step);
     return { world, stored, intent, gating, isKeptBack, aim: aimOf(intent), failsafes: stored.failsafes() };
@@ -257,17 +258,24 @@ export class Reconciler {
     return this.#isDrift(step) ? this.#options.drift.waitMs(step.id) : 0;
   }
 
-  #next(after: Transition, { stopped, refused, interrupted, written }: Outcome, shown: boolean): Result {
+  /** @param isAwaiting what the watch will bring us back to */
+  #next(
+    after: Transition,
+    { stopped, refused, interrupted, written }: Outcome,
+    shown: boolean,
+    isAwaiting: (step: Step) => boolean,
+  ): Result {
     const { phases } = after.plan;
+    const isApart = (step: Step): boolean => this.#isApart(step) || isAwaiting(step);
     if (stopped !== undefined) {
       if (stopped.retryAfterMs > 0) return { type: 'requeueAfter', ms: stopped.retryAfterMs };
       return { type: 'retry', message: stopped.message };
     }
     if (!shown) return { type: 'retry', message: 'the watch does not show what was written' };
     if (interrupted) return { type: 'requeueAfter', ms: 0 };
-    const next = this.#pace.due(after, (step) => this.#isApart(step));
+    const next = this.#pace.due(after, isApart);
     // The next stage: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
-    if (next.waitMs === 0 && next.phases.flat().some((step) => !this.#isApart(step)))
+    if (next.waitMs === 0 && next.phases.flat().some((step) => !isApart(step)))
       return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
     // The status says for a while that an object is fought over; nothing else would bring us back to say that it is not any more.
     const calmMs = this.#options.drift.calmMs() ?? 0;

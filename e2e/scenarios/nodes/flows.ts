@@ -1,6 +1,10 @@
-/** Flows that meet a node firewall. What is kept is allowed by manifests/node-changes.yaml, and without a firewall. */
+/**
+ * Flows that meet a node firewall. What is kept is allowed by manifests/node-changes.yaml, and without a firewall: each kind in both dataplanes
+ * (`edge` is in iptables, `worker` in nftables) and both IP families.
+ */
+import type { SocketAddress } from '../../cluster.ts';
 import { flows, type FlowRow, type Ground } from '../flows.ts';
-import { allowed, refused } from '../rows.ts';
+import { allowed, refused, type ActorName, type PortText } from '../rows.ts';
 import type { NodeStage } from './stage.ts';
 
 /**
@@ -15,38 +19,71 @@ export async function nodeGround(stage: NodeStage): Promise<Ground> {
   const witness = await cluster.createOutsideHost(WITNESS);
   await stage.endpoint('world').listen([{ port: 443 }]);
   const nodes = new Set(cluster.nodes.map(({ name }) => name));
+  const laid = new Map<string, Promise<SocketAddress>>();
   return {
     endpoint: (name) => stage.endpoint(name),
     addresses: (name) => stage.endpoint(name).addresses,
-    cluster: { wire: (from, to) => cluster.wire(from, nodes.has(to.name) ? witness : to) },
+    cluster: {
+      wire: (from, to) => {
+        const far = nodes.has(to.name) ? witness : to;
+        const key = `${from.name} ${far.name}`;
+        const wire = laid.get(key) ?? cluster.wire(from, far);
+        laid.set(key, wire);
+        return wire;
+      },
+    },
   };
 }
 
-const behind = (answeredBy: string) => ({ answeredBy });
+type Options = Parameters<typeof flows>[1];
 
-/** `edge` is in iptables, `worker` in nftables. */
+/** In both IP families. */
+const twice = (from: ActorName, to: ActorName, port: PortText, options: Options = {}): readonly FlowRow[] =>
+  ([4, 6] as const).flatMap((family) => flows(allowed([from], [to], [port]), { ...options, family }));
+
+/** As kubelet probes a pod of the host network: over lo. */
+const itself = (node: ActorName): readonly FlowRow[] =>
+  ([4, 6] as const).map((family) => ({
+    from: node,
+    to: node,
+    port: 10250,
+    protocol: 'TCP',
+    expect: 'allowed',
+    family,
+  }));
+
+const behind = (answeredBy: ActorName) => ({ answeredBy });
+const ESTABLISHED = { kind: 'established' } as const;
+const IPV6 = { family: 6 } as const;
+
 export const KEPT: readonly FlowRow[] = [
   // Services of the host
   ...flows(allowed(['world'], ['edge'], [443])),
-  ...flows(allowed(['world'], ['worker'], [443]), { family: 6 }),
+  ...flows(allowed(['world'], ['worker'], [443]), IPV6),
   ...flows(allowed(['trusted'], ['worker'], ['9998/UDP'])),
+  ...flows(allowed(['trusted'], ['edge'], ['9998/UDP']), IPV6),
   ...flows(allowed(['apiserver'], ['worker'], [10250])),
-  // A NodePort of a pod on the node
-  ...flows(allowed(['office'], ['edge'], [30080]), behind('shop/front')),
+  // NodePorts of pods on the node
+  ...twice('office', 'edge', 30080, behind('shop/front')),
+  ...twice('office', 'worker', 30081, behind('shop/far')),
   // hostPorts
-  ...flows(allowed(['office'], ['edge'], [8443]), behind('shop/proxy')),
-  ...flows(allowed(['office'], ['worker'], [8443]), behind('shop/far')),
+  ...twice('office', 'edge', 8443, behind('shop/proxy')),
+  ...twice('office', 'worker', 8443, behind('shop/far')),
   // Pods through the overlay
-  ...flows(allowed(['tenant/on-edge'], ['shop/far'], [8080])),
-  ...flows(allowed(['tenant/on-worker'], ['shop/front'], [8080]), { family: 6 }),
-  // From node to node, and as kubelet probes a pod of the host network: over lo
+  ...twice('tenant/on-edge', 'shop/far', 8080),
+  ...twice('tenant/on-worker', 'shop/front', 8080),
+  // Of nodes, to others and to themselves
   ...flows(allowed(['edge'], ['worker'], [9999])),
-  ...flows(allowed(['edge'], ['edge'], [10250])),
-  ...flows(allowed(['worker'], ['worker'], [10250]), { family: 6 }),
+  ...itself('edge'),
+  ...itself('worker'),
+  // A failsafe, and a way in of breakGlass
+  ...flows(allowed(['admin'], ['edge'], [22])),
   // Connections: of nodes to others, to nodes, through nodes
-  ...flows(allowed(['edge', 'worker'], ['world'], [443]), { kind: 'established' }),
-  ...flows(allowed(['trusted'], ['edge', 'worker'], ['9998/UDP']), { kind: 'established' }),
-  ...flows(allowed(['office'], ['worker'], [30080]), { kind: 'established', ...behind('shop/front') }),
+  ...flows(allowed(['edge'], ['world'], [443]), { ...ESTABLISHED, ...IPV6 }),
+  ...flows(allowed(['worker'], ['world'], [443]), ESTABLISHED),
+  ...flows(allowed(['trusted'], ['edge'], ['9998/UDP']), ESTABLISHED),
+  ...flows(allowed(['trusted'], ['worker'], ['9998/UDP']), { ...ESTABLISHED, ...IPV6 }),
+  ...flows(allowed(['office'], ['worker'], [30080]), { ...ESTABLISHED, ...behind('shop/front') }),
 ];
 
 /**
@@ -54,16 +91,37 @@ export const KEPT: readonly FlowRow[] = [
  * nodes judge who comes through them. Not allowed with nodes.mode: Disabled, where others would come through as well.
  */
 export const BY_RULE: readonly FlowRow[] = [
-  ...flows(allowed(['office'], ['worker'], [30080]), { family: 6, ...behind('shop/front') }),
+  ...flows(allowed(['office'], ['worker'], [30080]), { ...IPV6, ...behind('shop/front') }),
   ...flows(allowed(['office'], ['edge'], [30081]), behind('shop/far')),
 ];
 
 /** Refused from the first Enforce on, whatever is changed. */
 export const REFUSED: readonly FlowRow[] = [
   ...flows(refused(['world'], ['edge', 'worker'], [9999])),
-  ...flows(refused(['world'], ['edge'], ['9998/UDP']), { family: 6 }),
+  ...flows(refused(['world'], ['edge'], ['9998/UDP']), IPV6),
   ...flows(refused(['world'], ['edge', 'worker'], [30080])),
   ...flows(refused(['world'], ['edge', 'worker'], [8443])),
   ...flows(refused(['blocked'], ['worker'], [443])),
   ...flows(refused(['tenant/on-worker'], ['edge'], [10250])),
+];
+
+/** Refused with failsafes: Managed, but nobody's otherwise. */
+export const NARROWED: readonly FlowRow[] = [
+  ...flows(refused(['blocked'], ['edge', 'worker'], [22])),
+  ...flows(refused(['world'], ['edge'], [9100]), IPV6),
+];
+
+/** Of machines that join, `spare` (iptables) and `late` (nftables): before they are nodes, until they are judged, and afterwards. */
+export const JOINING: readonly FlowRow[] = [
+  ...flows(allowed(['world'], ['spare', 'late'], [443])),
+  ...flows(allowed(['world'], ['spare', 'late'], [443]), IPV6),
+  ...flows(allowed(['trusted'], ['spare', 'late'], ['9998/UDP']), ESTABLISHED),
+  ...flows(allowed(['edge'], ['spare'], [9999])),
+  ...itself('spare'),
+  ...flows(allowed(['late'], ['edge'], [9999]), IPV6),
+];
+/** When it is judged. */
+export const refusedAt = (node: ActorName): readonly FlowRow[] => [
+  ...flows(refused(['world'], [node], [9999])),
+  ...flows(refused(['world'], [node], ['9998/UDP']), IPV6),
 ];

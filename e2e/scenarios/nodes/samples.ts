@@ -3,6 +3,7 @@
  * far as the node; `status` names them. Pods of `tenant`, `shop` and `monitoring` are under the default deny, in both directions, unless the
  * sample says otherwise: what they send ends at them. Those of kube-system are exempt.
  */
+import { expectRawPackets } from './raw-packets.ts';
 import type { NodeStage } from './stage.ts';
 import type { Tables } from './matrix.ts';
 
@@ -14,6 +15,8 @@ export interface Sample {
   readonly tables: Tables;
   /** What stands beside it. Resolves to what ends it. */
   readonly prepare?: (stage: NodeStage) => Promise<() => Promise<void>>;
+  /** What no table says. */
+  readonly also?: (stage: NodeStage) => Promise<void>;
 }
 
 /** What metrics-server's own manifest registers; nobody answers it here. */
@@ -338,6 +341,19 @@ export const SAMPLES: readonly Sample[] = [
                                    9100
     monitoring/prometheus             -
     monitoring/prometheus@vip,nic2    .`,
+    },
+  },
+  {
+    id: 'D23',
+    title:
+      'without ICMP nobody is answered but whom a zone allows everything; nor by SCTP; nor who says he is the node',
+    manifest: 'e2e/scenarios/manifests/nodes-without-icmp.yaml',
+    also: expectRawPackets,
+    tables: {
+      edge: `
+                                   443 9999
+    world                            +    -
+    trusted                          +    +`,
     },
   },
 ];

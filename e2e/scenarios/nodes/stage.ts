@@ -1,5 +1,6 @@
 /** One cluster with all that reaches a node, in one dataplane. */
 import type { Dataplane, Endpoint, StartedCluster, StartedNode } from '../../cluster.ts';
+import type { NodeSpec } from '../../local/node.ts';
 import { localCluster } from '../../providers/local.ts';
 import * as cast from './cast.ts';
 
@@ -18,16 +19,23 @@ export interface Addresses {
   readonly linkLocal: readonly string[];
 }
 
-/** EndpointSlices, of which kube-proxy lives. */
-const CONTROLLERS = ['endpointslice-controller'];
+export interface NodeStageOptions {
+  /** Besides those of cast.ts. */
+  readonly nodes?: readonly NodeSpec[];
+  /** Of kube-controller-manager, besides the one for EndpointSlices, of which kube-proxy lives. */
+  readonly controllers?: readonly string[];
+}
 
-export async function startNodeStage(dataplane: Dataplane): Promise<NodeStage> {
+export async function startNodeStage(
+  dataplane: Dataplane,
+  { nodes = [], controllers = [] }: NodeStageOptions = {},
+): Promise<NodeStage> {
   const cluster = await localCluster({
-    nodes: cast.nodeSpecs(dataplane),
+    nodes: [...cast.nodeSpecs(dataplane), ...nodes],
     podNetwork: { overlay: 'VXLAN', natOutgoing: true },
     serviceProxy: true,
     calicoControllers: true,
-    controllers: CONTROLLERS,
+    controllers: ['endpointslice-controller', ...controllers],
   }).start();
   try {
     return stage(cluster, await enter(cluster));

@@ -1,5 +1,4 @@
-import type { StartedCluster } from '../../cluster.ts';
-import { changesSince, revision } from '../changes.ts';
+import { expectQuiet } from '../changes.ts';
 import { nothingLeft, program, removeAll } from '../firewall.ts';
 import { KEPT, REFUSED, whileFlowing } from '../flows.ts';
 import { ownManifest, readManifest, type Story } from '../story.ts';
@@ -37,11 +36,3 @@ export const cascade: Story = {
     });
   },
 };
-
-/** Somebody who makes anew what was removed does it within seconds: the garbage collector and our own watches are as fast. */
-async function expectQuiet(cluster: StartedCluster): Promise<void> {
-  const changes = await changesSince(cluster, await revision(cluster), 3);
-  if (changes.length === 0) return;
-  const lines = changes.map(({ type, object }) => `  ${type} ${object.kind}/${object.metadata.name}`);
-  throw new Error(`after the removal came:\n${lines.join('\n')}`);
-}

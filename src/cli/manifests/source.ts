@@ -1,4 +1,4 @@
-/** Text of a manifest: a file, or standard input for `-`. */
+/** Text: a file, or standard input for `-`. */
 import { readFile } from 'node:fs/promises';
 
 export const STDIN = '-';
@@ -30,10 +30,10 @@ async function readBytes(file: string): Promise<Uint8Array> {
 }
 
 function decode(bytes: Uint8Array): string {
-  if (bytes.includes(0)) throw new UnreadableError('is a binary file: give a YAML or JSON manifest');
+  if (bytes.includes(0)) throw new UnreadableError('is a binary file: give text');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new UnreadableError('is not UTF-8 text: give a YAML or JSON manifest');
+    throw new UnreadableError('is not UTF-8 text');
   }
 }

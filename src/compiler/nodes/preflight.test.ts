@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
-import type { Compilation, ForeignPolicyInfo, HostEndpointInfo, Inventory } from '../types.ts';
+import type {
+  Compilation,
+  FelixConfigurationInfo,
+  ForeignPolicyInfo,
+  HostEndpointInfo,
+  Inventory,
+} from '../types.ts';
 
 const cluster: Inventory = {
   namespaces: [],
@@ -142,14 +148,38 @@ describe('an endpoint of others', () => {
 });
 
 describe('Felix', () => {
+  const told = (felixConfigurations: Inventory['felixConfigurations'] & object, words: string) =>
+    (flown({ felixConfigurations }).nodes?.remarks ?? []).filter((each) => each.includes(words)).length;
+
   test.each([
     [{ bpfEnabled: true }, 'eBPF'],
     [{ endpointToHostAction: 'Accept' }, 'Accept'],
     [{ endpointToHostAction: 'Drop' }, 'does not reach its own node'],
   ])('%j is told of', (fields, words) => {
-    const told = (felixConfigurations: Inventory['felixConfigurations'] & object) =>
-      (flown({ felixConfigurations }).nodes?.remarks ?? []).filter((each) => each.includes(words));
-    expect(told([{ name: 'default', ...fields }])).toHaveLength(1);
-    expect(told([{ name: 'default' }])).toEqual([]);
+    expect(told([{ name: 'default', ...fields }], words)).toBe(1);
+    expect(told([{ name: 'default' }], words)).toBe(0);
+  });
+
+  test.each<[string, Partial<FelixConfigurationInfo>, string]>([
+    ['what passes is accepted for good in iptables mode', { iptablesFilterAllowAction: 'return' }, 'INPUT'],
+    ['not in nftables mode', { nftablesMode: 'Enabled' }, 'INPUT'],
+    ['INVALID packets are dropped', { disableConntrackInvalidCheck: true }, 'INVALID'],
+    ['not with eBPF', { bpfEnabled: true }, 'INVALID'],
+  ])('%s, unless its configuration says otherwise for every node', (_, otherwise, words) => {
+    const otherNode = { name: 'node.edge1', ...otherwise };
+    expect(told([], words)).toBe(1);
+    expect(told([{ name: 'default', ...otherwise }], words)).toBe(0);
+    expect(told([otherNode], words)).toBe(1);
+    expect(told([otherNode, { name: 'node.cp1', ...otherwise }], words)).toBe(0);
+  });
+
+  test('a configuration with a nodeSelector may mean any node', () => {
+    const cluster = { name: 'default', iptablesFilterAllowAction: 'Return' };
+    expect(told([cluster, { name: 'edges' }], 'INPUT')).toBe(0);
+    expect(told([cluster, { name: 'edges', iptablesFilterAllowAction: 'Accept' }], 'INPUT')).toBe(1);
+  });
+
+  test('nothing is said of what is not known', () => {
+    expect(flown({}).nodes?.remarks.filter((each) => /INPUT|INVALID/.test(each))).toEqual([]);
   });
 });

@@ -17,6 +17,7 @@ import {
 } from '../names.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo, NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
+import { dataplaneRemarks } from './dataplane.ts';
 import { labelsTaken } from './endpoints.ts';
 
 export interface Preflight {
@@ -28,7 +29,7 @@ export function preflight(context: NodeContext): Preflight {
   const blocked = contradiction(context) ?? foreignPolicies(context) ?? foreignEndpoints(context);
   return {
     ...(blocked === undefined ? {} : { blocked }),
-    remarks: [...setsMatched(context), ...dataplane(context)],
+    remarks: [...setsMatched(context), ...dataplaneRemarks(context)],
   };
 }
 
@@ -172,24 +173,6 @@ function setsMatched({ inventory }: NodeContext): readonly string[] {
 function matchesSets(text: string): boolean {
   const selector = text === '' ? undefined : parsed(text);
   return selector !== undefined && SETS.some((labels) => matchesSelector(selector, labels));
-}
-
-function dataplane({ inventory: { felixConfigurations = [] } }: NodeContext): readonly string[] {
-  const cluster = felixConfigurations.find(({ name }) => name === 'default');
-  const bpf = felixConfigurations.some(({ bpfEnabled }) => bpfEnabled === true);
-  return [
-    ...(bpf
-      ? ['eBPF dataplane: only interfaces that match bpfDataIfacePattern are judged, and lo never is']
-      : []),
-    ...(cluster?.endpointToHostAction === 'Accept'
-      ? [
-          'defaultEndpointToHostAction is Accept: what a pod sends to its own node is judged at the addresses that are known, and at others not',
-        ]
-      : []),
-    ...(cluster?.endpointToHostAction === 'Drop'
-      ? ['defaultEndpointToHostAction is Drop: a pod does not reach its own node, whatever zones allow']
-      : []),
-  ];
 }
 
 const MANY = 5;

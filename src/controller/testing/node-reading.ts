@@ -36,7 +36,10 @@ export function nodeReadingOf(
   cluster: Cluster,
 ): (flow: NodeFlow) => string | undefined {
   const matchables = matchablesOf(objects, cluster);
-  const endpoints = objects.filter((object) => object.kind === 'HostEndpoint');
+  // Of two for the same interface Felix takes the one whose name comes first.
+  const endpoints = objects
+    .filter((object) => object.kind === 'HostEndpoint')
+    .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   const policies = objects
     .filter((object) => object.kind === 'GlobalNetworkPolicy')
     .filter(({ spec }) => [LABEL_GATE, LABEL_LO].some((label) => spec.selector.includes(label)))

@@ -12,7 +12,7 @@ import {
 } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { projectLive, type LiveObject } from '../live.ts';
-import type { RemoveStep } from '../plan.ts';
+import type { ApplyStep, RemoveStep } from '../plan.ts';
 
 export interface Made {
   readonly name: string;
@@ -146,3 +146,12 @@ export function removal(desired: DesiredObject): RemoveStep {
   if (!stored.ours) throw new Error('not ours');
   return { action: 'remove', id: stored.id, live: stored };
 }
+
+/** The step that makes it. */
+export const creation = (desired: DesiredObject): ApplyStep => ({
+  action: 'apply',
+  id: live(desired).id,
+  desired,
+  desiredHash: '',
+  live: undefined,
+});

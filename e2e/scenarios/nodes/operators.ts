@@ -1,0 +1,50 @@
+/** The operator of a test that does not survive it. */
+import type { StartedCluster } from '../../cluster.ts';
+import { startOperator, type OperatorIdentity, type StartedOperator } from '../../operator-process.ts';
+
+export interface Operators extends AsyncDisposable {
+  /** SIGKILL; resolves when another one works in its place. */
+  kill(): Promise<void>;
+  /** A newer one beside it; SIGTERM to the older one as soon as `amid` is done. */
+  upgrade(amid: () => Promise<unknown>): Promise<void>;
+  /** Resolves when another one is ready afterwards. */
+  whileDown(work: () => Promise<void>): Promise<void>;
+}
+
+export async function createOperators(
+  cluster: StartedCluster,
+  identity: OperatorIdentity,
+): Promise<Operators> {
+  let count = 0;
+  const start = (): Promise<StartedOperator> =>
+    startOperator(cluster, identity, { name: `operator-${String(++count)}` });
+  let operator = await start();
+  return {
+    kill: async () => {
+      operator.kill('SIGKILL');
+      await operator.ended;
+      await forgetLeader(cluster, identity);
+      operator = await start();
+    },
+    upgrade: async (amid) => {
+      const newer = await start();
+      const older = operator;
+      operator = newer;
+      await amid();
+      await older.stop();
+    },
+    whileDown: async (work) => {
+      await operator.stop();
+      await work();
+      operator = await start();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await operator.stop();
+    },
+  };
+}
+
+/** Who died keeps the lead for 15 seconds, which is not what is tried here (e2e/chaos does): a process that never saw his Lease takes it at once. */
+async function forgetLeader(cluster: StartedCluster, { namespace }: OperatorIdentity): Promise<void> {
+  await cluster.kubectl(['delete', 'leases', '--all', '--namespace', namespace]);
+}

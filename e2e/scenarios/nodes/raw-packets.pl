@@ -1,0 +1,91 @@
+# Sends what no ordinary socket does, as root, and says what came back: `answered` or `silence`.
+#   echo ADDRESS: an ICMP echo request, of the address's IP family.
+#   sctp ADDRESS: an SCTP INIT; a kernel without SCTP answers it with an ICMP error.
+#   loopback ADDRESS PORT: UDP datagrams that pretend to come from 127.0.0.1; there can be no answer.
+use strict;
+use warnings;
+use Socket qw(:DEFAULT AF_INET6 inet_pton pack_sockaddr_in6 unpack_sockaddr_in6 IPPROTO_IP);
+
+my ( $what, $address, $port ) = @ARGV;
+my $is6 = $address =~ /:/;
+my ( $family, $icmp ) = $is6 ? ( AF_INET6, 58 ) : ( AF_INET, 1 );
+my $host = inet_pton( $family, $address );
+my $to = $is6 ? pack_sockaddr_in6( 0, $host ) : pack_sockaddr_in( 0, $host );
+my ( $SCTP, $UDP, $IP_HDRINCL, $TRIES ) = ( 132, 17, 3, 3 );
+
+sub raw {
+    my ($protocol) = @_;
+    socket( my $socket, $family, SOCK_RAW, $protocol ) or die "socket: $!";
+    return $socket;
+}
+
+# RFC 1071.
+sub checksum {
+    my ($data) = @_;
+    my $sum = 0;
+    $sum += $_ for unpack( 'n*', length($data) % 2 ? "$data\0" : $data );
+    $sum = ( $sum >> 16 ) + ( $sum & 0xffff ) while $sum >> 16;
+    return ~$sum & 0xffff;
+}
+
+# RFC 9260, appendix A: CRC32c, least significant byte first.
+sub crc32c {
+    my ($data) = @_;
+    my $crc = 0xffffffff;
+    for my $byte ( unpack 'C*', $data ) {
+        $crc ^= $byte;
+        $crc = $crc & 1 ? ( $crc >> 1 ) ^ 0x82f63b78 : $crc >> 1 for 1 .. 8;
+    }
+    return pack 'V', $crc ^ 0xffffffff;
+}
+
+sub echo {
+    my $head = pack 'CCnnn', $is6 ? 128 : 8, 0, 0, $$ & 0xffff, 1;
+    substr( $head, 2, 2 ) = pack 'n', checksum($head) unless $is6;    # the kernel fills in that of ICMPv6
+    return $head;
+}
+
+sub init {
+    my $chunk = pack 'CCnNNnnN', 1, 0, 20, $$, 65536, 1, 1, 1;
+    my $head  = pack 'nnN', 40000 + $$ % 10000, 9999, 0;
+    return $head . crc32c( $head . pack( 'N', 0 ) . $chunk ) . $chunk;
+}
+
+sub forged {
+    my $udp = pack 'nnnna*', 9, $port, 8 + 5, 0, 'probe';
+    my $ip  = pack 'CCnnnCCna4a4', 0x45, 0, 20 + length $udp, 0, 0, 64, $UDP, 0, inet_aton('127.0.0.1'), $host;
+    return $ip . $udp;
+}
+
+# Whether a packet of the ICMP family, or of SCTP, comes from there within the second.
+sub hears {
+    my @sockets = @_;
+    my $bits = '';
+    vec( $bits, fileno($_), 1 ) = 1 for @sockets;
+    my $until = time + 2;
+    while ( time < $until ) {
+        next unless select( my $ready = $bits, undef, undef, 0.2 );
+        for my $socket ( grep { vec( $ready, fileno($_), 1 ) } @sockets ) {
+            my $from = recv( $socket, my $packet, 2048, 0 ) // next;
+            my ( undef, $sender ) = $is6 ? unpack_sockaddr_in6($from) : unpack_sockaddr_in($from);
+            next if $sender ne $host;
+            my $type = unpack 'C', $is6 ? $packet : substr( $packet, 20 );
+            return 1 if $what eq 'sctp' || $type == ( $is6 ? 129 : 0 );
+        }
+    }
+    return 0;
+}
+
+if ( $what eq 'loopback' ) {
+    my $socket = raw($UDP);
+    setsockopt( $socket, IPPROTO_IP, $IP_HDRINCL, pack 'i', 1 ) or die "IP_HDRINCL: $!";
+    send( $socket, forged(), 0, $to ) // die "send: $!" for 1 .. $TRIES;
+    print 'silence';
+    exit;
+}
+my @sockets = $what eq 'sctp' ? ( raw($SCTP), raw($icmp) ) : ( raw($icmp) );
+for ( 1 .. $TRIES ) {
+    send( $sockets[0], $what eq 'sctp' ? init() : echo(), 0, $to ) // die "send: $!";
+    if ( hears(@sockets) ) { print 'answered'; exit }
+}
+print 'silence';

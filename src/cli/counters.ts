@@ -1,0 +1,53 @@
+import type { CommandIO, ExitCode } from './io.ts';
+import { STDIN, UnreadableError, readText } from './manifests/source.ts';
+import { type RuleCounter, countByRule } from './packet-filter/counters.ts';
+import { type FilterLine, PacketFilterError, readPacketFilter } from './packet-filter/lines.ts';
+import { table } from './table.ts';
+
+export interface CountersInput {
+  readonly output: 'text' | 'json';
+}
+
+/**
+ * Prints what each rule has counted on a node, from what its packet filter was dumped to; several dumps are added up. Exit code 1 for what
+ * cannot be read, is no dump with counters, or has none of our rules.
+ */
+export async function counters(
+  files: readonly string[],
+  { output }: CountersInput,
+  io: CommandIO,
+): Promise<ExitCode> {
+  const lines: FilterLine[] = [];
+  for (const file of files.length === 0 ? [STDIN] : files) {
+    try {
+      lines.push(...readPacketFilter(await readText(file, io.stdin)));
+    } catch (error) {
+      if (!(error instanceof PacketFilterError || error instanceof UnreadableError)) throw error;
+      io.stderr(`${file}: ${error.message}\n`);
+      return 1;
+    }
+  }
+  if (lines.length === 0) {
+    io.stderr(`${NOTHING}\n`);
+    return 1;
+  }
+  const rules = countByRule(lines);
+  io.stdout(output === 'json' ? `${JSON.stringify({ rules }, undefined, 2)}\n` : table(rowsOf(rules)));
+  return 0;
+}
+
+const NOTHING =
+  'no rule of a ClusterFirewall: Calico programs this node in the other packet filter (iptables-save -c, iptables-legacy-save -c, nft list ruleset), or in eBPF, which has no counters';
+
+const VERDICTS = { Dropped: 'dropped', WouldDrop: 'would drop', Passed: 'passed' } as const;
+
+const rowsOf = (rules: readonly RuleCounter[]): readonly (readonly string[])[] => [
+  ['VERDICT', 'PACKETS', 'BYTES', 'WHERE', 'RULE'],
+  ...rules.map(({ verdict, packets, bytes, where, rule }) => [
+    VERDICTS[verdict],
+    String(packets),
+    String(bytes),
+    where,
+    rule,
+  ]),
+];

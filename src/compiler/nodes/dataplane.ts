@@ -1,0 +1,55 @@
+/** What Felix does at host endpoints beside the rules, as far as its configurations say; its environment outranks them, and nobody sees it. */
+import type { FelixConfigurationInfo } from '../types.ts';
+import type { NodeContext } from './context.ts';
+
+export function dataplaneRemarks(context: NodeContext): readonly string[] {
+  const { felixConfigurations } = context.inventory;
+  if (felixConfigurations === undefined) return [];
+  const cluster = felixConfigurations.find(({ name }) => name === 'default');
+  const possible = inForce(felixConfigurations, context);
+  return [
+    ...(felixConfigurations.some(({ bpfEnabled }) => bpfEnabled === true)
+      ? ['eBPF dataplane: only interfaces that match bpfDataIfacePattern are judged, and lo never is']
+      : []),
+    ...(possible.some(acceptsForGood)
+      ? [
+          'in iptables mode lines of INPUT after those of Felix (ufw, a script) do not see what passes: while there are such, set iptablesFilterAllowAction: Return in FelixConfiguration default',
+        ]
+      : []),
+    ...(possible.some(dropsInvalid)
+      ? [
+          'INVALID packets are dropped, in Observe too (asymmetric routes, direct server return): disableConntrackInvalidCheck in FelixConfiguration default lets them be judged',
+        ]
+      : []),
+    ...(cluster?.endpointToHostAction === 'Accept'
+      ? [
+          'defaultEndpointToHostAction is Accept: what a pod sends to its own node is judged at the addresses that are known, and at others not',
+        ]
+      : []),
+    ...(cluster?.endpointToHostAction === 'Drop'
+      ? ['defaultEndpointToHostAction is Drop: a pod does not reach its own node, whatever zones allow']
+      : []),
+  ];
+}
+
+type Settings = Omit<FelixConfigurationInfo, 'name'>;
+
+/** One for each selected node, and for each configuration with a nodeSelector: which nodes that means is not asked. */
+function inForce(
+  configurations: readonly FelixConfigurationInfo[],
+  { selected }: NodeContext,
+): readonly Settings[] {
+  const named = (name: string): Settings => configurations.find((each) => each.name === name) ?? {};
+  const cluster = named('default');
+  const bySelector = configurations.filter(({ name }) => name !== 'default' && !name.startsWith('node.'));
+  const ofNodes = (selected ?? []).map(({ name }) => named(`node.${name}`));
+  return [...ofNodes, ...bySelector].map((each) => ({ ...cluster, ...each }));
+}
+
+/** Felix's default action is ACCEPT, which ends INPUT; in nftables it ends Felix's own chain (felix/config/config_params.go). */
+const acceptsForGood = ({ bpfEnabled, nftablesMode, iptablesFilterAllowAction }: Settings): boolean =>
+  bpfEnabled !== true && nftablesMode !== 'Enabled' && iptablesFilterAllowAction?.toLowerCase() !== 'return';
+
+/** Ahead of the policies of each endpoint (felix/rules/endpoints.go). */
+const dropsInvalid = ({ bpfEnabled, disableConntrackInvalidCheck }: Settings): boolean =>
+  bpfEnabled !== true && disableConntrackInvalidCheck !== true;
