@@ -123,6 +123,45 @@ test('whatever is answered when, nobody waits longer than the delay, or less lon
   );
 });
 
+describe('a server is away', () => {
+  /** When it was last found to be, after requests that ended at these times. */
+  async function lastAway(outcomes: readonly Answer[], signal?: AbortSignal): Promise<number> {
+    const clock = new ManualClock();
+    const answers = new Answers(clock);
+    for (const [at, path, code] of outcomes) {
+      await clock.advance(at - clock.now());
+      answers.note({ request: { method: 'GET', path, signal }, code });
+    }
+    return answers.lastAway;
+  }
+
+  test('when it cannot be reached and has not answered anybody for a moment', async () => {
+    expect(await lastAway([])).toBe(-Infinity);
+    expect(await lastAway([[500, LEASES, '<error>']])).toBe(500);
+    const outage: readonly Answer[] = [
+      [500, LEASES, '200'],
+      [900, NODES, '<error>'],
+      [5000, CALICO, '<error>'],
+    ];
+    expect(await lastAway(outage)).toBe(5000);
+    expect(await lastAway([...outage, [6000, LEASES, '403'], [6100, LEASES, '200']])).toBe(5000);
+  });
+
+  test('not when one connection broke', async () => {
+    const broken: readonly Answer[] = [
+      [500, LEASES, '200'],
+      [600, NODES, '<error>'],
+      [700, CALICO, '200'],
+    ];
+    expect(await lastAway(broken)).toBe(-Infinity);
+  });
+
+  test('not when it answers with an error, or the request was called off', async () => {
+    expect(await lastAway([[5000, CALICO, '503']])).toBe(-Infinity);
+    expect(await lastAway([[5000, CALICO, '<error>']], AbortSignal.abort())).toBe(-Infinity);
+  });
+});
+
 describe('a reflector', () => {
   test('that was cut off for long lists anew as soon as the server has answered somebody else', async () => {
     const clock = new ManualClock();

@@ -15,6 +15,8 @@ export interface Failure {
   readonly delayMs: number;
 }
 
+/** A request that fails so long after the last answer failed because the server was away, and not by a connection of its own. */
+const AWAY_MS = 300;
 /** Between two looks whether an outage is over, and up to twice as long by jitter. */
 const LOOK_MS = 2000;
 
@@ -25,16 +27,26 @@ const LOOK_MS = 2000;
 export class Answers {
   readonly #clock: Clock;
   #lastAnswer = -Infinity;
+  #lastAway = -Infinity;
   readonly #lastSuccess = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /** `Clock.now()` when the server was last found to be away: it could not be reached, and had not answered anybody for a moment. */
+  get lastAway(): number {
+    return this.#lastAway;
+  }
+
   /** To be told of every request. */
   note({ request, code }: Pick<RequestOutcome, 'request' | 'code'>): void {
-    if (code === '<error>') return;
     const now = this.#clock.now();
+    if (code === '<error>') {
+      const isOurs = request.signal?.aborted === true;
+      if (!isOurs && now - this.#lastAnswer >= AWAY_MS) this.#lastAway = now;
+      return;
+    }
     this.#lastAnswer = now;
     if (code.startsWith('2')) this.#lastSuccess.set(groupOf(request.path), now);
   }
