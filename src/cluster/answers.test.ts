@@ -123,42 +123,50 @@ test('whatever is answered when, nobody waits longer than the delay, or less lon
   );
 });
 
-describe('a server is away', () => {
-  /** When it was last found to be, after requests that ended at these times. */
-  async function lastAway(outcomes: readonly Answer[], signal?: AbortSignal): Promise<number> {
+describe('a server that was away is back', () => {
+  /** Since when it answers for Calico's objects, after requests that ended at these times. */
+  async function backAt(outcomes: readonly Answer[], signal?: AbortSignal): Promise<number | undefined> {
     const clock = new ManualClock();
     const answers = new Answers(clock);
     for (const [at, path, code] of outcomes) {
       await clock.advance(at - clock.now());
       answers.note({ request: { method: 'GET', path, signal }, code });
     }
-    return answers.lastAway;
+    return answers.backAt('projectcalico.org');
   }
+  const outage: readonly Answer[] = [
+    [100, CALICO, '200'],
+    [500, LEASES, '200'],
+    [900, NODES, '<error>'],
+    [5000, CALICO, '<error>'],
+  ];
 
-  test('when it cannot be reached and has not answered anybody for a moment', async () => {
-    expect(await lastAway([])).toBe(-Infinity);
-    expect(await lastAway([[500, LEASES, '<error>']])).toBe(500);
-    const outage: readonly Answer[] = [
-      [500, LEASES, '200'],
-      [900, NODES, '<error>'],
-      [5000, CALICO, '<error>'],
+  test('when it has first answered for objects of the group', async () => {
+    expect(await backAt(outage)).toBeUndefined();
+    const answers: readonly Answer[] = [
+      [6000, LEASES, '200'],
+      [6100, CALICO, '403'],
+      [6200, '/apis/projectcalico.org/v3', '200'],
     ];
-    expect(await lastAway(outage)).toBe(5000);
-    expect(await lastAway([...outage, [6000, LEASES, '403'], [6100, LEASES, '200']])).toBe(5000);
+    expect(await backAt([...outage, ...answers])).toBeUndefined();
+    expect(await backAt([...outage, ...answers, [6300, CALICO, '200'], [7000, CALICO, '200']])).toBe(6300);
+    const again: readonly Answer[] = [
+      [6300, CALICO, '200'],
+      [8000, LEASES, '<error>'],
+    ];
+    expect(await backAt([...outage, ...again])).toBeUndefined();
   });
 
-  test('not when one connection broke', async () => {
+  test('was not away when one connection broke, it answered with an error, or the request was called off', async () => {
     const broken: readonly Answer[] = [
       [500, LEASES, '200'],
       [600, NODES, '<error>'],
-      [700, CALICO, '200'],
+      [5000, CALICO, '503'],
     ];
-    expect(await lastAway(broken)).toBe(-Infinity);
-  });
-
-  test('not when it answers with an error, or the request was called off', async () => {
-    expect(await lastAway([[5000, CALICO, '503']])).toBe(-Infinity);
-    expect(await lastAway([[5000, CALICO, '<error>']], AbortSignal.abort())).toBe(-Infinity);
+    expect(await backAt([])).toBe(-Infinity);
+    expect(await backAt(broken)).toBe(-Infinity);
+    expect(await backAt([[5000, CALICO, '<error>']], AbortSignal.abort())).toBe(-Infinity);
+    expect(await backAt([[5000, CALICO, '<error>']])).toBeUndefined();
   });
 });
 

@@ -27,28 +27,40 @@ const LOOK_MS = 2000;
 export class Answers {
   readonly #clock: Clock;
   #lastAnswer = -Infinity;
-  #lastAway = -Infinity;
+  #wasAway = false;
+  /** By API group: its first success since the server was last found to be away. */
+  readonly #back = new Map<string, number>();
   readonly #lastSuccess = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** `Clock.now()` when the server was last found to be away: it could not be reached, and had not answered anybody for a moment. */
-  get lastAway(): number {
-    return this.#lastAway;
+  /**
+   * `Clock.now()` when objects of the group were first answered for since the server was last away (it could not be reached, and had not
+   * answered anybody for a moment). Undefined when they were not yet; -Infinity when it never was away.
+   */
+  backAt(group: string): number | undefined {
+    return this.#wasAway ? this.#back.get(group) : -Infinity;
   }
 
   /** To be told of every request. */
   note({ request, code }: Pick<RequestOutcome, 'request' | 'code'>): void {
     const now = this.#clock.now();
     if (code === '<error>') {
-      const isOurs = request.signal?.aborted === true;
-      if (!isOurs && now - this.#lastAnswer >= AWAY_MS) this.#lastAway = now;
+      if (request.signal?.aborted !== true && now - this.#lastAnswer >= AWAY_MS) this.#noteAway();
       return;
     }
     this.#lastAnswer = now;
-    if (code.startsWith('2')) this.#lastSuccess.set(groupOf(request.path), now);
+    if (!code.startsWith('2')) return;
+    const group = groupOf(request.path);
+    this.#lastSuccess.set(group, now);
+    if (!this.#back.has(group) && !isDiscovery(request.path)) this.#back.set(group, now);
+  }
+
+  #noteAway(): void {
+    this.#wasAway = true;
+    this.#back.clear();
   }
 
   /**
@@ -75,3 +87,6 @@ export class Answers {
 
 /** Of `/apis/GROUP/VERSION/…`; the core group's paths begin with `/api/`. */
 const groupOf = (path: string): string => /^\/apis\/([^/]+)/.exec(path)?.[1] ?? '';
+
+/** `/apis/GROUP/VERSION`: an aggregated server answers it also while it cannot reach what it serves. */
+const isDiscovery = (path: string): boolean => /^\/apis\/[^/]+\/[^/]+$/.test(path);

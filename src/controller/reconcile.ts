@@ -13,7 +13,7 @@ import { execute, type Outcome } from './execute.ts';
 import { findingOf, type Results } from './findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
-import { kindResource, objectId } from './kinds.ts';
+import { CALICO_GROUP, kindResource, objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
 import type { ApplyStep, Plan, Step } from './plan.ts';
 import type { Finding } from './status.ts';
@@ -50,7 +50,7 @@ export interface ReconcilerOptions {
   /** Told what a round has come to, before it is reported. */
   readonly onResults: (results: Results) => void;
   /** Of the server that is written to; absent: it is taken never to be away. */
-  readonly answers?: Pick<Answers, 'lastAway'> | undefined;
+  readonly answers?: Pick<Answers, 'backAt'> | undefined;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
   readonly signal: AbortSignal;
 }
@@ -69,8 +69,6 @@ export class Reconciler {
   /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
   readonly #released = new Set<string>();
   readonly #pace: Pace;
-  /** When Calico's API was seen to answer, after the server had been away. */
-  #reachedAt = -Infinity;
   /** Steps that the API server refused in the last round, and those that depend on them. */
   #unwritable: ReadonlySet<string> = new Set();
 
@@ -150,14 +148,12 @@ export class Reconciler {
    */
   async #noticeReturn(): Promise<void> {
     const { answers, transport, clock, signal } = this.#options;
-    if (answers === undefined || answers.lastAway <= this.#reachedAt) return;
-    const options = { limit: 1, timeoutMs: REACH_MS, signal };
-    const isThere = await listPage(transport, kindResource('Tier'), options).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) this.#reachedAt = clock.now();
-    this.#pace.returned();
+    if (answers === undefined) return;
+    if (answers.backAt(CALICO_GROUP) === undefined) {
+      const asked = listPage(transport, kindResource('Tier'), { limit: 1, timeoutMs: REACH_MS, signal });
+      await asked.catch(() => undefined);
+    }
+    this.#pace.returned(answers.backAt(CALICO_GROUP) ?? clock.now());
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */

@@ -143,7 +143,7 @@ class World {
   #outage(): void {
     this.#now += this.#chance(20_000);
     this.#nodes.loseTouch(this.#now);
-    this.#pace.returned();
+    this.#pace.returned(this.#now);
   }
 
   #transition(to: readonly ClusterFirewall[]): Transition {

@@ -180,9 +180,12 @@ export class Pace {
     if (staged) this.#pacedUntil = now + SETTLE_MS;
   }
 
-  /** The API server was away, and answers now. What was written shortly before may be as unknown to nodes as what is written next. */
-  returned(): void {
-    this.#deafUntil = this.#clock.now() + DEAF_MS;
+  /**
+   * The API server was away until then (`Clock.now()`). What was written shortly before may be as unknown to nodes as what was written
+   * shortly after.
+   */
+  returned(at: number): void {
+    this.#deafUntil = at + DEAF_MS;
   }
 
   /** The steps that may be taken now. Those apart go with whatever stage is due. */
