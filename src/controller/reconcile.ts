@@ -1,4 +1,6 @@
 /** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
+import type { Answers } from '../cluster/answers.ts';
+import { listPage } from '../cluster/apply.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
@@ -11,7 +13,7 @@ import { execute, type Outcome } from './execute.ts';
 import { findingOf, type Results } from './findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
-import { objectId } from './kinds.ts';
+import { CALICO_GROUP, kindResource, objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
 import type { ApplyStep, Plan, Step } from './plan.ts';
 import type { Finding } from './status.ts';
@@ -47,6 +49,8 @@ export interface ReconcilerOptions {
   readonly onDrift: (step: ApplyStep) => void;
   /** Told what a round has come to, before it is reported. */
   readonly onResults: (results: Results) => void;
+  /** Of the server that is written to; absent: it is taken never to be away. */
+  readonly answers?: Pick<Answers, 'backAt'> | undefined;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
   readonly signal: AbortSignal;
 }
@@ -54,6 +58,7 @@ export interface ReconcilerOptions {
 /** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
 const ROUND_MS = 5000;
 const NO_EFFECT_MS = 100;
+const REACH_MS = 10_000;
 /** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
 const REFUSED_RETRY_MS = 60_000;
 
@@ -85,6 +90,7 @@ export class Reconciler {
     if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
     const first = await this.#transition(world, stored, intent, live);
     this.#noticeOrphans(first.plan);
+    await this.#noticeReturn();
     const outcome = await this.#execute(first);
     if (outcome.mistaken.length > 0) await stored.tellApart(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
@@ -134,6 +140,20 @@ export class Reconciler {
       isApart: (step) => this.#isApart(step),
       from,
     });
+  }
+
+  /**
+   * Nodes hear of the server again some time after Calico's kinds are served again, which is later than its first answer. What fails here
+   * fails again in the writes, which say so.
+   */
+  async #noticeReturn(): Promise<void> {
+    const { answers, transport, clock, signal } = this.#options;
+    if (answers === undefined) return;
+    if (answers.backAt(CALICO_GROUP) === undefined) {
+      const asked = listPage(transport, kindResource('Tier'), { limit: 1, timeoutMs: REACH_MS, signal });
+      await asked.catch(() => undefined);
+    }
+    this.#pace.returned(answers.backAt(CALICO_GROUP) ?? clock.now());
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */

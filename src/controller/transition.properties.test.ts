@@ -15,6 +15,7 @@ import { flowsOf, scene, type Scene } from '../compiler/testing/surroundings.ts'
 import { random } from '../compiler/testing/variations.ts';
 import type { Inventory } from '../compiler/types.ts';
 import { bridgesFrom } from './bridge.ts';
+import { generatedKinds } from './kinds.ts';
 import { projectLive } from './live.ts';
 import type { Step } from './plan.ts';
 import { Pace, transition, type Transition } from './transition.ts';
@@ -22,27 +23,79 @@ import { Pace, transition, type Transition } from './transition.ts';
 type Chance = (below: number) => number;
 type Stored = ReadonlyMap<string, GeneratedObject>;
 
+/** After an outage a node has listed a kind again within so many milliseconds. */
+const DEAF_MS = 9500;
+
+/** Undefined: deleted. */
+interface News {
+  readonly id: string;
+  readonly object: GeneratedObject | undefined;
+}
+
 /** What nodes know: of each kind, all writes up to one; which one, nobody can say until it has settled. */
 class Nodes {
   readonly #chance: Chance;
-  readonly #pending = new Map<string, ((known: Map<string, GeneratedObject>) => void)[]>();
+  readonly #pending = new Map<string, News[]>(generatedKinds.map((kind) => [kind, []]));
+  /** By kind; absent where every write is heard. */
+  readonly #deafUntil = new Map<string, number>();
   readonly known = new Map<string, GeneratedObject>();
 
   constructor(chance: Chance) {
     this.#chance = chance;
   }
 
-  told(kind: string, write: (known: Map<string, GeneratedObject>) => void): void {
-    this.#pending.set(kind, [...(this.#pending.get(kind) ?? []), write]);
+  told(kind: string, news: News): void {
+    this.#pending.get(kind)?.push(news);
   }
 
-  learn(all: boolean): void {
-    for (const [kind, writes] of this.#pending) {
-      const count = all ? writes.length : this.#chance(writes.length + 1);
-      for (const write of writes.splice(0, count)) write(this.known);
-      this.#pending.set(kind, writes);
+  /** The API server was away: each kind is watched again at its own time. */
+  loseTouch(now: number): void {
+    for (const kind of generatedKinds) this.#deafUntil.set(kind, now + this.#chance(DEAF_MS));
+  }
+
+  /** Some of what they can hear, in any order; gives back what they know then. */
+  learnSome(): Stored {
+    for (const [kind, pending] of this.#pending)
+      if (!this.#deafUntil.has(kind)) this.#learn(pending.splice(0, this.#chance(pending.length + 1)));
+    return new Map(this.known);
+  }
+
+  /** All that can be heard by then, and what they know on the way. */
+  learnAll(now: number): readonly Stored[] {
+    const heard = [...this.#pending].flatMap(([kind, pending]) => {
+      const at = this.#deafUntil.get(kind);
+      if (at === undefined) return [{ at: 0, news: pending.splice(0) }];
+      if (at > now) return [];
+      this.#deafUntil.delete(kind);
+      const news = listed(pending.splice(0));
+      // What is programmed in one go may end in the middle of a list.
+      const part = news.splice(0, this.#chance(news.length + 1));
+      return [
+        { at, news: part },
+        { at: at + this.#chance(200), news },
+      ];
+    });
+    return heard
+      .sort((a, b) => a.at - b.at)
+      .map(({ news }) => {
+        this.#learn(news);
+        return new Map(this.known);
+      });
+  }
+
+  #learn(news: readonly News[]): void {
+    for (const { id, object } of news) {
+      if (object === undefined) this.known.delete(id);
+      else this.known.set(id, object);
     }
   }
+}
+
+/** As Felix takes a new list: what is there by name, then the deletion of what is missing. */
+function listed(writes: readonly News[]): News[] {
+  const last = [...new Map(writes.map((news) => [news.id, news])).values()];
+  const byName = last.filter(({ object }) => object !== undefined).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...byName, ...last.filter(({ object }) => object === undefined)];
 }
 
 /** A cluster's API, the nodes that watch it, and the operator's rounds. */
@@ -65,25 +118,32 @@ class World {
   change(to: readonly ClusterFirewall[]): readonly Stored[] {
     for (const { metadata } of to) this.#owners.add(metadata.name);
     const seen: Stored[] = [];
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 60; round++) {
       const now = this.#transition(to);
       const { phases, waitMs } = this.#pace.due(now, () => false);
       if (phases.length === 0 && waitMs === 0) break;
-      for (const step of phases.flatMap((phase) => this.#inAnyOrder(phase))) {
+      const steps = phases.flatMap((phase) => this.#inAnyOrder(phase));
+      // An outage ends the round anywhere; the next one begins with a plan of what was written until then.
+      const isCut = round < 30 && this.#chance(4) === 0;
+      for (const step of isCut ? steps.slice(0, this.#chance(steps.length + 1)) : steps) {
         this.#write(step);
         this.#pace.wrote([step], now.staged);
-        this.#nodes.learn(false);
-        seen.push(new Map(this.#nodes.known));
+        this.#now += this.#chance(50);
+        seen.push(this.#nodes.learnSome());
       }
-      if (waitMs === 0) continue;
-      this.#now += waitMs;
-      this.#nodes.learn(true);
-      seen.push(new Map(this.#nodes.known));
+      if (isCut) this.#outage();
+      else this.#now += waitMs;
+      if (isCut || waitMs > 0) seen.push(...this.#nodes.learnAll(this.#now));
     }
     expect(this.#transition(to).plan.phases).toEqual([]);
     expect([...this.#stored.keys()].filter((id) => id.includes('bridge'))).toEqual([]);
-    this.#nodes.learn(true);
-    return [...seen, new Map(this.#nodes.known)];
+    return [...seen, ...this.#nodes.learnAll(Infinity)];
+  }
+
+  #outage(): void {
+    this.#now += this.#chance(20_000);
+    this.#nodes.loseTouch(this.#now);
+    this.#pace.returned(this.#now);
   }
 
   #transition(to: readonly ClusterFirewall[]): Transition {
@@ -114,14 +174,14 @@ class World {
     if (step.action === 'remove') {
       this.#stored.delete(id);
       // A tier that is gone goes on in Felix until it restarts (calico.md, Missing Tier).
-      if (kind !== 'Tier') this.#nodes.told(kind, (known) => known.delete(id));
+      if (kind !== 'Tier') this.#nodes.told(kind, { id, object: undefined });
       return;
     }
     const { object } = step.desired;
     this.#stored.set(id, object);
     // The tier's last word is written for what happens before a node has heard of the tier; the reading knows no missing tiers.
     if (kind === 'Tier') this.#nodes.known.set(id, object);
-    else this.#nodes.told(kind, (known) => known.set(id, object));
+    else this.#nodes.told(kind, { id, object });
   }
 }
 
