@@ -202,6 +202,8 @@ export interface Faults {
   killApiServer(): Promise<void>;
   /** The same again: etcd's content, address and certificate are what they were. Resolves when it is ready. */
   startApiServer(): Promise<void>;
+  /** Refuses what a node sends to the API server until disposed of. Connections that are open get no further either. */
+  keepFromApiServer(node: string): Promise<AsyncDisposable>;
   /** SIGKILL to the aggregated API server of Calico. */
   killCalicoApiServer(): Promise<void>;
   /** Resolves when Calico's kinds are served. */

@@ -2,9 +2,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isPeriodic, isWrite, type AuditedRequest } from './audit.ts';
 import type { StartedBundle } from './bundle.ts';
-import { applyFirewall, ready, removeFirewall } from './firewalls.ts';
-import { generated, type Generated } from './generated.ts';
-import { count, createAll, firewall, groupByName, namespace, namespaceName, NAMESPACES } from './load.ts';
+import { applyFirewall, isReady, ready, removeFirewall } from './firewalls.ts';
+import { generated, observing, type Generated, type Seen } from './generated.ts';
+import {
+  count,
+  createAll,
+  firewall,
+  FIREWALLS,
+  groupByName,
+  namespace,
+  namespaceName,
+  NAMESPACES,
+} from './load.ts';
+import { tooLate } from './namespaces.ts';
 import type { Part } from './parts.ts';
 import { bareWrites, kubectlApply, removeAll, strangers } from './peers.ts';
 import { startRig, type Rig, type ServedMode } from './rig.ts';
@@ -18,6 +28,7 @@ const GOAL = 1.15;
 const CYCLES: Readonly<Record<ServedMode, number>> = { native: 5, aggregated: 3 };
 /** Nothing in flight for so long: the operator waits on purpose. */
 const PAUSE_MS = 150;
+const CONVERGES_WITHIN = 300_000;
 
 export const spreadFirewall = (groups: number) =>
   firewall(groups === 0 ? {} : { namespaces: count(groups).map((index) => groupByName(index, RULES)) });
@@ -83,12 +94,24 @@ async function convergeTwice(rig: Rig) {
 
 async function converge(rig: Rig): Promise<Converged> {
   const mark = await rig.audit.mark();
-  const began = performance.now();
-  await applyFirewall(rig.client, spreadFirewall(GROUPS));
-  await ready(rig.client);
-  const milliseconds = performance.now() - began;
+  const milliseconds = await untilReady(rig);
   const requests = (await rig.audit.since(mark)).filter((each) => isWrite(each) && !isPeriodic(each));
   return { milliseconds, waited: pauses(requests), requests: requests.length };
+}
+
+/** From the answer to the edit until a watch shows it Ready; to ask again and again would keep the API server busy meanwhile. */
+async function untilReady({ client }: Rig): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  let edited: number | undefined;
+  const onEvent = ({ at, event: { object } }: Seen): void => {
+    if (object.metadata.generation === edited && isReady(object)) resolve(at);
+  };
+  return observing(client, FIREWALLS, onEvent, async () => {
+    edited = (await applyFirewall(client, spreadFirewall(GROUPS))).metadata.generation;
+    const began = performance.now();
+    const late = tooLate('the ClusterFirewall to be Ready', CONVERGES_WITHIN);
+    return (await Promise.race([promise, late])) - began;
+  });
 }
 
 async function byOthers(rig: Rig, objects: readonly Generated[]) {

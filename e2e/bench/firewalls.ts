@@ -7,7 +7,7 @@ import { waitFor } from '../local/wait.ts';
 import { FIREWALLS } from './load.ts';
 
 const WITHIN = 600_000;
-/** How often the status is asked for: the resolution of what is measured with it. */
+/** Asking costs the API server: nothing is measured by it. */
 const EVERY_MS = 20;
 
 const BENCH = { fieldManager: 'bench', force: true } as const;
@@ -15,16 +15,20 @@ const BENCH = { fieldManager: 'bench', force: true } as const;
 export const applyFirewall = (client: Transport, object: KubernetesObject): Promise<KubernetesObject> =>
   apply(client, FIREWALLS, object, BENCH);
 
+/** What the status says of the present generation. */
+export function isReady(firewall: KubernetesObject | undefined): boolean {
+  const status = firewall?.['status'] as Status | undefined;
+  const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+  return status?.observedGeneration === firewall?.metadata.generation && condition?.status === 'True';
+}
+
 /** Resolves when the status says of the present generation that it is Ready. */
 export async function ready(client: Transport, name = 'default'): Promise<void> {
   let last: KubernetesObject | undefined;
   await waitFor(
     async () => {
       last = await get(client, FIREWALLS, name);
-      const status = last?.['status'] as Status | undefined;
-      const condition = status?.conditions?.find(({ type }) => type === 'Ready');
-      const isCurrent = status?.observedGeneration === last?.metadata.generation;
-      return isCurrent && condition?.status === 'True' ? true : undefined;
+      return isReady(last) ? true : undefined;
     },
     {
       what: `the ClusterFirewall ${name} to be Ready`,

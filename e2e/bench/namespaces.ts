@@ -94,7 +94,7 @@ async function delaysOf(rig: Rig): Promise<readonly number[]> {
   return delays;
 }
 
-export async function tooLate(what: string): Promise<never> {
-  await delay(WITHIN, undefined, { ref: false });
-  throw new Error(`waited ${WITHIN / 1000} s for ${what}`);
+export async function tooLate(what: string, within = WITHIN): Promise<never> {
+  await delay(within, undefined, { ref: false });
+  throw new Error(`waited ${within / 1000} s for ${what}`);
 }

@@ -6,6 +6,7 @@ import { contest } from './controller-contest.suite.ts';
 import { drift } from './controller-drift.suite.ts';
 import { life } from './controller-life.suite.ts';
 import { mutatingPolicies } from './controller-mutating-policies.suite.ts';
+import { outage } from './controller-outage.suite.ts';
 import { ownership } from './controller-ownership.suite.ts';
 import { problems } from './controller-problems.suite.ts';
 import { several } from './controller-several.suite.ts';
@@ -39,5 +40,6 @@ describe.each(MODES)('$mode ($by)', ({ mode }) => {
   contest(rig);
   ownership(rig, mode);
   several(rig);
+  outage(rig);
   if (mode === 'native') mutatingPolicies(rig);
 });

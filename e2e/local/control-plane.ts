@@ -36,7 +36,7 @@ export interface ControlPlane {
 }
 
 /** Felix lets nodes reach this port whatever policies say (failsafeOutboundHostPorts), and it must stay so. */
-const API_SERVER_PORT = 6443;
+export const API_SERVER_PORT = 6443;
 export const ETCD = 'http://127.0.0.1:2379';
 const ETCD_PEER = 'http://127.0.0.1:2380';
 const READY_WITHIN = 60_000;

@@ -5,7 +5,7 @@ import type { Faults } from '../cluster.ts';
 import { startApiServerRelay } from './api-server-relay.ts';
 import type { AggregatedApiServer } from './calico.ts';
 import type { Parts } from './cluster.ts';
-import { ETCD } from './control-plane.ts';
+import { API_SERVER_PORT, ETCD } from './control-plane.ts';
 import { inNamespace } from './netns.ts';
 import { SYSTEM_PATH } from './prerequisites.ts';
 
@@ -13,7 +13,10 @@ const run = promisify(execFile);
 
 const COMPACT = fileURLToPath(new URL('compact-etcd.ts', import.meta.url));
 
-export function createFaults({ controlPlane, calicoApiServer }: Parts): Faults {
+/** In a table of its own, which Felix leaves alone. */
+const REFUSE = `add table inet refused; add chain inet refused out { type filter hook output priority -250; }; add rule inet refused out tcp dport ${String(API_SERVER_PORT)} reject with tcp reset`;
+
+export function createFaults({ controlPlane, calicoApiServer, nodes }: Parts): Faults {
   const calico = (): AggregatedApiServer => {
     if (calicoApiServer === undefined) throw new Error('Calico has no API server in this mode');
     return calicoApiServer;
@@ -23,6 +26,15 @@ export function createFaults({ controlPlane, calicoApiServer }: Parts): Faults {
     startApiServer: async () => {
       controlPlane.apiServer.start();
       await controlPlane.ready();
+    },
+    keepFromApiServer: async (name) => {
+      const node = nodes.find((each) => each.name === name);
+      if (node === undefined) throw new Error(`there is no node ${name}`);
+      const nft = async (script: string): Promise<void> => {
+        await run('ip', [...inNamespace(node.namespace, 'nft', [script])], { env: { PATH: SYSTEM_PATH } });
+      };
+      await nft(REFUSE);
+      return { [Symbol.asyncDispose]: () => nft('delete table inet refused') };
     },
     killCalicoApiServer: () => calico().kill(),
     startCalicoApiServer: async () => {

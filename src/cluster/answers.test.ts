@@ -123,6 +123,53 @@ test('whatever is answered when, nobody waits longer than the delay, or less lon
   );
 });
 
+describe('a server that was away is back', () => {
+  /** Since when it answers for Calico's objects, after requests that ended at these times. */
+  async function backAt(outcomes: readonly Answer[], signal?: AbortSignal): Promise<number | undefined> {
+    const clock = new ManualClock();
+    const answers = new Answers(clock);
+    for (const [at, path, code] of outcomes) {
+      await clock.advance(at - clock.now());
+      answers.note({ request: { method: 'GET', path, signal }, code });
+    }
+    return answers.backAt('projectcalico.org');
+  }
+  const outage: readonly Answer[] = [
+    [100, CALICO, '200'],
+    [500, LEASES, '200'],
+    [900, NODES, '<error>'],
+    [5000, CALICO, '<error>'],
+  ];
+
+  test('when it has first answered for objects of the group', async () => {
+    expect(await backAt(outage)).toBeUndefined();
+    const answers: readonly Answer[] = [
+      [6000, LEASES, '200'],
+      [6100, CALICO, '403'],
+      [6200, '/apis/projectcalico.org/v3', '200'],
+    ];
+    expect(await backAt([...outage, ...answers])).toBeUndefined();
+    expect(await backAt([...outage, ...answers, [6300, CALICO, '200'], [7000, CALICO, '200']])).toBe(6300);
+    const again: readonly Answer[] = [
+      [6300, CALICO, '200'],
+      [8000, LEASES, '<error>'],
+    ];
+    expect(await backAt([...outage, ...again])).toBeUndefined();
+  });
+
+  test('was not away when one connection broke, it answered with an error, or the request was called off', async () => {
+    const broken: readonly Answer[] = [
+      [500, LEASES, '200'],
+      [600, NODES, '<error>'],
+      [5000, CALICO, '503'],
+    ];
+    expect(await backAt([])).toBe(-Infinity);
+    expect(await backAt(broken)).toBe(-Infinity);
+    expect(await backAt([[5000, CALICO, '<error>']], AbortSignal.abort())).toBe(-Infinity);
+    expect(await backAt([[5000, CALICO, '<error>']])).toBeUndefined();
+  });
+});
+
 describe('a reflector', () => {
   test('that was cut off for long lists anew as soon as the server has answered somebody else', async () => {
     const clock = new ManualClock();

@@ -15,6 +15,8 @@ export interface Failure {
   readonly delayMs: number;
 }
 
+/** A request that fails so long after the last answer failed because the server was away, and not by a connection of its own. */
+const AWAY_MS = 300;
 /** Between two looks whether an outage is over, and up to twice as long by jitter. */
 const LOOK_MS = 2000;
 
@@ -25,18 +27,40 @@ const LOOK_MS = 2000;
 export class Answers {
   readonly #clock: Clock;
   #lastAnswer = -Infinity;
+  #wasAway = false;
+  /** By API group: its first success since the server was last found to be away. */
+  readonly #back = new Map<string, number>();
   readonly #lastSuccess = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /**
+   * `Clock.now()` when objects of the group were first answered for since the server was last away (it could not be reached, and had not
+   * answered anybody for a moment). Undefined when they were not yet; -Infinity when it never was away.
+   */
+  backAt(group: string): number | undefined {
+    return this.#wasAway ? this.#back.get(group) : -Infinity;
+  }
+
   /** To be told of every request. */
   note({ request, code }: Pick<RequestOutcome, 'request' | 'code'>): void {
-    if (code === '<error>') return;
     const now = this.#clock.now();
+    if (code === '<error>') {
+      if (request.signal?.aborted !== true && now - this.#lastAnswer >= AWAY_MS) this.#noteAway();
+      return;
+    }
     this.#lastAnswer = now;
-    if (code.startsWith('2')) this.#lastSuccess.set(groupOf(request.path), now);
+    if (!code.startsWith('2')) return;
+    const group = groupOf(request.path);
+    this.#lastSuccess.set(group, now);
+    if (!this.#back.has(group) && !isDiscovery(request.path)) this.#back.set(group, now);
+  }
+
+  #noteAway(): void {
+    this.#wasAway = true;
+    this.#back.clear();
   }
 
   /**
@@ -63,3 +87,6 @@ export class Answers {
 
 /** Of `/apis/GROUP/VERSION/…`; the core group's paths begin with `/api/`. */
 const groupOf = (path: string): string => /^\/apis\/([^/]+)/.exec(path)?.[1] ?? '';
+
+/** `/apis/GROUP/VERSION`: an aggregated server answers it also while it cannot reach what it serves. */
+const isDiscovery = (path: string): boolean => /^\/apis\/[^/]+\/[^/]+$/.test(path);

@@ -87,3 +87,10 @@ export function isExpired(error: unknown): error is ApiError {
     (reason === 'InternalError' && TOO_OLD.test(message))
   );
 }
+
+/**
+ * A server that has just started fills its watch cache; Retry-After grows with the time that takes (k8s.io/apiserver
+ * pkg/storage/cacher, calculateRetryAfterForUnreadyCache).
+ */
+export const isInitializing = (error: unknown): error is ApiError =>
+  isApiError(error, 429) && error.message.includes('storage is (re)initializing');

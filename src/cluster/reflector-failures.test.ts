@@ -46,6 +46,22 @@ describe('what stands in the way is visible and retried', () => {
     expect(reflector.hasSynced).toBe(true);
   });
 
+  test('after an outage the starting server is asked again when it says, not when a grown delay is over', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.failNext(...Array.from({ length: 8 }, () => ({ type: 'drop' }) as const));
+    const message = 'storage is (re)initializing';
+    server.failNext({ type: 'status', code: 429, message, retryAfterSeconds: 1 });
+    server.failNext({ type: 'status', code: 429, message, retryAfterSeconds: 7 });
+    await start();
+    while (server.requests.length < 9) await clock.advance(100);
+    await clock.advance(2000);
+    expect(server.requests).toHaveLength(10);
+    await clock.advance(6900);
+    expect(reflector.hasSynced).toBe(false);
+    await clock.advance(200);
+    expect(reflector.hasSynced).toBe(true);
+  });
+
   test('a watch refused for load is resumed, a watch refused otherwise begins with a list', async () => {
     const { server, clock, start } = setup();
     await start();

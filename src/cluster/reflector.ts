@@ -3,7 +3,7 @@ import { Answers, type Failure } from './answers.ts';
 import { projectPage } from './apply.ts';
 import { Backoff, type BackoffPolicy, type Random } from './backoff.ts';
 import type { Clock } from './clock.ts';
-import { ApiError, isExpired, isForbidden, isNotFound, TransportError } from './errors.ts';
+import { ApiError, isExpired, isForbidden, isInitializing, isNotFound, TransportError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { collectionPath, objectKey, type KubernetesObject, type Resource } from './resource.ts';
 import { entryOf, Store, type ChangeEvent, type Entry } from './store.ts';
@@ -73,6 +73,8 @@ const BACKOFF_RESET_MS = 120_000;
 const PAGE_SIZE = 500;
 /** An expired version is nobody's fault, and until the new list we are blind: no waiting, unless lists follow each other this fast. */
 const RELIST_AT_ONCE_MS = 10_000;
+/** A delay that has grown while the server was away is not for one that has come back, and says itself when to come again. */
+const INITIALIZING_MS = 2000;
 const LIST_TIMEOUT_MS = 60_000;
 const WATCH_SECONDS = 300;
 /** A watch that ends sooner, without an event, was refused in silence (client-go's "very short watch"). */
@@ -335,7 +337,7 @@ export class Reflector<T> {
   #failure(error: unknown): Failure {
     const at = this.#options.clock.now();
     const retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-    const mostMs = isExpired(error) ? RELIST_AT_ONCE_MS : Infinity;
+    const mostMs = isExpired(error) ? RELIST_AT_ONCE_MS : isInitializing(error) ? INITIALIZING_MS : Infinity;
     const delayMs = Math.max(Math.min(this.#backoff.next(), mostMs), retryAfterMs);
     return { error, group: this.resource.group, at, tookMs: at - this.#steppedAt, delayMs };
   }

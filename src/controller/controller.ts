@@ -166,11 +166,12 @@ export class Controller {
   }
 
   #reconciler({ transport, finalizers, signal }: Term, leading: Leading): Reconciler {
-    const { clock, log } = this.#options;
+    const { clock, log, answers } = this.#options;
     return new Reconciler({
       transport,
       clock,
       log,
+      answers,
       compile: remembering(this.#timed(compile)),
       finalizers,
       signal,

@@ -104,7 +104,7 @@ class World {
     this.#chance = chance;
     this.#watchers = new Watchers(chance);
     if (automatic) for (const { name } of NODES) this.#tell(automaticEndpoint(name, NODES, false));
-    this.#watchers.learn(true);
+    this.#watchers.learnAll(this.#now);
   }
 
   /** As change, with the endpoints of the other kind. */
@@ -117,9 +117,11 @@ class World {
   /** Brings the cluster to this spec; gives back every state of a node on the way, the last one included. */
   change(nodes: Nodes | undefined): readonly Stored[] {
     const seen: Stored[] = [];
-    const look = (all: boolean): void => {
-      this.#watchers.learn(all);
-      seen.push(new Map(this.#watchers.known));
+    const look = (): void => {
+      seen.push(this.#watchers.learnSome());
+    };
+    const lookAgain = (): void => {
+      seen.push(...this.#watchers.learnAll(this.#now));
     };
     for (let round = 0; round < 60; round++) {
       const [gating, now, isKeptBack] = this.#plan(nodes);
@@ -129,13 +131,21 @@ class World {
       );
       this.#pace.awaits(gating);
       const { phases, waitMs } = this.#pace.due(now, isKeptBack);
-      for (const step of phases.flat().filter((each) => !isKeptBack(each))) {
+      const steps = phases.flat().filter((each) => !isKeptBack(each));
+      // An outage ends the round anywhere; the next one begins with a plan of what was written until then.
+      const isCut = round < 20 && this.#chance(6) === 0;
+      for (const step of isCut ? steps.slice(0, this.#chance(steps.length + 1)) : steps) {
         this.#write(step);
         this.#pace.wrote([step], now.staged);
-        look(false);
+        look();
+      }
+      if (isCut) {
+        this.#outage();
+        lookAgain();
+        continue;
       }
       this.#controllers(false);
-      look(false);
+      look();
       const [after, then] = this.#plan(nodes);
       const mayGate = nodesStand(then.plan) && this.#pace.unsettledMs === 0;
       if (mayGate)
@@ -147,13 +157,18 @@ class World {
       if (isDone && waitMs === 0) break;
       const pause = Math.max(waitMs, after.set.length > 0 ? this.#pace.unsettledMs : 0);
       this.#now += Math.max(pause, 100);
-      if (pause > 0) look(true);
+      if (pause > 0) lookAgain();
     }
     this.#controllers(true);
     expect(this.#plan(nodes)[1].plan.phases).toEqual([]);
     expect([...this.#stored.keys()].filter((id) => id.includes('bridge'))).toEqual([]);
-    look(true);
-    return seen;
+    return [...seen, ...this.#watchers.learnAll(Infinity)];
+  }
+
+  #outage(): void {
+    this.#now += this.#chance(20_000);
+    this.#watchers.loseTouch(this.#now);
+    this.#pace.returned(this.#now);
   }
 
   #plan(nodes: Nodes | undefined): readonly [Gating, Transition, (step: Step) => boolean] {
@@ -208,19 +223,19 @@ class World {
     }
     this.#stored.delete(step.id);
     // A tier that is gone goes on in Felix until it restarts (calico.md, Missing Tier).
-    if (step.live.kind !== 'Tier') this.#watchers.told(step.live.kind, (known) => known.delete(step.id));
+    if (step.live.kind !== 'Tier') this.#watchers.told(step.live.kind, { id: step.id, object: undefined });
   }
 
   #tell(object: GeneratedObject): void {
     const id = `${object.kind}/${object.metadata.name}`;
     this.#stored.set(id, object);
     if (object.kind === 'Tier') this.#watchers.known.set(id, object);
-    else this.#watchers.told(object.kind, (known) => known.set(id, object));
+    else this.#watchers.told(object.kind, { id, object });
   }
 
   #forget({ kind, metadata: { name } }: GeneratedObject): void {
     const id = `${kind}/${name}`;
-    if (this.#stored.delete(id)) this.#watchers.told(kind, (known) => known.delete(id));
+    if (this.#stored.delete(id)) this.#watchers.told(kind, { id, object: undefined });
   }
 
   #gate(nodes: readonly string[], on: boolean): void {

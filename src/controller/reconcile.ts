@@ -1,5 +1,7 @@
 /** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
+import type { Answers } from '../cluster/answers.ts';
+import { listPage } from '../cluster/apply.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
@@ -16,7 +18,7 @@ import { findingOf, type Results } from './findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
 import type { StoredNode } from './inventory.ts';
-import { objectId } from './kinds.ts';
+import { CALICO_GROUP, kindResource, objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
 import { nodeCopies } from './node-copies.ts';
 import { lacksAllows, nodesStand, nodesStanding } from './node-standing.ts';
@@ -59,6 +61,8 @@ export interface ReconcilerOptions {
   readonly onFailsafes: FailsafeOptions['onChange'];
   /** Told what a round has come to, before it is reported. */
   readonly onResults: (results: Results) => void;
+  /** Of the server that is written to; absent: it is taken never to be away. */
+  readonly answers?: Pick<Answers, 'backAt'> | undefined;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
   readonly signal: AbortSignal;
 }
@@ -66,6 +70,7 @@ export interface ReconcilerOptions {
 /** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
 const ROUND_MS = 5000;
 const NO_EFFECT_MS = 100;
+const REACH_MS = 10_000;
 /** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
 const REFUSED_RETRY_MS = 60_000;
 
@@ -104,6 +109,7 @@ export class Reconciler {
     const stuck = await this.#opens(round);
     const first = await this.#transition(round, live);
     this.#noticeOrphans(first.plan);
+    await this.#noticeReturn();
     const outcome = await this.#execute(first, round.isKeptBack);
     if (outcome.mistaken.length > 0) await stored.tellApart(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
@@ -212,6 +218,20 @@ export class Reconciler {
       isApart: (step) => this.#isApart(step) || isKeptBack(step),
       from,
     });
+  }
+
+  /**
+   * Nodes hear of the server again some time after Calico's kinds are served again, which is later than its first answer. What fails here
+   * fails again in the writes, which say so.
+   */
+  async #noticeReturn(): Promise<void> {
+    const { answers, transport, clock, signal } = this.#options;
+    if (answers === undefined) return;
+    if (answers.backAt(CALICO_GROUP) === undefined) {
+      const asked = listPage(transport, kindResource('Tier'), { limit: 1, timeoutMs: REACH_MS, signal });
+      await asked.catch(() => undefined);
+    }
+    this.#pace.returned(answers.backAt(CALICO_GROUP) ?? clock.now());
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */

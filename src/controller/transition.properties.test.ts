@@ -22,7 +22,6 @@ import { Nodes, type Stored } from './testing/watchers.ts';
 import { Pace, transition, type Transition } from './transition.ts';
 
 type Chance = (below: number) => number;
-
 /** A cluster's API, the nodes that watch it, and the operator's rounds. */
 class World {
   readonly #inventory: Inventory;
@@ -43,25 +42,32 @@ class World {
   change(to: readonly ClusterFirewall[]): readonly Stored[] {
     for (const { metadata } of to) this.#owners.add(metadata.name);
     const seen: Stored[] = [];
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 60; round++) {
       const now = this.#transition(to);
       const { phases, waitMs } = this.#pace.due(now, () => false);
       if (phases.length === 0 && waitMs === 0) break;
-      for (const step of phases.flatMap((phase) => this.#inAnyOrder(phase))) {
+      const steps = phases.flatMap((phase) => this.#inAnyOrder(phase));
+      // An outage ends the round anywhere; the next one begins with a plan of what was written until then.
+      const isCut = round < 30 && this.#chance(4) === 0;
+      for (const step of isCut ? steps.slice(0, this.#chance(steps.length + 1)) : steps) {
         this.#write(step);
         this.#pace.wrote([step], now.staged);
-        this.#nodes.learn(false);
-        seen.push(new Map(this.#nodes.known));
+        this.#now += this.#chance(50);
+        seen.push(this.#nodes.learnSome());
       }
-      if (waitMs === 0) continue;
-      this.#now += waitMs;
-      this.#nodes.learn(true);
-      seen.push(new Map(this.#nodes.known));
+      if (isCut) this.#outage();
+      else this.#now += waitMs;
+      if (isCut || waitMs > 0) seen.push(...this.#nodes.learnAll(this.#now));
     }
     expect(this.#transition(to).plan.phases).toEqual([]);
     expect([...this.#stored.keys()].filter((id) => id.includes('bridge'))).toEqual([]);
-    this.#nodes.learn(true);
-    return [...seen, new Map(this.#nodes.known)];
+    return [...seen, ...this.#nodes.learnAll(Infinity)];
+  }
+
+  #outage(): void {
+    this.#now += this.#chance(20_000);
+    this.#nodes.loseTouch(this.#now);
+    this.#pace.returned(this.#now);
   }
 
   #transition(to: readonly ClusterFirewall[]): Transition {
@@ -93,14 +99,14 @@ class World {
     if (step.action === 'remove') {
       this.#stored.delete(id);
       // A tier that is gone goes on in Felix until it restarts (calico.md, Missing Tier).
-      if (kind !== 'Tier') this.#nodes.told(kind, (known) => known.delete(id));
+      if (kind !== 'Tier') this.#nodes.told(kind, { id, object: undefined });
       return;
     }
     const { object } = step.desired;
     this.#stored.set(id, object);
     // The tier's last word is written for what happens before a node has heard of the tier; the reading knows no missing tiers.
     if (kind === 'Tier') this.#nodes.known.set(id, object);
-    else this.#nodes.told(kind, (known) => known.set(id, object));
+    else this.#nodes.told(kind, { id, object });
   }
 }
 

@@ -24,6 +24,13 @@ import {
  */
 export const SETTLE_MS = 1000;
 
+/**
+ * How much later than we nodes may hear of the API server again, after an outage. While it starts it sends clients away for 5 s (503 with
+ * Retry-After: k8s.io/apiserver pkg/util/notfoundhandler), which each watch of Felix waits out; then each lists its kind anew, on every
+ * node at once.
+ */
+const DEAF_MS = 10_000;
+
 export interface Transition {
   /** Bridges included. */
   readonly plan: Plan;
@@ -179,6 +186,8 @@ export class Pace {
   readonly #wrote: number[];
   /** What is left of a transition may need no stages, but still comes after what was written of it. */
   #pacedUntil = 0;
+  /** Of what is written before, nobody can say what nodes know. */
+  #deafUntil = 0;
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
@@ -200,7 +209,15 @@ export class Pace {
 
   /** Milliseconds until what was written of a transition has settled. */
   get unsettledMs(): number {
-    return Math.max(0, this.#pacedUntil - this.#clock.now());
+    return Math.max(0, Math.max(this.#pacedUntil, this.#deafUntil) - this.#clock.now());
+  }
+
+  /**
+   * The API server was away until then (`Clock.now()`). What was written shortly before may be as unknown to nodes as what was written
+   * shortly after.
+   */
+  returned(at: number): void {
+    this.#deafUntil = at + DEAF_MS;
   }
 
   /** The steps that may be taken now. Those apart go with whatever stage is due. */
@@ -209,7 +226,8 @@ export class Pace {
     const stages = steps.filter((step) => !isApart(step)).map(stageOf);
     const stage = Math.min(...stages) as Stage;
     // What is taken away last waits for what was written before, whether that needed stages or not.
-    if (!staged && stage < LATE && this.#pacedUntil <= this.#clock.now()) return { phases, waitMs: 0 };
+    const isPaced = Math.max(this.#pacedUntil, this.#deafUntil) > this.#clock.now();
+    if (!staged && stage < LATE && !isPaced) return { phases, waitMs: 0 };
     const waitMs = stages.length === 0 ? 0 : Math.max(0, this.#settledAt(stage) - this.#clock.now());
     const isDue = (step: Step): boolean => isApart(step) || (waitMs === 0 && stageOf(step) === stage);
     const due = phases.map((some) => some.filter(isDue)).filter((some) => some.length > 0);
@@ -217,6 +235,7 @@ export class Pace {
   }
 
   #settledAt(stage: Stage): number {
-    return Math.max(...this.#wrote.slice(0, stage).map((at) => at + SETTLE_MS), 0);
+    const before = this.#wrote.slice(0, stage);
+    return before.length === 0 ? 0 : Math.max(this.#deafUntil, ...before.map((at) => at + SETTLE_MS));
   }
 }

@@ -1,7 +1,13 @@
 /** The API servers and etcd. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { insist } from '../api.ts';
+import type { Stage } from '../stage.ts';
 import { longWork, shortWork } from '../work.ts';
 import { midReconcile, seconds, victims, type FaultClass } from './fault.ts';
+
+/** The operator may be heard again before nodes hear: while it starts, the API server asks for 5 s, which each watch of Felix waits. */
+const LATE_MS = 5000;
+const WATCHED_BY_FELIX = '/apis/crd.projectcalico.org/v1/globalnetworkpolicies';
 
 export const apiServerKill: FaultClass = {
   name: 'api-server-kill',
@@ -9,20 +15,36 @@ export const apiServerKill: FaultClass = {
   plan: (random, state) => {
     const work = longWork(random, state);
     const [after, down] = [random.between(0, 1500), random.between(100, 5000)];
+    const late = [random.between(0, LATE_MS), random.between(0, LATE_MS)];
     return {
-      parameters: `${seconds(after)} into a reconcile, down ${seconds(down)}; ${work.description}`,
+      parameters: `${seconds(after)} into a reconcile, down ${seconds(down)}, nodes ${late.map(seconds).join(' and ')} later; ${work.description}`,
       states: work.states,
       run: async (stage) => {
         const { faults } = stage.cluster;
         const { done } = await midReconcile(stage, () => work.run(stage), after);
         await faults.killApiServer();
+        const kept = await Promise.all(stage.cluster.nodes.map(({ name }) => faults.keepFromApiServer(name)));
         await delay(down);
-        await faults.startApiServer();
-        await done;
+        await Promise.all([faults.startApiServer(), hearAgain(stage, kept, late), done]);
       },
     };
   },
 };
+
+/** Counted from when Calico's kinds are served, which the operator may use at once. */
+async function hearAgain(
+  { api }: Stage,
+  kept: readonly AsyncDisposable[],
+  late: readonly number[],
+): Promise<void> {
+  await insist('the API server to serve what Felix watches', () => api.get(WATCHED_BY_FELIX));
+  await Promise.all(
+    kept.map(async (node, i) => {
+      await delay(late[i]);
+      await node[Symbol.asyncDispose]();
+    }),
+  );
+}
 
 export const calicoApiDown: FaultClass = {
   name: 'calico-api-down',

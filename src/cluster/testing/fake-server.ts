@@ -5,7 +5,12 @@ import type { Transport, TransportRequest, TransportResponse } from '../transpor
 /** What the server does to the next request instead of answering it. */
 export type Fault =
   | { readonly type: 'drop' }
-  | { readonly type: 'status'; readonly code: number; readonly retryAfterSeconds?: number };
+  | {
+      readonly type: 'status';
+      readonly code: number;
+      readonly retryAfterSeconds?: number;
+      readonly message?: string;
+    };
 
 /** What the server does to a watch that is open. */
 export const WATCH_FAULTS = ['cut', 'close', 'expire', 'internal-error', 'garbage', 'black-hole'] as const;
@@ -164,7 +169,7 @@ export class FakeServer implements Transport {
     const fault = this.#faults.shift();
     if (fault === undefined) return;
     if (fault.type === 'drop') throw new TransportError('connection reset');
-    throw new ApiError({ ...fault, message: `HTTP ${String(fault.code)}` });
+    throw new ApiError({ message: `HTTP ${String(fault.code)}`, ...fault });
   }
 
   #change(type: Change['type'], object: KubernetesObject): void {

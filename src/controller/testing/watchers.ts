@@ -1,11 +1,23 @@
 import type { GeneratedObject } from '../../calico/types.ts';
+import { generatedKinds } from '../kinds.ts';
 
 export type Stored = ReadonlyMap<string, GeneratedObject>;
+
+/** After an outage a node has listed a kind again within so many milliseconds. */
+const DEAF_MS = 9500;
+
+/** Undefined: deleted. */
+interface News {
+  readonly id: string;
+  readonly object: GeneratedObject | undefined;
+}
 
 /** What nodes know: of each kind, all writes up to one; which one, nobody can say until it has settled. */
 export class Nodes {
   readonly #chance: (below: number) => number;
-  readonly #pending = new Map<string, ((known: Map<string, GeneratedObject>) => void)[]>();
+  readonly #pending = new Map<string, News[]>(generatedKinds.map((kind) => [kind, []]));
+  /** By kind; absent where every write is heard. */
+  readonly #deafUntil = new Map<string, number>();
   readonly known = new Map<string, GeneratedObject>();
 
   /** @param chance a whole number from 0 to below `below` */
@@ -13,15 +25,57 @@ export class Nodes {
     this.#chance = chance;
   }
 
-  told(kind: string, write: (known: Map<string, GeneratedObject>) => void): void {
-    this.#pending.set(kind, [...(this.#pending.get(kind) ?? []), write]);
+  told(kind: string, news: News): void {
+    this.#pending.get(kind)?.push(news);
   }
 
-  learn(all: boolean): void {
-    for (const [kind, writes] of this.#pending) {
-      const count = all ? writes.length : this.#chance(writes.length + 1);
-      for (const write of writes.splice(0, count)) write(this.known);
-      this.#pending.set(kind, writes);
+  /** The API server was away until `now`: each kind is watched again at its own time. */
+  loseTouch(now: number): void {
+    for (const kind of generatedKinds) this.#deafUntil.set(kind, now + this.#chance(DEAF_MS));
+  }
+
+  /** Some of what they can hear, in any order; gives back what they know then. */
+  learnSome(): Stored {
+    for (const [kind, pending] of this.#pending)
+      if (!this.#deafUntil.has(kind)) this.#learn(pending.splice(0, this.#chance(pending.length + 1)));
+    return new Map(this.known);
+  }
+
+  /** All that can be heard by then, and what they know on the way. */
+  learnAll(now: number): readonly Stored[] {
+    const heard = [...this.#pending].flatMap(([kind, pending]) => {
+      const at = this.#deafUntil.get(kind);
+      if (at === undefined) return [{ at: 0, news: pending.splice(0) }];
+      if (at > now) return [];
+      this.#deafUntil.delete(kind);
+      const news = listed(pending.splice(0));
+      // What is programmed in one go may end in the middle of a list.
+      const part = news.splice(0, this.#chance(news.length + 1));
+      return [
+        { at, news: part },
+        { at: at + this.#chance(200), news },
+      ];
+    });
+    return heard
+      .filter(({ news }) => news.length > 0)
+      .sort((a, b) => a.at - b.at)
+      .map(({ news }) => {
+        this.#learn(news);
+        return new Map(this.known);
+      });
+  }
+
+  #learn(news: readonly News[]): void {
+    for (const { id, object } of news) {
+      if (object === undefined) this.known.delete(id);
+      else this.known.set(id, object);
     }
   }
+}
+
+/** As Felix takes a new list: what is there by name, then the deletion of what is missing. */
+function listed(writes: readonly News[]): News[] {
+  const last = [...new Map(writes.map((news) => [news.id, news])).values()];
+  const byName = last.filter(({ object }) => object !== undefined).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...byName, ...last.filter(({ object }) => object === undefined)];
 }
