@@ -111,11 +111,12 @@ class World {
   switchEndpoints(nodes: Nodes | undefined): readonly Stored[] {
     this.#automatic = !this.#automatic;
     this.#switchedAt = this.#now;
-    return this.change(nodes);
+    // Calico's take theirs away when they like: an outage just then opens nodes until ours come (decision 13).
+    return this.change(nodes, false);
   }
 
   /** Brings the cluster to this spec; gives back every state of a node on the way, the last one included. */
-  change(nodes: Nodes | undefined): readonly Stored[] {
+  change(nodes: Nodes | undefined, mayBeCut = true): readonly Stored[] {
     const seen: Stored[] = [];
     const look = (): void => {
       seen.push(this.#watchers.learnSome());
@@ -133,7 +134,7 @@ class World {
       const { phases, waitMs } = this.#pace.due(now, isKeptBack);
       const steps = phases.flat().filter((each) => !isKeptBack(each));
       // An outage ends the round anywhere; the next one begins with a plan of what was written until then.
-      const isCut = round < 20 && this.#chance(6) === 0;
+      const isCut = mayBeCut && round < 20 && this.#chance(6) === 0;
       for (const step of isCut ? steps.slice(0, this.#chance(steps.length + 1)) : steps) {
         this.#write(step);
         this.#pace.wrote([step], now.staged);
