@@ -11,6 +11,8 @@ my $is6 = $address =~ /:/;
 my ( $family, $icmp ) = $is6 ? ( AF_INET6, 58 ) : ( AF_INET, 1 );
 my $host = inet_pton( $family, $address );
 my $to = $is6 ? pack_sockaddr_in6( 0, $host ) : pack_sockaddr_in( 0, $host );
+# An echo reply; destination unreachable, and in IPv6 a parameter problem: no such protocol.
+my %ANSWER = $is6 ? ( echo => 129, sctp => 4 ) : ( echo => 0, sctp => 3 );
 my ( $SCTP, $UDP, $IP_HDRINCL, $TRIES ) = ( 132, 17, 3, 3 );
 
 sub raw {
@@ -69,8 +71,9 @@ sub hears {
             my $from = recv( $socket, my $packet, 2048, 0 ) // next;
             my ( undef, $sender ) = $is6 ? unpack_sockaddr_in6($from) : unpack_sockaddr_in($from);
             next if $sender ne $host;
+            return 1 if @sockets > 1 && $socket == $sockets[0];
             my $type = unpack 'C', $is6 ? $packet : substr( $packet, 20 );
-            return 1 if $what eq 'sctp' || $type == ( $is6 ? 129 : 0 );
+            return 1 if $type == $ANSWER{$what};
         }
     }
     return 0;

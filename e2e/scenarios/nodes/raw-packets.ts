@@ -38,7 +38,8 @@ export async function expectRawPackets(stage: NodeStage): Promise<void> {
       'trusted sctp IPv4': 'answered',
       'trusted sctp IPv6': 'answered',
     });
-    await send(stage, 'trusted', 'loopback', stage.node(node).address, '9998');
+    // From the nodes' own network: a router would drop it.
+    await send(stage, 'control', 'loopback', stage.node(node).address, '9998');
     await waitFor(async () => (await countsLoopback(stage, node)) || undefined, {
       what: `a counter of default/nodes/loopback on ${node}`,
       within: 10_000,
