@@ -1,7 +1,6 @@
 /** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import type { Answers } from '../cluster/answers.ts';
-import { listPage } from '../cluster/apply.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
@@ -18,11 +17,13 @@ import { findingOf, type Results } from './findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
 import { intend, type Intent } from './intent.ts';
 import type { StoredNode } from './inventory.ts';
-import { CALICO_GROUP, kindResource, objectId } from './kinds.ts';
+import { objectId } from './kinds.ts';
 import type { LiveObject } from './live.ts';
 import { nodeCopies } from './node-copies.ts';
 import { lacksAllows, nodesStand, nodesStanding } from './node-standing.ts';
-import type { ApplyStep, Plan, Step } from './plan.ts';
+import { Orphans } from './orphans.ts';
+import type { ApplyStep, Step } from './plan.ts';
+import { servedSince } from './served-since.ts';
 import type { Finding } from './status.ts';
 import type { StoredCalico } from './stored.ts';
 import { Pace, transition, type Transition, type TransitionInput } from './transition.ts';
@@ -70,14 +71,12 @@ export interface ReconcilerOptions {
 /** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
 const ROUND_MS = 5000;
 const NO_EFFECT_MS = 100;
-const REACH_MS = 10_000;
 /** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
 const REFUSED_RETRY_MS = 60_000;
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  /** Ids of objects whose firewall does not exist, as last logged. */
-  #orphans = new Set<string>();
+  readonly #orphans: Orphans;
   /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
   readonly #released = new Set<string>();
   readonly #pace: Pace;
@@ -88,6 +87,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#orphans = new Orphans(options.log);
     this.#pace = new Pace(options.clock);
     const { transport, clock, log, signal, onGateDrift: onDrift } = options;
     this.#gates = new Gates({ transport, log, drift: new Drift(clock), onDrift, signal });
@@ -108,8 +108,8 @@ export class Reconciler {
     const round = this.#begin(world, stored, intent);
     const stuck = await this.#opens(round);
     const first = await this.#transition(round, live);
-    this.#noticeOrphans(first.plan);
-    await this.#noticeReturn();
+    this.#orphans.notice(first.plan);
+    this.#pace.returned(await servedSince(this.#options));
     const outcome = await this.#execute(first, round.isKeptBack);
     if (outcome.mistaken.length > 0) await stored.tellApart(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
@@ -220,20 +220,6 @@ export class Reconciler {
     });
   }
 
-  /**
-   * Nodes hear of the server again some time after Calico's kinds are served again, which is later than its first answer. What fails here
-   * fails again in the writes, which say so.
-   */
-  async #noticeReturn(): Promise<void> {
-    const { answers, transport, clock, signal } = this.#options;
-    if (answers === undefined) return;
-    if (answers.backAt(CALICO_GROUP) === undefined) {
-      const asked = listPage(transport, kindResource('Tier'), { limit: 1, timeoutMs: REACH_MS, signal });
-      await asked.catch(() => undefined);
-    }
-    this.#pace.returned(answers.backAt(CALICO_GROUP) ?? clock.now());
-  }
-
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
   async #execute(now: Transition, isKeptBack: (step: Step) => boolean): Promise<Outcome> {
     const { transport, clock, log, drift, forms, onDrift, signal } = this.#options;
@@ -319,16 +305,6 @@ export class Reconciler {
     const waits = [this.#gates.waitMs([...set, ...takeOff]), waitsToClose ? this.#pace.unsettledMs : 0];
     const later = waits.filter((ms) => ms > 0);
     return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(...later) };
-  }
-
-  #noticeOrphans({ orphans }: Plan): void {
-    const { log } = this.#options;
-    const unknown = orphans.filter(({ id }) => !this.#orphans.has(id));
-    this.#orphans = new Set(orphans.map(({ id }) => id));
-    if (unknown.length === 0) return;
-    const firewalls = [...new Set(unknown.map(({ firewall }) => firewall ?? '(unknown)'))];
-    const objects = unknown.map(({ id }) => id);
-    log.info({ firewalls, objects }, 'left alone: generated objects whose ClusterFirewall does not exist');
   }
 
   /** Before the first write for a firewall, so that nothing of it can outlive it by accident. */
