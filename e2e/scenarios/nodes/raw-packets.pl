@@ -1,19 +1,18 @@
 # Sends what no ordinary socket does, as root, and says what came back: `answered` or `silence`.
 #   echo ADDRESS: an ICMP echo request, of the address's IP family.
 #   sctp ADDRESS: an SCTP INIT; a kernel without SCTP answers it with an ICMP error.
-#   loopback ADDRESS PORT: UDP datagrams that pretend to come from 127.0.0.1; there can be no answer.
 use strict;
 use warnings;
-use Socket qw(:DEFAULT AF_INET6 inet_pton pack_sockaddr_in6 unpack_sockaddr_in6 IPPROTO_IP);
+use Socket qw(:DEFAULT AF_INET6 inet_pton pack_sockaddr_in6 unpack_sockaddr_in6);
 
-my ( $what, $address, $port ) = @ARGV;
+my ( $what, $address ) = @ARGV;
 my $is6 = $address =~ /:/;
 my ( $family, $icmp ) = $is6 ? ( AF_INET6, 58 ) : ( AF_INET, 1 );
 my $host = inet_pton( $family, $address );
 my $to = $is6 ? pack_sockaddr_in6( 0, $host ) : pack_sockaddr_in( 0, $host );
 # An echo reply; destination unreachable, and in IPv6 a parameter problem: no such protocol.
 my %ANSWER = $is6 ? ( echo => 129, sctp => 4 ) : ( echo => 0, sctp => 3 );
-my ( $SCTP, $UDP, $IP_HDRINCL, $TRIES ) = ( 132, 17, 3, 3 );
+my ( $SCTP, $TRIES ) = ( 132, 3 );
 
 sub raw {
     my ($protocol) = @_;
@@ -53,12 +52,6 @@ sub init {
     return $head . crc32c( $head . pack( 'N', 0 ) . $chunk ) . $chunk;
 }
 
-sub forged {
-    my $udp = pack 'nnnna*', 9, $port, 8 + 5, 0, 'probe';
-    my $ip  = pack 'CCnnnCCna4a4', 0x45, 0, 20 + length $udp, 0, 0, 64, $UDP, 0, inet_aton('127.0.0.1'), $host;
-    return $ip . $udp;
-}
-
 # Whether a packet of the ICMP family, or of SCTP, comes from there within the second.
 sub hears {
     my @sockets = @_;
@@ -79,13 +72,6 @@ sub hears {
     return 0;
 }
 
-if ( $what eq 'loopback' ) {
-    my $socket = raw($UDP);
-    setsockopt( $socket, IPPROTO_IP, $IP_HDRINCL, pack 'i', 1 ) or die "IP_HDRINCL: $!";
-    send( $socket, forged(), 0, $to ) // die "send: $!" for 1 .. $TRIES;
-    print 'silence';
-    exit;
-}
 my @sockets = $what eq 'sctp' ? ( raw($SCTP), raw($icmp) ) : ( raw($icmp) );
 for ( 1 .. $TRIES ) {
     send( $sockets[0], $what eq 'sctp' ? init() : echo(), 0, $to ) // die "send: $!";

@@ -345,8 +345,7 @@ export const SAMPLES: readonly Sample[] = [
   },
   {
     id: 'D23',
-    title:
-      'without ICMP nobody is answered but whom a zone allows everything; nor by SCTP; nor who says he is the node',
+    title: 'without ICMP nobody is answered but whom a zone allows everything, nor by SCTP',
     manifest: 'e2e/scenarios/manifests/nodes-without-icmp.yaml',
     also: expectRawPackets,
     tables: {
