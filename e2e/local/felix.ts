@@ -99,6 +99,8 @@ function environment(spec: FelixSpec, statusDir: string): Readonly<Record<string
     FELIX_FELIXHOSTNAME: spec.node,
     FELIX_NFTABLESMODE: spec.dataplane === 'nftables' ? 'Enabled' : 'Disabled',
     FELIX_IPV6SUPPORT: 'true',
+    // It would take the routes away that step in for its own of IPv6 (fabric.ts).
+    FELIX_REMOVEEXTERNALROUTES: 'false',
     // Built without cgo, Felix panics when it tidies up after a BPF dataplane; the name is matched with its case.
     FELIX_DebugSkipCTLBCleanup: 'true',
     FELIX_XDPENABLED: 'false',

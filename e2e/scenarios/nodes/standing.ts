@@ -58,7 +58,7 @@ const list = async (cluster: StartedCluster, ...args: readonly string[]): Promis
   (JSON.parse(await cluster.kubectl(['get', ...args, '--output', 'json'])) as Listed).items;
 
 /** Names of the endpoints of all interfaces. */
-export async function wholeEndpoints(cluster: StartedCluster): Promise<readonly string[]> {
+async function wholeEndpoints(cluster: StartedCluster): Promise<readonly string[]> {
   const all = await list(cluster, 'hostendpoints.projectcalico.org');
   return all.filter(({ spec }) => spec.interfaceName === '*').map(({ metadata }) => metadata.name);
 }
