@@ -98,22 +98,18 @@ export async function attachSecondInterface(
   await ip([`link set ${port} up`, ...addresses.map((each) => `route add ${each} dev ${port}`)], router);
 }
 
+/** On a node: the way to the pods of every other node. */
+export function routesToOtherNodes(node: number, nodes: number): readonly string[] {
+  const others = Array.from({ length: nodes }, (_, i) => i + 1).filter((other) => other !== node);
+  return others.flatMap(podRoutes);
+}
+
 /**
  * Behind Felix's own, and of a protocol that is not its. To Felix an IPv6 route has metric 0, to the kernel 1024: at each look at its routes
  * (when it starts, and every 90 s) Felix takes all of IPv6 away and puts them back, and for up to 150 ms there is no way to a pod
- * (felix/routetable, routeKeyForCIDR; seen with `ip -6 monitor route`).
+ * (felix/routetable, routeKeyForCIDR; seen with `ip -6 monitor route`). Where an overlay's are away, the router knows the way.
  */
 const FALLBACK = 'metric 2048 proto static';
-
-/** On a node: the way to the pods of every other node; of an overlay, only what takes its place for moments. */
-export function routesToOtherNodes(node: number, nodes: number, overlay: boolean): readonly string[] {
-  const others = Array.from({ length: nodes }, (_, i) => i + 1).filter((other) => other !== node);
-  if (!overlay) return others.flatMap(podRoutes);
-  return others.map((other) => {
-    const [address, network] = [nodeAddress(other), nodePodNetwork(other)];
-    return `route add ${network.v6} via ${address.v6} ${FALLBACK}`;
-  });
-}
 
 /** A pod's namespace, linked to its node as Calico's CNI plugin does it. */
 export async function attachPod(

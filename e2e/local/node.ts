@@ -43,7 +43,7 @@ export async function createNode(
 ): Promise<LocalNode> {
   const namespace = await attachToFabric(run, spec.name, nodeAddress(index));
   await writeSysctls(namespace, FORWARDING);
-  await ip(routesToOtherNodes(index, options.nodes, !options.routed), namespace);
+  if (options.routed) await ip(routesToOtherNodes(index, options.nodes), namespace);
   const agent = startAgent(run, namespace, spec.name);
   const endpoint = startEndpoint(spec.name, both(nodeAddress(index)), agent);
   const place = { name: spec.name, namespace };
