@@ -1,11 +1,5 @@
 import { isIPv6 } from 'node:net';
-import {
-  nodeAddress,
-  nodePodNetwork,
-  POD_GATEWAY,
-  ROUTER_ADDRESS,
-  type DualAddress,
-} from './addresses.ts';
+import { nodeAddress, nodePodNetwork, POD_GATEWAY, ROUTER_ADDRESS, type DualAddress } from './addresses.ts';
 import { ip, writeSysctls } from './netns.ts';
 import { shortHash } from './names.ts';
 import type { Run } from './run.ts';
