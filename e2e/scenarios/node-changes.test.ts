@@ -93,7 +93,7 @@ describe('a node firewall', () => {
   }, START_WITHIN);
 
   test(
-    'drops nothing that is allowed before and after: the first Enforce, every change of zones and mode',
+    'S18 drops nothing that is allowed before and after: the first Enforce, every change of zones and mode',
     async () => {
       let current = await manifest();
       await flowing(KEPT, async () => {
@@ -125,7 +125,7 @@ describe('a node firewall', () => {
   );
 
   test(
-    'nor when failsafes are narrowed and given back, and the operator is upgraded meanwhile',
+    'S19 nor when failsafes are narrowed and given back, of which status says what packets do, and the operator is upgraded',
     async () => {
       const { stage, director, operators } = all();
       const before = await manifest();

@@ -94,7 +94,8 @@ export async function expectTables(stage: NodeStage, tables: Tables): Promise<st
   const seen = await look(stage, cells);
   wrong = seen.filter(isWrong);
   if (wrong.length > 0) throw new Error(`packets matched the tables, and then not:\n${describe(wrong)}`);
-  return draw(seen, tables);
+  const passed = seen.filter(({ result }) => result.verdict === 'allowed').length;
+  return `${draw(seen, tables)}\n${seen.length} tried: ${passed} pass, ${seen.length - passed} do not`;
 }
 
 const isWrong = ({ expected, result }: Seen): boolean => result.verdict !== expected;
