@@ -54,7 +54,7 @@ export const measureMemory: Part = async ({ note }) => {
       starts.map(({ peak }) => peak),
     ),
     memoryRow(`${LOADED}: peak after ${LONG_MS / 1000} s`, [later.peak]),
-    memoryRow('peak of the operator that created the 5,000 objects', [converging.peak]),
+    memory('peak of the operator that created the 5,000 objects', [converging.peak]),
     {
       part: 'g',
       what: 'start to ready on that load',
@@ -66,13 +66,14 @@ export const measureMemory: Part = async ({ note }) => {
   ];
 };
 
+const memory = (what: string, samples: readonly number[]): Row => ({
+  part: 'e',
+  what: `memory (RSS): ${what}`,
+  figure: spread(samples, megabytes),
+});
+
 const memoryRow = (what: string, samples: readonly number[]): Row =>
-  withGoal(
-    { part: 'e', what: `memory (RSS): ${what}`, figure: spread(samples, megabytes) },
-    '< 150 MB',
-    Math.max(...samples),
-    GOAL,
-  );
+  withGoal(memory(what, samples), '< 150 MB', Math.max(...samples), GOAL);
 
 interface Sample {
   readonly rss: number;

@@ -49,6 +49,13 @@ async function syncAll({ cluster, argo, manifests }: GitOpsStage): Promise<void>
   await argo.sync(manifests.filter(isFirewall));
 }
 
+/** What must come before a firewall that says nothing of nodes. */
+function withoutNodes(wanted: KubernetesObject): KubernetesObject {
+  const spec = wanted.spec as Readonly<Record<string, object | undefined>>;
+  if (spec['nodes'] === undefined) return wanted;
+  return { ...wanted, spec: { ...spec, nodes: { ...spec['nodes'], mode: 'Disabled' } } };
+}
+
 describe.each([
   {
     way: 'client-side, without Calico',
@@ -119,6 +126,15 @@ describe.each([
     const wanted = await sample(name);
     expect(await stage.settle(wanted)).toEqual(wanted.spec);
     expect(modifications(await stage.argo.judge([wanted]))).toEqual([]);
+    await stage.settle(withoutNodes(wanted));
+  });
+
+  test('nodes that are enforced leave in two syncs: the first one disables them', async () => {
+    const wanted = tracked(firewall({ nodes: { mode: 'Enforce' } }));
+    await stage.settle(wanted);
+    await expect(stage.argo.sync([tracked(firewall())])).rejects.toThrow('set nodes.mode to Disabled first');
+    await stage.settle(withoutNodes(wanted));
+    expect(await stage.settle(tracked(firewall()))).toEqual(firewall().spec);
   });
 
   test.each(edgeCases)('$what: stored as it stands in Git, and no difference', async ({ spec }) => {
