@@ -18,8 +18,8 @@ unit: npm-ready node_modules/.installed ## tests without a cluster; needs only n
 integration: cluster-ready node_modules/.installed ## tests against a real API server and Calico
 	@node hack/test.ts tools programs integration
 
-e2e: cluster-ready node_modules/.installed ## scenarios with packets, nodes in both dataplanes; SCENARIO=S3 runs one
-	@SCENARIO='$(SCENARIO)' MATRIX=both node hack/test.ts tools programs packets
+e2e: cluster-ready node_modules/.installed ## scenarios with packets, more of nodes than make test; SCENARIO=S3 runs one
+	@SCENARIO='$(SCENARIO)' MATRIX=both node hack/test.ts tools programs packets $(if $(SCENARIO),,changes)
 
 chaos: cluster-ready node_modules/.installed ## a campaign of faults on the local cluster; COUNT=, SEED=, FAULT=
 	@COUNT='$(COUNT)' SEED='$(SEED)' FAULT='$(FAULT)' node e2e/chaos/main.ts

@@ -31,8 +31,8 @@ export interface Watch {
   readonly mayPass: () => void;
 }
 
-/** A machine that is busier than that cannot tell. Packets a second are 50. */
-const LEAST_CONTROLLED = 0.5;
+/** Of 50 packets a second. A machine that is busier than that cannot tell. */
+const LEAST_CONTROLLED = 0.2;
 const EVERY = 20;
 
 /** Packets. */

@@ -15,7 +15,7 @@ import { readManifest } from './story.ts';
 const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not yet
 const WITHIN = 180_000;
 
-/** In `make e2e` both; one alone in `make test`, where node-firewall.test.ts and node-changes.test.ts have both. */
+/** In `make e2e` both; one alone in `make test`, where node-firewall.test.ts has both. */
 const DATAPLANES: readonly Dataplane[] =
   process.env['MATRIX'] === 'both' ? ['iptables', 'nftables'] : ['nftables'];
 
