@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
-import { nativeTitle } from './native-crds.ts';
+import { API_MODES } from './native-crds.ts';
 import { apiServer } from './controller-api-server.suite.ts';
 import { contest } from './controller-contest.suite.ts';
 import { drift } from './controller-drift.suite.ts';
@@ -15,12 +15,7 @@ import { several } from './controller-several.suite.ts';
 
 jest.setTimeout(120_000);
 
-const MODES = [
-  { mode: 'aggregated', by: "Calico's API server" },
-  { mode: 'native', by: nativeTitle },
-] as const;
-
-describe.each(MODES)('$mode ($by)', ({ mode }) => {
+describe.each(API_MODES)('$mode ($by)', ({ mode }) => {
   let started: Rig | undefined;
   const rig = (): Rig => {
     if (started === undefined) throw new Error('the cluster did not start');

@@ -23,6 +23,7 @@ const PORTS = [
   { port: 80, protocol: 'TCP' },
   { port: 53, protocol: 'UDP' },
 ] as const;
+const OFFICE = { name: 'office', addresses: ['203.0.113.50', '2001:db8::50'], ports: PORTS };
 const PING = { ...PORTS[0], name: 'web' } as const;
 
 const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
@@ -48,11 +49,7 @@ describe('the local cluster', () => {
     [one, two, outside] = await Promise.all([
       cluster.createPod({ ...spec, name: 'one', node: 'node1' }),
       cluster.createPod({ ...spec, name: 'two', node: 'node2' }),
-      cluster.createOutsideHost({
-        name: 'office',
-        addresses: ['203.0.113.50', '2001:db8::50'],
-        ports: PORTS,
-      }),
+      cluster.createOutsideHost(OFFICE),
     ]);
   }, START);
 
@@ -296,11 +293,7 @@ describe('a wider local cluster', () => {
     [near, far, outside] = await Promise.all([
       cluster.createPod({ ...spec, name: 'near', node: 'node1', labels: {} }),
       cluster.createPod({ ...spec, name: 'far', node: 'node2' }),
-      cluster.createOutsideHost({
-        name: 'office',
-        addresses: ['203.0.113.50', '2001:db8::50'],
-        ports: PORTS,
-      }),
+      cluster.createOutsideHost(OFFICE),
     ]);
   }, START);
 

@@ -68,11 +68,16 @@ const newestFirst = (a: string, b: string): number => b.localeCompare(a, 'en', {
 /** The newest of Calico's own CRDs that there are: the name of their folder. */
 const [calicosOwn] = existsSync(SHARED) ? readdirSync(SHARED).filter(isVersion).toSorted(newestFirst) : [];
 
-/** For names of tests: whose CRDs these are. */
-export const nativeTitle =
+const nativeTitle =
   calicosOwn !== undefined
     ? `Calico's own CRDs, ${calicosOwn.replace(/-crds$/, '')}`
     : "minimal CRDs: Calico's own are absent, ../shared/calico/vX.Y.Z-crds";
+
+/** Both ways in which Calico's API is served; for names of tests, by whom. */
+export const API_MODES = [
+  { mode: 'aggregated', by: "Calico's API server" },
+  { mode: 'native', by: nativeTitle },
+] as const;
 
 /** The folder of Calico's own CRDs or, where they are absent, `otherwise`, with ours written into it. */
 export async function nativeCrdsFolder(otherwise: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
-import { nativeTitle } from './native-crds.ts';
+import { API_MODES } from './native-crds.ts';
 import { automaticEndpoints } from './nodes-automatic.suite.ts';
 import { failsafes } from './nodes-failsafes.suite.ts';
 import { nodeQuestions } from './nodes-harness.ts';
@@ -10,12 +10,7 @@ import { managedEndpoints } from './nodes-managed.suite.ts';
 
 jest.setTimeout(120_000);
 
-const MODES = [
-  { mode: 'aggregated', by: "Calico's API server" },
-  { mode: 'native', by: nativeTitle },
-] as const;
-
-describe.each(MODES)('spec.nodes, $mode ($by)', ({ mode }) => {
+describe.each(API_MODES)('spec.nodes, $mode ($by)', ({ mode }) => {
   let started: Rig | undefined;
   const rig = (): Rig => {
     if (started === undefined) throw new Error('the cluster did not start');

@@ -1,9 +1,9 @@
 /** Compares a table with packets. */
 import { isIPv6 } from 'node:net';
-import type { Endpoint, ProbeResult } from '../cluster.ts';
+import type { Endpoint } from '../cluster.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
-import { waitFor } from '../local/wait.ts';
 import type { ActorName, Row } from './rows.ts';
+import { settle, TIMEOUT, type Seen } from './settle.ts';
 
 /** Who stands behind a name. A target without an endpoint of its own (an address) cannot be a source. */
 export interface Actors {
@@ -17,14 +17,9 @@ interface Flow {
   readonly address: string;
 }
 
-interface Outcome extends Flow {
-  readonly result: ProbeResult;
-}
+type Outcome = Flow & Seen;
 
-/** Long for what must be answered: a busy machine is slow. Below a second for the rest, so that it is one SYN. */
-const TIMEOUT = { allowed: 3000, refused: 800 } as const;
 const AT_ONCE = 120;
-const MATCHES_WITHIN = 30_000;
 
 /**
  * Waits until packets do what the table says, in every IP family that both ends have, and then sees them do it once more.
@@ -32,33 +27,18 @@ const MATCHES_WITHIN = 30_000;
  */
 export async function expectTable(actors: Actors, table: readonly Row[]): Promise<void> {
   const all: readonly Flow[] = table.flatMap((row) => flowsOf(actors, row));
-  let differing: readonly Outcome[] = [];
-  let pending: readonly Flow[] = all;
-  await waitFor(
-    async () => {
-      differing = await differences(actors, pending);
-      pending = differing;
-      return differing.length === 0 || undefined;
-    },
-    {
-      what: 'packets to match the table',
-      within: MATCHES_WITHIN,
-      explain: () => Promise.resolve(describe(differing)),
-    },
-  );
-  const later = await differences(actors, all);
-  if (later.length > 0) throw new Error(`packets matched the table, and then not:\n${describe(later)}`);
+  await settle(all, { look: (some) => look(actors, some), describe });
 }
 
-async function differences(actors: Actors, flows: readonly Flow[]): Promise<readonly Outcome[]> {
-  const found: Outcome[] = [];
+async function look(actors: Actors, flows: readonly Flow[]): Promise<readonly Outcome[]> {
+  const seen: Outcome[] = [];
   await forEachLimit(flows, AT_ONCE, async ({ row, address }) => {
-    const { from, port, protocol, expect } = row;
+    const { from, port, protocol, expect: expected } = row;
     const target = { host: address, port, protocol, echo: row.to !== 'kube-apiserver' };
-    const result = await actors.endpoint(from).probe(target, { timeout: TIMEOUT[expect] });
-    if (result.verdict !== expect) found.push({ row, address, result });
+    const result = await actors.endpoint(from).probe(target, { timeout: TIMEOUT[expected] });
+    seen.push({ row, address, expected, result });
   });
-  return found;
+  return seen;
 }
 
 function flowsOf(actors: Actors, row: Row): readonly Flow[] {

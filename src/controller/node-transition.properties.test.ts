@@ -10,6 +10,7 @@ import { readHostEndpoint } from '../cluster/host-sources.ts';
 import type { KubernetesObject } from '../cluster/resource.ts';
 import { compile } from '../compiler/compile.ts';
 import { LABEL_GATE } from '../compiler/names.ts';
+import { given } from '../compiler/testing/arbitraries.ts';
 import type { Cluster, Endpoint } from '../compiler/testing/cluster.ts';
 import { random } from '../compiler/testing/variations.ts';
 import type { Inventory } from '../compiler/types.ts';
@@ -296,8 +297,6 @@ const zoneSelector = fc.constantFrom<NonNullable<Nodes['zones']>[number]['nodeSe
   { matchLabels: EDGE },
   { matchExpressions: [{ key: 'edge', operator: 'DoesNotExist' }] },
 );
-const defined = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
 const zone = (name: string): fc.Arbitrary<NonNullable<Nodes['zones']>[number]> =>
   fc
     .record({
@@ -318,7 +317,7 @@ const zone = (name: string): fc.Arbitrary<NonNullable<Nodes['zones']>[number]> =
       ),
       nodeSelector: zoneSelector,
     })
-    .map(defined);
+    .map(given);
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const nodeSpecs: fc.Arbitrary<Nodes | undefined> = optional(
   fc
@@ -338,7 +337,7 @@ const nodeSpecs: fc.Arbitrary<Nodes | undefined> = optional(
         .tuple(optional(zone('a')), optional(zone('b')), optional(zone('c')))
         .map((zones) => zones.filter((each) => each !== undefined)),
     })
-    .map((spec) => defined(spec) as Nodes),
+    .map((spec) => given(spec) as Nodes),
 );
 
 const judgeOf = (stored: Stored) => nodeReadingOf([...stored.values()], CLUSTER);

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import type { ProbeResult, Transport } from '../../cluster.ts';
 import { forEachLimit } from '../../../src/cluster/parallel.ts';
-import { waitFor } from '../../local/wait.ts';
+import { settle, TIMEOUT } from '../settle.ts';
 import { SECOND_NIC, VIRTUAL } from './cast.ts';
 import type { NodeStage } from './stage.ts';
 
@@ -25,10 +25,7 @@ interface Seen extends Cell {
   readonly result: ProbeResult;
 }
 
-/** Long for what must be answered: a busy machine is slow. Below a second for the rest, so that it is one SYN. */
-const TIMEOUT = { allowed: 3000, refused: 800 } as const;
 const AT_ONCE = 250;
-const MATCHES_WITHIN = 30_000;
 
 /**
  * A table: ports in its first line, then a line a source, `+` for what must pass, `-` for what must not, and `.` for what is not tried.
@@ -77,28 +74,10 @@ export async function expectTables(stage: NodeStage, tables: Tables): Promise<st
   const cells = (
     await Promise.all(Object.entries(tables).map(([node, table]) => cellsOf(stage, node, table)))
   ).flat();
-  let pending: readonly Cell[] = cells;
-  let wrong: readonly Seen[] = [];
-  await waitFor(
-    async () => {
-      wrong = (await look(stage, pending)).filter(isWrong);
-      pending = wrong;
-      return wrong.length === 0 || undefined;
-    },
-    {
-      what: 'packets to match the tables',
-      within: MATCHES_WITHIN,
-      explain: () => Promise.resolve(describe(wrong)),
-    },
-  );
-  const seen = await look(stage, cells);
-  wrong = seen.filter(isWrong);
-  if (wrong.length > 0) throw new Error(`packets matched the tables, and then not:\n${describe(wrong)}`);
+  const seen = await settle(cells, { look: (some) => look(stage, some), describe });
   const passed = seen.filter(({ result }) => result.verdict === 'allowed').length;
   return `${draw(seen, tables)}\n${seen.length} tried: ${passed} pass, ${seen.length - passed} do not`;
 }
-
-const isWrong = ({ expected, result }: Seen): boolean => result.verdict !== expected;
 
 async function look(stage: NodeStage, cells: readonly Cell[]): Promise<readonly Seen[]> {
   const seen: Seen[] = [];

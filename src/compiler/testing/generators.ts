@@ -17,19 +17,9 @@ import type {
   RuleDestination,
   RuleSource,
 } from '../../api/schema.ts';
+import { given, maybe, record, some } from './arbitraries.ts';
 
 export const NAMESPACES = ['a', 'b', 'c', 'istio', 'kube-system', 'cfw-system'] as const;
-
-/** The fields that are there: an absent field is not the same as an undefined one to whoever prints YAML. */
-const given = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
-const record = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
-  fc.record(model).map((value) => given(value as T));
-/** Absent once in `freq` times. */
-const maybe = <T>(arbitrary: fc.Arbitrary<T>, freq = 2): fc.Arbitrary<T | undefined> =>
-  fc.option(arbitrary, { nil: undefined, freq });
-const some = <T>(values: readonly T[], maxLength = 3): fc.Arbitrary<T[]> =>
-  fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength });
 
 const requirement = (key: string, values: readonly string[]): fc.Arbitrary<LabelSelectorRequirement> =>
   fc.oneof(

@@ -1,15 +1,7 @@
 /** fast-check arbitraries for `spec.nodes`, over the alphabet of generators.ts and surroundings.ts. */
 import fc from 'fast-check';
 import type { ClusterFirewall, Group, IngressRule, Nodes, PortValue, Zone } from '../../api/schema.ts';
-
-const given = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
-const record = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
-  fc.record(model).map((value) => given(value as T));
-const maybe = <T>(arbitrary: fc.Arbitrary<T>, freq = 2): fc.Arbitrary<T | undefined> =>
-  fc.option(arbitrary, { nil: undefined, freq });
-const some = <T>(values: readonly T[], maxLength = 3): fc.Arbitrary<T[]> =>
-  fc.uniqueArray(fc.constantFrom(...values), { minLength: 1, maxLength });
+import { maybe, record, some } from './arbitraries.ts';
 
 const peer = fc.constantFrom('office', 'edge', 'prometheus');
 const block = fc.constantFrom(
