@@ -22,8 +22,8 @@ const nodes = (spec: object = {}) => ({
 export const withNodes = (spec: object = {}) => firewall({ nodes: nodes(spec) });
 
 /** Writes of the operator. */
-export const LO = /(patch|create) hostendpoints\/cfw-default-nodes-lo-/;
-export const ALL = /(patch|create) hostendpoints\/cfw-default-nodes-endpoints-/;
+export const LO = /(patch|create) hostendpoints\/0-cfw-default-nodes-lo-/;
+export const ALL = /(patch|create) hostendpoints\/0-cfw-default-nodes-endpoints-/;
 export const LO_POLICY = /(patch|create) globalnetworkpolicies\/clusterfirewall\.cfw-default-nodes-lo-/;
 export const ALLOW =
   /(patch|create) globalnetworkpolicies\/clusterfirewall\.cfw-default-nodes-(zones|baseline)/;

@@ -57,7 +57,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       const from = await now();
       await join('third', '10.99.0.13', { edge: 'true' });
       await enforced('3/3');
-      isBefore(await written(from, /hostendpoints\/cfw-default-nodes-lo-/), await written(from, ALL));
+      isBefore(await written(from, /hostendpoints\/0-cfw-default-nodes-lo-/), await written(from, ALL));
       expect((await endpointOf('third', '*'))?.metadata.labels).toMatchObject({ edge: 'true' });
 
       await kubectl('delete', 'node', 'third');
@@ -146,8 +146,8 @@ export const managedEndpoints = (rig: () => Rig): void => {
       const policies = await gone(
         'globalnetworkpolicies/clusterfirewall.cfw-default-nodes-(deny|zones|baseline)',
       );
-      isBefore(await gone('hostendpoints/cfw-default-nodes-endpoints-'), policies);
-      isBefore(policies, await gone('hostendpoints/cfw-default-nodes-lo-'));
+      isBefore(await gone('hostendpoints/0-cfw-default-nodes-endpoints-'), policies);
+      isBefore(policies, await gone('hostendpoints/0-cfw-default-nodes-lo-'));
       await rig().ready();
     });
 
@@ -160,7 +160,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       const gone = (what: string) => written(from, new RegExp(`^delete ${what}`));
       const deny = await gone('globalnetworkpolicies/clusterfirewall.cfw-default-nodes-deny-');
       isBefore(deny, await gone('globalnetworkpolicies/clusterfirewall.cfw-default-nodes-zones-'));
-      isBefore(deny, await gone('hostendpoints/cfw-default-nodes-lo-'));
+      isBefore(deny, await gone('hostendpoints/0-cfw-default-nodes-lo-'));
     });
   });
 };

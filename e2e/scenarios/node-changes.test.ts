@@ -3,15 +3,15 @@
  * amid the change: `KILLS` and `SEED`, see nodes/kills.ts. The node `edge` is in iptables, `worker` in nftables.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { StartedCluster, StartedNode } from '../cluster.ts';
+import type { StartedCluster } from '../cluster.ts';
 import type { NodeSpec } from '../local/node.ts';
-import { waitFor } from '../local/wait.ts';
 import { installManifests } from '../operator-process.ts';
 import { expectQuiet } from './changes.ts';
 import { complaints } from './felix-logs.ts';
 import { apply, conditions, nothingLeft, program } from './firewall.ts';
 import type { FlowRow, Watch } from './flows.ts';
 import { inMode, MORE, onOneNode, withFailsafes, ZONE_CHANGES } from './nodes/changes.ts';
+import { counted } from './nodes/counted.ts';
 import { createDirector, type Director } from './nodes/director.ts';
 import { BY_RULE, JOINING, KEPT, NARROWED, nodeGround, REFUSED, refusedAt } from './nodes/flows.ts';
 import { drawKills } from './nodes/kills.ts';
@@ -23,10 +23,10 @@ import { ownManifest, readManifest } from './story.ts';
 const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not yet
 const WITHIN = 600_000;
 
-/** Machines that join amid it, one of them while no operator runs. */
+/** Machines that join amid it, one of them while no operator runs: that whose automatic endpoint comes first by name, as Felix has it. */
 const JOINERS: readonly NodeSpec[] = [
   { name: 'spare', dataplane: 'iptables', joined: false },
-  { name: 'late', dataplane: 'nftables', joined: false },
+  { name: 'aks-1', dataplane: 'nftables', joined: false },
 ];
 const NODES = ['control', 'worker', 'edge'];
 const CASCADES = ['background', 'foreground', 'orphan'] as const;
@@ -39,13 +39,15 @@ const FORMER = [
 
 const AUTOMATIC = 'to automatic host endpoints';
 const OURS = 'to host endpoints of our own';
+const AUTOMATIC_AGAIN = 'to automatic host endpoints with more nodes';
+const DELETED_WITH_AUTOMATIC = 'delete with automatic host endpoints';
 
 const KINDS = {
   zones: ZONE_CHANGES.map(({ what }) => what),
   modes: ['the first Enforce', 'Observe', 'Enforce after Observe', 'Disabled', 'Enforce on one node'],
   failsafes: ['failsafes: Managed', 'failsafes: Report'],
-  endpoints: [AUTOMATIC, OURS],
-  deletion: CASCADES.map((mode) => `delete --cascade=${mode}`),
+  endpoints: [AUTOMATIC, OURS, AUTOMATIC_AGAIN],
+  deletion: [...CASCADES.map((mode) => `delete --cascade=${mode}`), DELETED_WITH_AUTOMATIC],
 };
 
 interface Started {
@@ -69,6 +71,20 @@ describe('a node firewall', () => {
       () => apply(cluster(), manifest),
       async () => {
         await conditions(cluster(), 'default', { Ready: 'True' });
+        await cluster().policiesProgrammed();
+      },
+    );
+  const deleted = (what: string, mode: (typeof CASCADES)[number]): Promise<void> =>
+    all().director.change(
+      what,
+      () =>
+        cluster().kubectl([
+          ...['delete', 'clusterfirewall', 'default'],
+          ...[`--cascade=${mode}`, '--timeout=60s'],
+        ]),
+      async () => {
+        await nothingLeft(cluster());
+        await expectQuiet(cluster());
         await cluster().policiesProgrammed();
       },
     );
@@ -108,7 +124,8 @@ describe('a node firewall', () => {
             }
             mayPass();
             await change('Observe', inMode('Observe')(current));
-            for (const node of ['edge', 'worker']) await countsWhatItWouldDrop(cluster().node(node));
+            for (const node of ['edge', 'worker'])
+              await counted(cluster().node(node), { rule: 'default/nodes/deny', verdict: 'WouldDrop' });
           });
           await change('Enforce after Observe', current);
         });
@@ -165,14 +182,14 @@ describe('a node firewall', () => {
   );
 
   test(
-    'nor when host endpoints become automatic and our own again, and nodes join, one while no operator runs',
+    'nor when host endpoints become automatic and our own again, nodes join, one while no operator runs, and it is deleted with automatic ones',
     async () => {
       const { stage, director, operators } = all();
       const before = await manifest();
       await program(cluster(), before);
-      const switched = (kind: 'automatic' | 'ours', nodes: number): Promise<void> =>
+      const switched = (what: string, kind: 'automatic' | 'ours', nodes: number): Promise<void> =>
         director.change(
-          kind === 'automatic' ? AUTOMATIC : OURS,
+          what,
           () => standing.switchAutomatic(cluster(), kind === 'automatic'),
           async () => {
             await standing.endpointsAre(cluster(), kind, nodes);
@@ -181,7 +198,7 @@ describe('a node firewall', () => {
         );
       await flowing([...KEPT, ...BY_RULE, ...JOINING], async () => {
         await flowing(REFUSED, async ({ mayPass }) => {
-          await switched('automatic', 3);
+          await switched(AUTOMATIC, 'automatic', 3);
           await change('a zone is added with automatic endpoints', before + MORE);
           director.now('a node joins');
           await cluster().joinNode('spare');
@@ -189,21 +206,28 @@ describe('a node firewall', () => {
           await flowing(refusedAt('spare'), async () => {
             director.now('a node joins while no operator runs');
             await operators.whileDown(async () => {
-              await cluster().joinNode('late');
+              await cluster().joinNode('aks-1');
               await standing.endpointsAre(cluster(), 'automatic', 5);
-              await standing.reachesAll(stage, 'allowed', { from: 'world', nodes: ['late'], port: 9999 });
+              await standing.reachesAll(stage, 'allowed', { from: 'world', nodes: ['aks-1'], port: 9999 });
             });
             await standing.enforced(cluster(), '5/5');
           });
-          await flowing(refusedAt('late'), async ({ mayPass: mayPassLate }) => {
+          await flowing(refusedAt('aks-1'), async ({ mayPass: mayPassThere }) => {
             await change('a zone is removed with automatic endpoints', before);
             // Calico takes its own away whether an operator lives to put ours in their place or not.
-            if (director.kills(OURS)) for (const open of [mayPass, mayPassLate]) open();
-            await switched('ours', 5);
+            if (director.kills(OURS)) for (const open of [mayPass, mayPassThere]) open();
+            await switched(OURS, 'ours', 5);
           });
         });
         expect(await standing.gated(cluster())).toEqual([]);
+        await flowing([...REFUSED, ...refusedAt('aks-1')], async ({ mayPass }) => {
+          await switched(AUTOMATIC_AGAIN, 'automatic', 5);
+          mayPass();
+          await deleted(DELETED_WITH_AUTOMATIC, 'background');
+        });
+        expect(await standing.gated(cluster())).toEqual([]);
       });
+      await standing.switchAutomatic(cluster(), false);
     },
     WITHIN,
   );
@@ -211,28 +235,15 @@ describe('a node firewall', () => {
   test(
     'nor when it is deleted, in each cascade mode, and nothing is left or comes back',
     async () => {
-      const { director } = all();
       const before = await manifest();
       await program(cluster(), before);
       await flowing([...KEPT, ...BY_RULE], async () => {
         for (const mode of CASCADES) {
           await flowing(REFUSED, async ({ mayPass }) => {
             mayPass();
-            await director.change(
-              `delete --cascade=${mode}`,
-              () =>
-                cluster().kubectl([
-                  ...['delete', 'clusterfirewall', 'default'],
-                  ...[`--cascade=${mode}`, '--timeout=60s'],
-                ]),
-              async () => {
-                await nothingLeft(cluster());
-                await expectQuiet(cluster());
-                await cluster().policiesProgrammed();
-              },
-            );
+            await deleted(`delete --cascade=${mode}`, mode);
           });
-          director.now(`apply after ${mode}`);
+          all().director.now(`apply after ${mode}`);
           if (mode !== 'orphan') await program(cluster(), before);
         }
       });
@@ -244,16 +255,3 @@ describe('a node firewall', () => {
     expect(await complaints(cluster())).toEqual([]);
   });
 });
-
-/** As a person reads it: `[12:720] … --comment` in iptables, `counter packets 12 … comment` in nftables. */
-async function countsWhatItWouldDrop(node: StartedNode): Promise<void> {
-  await waitFor(
-    async () => {
-      const lines = (await node.packetFilter())
-        .split('\n')
-        .filter((line) => line.includes('default/nodes/deny'));
-      return lines.some((line) => /^\[[1-9]|packets [1-9]/.test(line)) || undefined;
-    },
-    { what: `a counter of default/nodes/deny on ${node.name}`, within: 30_000 },
-  );
-}

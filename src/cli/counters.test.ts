@@ -53,6 +53,13 @@ describe('what each rule has counted', () => {
     ]);
   });
 
+  test('a group may be called nodes', async () => {
+    const lines = await counted(
+      dump('iptables-enforce').replaceAll('nodes/zones/public', 'nodes/ingress/web'),
+    );
+    expect(lines).toContain('Passed 12 840 ingress nodes/ingress/web');
+  });
+
   test('nftables, observed; a rule whose comment is cut is known by the next lines of its chain', async () => {
     const lines = await counted(dump('nftables-observe'));
     expect(some(lines)).toEqual([

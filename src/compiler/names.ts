@@ -65,6 +65,10 @@ export const NODE_ORDER = {
 /** Rules are known everywhere as FIREWALL/GROUP/LIST/NAME, never by index. */
 export const ruleId = (...parts: readonly string[]): string => parts.join('/');
 
+/** True for `default/nodes/zones/office`, and not for a rule of a group that is called `nodes`. */
+export const isRuleOfNodes = (rule: string): boolean =>
+  /^[^/]+\/nodes\/(?!(?:ingress|metrics|connections|egress|isolation)(?:\/|$))/.test(rule);
+
 const digest = (text: string, length: number): string =>
   createHash('sha256').update(text).digest('hex').slice(0, length);
 
@@ -72,18 +76,28 @@ const digest = (text: string, length: number): string =>
  * Name of a generated object: readable, and unique through a digest, since `a-b` + `c` reads like `a` + `b-c`.
  * A policy of another tier than default must be called TIER.NAME up to Calico 3.31 (calico.md, 2.5).
  */
-export function objectName(tier: string, id: string, variant = ''): string {
+export const objectName = (tier: string, id: string, variant = ''): string =>
+  uniqueName(tier === DEFAULT_TIER ? '' : `${tier}.`, id, variant);
+
+/**
+ * Name of a host endpoint. Of two for one interface Felix takes the one whose name comes first, and that has to be ours while Calico's own
+ * (`NODE-auto-hep`) comes or goes beside it.
+ */
+export const endpointName = (id: string): string => uniqueName(FIRST, id);
+
+const FIRST = '0-';
+
+function uniqueName(prefix: string, id: string, variant = ''): string {
   const readable = ['cfw', ...id.split('/'), ...(variant === '' ? [] : [variant])].join('-').toLowerCase();
   const name = `${readable}-${digest(`${id}#${variant}`, 6)}`;
-  const prefix = tier === DEFAULT_TIER ? '' : `${tier}.`;
   const room = MAX_NAME - prefix.length;
   return prefix + (name.length <= room ? name : `${name.slice(0, room - 13)}-${digest(name, 12)}`);
 }
 
 const MAX_NAME = 253;
 
-/** True for a name such as objectName makes. */
-export const isOurName = (name: string): boolean => /^(?:[^.]+\.)?cfw-/.test(name);
+/** True for a name such as objectName and endpointName make. */
+export const isOurName = (name: string): boolean => /^(?:[^.]+\.|0-)?cfw-/.test(name);
 
 /** Value of LABEL_SET for a peer of a firewall: at most 63 characters, as every label value. */
 export function peerSetValue(firewall: string, peer: string): string {

@@ -9,6 +9,7 @@ import {
   BRIDGES,
   BRIDGES_AT_PODS,
   BRIDGES_LAST_WORD,
+  isRuleOfNodes,
   objectMeta,
   objectName,
   ruleId,
@@ -17,7 +18,6 @@ import {
 import type { DesiredObject } from '../compiler/types.ts';
 import { isLastWord } from './live.ts';
 import { firewallOf, ruleIds } from './ownership.ts';
-import { isRuleOfNodes } from './stages.ts';
 
 const COPY = /^[^/]+\/nodes\/bridge-from$/;
 

@@ -33,7 +33,8 @@ const NODES: readonly StoredNode[] = [
     labels: { 'node-role.kubernetes.io/control-plane': '' },
     addresses: ['10.99.0.11'],
   },
-  { name: 'edge', uid: '2', labels: EDGE, addresses: ['10.99.0.12'] },
+  // Calico's own endpoint of it, `a-auto-hep`, sorts before what merely begins with `cfw-`.
+  { name: 'a', uid: '2', labels: EDGE, addresses: ['10.99.0.12'] },
 ];
 const VIP = '192.0.2.7';
 const outside = (id: string, address: string): Endpoint => ({
@@ -52,7 +53,7 @@ const POD = {
   namespace: 'blog',
   labels: { app: 'metrics' },
   addresses: { 4: '10.244.0.5' },
-  node: 'edge',
+  node: 'a',
   ports: [],
 } as const;
 const CLUSTER: Cluster = {
@@ -82,7 +83,7 @@ const FLOWS: readonly NodeFlow[] = [
   ),
   // On the way to another node.
   ...[POD, STRANGER].flatMap((from) =>
-    PORTS.map((port) => ({ from, node: 'edge', address: '10.99.0.11', port, forwarded: true })),
+    PORTS.map((port) => ({ from, node: 'a', address: '10.99.0.11', port, forwarded: true })),
   ),
 ];
 

@@ -1,5 +1,6 @@
 /** Where in a manifest a rule stands. */
 import type { ClusterFirewall } from '../api/schema.ts';
+import { isRuleOfNodes } from '../compiler/names.ts';
 
 const indexOf = (list: readonly { readonly name: string }[] | undefined, name: string | undefined): number =>
   (list ?? []).findIndex((item) => item.name === name);
@@ -11,6 +12,7 @@ export function rulePath({ spec }: ClusterFirewall, rule: string): string {
     const index = indexOf(spec[first], second);
     return index < 0 ? `spec.${first}` : `spec.${first}[${String(index)}]`;
   }
+  if (isRuleOfNodes(rule)) return pathAtNodes(spec.nodes, second, name);
   const groupIndex = indexOf(spec.namespaces, first);
   const group = spec.namespaces?.[groupIndex];
   if (group === undefined) return first === 'defaults' ? 'spec.defaults' : 'spec';
@@ -26,4 +28,15 @@ export function rulePath({ spec }: ClusterFirewall, rule: string): string {
     default:
       return path;
   }
+}
+
+function pathAtNodes(
+  nodes: ClusterFirewall['spec']['nodes'],
+  field: string | undefined,
+  name: string | undefined,
+): string {
+  if (nodes === undefined) return 'spec';
+  const index = field === 'zones' ? indexOf(nodes.zones, name) : -1;
+  if (index >= 0) return `spec.nodes.zones[${String(index)}]`;
+  return field !== undefined && field in nodes ? `spec.nodes.${field}` : 'spec.nodes';
 }

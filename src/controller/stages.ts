@@ -1,4 +1,5 @@
 /** What a step is to nodes, and which steps wait for which. Pure. */
+import { isRuleOfNodes } from '../compiler/names.ts';
 import type { Phase } from '../compiler/types.ts';
 import { hasDenyRule, isLastWord } from './live.ts';
 import { copiesAtPods } from './node-copies.ts';
@@ -32,9 +33,6 @@ export function roleOf(step: Step): NodeRole | undefined {
       return undefined;
   }
 }
-
-/** For example `default/nodes/zones/office`. */
-export const isRuleOfNodes = (rule: string): boolean => /^[^/]+\/nodes\//.test(rule);
 
 export const isNodeStep = (step: Step): boolean => roleOf(step) !== undefined;
 

@@ -111,14 +111,14 @@ export const NARROWED: readonly FlowRow[] = [
   ...flows(refused(['world'], ['edge'], [9100]), IPV6),
 ];
 
-/** Of machines that join, `spare` (iptables) and `late` (nftables): before they are nodes, until they are judged, and afterwards. */
+/** Of machines that join, `spare` (iptables) and `aks-1` (nftables): before they are nodes, until they are judged, and afterwards. */
 export const JOINING: readonly FlowRow[] = [
-  ...flows(allowed(['world'], ['spare', 'late'], [443])),
-  ...flows(allowed(['world'], ['spare', 'late'], [443]), IPV6),
-  ...flows(allowed(['trusted'], ['spare', 'late'], ['9998/UDP']), ESTABLISHED),
+  ...flows(allowed(['world'], ['spare', 'aks-1'], [443])),
+  ...flows(allowed(['world'], ['spare', 'aks-1'], [443]), IPV6),
+  ...flows(allowed(['trusted'], ['spare', 'aks-1'], ['9998/UDP']), ESTABLISHED),
   ...flows(allowed(['edge'], ['spare'], [9999])),
   ...itself('spare'),
-  ...flows(allowed(['late'], ['edge'], [9999]), IPV6),
+  ...flows(allowed(['aks-1'], ['edge'], [9999]), IPV6),
 ];
 /** When it is judged. */
 export const refusedAt = (node: ActorName): readonly FlowRow[] => [

@@ -1,11 +1,12 @@
 # Sends what no ordinary socket does, as root, and says what came back: `answered` or `silence`.
 #   echo ADDRESS: an ICMP echo request, of the address's IP family.
 #   sctp ADDRESS: an SCTP INIT; a kernel without SCTP answers it with an ICMP error.
+#   forged ADDRESS MAC INTERFACE: datagrams from 127.0.0.1, IPv4, which this kernel would not let out; nobody waits for an answer.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT AF_INET6 inet_pton pack_sockaddr_in6 unpack_sockaddr_in6);
 
-my ( $what, $address ) = @ARGV;
+my ( $what, $address, $mac, $interface ) = @ARGV;
 my $is6 = $address =~ /:/;
 my ( $family, $icmp ) = $is6 ? ( AF_INET6, 58 ) : ( AF_INET, 1 );
 my $host = inet_pton( $family, $address );
@@ -72,6 +73,18 @@ sub hears {
     return 0;
 }
 
+# packet(7): below whatever this kernel makes of a source.
+sub forge {
+    my ( $PACKET, $IPV4, $UDP ) = ( 17, 0x0800, 17 );
+    my $datagram = pack( 'nnnn', 40000, 9998, 8 + 6, 0 ) . 'forged';    # a checksum of 0 is none
+    my $head     = pack 'CCnnnCCn a4a4', 0x45, 0, 20 + length $datagram, 1, 0, 64, $UDP, 0, inet_aton('127.0.0.1'), $host;
+    substr( $head, 10, 2 ) = pack 'n', checksum($head);
+    my $link = pack 'SnlSCCa8', $PACKET, $IPV4, $interface, 0, 0, 6, pack( 'H*', $mac =~ s/://gr );
+    socket( my $socket, $PACKET, SOCK_DGRAM, unpack( 'S', pack 'n', $IPV4 ) ) or die "socket: $!";
+    send( $socket, $head . $datagram, 0, $link ) // die "send: $!" for 1 .. $TRIES;
+}
+
+if ( $what eq 'forged' ) { forge(); print 'silence'; exit }
 my @sockets = $what eq 'sctp' ? ( raw($SCTP), raw($icmp) ) : ( raw($icmp) );
 for ( 1 .. $TRIES ) {
     send( $sockets[0], $what eq 'sctp' ? init() : echo(), 0, $to ) // die "send: $!";

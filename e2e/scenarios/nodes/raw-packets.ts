@@ -1,10 +1,12 @@
 /** Packets that no ordinary socket sends: raw-packets.pl does, and says what came back. */
 import { expect } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
+import { counted } from './counted.ts';
 import type { NodeStage } from './stage.ts';
 
 const PROGRAM = fileURLToPath(new URL('raw-packets.pl', import.meta.url));
 const JUDGED = ['edge', 'worker'] as const;
+const FORGER = 'control';
 
 const send = (stage: NodeStage, from: string, ...args: readonly string[]): Promise<string> =>
   stage.cluster.run(stage.endpoint(from), ['perl', PROGRAM, ...args]);
@@ -38,4 +40,30 @@ export async function expectRawPackets(stage: NodeStage): Promise<void> {
       'trusted sctp IPv6': 'answered',
     });
   }
+}
+
+/**
+ * From a machine on the same network, since no router would pass it on. Only in IPv4: what claims to be from ::1 the kernel drops before any
+ * packet filter (ip6_rcv_core).
+ */
+export async function expectForgedLoopback(stage: NodeStage): Promise<void> {
+  for (const node of JUDGED) {
+    const [own, theirs] = await Promise.all([linkOf(stage, FORGER), linkOf(stage, node)]);
+    const address = stage.node(node).address;
+    await send(stage, FORGER, 'forged', address, theirs.address, String(own.ifindex));
+    await counted(stage.node(node), { rule: 'default/nodes/loopback', verdict: 'Dropped', where: 'ports' });
+  }
+}
+
+interface Link {
+  readonly ifindex: number;
+  /** MAC. */
+  readonly address: string;
+}
+
+async function linkOf(stage: NodeStage, node: string): Promise<Link> {
+  const text = await stage.cluster.run(stage.endpoint(node), ['ip', '-json', 'link', 'show', 'dev', 'eth0']);
+  const [link] = JSON.parse(text) as readonly Link[];
+  if (link === undefined) throw new Error(`${node} has no eth0`);
+  return link;
 }

@@ -3,7 +3,7 @@
  * far as the node; `status` names them. Pods of `tenant`, `shop` and `monitoring` are under the default deny, in both directions, unless the
  * sample says otherwise: what they send ends at them. Those of kube-system are exempt.
  */
-import { expectRawPackets } from './raw-packets.ts';
+import { expectForgedLoopback, expectRawPackets } from './raw-packets.ts';
 import type { NodeStage } from './stage.ts';
 import type { Tables } from './matrix.ts';
 
@@ -216,6 +216,7 @@ export const SAMPLES: readonly Sample[] = [
     id: 'S17',
     title: 'a plain host firewall: ssh for everyone but who is blocked, on every address',
     manifest: 'config/samples/s17-host-firewall.yaml',
+    also: expectForgedLoopback,
     tables: {
       edge: `
                                6443 2379 10250 10256 22 80 443 30080 30081 8443 8472/UDP 9999 9998/UDP

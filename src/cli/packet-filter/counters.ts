@@ -1,5 +1,5 @@
 /** Lines of a packet filter → what each of our rules has counted. */
-import { ruleId } from '../../compiler/names.ts';
+import { isRuleOfNodes, ruleId } from '../../compiler/names.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { FilterLine } from './lines.ts';
 
@@ -79,7 +79,7 @@ function dropsAfter(index: number, lines: readonly FilterLine[]): boolean {
 function whereOf({ chain, mangle, rule }: FilterLine): RuleCounter['where'] {
   if (mangle) return 'ports';
   if (chain.includes('cali-po-')) return 'egress';
-  return rule.split('/')[1] === 'nodes' ? 'host' : 'ingress';
+  return isRuleOfNodes(rule) ? 'host' : 'ingress';
 }
 
 /** The first line of a chain has a second comment, and so less of the rule than the next ones. */

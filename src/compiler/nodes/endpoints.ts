@@ -4,13 +4,12 @@ import type { HostEndpoint } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import {
-  DEFAULT_TIER,
+  endpointName,
   JUDGED_SET_VALUE,
   LABEL_GATE,
   LABEL_LO,
   NODE_ORDER,
   objectMeta,
-  objectName,
   ruleId,
 } from '../names.ts';
 import { networkSet } from '../sets.ts';
@@ -74,7 +73,7 @@ function endpoint(
   firewall: string,
   { id, phase, node, interfaceName, labels }: EndpointParts,
 ): DesiredObject {
-  const meta = objectMeta(objectName(DEFAULT_TIER, ruleId(id, node.name)), firewall, [id]);
+  const meta = objectMeta(endpointName(ruleId(id, node.name)), firewall, [id]);
   const object: HostEndpoint = {
     apiVersion: CALICO_API_VERSION,
     kind: 'HostEndpoint',
