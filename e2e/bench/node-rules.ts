@@ -1,6 +1,7 @@
 /** (n), second half: what a node's packet filter holds for a host firewall, and for the same written by hand. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { load } from 'js-yaml';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import type { Endpoint, StartedNode } from '../cluster.ts';
@@ -22,13 +23,14 @@ const NODES = [
 export async function measureNodeRules({ note }: Context): Promise<readonly Row[]> {
   note('(n) rules on a node');
   await using rig = await startRig({ mode: 'aggregated', nodes: NODES });
-  const before = await Promise.all(rig.cluster.nodes.map((node) => sizeOf(rig, node)));
+  await rig.cluster.policiesProgrammed(); // Felix's own
+  const before = await Promise.all(rig.cluster.nodes.map((node) => settledSize(rig, node)));
   await whileRunning(rig, async () => {
     await applyFirewall(rig.client, load(await readFile(SAMPLE, 'utf8')) as KubernetesObject);
     await ready(rig.client);
     await rig.cluster.policiesProgrammed();
   });
-  const after = await Promise.all(rig.cluster.nodes.map((node) => sizeOf(rig, node)));
+  const after = await Promise.all(rig.cluster.nodes.map((node) => settledSize(rig, node)));
   const ours = rig.cluster.nodes.map(({ dataplane }, index) => {
     const added = difference(after[index] ?? NOTHING, before[index] ?? NOTHING);
     return row(`${dataplane}: a host firewall (sample s17), added to what Felix has`, added);
@@ -55,6 +57,19 @@ const row = (what: string, { rules, sets, entries }: Size): Row => ({
   what: `${what}: rules, IPv4 and IPv6; sets, entries in them`,
   figure: `${rules}; ${sets}, ${entries}`,
 });
+
+/** Felix takes away what it does not need any more when it has time. */
+async function settledSize(rig: Rig, node: StartedNode): Promise<Size> {
+  let last = await sizeOf(rig, node);
+  for (;;) {
+    await delay(SETTLED_MS);
+    const size = await sizeOf(rig, node);
+    if (Object.values(difference(size, last)).every((each) => each === 0)) return size;
+    last = size;
+  }
+}
+
+const SETTLED_MS = 10_000;
 
 const sizeOf = (rig: Rig, node: StartedNode): Promise<Size> =>
   node.dataplane === 'nftables' ? nftablesSize(rig, node) : iptablesSize(rig, node);

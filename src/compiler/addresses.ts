@@ -1,7 +1,7 @@
 /** Entities that are addresses of the cluster's own machines. */
 import type { ClusterFirewall } from '../api/schema.ts';
 import type { Cidr } from '../net/cidr.ts';
-import { overlapsCidr, parseAddress, parseCidr, unionCidrs } from '../net/cidr.ts';
+import { overlapsCidr, parseAddress, parseCidr } from '../net/cidr.ts';
 import type { Inventory, NodeInfo } from './types.ts';
 
 /** kubeadm's, and the one before it that older clusters still have. */
@@ -30,7 +30,7 @@ function both(
   cidrs: readonly string[],
 ): readonly Cidr[] | undefined {
   if (addresses === undefined && cidrs.length === 0) return undefined;
-  return unionCidrs([...(addresses ?? []).map(parseAddress), ...cidrs.map(parseCidr)]);
+  return [...(addresses ?? []).map(parseAddress), ...cidrs.map(parseCidr)];
 }
 
 /** IPPools that share addresses with a CIDR: it cannot mean nodes then. */

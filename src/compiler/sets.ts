@@ -3,7 +3,7 @@ import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
 import type { Cidr } from '../net/cidr.ts';
-import { formatCidr, parseCidr, unionCidrs } from '../net/cidr.ts';
+import { distinctCidrs, formatCidr, parseCidr } from '../net/cidr.ts';
 import type { Machines } from './addresses.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
@@ -37,7 +37,7 @@ export function networkSets(
         .filter((peer) => needed(peerSetValue(metadata.name, peer.name)))
         .map((peer) => {
           const id = ruleId(metadata.name, 'peers', peer.name);
-          const nets = unionCidrs((peer.cidrs ?? []).map(parseCidr));
+          const nets = (peer.cidrs ?? []).map(parseCidr);
           return networkSet(metadata.name, id, peerSetValue(metadata.name, peer.name), nets);
         }),
     ),
@@ -76,7 +76,10 @@ function sharedSet({ id, value, which, unknown }: SharedSet, machines: Machines,
   return networkSet(DEFAULT_FIREWALL, id, value, known ?? []);
 }
 
-/** @param nets canonical, as unionCidrs gives them */
+/**
+ * An entry for each address, never merged with its neighbours: to put one entry in place of two, Felix takes the two away first, and in iptables
+ * whoever they meant is in no set until the next line of `ipset restore` (felix/ipsets/ipsets.go, writeUpdates).
+ */
 export function networkSet(
   firewall: string,
   id: string,
@@ -90,7 +93,7 @@ export function networkSet(
       apiVersion: CALICO_API_VERSION,
       kind: 'GlobalNetworkSet',
       metadata: { ...metadata, labels: { ...labels, [LABEL_SET]: value } },
-      spec: { nets: nets.map(formatCidr) },
+      spec: { nets: distinctCidrs(nets).map(formatCidr) },
     },
     firewall,
     rules: [id],

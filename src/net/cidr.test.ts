@@ -13,6 +13,7 @@ import {
   parseAddress,
   parseCidr,
   subtractCidrs,
+  distinctCidrs,
   unionCidrs,
 } from './cidr.ts';
 
@@ -229,6 +230,21 @@ describe('sets of addresses', () => {
     [[], []],
   ])('the union of %j is %j', (list, union) => {
     expect(texts(unionCidrs(parsed(list)))).toEqual(union);
+  });
+
+  test('distinct are the same addresses, and one more takes none away but what it contains', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(neighbours(4), neighbours(6)), { maxLength: 12 }),
+        fc.oneof(neighbours(4), neighbours(6)),
+        (list, more) => {
+          const distinct = distinctCidrs(list);
+          expect(unionCidrs(distinct)).toEqual(unionCidrs(list));
+          const kept = distinct.filter((each) => !containsCidr(more, each));
+          expect(texts(distinctCidrs([...list, more]))).toEqual(expect.arrayContaining(texts(kept)));
+        },
+      ),
+    );
   });
 
   test('union agrees with cidr-tools, whatever the order, and leaves its argument alone', () => {

@@ -218,12 +218,20 @@ function halvesOf({ family, value, prefix }: Cidr): readonly [Cidr, Cidr] {
   ];
 }
 
-/** The same addresses in the fewest CIDRs, sorted: duplicates and contained ones dropped, siblings merged. */
+/** The same addresses, sorted: duplicates and contained ones dropped. */
+export function distinctCidrs(list: readonly Cidr[]): Cidr[] {
+  const distinct: Cidr[] = [];
+  for (const cidr of [...list].sort(compareCidr)) {
+    const last = distinct.at(-1);
+    if (!last || !containsCidr(last, cidr)) distinct.push(cidr);
+  }
+  return distinct;
+}
+
+/** The same addresses in the fewest CIDRs, sorted: besides, siblings are merged. */
 export function unionCidrs(list: readonly Cidr[]): Cidr[] {
   const merged: Cidr[] = [];
-  for (const cidr of [...list].sort(compareCidr)) {
-    const last = merged.at(-1);
-    if (last && containsCidr(last, cidr)) continue;
+  for (const cidr of distinctCidrs(list)) {
     merged.push(cidr);
     mergeSiblings(merged);
   }

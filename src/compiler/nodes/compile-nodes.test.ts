@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
+import type { Inventory } from '../types.ts';
 import {
   bare,
   carrying,
@@ -49,6 +50,20 @@ describe('what is made of a node', () => {
       selected: ['cp1', 'worker1'],
     });
     expect(compilation.gated).toEqual([]);
+  });
+
+  test('a node that joins takes no entry of another out of a set', () => {
+    const netsOf = (inventory: Inventory): readonly string[] =>
+      objects(compiled({}, { inventory })).flatMap(({ metadata, spec }) =>
+        'nets' in spec ? spec.nets.map((net) => `${metadata.name} ${net}`) : [],
+      );
+    const [first, ...others] = cluster.nodes ?? [];
+    if (first === undefined) throw new Error('a cluster without nodes');
+    const beside = { ...first, name: 'beside', addresses: ['10.99.0.10', '10.99.0.13', 'fd00:99::10'] };
+    const before = netsOf(cluster);
+    const after = netsOf({ ...cluster, nodes: [first, ...others, beside] });
+    expect(after.length).toBeGreaterThan(before.length);
+    expect(after).toEqual(expect.arrayContaining([...before]));
   });
 
   test('with automatic endpoints, a gate label for the node and no endpoint but lo’s', () => {

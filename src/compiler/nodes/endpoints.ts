@@ -2,7 +2,7 @@
 import { LABEL_CREATED_BY, LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import type { HostEndpoint } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
-import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
+import { parseAddress, parseCidr } from '../../net/cidr.ts';
 import {
   endpointName,
   JUDGED_SET_VALUE,
@@ -94,5 +94,5 @@ export function judgedSet(context: NodeContext): DesiredObject {
   const id = ruleId(context.place.id, 'judged');
   const own = (context.selected ?? []).flatMap(({ addresses }) => addresses).map(parseAddress);
   const extra = [...(context.hosts.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
-  return networkSet(context.place.firewall, id, JUDGED_SET_VALUE, unionCidrs([...own, ...extra]), 'judged');
+  return networkSet(context.place.firewall, id, JUDGED_SET_VALUE, [...own, ...extra], 'judged');
 }

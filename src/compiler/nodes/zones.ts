@@ -2,7 +2,7 @@
 import type { PortValue, Zone } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector, matchesSelector, printSelector } from '../../calico/selector.ts';
-import { parseAddress, unionCidrs } from '../../net/cidr.ts';
+import { parseAddress } from '../../net/cidr.ts';
 import type { EndMatch } from '../ends.ts';
 import { matchEnd, resolveEnd } from '../ends.ts';
 import { contentTag, NODE_ORDER, ruleId, ZONE_NODES } from '../names.ts';
@@ -92,7 +92,7 @@ function nodesWhere(where: Selector, { inventory, place }: NodeContext) {
     .filter(({ labels }) => matchesSelector(where, labels))
     .flatMap((node) => node.addresses);
   const id = ruleId(place.id, ZONE_NODES, tag);
-  return { value, set: networkSet(place.firewall, id, value, unionCidrs(addresses.map(parseAddress))) };
+  return { value, set: networkSet(place.firewall, id, value, addresses.map(parseAddress)) };
 }
 
 function zonePorts({ allow }: Zone, { services }: NodeContext): readonly PortValue[] {
