@@ -25,7 +25,7 @@ import { RuleProblem } from './problems.ts';
 import type { NamespaceInfo } from './types.ts';
 
 /**
- * Namespaces that carry one of `names` (absent: any name), none of `notNames`, and match `where`.
+ * Namespaces that carry one of `names` (absent: whatever they are called), none of `notNames`, and match `where`.
  * Names are kept apart from labels because they can be compared and split without asking the cluster.
  */
 export interface NamespaceTerm {

@@ -39,6 +39,7 @@ test.each([
   ['default/guardrails/no-corp', 'spec.guardrails[0]'],
   ['default/peers/office', 'spec.peers[0]'],
   ['default/defaults/deny', 'spec.defaults'],
+  ['default/nodes', 'spec'],
   ['default/nodes/zones/office', 'spec.nodes.zones[1]'],
   ['default/nodes/zones/gone', 'spec.nodes.zones'],
   ['default/nodes/blocked', 'spec.nodes.blocked'],

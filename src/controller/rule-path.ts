@@ -13,7 +13,8 @@ export function rulePath({ spec }: ClusterFirewall, rule: string): string {
     return index < 0 ? `spec.${first}` : `spec.${first}[${String(index)}]`;
   }
   if (isRuleOfNodes(rule)) return pathAtNodes(spec.nodes, second, name);
-  const groupIndex = indexOf(spec.namespaces, first);
+  // `default/nodes` is a set that firewalls share, and no group that is called so: rules of groups have more parts.
+  const groupIndex = second === undefined ? -1 : indexOf(spec.namespaces, first);
   const group = spec.namespaces?.[groupIndex];
   if (group === undefined) return first === 'defaults' ? 'spec.defaults' : 'spec';
   const path = `spec.namespaces[${String(groupIndex)}]`;

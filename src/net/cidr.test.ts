@@ -7,13 +7,13 @@ import {
   AddressError,
   compareCidr,
   containsCidr,
+  distinctCidrs,
   formatAddress,
   formatCidr,
   overlapsCidr,
   parseAddress,
   parseCidr,
   subtractCidrs,
-  distinctCidrs,
   unionCidrs,
 } from './cidr.ts';
 

@@ -1,7 +1,7 @@
 # Sends what no ordinary socket does, as root, and says what came back: `answered` or `silence`.
 #   echo ADDRESS: an ICMP echo request, of the address's IP family.
 #   sctp ADDRESS: an SCTP INIT; a kernel without SCTP answers it with an ICMP error.
-#   forged ADDRESS MAC INTERFACE: datagrams from 127.0.0.1, IPv4, which this kernel would not let out; nobody waits for an answer.
+#   forged ADDRESS MAC INTERFACE: datagrams from 127.0.0.1, IPv4, which this kernel would not let out; says nothing, since nobody answers them.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT AF_INET6 inet_pton pack_sockaddr_in6 unpack_sockaddr_in6);
@@ -84,7 +84,7 @@ sub forge {
     send( $socket, $head . $datagram, 0, $link ) // die "send: $!" for 1 .. $TRIES;
 }
 
-if ( $what eq 'forged' ) { forge(); print 'silence'; exit }
+if ( $what eq 'forged' ) { forge(); exit }
 my @sockets = $what eq 'sctp' ? ( raw($SCTP), raw($icmp) ) : ( raw($icmp) );
 for ( 1 .. $TRIES ) {
     send( $sockets[0], $what eq 'sctp' ? init() : echo(), 0, $to ) // die "send: $!";

@@ -47,10 +47,10 @@ export async function expectRawPackets(stage: NodeStage): Promise<void> {
  * packet filter (ip6_rcv_core).
  */
 export async function expectForgedLoopback(stage: NodeStage): Promise<void> {
+  const { ifindex } = await linkOf(stage, FORGER);
   for (const node of JUDGED) {
-    const [own, theirs] = await Promise.all([linkOf(stage, FORGER), linkOf(stage, node)]);
-    const address = stage.node(node).address;
-    await send(stage, FORGER, 'forged', address, theirs.address, String(own.ifindex));
+    const { address: mac } = await linkOf(stage, node);
+    await send(stage, FORGER, 'forged', stage.node(node).address, mac, String(ifindex));
     await counted(stage.node(node), { rule: 'default/nodes/loopback', verdict: 'Dropped', where: 'ports' });
   }
 }

@@ -1,7 +1,7 @@
 /** What a cluster needs of its nodes to live, and is open unless `nodes.baseline.disable` names it. */
 import type { ServiceName } from '../../net/services.ts';
 
-/** `anyone`: any source. `controlPlanePods`: pods of peers in nodes.controlPlane. */
+/** `anyone`: every source. `controlPlanePods`: pods of peers in nodes.controlPlane. */
 export type BaselineSource =
   'anyone' | 'nodes' | 'pods' | 'controlPlane' | 'controlPlanePods' | 'bgpPeers' | 'metricsServer';
 

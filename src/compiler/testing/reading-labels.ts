@@ -82,7 +82,7 @@ export function subjectPredicate(
 }
 
 export interface SelectorMatch {
-  /** Absent: any address, known or not. */
+  /** Absent: every address, known or not. */
   readonly positive?: Predicate;
   readonly negative?: Predicate;
 }
