@@ -9,14 +9,14 @@ const common = {
 const project = (displayName, ...folders) => ({
   ...common,
   displayName,
-  testMatch: folders.map((folder) => `<rootDir>/${folder}/**/*.test.ts`),
+  testMatch: folders.map((folder) => `<rootDir>/${folder}/*.test.ts`),
 });
 
 export default {
   projects: [
-    project('unit', 'src', 'hack', 'e2e/local'),
-    project('integration', 'e2e/integration', 'e2e/gitops'),
-    project('packets', 'e2e/scenarios'),
-    project('chaos', 'e2e/chaos'),
+    project('unit', 'src/**', 'hack/**', 'e2e/local/**', 'e2e'),
+    project('integration', 'e2e/integration/**', 'e2e/gitops/**'),
+    project('packets', 'e2e/scenarios/**'),
+    project('chaos', 'e2e/chaos/**'),
   ],
 };

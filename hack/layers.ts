@@ -1,34 +1,101 @@
 /**
- * An ESLint rule: what each folder of src may import. Imports point downwards only, I/O stays at the edge, and the compiler
- * and everything under it stay pure (docs/decisions/0001-pure-compiler.md).
+ * An ESLint rule: what each room of src may import. A room is a folder or a file that ROOMS lists. Imports point downwards only, I/O
+ * stays at the edge, and the compiler and everything under it stay pure (docs/decisions/0001-pure-compiler.md).
  */
 import path from 'node:path';
 import type { Rule } from 'eslint';
 
-interface Layer {
-  /** Other layers that it may import; a layer may always import itself. */
-  readonly layers: readonly string[];
-  /** Packages and Node's own modules that it may import, or all but those that belong to another layer. */
+interface Room {
+  /**
+   * Other rooms that it may import; a room may always import itself. Seen from outside, the name of a folder stands for everything in
+   * it; seen from inside that folder, for the files that lie directly in it.
+   */
+  readonly rooms: readonly string[];
+  /** Packages and Node's own modules that it may import, or all but those that belong to another room. */
   readonly packages: readonly string[] | 'all';
 }
 
-const HASH = 'node:crypto';
+const WORDS = ['calico', 'api', 'net'];
+const pure = (...rooms: readonly string[]): Room => ({ rooms, packages: ['node:crypto'] });
+const edge = (...rooms: readonly string[]): Room => ({ rooms, packages: 'all' });
 
-/** A layer is a folder of src, or a file directly in it. What is not listed here has no place yet, and is refused. */
-export const LAYERS: Readonly<Record<string, Layer>> = {
-  net: { layers: [], packages: [] },
-  api: { layers: ['net'], packages: ['zod'] },
-  calico: { layers: ['net'], packages: [] },
-  compiler: { layers: ['calico', 'api', 'net'], packages: [HASH] },
-  simulator: { layers: ['calico', 'api', 'net'], packages: [HASH] },
-  cluster: { layers: [], packages: 'all' },
-  controller: { layers: ['compiler', 'simulator', 'cluster', 'calico', 'api', 'net'], packages: 'all' },
-  operator: { layers: ['controller', 'cluster', 'calico', 'api', 'net'], packages: 'all' },
-  cli: { layers: ['operator', 'compiler', 'simulator', 'cluster', 'calico', 'api', 'net'], packages: 'all' },
-  main: { layers: ['cli'], packages: 'all' },
+/** From the bottom to the top. A file belongs to the room with the longest matching name; a file without a room is refused. */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  net: { rooms: [], packages: [] },
+  api: { rooms: ['net'], packages: ['zod'] },
+  calico: { rooms: ['net'], packages: [] },
+  simulator: pure('calico', 'net'),
+
+  compiler: pure(...WORDS),
+  'compiler/namespaces': pure('compiler', ...WORDS),
+  'compiler/flows': pure('compiler/namespaces', 'compiler', ...WORDS),
+  'compiler/nodes': pure('compiler/flows', 'compiler/namespaces', 'compiler', ...WORDS),
+  'compiler/pods': pure('compiler/nodes', 'compiler/flows', 'compiler/namespaces', 'compiler', ...WORDS),
+  'compiler/compile': pure(
+    'compiler/pods',
+    'compiler/nodes',
+    'compiler/flows',
+    'compiler/namespaces',
+    'compiler',
+    ...WORDS,
+  ),
+
+  cluster: edge(),
+  'cluster/http': edge('cluster'),
+  'cluster/objects': edge('cluster/http', 'cluster'),
+  'cluster/informer': edge('cluster/objects', 'cluster/http', 'cluster'),
+  'cluster/leader': edge('cluster/objects', 'cluster/http', 'cluster'),
+
+  'controller/objects': edge('compiler', 'cluster', ...WORDS),
+  'controller/observe': edge('controller/objects', 'compiler', 'cluster', ...WORDS),
+  'controller/plan': edge('controller/observe', 'controller/objects', 'compiler', 'cluster', ...WORDS),
+  'controller/apply': edge(
+    'controller/plan',
+    'controller/observe',
+    'controller/objects',
+    'compiler',
+    'cluster',
+    ...WORDS,
+  ),
+  'controller/nodes': edge(
+    'controller/apply',
+    'controller/plan',
+    'controller/observe',
+    'controller/objects',
+    'compiler',
+    'cluster',
+    ...WORDS,
+  ),
+  'controller/report': edge(
+    'controller/nodes',
+    'controller/apply',
+    'controller/plan',
+    'controller/observe',
+    'controller/objects',
+    'compiler',
+    'cluster',
+    ...WORDS,
+  ),
+  'controller/metrics': edge('controller/report', 'controller/objects', 'compiler', 'cluster', ...WORDS),
+  controller: edge(
+    'controller/metrics',
+    'controller/report',
+    'controller/nodes',
+    'controller/apply',
+    'controller/plan',
+    'controller/observe',
+    'controller/objects',
+    'compiler',
+    'cluster',
+    ...WORDS,
+  ),
+
+  operator: edge('controller', 'cluster', ...WORDS),
+  cli: edge('operator', 'compiler', 'simulator', 'cluster', ...WORDS),
+  main: edge('cli'),
 };
 
-/** Packages that only these layers may import. */
+/** Packages that only these rooms may import. */
 const OWNERS: Readonly<Record<string, readonly string[]>> = {
   '@dot-i/k8s-operator': ['operator'],
   '@kubernetes/client-node': ['cluster', 'operator'],
@@ -38,17 +105,20 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 const SRC = path.resolve(import.meta.dirname, '../src');
+/** Tests, and the folders with what they share. */
+const isTest = (file: string): boolean => /\.test\.ts$|\/testing\//.test(file);
+/** The uppermost folder: `controller` of `controller/plan`. */
+const houseOf = (room: string): string => room.split('/', 1)[0] ?? room;
 
 export const layersRule: Rule.RuleModule = {
   meta: { type: 'problem', schema: [], messages: { layer: '{{reason}}' } },
   create(context) {
-    const from = layerOf(context.filename);
-    const isTest = /\.test\.ts$|\/testing\//.test(context.filename);
+    const from = placeOf(context.filename);
     const check = (source: unknown, node: Rule.Node): void => {
       if (from === undefined || typeof source !== 'string') return;
       const reason = source.startsWith('.')
-        ? wrongLayer(from, path.resolve(path.dirname(context.filename), source))
-        : wrongPackage(from, source, isTest);
+        ? wrongRoom(context.filename, path.resolve(path.dirname(context.filename), source))
+        : wrongPackage(context.filename, source);
       if (reason !== undefined) context.report({ node, messageId: 'layer', data: { reason } });
     };
     return {
@@ -72,35 +142,57 @@ export const layersRule: Rule.RuleModule = {
   },
 };
 
-/** The layer of a file in src; undefined elsewhere. */
-function layerOf(file: string): string | undefined {
+/** Path of a file in src without its ending; undefined elsewhere. */
+function placeOf(file: string): string | undefined {
   const relative = path.relative(SRC, file);
-  if (relative.startsWith('..')) return undefined;
-  return relative.split(path.sep)[0]?.replace(/(\.test)?\.ts$/, '');
+  return relative.startsWith('..') ? undefined : relative.replace(/(\.test)?\.ts$/, '');
 }
 
-function wrongLayer(from: string, file: string): string | undefined {
-  const to = layerOf(file);
-  if (to === from) return undefined;
+/** The room of a file in src; where it has none, its folder. */
+function roomOf(file: string): string | undefined {
+  let place = placeOf(file);
+  if (place === undefined) return undefined;
+  const house = houseOf(place);
+  while (place !== house && ROOMS[place] === undefined) place = path.dirname(place);
+  return place;
+}
+
+function wrongRoom(file: string, imported: string): string | undefined {
+  const [from, to] = [roomOf(file), roomOf(imported)];
+  if (from === undefined) return undefined;
   if (to === undefined) return `${from} imports from outside src: what it needs belongs into src`;
-  const layer = LAYERS[from];
-  if (layer === undefined) return `src/${from} is no known layer: give it its place in hack/layers.ts`;
-  if (layer.layers.includes(to)) return undefined;
-  const allowed = layer.layers.length > 0 ? layer.layers.join(', ') : 'no other layer';
+  const room = ROOMS[from];
+  if (room === undefined) return `src/${from} is no known room: give it its place in hack/layers.ts`;
+  if (isTest(file)) return mayTest(from, to) ? undefined : `tests of ${from} may not import ${to}`;
+  if (isTest(imported)) return `${from} may not import ${to}/testing: only tests do`;
+  if (to === from || room.rooms.some((allowed) => covers(allowed, from, to))) return undefined;
+  const allowed = room.rooms.length > 0 ? room.rooms.join(', ') : 'no other room';
   return `${from} may not import ${to}: imports point downwards only; ${from} imports ${allowed}`;
 }
 
-function wrongPackage(from: string, specifier: string, isTest: boolean): string | undefined {
+const covers = (allowed: string, from: string, to: string): boolean =>
+  allowed === to || (to.startsWith(`${allowed}/`) && houseOf(from) !== allowed);
+
+/** A test may import whatever its whole house may. */
+const mayTest = (from: string, to: string): boolean =>
+  houseOf(from) === houseOf(to) ||
+  Object.entries(ROOMS).some(
+    ([name, { rooms }]) =>
+      houseOf(name) === houseOf(from) && rooms.some((allowed) => covers(allowed, from, to)),
+  );
+
+function wrongPackage(file: string, specifier: string): string | undefined {
+  const from = roomOf(file) ?? '';
   const name = specifier.startsWith('@')
     ? specifier.split('/', 2).join('/')
     : (specifier.split('/', 1)[0] ?? '');
   const owners = OWNERS[name];
-  if (owners !== undefined && !owners.includes(from)) {
+  if (owners !== undefined && !owners.includes(houseOf(from))) {
     return `only ${owners.join(' and ')} may import ${name}`;
   }
-  const packages = LAYERS[from]?.packages;
-  if (packages === undefined) return `src/${from} is no known layer: give it its place in hack/layers.ts`;
+  const packages = ROOMS[from]?.packages;
+  if (packages === undefined) return `src/${from} is no known room: give it its place in hack/layers.ts`;
   // Tests read golden files and bring fast-check; the code they test does not.
-  if (isTest || packages === 'all' || packages.includes(name)) return undefined;
+  if (isTest(file) || packages === 'all' || packages.includes(name)) return undefined;
   return `${from} is pure and may not import ${name}: no I/O, no clock, no packages but ${packages.join(', ') || 'none'}`;
 }

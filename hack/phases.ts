@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import type { ProgramName } from '../e2e/local/binaries.ts';
+import type { ProgramName } from '../e2e/local/build/binaries.ts';
 import { countTests } from './summary.ts';
 import type { Count, JestResult } from './summary.ts';
 
@@ -71,8 +71,8 @@ export const NEEDS: Partial<Record<PhaseName, PhaseName>> = {
 
 /** Debian packages. */
 async function clusterTools(): Promise<Count> {
-  const { checkPrerequisites } = await import('../e2e/local/prerequisites.ts');
-  const { needsBuild } = await import('../e2e/local/binaries.ts');
+  const { checkPrerequisites } = await import('../e2e/local/process/prerequisites.ts');
+  const { needsBuild } = await import('../e2e/local/build/binaries.ts');
   const { argoNeedsBuild } = await import('../e2e/gitops/argo.ts');
   await checkPrerequisites({ needsGo: (await needsBuild(PROGRAMS)) || (await argoNeedsBuild()) });
   return { passed: 0, failed: 0 };
@@ -80,7 +80,7 @@ async function clusterTools(): Promise<Count> {
 
 /** Programs built from source, or found in the cache. */
 async function clusterPrograms(): Promise<Count> {
-  const { prepareBinaries } = await import('../e2e/local/binaries.ts');
+  const { prepareBinaries } = await import('../e2e/local/build/binaries.ts');
   const { prepareArgo } = await import('../e2e/gitops/argo.ts');
   await prepareBinaries(PROGRAMS);
   await prepareArgo();

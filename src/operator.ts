@@ -12,23 +12,27 @@ import { hostname } from 'node:os';
 import { Gauge, type Registry } from 'prom-client';
 import { pino, stdTimeFunctions } from 'pino';
 import { API_VERSION, KIND, PLURAL } from './api/schema.ts';
-import { Answers } from './cluster/answers.ts';
-import { mergePatch } from './cluster/apply.ts';
+import { Answers } from './cluster/http/outages.ts';
+import { mergePatch } from './cluster/objects/apply.ts';
 import { systemClock, type Clock } from './cluster/clock.ts';
 import { isNotFound } from './cluster/errors.ts';
-import { kubeConfigCredentials, loadDefaultKubeConfig, type LoadKubeConfig } from './cluster/kubeconfig.ts';
-import { withFence } from './cluster/fence.ts';
-import { LeaderElection, type LeaseTerm } from './cluster/lease.ts';
+import {
+  kubeConfigCredentials,
+  loadDefaultKubeConfig,
+  type LoadKubeConfig,
+} from './cluster/http/kubeconfig.ts';
+import { withFence } from './cluster/leader/fence.ts';
+import { LeaderElection, type LeaseTerm } from './cluster/leader/lease.ts';
 import type { Logger } from './cluster/logger.ts';
-import { metered } from './cluster/metered.ts';
-import { withRetry } from './cluster/retry.ts';
-import type { Transport } from './cluster/transport.ts';
-import { UndiciTransport } from './cluster/undici-transport.ts';
+import { metered } from './cluster/http/metered.ts';
+import { withRetry } from './cluster/http/retry.ts';
+import type { Transport } from './cluster/http/transport.ts';
+import { UndiciTransport } from './cluster/http/undici-transport.ts';
 import { Controller } from './controller/controller.ts';
-import { FINALIZER, FIREWALLS, type StoredFirewall } from './controller/firewalls.ts';
-import { serveHealth, type HealthServer } from './controller/health.ts';
-import { operatorNamespace } from './controller/inventory.ts';
-import { Metrics } from './controller/metrics.ts';
+import { FINALIZER, FIREWALLS, type StoredFirewall } from './controller/observe/firewalls.ts';
+import { serveHealth, type HealthServer } from './controller/metrics/health.ts';
+import { operatorNamespace } from './controller/observe/cluster-state.ts';
+import { Metrics } from './controller/metrics/metrics.ts';
 
 const { default: Shell, ResourceEventType, ResourceMetaImpl } = shell;
 
@@ -183,11 +187,11 @@ export class FirewallOperator extends Shell {
   }
 
   protected override watchResource(): Promise<void> {
-    return Promise.reject(new Error('not used: src/cluster/reflector.ts watches'));
+    return Promise.reject(new Error('not used: src/cluster/informer/reflector.ts watches'));
   }
 
   protected override setResourceStatus(): Promise<null> {
-    return Promise.reject(new Error('not used: src/controller/report.ts writes the status'));
+    return Promise.reject(new Error('not used: src/controller/report/status-writer.ts writes the status'));
   }
 
   protected override patchResourceStatus(): Promise<null> {

@@ -1,8 +1,8 @@
 /** Writes the objects of a file as fast as it can; prints the milliseconds. Arguments: kubeconfig, file, field manager. A fresh process, as the operator is. */
 import { readFile } from 'node:fs/promises';
-import { apply } from '../../src/cluster/apply.ts';
+import { apply } from '../../src/cluster/objects/apply.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
-import { connect } from '../integration/cluster-harness.ts';
+import { connect } from '../harness/connect.ts';
 import { resourceOf, type Generated } from './generated.ts';
 
 /** As many at a time as the operator writes. */

@@ -6,8 +6,8 @@ import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { loadAll } from 'js-yaml';
 import type { StartedCluster } from '../cluster.ts';
-import { waitFor } from '../local/wait.ts';
-import { freePort } from '../operator-process.ts';
+import { waitFor } from '../wait.ts';
+import { freePort } from '../harness/operator-process.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BUNDLE = path.join(ROOT, 'dist/clusterfirewall.js');

@@ -1,6 +1,6 @@
 /** (f): somebody edits a generated policy; how long until it says again what it should. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { mergePatch } from '../../src/cluster/apply.ts';
+import { mergePatch } from '../../src/cluster/objects/apply.ts';
 import { isRecord, objectKey, type KubernetesObject } from '../../src/cluster/resource.ts';
 import { createNamespaces, RULES, spreadFirewall } from './converge.ts';
 import { applyFirewall, ready } from './firewalls.ts';

@@ -1,9 +1,9 @@
 /** Writing a ClusterFirewall, and waiting for what becomes of it. */
 import type { Status } from '../../src/api/status.ts';
-import { apply, get, remove } from '../../src/cluster/apply.ts';
+import { apply, get, remove } from '../../src/cluster/objects/apply.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
-import { waitFor } from '../local/wait.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
+import { waitFor } from '../wait.ts';
 import { FIREWALLS } from './load.ts';
 
 const WITHIN = 600_000;

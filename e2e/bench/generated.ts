@@ -1,9 +1,9 @@
 /** What the operator has generated, as collections to list, watch and write. */
-import { list, listPage } from '../../src/cluster/apply.ts';
+import { list, listPage } from '../../src/cluster/objects/apply.ts';
 import { systemClock } from '../../src/cluster/clock.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
-import { watch, type WatchEvent } from '../../src/cluster/watch.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
+import { watch, type WatchEvent } from '../../src/cluster/objects/watch.ts';
 
 const calico = (plural: string): Resource => ({ group: 'projectcalico.org', version: 'v3', plural });
 

@@ -1,8 +1,8 @@
 /** What a cluster is filled with, and the firewalls that are measured. Objects are as large as real ones, with what others write on them. */
-import { create } from '../../src/cluster/apply.ts';
+import { create } from '../../src/cluster/objects/apply.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
 
 export const NAMESPACES: Resource = { group: '', version: 'v1', plural: 'namespaces' };
 export const NODES: Resource = { group: '', version: 'v1', plural: 'nodes' };

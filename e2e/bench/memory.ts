@@ -27,7 +27,7 @@ const BY_NAME = { groups: 100, rules: 10 } as const;
 const CONNECTED = 4000;
 const STARTS = 5;
 const SETTLE_MS = 10_000;
-/** Long enough for the comparison of every copy with what is stored (src/controller/heartbeat.ts). */
+/** Long enough for the comparison of every copy with what is stored (src/cluster/informer/heartbeat.ts). */
 const LONG_MS = 75_000;
 const LOADED = '10,000 namespaces, 1,000 nodes, 5,000 objects';
 

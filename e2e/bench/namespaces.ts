@@ -1,6 +1,6 @@
 /** (d): what a new namespace costs, and how soon its policy stands. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { create } from '../../src/cluster/apply.ts';
+import { create } from '../../src/cluster/objects/apply.ts';
 import { isPeriodic, isWrite } from './audit.ts';
 import { applyFirewall, ready } from './firewalls.ts';
 import { NETWORK_POLICIES, observing, type Seen } from './generated.ts';

@@ -1,10 +1,10 @@
 /** (n), first half: what it takes to bring 1,000 nodes under rules, and then one that joins, moves, or gets a label. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Status } from '../../src/api/status.ts';
-import { create, get, mergePatch } from '../../src/cluster/apply.ts';
+import { create, get, mergePatch } from '../../src/cluster/objects/apply.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
 import { LABEL_GATE } from '../../src/compiler/names.ts';
-import { waitFor } from '../local/wait.ts';
+import { waitFor } from '../wait.ts';
 import { isPeriodic, isWrite, type AuditedRequest } from './audit.ts';
 import { applyFirewall } from './firewalls.ts';
 import { HOST_ENDPOINTS, observing, type Seen } from './generated.ts';

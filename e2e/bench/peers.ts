@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { remove } from '../../src/cluster/apply.ts';
+import { remove } from '../../src/cluster/objects/apply.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { resourceOf, type Generated } from './generated.ts';

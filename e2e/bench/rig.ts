@@ -2,12 +2,12 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Transport } from '../../src/cluster/transport.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
 import type { CalicoMode, StartedCluster } from '../cluster.ts';
-import { connect } from '../integration/cluster-harness.ts';
-import { nativeCrds } from '../integration/native-crds.ts';
-import type { NodeSpec } from '../local/node.ts';
-import { installManifests } from '../operator-process.ts';
+import { connect } from '../harness/connect.ts';
+import { nativeCrds } from '../harness/native-crds.ts';
+import type { NodeSpec } from '../local/network/node.ts';
+import { installManifests } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
 import { AuditLog, auditPolicy } from './audit.ts';
 import { deployment, startBundle, type Deployment, type StartedBundle } from './bundle.ts';

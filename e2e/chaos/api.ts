@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
 import type { StartedCluster } from '../cluster.ts';
-import { connectApi, type Api } from '../local/api.ts';
-import { waitFor } from '../local/wait.ts';
+import { connectApi, type Api } from '../local/control-plane/api.ts';
+import { waitFor } from '../wait.ts';
 
 interface Kubeconfig {
   readonly clusters: readonly [{ readonly cluster: { readonly 'certificate-authority-data': string } }];

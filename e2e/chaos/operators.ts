@@ -2,9 +2,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ApiServerRelay, StartedCluster } from '../cluster.ts';
-import type { Api } from '../local/api.ts';
-import { waitFor } from '../local/wait.ts';
-import { startOperator, type OperatorIdentity, type StartedOperator } from '../operator-process.ts';
+import type { Api } from '../local/control-plane/api.ts';
+import { waitFor } from '../wait.ts';
+import { startOperator, type OperatorIdentity, type StartedOperator } from '../harness/operator-process.ts';
 import { createWallClock, type WallClock } from './wall-clock.ts';
 
 export interface Replica {

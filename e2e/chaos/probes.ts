@@ -1,7 +1,7 @@
 /** All flows at once, fifty packets a second each. */
 import type { Endpoint, FlowTally, SocketAddress, StartedCluster, StartedFlow } from '../cluster.ts';
 import { isIPv6 } from 'node:net';
-import { waitFor } from '../local/wait.ts';
+import { waitFor } from '../wait.ts';
 import { FLOWS, type FlowSpec } from './flows.ts';
 import type { State } from './state.ts';
 import type { Observation } from './verdict.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { FAULT_CLASSES } from './faults/all.ts';
 import { programme } from './programme.ts';
-import { seeded } from './random.ts';
+import { seeded } from '../harness/random.ts';
 import { INITIAL } from './state.ts';
 
 const drawn = (seed: number) =>

@@ -1,7 +1,7 @@
 /** Which faults a campaign consists of. Pure: the seed decides. */
 import { FAULT_CLASSES } from './faults/all.ts';
 import type { FaultClass } from './faults/fault.ts';
-import { seeded } from './random.ts';
+import { seeded } from '../harness/random.ts';
 
 export interface Turn {
   /** From 1. */

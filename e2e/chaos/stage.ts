@@ -3,17 +3,16 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint, StartedCluster } from '../cluster.ts';
-import type { Api } from '../local/api.ts';
-import { waitFor } from '../local/wait.ts';
-import { installManifests } from '../operator-process.ts';
+import type { Api } from '../local/control-plane/api.ts';
+import { waitFor } from '../wait.ts';
+import { installManifests } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
 import { administratorApi } from './api.ts';
 import { NAMESPACES, OUTSIDE, PODS } from './cast.ts';
 import { createOperators, type Operators } from './operators.ts';
 import { layLines, startProbes, type Actors, type Probes } from './probes.ts';
-import { INITIAL, type State } from './state.ts';
+import { applyState, INITIAL, type State } from './state.ts';
 import { lookAtRest, type AtRest } from './stored.ts';
-import { applyState } from './work.ts';
 
 export interface Stage extends AsyncDisposable {
   readonly cluster: StartedCluster;

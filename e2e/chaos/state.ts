@@ -1,5 +1,7 @@
 /** What the firewall may look like during a campaign, as a few switches, and the manifest of each. */
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
+import type { Api } from '../local/control-plane/api.ts';
+import { insist } from './api.ts';
 
 export interface State {
   /** False: the ClusterFirewall is deleted. */
@@ -95,3 +97,9 @@ const rule = (name: string, app: string, peer: string, port: number | string) =>
   from: [{ peer }],
   ports: [port],
 });
+
+/** Resolves when the API server has taken the manifest of the state. */
+export const applyState = (api: Api, state: State): Promise<void> =>
+  insist('the API server to take the ClusterFirewall', () =>
+    api.apply(`/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/${FIREWALL}`, manifest(state)),
+  );

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { compileManifests } from '../../src/cli/manifests/compiled.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
-import { contentHash } from '../../src/controller/normal.ts';
-import type { Api } from '../local/api.ts';
+import { contentHash } from '../../src/controller/objects/content-hash.ts';
+import type { Api } from '../local/control-plane/api.ts';
 import { FIREWALL, type State } from './state.ts';
 
 const SERVED = '/apis/projectcalico.org/v3';

@@ -1,9 +1,9 @@
 /** What people do while things break: changes of the spec, namespaces that come and go, edits by hand. */
-import type { Api } from '../local/api.ts';
+import type { Api } from '../local/control-plane/api.ts';
 import { insist } from './api.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../harness/random.ts';
 import type { Stage } from './stage.ts';
-import { FIREWALL, manifest, TENANT_LABELS, type State } from './state.ts';
+import { applyState, TENANT_LABELS, type State } from './state.ts';
 import { generated } from './stored.ts';
 
 export interface Work {
@@ -83,11 +83,6 @@ function sideStep(random: Random, before: State): Step {
     { description: 'edits by hand', to: before, run: ({ api }) => editSome(api) },
   ]);
 }
-
-export const applyState = (api: Api, state: State): Promise<void> =>
-  insist('the API server to take the ClusterFirewall', () =>
-    api.apply(`/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/${FIREWALL}`, manifest(state)),
-  );
 
 const createNamespace = (api: Api, name: string): Promise<void> =>
   insist('the API server to take a namespace', () =>

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
-import { program } from '../scenarios/firewall.ts';
-import { startStage, type Stage } from '../scenarios/stage.ts';
-import { prepareBinaries } from '../local/binaries.ts';
-import { waitFor } from '../local/wait.ts';
+import { program } from '../harness/firewall.ts';
+import { startStage, type Stage } from '../harness/pods-stage.ts';
+import { prepareBinaries } from '../local/build/binaries.ts';
+import { waitFor } from '../wait.ts';
 import { SOCKET, type Progress } from './protocol.ts';
 import { compared, probeRows, wrong, type Verdicts } from './table.ts';
 

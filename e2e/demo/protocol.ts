@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { cacheRoot } from '../local/binaries.ts';
+import { cacheRoot } from '../local/build/binaries.ts';
 
 /** Where a running demo answers `probe` and `stop`, one word a connection. */
 export const SOCKET = path.join(cacheRoot(), 'demo.sock');

@@ -1,7 +1,7 @@
 /** The demo's table: by hand, what a reader would try first. */
 import { forEachLimit } from '../../src/cluster/parallel.ts';
-import { allowed, refused, type Row } from '../scenarios/rows.ts';
-import type { Actors } from '../scenarios/sweep.ts';
+import { allowed, refused, type Row } from '../harness/rows.ts';
+import type { Actors } from '../harness/sweep.ts';
 
 const ROWS: readonly Row[] = [
   ...allowed(['edge/proxy1'], ['wordpress/wp2'], [80]),

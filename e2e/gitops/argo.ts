@@ -5,9 +5,9 @@ import { createHash } from 'node:crypto';
 import { access, mkdtemp, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { cacheRoot } from '../local/binaries.ts';
-import { build } from '../local/go-build.ts';
-import { withLock } from '../local/lock.ts';
+import { cacheRoot } from '../local/build/binaries.ts';
+import { build } from '../local/build/go-build.ts';
+import { withLock } from '../local/build/lock.ts';
 
 const SOURCES = path.join(import.meta.dirname, 'argo');
 /** Go names a program after the last element of its module's path. */

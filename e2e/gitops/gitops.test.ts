@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { load } from 'js-yaml';
-import { waitFor } from '../local/wait.ts';
+import { waitFor } from '../wait.ts';
 import { checkApplication, modifications, prepareArgo, type KubernetesObject } from './argo.ts';
 import { healthTests } from './health.suite.ts';
 import { listTests } from './lists.suite.ts';

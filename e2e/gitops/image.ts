@@ -7,7 +7,7 @@ import { copyFile, mkdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { bundle } from '../../hack/bundle.ts';
-import { SYSTEM_PATH } from '../local/prerequisites.ts';
+import { SYSTEM_PATH } from '../local/process/prerequisites.ts';
 
 const run = promisify(execFile);
 const ROOT = path.resolve(import.meta.dirname, '../..');

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import type { StartedCluster } from '../cluster.ts';
-import { waitFor } from '../local/wait.ts';
-import { startOperator, type StartedOperator } from '../operator-process.ts';
+import { waitFor } from '../wait.ts';
+import { startOperator, type StartedOperator } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
 import { argoFor, type Argo, type HealthStatus, type KubernetesObject } from './argo.ts';
 

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import fc from 'fast-check';
 import { type Issue, validateDocument } from '../../src/api/validate.ts';
 import { ApiError } from '../../src/cluster/errors.ts';
-import type { UndiciTransport } from '../../src/cluster/undici-transport.ts';
+import type { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { KubectlError } from '../errors.ts';
-import { waitFor } from '../local/wait.ts';
+import { waitFor } from '../wait.ts';
 import { localCluster } from '../providers/local.ts';
 import { type Json, brokenFirewall, validFirewall } from './api-specs.ts';
-import { connect } from './cluster-harness.ts';
+import { connect } from '../harness/connect.ts';
 
 const root = join(import.meta.dirname, '../..');
 const crd = join(root, 'crds/clusterfirewall.io_clusterfirewalls.yaml');

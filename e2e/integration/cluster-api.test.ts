@@ -1,17 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { apply, create, get, list, mergePatch, remove, replace } from '../../src/cluster/apply.ts';
+import { apply, create, get, list, mergePatch, remove, replace } from '../../src/cluster/objects/apply.ts';
 import { systemClock } from '../../src/cluster/clock.ts';
-import { apiService, crd, servedGroups, servedResources } from '../../src/cluster/discovery.ts';
-import { EventRecorder } from '../../src/cluster/events.ts';
+import { apiService, crd, servedGroups, servedResources } from '../../src/cluster/objects/discovery.ts';
+import { EventRecorder } from '../../src/cluster/objects/events.ts';
 import { ApiError } from '../../src/cluster/errors.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
-import type { UndiciTransport } from '../../src/cluster/undici-transport.ts';
+import type { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { localCluster } from '../providers/local.ts';
-import { connect, until } from './cluster-harness.ts';
+import { connect, until } from '../harness/connect.ts';
 
 jest.setTimeout(120_000);
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { apply, create, get, listPage, remove } from '../../src/cluster/apply.ts';
+import { apply, create, get, listPage, remove } from '../../src/cluster/objects/apply.ts';
 import { systemClock } from '../../src/cluster/clock.ts';
-import { apiService, servedResources } from '../../src/cluster/discovery.ts';
-import { Reflector } from '../../src/cluster/reflector.ts';
+import { apiService, servedResources } from '../../src/cluster/objects/discovery.ts';
+import { Reflector } from '../../src/cluster/informer/reflector.ts';
 import {
   collectionPath,
   isRecord,
@@ -10,10 +10,10 @@ import {
   type Resource,
 } from '../../src/cluster/resource.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
-import type { UndiciTransport } from '../../src/cluster/undici-transport.ts';
+import type { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { localCluster } from '../providers/local.ts';
-import { BreakableTransport, connect, until } from './cluster-harness.ts';
+import { BreakableTransport, connect, until } from '../harness/connect.ts';
 
 // What Calico's aggregated API server does differently from kube-apiserver.
 

@@ -5,18 +5,18 @@ import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { apply } from '../../src/cluster/apply.ts';
+import { apply } from '../../src/cluster/objects/apply.ts';
 import { systemClock, type Clock } from '../../src/cluster/clock.ts';
-import { kubeConfigCredentials } from '../../src/cluster/kubeconfig.ts';
-import { Reflector } from '../../src/cluster/reflector.ts';
-import { withRetry } from '../../src/cluster/retry.ts';
+import { kubeConfigCredentials } from '../../src/cluster/http/kubeconfig.ts';
+import { Reflector } from '../../src/cluster/informer/reflector.ts';
+import { withRetry } from '../../src/cluster/http/retry.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
-import { UndiciTransport } from '../../src/cluster/undici-transport.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
+import { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import type { ApiServerRelay, StartedCluster } from '../cluster.ts';
-import { createAuthority, createCertificate } from '../local/certificates.ts';
+import { createAuthority, createCertificate } from '../local/control-plane/certificates.ts';
 import { localCluster } from '../providers/local.ts';
-import { until } from './cluster-harness.ts';
+import { until } from '../harness/connect.ts';
 
 // What the files of a pod's ServiceAccount or a kubeconfig say changes under a client that watches, as kubelet, cert-manager and kubeadm
 // rotate it. The real API server reads its own certificate and its clients' authority from files that change, too.

@@ -1,17 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { apply, create, get, listPage, mergePatch, remove } from '../../src/cluster/apply.ts';
+import { apply, create, get, listPage, mergePatch, remove } from '../../src/cluster/objects/apply.ts';
 import { systemClock } from '../../src/cluster/clock.ts';
 import { ApiError, isExpired } from '../../src/cluster/errors.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
-import { Reflector, type ReflectorOptions } from '../../src/cluster/reflector.ts';
+import { Reflector, type ReflectorOptions } from '../../src/cluster/informer/reflector.ts';
 import { collectionPath, type KubernetesObject, type Resource } from '../../src/cluster/resource.ts';
-import type { ChangeEvent } from '../../src/cluster/store.ts';
+import type { ChangeEvent } from '../../src/cluster/informer/store.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
-import type { UndiciTransport } from '../../src/cluster/undici-transport.ts';
-import { watch } from '../../src/cluster/watch.ts';
+import type { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
+import { watch } from '../../src/cluster/objects/watch.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { localCluster } from '../providers/local.ts';
-import { BreakableTransport, connect, until } from './cluster-harness.ts';
+import { BreakableTransport, connect, until } from '../harness/connect.ts';
 
 const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps' };
 // Not cached by this API server, so that what etcd has compacted is gone for watches too.

@@ -1,10 +1,10 @@
 import { systemClock } from '../../src/cluster/clock.ts';
-import { Reflector } from '../../src/cluster/reflector.ts';
+import { Reflector } from '../../src/cluster/informer/reflector.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
-import type { ChangeEvent } from '../../src/cluster/store.ts';
+import type { ChangeEvent } from '../../src/cluster/informer/store.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
-import { generatedKinds, kindResource } from '../../src/controller/kinds.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
+import { generatedKinds, kindResource } from '../../src/controller/objects/kinds.ts';
 
 /** How generated objects change, as a watch shows it. */
 export interface Contents extends AsyncDisposable {

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Status } from '../../src/api/status.ts';
 import { conditionOf, eventually, firewall, startRig, type Rig } from './controller-harness.ts';
-import { nativeCrds } from './native-crds.ts';
+import { nativeCrds } from '../harness/native-crds.ts';
 
 // How Calico is served changes while the operator runs.
 

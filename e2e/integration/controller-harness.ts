@@ -4,23 +4,23 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Status } from '../../src/api/status.ts';
-import { get, list } from '../../src/cluster/apply.ts';
+import { get, list } from '../../src/cluster/objects/apply.ts';
 import { isNotFound } from '../../src/cluster/errors.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
-import { FIREWALLS } from '../../src/controller/firewalls.ts';
-import { generatedKinds, kindResource } from '../../src/controller/kinds.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
+import { FIREWALLS } from '../../src/controller/observe/firewalls.ts';
+import { generatedKinds, kindResource } from '../../src/controller/objects/kinds.ts';
 import type { CalicoMode, StartedCluster } from '../cluster.ts';
-import { waitFor } from '../local/wait.ts';
+import { waitFor } from '../wait.ts';
 import {
   installManifests,
   startOperator,
   type OperatorIdentity,
   type StartedOperator,
-} from '../operator-process.ts';
+} from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
-import { connect } from './cluster-harness.ts';
-import { nativeCrdsFolder } from './native-crds.ts';
+import { connect } from '../harness/connect.ts';
+import { nativeCrdsFolder } from '../harness/native-crds.ts';
 
 const WITHIN = 60_000;
 const AUDIT_SETTLES_MS = 250;

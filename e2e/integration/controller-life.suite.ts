@@ -4,7 +4,7 @@ import { conditionOf, eventually, firewall, rule, type Rig, type Write } from '.
 
 const calicoWrites = (writes: readonly Write[]): readonly Write[] =>
   writes.filter(({ target }) => !/^(clusterfirewalls|events)\b/.test(target));
-/** Bridges come and go beside what they stand in for: src/controller/bridge.ts. */
+/** Bridges come and go beside what they stand in for: src/controller/plan/bridges.ts. */
 const phaseOf = ({ target }: Write): string => {
   if (target.startsWith('tiers/')) return 'tier';
   if (target.includes('-defaults-bridge-')) return 'bridge';

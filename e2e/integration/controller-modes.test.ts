@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
-import { API_MODES } from './native-crds.ts';
+import { API_MODES } from '../harness/native-crds.ts';
 import { apiServer } from './controller-api-server.suite.ts';
 import { contest } from './controller-contest.suite.ts';
 import { drift } from './controller-drift.suite.ts';

@@ -1,8 +1,8 @@
 /** What is ours and what is not: names that others have, finalizers that others set, objects that others forge. */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { get } from '../../src/cluster/apply.ts';
+import { get } from '../../src/cluster/objects/apply.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
-import { kindResource } from '../../src/controller/kinds.ts';
+import { kindResource } from '../../src/controller/objects/kinds.ts';
 import { conditionOf, eventually, firewall, type Rig, type RigMode } from './controller-harness.ts';
 import { generatedThings, PLURALS } from './controller-objects.ts';
 

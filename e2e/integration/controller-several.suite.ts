@@ -1,7 +1,7 @@
 /** Many ClusterFirewalls at once, coming and going in any order. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { get } from '../../src/cluster/apply.ts';
-import { kindResource } from '../../src/controller/kinds.ts';
+import { get } from '../../src/cluster/objects/apply.ts';
+import { kindResource } from '../../src/controller/objects/kinds.ts';
 import { conditionOf, eventually, firewall, rule, type Rig } from './controller-harness.ts';
 
 const COUNT = 50;
@@ -58,7 +58,7 @@ export const several = (rig: () => Rig): void => {
       await rig().clear();
     }, 90_000);
 
-    /** Of what is there to stay: bridges belong to default, and come and go with the changes of anybody (src/controller/bridge.ts). */
+    /** Of what is there to stay: bridges belong to default, and come and go with the changes of anybody (src/controller/plan/bridges.ts). */
     const versionsOf = async (name?: string): Promise<unknown> =>
       (await rig().generated(name))
         .filter(({ metadata }) => !metadata.name.includes('-defaults-bridge-'))

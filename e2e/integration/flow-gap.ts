@@ -2,8 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint, FlowOptions, FlowTally, StartedCluster, StartedFlow, Transport } from '../cluster.ts';
-import { inNamespace } from '../local/netns.ts';
-import { waitFor } from '../local/wait.ts';
+import { inNamespace } from '../local/process/netns.ts';
+import { waitFor } from '../wait.ts';
 
 export interface Sent extends Required<FlowOptions> {
   readonly protocol: Transport;

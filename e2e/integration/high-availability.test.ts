@@ -2,8 +2,8 @@ import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { waitFor } from '../local/wait.ts';
-import { startOperator, type OperatorOptions, type StartedOperator } from '../operator-process.ts';
+import { waitFor } from '../wait.ts';
+import { startOperator, type OperatorOptions, type StartedOperator } from '../harness/operator-process.ts';
 import {
   eventually,
   firewall,
@@ -87,7 +87,7 @@ const takeover = (name: string): Promise<Write> =>
   );
 
 /**
- * Successful writes of each generated object. A first write is a POST that stores the content and a PATCH that owns it (src/cluster/apply.ts):
+ * Successful writes of each generated object. A first write is a POST that stores the content and a PATCH that owns it (src/cluster/objects/apply.ts):
  * it counts once.
  */
 function countWrites(writes: readonly Write[]): Map<string, number> {

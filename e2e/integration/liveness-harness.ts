@@ -1,19 +1,20 @@
 /** Time that passes faster, and the operator's watches in this process. */
 import { KubeConfig } from '@kubernetes/client-node';
-import { mergePatch } from '../../src/cluster/apply.ts';
+import { mergePatch } from '../../src/cluster/objects/apply.ts';
 import type { Clock } from '../../src/cluster/clock.ts';
-import { kubeConfigCredentials } from '../../src/cluster/kubeconfig.ts';
+import { kubeConfigCredentials } from '../../src/cluster/http/kubeconfig.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
-import { UndiciTransport } from '../../src/cluster/undici-transport.ts';
+import type { Transport } from '../../src/cluster/http/transport.ts';
+import { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import { Controller } from '../../src/controller/controller.ts';
-import { FINALIZER, FIREWALLS } from '../../src/controller/firewalls.ts';
-import type { HeartbeatObject } from '../../src/controller/heartbeat.ts';
-import { serveHealth } from '../../src/controller/health.ts';
-import { Metrics } from '../../src/controller/metrics.ts';
-import { Mirror } from '../../src/controller/mirror.ts';
-import { Watches } from '../../src/controller/watches.ts';
+import { FINALIZER, FIREWALLS } from '../../src/controller/observe/firewalls.ts';
+import type { HeartbeatObject } from '../../src/cluster/informer/heartbeat.ts';
+import { serveHealth } from '../../src/controller/metrics/health.ts';
+import { Metrics } from '../../src/controller/metrics/metrics.ts';
+import { Mirror } from '../../src/cluster/informer/informer.ts';
+import { HEARTBEAT } from '../../src/controller/objects/ownership.ts';
+import { Watches } from '../../src/cluster/informer/watches.ts';
 
 /** Half a minute of quiet is three seconds. */
 const SPEED = 10;
@@ -64,6 +65,7 @@ export function startMirror({ kind, resource, transport, writer }: MirrorSetup) 
     writer: () => writer,
     clock,
     log,
+    ...HEARTBEAT,
     onResult: (_copy, method, result) => beats.push(`${method} ${result}`),
   });
   const heartbeatObject = ({ metadata }: KubernetesObject): HeartbeatObject => {

@@ -3,20 +3,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { create, list, mergePatch, projectPage, remove } from '../../src/cluster/apply.ts';
+import { create, list, mergePatch, projectPage, remove } from '../../src/cluster/objects/apply.ts';
 import { ApiError } from '../../src/cluster/errors.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
-import type { UndiciTransport } from '../../src/cluster/undici-transport.ts';
-import { FIREWALLS } from '../../src/controller/firewalls.ts';
-import { generatedKinds, kindResource } from '../../src/controller/kinds.ts';
-import type { Mirror } from '../../src/controller/mirror.ts';
+import type { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
+import { FIREWALLS } from '../../src/controller/observe/firewalls.ts';
+import { generatedKinds, kindResource } from '../../src/controller/objects/kinds.ts';
+import type { Mirror } from '../../src/cluster/informer/informer.ts';
 import type { ApiServerRelay, CalicoMode, StartedCluster } from '../cluster.ts';
-import { installManifests } from '../operator-process.ts';
+import { installManifests } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
-import { connect, until } from './cluster-harness.ts';
+import { connect, until } from '../harness/connect.ts';
 import { firewall } from './controller-harness.ts';
 import { fastTransport, startInProcess, startMirror, type InProcess } from './liveness-harness.ts';
-import { nativeCrdsFolder } from './native-crds.ts';
+import { nativeCrdsFolder } from '../harness/native-crds.ts';
 
 jest.setTimeout(180_000);
 

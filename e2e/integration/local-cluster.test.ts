@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Endpoint, FlowTally, StartedCluster, StartedPod, Transport } from '../cluster.ts';
-import { startChild } from '../local/child.ts';
-import { ip, namespacesWithPrefix, processesIn } from '../local/netns.ts';
-import { createRun, removeLeftovers } from '../local/run.ts';
-import { waitFor } from '../local/wait.ts';
+import { startChild } from '../local/process/child.ts';
+import { ip, namespacesWithPrefix, processesIn } from '../local/process/netns.ts';
+import { createRun, removeLeftovers } from '../local/process/run.ts';
+import { waitFor } from '../wait.ts';
 import { localCluster } from '../providers/local.ts';
 import { gap, seen, sendWhile, type Happens, type Sent } from './flow-gap.ts';
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { load } from 'js-yaml';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
-import { until } from './cluster-harness.ts';
+import { until } from '../harness/connect.ts';
 import { conditionOf, eventually, firewall, rule, startRig, type Rig } from './controller-harness.ts';
 import { parseExposition, type Family, type Sample } from './exposition.ts';
 import { generatedThings } from './controller-objects.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
-import { API_MODES } from './native-crds.ts';
+import { API_MODES } from '../harness/native-crds.ts';
 import { automaticEndpoints } from './nodes-automatic.suite.ts';
 import { failsafes } from './nodes-failsafes.suite.ts';
 import { nodeQuestions } from './nodes-harness.ts';

@@ -3,17 +3,18 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { CalicoMode, Cluster, PodNetwork, StartedCluster } from '../cluster.ts';
 import { CONTROL_PLANE } from './addresses.ts';
-import { needsBuild, prepareBinaries, type Binaries, type ProgramName } from './binaries.ts';
-import { startCalicoControllers } from './calico-controllers.ts';
-import { installCalico, type AggregatedApiServer } from './calico.ts';
-import { startControllerManager } from './controller-manager.ts';
-import { startControlPlane, type ControlPlane } from './control-plane.ts';
-import { attachToFabric, createFabric } from './fabric.ts';
-import type { Felix } from './felix.ts';
-import { join, type Joining } from './joining.ts';
-import { createNode, type LocalNode, type NodeSpec } from './node.ts';
-import { checkPrerequisites } from './prerequisites.ts';
-import { createRun, removeLeftovers, removeRun, type Run } from './run.ts';
+import { needsBuild, prepareBinaries, type Binaries, type ProgramName } from './build/binaries.ts';
+import { startCalicoControllers } from './control-plane/calico-controllers.ts';
+import { installCalico } from './control-plane/calico.ts';
+import { startControllerManager } from './control-plane/controller-manager.ts';
+import { startControlPlane } from './control-plane/control-plane.ts';
+import { attachToFabric, createFabric } from './network/fabric.ts';
+import type { Felix } from './network/felix.ts';
+import { join } from './joining.ts';
+import { createNode, type LocalNode, type NodeSpec } from './network/node.ts';
+import { checkPrerequisites } from './process/prerequisites.ts';
+import { createRun, removeLeftovers, removeRun, type Run } from './process/run.ts';
+import type { Parts } from './parts.ts';
 import { startedCluster } from './started-cluster.ts';
 
 export interface LocalClusterOptions {
@@ -28,20 +29,7 @@ export interface LocalClusterOptions {
   readonly calicoControllers: boolean;
 }
 
-/** What a started cluster is made of. */
-export interface Parts {
-  readonly run: Run;
-  readonly binaries: Binaries;
-  readonly controlPlane: ControlPlane;
-  /** Where Calico's API is aggregated. */
-  readonly calicoApiServer: AggregatedApiServer | undefined;
-  readonly nodes: readonly LocalNode[];
-  readonly joining: Joining;
-  /** By node name; empty unless Calico is served by its API server. Nodes that join are added. */
-  readonly felixes: Map<string, Felix>;
-}
-
-const REAPER = fileURLToPath(new URL('reaper.ts', import.meta.url));
+const REAPER = fileURLToPath(new URL('process/reaper.ts', import.meta.url));
 
 export class LocalCluster implements Cluster {
   readonly #options: LocalClusterOptions;

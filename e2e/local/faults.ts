@@ -2,16 +2,16 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import type { Faults } from '../cluster.ts';
-import { startApiServerRelay } from './api-server-relay.ts';
-import type { AggregatedApiServer } from './calico.ts';
-import type { Parts } from './cluster.ts';
-import { API_SERVER_PORT, ETCD } from './control-plane.ts';
-import { inNamespace } from './netns.ts';
-import { SYSTEM_PATH } from './prerequisites.ts';
+import { startApiServerRelay } from './control-plane/api-server-relay.ts';
+import type { AggregatedApiServer } from './control-plane/calico.ts';
+import type { Parts } from './parts.ts';
+import { API_SERVER_PORT, ETCD } from './control-plane/control-plane.ts';
+import { inNamespace } from './process/netns.ts';
+import { SYSTEM_PATH } from './process/prerequisites.ts';
 
 const run = promisify(execFile);
 
-const COMPACT = fileURLToPath(new URL('compact-etcd.ts', import.meta.url));
+const COMPACT = fileURLToPath(new URL('control-plane/compact-etcd.ts', import.meta.url));
 
 /** In a table of its own, which Felix leaves alone. */
 const REFUSE = `add table inet refused; add chain inet refused out { type filter hook output priority -250; }; add rule inet refused out tcp dport ${String(API_SERVER_PORT)} reject with tcp reset`;

@@ -1,10 +1,10 @@
 import type { PodNetwork } from '../cluster.ts';
-import type { Binaries } from './binaries.ts';
-import type { ControlPlane } from './control-plane.ts';
-import { startFelix, type Felix } from './felix.ts';
-import { nodePath, registerNode, type LocalNode } from './node.ts';
-import type { Run } from './run.ts';
-import { startServiceProxy } from './service-proxy.ts';
+import type { Binaries } from './build/binaries.ts';
+import type { ControlPlane } from './control-plane/control-plane.ts';
+import { startFelix, type Felix } from './network/felix.ts';
+import { nodePath, registerNode, type LocalNode } from './network/node.ts';
+import type { Run } from './process/run.ts';
+import { startServiceProxy } from './network/service-proxy.ts';
 
 export interface Joining {
   readonly run: Run;

@@ -1,20 +1,20 @@
 import path from 'node:path';
 import type { Endpoint, StartedCluster } from '../cluster.ts';
 import { both, CONTROL_PLANE } from './addresses.ts';
-import { startAgent } from './agent-client.ts';
-import type { Api } from './api.ts';
-import type { Parts } from './cluster.ts';
-import { startEndpoint } from './endpoint.ts';
-import { attachOutsideHost } from './fabric.ts';
+import { startAgent } from './probes/agent-client.ts';
+import type { Api } from './control-plane/api.ts';
+import type { Parts } from './parts.ts';
+import { startEndpoint } from './network/endpoint.ts';
+import { attachOutsideHost } from './network/fabric.ts';
 import { createFaults } from './faults.ts';
 import { join, leave } from './joining.ts';
-import { writeKubeconfig } from './kubeconfig.ts';
-import { kubectl } from './kubectl.ts';
-import { runIn } from './netns.ts';
-import { createMarkerProbe, type EnforcingNode } from './marker.ts';
-import type { LocalNode } from './node.ts';
-import { startPod } from './pod.ts';
-import { layWire } from './wire.ts';
+import { writeKubeconfig } from './control-plane/kubeconfig.ts';
+import { kubectl } from './control-plane/kubectl.ts';
+import { runIn } from './process/netns.ts';
+import { createMarkerProbe, type EnforcingNode } from './network/marker.ts';
+import type { LocalNode } from './network/node.ts';
+import { startPod } from './network/pod.ts';
+import { layWire } from './network/wire.ts';
 
 export function startedCluster(parts: Parts, remove: () => Promise<void>): StartedCluster {
   const { run, binaries, controlPlane, nodes, felixes } = parts;

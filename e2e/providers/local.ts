@@ -1,6 +1,6 @@
 import type { CalicoMode, Cluster, PodNetwork } from '../cluster.ts';
 import { LocalCluster } from '../local/cluster.ts';
-import type { NodeSpec } from '../local/node.ts';
+import type { NodeSpec } from '../local/network/node.ts';
 
 export interface LocalOptions {
   /** Default: `aggregated`, the only mode with packets. */

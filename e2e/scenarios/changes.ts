@@ -1,6 +1,6 @@
 /** The history of what is generated. */
 import type { StartedCluster } from '../cluster.ts';
-import { CALICO_KINDS } from './firewall.ts';
+import { CALICO_KINDS } from '../harness/firewall.ts';
 
 /** As the API server's watch tells it, of the objects that Calico stores. */
 export interface Change {

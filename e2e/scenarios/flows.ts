@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import type { FlowOptions, FlowTally, SocketAddress, StartedCluster, StartedFlow } from '../cluster.ts';
-import { allowed, refused, type ActorName, type Row } from './rows.ts';
-import type { Actors } from './sweep.ts';
+import { allowed, refused, type ActorName, type Row } from '../harness/rows.ts';
+import type { Actors } from '../harness/sweep.ts';
 
 /** Where flows run. */
 export interface Ground extends Actors {

@@ -4,11 +4,11 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { StartedCluster } from '../cluster.ts';
-import type { NodeSpec } from '../local/node.ts';
-import { installManifests } from '../operator-process.ts';
+import type { NodeSpec } from '../local/network/node.ts';
+import { installManifests } from '../harness/operator-process.ts';
 import { expectQuiet } from './changes.ts';
 import { complaints } from './felix-logs.ts';
-import { apply, conditions, nothingLeft, program } from './firewall.ts';
+import { apply, conditions, nothingLeft, program } from '../harness/firewall.ts';
 import type { FlowRow, Watch } from './flows.ts';
 import { inMode, MORE, onOneNode, withFailsafes, ZONE_CHANGES } from './nodes/changes.ts';
 import { counted } from './nodes/counted.ts';

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import type { StartedCluster } from '../cluster.ts';
-import { waitFor } from '../local/wait.ts';
+import { waitFor } from '../wait.ts';
 import * as byHand from './nodes/by-hand.ts';
 import { TABLES } from './nodes/by-hand-tables.ts';
 import { SECOND_NIC, VIRTUAL } from './nodes/cast.ts';

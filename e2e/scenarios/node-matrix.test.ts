@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Dataplane } from '../cluster.ts';
-import { installManifests, startOperator, type StartedOperator } from '../operator-process.ts';
-import { program, removeAll } from './firewall.ts';
+import { installManifests, startOperator, type StartedOperator } from '../harness/operator-process.ts';
+import { program, removeAll } from '../harness/firewall.ts';
 import { complaints } from './felix-logs.ts';
 import { expectTables } from './nodes/matrix.ts';
 import { OPEN, SAMPLES } from './nodes/samples.ts';

@@ -4,8 +4,8 @@
  */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { complaints } from './felix-logs.ts';
-import { clearAway } from './firewall.ts';
-import { startStage, type Stage } from './stage.ts';
+import { clearAway } from '../harness/firewall.ts';
+import { startStage, type Stage } from '../harness/pods-stage.ts';
 import { STORIES } from './stories.ts';
 
 const START_WITHIN = 180_000;

@@ -1,10 +1,10 @@
 /** What is played on the stage: from an open cluster to a firewall and back to an open cluster. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { program, removeAll } from './firewall.ts';
-import { open, type Row } from './rows.ts';
-import type { Stage } from './stage.ts';
-import { expectTable } from './sweep.ts';
+import { program, removeAll } from '../harness/firewall.ts';
+import { open, type Row } from '../harness/rows.ts';
+import type { Stage } from '../harness/pods-stage.ts';
+import { expectTable } from '../harness/sweep.ts';
 
 export interface Story {
   /** `S3`, `D1`: the test's name begins with it. */

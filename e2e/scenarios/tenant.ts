@@ -1,6 +1,6 @@
 /** What a tenant may write, for the time of a look at it. */
 import { ownManifest, readManifest } from './story.ts';
-import type { Stage } from './stage.ts';
+import type { Stage } from '../harness/pods-stage.ts';
 
 /** @param manifest a file of manifests/; `TENANT` in it stands for `namespace` */
 export async function whileTenantHas(

@@ -5,13 +5,13 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { StartedCluster, StartedPod } from '../cluster.ts';
-import { createAuthority, createCertificate } from '../local/certificates.ts';
-import { startChild } from '../local/child.ts';
-import { openRun, type Run } from '../local/run.ts';
-import { routeServices } from '../local/service-route.ts';
-import type { WebhookCall } from '../local/webhook-server.ts';
+import { createAuthority, createCertificate } from '../local/control-plane/certificates.ts';
+import { startChild } from '../local/process/child.ts';
+import { openRun, type Run } from '../local/process/run.ts';
+import { routeServices } from '../local/network/service-route.ts';
+import type { WebhookCall } from '../local/control-plane/webhook-server.ts';
 
-const SERVER = fileURLToPath(new URL('../local/webhook-server.ts', import.meta.url));
+const SERVER = fileURLToPath(new URL('../local/control-plane/webhook-server.ts', import.meta.url));
 
 /** Ports of the pod; `named` is called https there. */
 export const POD_PORTS = { named: 9443, numbered: 9444 };

@@ -5,11 +5,11 @@
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
-import type { Machines } from './addresses.ts';
-import { isResolved, machinesOf } from './addresses.ts';
-import { compileDefaults } from './defaults.ts';
-import type { EndScope } from './ends.ts';
-import { compileGroup } from './group.ts';
+import type { Machines } from './flows/addresses.ts';
+import { isResolved, machinesOf } from './flows/addresses.ts';
+import { compileDefaults } from './pods/defaults.ts';
+import type { EndScope } from './flows/flow-ends.ts';
+import { compileGroup } from './pods/group-rules.ts';
 import { compileNodes } from './nodes/compile-nodes.ts';
 import { type NodeFirewall, nodeFirewall } from './nodes/node-firewall.ts';
 import {
@@ -21,13 +21,13 @@ import {
   TIER_ORDER,
   ZONE_NODES,
 } from './names.ts';
-import { sortedUnique } from './namespaces.ts';
-import { reportOverlaps } from './overlaps.ts';
+import { sortedUnique } from './namespaces/namespaces.ts';
+import { reportOverlaps } from './namespaces/overlaps.ts';
 import { Findings } from './problems.ts';
-import type { Regime } from './regime.ts';
-import { regimeOf } from './regime.ts';
-import { groupScopes } from './scope.ts';
-import { networkSets, SHARED_SETS } from './sets.ts';
+import type { Regime } from './namespaces/enforcement.ts';
+import { regimeOf } from './namespaces/enforcement.ts';
+import { groupScopes } from './pods/group-scope.ts';
+import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import type { Compilation, DesiredObject, FirewallSummary, Inventory } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {

@@ -39,7 +39,7 @@ export const ORDER = {
   defaultDeny: 1000,
 } as const;
 
-/** Last part of the id that bridges carry instead of their rules' (controller/bridge.ts). */
+/** Last part of the id that bridges carry instead of their rules' (controller/plan/bridges.ts). */
 export const BRIDGES = { from: 'bridge-from', to: 'bridge-to' } as const;
 /** Of copies that go before or after the others, beside it: of a last word of nodes, of what is refused at pods. */
 export const BRIDGES_LAST_WORD = 'bridge-deny';

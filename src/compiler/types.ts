@@ -152,8 +152,8 @@ export interface Problem {
 }
 
 /**
- * What an object does, which decides when it is written (controller/plan.ts): the tier, its last word, sets, what denies in the tier, what
- * allows, the default deny. Bridges are not compiled: they stand beside these while they change (controller/bridge.ts).
+ * What an object does, which decides when it is written (controller/plan/plan.ts): the tier, its last word, sets, what denies in the tier, what
+ * allows, the default deny. Bridges are not compiled: they stand beside these while they change (controller/plan/bridges.ts).
  */
 export type Phase =
   | 'tier'

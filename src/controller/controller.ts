@@ -1,30 +1,37 @@
 import { DEFAULT_FIREWALL, KIND } from '../api/schema.ts';
-import type { Answers } from '../cluster/answers.ts';
+import type { Answers } from '../cluster/http/outages.ts';
 import type { BackoffPolicy } from '../cluster/backoff.ts';
 import type { Clock } from '../cluster/clock.ts';
-import { EventRecorder } from '../cluster/events.ts';
+import { EventRecorder } from '../cluster/objects/events.ts';
 import type { Logger } from '../cluster/logger.ts';
 import { runWorkers, WorkQueue, type Result } from '../cluster/queue.ts';
-import type { ChangeEvent } from '../cluster/store.ts';
-import type { Transport } from '../cluster/transport.ts';
+import type { ChangeEvent } from '../cluster/informer/store.ts';
+import type { Transport } from '../cluster/http/transport.ts';
 import { compile } from '../compiler/compile.ts';
 import { LABEL_GATE } from '../compiler/names.ts';
 import type { Compile } from '../compiler/types.ts';
-import { Announcer } from './announcer.ts';
-import { CalicoSource } from './calico-source.ts';
-import { Drift } from './drift.ts';
-import { FIREWALLS, projectFirewall, reference, specChanged, type StoredFirewall } from './firewalls.ts';
-import type { Copy, HeartbeatMethod, HeartbeatResult } from './heartbeat.ts';
-import { ClusterInventory } from './inventory.ts';
-import { remembering } from './memo.ts';
-import type { Metrics, Readiness } from './metrics.ts';
-import { Mirror } from './mirror.ts';
-import type { ApplyStep } from './plan.ts';
+import { Announcer } from './report/announcer.ts';
+import { CalicoSource } from './observe/calico-connection.ts';
+import { Drift } from './apply/drift.ts';
+import {
+  FIREWALLS,
+  projectFirewall,
+  reference,
+  specChanged,
+  type StoredFirewall,
+} from './observe/firewalls.ts';
+import type { Copy, HeartbeatMethod, HeartbeatResult } from '../cluster/informer/heartbeat.ts';
+import { ClusterInventory } from './observe/cluster-state.ts';
+import { remembering } from '../compiler/memo.ts';
+import type { Metrics, Readiness } from './metrics/metrics.ts';
+import { Mirror } from '../cluster/informer/informer.ts';
+import { HEARTBEAT } from './objects/ownership.ts';
+import type { ApplyStep } from './plan/step.ts';
 import { Reconciler, type Finalizers } from './reconcile.ts';
-import { Reporter } from './report.ts';
-import type { Finding } from './status.ts';
-import { Watches } from './watches.ts';
-import { ServerForms } from './write.ts';
+import { Reporter } from './report/status-writer.ts';
+import type { Finding } from './report/status.ts';
+import { Watches } from '../cluster/informer/watches.ts';
+import { ServerForms } from './apply/write.ts';
 
 export interface ControllerOptions {
   /** For reading only. */
@@ -87,6 +94,7 @@ export class Controller {
       clock,
       log,
       writer: () => this.#leading?.transport,
+      ...HEARTBEAT,
       onResult: (copy, method, result) => {
         this.#noteHeartbeat(copy, method, result);
       },

@@ -1,34 +1,42 @@
 /** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
-import type { Answers } from '../cluster/answers.ts';
+import type { Answers } from '../cluster/http/outages.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
-import type { Transport } from '../cluster/transport.ts';
+import type { Transport } from '../cluster/http/transport.ts';
 import type { Compile, DesiredObject, Inventory } from '../compiler/types.ts';
-import { bridgesFrom } from './bridge.ts';
-import type { CalicoApi } from './calico-api.ts';
-import { Drift } from './drift.ts';
-import { execute, type Outcome } from './execute.ts';
-import { aimOf, isToNarrow, type FailsafeAim, type StoredFailsafes } from './failsafe-aim.ts';
-import { FailsafeKeeper, type FailsafeOptions, type FailsafeOutcome } from './failsafes.ts';
-import { Gates, gatingOf, isHeldBack, nodesOfOurs, standsIn, type Gating } from './gates.ts';
-import { findingOf, type Results } from './findings.ts';
-import { FINALIZER, issueMessages, type StoredFirewall } from './firewalls.ts';
-import { intend, type Intent } from './intent.ts';
-import type { StoredNode } from './inventory.ts';
-import { objectId } from './kinds.ts';
-import type { LiveObject } from './live.ts';
-import { nodeCopies } from './node-copies.ts';
-import { lacksAllows, nodesStand, nodesStanding } from './node-standing.ts';
-import { Orphans } from './orphans.ts';
-import type { ApplyStep, Step } from './plan.ts';
-import { servedSince } from './served-since.ts';
-import type { Finding } from './status.ts';
-import type { StoredCalico } from './stored.ts';
-import { Pace, transition, type Transition, type TransitionInput } from './transition.ts';
-import { wholePolicies } from './whole-policies.ts';
-import type { ServerForms, WriteTrouble } from './write.ts';
+import { bridgesFrom } from './plan/bridges.ts';
+import type { CalicoApi } from './observe/calico-api.ts';
+import { Drift } from './apply/drift.ts';
+import { execute, type Outcome } from './apply/execute.ts';
+import { aimOf, isToNarrow, type FailsafeAim } from './nodes/failsafe-goal.ts';
+import type { StoredFailsafes } from './observe/stored-failsafes.ts';
+import { FailsafeKeeper, type FailsafeOptions, type FailsafeOutcome } from './nodes/failsafe-keeper.ts';
+import {
+  Gates,
+  gatingOf,
+  isHeldBack,
+  nodesOfOurs,
+  standsIn,
+  type Gating,
+} from './nodes/enforcement-labels.ts';
+import { findingOf, type Results } from './report/findings.ts';
+import { FINALIZER, issueMessages, type StoredFirewall } from './observe/firewalls.ts';
+import { intend, type Intent } from './plan/desired-state.ts';
+import type { StoredNode } from './observe/cluster-state.ts';
+import { objectId } from './objects/kinds.ts';
+import type { LiveObject } from './objects/live.ts';
+import { nodeCopies } from './plan/node-shadows.ts';
+import { lacksAllows, nodesStand, nodesStanding } from './nodes/nodes-report.ts';
+import { Orphans } from './report/orphans.ts';
+import type { ApplyStep, Step } from './plan/step.ts';
+import { servedSince } from './apply/served-since.ts';
+import type { Finding } from './report/status.ts';
+import type { StoredCalico } from './observe/generated-objects.ts';
+import { Pace, transition, type Transition, type TransitionInput } from './plan/transition.ts';
+import { wholePolicies } from './apply/whole-policies.ts';
+import type { ServerForms, WriteTrouble } from './apply/write.ts';
 
 export interface Finalizers {
   /** Adds ours where it is missing, and takes it away from a firewall that is being deleted: by then all that had to go is gone. */

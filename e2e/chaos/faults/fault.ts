@@ -1,7 +1,7 @@
 /** What a fault is, and what several of them do. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { logPositions, logSince, type Replica } from '../operators.ts';
-import type { Random } from '../random.ts';
+import type { Random } from '../../harness/random.ts';
 import type { Stage } from '../stage.ts';
 import type { State } from '../state.ts';
 

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { insist } from '../api.ts';
 import { FIREWALL, type State } from '../state.ts';
-import { applyState, isNotFound, longWork, shortWork } from '../work.ts';
+import { applyState } from '../state.ts';
+import { isNotFound, longWork, shortWork } from '../work.ts';
 import { midReconcile, seconds, victims, type FaultClass, type Victims } from './fault.ts';
 
 export const leaderKill: FaultClass = {

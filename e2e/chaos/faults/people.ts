@@ -1,6 +1,6 @@
 /** Somebody who does not know of the operator, or does not care. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Api } from '../../local/api.ts';
+import type { Api } from '../../local/control-plane/api.ts';
 import { FOUGHT } from '../flows.ts';
 import { isNotFound, nudge, shortWork } from '../work.ts';
 import { generated } from '../stored.ts';

@@ -1,6 +1,6 @@
 /** Who takes part where nodes are concerned: three of them, hosts outside, pods. Every port that a table names is listened on. */
 import type { Dataplane, ListeningPort, OutsideHostSpec, PodSpec, Transport } from '../../cluster.ts';
-import type { NodeSpec } from '../../local/node.ts';
+import type { NodeSpec } from '../../local/network/node.ts';
 
 type Labels = Readonly<Record<string, string>>;
 

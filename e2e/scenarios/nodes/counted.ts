@@ -2,7 +2,7 @@
 import type { StartedNode } from '../../cluster.ts';
 import { countByRule, type RuleCounter } from '../../../src/cli/packet-filter/counters.ts';
 import { readPacketFilter } from '../../../src/cli/packet-filter/lines.ts';
-import { waitFor } from '../../local/wait.ts';
+import { waitFor } from '../../wait.ts';
 
 const WITHIN = 30_000;
 

@@ -1,5 +1,5 @@
 import type { StartedCluster } from '../../cluster.ts';
-import { waitFor } from '../../local/wait.ts';
+import { waitFor } from '../../wait.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

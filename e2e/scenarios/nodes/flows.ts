@@ -4,7 +4,7 @@
  */
 import type { SocketAddress } from '../../cluster.ts';
 import { flows, type FlowRow, type Ground } from '../flows.ts';
-import { allowed, refused, type ActorName, type PortText } from '../rows.ts';
+import { allowed, refused, type ActorName, type PortText } from '../../harness/rows.ts';
 import type { NodeStage } from './stage.ts';
 
 /**

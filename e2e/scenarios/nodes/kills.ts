@@ -1,5 +1,5 @@
 /** Which transitions the operator does not survive, and when it dies: drawn anew in each run. */
-import { seeded } from '../../chaos/random.ts';
+import { seeded } from '../../harness/random.ts';
 
 /** Of what takes about four seconds when nobody dies. */
 const LATEST_MS = 4000;

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import type { ProbeResult, Transport } from '../../cluster.ts';
 import { forEachLimit } from '../../../src/cluster/parallel.ts';
-import { settle, TIMEOUT } from '../settle.ts';
+import { settle, TIMEOUT } from '../../harness/settle.ts';
 import { SECOND_NIC, VIRTUAL } from './cast.ts';
 import type { NodeStage } from './stage.ts';
 

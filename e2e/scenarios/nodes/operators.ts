@@ -1,6 +1,10 @@
 /** The operator of a test that does not survive it. */
 import type { StartedCluster } from '../../cluster.ts';
-import { startOperator, type OperatorIdentity, type StartedOperator } from '../../operator-process.ts';
+import {
+  startOperator,
+  type OperatorIdentity,
+  type StartedOperator,
+} from '../../harness/operator-process.ts';
 
 export interface Operators extends AsyncDisposable {
   /** SIGKILL; resolves when another one works in its place. */

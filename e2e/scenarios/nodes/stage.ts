@@ -1,6 +1,6 @@
 /** One cluster with all that reaches a node, in one dataplane. */
 import type { Dataplane, Endpoint, StartedCluster, StartedNode } from '../../cluster.ts';
-import type { NodeSpec } from '../../local/node.ts';
+import type { NodeSpec } from '../../local/network/node.ts';
 import { localCluster } from '../../providers/local.ts';
 import * as cast from './cast.ts';
 

@@ -1,7 +1,7 @@
 /** How far nodes are, as objects and packets show it. */
 import type { StartedCluster } from '../../cluster.ts';
-import { waitFor } from '../../local/wait.ts';
-import { conditions, getFirewall, type Firewall } from '../firewall.ts';
+import { waitFor } from '../../wait.ts';
+import { conditions, getFirewall, type Firewall } from '../../harness/firewall.ts';
 import type { NodeStage } from './stage.ts';
 
 const WITHIN = 60_000;

@@ -1,8 +1,8 @@
 import { dump, load } from 'js-yaml';
-import { program } from '../firewall.ts';
-import { allowed, refused } from '../rows.ts';
+import { program } from '../../harness/firewall.ts';
+import { allowed, refused } from '../../harness/rows.ts';
 import { betweenOpen, ownManifest, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 import { whileTenantHas } from '../tenant.ts';
 
 const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;

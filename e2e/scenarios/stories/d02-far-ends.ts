@@ -1,4 +1,4 @@
-import { allowed, refused } from '../rows.ts';
+import { allowed, refused } from '../../harness/rows.ts';
 import { ownManifest, scenario } from '../story.ts';
 
 const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;

@@ -1,9 +1,9 @@
 import type { PodSpec, StartedPod } from '../../cluster.ts';
-import { program } from '../firewall.ts';
-import { allowed, refused, type ActorName, type Row } from '../rows.ts';
-import type { Stage } from '../stage.ts';
+import { program } from '../../harness/firewall.ts';
+import { allowed, refused, type ActorName, type Row } from '../../harness/rows.ts';
+import type { Stage } from '../../harness/pods-stage.ts';
 import { betweenOpen, ownManifest, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 import { whileTenantHas } from '../tenant.ts';
 
 const PORTS = [3306, 33060] as const;

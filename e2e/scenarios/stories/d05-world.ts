@@ -1,7 +1,7 @@
-import { allowed, refused, type Row } from '../rows.ts';
-import type { Stage } from '../stage.ts';
+import { allowed, refused, type Row } from '../../harness/rows.ts';
+import type { Stage } from '../../harness/pods-stage.ts';
 import { ownManifest, scenario } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 
 const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;
 

@@ -1,7 +1,7 @@
-import { program } from '../firewall.ts';
-import { allowed, refused, type Row } from '../rows.ts';
+import { program } from '../../harness/firewall.ts';
+import { allowed, refused, type Row } from '../../harness/rows.ts';
 import { betweenOpen, ownManifest, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 import { whileTenantHas } from '../tenant.ts';
 
 const SHOP = ['shop/front', 'shop/cart'] as const;

@@ -1,5 +1,5 @@
 import { changesSince, revision, type Change } from '../changes.ts';
-import { program, removeAll } from '../firewall.ts';
+import { program, removeAll } from '../../harness/firewall.ts';
 import { ownManifest, readManifest, type Story } from '../story.ts';
 
 /** So that no moment isolates what rules allow, and no policy stands without its Tier or its sets. */

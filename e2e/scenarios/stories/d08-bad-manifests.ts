@@ -1,9 +1,9 @@
 import { KubectlError } from '../../errors.ts';
-import { apply, conditions, program } from '../firewall.ts';
-import { allowed, refused, type Row } from '../rows.ts';
-import type { Stage } from '../stage.ts';
+import { apply, conditions, program } from '../../harness/firewall.ts';
+import { allowed, refused, type Row } from '../../harness/rows.ts';
+import type { Stage } from '../../harness/pods-stage.ts';
 import { betweenOpen, ownManifest, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 
 const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;
 const PROXIES = ['edge/proxy1', 'edge/proxy2'] as const;

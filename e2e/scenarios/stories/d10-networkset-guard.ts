@@ -1,10 +1,10 @@
 import type { StartedCluster } from '../../cluster.ts';
 import { KubectlError } from '../../errors.ts';
-import { waitFor } from '../../local/wait.ts';
-import { program } from '../firewall.ts';
-import { allowed, refused, type Row } from '../rows.ts';
+import { waitFor } from '../../wait.ts';
+import { program } from '../../harness/firewall.ts';
+import { allowed, refused, type Row } from '../../harness/rows.ts';
 import { betweenOpen, fromRoot, ownManifest, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 import { whileTenantHas } from '../tenant.ts';
 
 const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;

@@ -1,7 +1,7 @@
-import { deleteFirewall, program } from '../firewall.ts';
-import { allowed, refused, type Row } from '../rows.ts';
+import { deleteFirewall, program } from '../../harness/firewall.ts';
+import { allowed, refused, type Row } from '../../harness/rows.ts';
 import { betweenOpen, ownManifest, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 
 const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;
 

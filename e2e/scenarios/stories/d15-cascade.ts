@@ -1,5 +1,5 @@
 import { expectQuiet } from '../changes.ts';
-import { nothingLeft, program, removeAll } from '../firewall.ts';
+import { nothingLeft, program, removeAll } from '../../harness/firewall.ts';
 import { KEPT, REFUSED, whileFlowing } from '../flows.ts';
 import { ownManifest, readManifest, type Story } from '../story.ts';
 

@@ -1,8 +1,8 @@
-import { program, removeAll } from '../firewall.ts';
+import { program, removeAll } from '../../harness/firewall.ts';
 import { KEPT, REFUSED, whileFlowing } from '../flows.ts';
-import { allowed, refused } from '../rows.ts';
+import { allowed, refused } from '../../harness/rows.ts';
 import { ownManifest, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 
 interface Change {
   readonly what: string;

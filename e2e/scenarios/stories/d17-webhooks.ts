@@ -1,8 +1,8 @@
 import type { Endpoint, ProbeResult, StartedPod } from '../../cluster.ts';
-import { waitFor } from '../../local/wait.ts';
-import { program, removeAll } from '../firewall.ts';
-import type { ActorName } from '../rows.ts';
-import type { Stage } from '../stage.ts';
+import { waitFor } from '../../wait.ts';
+import { program, removeAll } from '../../harness/firewall.ts';
+import type { ActorName } from '../../harness/rows.ts';
+import type { Stage } from '../../harness/pods-stage.ts';
 import type { Story } from '../story.ts';
 import { POD_PORTS, startWebhook, type Webhook } from '../webhook.ts';
 

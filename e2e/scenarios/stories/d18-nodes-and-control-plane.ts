@@ -1,8 +1,8 @@
-import { program } from '../firewall.ts';
-import { allowed, refused, type Row } from '../rows.ts';
-import type { Stage } from '../stage.ts';
+import { program } from '../../harness/firewall.ts';
+import { allowed, refused, type Row } from '../../harness/rows.ts';
+import type { Stage } from '../../harness/pods-stage.ts';
 import { betweenOpen, readManifest, type Story } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 
 const NODES = ['node/node1', 'node/node2'] as const;
 const SHOP = ['shop/front', 'shop/cart'] as const;

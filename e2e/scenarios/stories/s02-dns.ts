@@ -1,4 +1,4 @@
-import { allowed, refused } from '../rows.ts';
+import { allowed, refused } from '../../harness/rows.ts';
 import { scenario } from '../story.ts';
 
 const CLIENTS = ['wordpress/wp1', 'wordpress/wp2', 'shop/front'] as const;

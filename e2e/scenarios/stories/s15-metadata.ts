@@ -1,4 +1,4 @@
-import { allowed, refused } from '../rows.ts';
+import { allowed, refused } from '../../harness/rows.ts';
 import { scenario } from '../story.ts';
 
 export const metadata = scenario({

@@ -1,8 +1,8 @@
-import { getFirewall, program, served } from '../firewall.ts';
-import { allowed, refused, type Row } from '../rows.ts';
-import type { Stage } from '../stage.ts';
+import { getFirewall, program, served } from '../../harness/firewall.ts';
+import { allowed, refused, type Row } from '../../harness/rows.ts';
+import type { Stage } from '../../harness/pods-stage.ts';
 import { readManifest, scenario } from '../story.ts';
-import { expectTable } from '../sweep.ts';
+import { expectTable } from '../../harness/sweep.ts';
 
 const rows: readonly Row[] = [
   ...allowed(['edge/proxy1', 'edge/proxy2'], ['wordpress/wp1', 'wordpress/wp2'], [80, 81]),

@@ -38,7 +38,7 @@ export function countByRule(lines: readonly FilterLine[]): readonly RuleCounter[
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** What denies where nodes are enforced (src/compiler/nodes/denials.ts). */
+/** What denies where nodes are enforced (src/compiler/nodes/node-denies.ts). */
 const OBSERVED: ReadonlySet<string> = new Set(
   ['blocked', 'loopback', 'deny'].map((name) => ruleId(DEFAULT_FIREWALL, 'nodes', name)),
 );

@@ -1,6 +1,6 @@
 import { ApiError, statusError, TransportError } from '../errors.ts';
 import type { KubernetesObject } from '../resource.ts';
-import type { Transport, TransportRequest, TransportResponse } from '../transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
 /** What the server does to the next request instead of answering it. */
 export type Fault =

@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts';
-import { leaseRecord } from '../lease-record.ts';
+import { leaseRecord } from '../leader/lease-record.ts';
 import { isKubernetesObject, type KubernetesObject } from '../resource.ts';
-import type { Transport, TransportRequest, TransportResponse } from '../transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
 const PATH = '/apis/coordination.k8s.io/v1/namespaces/ns/leases';
 

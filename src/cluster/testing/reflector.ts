@@ -1,6 +1,6 @@
-import { Reflector, type ReflectorOptions } from '../reflector.ts';
+import { Reflector, type ReflectorOptions } from '../informer/reflector.ts';
 import type { KubernetesObject } from '../resource.ts';
-import type { ChangeEvent } from '../store.ts';
+import type { ChangeEvent } from '../informer/store.ts';
 import { FakeServer } from './fake-server.ts';
 import { recordingLogger } from './logs.ts';
 import { ManualClock, settle } from './manual-clock.ts';

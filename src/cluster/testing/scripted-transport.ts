@@ -1,4 +1,4 @@
-import type { Transport, TransportRequest, TransportResponse } from '../transport.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
 export type Answer = Error | Readonly<Record<string, unknown>> | string;
 

@@ -1,8 +1,8 @@
 /** What the parts of the node firewall are compiled against, and what they tell one another. */
 import type { ClusterFirewall, PortValue } from '../../api/schema.ts';
-import type { EndScope } from '../ends.ts';
+import type { EndScope } from '../flows/flow-ends.ts';
 import type { Findings, RulePlace } from '../problems.ts';
-import type { Regime } from '../regime.ts';
+import type { Regime } from '../namespaces/enforcement.ts';
 import type { Inventory, NodeInfo } from '../types.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { Services } from './services.ts';

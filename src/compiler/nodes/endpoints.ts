@@ -12,7 +12,7 @@ import {
   objectMeta,
   ruleId,
 } from '../names.ts';
-import { networkSet } from '../sets.ts';
+import { networkSet } from '../flows/sets.ts';
 import type { DesiredObject, NodeInfo } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { bothLayers, everything, layerPolicies } from './layers.ts';

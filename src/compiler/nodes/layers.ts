@@ -7,8 +7,8 @@ import type { Selector } from '../../calico/selector.ts';
 import { all, and, has, not } from '../../calico/selector.ts';
 import type { Action, Rule } from '../../calico/types.ts';
 import { ANNOTATION_RULE, LABEL_GATE, TIER } from '../names.ts';
-import { podSelectorText } from '../namespaces.ts';
-import { globalPolicies } from '../policies.ts';
+import { podSelectorText } from '../namespaces/namespaces.ts';
+import { globalPolicies } from '../flows/policies.ts';
 import type { DesiredObject, Phase } from '../types.ts';
 
 /** Host endpoints with a label, and no pod that gives itself the same: what has a namespace is none. */

@@ -5,8 +5,8 @@ import type { Selector } from '../../calico/selector.ts';
 import { and, isIn, prefixed, printSelector } from '../../calico/selector.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { containsCidr, formatCidr, overlapsCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
-import type { End, EndMatch, EndScope } from '../ends.ts';
-import { matchEnd, matchNets, notWorld } from '../ends.ts';
+import type { End, EndMatch, EndScope } from '../flows/flow-ends.ts';
+import { matchEnd, matchNets, notWorld } from '../flows/flow-ends.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, peerSetValue } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
 

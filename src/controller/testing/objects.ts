@@ -11,8 +11,8 @@ import {
   TIER,
 } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
-import { projectLive, type LiveObject } from '../live.ts';
-import type { ApplyStep, RemoveStep } from '../plan.ts';
+import { projectLive, type LiveObject } from '../objects/live.ts';
+import type { ApplyStep, RemoveStep } from '../plan/step.ts';
 
 export interface Made {
   readonly name: string;

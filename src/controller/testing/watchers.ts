@@ -1,5 +1,5 @@
 import type { GeneratedObject } from '../../calico/types.ts';
-import { generatedKinds } from '../kinds.ts';
+import { generatedKinds } from '../objects/kinds.ts';
 
 export type Stored = ReadonlyMap<string, GeneratedObject>;
 

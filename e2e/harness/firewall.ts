@@ -1,0 +1,140 @@
+/** The life of ClusterFirewalls as a person sees it through kubectl. */
+import type { Status } from '../../src/api/status.ts';
+import type { StartedCluster } from '../cluster.ts';
+import { waitFor } from '../wait.ts';
+
+const WITHIN = 60_000;
+const EVERY = 200;
+
+export interface Firewall {
+  readonly metadata: { readonly name: string; readonly generation: number };
+  readonly status?: Status;
+}
+
+/** Names of the ClusterFirewalls in the manifests, which may be of other kinds as well. */
+export async function apply(cluster: StartedCluster, manifest: string): Promise<readonly string[]> {
+  const applied = await cluster.kubectl(['apply', '--filename', '-', '--output', 'name'], {
+    input: manifest,
+  });
+  const prefix = 'clusterfirewall.clusterfirewall.io/';
+  return applied
+    .split('\n')
+    .filter((line) => line.startsWith(prefix))
+    .map((line) => line.slice(prefix.length));
+}
+
+export async function getFirewall(cluster: StartedCluster, name: string): Promise<Firewall> {
+  return JSON.parse(await cluster.kubectl(['get', 'clusterfirewall', name, '--output', 'json'])) as Firewall;
+}
+
+/** `{ Programmed: 'True', Ready: 'False' }` */
+export type Conditions = Readonly<Record<string, 'True' | 'False'>>;
+
+/** Waits until all conditions are so for the spec as it is now. Resolves to the object then. */
+export async function conditions(
+  cluster: StartedCluster,
+  name: string,
+  wanted: Conditions,
+): Promise<Firewall> {
+  let last: Firewall | undefined;
+  return waitFor(
+    async () => {
+      last = await getFirewall(cluster, name);
+      return holds(last, wanted) ? last : undefined;
+    },
+    {
+      what: `ClusterFirewall ${name} to have ${JSON.stringify(wanted)}`,
+      within: WITHIN,
+      every: EVERY,
+      explain: () => Promise.resolve(JSON.stringify(last?.status, null, 1)),
+    },
+  );
+}
+
+function holds({ metadata: { generation }, status }: Firewall, wanted: Conditions): boolean {
+  if (status?.observedGeneration !== generation) return false;
+  return Object.entries(wanted).every(([type, value]) =>
+    status.conditions?.some(
+      (each) => each.type === type && each.status === value && each.observedGeneration === generation,
+    ),
+  );
+}
+
+/** Applies, waits for Ready and for the nodes. */
+export async function program(cluster: StartedCluster, manifest: string): Promise<readonly string[]> {
+  const names = await apply(cluster, manifest);
+  for (const name of names) await conditions(cluster, name, { Ready: 'True' });
+  await cluster.policiesProgrammed();
+  return names;
+}
+
+/** Resolves when it is gone, which is when the operator has done what its deletionPolicy says. */
+export async function deleteFirewall(cluster: StartedCluster, name: string): Promise<void> {
+  await cluster.kubectl(['delete', 'clusterfirewall', name, '--timeout=60s']);
+  await cluster.policiesProgrammed();
+}
+
+/** Deletes every ClusterFirewall and waits until nothing of them is left, on the nodes either. */
+export async function removeAll(cluster: StartedCluster): Promise<void> {
+  await cluster.kubectl(['delete', 'clusterfirewalls', '--all', '--timeout=60s']);
+  await nothingLeft(cluster);
+  await cluster.policiesProgrammed();
+}
+
+/** Waits until there is nothing generated, as Calico serves it and as it is stored. */
+export async function nothingLeft(cluster: StartedCluster): Promise<void> {
+  await waitFor(
+    async () => {
+      const left = (await Promise.all([served(cluster), stored(cluster)])).flat();
+      if (left.length > 0) throw new Error(`left: ${left.join(', ')}`);
+      return true;
+    },
+    { what: 'nothing generated to be left', within: WITHIN, every: EVERY },
+  );
+}
+
+/** For after a story, however it ended: what cannot be removed in order is removed all the same. @throws when that was so */
+export async function clearAway(cluster: StartedCluster): Promise<void> {
+  try {
+    await removeAll(cluster);
+  } catch (error) {
+    const beforeTiers = CALICO_KINDS.filter((kind) => kind !== 'tiers');
+    for (const kinds of [beforeTiers, CALICO_KINDS]) {
+      const some = kindsOf('projectcalico.org', kinds);
+      await cluster.kubectl(['delete', some, '--all-namespaces', '--selector', LABEL]);
+    }
+    throw error;
+  }
+}
+
+/** Plurals of Calico's kinds that could be made, and those that could be mistaken for ours. */
+export const CALICO_KINDS = [
+  'tiers',
+  'globalnetworkpolicies',
+  'networkpolicies',
+  'stagedglobalnetworkpolicies',
+  'stagednetworkpolicies',
+  'globalnetworksets',
+  'networksets',
+  'hostendpoints',
+] as const;
+
+const LABEL = 'app.kubernetes.io/managed-by=clusterfirewall';
+
+/** `KIND.GROUP/NAME` of everything that carries our label, as Calico's API serves it. */
+export const served = (cluster: StartedCluster): Promise<readonly string[]> =>
+  names(cluster, [kindsOf('projectcalico.org'), '--selector', LABEL]);
+
+/** The same of everything stored under a name like ours: what is served depends on the Tier being there. */
+async function stored(cluster: StartedCluster): Promise<readonly string[]> {
+  const all = await names(cluster, [kindsOf('crd.projectcalico.org')]);
+  return all.filter((name) => /\bcfw-|\/clusterfirewall$/.test(name));
+}
+
+const kindsOf = (group: string, kinds: readonly string[] = CALICO_KINDS): string =>
+  kinds.map((kind) => `${kind}.${group}`).join(',');
+
+async function names(cluster: StartedCluster, args: readonly string[]): Promise<readonly string[]> {
+  const text = await cluster.kubectl(['get', '--all-namespaces', '--output', 'name', ...args]);
+  return text.split('\n').filter((line) => line !== '');
+}

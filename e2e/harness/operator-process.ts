@@ -1,0 +1,174 @@
+/** The operator as a local process: from the manifests of config/default, under its own ServiceAccount. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { loadAll } from 'js-yaml';
+import type { StartedCluster } from '../cluster.ts';
+import { waitFor } from '../wait.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const READY_WITHIN = 60_000;
+const TAIL_LINES = 20;
+
+/** Who the operator is, as its Deployment says. */
+export interface OperatorIdentity {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+export interface OperatorOptions {
+  /** POD_NAME, and the name of the log file; default `operator`. Replicas need one each. */
+  readonly name?: string;
+  /** Another URL of the API server, for example of a relay in front of it; default the cluster's own. */
+  readonly server?: string;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put before its command line, for example `faketime`; must become the operator by exec, so that signals reach it. */
+  readonly wrap?: readonly string[];
+}
+
+export interface StartedOperator extends AsyncDisposable {
+  /** Its POD_NAME. */
+  readonly name: string;
+  readonly pid: number;
+  /** `http://127.0.0.1:PORT`, where health and metrics are served. */
+  readonly url: string;
+  /** JSON lines. */
+  readonly logFile: string;
+  /** SIGTERM. Resolves to how it ended: an exit code, or a signal's name. */
+  stop(): Promise<string>;
+  /** Sends the signal and waits for nothing; SIGSTOP and SIGCONT are signals too. */
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves to how it ended, as stop does. */
+  readonly ended: Promise<string>;
+}
+
+/** Applies config/default. Its Deployment is stored as well; in a cluster without kubelets it starts nothing. */
+export async function installManifests(cluster: StartedCluster): Promise<OperatorIdentity> {
+  const manifests = await cluster.kubectl(['kustomize', path.join(ROOT, 'config/default')]);
+  await cluster.kubectl(['apply', '--server-side', '--filename', '-'], { input: manifests });
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', CRD]);
+  return identityIn(manifests);
+}
+
+const CRD = 'clusterfirewalls.clusterfirewall.io';
+
+interface Deployment {
+  readonly kind: 'Deployment';
+  readonly metadata: { readonly namespace: string };
+  readonly spec: { readonly template: { readonly spec: { readonly serviceAccountName: string } } };
+}
+
+function identityIn(manifests: string): OperatorIdentity {
+  const objects = loadAll(manifests) as readonly ({ readonly kind: string } | Deployment)[];
+  const deployment = objects.find((object): object is Deployment => object.kind === 'Deployment');
+  if (deployment === undefined)
+    throw new Error('config/default has no Deployment to take the ServiceAccount from');
+  const { metadata, spec } = deployment;
+  return { namespace: metadata.namespace, serviceAccount: spec.template.spec.serviceAccountName };
+}
+
+/**
+ * Starts `src/main.ts run` and waits until it calls itself ready. Its log goes to the cluster's folder.
+ * @throws with the end of its log when it does not get there
+ */
+export async function startOperator(
+  cluster: StartedCluster,
+  identity: OperatorIdentity,
+  options: OperatorOptions = {},
+): Promise<StartedOperator> {
+  const { name = 'operator' } = options;
+  const address = `127.0.0.1:${String(await freePort())}`;
+  const logFile = path.join(cluster.workDir, 'logs', `${name}.log`);
+  const child = await spawnOperator(cluster, identity, options, { name, address, logFile });
+  const ended = endOf(child);
+  const url = `http://${address}`;
+  await waitFor(async () => (await fetch(`${url}/readyz`)).ok || undefined, {
+    what: `${name} to be ready`,
+    within: READY_WITHIN,
+    abort: ended.then((how) => Promise.reject(new Error(`${name} ended: ${how}; see ${logFile}`))),
+    explain: () => tail(logFile),
+  }).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+  return startedOperator(child, { name, url, logFile, ended });
+}
+
+interface Place {
+  readonly name: string;
+  readonly address: string;
+  readonly logFile: string;
+}
+
+async function spawnOperator(
+  cluster: StartedCluster,
+  identity: OperatorIdentity,
+  { server, env = {}, wrap = [] }: OperatorOptions,
+  { name, address, logFile }: Place,
+): Promise<ChildProcess> {
+  const { namespace, serviceAccount } = identity;
+  const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, serviceAccount, server);
+  const log = openSync(logFile, 'a');
+  const command = [...wrap, process.execPath, 'src/main.ts', 'run', '--health-address', address];
+  // Not to outlive a test run that was killed: nobody would stop it then.
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env['PATH'],
+      KUBECONFIG: kubeconfig,
+      POD_NAMESPACE: namespace,
+      POD_NAME: name,
+      ...env,
+    },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  return child;
+}
+
+function startedOperator(
+  child: ChildProcess,
+  facts: Pick<StartedOperator, 'name' | 'url' | 'logFile' | 'ended'>,
+): StartedOperator {
+  const stop = (): Promise<string> => {
+    child.kill('SIGTERM');
+    // One that a test has stopped and forgotten would never see the SIGTERM.
+    child.kill('SIGCONT');
+    return facts.ended;
+  };
+  return {
+    ...facts,
+    pid: child.pid ?? 0,
+    kill: (signal) => {
+      child.kill(signal);
+    },
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+    },
+  };
+}
+
+async function endOf(child: ChildProcess): Promise<string> {
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  return signal ?? `exit code ${String(code)}`;
+}
+
+/** Of the loopback address; free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function tail(file: string): Promise<string> {
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  return `${file}:\n${lines.slice(-TAIL_LINES).join('\n')}`;
+}

@@ -1,0 +1,47 @@
+/** Packets until they do what was expected of them. */
+import type { ProbeResult } from '../cluster.ts';
+import { waitFor } from '../wait.ts';
+
+/** Long for what must be answered: a busy machine is slow. Below a second for the rest, so that it is one SYN. */
+export const TIMEOUT = { allowed: 3000, refused: 800 } as const;
+const MATCHES_WITHIN = 30_000;
+
+export interface Seen {
+  readonly expected: keyof typeof TIMEOUT;
+  readonly result: ProbeResult;
+}
+
+interface Matching<Tried, Outcome extends Tried & Seen> {
+  readonly look: (some: readonly Tried[]) => Promise<readonly Outcome[]>;
+  readonly describe: (wrong: readonly Outcome[]) => string;
+}
+
+/**
+ * Waits until packets do what is expected, and then sees all of them do it once more; resolves to what was seen then.
+ * @throws with all that is not as it should be
+ */
+export async function settle<Tried, Outcome extends Tried & Seen>(
+  all: readonly Tried[],
+  { look, describe }: Matching<Tried, Outcome>,
+): Promise<readonly Outcome[]> {
+  let wrong: readonly Outcome[] = [];
+  let pending: readonly Tried[] = all;
+  await waitFor(
+    async () => {
+      wrong = (await look(pending)).filter(isWrong);
+      pending = wrong;
+      return wrong.length === 0 || undefined;
+    },
+    {
+      what: 'packets to match the table',
+      within: MATCHES_WITHIN,
+      explain: () => Promise.resolve(describe(wrong)),
+    },
+  );
+  const seen = await look(all);
+  wrong = seen.filter(isWrong);
+  if (wrong.length > 0) throw new Error(`packets matched the table, and then not:\n${describe(wrong)}`);
+  return seen;
+}
+
+const isWrong = ({ expected, result }: Seen): boolean => result.verdict !== expected;

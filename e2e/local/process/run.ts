@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { processIdentity, sameProcess } from './identity.ts';
+import { ip, namespacesWithPrefix, processesIn } from './netns.ts';
+import { waitFor } from '../../wait.ts';
+
+/**
+ * Everything that one start makes: network namespaces whose names begin with `prefix`, the processes inside them, and files
+ * in `dir`. Nothing else is made, so removing these three removes the run, also for another process after a crash.
+ */
+export interface Run {
+  readonly id: string;
+  readonly dir: string;
+  /** The namespace's full name. */
+  namespace(name: string): string;
+}
+
+const STATE_DIR = path.join(os.tmpdir(), 'clusterfirewall');
+const OWNER_FILE = 'owner';
+
+/** Registers a run of this process before anything is made. */
+export async function createRun(): Promise<Run> {
+  const id = randomBytes(3).toString('hex');
+  const dir = path.join(STATE_DIR, id);
+  const draft = path.join(STATE_DIR, `.${id}`);
+  await mkdir(draft, { recursive: true, mode: 0o700 });
+  await writeFile(path.join(draft, OWNER_FILE), await processIdentity(process.pid));
+  await mkdir(path.join(draft, 'logs'));
+  await rename(draft, dir);
+  return openRun(dir);
+}
+
+export function openRun(dir: string): Run {
+  const id = path.basename(dir);
+  return { id, dir, namespace: (name) => `${prefix(id)}${name}` };
+}
+
+/** Removes the run's processes, namespaces and files. Harmless when repeated. */
+export async function removeRun(run: Run): Promise<void> {
+  const namespaces = await namespacesWithPrefix(prefix(run.id));
+  await waitFor(() => killAll(namespaces), { what: `the processes of run ${run.id} to end`, within: 20_000 });
+  for (const namespace of namespaces) {
+    // Somebody else (the reaper, a next start) may have been faster; what counts is that it is gone.
+    await ip([`netns delete ${namespace}`]).catch(async (error: unknown) => {
+      if ((await namespacesWithPrefix(namespace)).includes(namespace)) throw error;
+    });
+  }
+  await rm(run.dir, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Removes the runs whose owners died without removing them. */
+export async function removeLeftovers(): Promise<void> {
+  const entries = await readdir(STATE_DIR).catch(() => []);
+  for (const entry of entries.filter((name) => !name.startsWith('.'))) {
+    const run = openRun(path.join(STATE_DIR, entry));
+    if (!(await hasLivingOwner(run))) await removeRun(run);
+  }
+}
+
+function prefix(id: string): string {
+  return `cfw-${id}-`;
+}
+
+async function killAll(namespaces: readonly string[]): Promise<true | undefined> {
+  const pids = await processesIn(namespaces);
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself in between.
+    }
+  }
+  return pids.length === 0 ? true : undefined;
+}
+
+async function hasLivingOwner(run: Run): Promise<boolean> {
+  const owner = await readFile(path.join(run.dir, OWNER_FILE), 'utf8').catch(() => '');
+  return sameProcess(owner);
+}

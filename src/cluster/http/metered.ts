@@ -1,0 +1,56 @@
+import type { Clock } from '../clock.ts';
+import { ApiError } from '../errors.ts';
+import type { Transport, TransportRequest } from './transport.ts';
+
+/** One HTTP request, as it ended. */
+export interface RequestOutcome {
+  readonly request: TransportRequest;
+  /** HTTP status; `<error>` (client-go's word) when no complete answer came. */
+  readonly code: string;
+  /** Until the whole answer was there; of a watch, until its first line or its end. */
+  readonly seconds: number;
+}
+
+export interface MeterOptions {
+  readonly clock: Clock;
+  readonly onRequest: (outcome: RequestOutcome) => void;
+}
+
+/** A Transport that tells of every request. To be put under withRetry, so that each attempt counts, as in client-go. */
+export function metered(transport: Transport, { clock, onRequest }: MeterOptions): Transport {
+  const begin = (request: TransportRequest): ((code: string) => void) => {
+    const began = clock.now();
+    return (code) => {
+      onRequest({ request, code, seconds: (clock.now() - began) / 1000 });
+    };
+  };
+  return {
+    async request(request) {
+      const end = begin(request);
+      try {
+        const response = await transport.request(request);
+        end(String(response.status));
+        return response;
+      } catch (error) {
+        end(codeOf(error));
+        throw error;
+      }
+    },
+    async *stream(request) {
+      let end: ((code: string) => void) | undefined = begin(request);
+      try {
+        for await (const line of transport.stream(request)) {
+          end?.('200');
+          end = undefined;
+          yield line;
+        }
+        end?.('200');
+      } catch (error) {
+        end?.(codeOf(error));
+        throw error;
+      }
+    },
+  };
+}
+
+const codeOf = (error: unknown): string => (error instanceof ApiError ? String(error.code) : '<error>');

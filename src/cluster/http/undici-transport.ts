@@ -1,0 +1,266 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Dispatcher } from 'undici';
+import { abortReason } from '../abort.ts';
+import type { Clock } from '../clock.ts';
+import { ApiError, isApiError, statusError, TransportError } from '../errors.ts';
+import type { Credentials, Identity, TlsMaterial } from './kubeconfig.ts';
+import { ListReader } from './list-reader.ts';
+import { RequestPool, type PoolRequest } from './request-pool.ts';
+import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
+
+export interface UndiciTransportOptions {
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  /** For example `clusterfirewall/0.1.0`; shows in the API server's audit log. */
+  readonly userAgent: string;
+  /** Connections for requests, default 16. Watches have one each beside them. */
+  readonly connections?: number;
+}
+
+interface Pools {
+  readonly tls: TlsMaterial;
+  readonly requests: RequestPool;
+  readonly watches: RequestPool;
+}
+
+const JSON_TYPE = 'application/json';
+const TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** kube-apiserver closes idle connections after 90 s; undici's own 4 s would mean a TLS handshake for nearly every reconcile. */
+const KEEP_ALIVE_MS = 60_000;
+
+/**
+ * Transport over shared connection pools, following the credentials as they are rotated.
+ *
+ * HTTP/1.1 on purpose: with HTTP/2 all watches and writes share one connection, so that one stalled connection stops everything and cutting a
+ * watch says nothing about its socket. Watches have a pool of their own, because each holds its connection for minutes.
+ */
+export class UndiciTransport implements Transport {
+  readonly #options: UndiciTransportOptions;
+  readonly #open = new Set<RequestPool>();
+  #pools: Pools | undefined;
+  #closed = false;
+
+  constructor(options: UndiciTransportOptions) {
+    this.#options = options;
+  }
+
+  async request(request: TransportRequest): Promise<TransportResponse> {
+    const identity = await this.#options.credentials.current();
+    try {
+      return await this.#send(request, identity);
+    } catch (error) {
+      const renewed = await this.#renewed(identity, error);
+      if (renewed === undefined) throw error;
+      return this.#send(request, renewed);
+    }
+  }
+
+  async *stream(request: TransportRequest): AsyncGenerator<unknown, void, undefined> {
+    const identity = await this.#options.credentials.current();
+    let answer: Dispatcher.ResponseData;
+    try {
+      answer = await this.#openStream(request, identity);
+    } catch (error) {
+      const renewed = await this.#renewed(identity, error);
+      if (renewed === undefined) throw error;
+      answer = await this.#openStream(request, renewed);
+    }
+    try {
+      yield* jsonLines(answer.body);
+    } catch (error) {
+      throw readableError(error, request);
+    }
+  }
+
+  /** Cuts every connection, for good: requests under way fail, and so do later ones. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#pools = undefined;
+    await Promise.all([...this.#open].map((pool) => pool.destroy()));
+    this.#open.clear();
+  }
+
+  /** A refused identity may be an outdated one. Gives the new one, if there is a new one. */
+  async #renewed(identity: Identity, error: unknown): Promise<Identity | undefined> {
+    if (!isApiError(error, 401)) return undefined;
+    this.#options.credentials.invalidate();
+    const renewed = await this.#options.credentials.current();
+    return isDeepStrictEqual(renewed, identity) ? undefined : renewed;
+  }
+
+  async #send(request: TransportRequest, identity: Identity): Promise<TransportResponse> {
+    const deadline = this.#deadline(request);
+    try {
+      const pool = this.#poolsFor(identity.tls).requests;
+      const answer = await pool.request(this.#message(request, identity, deadline.signal));
+      const headers = flatHeaders(answer.headers);
+      const isSuccess = answer.statusCode >= 200 && answer.statusCode <= 299;
+      const item = isSuccess ? request.item : undefined;
+      const body = await readBody(answer.body, headers['content-type'] ?? '', item);
+      if (!isSuccess) throw statusError(answer.statusCode, body, retryAfterSeconds(headers));
+      return { status: answer.statusCode, headers, body };
+    } catch (error) {
+      throw readableError(error, request);
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  async #openStream(request: TransportRequest, identity: Identity): Promise<Dispatcher.ResponseData> {
+    const deadline = this.#deadline(request);
+    try {
+      const pool = this.#poolsFor(identity.tls).watches;
+      const answer = await pool.request(this.#message(request, identity, deadline.signal));
+      if (answer.statusCode === 200) return answer;
+      const headers = flatHeaders(answer.headers);
+      const body = parseBody(await answer.body.text(), headers['content-type'] ?? '');
+      throw statusError(answer.statusCode, body, retryAfterSeconds(headers));
+    } catch (error) {
+      throw readableError(error, request);
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  #message(request: TransportRequest, identity: Identity, signal: AbortSignal): PoolRequest {
+    const { method, path, query, body, contentType = JSON_TYPE, accept = JSON_TYPE, beforeSend } = request;
+    return {
+      method,
+      path: query === undefined ? path : `${path}${queryString(query)}`,
+      headers: {
+        ...identity.headers,
+        accept,
+        'user-agent': this.#options.userAgent,
+        ...(body === undefined ? {} : { 'content-type': contentType }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal,
+      beforeSend,
+    };
+  }
+
+  /** The caller's signal, and the time that the answer (of a stream: its head) may take. */
+  #deadline(request: TransportRequest): { readonly signal: AbortSignal; readonly cancel: () => void } {
+    const { signal, timeoutMs = TIMEOUT_MS } = request;
+    const controller = new AbortController();
+    const cancel = this.#options.clock.setTimeout(() => {
+      controller.abort(new TransportError(`${describe(request)}: no answer within ${String(timeoutMs)} ms`));
+    }, timeoutMs);
+    return {
+      signal: signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]),
+      cancel,
+    };
+  }
+
+  #poolsFor(tls: TlsMaterial): Pools {
+    if (this.#closed) throw new TransportError('the transport is closed');
+    if (this.#pools !== undefined && isDeepStrictEqual(this.#pools.tls, tls)) return this.#pools;
+    if (this.#pools !== undefined) {
+      // Rotated: what is under way may end on the old connections.
+      this.#retire(this.#pools.requests);
+      this.#retire(this.#pools.watches);
+    }
+    const { connections = 16 } = this.#options;
+    this.#pools = { tls, requests: this.#newPool(tls, connections), watches: this.#newPool(tls, null) };
+    return this.#pools;
+  }
+
+  #newPool(tls: TlsMaterial, connections: number | null): RequestPool {
+    const pool = new RequestPool(new URL(this.#options.credentials.server).origin, {
+      connections,
+      allowH2: false,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // Both are the caller's signal's business here: a watch may be silent for minutes.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    });
+    this.#open.add(pool);
+    return pool;
+  }
+
+  #retire(pool: RequestPool): void {
+    const forget = (): void => {
+      this.#open.delete(pool);
+    };
+    pool.close().then(forget, forget);
+  }
+}
+
+async function* jsonLines(body: Dispatcher.ResponseData['body']): AsyncGenerator<unknown, void, undefined> {
+  body.setEncoding('utf8');
+  let rest = '';
+  for await (const chunk of body) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line !== '') yield parseLine(line);
+    }
+  }
+  if (rest !== '') yield parseLine(rest);
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new TransportError(`cut in the middle of a line: ${line.slice(0, 100)}`, { cause: error });
+  }
+}
+
+async function readBody(
+  body: Dispatcher.ResponseData['body'],
+  contentType: string,
+  item: TransportRequest['item'],
+): Promise<unknown> {
+  if (item === undefined || !contentType.includes('json')) return parseBody(await body.text(), contentType);
+  const reader = new ListReader(item);
+  body.setEncoding('utf8');
+  for await (const chunk of body) reader.push(String(chunk));
+  return reader.end();
+}
+
+function parseBody(text: string, contentType: string): unknown {
+  if (!contentType.includes('json')) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new TransportError(`the answer is not the JSON that it says it is: ${text.slice(0, 100)}`, {
+      cause: error,
+    });
+  }
+}
+
+function queryString(query: NonNullable<TransportRequest['query']>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`;
+}
+
+function flatHeaders(headers: Dispatcher.ResponseData['headers']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, typeof value === 'string' ? value : value.join(', ')]],
+    ),
+  );
+}
+
+/** Kubernetes sends seconds; a date, which HTTP allows too, is left to the backoff. */
+function retryAfterSeconds(headers: Readonly<Record<string, string>>): number | undefined {
+  const value = headers['retry-after'];
+  return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined;
+}
+
+/** What a caller can act on: the reason of its own abort, the server's answer, or that none came. */
+function readableError(error: unknown, request: TransportRequest): Error {
+  if (request.signal?.aborted === true) return abortReason(request.signal);
+  if (error instanceof ApiError || error instanceof TransportError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new TransportError(`${describe(request)}: ${message}`, { cause: error });
+}
+
+const describe = (request: TransportRequest): string => `${request.method} ${request.path}`;

@@ -1,0 +1,133 @@
+import { describe, expect, test } from '@jest/globals';
+import { FakeServer } from '../testing/fake-server.ts';
+import { settle } from '../testing/manual-clock.ts';
+import { LONG, queriesOf, setup } from '../testing/reflector.ts';
+
+describe('what stands in the way is visible and retried', () => {
+  test.each([
+    [404, 'NotServed'],
+    [403, 'Forbidden'],
+    [500, 'Failed'],
+  ])('HTTP %i is %s until it goes away', async (code, name) => {
+    const { server, clock, reflector, start } = setup();
+    server.put('a', 1);
+    server.failNext({ type: 'status', code }, { type: 'status', code });
+    await start();
+    expect(reflector.state).toMatchObject({ name, message: `HTTP ${String(code)}` });
+    expect(reflector.hasSynced).toBe(false);
+    await clock.advance(1000);
+    expect(reflector.state.name).toBe('Watching');
+    expect(reflector.keys()).toEqual(['a']);
+  });
+
+  test('delays grow, with jitter, and start over after two quiet minutes', async () => {
+    const { server, clock, log, start } = setup();
+    const drops = Array.from({ length: 12 }, () => ({ type: 'drop' }) as const);
+    server.failNext(...drops);
+    await start();
+    await clock.advance(LONG);
+    server.failNext({ type: 'drop' });
+    server.disturb('cut');
+    await clock.advance(1000);
+    const delays = log.lines.map(({ fields }) => 'retryInMs' in fields && fields.retryInMs);
+    expect(delays.slice(0, 12)).toEqual([
+      300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 45_000, 45_000, 45_000, 45_000,
+    ]);
+    expect(delays.at(-2)).toBe(300);
+  });
+
+  test('Retry-After is the least delay', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.failNext({ type: 'status', code: 429, retryAfterSeconds: 7 });
+    await start();
+    await clock.advance(6999);
+    expect(reflector.hasSynced).toBe(false);
+    await clock.advance(1);
+    expect(reflector.hasSynced).toBe(true);
+  });
+
+  test('after an outage the starting server is asked again when it says, not when a grown delay is over', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.failNext(...Array.from({ length: 8 }, () => ({ type: 'drop' }) as const));
+    const message = 'storage is (re)initializing';
+    server.failNext({ type: 'status', code: 429, message, retryAfterSeconds: 1 });
+    server.failNext({ type: 'status', code: 429, message, retryAfterSeconds: 7 });
+    await start();
+    while (server.requests.length < 9) await clock.advance(100);
+    await clock.advance(2000);
+    expect(server.requests).toHaveLength(10);
+    await clock.advance(6900);
+    expect(reflector.hasSynced).toBe(false);
+    await clock.advance(200);
+    expect(reflector.hasSynced).toBe(true);
+  });
+
+  test('a watch refused for load is resumed, a watch refused otherwise begins with a list', async () => {
+    const { server, clock, start } = setup();
+    await start();
+    await clock.advance(5000);
+    server.failNext({ type: 'status', code: 429 });
+    server.disturb('close');
+    await clock.advance(1000);
+    expect(queriesOf(server, false)).toHaveLength(1);
+    await clock.advance(5000);
+    server.failNext({ type: 'status', code: 403 });
+    server.disturb('close');
+    await clock.advance(5000);
+    expect(queriesOf(server, false)).toHaveLength(2);
+  });
+
+  test('the store keeps what it had while the kind is not served', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.put('a', 1);
+    await start();
+    server.failNext({ type: 'status', code: 404 });
+    server.disturb('garbage');
+    await clock.advance(400);
+    expect(reflector.state.name).toBe('NotServed');
+    expect(reflector.keys()).toEqual(['a']);
+  });
+
+  test('the same failure again is logged once as a warning', async () => {
+    const { server, clock, log, start } = setup();
+    server.failNext(...Array.from({ length: 5 }, () => ({ type: 'status', code: 404 }) as const));
+    await start();
+    await clock.advance(60_000);
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'debug', 'debug', 'debug', 'debug']);
+  });
+
+  test('a list without a resourceVersion is not built upon', async () => {
+    const transport = new FakeServer();
+    transport.request = () =>
+      Promise.resolve({ status: 200, headers: {}, body: { metadata: {}, items: [] } });
+    const { reflector, start } = setup({ transport });
+    await start();
+    expect(reflector.state).toMatchObject({
+      name: 'Failed',
+      message: expect.stringContaining('resourceVersion'),
+    });
+  });
+
+  test('a handler that throws is logged and stops nothing', async () => {
+    const onChange = (): never => {
+      throw new Error('bug');
+    };
+    const { server, log, reflector, start } = setup({ onChange });
+    server.put('a', 1);
+    await start();
+    server.put('b', 1);
+    await settle();
+    expect(reflector.keys()).toEqual(['a', 'b']);
+    expect(log.lines.map(({ level }) => level)).toEqual(['error', 'error']);
+  });
+
+  test('synced() gives up when its signal says so', async () => {
+    const { server, reflector, start } = setup();
+    server.failNext({ type: 'status', code: 404 });
+    await start();
+    const impatient = new AbortController();
+    const waiting = reflector.synced(impatient.signal);
+    impatient.abort(new Error('too long'));
+    await expect(waiting).rejects.toThrow('too long');
+  });
+});

@@ -1,0 +1,369 @@
+import { abortable } from '../abort.ts';
+import { Answers, type Failure } from '../http/outages.ts';
+import { projectPage } from '../objects/apply.ts';
+import { Backoff, type BackoffPolicy, type Random } from '../backoff.ts';
+import type { Clock } from '../clock.ts';
+import { ApiError, isExpired, isForbidden, isInitializing, isNotFound, TransportError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { collectionPath, objectKey, type KubernetesObject, type Resource } from '../resource.ts';
+import { entryOf, Store, type ChangeEvent, type Entry } from './store.ts';
+import type { Transport } from '../http/transport.ts';
+import { watch, type WatchEvent } from '../objects/watch.ts';
+
+/** Where a reflector stands, for readiness and metrics. */
+export type ReflectorState =
+  /** The next thing is a new list. What an earlier list brought is still in the store. */
+  | { readonly name: 'Empty' }
+  | { readonly name: 'Listing' }
+  | { readonly name: 'Watching'; readonly resourceVersion: string }
+  /** Waiting for the next attempt. NotServed: 404, the kind is not installed. Forbidden: 403, RBAC is missing. Failed: anything else. */
+  | { readonly name: 'NotServed' | 'Forbidden' | 'Failed'; readonly message: string }
+  | { readonly name: 'Stopped' };
+
+export interface ReflectorOptions<T> {
+  readonly transport: Transport;
+  readonly resource: Resource;
+  /** What to keep of an object; the rest is dropped before it is stored. Pure: what it throws counts as a failed list or watch. */
+  readonly project: (object: KubernetesObject) => T;
+  /** What tells one object from another; default objectKey. */
+  readonly keyOf?: (object: KubernetesObject) => string;
+  /** Called for every change, in order, when the store has it already. Must not block: put a key into a queue. */
+  readonly onChange?: (event: ChangeEvent<T>) => void;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random?: Random;
+  /** Objects a list request, default 500. */
+  readonly pageSize?: number;
+  /** Delays between failed attempts; default 200 ms doubling to 30 s, each up to twice as long by jitter. */
+  readonly backoff?: BackoffPolicy;
+  /** What the server answers to others, which may end a delay early; default: nothing is known of that. */
+  readonly answers?: Answers | undefined;
+}
+
+interface Empty {
+  readonly name: 'Empty';
+  /** False after a continue token has expired: pages would be overtaken by compaction again, so the next list comes in one piece. */
+  readonly paged: boolean;
+}
+interface Listing<T> {
+  readonly name: 'Listing';
+  readonly paged: boolean;
+  readonly next: string | undefined;
+  readonly entries: Map<string, Entry<T>>;
+}
+interface Watching {
+  readonly name: 'Watching';
+  readonly resourceVersion: string;
+}
+interface Waiting {
+  readonly name: 'NotServed' | 'Forbidden' | 'Failed';
+  readonly message: string;
+  readonly failure: Failure;
+  readonly then: Empty | Watching;
+}
+/** `state` with all that the next step needs. */
+type Machine<T> = Empty | Listing<T> | Watching | Waiting | { readonly name: 'Stopped' };
+
+const EMPTY: Empty = { name: 'Empty', paged: true };
+const BACKOFF: BackoffPolicy = { initialMs: 200, maxMs: 30_000, factor: 2, jitter: 1 };
+/** As client-go: after two quiet minutes delays start over. */
+const BACKOFF_RESET_MS = 120_000;
+const PAGE_SIZE = 500;
+/** An expired version is nobody's fault, and until the new list we are blind: no waiting, unless lists follow each other this fast. */
+const RELIST_AT_ONCE_MS = 10_000;
+/** A delay that has grown while the server was away is not for one that has come back, and says itself when to come again. */
+const INITIALIZING_MS = 2000;
+const LIST_TIMEOUT_MS = 60_000;
+const WATCH_SECONDS = 300;
+/** A watch that ends sooner, without an event, was refused in silence (client-go's "very short watch"). */
+const SHORT_WATCH_MS = 1000;
+
+/**
+ * A copy of one collection, kept true by list and watch.
+ *
+ * Empty → Listing → Watching, and back to Empty on any doubt: an expired version, an ERROR event, a silent watch, an answer that makes no sense.
+ * Only a broken connection resumes the watch where it was, because the versions make that exact.
+ *
+ * Lists carry no resourceVersion, unlike client-go's first one (`0`, any state the cache has): they are as fresh as etcd, so the copy never
+ * goes back in time, and the server honours the page size.
+ */
+export class Reflector<T> {
+  readonly resource: Resource;
+  readonly #options: ReflectorOptions<T>;
+  readonly #store = new Store<T>();
+  readonly #random: Random;
+  readonly #backoff: Backoff;
+  readonly #answers: Answers;
+  readonly #keyOf: (object: KubernetesObject) => string;
+  readonly #firstList = Promise.withResolvers<undefined>();
+  /** The next list that was begun after the last doubt. */
+  #newList = Promise.withResolvers<undefined>();
+  #doubted = false;
+  /** Ends the list or watch under way when the copy is doubted. */
+  #cut = new AbortController();
+  #synced = false;
+  #state: Machine<T> = EMPTY;
+  #listedAt = 0;
+  #steppedAt = 0;
+  #lastHeard: number | undefined;
+  #lastFailure = '';
+
+  constructor(options: ReflectorOptions<T>) {
+    this.resource = options.resource;
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    this.#keyOf = options.keyOf ?? objectKey;
+    const policy = { ...(options.backoff ?? BACKOFF), resetAfterMs: BACKOFF_RESET_MS };
+    this.#backoff = new Backoff(policy, options.clock, this.#random);
+    this.#answers = options.answers ?? new Answers(options.clock);
+  }
+
+  get state(): ReflectorState {
+    return this.#state;
+  }
+
+  /** `Clock.now()` of the last whole list, event or bookmark; undefined before the first. */
+  get lastHeard(): number | undefined {
+    return this.#lastHeard;
+  }
+
+  /** True once the first list is in the store and its events have been delivered; stays true. */
+  get hasSynced(): boolean {
+    return this.#synced;
+  }
+
+  get size(): number {
+    return this.#store.size;
+  }
+
+  /** By `namespace/name`, or `name` for what has no namespace. */
+  get(key: string): T | undefined {
+    return this.#store.get(key);
+  }
+
+  /** The resourceVersion of the copy of an object; undefined where there is none. */
+  versionOf(key: string): string | undefined {
+    return this.#store.versionOf(key);
+  }
+
+  /** Every projection, in the order of the keys. */
+  list(): readonly T[] {
+    return this.#store.list();
+  }
+
+  keys(): readonly string[] {
+    return this.#store.keys();
+  }
+
+  /**
+   * Resolves when hasSynced becomes true, however long that takes: NotServed and Forbidden are waited out.
+   * @throws the signal's reason when aborted before.
+   */
+  async synced(signal?: AbortSignal): Promise<void> {
+    const first = this.#firstList.promise;
+    await (signal === undefined ? first : abortable(first, signal));
+  }
+
+  /**
+   * Ends the list or watch under way and begins with a new list, whose differences from the copy are delivered as changes; a delay that a
+   * failure has brought is kept. Resolves when a list that was begun after this call is in; never, if the reflector stops before.
+   */
+  async doubt(): Promise<void> {
+    this.#doubted = true;
+    this.#cut.abort();
+    await this.#newList.promise;
+  }
+
+  /** Lists and watches until `signal` is aborted, then resolves. Never rejects: every error is retried. */
+  async start(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) this.#state = this.#doubted ? this.#startOver() : await this.#next(signal);
+    this.#state = { name: 'Stopped' };
+  }
+
+  async #next(signal: AbortSignal): Promise<Machine<T>> {
+    this.#steppedAt = this.#options.clock.now();
+    try {
+      return await this.#step(this.#state, signal);
+    } catch (error) {
+      // An abort shows up as whatever the transport makes of it.
+      return signal.aborted || this.#doubted ? EMPTY : this.#afterFailure(this.#state, error);
+    }
+  }
+
+  #startOver(): Machine<T> {
+    this.#doubted = false;
+    this.#cut = new AbortController();
+    return EMPTY;
+  }
+
+  async #step(state: Machine<T>, signal: AbortSignal): Promise<Machine<T>> {
+    switch (state.name) {
+      case 'Stopped':
+        return EMPTY;
+      case 'Empty':
+        this.#listedAt = this.#options.clock.now();
+        return { name: 'Listing', paged: state.paged, next: undefined, entries: new Map() };
+      case 'Listing':
+        return this.#listNextPage(state, AbortSignal.any([signal, this.#cut.signal]));
+      case 'Watching':
+        return this.#watch(state, AbortSignal.any([signal, this.#cut.signal]));
+      case 'NotServed':
+      case 'Forbidden':
+      case 'Failed':
+        await this.#answers.waitOut(state.failure, this.#random, signal);
+        return state.then;
+    }
+  }
+
+  async #listNextPage(state: Listing<T>, signal: AbortSignal): Promise<Machine<T>> {
+    const {
+      transport,
+      resource,
+      project,
+      labelSelector,
+      fieldSelector,
+      pageSize = PAGE_SIZE,
+    } = this.#options;
+    const limit = state.paged ? pageSize : 0;
+    const entry = (object: KubernetesObject) =>
+      [this.#keyOf(object), entryOf(object.metadata, project(object))] as const;
+    const page = await projectPage(transport, resource, entry, {
+      labelSelector,
+      fieldSelector,
+      limit,
+      next: state.next,
+      timeoutMs: LIST_TIMEOUT_MS,
+      signal,
+    });
+    for (const [key, value] of page.items) state.entries.set(key, value);
+    if (page.next !== undefined) return { ...state, next: page.next };
+    if (page.resourceVersion === '') {
+      // A watch without a version begins anywhere: what was deleted between list and watch would be lost.
+      throw new TypeError(`the list of ${collectionPath(resource)} has no resourceVersion`);
+    }
+    this.#heard();
+    this.#deliver(this.#store.replace(state.entries));
+    this.#synced = true;
+    this.#lastFailure = '';
+    this.#announceList();
+    return { name: 'Watching', resourceVersion: page.resourceVersion };
+  }
+
+  #announceList(): void {
+    this.#firstList.resolve(undefined);
+    if (this.#doubted) return;
+    this.#newList.resolve(undefined);
+    this.#newList = Promise.withResolvers();
+  }
+
+  async #watch(state: Watching, signal: AbortSignal): Promise<Machine<T>> {
+    const { transport, resource, labelSelector, fieldSelector, clock } = this.#options;
+    const started = clock.now();
+    let events = 0;
+    for await (const event of watch({
+      transport,
+      resource,
+      labelSelector,
+      fieldSelector,
+      resourceVersion: state.resourceVersion,
+      timeoutSeconds: WATCH_SECONDS + Math.floor(WATCH_SECONDS * this.#random()),
+      clock,
+      signal,
+    })) {
+      events += 1;
+      this.#heard();
+      this.#takeEvent(event);
+    }
+    if (events === 0 && clock.now() - started < SHORT_WATCH_MS) {
+      throw new Error('the server ended the watch at once, without an event');
+    }
+    return this.#state;
+  }
+
+  /** The state carries the version of the last event taken, so that a watch cut off at any point resumes behind it. */
+  #takeEvent(event: WatchEvent): void {
+    if (event.type === 'BOOKMARK') {
+      this.#state = { name: 'Watching', resourceVersion: event.resourceVersion };
+      return;
+    }
+    const { object } = event;
+    const key = this.#keyOf(object);
+    const changes =
+      event.type === 'DELETED'
+        ? this.#store.remove(key)
+        : this.#store.put(key, entryOf(object.metadata, this.#options.project(object)));
+    const version = object.metadata.resourceVersion;
+    if (version !== undefined) this.#state = { name: 'Watching', resourceVersion: version };
+    this.#deliver(changes);
+  }
+
+  #deliver(changes: readonly ChangeEvent<T>[]): void {
+    const { onChange, log } = this.#options;
+    if (onChange === undefined) return;
+    for (const change of changes) {
+      try {
+        onChange(change);
+      } catch (error) {
+        // The store is right whatever the handler does; a handler that throws is a bug to see, not a reason to stop watching.
+        log.error(
+          { err: error, key: change.key, resource: collectionPath(this.resource) },
+          'change handler failed',
+        );
+      }
+    }
+  }
+
+  #heard(): void {
+    this.#lastHeard = this.#options.clock.now();
+  }
+
+  #afterFailure(state: Machine<T>, error: unknown): Machine<T> {
+    if (isExpired(error)) {
+      if (state.name === 'Listing' && state.paged) return { name: 'Empty', paged: false };
+      if (this.#options.clock.now() - this.#listedAt > RELIST_AT_ONCE_MS) return EMPTY;
+    }
+    const waiting: Waiting = {
+      name: failureName(error),
+      message: error instanceof Error ? error.message : String(error),
+      failure: this.#failure(error),
+      then: state.name === 'Watching' && isConnectionTrouble(error) ? state : EMPTY,
+    };
+    this.#report(waiting, error);
+    return waiting;
+  }
+
+  #failure(error: unknown): Failure {
+    const at = this.#options.clock.now();
+    const retryAfterMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+    const mostMs = isExpired(error) ? RELIST_AT_ONCE_MS : isInitializing(error) ? INITIALIZING_MS : Infinity;
+    const delayMs = Math.max(Math.min(this.#backoff.next(), mostMs), retryAfterMs);
+    return { error, group: this.resource.group, at, tookMs: at - this.#steppedAt, delayMs };
+  }
+
+  /** The same failure again and again is one line in the log. */
+  #report(waiting: Waiting, error: unknown): void {
+    const { log } = this.#options;
+    const fields = {
+      err: error,
+      resource: collectionPath(this.resource),
+      retryInMs: Math.round(waiting.failure.delayMs),
+    };
+    const failure = `${waiting.name} ${waiting.message}`;
+    const text = 'list and watch interrupted';
+    if (failure === this.#lastFailure || isExpired(error)) log.debug(fields, text);
+    else log.warn(fields, text);
+    this.#lastFailure = failure;
+  }
+}
+
+function failureName(error: unknown): Waiting['name'] {
+  if (isNotFound(error)) return 'NotServed';
+  return isForbidden(error) ? 'Forbidden' : 'Failed';
+}
+
+/** What says nothing about the version: the connection broke, or the server was too busy to take the watch. */
+function isConnectionTrouble(error: unknown): boolean {
+  return error instanceof TransportError || (error instanceof ApiError && error.code === 429);
+}

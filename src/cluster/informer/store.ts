@@ -1,0 +1,85 @@
+import type { Metadata } from '../resource.ts';
+
+/** What happened to one object of the store. `old` and `new` are projections. */
+export type ChangeEvent<T> =
+  | { readonly type: 'added'; readonly key: string; readonly new: T }
+  | { readonly type: 'modified'; readonly key: string; readonly old: T; readonly new: T }
+  | { readonly type: 'deleted'; readonly key: string; readonly old: T };
+
+/** An object as it is kept: enough of its metadata to tell one version, and one life, of it from another. */
+export interface Entry<T> {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly value: T;
+}
+
+export function entryOf<T>(metadata: Metadata, value: T): Entry<T> {
+  return { uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '', value };
+}
+
+/** Projections by key. Every change gives back the events that lead from the old content to the new. */
+export class Store<T> {
+  #entries: Map<string, Entry<T>> = new Map();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: string): T | undefined {
+    return this.#entries.get(key)?.value;
+  }
+
+  /** The resourceVersion that the projection was made of. */
+  versionOf(key: string): string | undefined {
+    return this.#entries.get(key)?.resourceVersion;
+  }
+
+  keys(): readonly string[] {
+    return [...this.#entries.keys()].sort();
+  }
+
+  list(): readonly T[] {
+    return [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry.value);
+  }
+
+  put(key: string, entry: Entry<T>): readonly ChangeEvent<T>[] {
+    const old = this.#entries.get(key);
+    this.#entries.set(key, entry);
+    return difference(key, old, entry);
+  }
+
+  remove(key: string): readonly ChangeEvent<T>[] {
+    const old = this.#entries.get(key);
+    this.#entries.delete(key);
+    return difference(key, old, undefined);
+  }
+
+  /** Takes a whole list over. What it lacks is reported as deleted: those deletes happened while nobody watched. */
+  replace(entries: Map<string, Entry<T>>): readonly ChangeEvent<T>[] {
+    const before = this.#entries;
+    this.#entries = entries;
+    const gone = [...before].filter(([key]) => !entries.has(key));
+    return [
+      ...gone.flatMap(([key, old]) => difference(key, old, undefined)),
+      ...[...entries].flatMap(([key, entry]) => difference(key, before.get(key), entry)),
+    ];
+  }
+}
+
+function difference<T>(
+  key: string,
+  old: Entry<T> | undefined,
+  entry: Entry<T> | undefined,
+): readonly ChangeEvent<T>[] {
+  if (old === undefined) return entry === undefined ? [] : [{ type: 'added', key, new: entry.value }];
+  if (entry === undefined) return [{ type: 'deleted', key, old: old.value }];
+  if (old.uid !== entry.uid) {
+    // Deleted and made anew while nobody watched: a handler that keeps something per object must hear of both.
+    return [
+      { type: 'deleted', key, old: old.value },
+      { type: 'added', key, new: entry.value },
+    ];
+  }
+  if (old.resourceVersion === entry.resourceVersion) return [];
+  return [{ type: 'modified', key, old: old.value, new: entry.value }];
+}

@@ -1,0 +1,128 @@
+import { get, type CallOptions } from './apply.ts';
+import { isNotFound } from '../errors.ts';
+import { isRecord } from '../resource.ts';
+import type { Transport } from '../http/transport.ts';
+
+export interface ServedGroup {
+  readonly name: string;
+  /** Most preferred first, as the server orders them. */
+  readonly versions: readonly string[];
+}
+
+export interface ServedResource {
+  /** Plural; subresources are left out. */
+  readonly name: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+}
+
+/** Who serves a group and version. */
+export type ApiService =
+  | { readonly served: 'Absent' }
+  /** By the API server that was asked: built in, or from a CustomResourceDefinition. */
+  | { readonly served: 'Local' }
+  /** By another server behind a Service; `message` says why when it is not available. */
+  | { readonly served: 'Aggregated'; readonly available: boolean; readonly message: string };
+
+export interface CrdInfo {
+  readonly established: boolean;
+  /** Versions with `served: true`. */
+  readonly versions: readonly string[];
+}
+
+const API_SERVICES = { group: 'apiregistration.k8s.io', version: 'v1', plural: 'apiservices' };
+const CRDS = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' };
+
+/** Every named group (`GET /apis`), sorted by name. Groups of an aggregated server are listed even while that server is down. */
+export async function servedGroups(
+  transport: Transport,
+  options: CallOptions = {},
+): Promise<readonly ServedGroup[]> {
+  const { body } = await transport.request({ method: 'GET', path: '/apis', signal: options.signal });
+  return records(body, 'groups')
+    .map((group) => ({
+      name: text(group['name']),
+      versions: records(group, 'versions').map((version) => text(version['version'])),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * Resources of one group and version, sorted by name; undefined when it is not served.
+ * @throws ApiError 503 while the aggregated server behind it is down.
+ */
+export async function servedResources(
+  transport: Transport,
+  group: string,
+  version: string,
+  options: CallOptions = {},
+): Promise<readonly ServedResource[] | undefined> {
+  const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  let body: unknown;
+  try {
+    ({ body } = await transport.request({ method: 'GET', path, signal: options.signal }));
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+  return records(body, 'resources')
+    .map((resource) => ({
+      name: text(resource['name']),
+      kind: text(resource['kind']),
+      namespaced: resource['namespaced'] === true,
+      verbs: strings(resource['verbs']),
+    }))
+    .filter((resource) => !resource.name.includes('/'))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Looks at the APIService object `VERSION.GROUP`; kube-apiserver makes one for every CustomResourceDefinition's version too. */
+export async function apiService(
+  transport: Transport,
+  group: string,
+  version: string,
+  options: CallOptions = {},
+): Promise<ApiService> {
+  const object = await get(transport, API_SERVICES, `${version}.${group}`, options);
+  if (object === undefined) return { served: 'Absent' };
+  const spec = isRecord(object['spec']) ? object['spec'] : {};
+  if (!isRecord(spec['service'])) return { served: 'Local' };
+  const available = condition(object['status'], 'Available');
+  return {
+    served: 'Aggregated',
+    available: available?.['status'] === 'True',
+    message: text(available?.['message']),
+  };
+}
+
+/** A CustomResourceDefinition by name (`PLURAL.GROUP`), or undefined. */
+export async function crd(
+  transport: Transport,
+  name: string,
+  options: CallOptions = {},
+): Promise<CrdInfo | undefined> {
+  const object = await get(transport, CRDS, name, options);
+  if (object === undefined) return undefined;
+  return {
+    established: condition(object['status'], 'Established')?.['status'] === 'True',
+    versions: records(object['spec'], 'versions')
+      .filter((version) => version['served'] === true)
+      .map((version) => text(version['name'])),
+  };
+}
+
+function condition(status: unknown, type: string): Readonly<Record<string, unknown>> | undefined {
+  return records(status, 'conditions').find((entry) => entry['type'] === type);
+}
+
+function records(value: unknown, field: string): readonly Readonly<Record<string, unknown>>[] {
+  const entries = isRecord(value) ? value[field] : undefined;
+  return Array.isArray(entries) ? entries.filter(isRecord) : [];
+}
+
+function strings(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'string') : [];
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');

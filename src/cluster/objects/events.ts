@@ -1,0 +1,287 @@
+import type { Random } from '../backoff.ts';
+import { create, mergePatch } from './apply.ts';
+import { microTime, sleep, type Clock } from '../clock.ts';
+import { isNotFound } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { KubernetesObject, Resource } from '../resource.ts';
+import type { Transport } from '../http/transport.ts';
+
+/** What an Event is about. */
+export interface ObjectReference {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+}
+
+export interface EventNote {
+  readonly regarding: ObjectReference;
+  readonly related?: ObjectReference;
+  readonly type: 'Normal' | 'Warning';
+  /** Why, in CamelCase, at most 128 characters. */
+  readonly reason: string;
+  /** What was done or attempted, in CamelCase, at most 128 characters. */
+  readonly action: string;
+  /** For people; cut at 1 kB, as the API demands. */
+  readonly note: string;
+}
+
+export interface EventRecorderOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** For example `clusterfirewall.io/operator`. */
+  readonly reportingController: string;
+  /** Name of the pod. */
+  readonly reportingInstance: string;
+  readonly random?: Random;
+}
+
+interface Series {
+  readonly note: EventNote;
+  /** Name of the Event object, once created. */
+  name: string | undefined;
+  count: number;
+  recordedAt: number;
+  sentAt: number;
+  /** Set while repetitions wait to be told. */
+  cancelUpdate: (() => void) | undefined;
+}
+
+/** A repetition within this time continues the series, as in client-go's events recorder; and it is told at most this often. */
+const SERIES_MS = 6 * 60_000;
+const SERIES_UPDATE_MS = 60_000;
+const MAX_SERIES = 500;
+/** Events a server is sent: a burst, then one a second. */
+const BURST = 25;
+const REFILL_MS = 1000;
+/** New ones about one object for one reason: client-go's spam filter (tools/record, 25 and one every 5 min), which leaves the reason out. */
+const SUBJECT_BURST = 25;
+const SUBJECT_REFILL_MS = 300_000;
+const NOTE_BYTES = 1024;
+
+/** Kubernetes Events (events.k8s.io/v1), de-duplicated and limited in rate. They are for people: losing one is logged and harms nothing. */
+export class EventRecorder {
+  readonly #options: EventRecorderOptions;
+  readonly #random: Random;
+  readonly #series = new Map<string, Series>();
+  readonly #pending = new Set<Series>();
+  readonly #subjects = new Map<string, TokenBucket>();
+  #wake: () => void = () => undefined;
+  #ended = false;
+  readonly #bucket: TokenBucket;
+
+  constructor(options: EventRecorderOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    this.#bucket = new TokenBucket(options.clock, BURST, REFILL_MS);
+  }
+
+  /** Queues an Event for `run` to send, and does nothing once that has ended. Never blocks, never throws. The same note again becomes a series of the first. */
+  record(note: EventNote): void {
+    if (this.#ended) return;
+    const now = this.#options.clock.now();
+    const key = JSON.stringify([
+      note.regarding,
+      note.related,
+      note.type,
+      note.reason,
+      note.action,
+      note.note,
+    ]);
+    const known = this.#series.get(key);
+    const isKnown = known !== undefined && now - known.recordedAt < SERIES_MS;
+    if (!isKnown && !this.#mayBegin(note)) return;
+    const series = isKnown ? known : newSeries(note);
+    series.count += 1;
+    series.recordedAt = now;
+    // Re-inserting keeps the map in the order of last use, so that the first one is the one to forget.
+    this.#series.delete(key);
+    this.#series.set(key, series);
+    this.#forgetOldest();
+    this.#sendInTime(series);
+  }
+
+  /** Sends what is recorded until `signal` is aborted; resolves then. Never rejects. To be called once. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const [series] = this.#pending;
+      if (series === undefined) await this.#recorded(signal);
+      else await this.#sendLogged(series, signal);
+    }
+    this.#ended = true;
+    for (const series of this.#series.values()) series.cancelUpdate?.();
+  }
+
+  /** A repetition waits until the last message is old enough; those that come meanwhile go with it. */
+  #sendInTime(series: Series): void {
+    const send = (): void => {
+      series.cancelUpdate = undefined;
+      this.#pending.add(series);
+      this.#wake();
+    };
+    const { clock } = this.#options;
+    const waitMs = series.sentAt + SERIES_UPDATE_MS - clock.now();
+    if (waitMs <= 0) send();
+    else series.cancelUpdate ??= clock.setTimeout(send, waitMs);
+  }
+
+  async #sendLogged(series: Series, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#takeToken(signal);
+      this.#pending.delete(series);
+      series.sentAt = this.#options.clock.now();
+      await this.#send(series, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#options.log.warn({ err: error, note: series.note }, 'event not sent');
+    }
+  }
+
+  #recorded(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  async #takeToken(signal: AbortSignal): Promise<void> {
+    while (!this.#bucket.take()) await sleep(this.#options.clock, this.#bucket.nextInMs, signal);
+  }
+
+  /** Thousands of problems at once are one message: the first ones stand for all, status and log have the rest. */
+  #mayBegin(note: EventNote): boolean {
+    const subject = JSON.stringify([note.regarding, note.reason]);
+    const bucket =
+      this.#subjects.get(subject) ?? new TokenBucket(this.#options.clock, SUBJECT_BURST, SUBJECT_REFILL_MS);
+    this.#subjects.delete(subject);
+    this.#subjects.set(subject, bucket);
+    if (this.#subjects.size > MAX_SERIES) this.#forgetFirstSubject();
+    const may = bucket.take();
+    if (!may) this.#options.log.debug({ note }, 'event not sent: too many about this object for this reason');
+    return may;
+  }
+
+  #forgetFirstSubject(): void {
+    const [first] = this.#subjects.keys();
+    if (first !== undefined) this.#subjects.delete(first);
+  }
+
+  async #send(series: Series, signal: AbortSignal): Promise<void> {
+    const { transport, clock } = this.#options;
+    const resource = eventsIn(series.note);
+    // The API counts a series from two on (events.k8s.io/v1, EventSeries).
+    const repeated =
+      series.count < 2 ? {} : { series: { count: series.count, lastObservedTime: microTime(clock.date()) } };
+    if (series.name !== undefined) {
+      try {
+        await mergePatch(transport, resource, series.name, repeated, { signal });
+        return;
+      } catch (error) {
+        // Events expire after an hour.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    const event = this.#eventOf(series.note, resource);
+    await create(transport, resource, { ...event, ...repeated }, { signal });
+    series.name = event.metadata.name;
+  }
+
+  #eventOf(note: EventNote, resource: Resource): KubernetesObject {
+    const { clock, reportingController, reportingInstance } = this.#options;
+    const suffix = Math.floor(this.#random() * 2 ** 48)
+      .toString(16)
+      .padStart(12, '0');
+    return {
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: {
+        name: `${eventNamePrefix(note)}.${suffix}`,
+        namespace: resource.namespace ?? '',
+      },
+      eventTime: microTime(clock.date()),
+      reportingController,
+      reportingInstance: reportingInstance.slice(0, 128),
+      ...note,
+      note: cutBytes(note.note, NOTE_BYTES),
+    };
+  }
+
+  #forgetOldest(): void {
+    if (this.#series.size <= MAX_SERIES) return;
+    const [oldest] = this.#series;
+    if (oldest === undefined) return;
+    const [key, series] = oldest;
+    this.#series.delete(key);
+    series.cancelUpdate?.();
+    if (this.#pending.delete(series))
+      this.#options.log.warn({ note: series.note }, 'event dropped: too many at once');
+  }
+}
+
+/** So many at once, then one in every `refillMs`. */
+class TokenBucket {
+  readonly #clock: Clock;
+  readonly #burst: number;
+  readonly #refillMs: number;
+  #tokens: number;
+  #refilledAt: number;
+
+  constructor(clock: Clock, burst: number, refillMs: number) {
+    this.#clock = clock;
+    this.#burst = burst;
+    this.#refillMs = refillMs;
+    this.#tokens = burst;
+    this.#refilledAt = clock.now();
+  }
+
+  take(): boolean {
+    const refill = Math.floor((this.#clock.now() - this.#refilledAt) / this.#refillMs);
+    this.#tokens = Math.min(this.#burst, this.#tokens + refill);
+    this.#refilledAt += refill * this.#refillMs;
+    if (this.#tokens === 0) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+
+  /** Milliseconds until there is another token. */
+  get nextInMs(): number {
+    return this.#refilledAt + this.#refillMs - this.#clock.now();
+  }
+}
+
+const newSeries = (note: EventNote): Series => ({
+  note,
+  name: undefined,
+  count: 0,
+  recordedAt: 0,
+  sentAt: -Infinity,
+  cancelUpdate: undefined,
+});
+
+/** Events about what has no namespace stand in `default`: the API server accepts them nowhere else. */
+function eventsIn(note: EventNote): Resource {
+  return {
+    group: 'events.k8s.io',
+    version: 'v1',
+    plural: 'events',
+    namespace: note.regarding.namespace ?? 'default',
+  };
+}
+
+/** As kubectl users expect it, the object's name; cut so that the whole is still a DNS subdomain. */
+const eventNamePrefix = (note: EventNote): string => note.regarding.name.slice(0, 230).replace(/[-.]+$/, '');
+
+function cutBytes(text: string, bytes: number): string {
+  const encoded = Buffer.from(text);
+  if (encoded.length <= bytes) return text;
+  // The decoder turns a character cut in half into U+FFFD, which is dropped before the ellipsis takes its place.
+  return `${encoded
+    .subarray(0, bytes - 3)
+    .toString()
+    .replace(/\uFFFD+$/, '')}…`;
+}

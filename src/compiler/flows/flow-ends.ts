@@ -1,0 +1,169 @@
+/** The ends of a flow: what a `from` or `to` entry of the manifest stands for, and how a Calico rule says it. */
+import type { GuardrailDestination, Peer, RuleDestination, RuleSource } from '../../api/schema.ts';
+import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
+import { chunk, MAX_NETS } from '../../calico/limits.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { all, and, fromLabelSelector, has, not, or, printSelector } from '../../calico/selector.ts';
+import type { EntityRule } from '../../calico/types.ts';
+import type { Cidr } from '../../net/cidr.ts';
+import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
+import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet, peerSetValue } from '../names.ts';
+import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import { everyNamespace, ruleSelectors, termFromLabels } from '../namespaces/namespaces.ts';
+import { RuleProblem } from '../problems.ts';
+
+/** One end of a flow. `tag` names it in object names. */
+export type End =
+  | {
+      readonly kind: 'pods';
+      readonly namespaces: NamespaceTerm;
+      readonly pods: Selector;
+      readonly tag: string;
+    }
+  /** Pods of whichever namespace the other end is in. */
+  | { readonly kind: 'samePods'; readonly pods: Selector }
+  | { readonly kind: 'nets'; readonly nets: readonly Cidr[] }
+  /** Nodes, the control plane, and networks of a peer that are too many for a rule; sets.ts makes each a GlobalNetworkSet. */
+  | { readonly kind: 'set'; readonly value: string }
+  | { readonly kind: 'world' }
+  | { readonly kind: 'kubeAPIServer' };
+
+type AnyEnd = RuleSource | RuleDestination | GuardrailDestination;
+
+/** What ends are resolved against. */
+export interface EndScope {
+  readonly firewall: string;
+  readonly peers: ReadonlyMap<string, Peer>;
+  /** False when the cluster's nodes are known and none has an address: then World would include the nodes. */
+  readonly nodesResolved: boolean;
+  /** False when the cluster's nodes are known and no address of its control plane is. */
+  readonly controlPlaneResolved: boolean;
+}
+
+/**
+ * @param ownNamespace whether `pods` without a namespaceSelector means the subject's namespace (rules of a group) or every
+ * namespace (guardrails)
+ * @throws RuleProblem for an unknown peer and for what resolves to nothing
+ */
+export function resolveEnd(end: AnyEnd, scope: EndScope, ownNamespace: boolean): End {
+  if (end.peer !== undefined) return resolvePeer(end.peer, scope);
+  if (end.ipBlock !== undefined) return resolveBlock(end.ipBlock);
+  if (end.pods !== undefined) {
+    const pods = fromLabelSelector(end.pods.podSelector ?? {});
+    if (end.pods.namespaceSelector === undefined && ownNamespace) return { kind: 'samePods', pods };
+    const namespaces = termFromLabels(end.pods.namespaceSelector ?? {});
+    return { kind: 'pods', namespaces, pods, tag: `pods-${contentTag([namespaces, pods])}` };
+  }
+  return resolveEntity(end.entity, scope);
+}
+
+function resolvePeer(name: string, scope: EndScope): End {
+  const peer = scope.peers.get(name);
+  if (peer === undefined) {
+    const known = [...scope.peers.keys()].sort();
+    throw new RuleProblem(
+      'UnknownPeer',
+      `peer "${name}" is not in spec.peers: add it there${known.length === 0 ? '' : `, or use one of ${known.slice(0, 10).join(', ')}`}`,
+      '.peer',
+    );
+  }
+  if (peer.pods !== undefined) {
+    return {
+      kind: 'pods',
+      namespaces: termFromLabels(peer.pods.namespaceSelector),
+      pods: fromLabelSelector(peer.pods.podSelector ?? {}),
+      tag: `peer-${name}`,
+    };
+  }
+  const nets = unionCidrs((peer.cidrs ?? []).map(parseCidr));
+  if (nets.length <= MAX_NETS) return { kind: 'nets', nets };
+  return { kind: 'set', value: peerSetValue(scope.firewall, name) };
+}
+
+function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): End {
+  const nets = subtractCidrs(parseCidr(block.cidr), (block.except ?? []).map(parseCidr));
+  if (nets.length === 0) {
+    throw new RuleProblem(
+      'ResolvesToNothing',
+      `except leaves nothing of ${block.cidr}: make it smaller, or remove the entry`,
+      '.ipBlock.except',
+    );
+  }
+  return { kind: 'nets', nets };
+}
+
+export const NO_NODES =
+  'no node with an address is known: wait for nodes to register, or check that the operator may list them';
+export const NO_CONTROL_PLANE =
+  'no address of the control plane is known: label its nodes node-role.kubernetes.io/control-plane, or check that the operator may list the EndpointSlices of namespace default';
+
+function resolveEntity(entity: AnyEnd['entity'], scope: EndScope): End {
+  switch (entity) {
+    case 'Pods':
+      return { kind: 'pods', namespaces: everyNamespace, pods: all(), tag: 'all-pods' };
+    case 'SameNamespace':
+      return { kind: 'samePods', pods: all() };
+    case 'KubeAPIServer':
+      return { kind: 'kubeAPIServer' };
+    case 'World':
+      if (scope.nodesResolved) return { kind: 'world' };
+      throw new RuleProblem(
+        'EntityUnresolved',
+        `World leaves out the addresses of nodes, and ${NO_NODES}`,
+        '.entity',
+      );
+    case 'Nodes':
+      if (scope.nodesResolved) return { kind: 'set', value: NODE_SET_VALUE };
+      throw new RuleProblem('EntityUnresolved', NO_NODES, '.entity');
+    case 'ControlPlane':
+      if (scope.controlPlaneResolved) return { kind: 'set', value: CONTROL_PLANE_SET_VALUE };
+      throw new RuleProblem('EntityUnresolved', NO_CONTROL_PLANE, '.entity');
+    case undefined:
+      throw new RuleProblem(
+        'EntityUnresolved',
+        'says nothing: give exactly one of peer, ipBlock, pods, entity',
+      );
+  }
+}
+
+/** A way to match one end in a Calico rule, and the one IP family it is bound to, if it is. */
+export interface EndMatch {
+  readonly family?: 4 | 6;
+  readonly entity: EntityRule;
+}
+
+/** Any of these matches means the end. `samePods` is the caller's to say: it depends on the policy's kind. */
+export function matchEnd(end: Exclude<End, { kind: 'samePods' }>): readonly EndMatch[] {
+  switch (end.kind) {
+    case 'pods':
+      return ruleSelectors(end.namespaces, end.pods).map((entity) => ({ entity }));
+    case 'nets':
+      return matchNets(end.nets);
+    case 'set':
+      return [{ entity: { selector: printSelector(isSet(end.value)), namespaceSelector: GLOBAL } }];
+    case 'world':
+      return [{ entity: { notSelector: printSelector(notWorld) } }];
+    case 'kubeAPIServer':
+      return [{ entity: { services: { name: 'kubernetes', namespace: 'default' } } }];
+  }
+}
+
+/** Only what is in no namespace. A tenant's pod or NetworkSet with our label would otherwise become the set. */
+const GLOBAL = 'global()';
+
+/**
+ * Pods, and the node set. A notSelector is never scoped by a namespaceSelector, so the test for "in no namespace" that
+ * `global()` makes elsewhere is written out (api.md, World). Pods by label and not by Calico's pools: a pool need not
+ * have every pod in it, and then those outside would be World (seen with packets; docs/decisions/0008-pods-are-pods.md).
+ */
+export const notWorld = or(has(LABEL_ORCHESTRATOR), and(isSet(NODE_SET_VALUE), not(has(LABEL_NAMESPACE))));
+
+/** One family a rule: the aggregated API refuses mixed ones (calico.md, section 4). */
+export function matchNets(nets: readonly Cidr[]): readonly EndMatch[] {
+  return ([4, 6] as const).flatMap((family) =>
+    chunk(
+      nets.filter((net) => net.family === family),
+      MAX_NETS,
+    ).map((some) => ({ family, entity: { nets: some.map(formatCidr) } })),
+  );
+}

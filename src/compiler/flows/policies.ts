@@ -1,0 +1,123 @@
+/** Policy objects: global or in a namespace, in force or staged, split where Calico has a limit. */
+import { chunk, MAX_RULES } from '../../calico/limits.ts';
+import type { GlobalPolicySpec, PolicySpec, PolicyType, Rule } from '../../calico/types.ts';
+import { CALICO_API_VERSION } from '../../calico/types.ts';
+import { objectMeta, objectName } from '../names.ts';
+import type { DesiredObject, Phase } from '../types.ts';
+
+export interface PolicyParts {
+  readonly firewall: string;
+  /** Rule id, or the prefix that several rules share; with `variant` it names the object. */
+  readonly id: string;
+  readonly variant?: string;
+  /** Ids of the rules in it. */
+  readonly rules: readonly string[];
+  readonly phase: Phase;
+  readonly staged: boolean;
+  readonly tier: string;
+  readonly order: number;
+  readonly types: readonly PolicyType[];
+  /** Judges before DNAT; of host endpoints only. */
+  readonly preDNAT?: true;
+  readonly ingress?: readonly Rule[];
+  readonly egress?: readonly Rule[];
+}
+
+/** Whom a global policy selects; without a namespaceSelector, pods and hosts alike. */
+export interface SubjectSelectors {
+  readonly selector: string;
+  readonly namespaceSelector?: string;
+}
+
+/** GlobalNetworkPolicies (or staged ones): one for each pair of selectors and each 1,024 rules. */
+export function globalPolicies(
+  parts: PolicyParts,
+  endpoints: readonly SubjectSelectors[],
+): readonly DesiredObject[] {
+  return numbered(
+    endpoints.flatMap((selectors) => splitRules(parts).map((rules) => ({ selectors, rules }))),
+    (suffix, { selectors, rules }) => {
+      const metadata = metadataOf(parts, suffix);
+      const layer = parts.preDNAT === true ? ({ preDNAT: true, applyOnForward: true } as const) : {};
+      const spec: GlobalPolicySpec = { ...base(parts), ...layer, ...selectors, ...rules };
+      return parts.staged
+        ? {
+            apiVersion: CALICO_API_VERSION,
+            kind: 'StagedGlobalNetworkPolicy',
+            metadata,
+            spec: { ...spec, stagedAction: 'Set' },
+          }
+        : { apiVersion: CALICO_API_VERSION, kind: 'GlobalNetworkPolicy', metadata, spec };
+    },
+    parts,
+  );
+}
+
+/** NetworkPolicies (or staged ones) in one namespace. */
+export function namespacedPolicies(
+  parts: PolicyParts,
+  namespace: string,
+  selector: string,
+): readonly DesiredObject[] {
+  return numbered(
+    splitRules(parts),
+    (suffix, rules) => {
+      const metadata = metadataOf(parts, suffix, namespace);
+      const spec: PolicySpec = { ...base(parts), selector, ...rules };
+      return parts.staged
+        ? {
+            apiVersion: CALICO_API_VERSION,
+            kind: 'StagedNetworkPolicy',
+            metadata,
+            spec: { ...spec, stagedAction: 'Set' },
+          }
+        : { apiVersion: CALICO_API_VERSION, kind: 'NetworkPolicy', metadata, spec };
+    },
+    parts,
+  );
+}
+
+const base = (parts: PolicyParts) => ({
+  tier: parts.tier,
+  order: parts.order,
+  types: parts.types,
+});
+
+function metadataOf(parts: PolicyParts, suffix: string, namespace?: string) {
+  const variant = [parts.variant ?? '', suffix].filter((part) => part !== '').join('-');
+  return objectMeta(
+    objectName(parts.tier, parts.id, variant),
+    parts.firewall,
+    parts.rules,
+    parts.tier,
+    namespace,
+  );
+}
+
+type RulePart = Pick<PolicySpec, 'ingress' | 'egress'>;
+
+/**
+ * Allows and denies of one policy are alternatives, so any division of them over policies says the same; a policy that ends
+ * in `Pass` is never long enough to be divided.
+ */
+function splitRules(parts: PolicyParts): readonly RulePart[] {
+  const ingress = chunk(parts.ingress ?? [], MAX_RULES);
+  const egress = chunk(parts.egress ?? [], MAX_RULES);
+  return Array.from({ length: Math.max(1, ingress.length, egress.length) }, (_, index) => ({
+    ...(ingress[index] === undefined ? {} : { ingress: ingress[index] }),
+    ...(egress[index] === undefined ? {} : { egress: egress[index] }),
+  }));
+}
+
+function numbered<T>(
+  items: readonly T[],
+  make: (suffix: string, item: T) => DesiredObject['object'],
+  parts: PolicyParts,
+): readonly DesiredObject[] {
+  return items.map((item, index) => ({
+    object: make(index === 0 ? '' : String(index + 1), item),
+    firewall: parts.firewall,
+    rules: parts.rules,
+    phase: parts.phase,
+  }));
+}

@@ -1,0 +1,124 @@
+/** Calico rules: ends × ports, one IP family and one protocol a rule, within Calico's limits. */
+import { chunk, MAX_PORTS } from '../../calico/limits.ts';
+import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../../calico/types.ts';
+import type { PortValue } from '../../api/schema.ts';
+import { groupPorts, parsePort } from '../../net/ports.ts';
+import type { End, EndMatch } from './flow-ends.ts';
+import { ANNOTATION_RULE } from '../names.ts';
+import { RuleProblem } from '../problems.ts';
+
+interface PortMatch {
+  readonly protocol?: Protocol;
+  readonly ipVersion?: 4 | 6;
+  readonly ports?: readonly CalicoPort[];
+}
+
+/** Ways to match the ports; any of them. */
+export function matchPorts(values: readonly PortValue[]): readonly PortMatch[] {
+  const grouped = groupPorts(values.map(parsePort));
+  if (grouped.all) return [{}];
+  return [
+    ...(grouped.icmp
+      ? ([
+          { protocol: 'ICMP', ipVersion: 4 },
+          { protocol: 'ICMPv6', ipVersion: 6 },
+        ] as const)
+      : []),
+    ...grouped.transports.flatMap(({ protocol, ports }) =>
+      chunkPorts(ports).map((some) => ({ protocol, ports: some })),
+    ),
+  ];
+}
+
+/**
+ * Together as many as a rule may have, but a range alone: nft up to 1.0.6, which Felix calls, dies when it is to replace a rule that has a
+ * range among other ports ("BUG: unhandled op"), and Felix with its tables empty (seen with packets).
+ */
+export function chunkPorts(ports: readonly CalicoPort[]): readonly (readonly CalicoPort[])[] {
+  const isRange = (port: CalicoPort): boolean => /^\d+:\d+$/.test(String(port));
+  const single = ports.filter((port) => !isRange(port));
+  return [...chunk(single, MAX_PORTS), ...ports.filter(isRange).map((port) => [port])];
+}
+
+/**
+ * Ports that only make sense at some destinations.
+ * @throws RuleProblem for a named port where the destination is not pods, and for ports at the API server's endpoints
+ */
+export function checkPorts(values: readonly PortValue[], destinations: readonly End[]): void {
+  const ports = values.map(parsePort);
+  const named = ports.find((port) => port.kind === 'named');
+  const notPods = destinations.find((end) => end.kind !== 'pods' && end.kind !== 'samePods');
+  if (named && notPods) {
+    throw new RuleProblem(
+      'NamedPortNeedsPods',
+      `port "${named.name}" is a name, and names are known only of pods' containers: write its number, or split the rule`,
+      '.ports',
+    );
+  }
+  if (
+    destinations.some((end) => end.kind === 'kubeAPIServer') &&
+    !ports.every((port) => port.kind === 'all')
+  ) {
+    throw new RuleProblem(
+      'PortsNotAllowed',
+      'KubeAPIServer stands for the endpoints of the API server, ports included: write ports: [All], in a rule of its own',
+      '.ports',
+    );
+  }
+}
+
+export interface RuleParts {
+  readonly id: string;
+  readonly action: Action;
+  readonly sources: readonly EndMatch[];
+  readonly destinations: readonly EndMatch[];
+  readonly ports: readonly PortMatch[];
+}
+
+/** Every source × destination × port; pairs of different families are left out: no packet has both. */
+export function crossRules({ id, action, sources, destinations, ports }: RuleParts): readonly Rule[] {
+  return sources.flatMap((source) =>
+    destinations.flatMap((destination) =>
+      ports.flatMap((port) => {
+        const families = [source.family, destination.family, port.ipVersion].filter(
+          (family) => family !== undefined,
+        );
+        if (new Set(families).size > 1) return [];
+        const target = { ...destination.entity, ...portsOf(port) };
+        return [rule({ id, action, source: source.entity, destination: target, port })];
+      }),
+    ),
+  );
+}
+
+const portsOf = (port: PortMatch): EntityRule => (port.ports === undefined ? {} : { ports: port.ports });
+
+interface OneRule {
+  readonly id: string;
+  readonly action: Action;
+  readonly source: EntityRule;
+  readonly destination: EntityRule;
+  readonly port: PortMatch;
+}
+
+function rule({ id, action, source, destination, port }: OneRule): Rule {
+  return {
+    action,
+    ...(port.ipVersion === undefined ? {} : { ipVersion: port.ipVersion }),
+    ...(port.protocol === undefined ? {} : { protocol: port.protocol }),
+    ...(isEmptyEntity(source) ? {} : { source }),
+    ...(isEmptyEntity(destination) ? {} : { destination }),
+    metadata: { annotations: { [ANNOTATION_RULE]: id } },
+  };
+}
+
+const isEmptyEntity = (entity: EntityRule): boolean => Object.keys(entity).length === 0;
+
+/** Matches everything: the end that the policy itself selects. */
+export const anyEnd: readonly EndMatch[] = [{ entity: {} }];
+
+/** Sorted, without repeats, so that the order of the manifest changes no byte. Only for rules of one action. */
+export function canonicalRules(rules: readonly Rule[]): readonly Rule[] {
+  const byText = new Map(rules.map((each) => [JSON.stringify(each), each]));
+  return [...byText.keys()].sort().flatMap((key) => byText.get(key) ?? []);
+}

@@ -1,0 +1,102 @@
+/** GlobalNetworkSets, each made only where a rule asks for it. */
+import type { ClusterFirewall } from '../../api/schema.ts';
+import { DEFAULT_FIREWALL } from '../../api/schema.ts';
+import { CALICO_API_VERSION } from '../../calico/types.ts';
+import type { Cidr } from '../../net/cidr.ts';
+import { distinctCidrs, formatCidr, parseCidr } from '../../net/cidr.ts';
+import type { Machines } from './addresses.ts';
+import {
+  CONTROL_PLANE_SET_VALUE,
+  DEFAULT_TIER,
+  LABEL_SET,
+  NODE_SET_VALUE,
+  objectMeta,
+  objectName,
+  peerSetValue,
+  ruleId,
+  setSelector,
+} from '../names.ts';
+import type { Findings } from '../problems.ts';
+import type { DesiredObject } from '../types.ts';
+
+/** @param objects the policies made so far: a set is needed when one of them names it */
+export function networkSets(
+  firewalls: readonly ClusterFirewall[],
+  objects: readonly DesiredObject[],
+  machines: Machines,
+  findings: Findings,
+): readonly DesiredObject[] {
+  const text = JSON.stringify(objects.map(({ object }) => object.spec));
+  const needed = (value: string): boolean => text.includes(setSelector(value));
+  return [
+    ...SHARED_SETS.filter(({ value }) => needed(value)).map((shared) =>
+      sharedSet(shared, machines, findings),
+    ),
+    ...firewalls.flatMap(({ metadata, spec }) =>
+      (spec.peers ?? [])
+        .filter((peer) => needed(peerSetValue(metadata.name, peer.name)))
+        .map((peer) => {
+          const id = ruleId(metadata.name, 'peers', peer.name);
+          const nets = (peer.cidrs ?? []).map(parseCidr);
+          return networkSet(metadata.name, id, peerSetValue(metadata.name, peer.name), nets);
+        }),
+    ),
+  ];
+}
+
+interface SharedSet {
+  readonly id: string;
+  readonly value: string;
+  readonly which: keyof Machines;
+  readonly unknown: string;
+}
+
+/** What every firewall may mean by the same name. */
+export const SHARED_SETS: readonly SharedSet[] = [
+  {
+    id: ruleId(DEFAULT_FIREWALL, 'nodes'),
+    value: NODE_SET_VALUE,
+    which: 'nodes',
+    unknown:
+      'a rule names Nodes, or World, which leaves out the addresses of nodes: without the cluster’s nodes their set is shown empty',
+  },
+  {
+    id: ruleId(DEFAULT_FIREWALL, 'control-plane'),
+    value: CONTROL_PLANE_SET_VALUE,
+    which: 'controlPlane',
+    unknown:
+      'the control plane may reach pods: without the cluster’s nodes and API server endpoints its set is shown empty',
+  },
+];
+
+function sharedSet({ id, value, which, unknown }: SharedSet, machines: Machines, findings: Findings) {
+  const known = machines[which];
+  if (known === undefined)
+    findings.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
+  return networkSet(DEFAULT_FIREWALL, id, value, known ?? []);
+}
+
+/**
+ * An entry for each address, never merged with its neighbours: to put one entry in place of two, Felix takes the two away first, and in iptables
+ * whoever they meant is in no set until the next line of `ipset restore` (felix/ipsets/ipsets.go, writeUpdates).
+ */
+export function networkSet(
+  firewall: string,
+  id: string,
+  value: string,
+  nets: readonly Cidr[],
+  phase: 'set' | 'judged' = 'set',
+): DesiredObject {
+  const { labels, ...metadata } = objectMeta(objectName(DEFAULT_TIER, id), firewall, [id]);
+  return {
+    object: {
+      apiVersion: CALICO_API_VERSION,
+      kind: 'GlobalNetworkSet',
+      metadata: { ...metadata, labels: { ...labels, [LABEL_SET]: value } },
+      spec: { nets: distinctCidrs(nets).map(formatCidr) },
+    },
+    firewall,
+    rules: [id],
+    phase,
+  };
+}

@@ -1,0 +1,23 @@
+import type { Compilation, Compile, Inventory } from './types.ts';
+
+/** The same compiler, which remembers its last answer: most rounds follow a change of stored objects, not of what is compiled. */
+export function remembering(compile: Compile): Compile {
+  let last: { readonly inputs: readonly unknown[]; readonly compilation: Compilation } | undefined;
+  return (firewalls, inventory) => {
+    const inputs = [firewalls.length, ...firewalls, ...inventoryParts(inventory)];
+    const same =
+      last?.inputs.length === inputs.length && last.inputs.every((input, index) => input === inputs[index]);
+    if (last !== undefined && same) return last.compilation;
+    const compilation = compile(firewalls, inventory);
+    last = { inputs, compilation };
+    return compilation;
+  };
+}
+
+/** By identity: a projection is made once for each version of an object. */
+const inventoryParts = (inventory: Inventory): readonly unknown[] =>
+  Object.entries(inventory)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([field, part]: [string, unknown]) =>
+      Array.isArray(part) ? [field, part.length, ...(part as unknown[])] : [field, part],
+    );

@@ -1,0 +1,124 @@
+/** Which namespaces are under the default deny, which are only observed, which are left alone. */
+import type { ClusterFirewall, Group, Mode } from '../../api/schema.ts';
+import type { NamespaceTerm } from './namespaces.ts';
+import {
+  complement,
+  everyNamespace,
+  isEmpty,
+  matchesTerm,
+  mergeTerms,
+  namedNamespaces,
+  sortedUnique,
+  termFromLabels,
+  without,
+} from './namespaces.ts';
+import type { Inventory, NamespaceInfo } from '../types.ts';
+
+/** Left alone unless `exempt.systemNamespaces: None` (api.md, conventions). */
+const SYSTEM_NAMESPACES = [
+  'calico-apiserver',
+  'calico-system',
+  'kube-node-lease',
+  'kube-public',
+  'kube-system',
+  'tigera-operator',
+] as const;
+
+export type Standing = 'enforced' | 'observed' | 'exempt';
+
+/** What the ClusterFirewall called default decides for every flow's ends. Terms of one list may overlap. */
+export interface Regime {
+  readonly deny: { readonly ingress: boolean; readonly egress: boolean };
+  readonly exempt: readonly string[];
+  readonly enforced: readonly NamespaceTerm[];
+  readonly observed: readonly NamespaceTerm[];
+  /** Namespaces that an enforcing and an observing group both name: Enforce wins. */
+  readonly contested: readonly string[];
+  standing(namespace: NamespaceInfo): Standing;
+}
+
+export function regimeOf(firewall: ClusterFirewall, inventory: Inventory): Regime {
+  const exempt = exemptNames(firewall, inventory);
+  const groups = (firewall.spec.namespaces ?? []).map((group) => ({
+    mode: effectiveMode(firewall, group),
+    term: groupTerm(group),
+  }));
+  const observing = groups.filter(({ mode }) => mode === 'Observe').map(({ term }) => term);
+  const enforcing = groups.filter(({ mode }) => mode === 'Enforce').map(({ term }) => term);
+  const contested = contestedNames(observing, enforcing, inventory);
+  const { enforced, observed } = divide(firewall.spec.mode, { observing, enforcing, contested, exempt });
+  return {
+    deny: directions(firewall),
+    exempt,
+    enforced,
+    observed,
+    contested,
+    standing: (namespace) => {
+      if (exempt.includes(namespace.name)) return 'exempt';
+      return enforced.some((term) => matchesTerm(term, namespace)) ? 'enforced' : 'observed';
+    },
+  };
+}
+
+interface Division {
+  readonly observing: readonly NamespaceTerm[];
+  readonly enforcing: readonly NamespaceTerm[];
+  readonly contested: readonly string[];
+  readonly exempt: readonly string[];
+}
+
+function divide(mode: Mode, { observing, enforcing, contested, exempt }: Division) {
+  const everyone = without(everyNamespace, exempt);
+  const split = mergeTerms(
+    mode === 'Observe' ? enforcing : observing.map((term) => without(term, contested)),
+  );
+  const inGroups = split.map((term) => without(term, exempt)).filter((term) => !isEmpty(term));
+  const rest = [complement(everyone, split)];
+  return mode === 'Observe' ? { enforced: inGroups, observed: rest } : { enforced: rest, observed: inGroups };
+}
+
+export const groupTerm = (group: Group): NamespaceTerm =>
+  group.namespaces === undefined
+    ? termFromLabels(group.namespaceSelector ?? {})
+    : namedNamespaces(group.namespaces);
+
+export const effectiveMode = (firewall: ClusterFirewall, group: Group): Mode =>
+  group.mode ?? firewall.spec.mode;
+
+/** The namespaces an inventory has, or, where it is not known, those that groups name. */
+export function knownNamespaces(
+  inventory: Inventory,
+  terms: readonly NamespaceTerm[],
+): readonly NamespaceInfo[] {
+  if (inventory.namespaces !== undefined) return inventory.namespaces;
+  return sortedUnique(terms.flatMap((term) => term.names ?? [])).map((name) => ({ name, labels: {} }));
+}
+
+function contestedNames(
+  observing: readonly NamespaceTerm[],
+  enforcing: readonly NamespaceTerm[],
+  inventory: Inventory,
+): readonly string[] {
+  if (observing.length === 0 || enforcing.length === 0) return [];
+  const inAny = (terms: readonly NamespaceTerm[], namespace: NamespaceInfo) =>
+    terms.some((term) => matchesTerm(term, namespace));
+  return sortedUnique(
+    knownNamespaces(inventory, [...observing, ...enforcing])
+      .filter((namespace) => inAny(observing, namespace) && inAny(enforcing, namespace))
+      .map(({ name }) => name),
+  );
+}
+
+function exemptNames(firewall: ClusterFirewall, inventory: Inventory): readonly string[] {
+  const exempt = firewall.spec.defaults?.exempt;
+  return sortedUnique([
+    ...(exempt?.systemNamespaces === 'None' ? [] : SYSTEM_NAMESPACES),
+    ...(exempt?.names ?? []),
+    ...(inventory.operatorNamespace === undefined ? [] : [inventory.operatorNamespace]),
+  ]);
+}
+
+function directions(firewall: ClusterFirewall): Regime['deny'] {
+  const deny = firewall.spec.defaults?.deny ?? 'Both';
+  return { ingress: deny === 'Both' || deny === 'Ingress', egress: deny === 'Both' || deny === 'Egress' };
+}

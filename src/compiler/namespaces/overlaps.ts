@@ -1,0 +1,58 @@
+/** Groups of one firewall that share namespaces and disagree about them. */
+import type { ClusterFirewall, Group } from '../../api/schema.ts';
+import { matchesTerm } from './namespaces.ts';
+import type { NamespaceTerm } from './namespaces.ts';
+import { ruleId } from '../names.ts';
+import type { Findings } from '../problems.ts';
+import type { Regime } from './enforcement.ts';
+import { effectiveMode, groupTerm, knownNamespaces } from './enforcement.ts';
+import type { Inventory } from '../types.ts';
+
+interface Member {
+  readonly group: Group;
+  readonly index: number;
+  readonly term: NamespaceTerm;
+}
+
+/** Rules of overlapping groups add up, which needs no word; a disagreement over mode or isolation does. */
+export function reportOverlaps(
+  firewall: ClusterFirewall,
+  regime: Regime,
+  inventory: Inventory,
+  findings: Findings,
+): void {
+  const members: readonly Member[] = (firewall.spec.namespaces ?? []).map((group, index) => ({
+    group,
+    index,
+    term: groupTerm(group),
+  }));
+  const reported = new Set<string>();
+  for (const namespace of knownNamespaces(
+    inventory,
+    members.map(({ term }) => term),
+  )) {
+    if (regime.exempt.includes(namespace.name)) continue;
+    const here = members.filter(({ term }) => matchesTerm(term, namespace));
+    for (const [field, wins, values] of [
+      ['mode', 'Enforce', here.map(({ group }) => effectiveMode(firewall, group))],
+      ['isolation', 'Strict', here.map(({ group }) => group.isolation ?? 'Strict')],
+    ] as const) {
+      const loser = here[values.findIndex((value) => value !== wins)];
+      const winner = here[values.findIndex((value) => value === wins)];
+      if (loser === undefined || winner === undefined) continue;
+      const key = [field, loser.group.name, winner.group.name].join('/');
+      if (reported.has(key)) continue;
+      reported.add(key);
+      findings.problem(
+        {
+          firewall: firewall.metadata.name,
+          id: ruleId(firewall.metadata.name, loser.group.name),
+          path: `spec.namespaces[${String(loser.index)}]`,
+        },
+        'OverlappingGroups',
+        `namespace "${namespace.name}" is in groups "${loser.group.name}" and "${winner.group.name}", which disagree on ${field}; ${wins} wins there: let them agree, or take the namespace out of one`,
+        `.${field}`,
+      );
+    }
+  }
+}

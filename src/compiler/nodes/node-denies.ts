@@ -1,0 +1,161 @@
+/** What is refused: blocked sources and forged loopback before everything, and at the end whatever nothing let in. */
+import type { PortValue } from '../../api/schema.ts';
+import type { Action, Protocol, Rule } from '../../calico/types.ts';
+import type { Cidr } from '../../net/cidr.ts';
+import { parseCidr } from '../../net/cidr.ts';
+import { groupPorts, parsePort } from '../../net/ports.ts';
+import type { EndMatch } from '../flows/flow-ends.ts';
+import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
+import { JUDGED_SET_VALUE, NODE_ORDER, ruleId } from '../names.ts';
+import { located, RuleProblem } from '../problems.ts';
+import { anyEnd, canonicalRules, chunkPorts, crossRules } from '../flows/rules.ts';
+import type { DesiredObject } from '../types.ts';
+import { BASELINE } from './baseline.ts';
+import type { NodeContext } from './context.ts';
+import { bothLayers, everything, layerPolicies } from './layers.ts';
+import { notNets, podsByLabel, sourcesOf } from './sources.ts';
+
+/** While nodes are observed, what would deny passes, and its counter tells. */
+const denial = ({ hosts }: NodeContext): Action => (hosts.observed ? 'Pass' : 'Deny');
+
+/** Entries with a problem are left out, and what is left stands in for the whole: see DesiredObject. */
+export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
+  const { hosts, findings, ends, scope } = context;
+  const blocked = hosts.nodes.blocked ?? [];
+  const { firewall, path } = context.place;
+  const id = ruleId(context.place.id, 'blocked');
+  const sources = blocked.flatMap((entry, index) =>
+    findings.guard({ firewall, id, path: `${path}.blocked` }, () =>
+      located(`[${String(index)}]`, () => {
+        const end = resolveEnd(entry, ends, false);
+        refusePods(end.kind, 'blocked takes addresses');
+        return [sourcesOf([end], scope)];
+      }),
+    ),
+  );
+  if (sources.length === 0) return [];
+  const matches = sources.flatMap((source) => source.matches);
+  const rules = canonicalRules(
+    crossRules({ id, action: denial(context), sources: matches, destinations: anyEnd, ports: [{}] }),
+  );
+  const policy = { firewall, id, phase: 'nodeDeny', order: NODE_ORDER.blocked } as const;
+  const objects = layerPolicies(policy, bothLayers(rules));
+  return sources.length === blocked.length ? objects : objects.map((each) => ({ ...each, standIn: true }));
+}
+
+/** @throws RuleProblem for a peer that is pods, where addresses are wanted */
+export function refusePods(kind: string, why: string): void {
+  if (kind !== 'pods') return;
+  throw new RuleProblem('ResolvesToNothing', `is pods, and ${why}: name a peer with cidrs`, '.peer');
+}
+
+const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr);
+
+/** What comes over another interface than lo and says it comes from this very machine. */
+export function compileLoopback(context: NodeContext): readonly DesiredObject[] {
+  const id = ruleId(context.place.id, 'loopback');
+  const rules = crossRules({
+    id,
+    action: denial(context),
+    sources: matchNets(LOOPBACK),
+    destinations: anyEnd,
+    ports: [{}],
+  });
+  return layerPolicies(
+    { firewall: context.place.firewall, id, phase: 'nodeDeny', order: NODE_ORDER.loopback },
+    bothLayers(canonicalRules(rules)),
+  );
+}
+
+const TRANSPORTS = ['TCP', 'UDP', 'SCTP'] as const;
+const ICMP = ['ICMP', 'ICMPv6'] as const;
+
+/** @param hostPorts that rules declare, of every firewall */
+export function compileLast(hostPorts: readonly PortValue[], context: NodeContext): readonly DesiredObject[] {
+  const id = ruleId(context.place.id, 'deny');
+  const pass = ruleId(context.place.id, 'pass');
+  const deny = (rules: readonly Rule[]): readonly Rule[] => [
+    ...canonicalRules(rules),
+    // A Tier object that is missing when Felix starts counts as one that denies (calico.md, Missing Tier).
+    everything(pass, 'Pass'),
+  ];
+  return layerPolicies(
+    {
+      firewall: context.place.firewall,
+      id,
+      rules: [id, pass],
+      phase: 'nodeDeny',
+      order: NODE_ORDER.deny,
+    },
+    { ports: deny(beforeDnat(id, hostPorts, context)), host: deny(atTheHost(id, context)) },
+  );
+}
+
+/** Over ICMP there is nothing but what the baseline opens, so that it is judged only where that is switched off. */
+function atTheHost(id: string, context: NodeContext): readonly Rule[] {
+  const off = context.hosts.nodes.baseline?.disable ?? [];
+  const closed = ICMP.filter((protocol) =>
+    BASELINE.some(({ name, opens }) => opens === protocol && off.includes(name)),
+  );
+  return [...TRANSPORTS, ...closed].map((protocol) => deny({ id, protocol }, context));
+}
+
+function beforeDnat(id: string, hostPorts: readonly PortValue[], context: NodeContext): readonly Rule[] {
+  const toNodes = TRANSPORTS.flatMap((protocol) =>
+    matchEnd({ kind: 'set', value: JUDGED_SET_VALUE }).map(({ entity }) =>
+      deny({ id, protocol, destination: entity }, context),
+    ),
+  );
+  const ports: readonly PortsOf[] =
+    context.hosts.nodes.destinations === 'All'
+      ? TRANSPORTS.map((protocol) => ({ protocol }))
+      : portsByProtocol([...context.services('nodeports'), ...hostPorts]);
+  const elsewhere = ([4, 6] as const).flatMap((family) => {
+    const outside = outsidePods(context.hosts.pools.filter((pool) => pool.family === family));
+    // Without a pool there is nothing to leave out, and a rule that leaves out nothing means everybody.
+    if (outside === undefined) return [];
+    return ports.map(({ protocol, ports: some }) =>
+      deny(
+        {
+          id,
+          protocol,
+          source: outside,
+          destination: { ...outside, ...(some === undefined ? {} : { ports: some }) },
+        },
+        context,
+      ),
+    );
+  });
+  return [...toNodes, ...elsewhere];
+}
+
+/** By pools, since a pod is in them before Felix knows it, and by label, since a pool need not have every pod in it. */
+function outsidePods(pools: readonly Cidr[]): EndMatch['entity'] | undefined {
+  return pools.length === 0 ? undefined : { ...notNets(pools), notSelector: podsByLabel };
+}
+
+interface PortsOf {
+  readonly protocol: Protocol;
+  readonly ports?: readonly (number | string)[];
+}
+
+const portsByProtocol = (values: readonly PortValue[]): readonly PortsOf[] =>
+  groupPorts(values.map(parsePort)).transports.flatMap(({ protocol, ports }) =>
+    chunkPorts(ports).map((some) => ({ protocol, ports: some })),
+  );
+
+interface Denied {
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly source?: EndMatch['entity'];
+  readonly destination?: EndMatch['entity'];
+}
+
+const deny = ({ id, ...match }: Denied, context: NodeContext): Rule => {
+  const { metadata } = everything(id, 'Deny');
+  return { action: denial(context), ...match, ...(metadata === undefined ? {} : { metadata }) };
+};
+
+/** Families in which rules about everything but pods cannot be written. */
+export const familiesWithoutPools = (pools: readonly Cidr[]): readonly (4 | 6)[] =>
+  ([4, 6] as const).filter((family) => !pools.some((pool) => pool.family === family));

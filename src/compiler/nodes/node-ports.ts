@@ -1,0 +1,66 @@
+/** `nodePorts` and `hostPorts` of ingress rules: the way in through the node. */
+import type { ClusterFirewall, IngressRule, PortValue } from '../../api/schema.ts';
+import type { End } from '../flows/flow-ends.ts';
+import { NODE_ORDER } from '../names.ts';
+import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import type { RulePlace } from '../problems.ts';
+import { located } from '../problems.ts';
+import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
+import type { EndScope } from '../flows/flow-ends.ts';
+import type { DesiredObject } from '../types.ts';
+import { layerPolicies } from './layers.ts';
+import type { NodeFirewall } from './node-firewall.ts';
+import { sourcesOf } from './sources.ts';
+
+export const portsOpened = ({ nodePorts = [], hostPorts = [] }: IngressRule): readonly PortValue[] => [
+  ...nodePorts,
+  ...hostPorts,
+];
+
+export const declaredHostPorts = (firewalls: readonly ClusterFirewall[]): readonly PortValue[] =>
+  firewalls
+    .flatMap(({ spec }) => spec.namespaces ?? [])
+    .flatMap(({ ingress = [], metrics = [] }) => [...ingress, ...metrics])
+    .flatMap((rule: IngressRule) => rule.hostPorts ?? []);
+
+export interface OpenedRule {
+  readonly place: RulePlace;
+  readonly ends: readonly End[];
+  readonly ports: readonly PortValue[];
+  /** Where the rule's pods are: whom a source in the same namespace means. */
+  readonly namespaces: NamespaceTerm;
+}
+
+/**
+ * The ports layer alone: what is translated is forwarded, and meets the node's own ports nowhere. In force whatever the mode of the group,
+ * since nodes have their own: pods that are observed lose nothing to it.
+ */
+export function openAtNodes(
+  rule: OpenedRule,
+  ends: EndScope,
+  { pools }: NodeFirewall,
+): readonly DesiredObject[] {
+  if (rule.ports.length === 0) return [];
+  const { id, firewall } = rule.place;
+  const sources = located('.from', () =>
+    sourcesOf(
+      rule.ends.map((end) =>
+        end.kind === 'samePods'
+          ? { kind: 'pods', namespaces: rule.namespaces, pods: end.pods, tag: '' }
+          : end,
+      ),
+      { ends, pools, controlPlanePods: [] },
+    ),
+  );
+  const rules = crossRules({
+    id,
+    action: 'Pass',
+    sources: sources.matches,
+    destinations: anyEnd,
+    ports: matchPorts(rule.ports),
+  });
+  return layerPolicies(
+    { firewall, id, phase: 'nodeAllow', order: NODE_ORDER.opened },
+    { ports: canonicalRules(rules), host: [] },
+  );
+}

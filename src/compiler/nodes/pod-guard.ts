@@ -1,0 +1,129 @@
+/**
+ * Identity where it is intact. Behind natOutgoing a node sees another node where a pod speaks, so what only some pods may reach on nodes is
+ * refused to the others at the pods themselves, in tier clusterfirewall, where no allow undoes it.
+ */
+import type { PortValue } from '../../api/schema.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { all, not, or } from '../../calico/selector.ts';
+import { parseCidr, unionCidrs } from '../../net/cidr.ts';
+import type { TransportProtocol } from '../../net/ports.ts';
+import { formatPort, parsePort } from '../../net/ports.ts';
+import { matchNets } from '../flows/flow-ends.ts';
+import { contentTag, ruleId, TIER, TIER_POLICY_ORDER } from '../names.ts';
+import { policySelectors } from '../namespaces/namespaces.ts';
+import { globalPolicies } from '../flows/policies.ts';
+import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
+import type { DesiredObject } from '../types.ts';
+import { PRIVILEGED } from './baseline.ts';
+import type { NodeContext, Opening } from './context.ts';
+import { nodeSet } from './sources.ts';
+
+/** Ports, and the pods that may reach them all the same. */
+interface Restriction {
+  readonly ports: readonly PortValue[];
+  readonly except: readonly Selector[];
+}
+
+export function compileGuard(openings: readonly Opening[], context: NodeContext): readonly DesiredObject[] {
+  const id = ruleId(context.place.id, 'pods');
+  const { firewall } = context.place;
+  return restrictions(openings, context).flatMap(({ ports, except }) => {
+    const place = { firewall, id, path: `${context.place.path}.zones` };
+    return context.findings.guard(place, () => restrict(id, { ports, except }, context));
+  });
+}
+
+function restrict(
+  id: string,
+  { ports, except }: Restriction,
+  context: NodeContext,
+): readonly DesiredObject[] {
+  const { hosts, regime } = context;
+  const extra = unionCidrs((hosts.nodes.extraAddresses ?? []).map(parseCidr));
+  const egress = canonicalRules(
+    crossRules({
+      id,
+      action: 'Deny',
+      sources: anyEnd,
+      destinations: [...nodeSet, ...matchNets(extra)],
+      ports: matchPorts(ports),
+    }),
+  );
+  const pods = except.length === 0 ? all() : not(or(...except));
+  const policies = (staged: boolean, terms: typeof regime.enforced) =>
+    globalPolicies(
+      {
+        firewall: context.place.firewall,
+        id,
+        variant: except.length === 0 ? '' : `but-${contentTag(except)}`,
+        rules: [id],
+        phase: 'guardrail',
+        staged,
+        tier: TIER,
+        order: TIER_POLICY_ORDER.guardrail,
+        types: ['Egress'],
+        egress,
+      },
+      terms.flatMap((term) => policySelectors(term, pods)),
+    );
+  if (hosts.observed) return policies(true, [...regime.enforced, ...regime.observed]);
+  return [...policies(false, regime.enforced), ...policies(true, regime.observed)];
+}
+
+type Range = Extract<ReturnType<typeof parsePort>, { kind: 'range' }>;
+
+/**
+ * What is refused: what only the control plane reaches, and each port that an opening gives to certain pods by its number. A port that
+ * some opening gives to every pod is refused to none.
+ */
+function restrictions(openings: readonly Opening[], context: NodeContext): readonly Restriction[] {
+  const privileged = PRIVILEGED.flatMap((name) => ranges(context.services(name)));
+  const toPods = openings.flatMap(({ ports, sources }) =>
+    sources === 'anyone' || sources.pods.length === 0 ? [] : [{ ports, pods: sources.pods }],
+  );
+  const restricted = [...privileged, ...toPods.flatMap(({ ports }) => ranges(ports))];
+  const byExcept = new Map<string, { except: readonly Selector[]; ports: PortValue[] }>();
+  for (const piece of pieces(restricted)) {
+    const pods = toPods.filter(({ ports }) => covers(ports, piece)).flatMap((each) => each.pods);
+    if (pods.some(({ kind }) => kind === 'all')) continue;
+    const except = canonicalSelectors(pods);
+    const key = JSON.stringify(except);
+    const known = byExcept.get(key) ?? { except, ports: [] };
+    known.ports.push(formatPort(piece));
+    byExcept.set(key, known);
+  }
+  return [...byExcept.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+}
+
+const ranges = (ports: readonly PortValue[]): readonly Range[] =>
+  ports.map(parsePort).filter((port) => port.kind === 'range');
+
+const covers = (ports: readonly PortValue[], piece: Range): boolean =>
+  ports
+    .map(parsePort)
+    .some(
+      (port) =>
+        port.kind === 'all' ||
+        (port.kind === 'range' &&
+          port.protocol === piece.protocol &&
+          port.from <= piece.from &&
+          piece.to <= port.to),
+    );
+
+/** Cut at every beginning and end, so that each piece is wholly inside a range or wholly outside. */
+function pieces(all: readonly Range[]): readonly Range[] {
+  return (['TCP', 'UDP', 'SCTP'] as const).flatMap((protocol: TransportProtocol) => {
+    const own = all.filter((range) => range.protocol === protocol);
+    const starts = [...new Set(own.flatMap(({ from, to }) => [from, to + 1]))].sort((a, b) => a - b);
+    return starts.flatMap((from, index): Range[] => {
+      const next = starts[index + 1];
+      if (next === undefined || !own.some((range) => range.from <= from && from <= range.to)) return [];
+      return [{ kind: 'range', protocol, from, to: next - 1 }];
+    });
+  });
+}
+
+function canonicalSelectors(selectors: readonly Selector[]): readonly Selector[] {
+  const byText = new Map(selectors.map((each) => [JSON.stringify(each), each]));
+  return [...byText.keys()].sort().flatMap((key) => byText.get(key) ?? []);
+}

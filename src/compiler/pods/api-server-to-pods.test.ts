@@ -1,0 +1,166 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ClusterFirewall, Spec } from '../../api/schema.ts';
+import { compile } from '../compile.ts';
+import type { ApiServerBackend, Compilation, Inventory, ServiceInfo } from '../types.ts';
+
+const firewall = (spec: Partial<Spec>): ClusterFirewall => ({
+  metadata: { name: 'default' },
+  spec: { mode: 'Enforce', ...spec },
+});
+const backend = (namespace: string, service = 'webhook', port = 443): ApiServerBackend => ({
+  namespace,
+  service,
+  port,
+  because: 'ValidatingWebhookConfiguration/certs',
+});
+const service = (namespace: string, rest: Partial<ServiceInfo> = {}): ServiceInfo => ({
+  namespace,
+  name: 'webhook',
+  selector: { app: 'webhook' },
+  ports: [{ port: 443, targetPort: 10250 }],
+  ...rest,
+});
+const cluster: Inventory = {
+  namespaces: ['kube-system', 'certs', 'shop'].map((name) => ({ name, labels: {} })),
+  nodes: [
+    {
+      name: 'cp',
+      labels: { 'node-role.kubernetes.io/control-plane': '' },
+      addresses: ['10.0.0.1', '10.244.0.1'],
+    },
+    { name: 'worker', labels: {}, addresses: ['10.0.0.2'] },
+  ],
+  apiServerEndpoints: ['10.0.0.1', '10.0.0.9'],
+  apiServerBackends: [backend('certs')],
+  services: [service('certs')],
+};
+
+const FAMILY = 'default/defaults/apiServerToPods';
+const opened = ({ objects }: Compilation) =>
+  objects.filter(({ rules }) => rules.some((rule) => rule.startsWith(`${FAMILY}/`)));
+const compiled = (spec: Partial<Spec>, inventory: Partial<Inventory> = {}) =>
+  compile([firewall(spec)], { ...cluster, ...inventory });
+
+describe('apiServerToPods', () => {
+  test('opens the pods of the Service, on the pods’ port, to the control plane alone', () => {
+    expect(opened(compiled({})).map(({ object }) => object)).toEqual([
+      {
+        apiVersion: 'projectcalico.org/v3',
+        kind: 'NetworkPolicy',
+        metadata: expect.objectContaining({
+          name: expect.stringMatching(/^cfw-default-defaults-apiservertopods-certs-webhook-[0-9a-f]{6}$/),
+          namespace: 'certs',
+          annotations: { 'clusterfirewall.io/rules': `${FAMILY}/certs/webhook` },
+        }),
+        spec: {
+          tier: 'default',
+          order: 500,
+          selector: "app == 'webhook'",
+          types: ['Ingress'],
+          ingress: [
+            {
+              action: 'Allow',
+              protocol: 'TCP',
+              source: {
+                selector: "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'control-plane'",
+                namespaceSelector: 'global()',
+              },
+              destination: { ports: [10250] },
+              metadata: { annotations: { 'clusterfirewall.io/rule': `${FAMILY}/certs/webhook` } },
+            },
+          ],
+        },
+      },
+    ]);
+  });
+
+  test('the control plane is its labelled nodes, tunnels included, and the API server’s endpoints', () => {
+    const set = compiled({}).objects.find(({ object }) => object.metadata.name.includes('control-plane'));
+    expect(set?.object).toMatchObject({
+      kind: 'GlobalNetworkSet',
+      metadata: { labels: { 'clusterfirewall.io/set': 'control-plane' } },
+      spec: { nets: ['10.0.0.1/32', '10.0.0.9/32', '10.244.0.1/32'] },
+    });
+  });
+
+  test('several that call one Service are one policy; names of ports stay names', () => {
+    const calls = [backend('certs'), backend('certs'), backend('certs', 'webhook', 8443)];
+    const ports = [
+      { port: 443, targetPort: 'https' },
+      { port: 8443, targetPort: 10250 },
+      { port: 80, targetPort: 80 },
+    ];
+    const made = opened(compiled({}, { apiServerBackends: calls, services: [service('certs', { ports })] }));
+    expect(made.map(({ object }) => object.spec)).toEqual([
+      expect.objectContaining({
+        ingress: [expect.objectContaining({ destination: { ports: [10250, 'https'] } })],
+      }),
+    ]);
+  });
+
+  test.each<[string, Partial<Spec>, Partial<Inventory>]>([
+    ['switched off', { defaults: { apiServerToPods: 'None' } }, {}],
+    ['when ingress is not denied', { defaults: { deny: 'Egress' } }, {}],
+    ['in an exempt namespace', { defaults: { exempt: { names: ['certs'] } } }, {}],
+    ['in a namespace that is not there', {}, { namespaces: [{ name: 'shop', labels: {} }] }],
+    ['for a Service that is not there', {}, { services: [] }],
+    ['for a port that the Service has not', {}, { apiServerBackends: [backend('certs', 'webhook', 444)] }],
+    ['for a Service that nobody names', {}, { services: [service('shop')] }],
+    ['that nobody calls', {}, { apiServerBackends: [] }],
+  ])('opens nothing %s', (_when, spec, inventory) => {
+    const compilation = compiled(spec, inventory);
+    expect(opened(compilation)).toEqual([]);
+    expect(compilation.problems).toEqual([]);
+  });
+
+  test('is staged where the namespace is observed', () => {
+    const spec: Partial<Spec> = { namespaces: [{ name: 'certs', namespaces: ['certs'], mode: 'Observe' }] };
+    expect(opened(compiled(spec)).map(({ object }) => object.kind)).toEqual(['StagedNetworkPolicy']);
+  });
+
+  test('never opens every pod: a Service without a selector is a warning', () => {
+    const bare: ServiceInfo = {
+      namespace: 'certs',
+      name: 'webhook',
+      ports: [{ port: 443, targetPort: 9443 }],
+    };
+    for (const without of [bare, { ...bare, selector: {} }]) {
+      const compilation = compiled({}, { services: [without] });
+      expect(opened(compilation)).toEqual([]);
+      expect(compilation.problems).toEqual([
+        expect.objectContaining({ severity: 'warning', reason: 'ServiceWithoutSelector' }),
+      ]);
+    }
+  });
+
+  test('a control plane without an address is a problem, and what was open stays open', () => {
+    const { problems, held, objects } = compiled({}, { nodes: [], apiServerEndpoints: [] });
+    expect(problems).toEqual([
+      expect.objectContaining({
+        severity: 'problem',
+        rule: FAMILY,
+        path: 'spec.defaults.apiServerToPods',
+        reason: 'EntityUnresolved',
+        message: expect.stringContaining('certs/webhook (ValidatingWebhookConfiguration/certs)'),
+      }),
+    ]);
+    expect(held).toEqual(expect.arrayContaining([`${FAMILY}/certs/webhook`, 'default/control-plane']));
+    expect(objects.some(({ object }) => object.kind === 'GlobalNetworkSet')).toBe(false);
+  });
+
+  test('where nothing is enforced nothing is held: it would isolate', () => {
+    const unresolved = { nodes: [], apiServerEndpoints: [], unseen: ['apiservices'] };
+    const { problems, held } = compiled({ mode: 'Observe' }, unresolved);
+    expect(problems.map(({ reason }) => reason)).toEqual(['BackendsUnknown', 'EntityUnresolved']);
+    expect(held).toEqual([]);
+  });
+
+  test('kinds that may not be listed are a problem; what is known is opened, what was open is held', () => {
+    const compilation = compiled({}, { unseen: ['apiservices'] });
+    expect(opened(compilation)).toHaveLength(1);
+    expect(compilation.held).toContain(`${FAMILY}/`);
+    expect(compilation.problems).toEqual([
+      expect.objectContaining({ reason: 'BackendsUnknown', message: expect.stringContaining('apiservices') }),
+    ]);
+  });
+});

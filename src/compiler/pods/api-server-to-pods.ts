@@ -1,0 +1,181 @@
+/**
+ * `defaults.apiServerToPods`: what the API server calls in the cluster stays open to it. A webhook that cannot be reached refuses every
+ * write that it judges, an aggregated API that cannot be reached keeps namespaces from going.
+ */
+import type { ClusterFirewall } from '../../api/schema.ts';
+import { chunk, MAX_PORTS } from '../../calico/limits.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { fromLabelSelector, SelectorError } from '../../calico/selector.ts';
+import type { EndScope } from '../flows/flow-ends.ts';
+import { matchEnd, NO_CONTROL_PLANE } from '../flows/flow-ends.ts';
+import { CONTROL_PLANE_SET_VALUE, DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
+import { namedNamespaces, podSelectorText } from '../namespaces/namespaces.ts';
+import { namespacedPolicies } from '../flows/policies.ts';
+import type { Findings, RulePlace } from '../problems.ts';
+import { RuleProblem } from '../problems.ts';
+import type { Regime } from '../namespaces/enforcement.ts';
+import { knownNamespaces } from '../namespaces/enforcement.ts';
+import { anyEnd, canonicalRules, crossRules } from '../flows/rules.ts';
+import type { ApiServerBackend, DesiredObject, Inventory, NamespaceInfo, ServiceInfo } from '../types.ts';
+
+interface Context {
+  readonly firewall: ClusterFirewall;
+  readonly regime: Regime;
+  readonly ends: EndScope;
+  readonly inventory: Inventory;
+}
+
+/** A Service and all that calls it, where that is under the default deny. */
+interface ClosedBackend {
+  readonly place: RulePlace;
+  readonly service: ServiceInfo;
+  readonly staged: boolean;
+  readonly targetPorts: readonly (number | string)[];
+  /** Who names it, sorted. */
+  readonly because: readonly string[];
+}
+
+/**
+ * One policy a Service, in the Service's namespace: from the control plane, to the pods that the Service selects, on the ports that it
+ * sends calls to. Only where the default deny already isolates the pods, since an allow isolates what it selects.
+ */
+export function apiServerToPods(context: Context, findings: Findings): readonly DesiredObject[] {
+  const { firewall, regime, ends, inventory } = context;
+  if (firewall.spec.defaults?.apiServerToPods === 'None' || !regime.deny.ingress) return [];
+  const name = firewall.metadata.name;
+  const place = {
+    firewall: name,
+    id: ruleId(name, 'defaults', 'apiServerToPods'),
+    path: 'spec.defaults.apiServerToPods',
+  };
+  if (inventory.unseen !== undefined && inventory.unseen.length > 0) {
+    // Where nothing is enforced, what was opened would only isolate.
+    if (regime.enforced.length > 0) findings.held.push(`${place.id}/`);
+    findings.problem(
+      place,
+      'BackendsUnknown',
+      `the operator cannot list ${inventory.unseen.join(', ')}, so what the API server calls there is not opened: give it the rights in config/rbac (its log says what the API server answers), or set apiServerToPods: None and write the rules yourself`,
+    );
+  }
+  const backends = closedBackends(place, context);
+  if (backends.length > 0 && !ends.controlPlaneResolved) {
+    findings.held.push(...backends.filter(({ staged }) => !staged).map((backend) => backend.place.id));
+    findings.problem(
+      place,
+      'EntityUnresolved',
+      `${NO_CONTROL_PLANE}; until then nothing is opened for ${named(backends)}`,
+    );
+    return [];
+  }
+  return backends.flatMap((backend) =>
+    findings.guard(backend.place, () => backendPolicies(backend, findings)),
+  );
+}
+
+const named = (backends: readonly ClosedBackend[]): string =>
+  backends
+    .map(({ service, because }) => `${service.namespace}/${service.name} (${because.join(', ')})`)
+    .join(', ');
+
+function closedBackends(place: RulePlace, { regime, inventory }: Context): readonly ClosedBackend[] {
+  const called = new Map<string, ApiServerBackend[]>();
+  for (const backend of inventory.apiServerBackends ?? []) {
+    const key = `${backend.namespace}/${backend.service}`;
+    called.set(key, [...(called.get(key) ?? []), backend]);
+  }
+  const services = (inventory.services ?? []).filter((service) => called.has(keyOf(service))).sort(byKey);
+  const closed = closedNamespaces(services, { regime, inventory });
+  return services.flatMap((service) => {
+    const namespace = closed.get(service.namespace);
+    const calls = called.get(keyOf(service)) ?? [];
+    const targetPorts = targetPortsOf(service, calls);
+    // A Service that is not there, or has no such port, is called by nobody: the API server says so itself.
+    if (namespace === undefined || targetPorts.length === 0) return [];
+    return [
+      {
+        place: { ...place, id: ruleId(place.id, service.namespace, service.name) },
+        service,
+        staged: regime.standing(namespace) === 'observed',
+        targetPorts,
+        because: [...new Set(calls.map(({ because }) => because))].sort(),
+      },
+    ];
+  });
+}
+
+const keyOf = ({ namespace, name }: ServiceInfo): string => `${namespace}/${name}`;
+const byKey = (a: ServiceInfo, b: ServiceInfo): number => (keyOf(a) < keyOf(b) ? -1 : 1);
+
+function closedNamespaces(
+  services: readonly ServiceInfo[],
+  { regime, inventory }: Pick<Context, 'regime' | 'inventory'>,
+): ReadonlyMap<string, NamespaceInfo> {
+  const names = new Set(services.map(({ namespace }) => namespace));
+  return new Map(
+    knownNamespaces(inventory, [namedNamespaces([...names])])
+      .filter((namespace) => names.has(namespace.name) && regime.standing(namespace) !== 'exempt')
+      .map((namespace) => [namespace.name, namespace]),
+  );
+}
+
+/** Numbers before names, both sorted. */
+function targetPortsOf(
+  service: ServiceInfo,
+  calls: readonly ApiServerBackend[],
+): readonly (number | string)[] {
+  const targets = service.ports
+    .filter(({ port }) => calls.some((call) => call.port === port))
+    .map(({ targetPort }) => targetPort);
+  const numbers = new Set(targets.filter((port) => typeof port === 'number'));
+  const names = new Set(targets.filter((port) => typeof port === 'string'));
+  return [...[...numbers].sort((a, b) => a - b), ...[...names].sort()];
+}
+
+function backendPolicies(
+  { place, service, staged, targetPorts, because }: ClosedBackend,
+  findings: Findings,
+): readonly DesiredObject[] {
+  // The endpoints controller leaves such a Service alone: whoever writes its endpoints says what is behind it.
+  if (service.selector === undefined || Object.keys(service.selector).length === 0) {
+    findings.warn(
+      place,
+      'ServiceWithoutSelector',
+      `Service ${keyOf(service)} has no selector, so the pods that ${because.join(', ')} calls there are not known: open them by a rule with from: [{ entity: ControlPlane }]`,
+    );
+    return [];
+  }
+  const ingress = canonicalRules(
+    crossRules({
+      id: place.id,
+      action: 'Allow',
+      sources: matchEnd({ kind: 'set', value: CONTROL_PLANE_SET_VALUE }),
+      destinations: anyEnd,
+      ports: chunk(targetPorts, MAX_PORTS).map((ports) => ({ protocol: 'TCP', ports })),
+    }),
+  );
+  return namespacedPolicies(
+    {
+      firewall: place.firewall,
+      id: place.id,
+      rules: [place.id],
+      phase: 'allow',
+      staged,
+      tier: DEFAULT_TIER,
+      order: ORDER.apiServerToPods,
+      types: ['Ingress'],
+      ingress,
+    },
+    service.namespace,
+    podSelectorText(podsBehind(service.selector)),
+  );
+}
+
+/** @throws RuleProblem for labels that no selector of Calico's can say, which only a hand-written inventory has */
+function podsBehind(matchLabels: Readonly<Record<string, string>>): Selector {
+  try {
+    return fromLabelSelector({ matchLabels });
+  } catch (error) {
+    if (error instanceof SelectorError) throw new RuleProblem('SelectorTooLong', error.message);
+    throw error;
+  }
+}

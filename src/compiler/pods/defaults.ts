@@ -1,0 +1,286 @@
+/** What the ClusterFirewall called default asks for beside groups: the default deny, DNS, the guardrails. */
+import type { ClusterFirewall, Guardrail, PortValue } from '../../api/schema.ts';
+import { LABEL_METADATA_NAME } from '../../calico/labels.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { all, fromLabelSelector } from '../../calico/selector.ts';
+import type { Rule } from '../../calico/types.ts';
+import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
+import { parsePort } from '../../net/ports.ts';
+import { apiServerToPods } from './api-server-to-pods.ts';
+import type { EndMatch, EndScope } from '../flows/flow-ends.ts';
+import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
+import { ANNOTATION_RULE, DEFAULT_TIER, ORDER, ruleId, TIER, TIER_POLICY_ORDER } from '../names.ts';
+import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import {
+  everyNamespace,
+  intersect,
+  isEmpty,
+  policySelectors,
+  ruleSelectors,
+  termFromLabels,
+  without,
+} from '../namespaces/namespaces.ts';
+import type { PolicyParts } from '../flows/policies.ts';
+import { globalPolicies } from '../flows/policies.ts';
+import type { Findings, RulePlace } from '../problems.ts';
+import { located, RuleProblem } from '../problems.ts';
+import type { Regime } from '../namespaces/enforcement.ts';
+import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
+import type { DesiredObject, Inventory } from '../types.ts';
+
+const DNS_DEFAULTS = {
+  namespaceSelector: { matchLabels: { [LABEL_METADATA_NAME]: 'kube-system' } },
+  podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+  ports: ['53/UDP', '53/TCP'],
+  nodeLocal: ['169.254.20.10'],
+};
+const METADATA_ADDRESSES = ['169.254.169.254/32', 'fd00:ec2::254/128'];
+
+interface Context {
+  readonly firewall: ClusterFirewall;
+  readonly regime: Regime;
+  readonly ends: EndScope;
+  readonly inventory: Inventory;
+}
+
+export function compileDefaults(context: Context, findings: Findings): readonly DesiredObject[] {
+  const { firewall } = context;
+  const at = (name: string, path: string): RulePlace => ({
+    firewall: firewall.metadata.name,
+    id: ruleId(firewall.metadata.name, 'defaults', name),
+    path: `spec.defaults${path}`,
+  });
+  const dns = at('dns', '.dns');
+  reportNamedDnsPorts(context, dns, findings);
+  // Both halves or none, as of every rule.
+  const [halves] = findings.guard(dns, () => [
+    { egress: dnsRules(context), atTheServer: dnsAtTheServer(context) },
+  ]);
+  return [
+    ...(halves?.atTheServer ?? []),
+    ...apiServerToPods(context, findings),
+    ...findings.guard(at('deny', ''), () => defaultDeny(context, halves?.egress ?? [])),
+    ...findings.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
+    ...(firewall.spec.guardrails ?? []).flatMap((guardrail, index) => {
+      const id = ruleId(firewall.metadata.name, 'guardrails', guardrail.name);
+      const place = { firewall: firewall.metadata.name, id, path: `spec.guardrails[${String(index)}]` };
+      return findings.guard(place, () => declaredGuardrail(guardrail, place, context, findings));
+    }),
+    ...findings.guard(at('pass', ''), () => tierPass(context)),
+  ];
+}
+
+/** In every standing: in force where the namespace is enforced, staged where it is observed. */
+function bothStandings(
+  regime: Regime,
+  parts: Omit<PolicyParts, 'staged'>,
+  select: (term: NamespaceTerm) => NamespaceTerm,
+  pods: Selector,
+): readonly DesiredObject[] {
+  return ([false, true] as const).flatMap((staged) =>
+    globalPolicies(
+      { ...parts, staged },
+      (staged ? regime.observed : regime.enforced)
+        .map(select)
+        .filter((term) => !isEmpty(term))
+        .flatMap((term) => policySelectors(term, pods)),
+    ),
+  );
+}
+
+/**
+ * Selects, and allows DNS. It needs no Deny: what it selects and nobody allows is dropped at the end of the tier. With a
+ * problem in `dns` it is there without it: no default deny at all would be worse.
+ */
+function defaultDeny(context: Context, dnsEgress: readonly Rule[]): readonly DesiredObject[] {
+  const { firewall, regime } = context;
+  const { ingress, egress } = regime.deny;
+  if (!ingress && !egress) return [];
+  const name = firewall.metadata.name;
+  const deny = ruleId(name, 'defaults', 'deny');
+  const dns = ruleId(name, 'defaults', 'dns');
+  return bothStandings(
+    regime,
+    {
+      firewall: name,
+      id: deny,
+      rules: dnsEgress.length > 0 ? [deny, dns] : [deny],
+      phase: 'deny',
+      tier: DEFAULT_TIER,
+      order: ORDER.defaultDeny,
+      types: [...(ingress ? (['Ingress'] as const) : []), ...(egress ? (['Egress'] as const) : [])],
+      ...(dnsEgress.length > 0 ? { egress: dnsEgress } : {}),
+    },
+    (term) => term,
+    all(),
+  );
+}
+
+function dnsOf({ firewall }: Context) {
+  const said = firewall.spec.defaults?.dns;
+  return {
+    server: termFromLabels(said?.namespaceSelector ?? DNS_DEFAULTS.namespaceSelector),
+    pods: fromLabelSelector(said?.podSelector ?? DNS_DEFAULTS.podSelector),
+    ports: said?.ports ?? DNS_DEFAULTS.ports,
+    nodeLocal: unionCidrs((said?.nodeLocal ?? DNS_DEFAULTS.nodeLocal).map(parseAddress)),
+  };
+}
+
+const isNamed = (port: PortValue): boolean => parsePort(port).kind === 'named';
+
+function dnsRules(context: Context): readonly Rule[] {
+  if (!context.regime.deny.egress) return [];
+  const { server, pods, ports, nodeLocal } = dnsOf(context);
+  const id = ruleId(context.firewall.metadata.name, 'defaults', 'dns');
+  const allow = (destinations: readonly EndMatch[], some: readonly PortValue[]): readonly Rule[] =>
+    crossRules({ id, action: 'Allow', sources: anyEnd, destinations, ports: matchPorts(some) });
+  const servers = ruleSelectors(server, pods).map((entity): EndMatch => ({ entity }));
+  const numbers = ports.filter((port) => !isNamed(port));
+  return canonicalRules([...allow(servers, ports), ...allow(matchNets(nodeLocal), numbers)]);
+}
+
+/** Names of ports are known only of pods: the node-local cache is none. */
+function reportNamedDnsPorts(context: Context, place: RulePlace, findings: Findings): void {
+  const { ports, nodeLocal } = dnsOf(context);
+  const named = ports.find(isNamed);
+  if (named === undefined || nodeLocal.length === 0) return;
+  findings.problem(
+    place,
+    'NamedPortNeedsPods',
+    `port "${String(named)}" is a name, which the node-local DNS cache does not have: write its number, or nodeLocal: []`,
+    '.ports',
+  );
+}
+
+/** The other half, where the DNS server itself is under the default deny (systemNamespaces: None). */
+function dnsAtTheServer(context: Context): readonly DesiredObject[] {
+  const { firewall, regime } = context;
+  const { server, pods, ports } = dnsOf(context);
+  if (!regime.deny.ingress) return [];
+  const id = ruleId(firewall.metadata.name, 'defaults', 'dns');
+  return bothStandings(
+    regime,
+    {
+      firewall: firewall.metadata.name,
+      id,
+      rules: [id],
+      phase: 'allow',
+      tier: DEFAULT_TIER,
+      order: ORDER.dns,
+      types: ['Ingress'],
+      ingress: canonicalRules(
+        crossRules({
+          id,
+          action: 'Allow',
+          sources: ruleSelectors(everyNamespace, all()).map((entity) => ({ entity })),
+          destinations: anyEnd,
+          ports: matchPorts(ports),
+        }),
+      ),
+    },
+    (term) => intersect(server, term),
+    pods,
+  );
+}
+
+function metadataGuardrail(context: Context): readonly DesiredObject[] {
+  const settings = context.firewall.spec.defaults?.metadataAPI;
+  if (settings?.action === 'None') return [];
+  const id = ruleId(context.firewall.metadata.name, 'defaults', 'metadataAPI');
+  const nets = unionCidrs((settings?.addresses ?? METADATA_ADDRESSES).map(parseCidr));
+  return guardrailPolicies(context, {
+    id,
+    destinations: matchNets(nets),
+    ports: matchPorts(['All']),
+    select: (term) => without(term, settings?.exceptNamespaces ?? []),
+    pods: all(),
+  });
+}
+
+/** Entries with a problem are left out, and what is left stands in for the whole: see DesiredObject. */
+function declaredGuardrail(
+  guardrail: Guardrail,
+  place: RulePlace,
+  context: Context,
+  findings: Findings,
+): readonly DesiredObject[] {
+  const destinations = guardrail.to.flatMap((entry, index) =>
+    findings.guard(place, () => {
+      const end = located(`.to[${String(index)}]`, () => resolveEnd(entry, context.ends, false));
+      if (end.kind === 'samePods')
+        throw new RuleProblem('EntityUnresolved', 'has no namespace to be the same as');
+      checkPorts(guardrail.ports, [end]);
+      return [end];
+    }),
+  );
+  if (destinations.length === 0) return [];
+  const whom = termFromLabels(guardrail.pods.namespaceSelector ?? {});
+  const objects = guardrailPolicies(context, {
+    id: place.id,
+    destinations: destinations.flatMap(matchEnd),
+    ports: matchPorts(guardrail.ports),
+    select: (term) => intersect(term, whom),
+    pods: fromLabelSelector(guardrail.pods.podSelector ?? {}),
+  });
+  const isWhole = destinations.length === guardrail.to.length;
+  return isWhole ? objects : objects.map((object) => ({ ...object, standIn: true }));
+}
+
+interface GuardrailParts {
+  readonly id: string;
+  readonly destinations: readonly EndMatch[];
+  readonly ports: ReturnType<typeof matchPorts>;
+  readonly select: (term: NamespaceTerm) => NamespaceTerm;
+  readonly pods: Selector;
+}
+
+function guardrailPolicies({ firewall, regime }: Context, parts: GuardrailParts): readonly DesiredObject[] {
+  const egress = canonicalRules(
+    crossRules({
+      id: parts.id,
+      action: 'Deny',
+      sources: anyEnd,
+      destinations: parts.destinations,
+      ports: parts.ports,
+    }),
+  );
+  return bothStandings(
+    regime,
+    {
+      firewall: firewall.metadata.name,
+      id: parts.id,
+      rules: [parts.id],
+      phase: 'guardrail',
+      tier: TIER,
+      order: TIER_POLICY_ORDER.guardrail,
+      types: ['Egress'],
+      egress,
+    },
+    parts.select,
+    parts.pods,
+  );
+}
+
+/**
+ * The tier's last word to all that guardrails do not refuse. The tier's default action says the same, but a Tier object
+ * that is missing when Felix starts counts as Deny (calico.md, Missing Tier). One policy and not a rule in each guardrail:
+ * `Pass` leaves the tier, so the first guardrail's would be the last that is read.
+ */
+function tierPass({ firewall, regime }: Context): readonly DesiredObject[] {
+  const id = ruleId(firewall.metadata.name, 'defaults', 'pass');
+  return bothStandings(
+    regime,
+    {
+      firewall: firewall.metadata.name,
+      id,
+      rules: [id],
+      phase: 'pass',
+      tier: TIER,
+      order: TIER_POLICY_ORDER.pass,
+      types: ['Egress'],
+      egress: [{ action: 'Pass', metadata: { annotations: { [ANNOTATION_RULE]: id } } }],
+    },
+    (term) => term,
+    all(),
+  );
+}

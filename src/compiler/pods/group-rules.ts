@@ -1,0 +1,221 @@
+/** One group of namespaces: its rules as flows, both halves of each, and only where a default deny needs them. */
+import type { EgressRule, IngressRule, PortValue } from '../../api/schema.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { fromLabelSelector } from '../../calico/selector.ts';
+import type { End, EndMatch, EndScope } from '../flows/flow-ends.ts';
+import { matchEnd, resolveEnd } from '../flows/flow-ends.ts';
+import type { LocalFlow } from './same-namespace.ts';
+import { connectionFlows, isolationFlow, localPolicies } from './same-namespace.ts';
+import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
+import type { NodeFirewall } from '../nodes/node-firewall.ts';
+import { openAtNodes, portsOpened } from '../nodes/node-ports.ts';
+import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import {
+  intersect,
+  isEmpty,
+  podSelectorText,
+  policySelectors,
+  ruleSelectors,
+} from '../namespaces/namespaces.ts';
+import { globalPolicies, namespacedPolicies } from '../flows/policies.ts';
+import type { Findings, RulePlace } from '../problems.ts';
+import { located } from '../problems.ts';
+import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
+import type { GroupScope } from './group-scope.ts';
+import { soleNamespace } from './group-scope.ts';
+import type { DesiredObject } from '../types.ts';
+
+/** A rule of one direction, whichever list it stands in. */
+interface DirectedRule {
+  readonly place: RulePlace;
+  readonly order: number;
+  readonly direction: 'ingress' | 'egress';
+  readonly subject: Selector;
+  readonly ends: readonly End[];
+  /** Ends that are meant beside them, at the subject alone. */
+  readonly viaNodes: readonly End[];
+  readonly ports: IngressRule['ports'];
+  /** NodePorts and hostPorts, where nodes are judged. */
+  readonly opened: readonly PortValue[];
+}
+
+export function compileGroup(scope: GroupScope, findings: Findings): readonly DesiredObject[] {
+  const flows: LocalFlow[] = [];
+  const objects = directedRules(scope).flatMap(({ place, resolve }) =>
+    findings.guard(place, () => {
+      const rule = resolve();
+      warnOfNodes(rule, scope, findings);
+      const made = [...nearHalf(rule, scope), ...farHalves(rule, scope), ...atNodes(rule, scope)];
+      flows.push(...sameNamespaceFlows(rule));
+      return made;
+    }),
+  );
+  flows.push(...connectionFlows(scope.group, scope.place), ...isolationFlow(scope.group, scope.place));
+  return [...objects, ...localPolicies(scope, flows, findings)];
+}
+
+interface UnresolvedRule {
+  readonly place: RulePlace;
+  readonly resolve: () => DirectedRule;
+}
+
+function directedRules({ group, place, ends, hosts }: GroupScope): readonly UnresolvedRule[] {
+  const listed = <R extends IngressRule | EgressRule>(
+    list: 'ingress' | 'metrics' | 'egress',
+    rules: readonly R[] | undefined,
+    entries: (rule: R) => IngressRule['from'] | EgressRule['to'],
+  ): readonly UnresolvedRule[] =>
+    (rules ?? []).map((rule, index) => {
+      const at: RulePlace = {
+        firewall: place.firewall,
+        id: ruleId(place.id, list, rule.name),
+        path: `${place.path}.${list}[${String(index)}]`,
+      };
+      return { place: at, resolve: () => resolveRule(rule, entries(rule), { place: at, list, ends, hosts }) };
+    });
+  return [
+    ...listed('ingress', group.ingress, (rule) => rule.from),
+    ...listed('metrics', group.metrics, (rule) => rule.from),
+    ...listed('egress', group.egress, (rule) => rule.to),
+  ];
+}
+
+interface ResolveContext {
+  readonly place: RulePlace;
+  readonly list: 'ingress' | 'metrics' | 'egress';
+  readonly ends: EndScope;
+  readonly hosts: NodeFirewall | undefined;
+}
+
+function resolveRule(
+  rule: IngressRule | EgressRule,
+  entries: IngressRule['from'] | EgressRule['to'],
+  { place, list, ends, hosts }: ResolveContext,
+): DirectedRule {
+  const direction = list === 'egress' ? 'egress' : 'ingress';
+  const field = direction === 'egress' ? 'to' : 'from';
+  const resolved = entries.map((entry, index) =>
+    located(`.${field}[${String(index)}]`, () => resolveEnd(entry, ends, true)),
+  );
+  if (direction === 'egress') checkPorts(rule.ports, resolved);
+  const subject = fromLabelSelector(rule.pods);
+  const opened = 'from' in rule ? portsOpened(rule) : [];
+  // What enters by a NodePort of another node comes from that node's address.
+  const viaNodes =
+    hosts !== undefined && 'nodePorts' in rule ? [resolveEnd({ entity: 'Nodes' }, ends, true)] : [];
+  return {
+    place,
+    order: ORDER[list],
+    direction,
+    subject,
+    ends: resolved,
+    viaNodes,
+    ports: rule.ports,
+    opened,
+  };
+}
+
+function warnOfNodes({ place, opened }: DirectedRule, { hosts }: GroupScope, findings: Findings): void {
+  if (opened.length === 0 || hosts !== undefined) return;
+  findings.warn(
+    place,
+    'NoNodeFirewall',
+    'nodePorts and hostPorts open the way in through nodes, which spec.nodes of the ClusterFirewall called default does not judge: they do nothing until it says Enforce or Observe',
+  );
+}
+
+function atNodes(rule: DirectedRule, { ends, hosts, term }: GroupScope): readonly DesiredObject[] {
+  if (hosts === undefined) return [];
+  return openAtNodes({ ...rule, ports: rule.opened, namespaces: term }, ends, hosts);
+}
+
+/** At the subject: its own pods, in the direction of the list. */
+function nearHalf(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
+  const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
+  if (!scope.regime.deny[rule.direction] || others.length === 0) return [];
+  const rules = allowRules(rule, rule.direction, others.flatMap(matchEnd));
+  if (soleNamespace(scope.group) && !others.some((end) => end.kind === 'world')) {
+    return scope.members.flatMap(({ namespace, staged }) =>
+      namespacedPolicies(
+        { ...partsOf(rule, scope, staged), ...inDirection(rule.direction, rules) },
+        namespace.name,
+        podSelectorText(rule.subject),
+      ),
+    );
+  }
+  return inBothStandings(scope, (terms, staged) =>
+    globalPolicies(
+      { ...partsOf(rule, scope, staged), ...inDirection(rule.direction, rules) },
+      terms.flatMap((term) => policySelectors(term, rule.subject)),
+    ),
+  );
+}
+
+function inBothStandings(
+  scope: GroupScope,
+  make: (terms: readonly NamespaceTerm[], staged: boolean) => readonly DesiredObject[],
+): readonly DesiredObject[] {
+  return [...make(scope.enforced, false), ...make(scope.observed, true)];
+}
+
+/**
+ * At the other end, where that is pods under a default deny of their own. Nowhere else: an allow selects its pods, and
+ * what Calico selects it isolates (calico.md, end of tier).
+ */
+function farHalves(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
+  const direction = rule.direction === 'ingress' ? 'egress' : 'ingress';
+  if (!scope.regime.deny[direction] || isEmpty(scope.term)) return [];
+  const subject = ruleSelectors(scope.term, rule.subject).map((entity) => ({ entity }));
+  const rules = allowRules(rule, direction, subject);
+  const halves = new Map(rule.ends.flatMap((end) => (end.kind === 'pods' ? [[end.tag, end] as const] : [])));
+  const side = rule.direction === 'ingress' ? 'from' : 'to';
+  return [...halves.values()].flatMap((end) => {
+    const make = (terms: readonly NamespaceTerm[], staged: boolean) =>
+      globalPolicies(
+        { ...partsOf(rule, scope, staged), variant: `${side}-${end.tag}`, ...inDirection(direction, rules) },
+        terms
+          .map((term) => intersect(end.namespaces, term))
+          .filter((term) => !isEmpty(term))
+          .flatMap((term) => policySelectors(term, end.pods)),
+      );
+    const { enforced, observed } = scope.regime;
+    return scope.stagedOnly
+      ? make([...enforced, ...observed], true)
+      : [...make(enforced, false), ...make(observed, true)];
+  });
+}
+
+const allowRules = (rule: DirectedRule, direction: 'ingress' | 'egress', others: readonly EndMatch[]) =>
+  canonicalRules(
+    crossRules({
+      id: rule.place.id,
+      action: 'Allow',
+      sources: direction === 'ingress' ? others : anyEnd,
+      destinations: direction === 'ingress' ? anyEnd : others,
+      ports: matchPorts(rule.ports),
+    }),
+  );
+
+const inDirection = (direction: 'ingress' | 'egress', rules: ReturnType<typeof allowRules>) =>
+  direction === 'ingress'
+    ? ({ types: ['Ingress'], ingress: rules } as const)
+    : ({ types: ['Egress'], egress: rules } as const);
+
+const partsOf = (rule: DirectedRule, scope: GroupScope, staged: boolean) =>
+  ({
+    firewall: scope.place.firewall,
+    id: rule.place.id,
+    rules: [rule.place.id],
+    phase: 'allow',
+    staged,
+    tier: DEFAULT_TIER,
+    order: rule.order,
+  }) as const;
+
+function sameNamespaceFlows(rule: DirectedRule): readonly LocalFlow[] {
+  return rule.ends.flatMap((end) => {
+    if (end.kind !== 'samePods') return [];
+    const [from, to] = rule.direction === 'ingress' ? [end.pods, rule.subject] : [rule.subject, end.pods];
+    return [{ place: rule.place, order: rule.order, from, to, ports: rule.ports, everyMember: true }];
+  });
+}

@@ -1,0 +1,174 @@
+/**
+ * Flows that stay inside one namespace. A GlobalNetworkPolicy cannot say "the same namespace", so they are NetworkPolicies:
+ * the only objects that grow with the number of namespaces, hence one a namespace for a whole group.
+ */
+import type { Group } from '../../api/schema.ts';
+import { all, fromLabelSelector, or, printSelector } from '../../calico/selector.ts';
+import type { Selector } from '../../calico/selector.ts';
+import { MAX_SELECTOR } from '../../calico/limits.ts';
+import type { PolicyType, Rule } from '../../calico/types.ts';
+import type { IngressRule } from '../../api/schema.ts';
+import type { EndMatch } from '../flows/flow-ends.ts';
+import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
+import { localRuleSelector, sortedUnique } from '../namespaces/namespaces.ts';
+import { namespacedPolicies } from '../flows/policies.ts';
+import type { Findings, RulePlace } from '../problems.ts';
+import type { Regime } from '../namespaces/enforcement.ts';
+import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
+import type { GroupMember, GroupScope } from './group-scope.ts';
+import { soleNamespace } from './group-scope.ts';
+import type { DesiredObject } from '../types.ts';
+
+export interface LocalFlow {
+  readonly place: RulePlace;
+  readonly order: number;
+  readonly from: Selector;
+  readonly to: Selector;
+  readonly ports: IngressRule['ports'];
+  /** False for isolation: SameNamespace, which a Strict group over the same namespace takes back. */
+  readonly everyMember: boolean;
+}
+
+export const connectionFlows = (group: Group, place: RulePlace): readonly LocalFlow[] =>
+  (group.connections ?? []).map((rule, index) => ({
+    place: {
+      firewall: place.firewall,
+      id: ruleId(place.id, 'connections', rule.name),
+      path: `${place.path}.connections[${String(index)}]`,
+    },
+    order: ORDER.connections,
+    from: fromLabelSelector(rule.fromPods),
+    to: fromLabelSelector(rule.toPods),
+    ports: rule.ports,
+    everyMember: true,
+  }));
+
+export const isolationFlow = (group: Group, place: RulePlace): readonly LocalFlow[] =>
+  group.isolation === 'SameNamespace'
+    ? [
+        {
+          place: {
+            firewall: place.firewall,
+            id: ruleId(place.id, 'isolation', 'SameNamespace'),
+            path: `${place.path}.isolation`,
+          },
+          order: ORDER.local,
+          from: all(),
+          to: all(),
+          ports: ['All'],
+          everyMember: false,
+        },
+      ]
+    : [];
+
+interface LocalRules {
+  readonly flow: LocalFlow;
+  readonly ingress: readonly Rule[];
+  readonly egress: readonly Rule[];
+}
+
+export function localPolicies(
+  scope: GroupScope,
+  flows: readonly LocalFlow[],
+  findings: Findings,
+): readonly DesiredObject[] {
+  const { deny } = scope.regime;
+  if (!deny.ingress && !deny.egress) return [];
+  const byRule = flows.flatMap((flow) =>
+    findings.guard(flow.place, () => [{ flow, ...localRules(flow, deny) }]),
+  );
+  const sole = soleNamespace(scope.group);
+  return scope.members.flatMap((member) => {
+    const here = byRule.filter(({ flow }) => flow.everyMember || member.open);
+    if (here.length === 0) return [];
+    return sole
+      ? groupByRule(here).flatMap((one) => ruleObject(one, member, scope))
+      : together(here, member, scope);
+  });
+}
+
+function localRules({ place, from, to, ports }: LocalFlow, deny: Regime['deny']): Omit<LocalRules, 'flow'> {
+  const allow = (sources: readonly EndMatch[], destinations: readonly EndMatch[]): readonly Rule[] =>
+    canonicalRules(
+      crossRules({ id: place.id, action: 'Allow', sources, destinations, ports: matchPorts(ports) }),
+    );
+  // The policy's own end need not be said where it is every pod that the policy selects.
+  const own = (pods: Selector): readonly EndMatch[] => (pods.kind === 'all' ? anyEnd : localEnd(pods));
+  return {
+    ingress: deny.ingress ? allow(localEnd(from), own(to)) : [],
+    egress: deny.egress ? allow(own(from), localEnd(to)) : [],
+  };
+}
+
+const localEnd = (pods: Selector): readonly EndMatch[] => [{ entity: { selector: localRuleSelector(pods) } }];
+
+/** One rule may ask for several flows: one a `from` entry. */
+function groupByRule(rules: readonly LocalRules[]): readonly (readonly LocalRules[])[] {
+  const byId = new Map<string, LocalRules[]>();
+  for (const each of rules) byId.set(each.flow.place.id, [...(byId.get(each.flow.place.id) ?? []), each]);
+  return [...byId.values()];
+}
+
+function ruleObject(
+  rules: readonly LocalRules[],
+  member: GroupMember,
+  scope: GroupScope,
+): readonly DesiredObject[] {
+  const flow = rules[0]?.flow;
+  if (flow === undefined) return [];
+  const subjects = printSelector(or(...rules.flatMap((each) => [each.flow.from, each.flow.to])));
+  const variant = flow.order === ORDER.connections || flow.order === ORDER.local ? '' : 'same-namespace';
+  return object(rules, member, scope, { id: flow.place.id, variant, order: flow.order, subjects });
+}
+
+const together = (
+  rules: readonly LocalRules[],
+  member: GroupMember,
+  scope: GroupScope,
+): readonly DesiredObject[] =>
+  object(rules, member, scope, {
+    id: scope.place.id,
+    variant: 'same-namespace',
+    order: ORDER.local,
+    subjects: printSelector(all()),
+  });
+
+interface LocalName {
+  readonly id: string;
+  readonly variant: string;
+  readonly order: number;
+  readonly subjects: string;
+}
+
+function object(
+  rules: readonly LocalRules[],
+  { namespace, staged }: GroupMember,
+  { place, regime }: GroupScope,
+  { id, variant, order, subjects }: LocalName,
+): readonly DesiredObject[] {
+  const ingress = canonicalRules(rules.flatMap((each) => each.ingress));
+  const egress = canonicalRules(rules.flatMap((each) => each.egress));
+  return namespacedPolicies(
+    {
+      firewall: place.firewall,
+      id,
+      variant,
+      rules: sortedUnique(rules.map((each) => each.flow.place.id)),
+      phase: 'allow',
+      staged,
+      tier: DEFAULT_TIER,
+      order,
+      types: policyTypes(regime.deny),
+      ...(ingress.length === 0 ? {} : { ingress }),
+      ...(egress.length === 0 ? {} : { egress }),
+    },
+    namespace.name,
+    // Every pod of the namespace is under the default deny anyhow: selecting more of them isolates nobody.
+    subjects.length <= MAX_SELECTOR ? subjects : printSelector(all()),
+  );
+}
+
+const policyTypes = (deny: Regime['deny']): readonly PolicyType[] => [
+  ...(deny.ingress ? (['Ingress'] as const) : []),
+  ...(deny.egress ? (['Egress'] as const) : []),
+];

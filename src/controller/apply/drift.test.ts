@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals';
+import { ManualClock } from '../../cluster/testing/manual-clock.ts';
+import { Drift } from './drift.ts';
+
+const current = new Map([['a', 'hash']]);
+const desired = new Set(['a']);
+
+test('a difference is drift only after the object was as desired', () => {
+  const drift = new Drift(new ManualClock());
+  expect(drift.isDrift('a', 'hash')).toBe(false);
+  drift.remember(current, desired);
+  expect(drift.isDrift('a', 'hash')).toBe(true);
+  expect(drift.isDrift('a', 'another desired hash')).toBe(false);
+  drift.remember(new Map(), new Set());
+  expect(drift.isDrift('a', 'hash')).toBe(false);
+});
+
+test('an object fought over is repaired ever more slowly, and at once again after a quiet time', async () => {
+  const clock = new ManualClock();
+  const drift = new Drift(clock);
+  drift.remember(current, desired);
+  const waits: number[] = [];
+  for (let repair = 0; repair < 12; repair += 1) {
+    waits.push(drift.waitMs('a'));
+    await clock.advance(drift.waitMs('a'));
+    expect(drift.repaired('a', String(repair))).toBe(true);
+    drift.remember(current, desired);
+  }
+  expect(waits).toEqual([0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000]);
+  expect(drift.isContested('a')).toBe(true);
+  expect(drift.calmMs()).toBe(300_001);
+  await clock.advance(300_001);
+  expect(drift.calmMs()).toBeUndefined();
+  expect(drift.isContested('a')).toBe(false);
+  expect(drift.waitMs('a')).toBe(0);
+});
+
+test('what is written again because the watch is late is not fought over', () => {
+  const drift = new Drift(new ManualClock());
+  drift.remember(current, desired);
+  expect(drift.repaired('a', '7')).toBe(true);
+  for (let round = 0; round < 10; round += 1) {
+    expect(drift.repaired('a', '7')).toBe(false);
+    drift.remember(current, desired);
+  }
+  expect(drift.isContested('a')).toBe(false);
+  // Deleted again and again: there is no version to tell one time from the other.
+  for (let round = 0; round < 4; round += 1) expect(drift.repaired('a', undefined)).toBe(true);
+  expect(drift.isContested('a')).toBe(true);
+});

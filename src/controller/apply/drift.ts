@@ -1,0 +1,84 @@
+/** Telling drift from change, and not fighting over an object at full speed. */
+import type { Clock } from '../../cluster/clock.ts';
+
+/** Repairs of one object that are done at once; from then on each waits twice as long as the one before. */
+const PROMPT_REPAIRS = 5;
+const FIRST_DELAY_MS = 1000;
+const MAX_DELAY_MS = 60_000;
+/** After this long without drift an object is no longer contested. */
+const QUIET_MS = 300_000;
+
+interface Memory {
+  /** Hash of the desired content that this object was last seen to have. */
+  readonly hash: string;
+  readonly repairs: number;
+  readonly repairedAt: number;
+  /** Of the stored object that was repaired last; undefined for one that was missing. */
+  readonly repairedVersion: string | undefined;
+}
+
+/** What this process remembers of the objects it has seen in their desired form. A restart forgets it, and loses only log lines by that. */
+export class Drift {
+  readonly #clock: Clock;
+  readonly #records = new Map<string, Memory>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** These objects are stored as desired: ids and hashes of what is desired. Those not in `desired` are forgotten. */
+  remember(current: ReadonlyMap<string, string>, desired: ReadonlySet<string>): void {
+    for (const id of this.#records.keys()) if (!desired.has(id)) this.#records.delete(id);
+    for (const [id, hash] of current) {
+      const { repairs = 0, repairedAt = 0, repairedVersion } = this.#records.get(id) ?? {};
+      this.#records.set(id, { hash, repairs, repairedAt, repairedVersion });
+    }
+  }
+
+  /** True when the stored object differs although it was as desired before: somebody else changed or deleted it. */
+  isDrift(id: string, desiredHash: string): boolean {
+    return this.#records.get(id)?.hash === desiredHash;
+  }
+
+  /** Milliseconds until the object may be repaired; 0 = now. */
+  waitMs(id: string): number {
+    const record = this.#contested(id);
+    if (record === undefined) return 0;
+    const delay = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (record.repairs - PROMPT_REPAIRS));
+    return Math.max(0, record.repairedAt + delay - this.#clock.now());
+  }
+
+  /**
+   * The object was written because it differed. False when this was no repair: our copy still shows the version that we have repaired before,
+   * so nobody has written since; the watch is late.
+   * @param version resourceVersion of the object that differed; undefined where it was missing
+   */
+  repaired(id: string, version: string | undefined): boolean {
+    const record = this.#records.get(id);
+    if (record === undefined || (version !== undefined && version === record.repairedVersion)) return false;
+    const now = this.#clock.now();
+    const repairs = now - record.repairedAt > QUIET_MS ? 1 : record.repairs + 1;
+    this.#records.set(id, { ...record, repairs, repairedAt: now, repairedVersion: version });
+    return true;
+  }
+
+  /** True when the object was repaired so often that somebody must be writing against us. */
+  isContested(id: string): boolean {
+    return this.#contested(id) !== undefined;
+  }
+
+  /** Milliseconds until the next object is contested no more, if nobody touches it; undefined when none is. */
+  calmMs(): number | undefined {
+    const ends = [...this.#records.keys()]
+      .map((id) => this.#contested(id)?.repairedAt)
+      .filter((repairedAt) => repairedAt !== undefined)
+      .map((repairedAt) => repairedAt + QUIET_MS + 1 - this.#clock.now());
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
+  #contested(id: string): Memory | undefined {
+    const record = this.#records.get(id);
+    if (record === undefined || record.repairs < PROMPT_REPAIRS) return undefined;
+    return this.#clock.now() - record.repairedAt > QUIET_MS ? undefined : record;
+  }
+}

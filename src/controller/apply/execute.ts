@@ -1,0 +1,150 @@
+/** Carrying out a plan. */
+import { ApiError } from '../../cluster/errors.ts';
+import type { Logger } from '../../cluster/logger.ts';
+import { forEachLimit } from '../../cluster/parallel.ts';
+import type { Transport } from '../../cluster/http/transport.ts';
+import type { Drift } from './drift.ts';
+import { closesTooEarly, needsAny } from '../plan/plan.ts';
+import type { ApplyStep, RemoveStep, Step } from '../plan/step.ts';
+import type { Expectation } from '../observe/generated-objects.ts';
+import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
+
+/** Calico's aggregated API server limits its own client to 50 requests a second; more at a time only queue there. */
+const PARALLEL = 8;
+
+export interface Refusal {
+  readonly step: Step;
+  /** The API server's own words. */
+  readonly message: string;
+}
+
+export interface Outcome {
+  /** Writes that the watch has yet to show. */
+  readonly written: readonly Expectation[];
+  readonly refused: readonly Refusal[];
+  /** Not tried, because they need what was refused. */
+  readonly skipped: readonly Step[];
+  /** What stopped the plan; the steps after it were not tried. */
+  readonly stopped: { readonly message: string; readonly retryAfterMs: number } | undefined;
+  /** True when the signal ended the plan early; nothing had failed. */
+  readonly interrupted: boolean;
+  /** Ids that named another object than the one that was to be written, or none. */
+  readonly mistaken: readonly string[];
+}
+
+export interface Executor {
+  readonly transport: Transport;
+  readonly log: Logger;
+  readonly drift: Drift;
+  readonly forms: ServerForms;
+  /** Told of every repaired drift. */
+  readonly onDrift: (step: ApplyStep) => void;
+  /** Aborted to end between two steps; a step under way is finished. */
+  readonly signal: AbortSignal;
+}
+
+interface Progress {
+  readonly written: Expectation[];
+  readonly refused: Refusal[];
+  readonly skipped: Step[];
+  readonly mistaken: string[];
+}
+
+/** A refusal that ends the plan: going on down without it would close what it opens. */
+class RemovalRefused extends Error {
+  override readonly name = 'RemovalRefused';
+}
+
+/**
+ * Phase after phase; inside one, a few at a time. What the server refuses for good is set aside together with what depends on it. A
+ * passing error ends the plan there: nothing that closes is written while something that opens is missing.
+ */
+export async function execute(phases: readonly (readonly Step[])[], executor: Executor): Promise<Outcome> {
+  const progress: Progress = { written: [], refused: [], skipped: [], mistaken: [] };
+  let stopped: Outcome['stopped'];
+  let interrupted = false;
+  try {
+    for (const steps of phases) {
+      await forEachLimit(steps, PARALLEL, (step) => attempt(step, executor, progress), executor.signal);
+    }
+  } catch (error) {
+    interrupted = error === executor.signal.reason;
+    if (!interrupted) stopped = { message: messageOf(error), retryAfterMs: retryAfterMs(error) };
+  }
+  return { ...progress, stopped, interrupted };
+}
+
+async function attempt(step: Step, executor: Executor, progress: Progress): Promise<void> {
+  if (needsRefused(step, progress)) {
+    progress.skipped.push(step);
+    return;
+  }
+  try {
+    progress.written.push(await carryOut(step, executor, progress));
+  } catch (error) {
+    const judgement = judgeError(error);
+    if (judgement === 'NamespaceGone') return;
+    if (isOtherObject(error)) progress.mistaken.push(step.id);
+    if (judgement === 'Transient') throw error;
+    const message = messageOf(error);
+    progress.refused.push({ step, message });
+    executor.log.warn({ ...logFields(step), reason: message }, 'refused by the API server');
+    if (step.action === 'remove') throw new RemovalRefused(message);
+  }
+}
+
+async function carryOut(step: Step, executor: Executor, progress: Progress): Promise<Expectation> {
+  const { transport, drift, forms, log, onDrift } = executor;
+  if (step.action === 'remove') {
+    if (!(await removeObject(transport, step))) progress.mistaken.push(step.id);
+    log.info(logFields(step), 'removed');
+    return { id: step.id, kind: step.live.kind, uid: step.live.uid, resourceVersion: undefined };
+  }
+  const mayBeDrift = drift.isDrift(step.id, step.desiredHash);
+  const { metadata } = await writeObject(transport, step, forms);
+  const isDrift = mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion);
+  if (isDrift) onDrift(step);
+  const manager = step.live?.foreignManager;
+  log.info(
+    { ...logFields(step), ...(isDrift && manager !== undefined ? { manager } : {}) },
+    isDrift ? 'drift repaired' : 'applied',
+  );
+  const { uid = '', resourceVersion = '' } = metadata;
+  return { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
+}
+
+const needsRefused = (step: Step, { refused, skipped }: Progress): boolean =>
+  step.action === 'apply'
+    ? dependsOnRefused(step, [...refused.map((each) => each.step), ...skipped])
+    : mustStay(step, refused);
+
+/** A policy in a tier that was refused, or one that names a set that was: better as it was than with half its meaning. */
+function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Step[]): boolean {
+  const unwritable = unwritten.flatMap((step) => (step.action === 'apply' ? [step.desired] : []));
+  const needed = unwritable.map(({ object }) => object);
+  return needsAny(desired.object, needed) || closesTooEarly(desired, unwritable);
+}
+
+/**
+ * In a rename, the old object stays while the new one is refused. And no allow goes while a deny that was to change stands as it was: it
+ * may still close what the allow opens.
+ */
+function mustStay({ live }: RemoveStep, refused: readonly Refusal[]): boolean {
+  return refused.some(
+    ({ step }) =>
+      step.action === 'apply' &&
+      (step.desired.rules.some((rule) => live.rules.includes(rule)) ||
+        (live.phase === 'allow' && (step.desired.phase === 'deny' || step.desired.phase === 'guardrail')) ||
+        (live.phase === 'nodeAllow' && step.desired.phase === 'nodeDeny')),
+  );
+}
+
+function logFields(step: Step): object {
+  const { firewall, rules } = step.action === 'apply' ? step.desired : step.live;
+  return { firewall, rules, object: step.id };
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const retryAfterMs = (error: unknown): number =>
+  error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;

@@ -1,0 +1,23 @@
+import type { GeneratedKind } from '../../calico/types.ts';
+import { list } from '../../cluster/objects/apply.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
+import type { Transport } from '../../cluster/http/transport.ts';
+import { LABEL_MANAGED_BY, MANAGED_BY } from '../../compiler/names.ts';
+import { kindResource } from '../objects/kinds.ts';
+
+const ENFORCED: readonly GeneratedKind[] = ['GlobalNetworkPolicy', 'NetworkPolicy'];
+
+/** Our policies in force as they are stored, whole: mirrors keep hashes only. @throws ApiError or TransportError */
+export async function wholePolicies(
+  transport: Transport,
+  signal: AbortSignal,
+): Promise<readonly KubernetesObject[]> {
+  const labelSelector = `${LABEL_MANAGED_BY}=${MANAGED_BY}`;
+  const lists = await Promise.all(
+    ENFORCED.map(async (kind) => {
+      const items = await list(transport, kindResource(kind), { labelSelector, signal });
+      return items.map((item) => ({ ...item, kind }));
+    }),
+  );
+  return lists.flat();
+}

@@ -1,0 +1,117 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { StatusProblem } from '../../api/status.ts';
+import type { Results } from '../report/findings.ts';
+import { objectId } from '../objects/kinds.ts';
+import type { Finding } from '../report/status.ts';
+
+/** What is desired, what is stored, and what stands in between, firewall by firewall. */
+export class FirewallMetrics {
+  readonly #objects: Gauge<'firewall' | 'kind' | 'state'>;
+  readonly #problems: Gauge<'firewall' | 'reason' | 'severity'>;
+  readonly #nodes: Gauge<'firewall' | 'state'>;
+  readonly #findings = new Map<string, Finding>();
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#objects = new Gauge({
+      name: 'clusterfirewall_objects',
+      help: 'Generated objects that there should be (desired), and those of them that are stored as they should be (current).',
+      labelNames: ['firewall', 'kind', 'state'] as const,
+      registers,
+    });
+    this.#nodes = new Gauge({
+      name: 'clusterfirewall_nodes',
+      help: 'Nodes that spec.nodes selects, and those of them on which what nothing allows is dropped (enforced).',
+      labelNames: ['firewall', 'state'] as const,
+      registers,
+      collect: () => {
+        this.#countNodes();
+      },
+    });
+    this.#problems = new Gauge({
+      name: 'clusterfirewall_problems',
+      help: 'Problems and warnings by reason: those of status.problems, but all of them, and what keeps the firewall as a whole.',
+      labelNames: ['firewall', 'reason', 'severity'] as const,
+      registers,
+      collect: () => {
+        this.#countProblems();
+      },
+    });
+  }
+
+  /** Takes over what a round has come to. */
+  objects({ intent, plan }: Pick<Results, 'intent' | 'plan'>): void {
+    const present = new Set([...plan.current.keys(), ...plan.held.map(({ id }) => id)]);
+    const waiting = new Set(plan.waiting);
+    const counts = new Map<string, { readonly labels: ObjectLabels; desired: number; current: number }>();
+    for (const each of intent.desired) {
+      if (waiting.has(each)) continue;
+      const { kind, metadata } = each.object;
+      const id = `${each.firewall}/${kind}`;
+      const count = counts.get(id) ?? { labels: { firewall: each.firewall, kind }, desired: 0, current: 0 };
+      count.desired += 1;
+      if (present.has(objectId(kind, metadata))) count.current += 1;
+      counts.set(id, count);
+    }
+    this.#objects.reset();
+    for (const { labels, desired, current } of counts.values()) {
+      this.#objects.set({ ...labels, state: 'desired' }, desired);
+      this.#objects.set({ ...labels, state: 'current' }, current);
+    }
+  }
+
+  found(firewall: string, finding: Finding): void {
+    this.#findings.set(firewall, finding);
+  }
+
+  /** Forgets firewalls that do not exist any more. */
+  retain(firewalls: ReadonlySet<string>): void {
+    for (const firewall of this.#findings.keys()) {
+      if (!firewalls.has(firewall)) this.#findings.delete(firewall);
+    }
+  }
+
+  reset(): void {
+    this.#objects.reset();
+    this.#findings.clear();
+  }
+
+  #countNodes(): void {
+    this.#nodes.reset();
+    for (const [firewall, finding] of this.#findings) {
+      if (finding.type !== 'compiled' || finding.nodes === undefined) continue;
+      this.#nodes.set({ firewall, state: 'selected' }, finding.nodes.selected);
+      this.#nodes.set({ firewall, state: 'enforced' }, finding.nodes.enforced);
+    }
+  }
+
+  #countProblems(): void {
+    this.#problems.reset();
+    for (const [firewall, finding] of this.#findings) {
+      for (const { reason, severity } of problemsOf(finding))
+        this.#problems.inc({ firewall, reason, severity });
+    }
+  }
+}
+
+interface ObjectLabels {
+  readonly firewall: string;
+  readonly kind: string;
+}
+
+/** Reasons are the compiler's and ours: a fixed set. */
+function problemsOf(finding: Finding): readonly Pick<StatusProblem, 'reason' | 'severity'>[] {
+  const problem = (reason: string) => ({ reason, severity: 'problem' as const });
+  switch (finding.type) {
+    case 'invalid':
+      return finding.issues.map(() => problem('Invalid'));
+    case 'blocked':
+      return [problem(finding.reason)];
+    case 'compiled': {
+      const { problems, programming } = finding;
+      if (programming.programmed || programming.reason === 'Progressing') return problems;
+      const isTold = problems.some(({ reason }) => reason === programming.reason);
+      return isTold ? problems : [...problems, problem(programming.reason)];
+    }
+  }
+}

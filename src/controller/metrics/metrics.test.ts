@@ -1,0 +1,177 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { WorkQueue } from '../../cluster/queue.ts';
+import { ManualClock } from '../../cluster/testing/manual-clock.ts';
+import type { Method } from '../../cluster/http/transport.ts';
+import { Metrics } from './metrics.ts';
+
+let clock: ManualClock;
+let metrics: Metrics;
+beforeEach(() => {
+  clock = new ManualClock();
+  metrics = new Metrics(clock);
+});
+
+/** Value of one sample, by its name and labels as they are printed. */
+async function sample(text: string): Promise<number | undefined> {
+  const lines = (await metrics.registry.metrics()).split('\n');
+  const line = lines.find((each) => each.startsWith(`${text} `));
+  return line === undefined ? undefined : Number(line.slice(text.length + 1));
+}
+
+const QUEUE = '{name="clusterfirewall",controller="clusterfirewall"}';
+
+describe('the work queue, as client-go counts it', () => {
+  test('a key waits, is worked on, and is done', async () => {
+    const queue = new WorkQueue({ clock, observer: metrics.queue });
+    queue.add('a');
+    queue.add('a');
+    await clock.advance(2000);
+    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(1);
+    const key = await queue.get();
+    queue.add('a');
+    await clock.advance(3000);
+    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(1);
+    expect(await sample(`workqueue_adds_total${QUEUE}`)).toBe(2);
+    expect(await sample(`workqueue_queue_duration_seconds_sum${QUEUE}`)).toBe(2);
+    expect(await sample(`workqueue_unfinished_work_seconds${QUEUE}`)).toBe(3);
+    expect(await sample(`workqueue_longest_running_processor_seconds${QUEUE}`)).toBe(3);
+    queue.done(key ?? '');
+    expect(await sample(`workqueue_work_duration_seconds_sum${QUEUE}`)).toBe(3);
+    expect(await sample(`workqueue_unfinished_work_seconds${QUEUE}`)).toBe(0);
+    await queue.get();
+    expect(await sample(`workqueue_queue_duration_seconds_sum${QUEUE}`)).toBe(5);
+    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(0);
+  });
+
+  test('what is added later is a retry', async () => {
+    const queue = new WorkQueue({ clock, observer: metrics.queue });
+    queue.addAfter('a', 1000);
+    queue.addRateLimited('b');
+    expect(await sample(`workqueue_retries_total${QUEUE}`)).toBe(2);
+    expect(await sample(`workqueue_adds_total${QUEUE}`)).toBe(0);
+    await clock.advance(1000);
+    expect(await sample(`workqueue_adds_total${QUEUE}`)).toBe(2);
+  });
+
+  test('ends with the term', async () => {
+    const queue = new WorkQueue({ clock, observer: metrics.queue });
+    queue.add('a');
+    metrics.endTerm();
+    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(0);
+  });
+});
+
+describe('requests', () => {
+  const request = (method: Method, path: string, contentType?: string): void => {
+    const observer = metrics.requests.observer('https://10.0.0.1:6443');
+    const type = contentType === undefined ? {} : { contentType };
+    observer({ request: { method, path, ...type }, code: '200', seconds: 0.5 });
+  };
+
+  test('are counted by code, method and host', async () => {
+    request('GET', '/api/v1/nodes');
+    expect(await sample('rest_client_requests_total{code="200",method="GET",host="10.0.0.1:6443"}')).toBe(1);
+    const seconds = 'rest_client_request_duration_seconds_sum{verb="GET",host="10.0.0.1:6443"}';
+    expect(await sample(seconds)).toBe(0.5);
+  });
+
+  test('of watches have no duration', async () => {
+    const observer = metrics.requests.observer('https://10.0.0.1:6443');
+    observer({
+      request: { method: 'GET', path: '/api/v1/nodes', query: { watch: true } },
+      code: '200',
+      seconds: 400,
+    });
+    expect(await sample('rest_client_requests_total{code="200",method="GET",host="10.0.0.1:6443"}')).toBe(1);
+    const count = 'rest_client_request_duration_seconds_count{verb="GET",host="10.0.0.1:6443"}';
+    expect(await sample(count)).toBeUndefined();
+  });
+
+  test.each<[Method, string, string | undefined, string, string]>([
+    ['PATCH', '/apis/projectcalico.org/v3/tiers/x', 'application/apply-patch+yaml', 'Tier', 'apply'],
+    ['POST', '/apis/projectcalico.org/v3/namespaces/a/networkpolicies', undefined, 'NetworkPolicy', 'create'],
+    [
+      'DELETE',
+      '/apis/projectcalico.org/v3/namespaces/a/networkpolicies/x',
+      undefined,
+      'NetworkPolicy',
+      'delete',
+    ],
+    ['PUT', '/apis/projectcalico.org/v3/globalnetworksets/x', undefined, 'GlobalNetworkSet', 'update'],
+    [
+      'PATCH',
+      '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/default/status',
+      'application/merge-patch+json',
+      'ClusterFirewall',
+      'patch',
+    ],
+  ])('%s %s is a write of ours', async (method, path, contentType, kind, verb) => {
+    request(method, path, contentType);
+    const count = `clusterfirewall_apply_duration_seconds_count{kind="${kind}",verb="${verb}"}`;
+    expect(await sample(count)).toBe(1);
+  });
+
+  test('that read, or write something else, are none', async () => {
+    request('GET', '/apis/projectcalico.org/v3/tiers');
+    request('POST', '/apis/events.k8s.io/v1/namespaces/default/events');
+    expect(await metrics.registry.metrics()).not.toContain('clusterfirewall_apply_duration_seconds_count{');
+  });
+});
+
+test('field managers come from users: twenty are told apart', async () => {
+  for (let index = 0; index < 30; index += 1) metrics.driftRepaired('Tier', `manager-${String(index)}`);
+  metrics.driftRepaired('Tier', undefined);
+  metrics.driftRepaired('Tier', 'manager-7');
+  const drift = (manager: string) =>
+    sample(`clusterfirewall_drift_repaired_total{kind="Tier",manager="${manager}"}`);
+  expect(await drift('manager-7')).toBe(2);
+  expect(await drift('manager-20')).toBeUndefined();
+  expect(await drift('other')).toBe(10);
+  expect(await drift('unknown')).toBe(1);
+});
+
+describe('what is looked up at a scrape', () => {
+  test('is what is true then', async () => {
+    let kinds = [{ kind: 'Namespace', seconds: 1.5, known: true }];
+    metrics.lookUp({ staleness: () => kinds, readiness: () => [{ firewall: 'default', ready: true }] });
+    expect(await sample('watch_staleness_seconds{kind="Namespace"}')).toBe(1.5);
+    expect(await sample('clusterfirewall_ready{firewall="default"}')).toBe(1);
+    kinds = [];
+    expect(await sample('watch_staleness_seconds{kind="Namespace"}')).toBeUndefined();
+  });
+});
+
+describe('findings', () => {
+  const problems = (reason: string, severity = 'problem') =>
+    sample(`clusterfirewall_problems{firewall="default",reason="${reason}",severity="${severity}"}`);
+  const problem = { severity: 'problem', rule: 'r', path: 'p', reason: 'UnknownPeer', message: 'm' } as const;
+  const counts = { policies: { desired: 1, current: 1 }, namespaces: null };
+
+  test('are counted by reason, the firewall as a whole included, and replaced by the next', async () => {
+    const programming = { programmed: false, reason: 'DriftContested', message: '', stalled: true } as const;
+    const warning = { ...problem, severity: 'warning', reason: 'MatchesNothing' } as const;
+    metrics.firewalls.found('default', {
+      type: 'compiled',
+      problems: [problem, problem, warning],
+      programming,
+      ...counts,
+    });
+    expect(await problems('UnknownPeer')).toBe(2);
+    expect(await problems('MatchesNothing', 'warning')).toBe(1);
+    expect(await problems('DriftContested')).toBe(1);
+    const healthy = { type: 'compiled', problems: [], programming: { programmed: true }, ...counts } as const;
+    metrics.firewalls.found('default', healthy);
+    expect(await problems('UnknownPeer')).toBeUndefined();
+  });
+
+  test('go with the firewall, and with the term', async () => {
+    const blocked = { type: 'blocked', reason: 'CalicoTooOld', message: '', stalled: true } as const;
+    metrics.firewalls.found('default', blocked);
+    expect(await problems('CalicoTooOld')).toBe(1);
+    metrics.firewalls.retain(new Set(['other']));
+    expect(await problems('CalicoTooOld')).toBeUndefined();
+    metrics.firewalls.found('default', blocked);
+    metrics.endTerm();
+    expect(await problems('CalicoTooOld')).toBeUndefined();
+  });
+});

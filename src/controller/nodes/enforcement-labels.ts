@@ -1,0 +1,186 @@
+/**
+ * The gate label on Node objects, by which automatic host endpoints come under the policies of nodes: Calico's kube-controllers copy the
+ * labels of a Node to its endpoints, and take back whatever is written to those.
+ */
+import { mergePatch } from '../../cluster/objects/apply.ts';
+import { isNotFound } from '../../cluster/errors.ts';
+import type { Logger } from '../../cluster/logger.ts';
+import { forEachLimit } from '../../cluster/parallel.ts';
+import type { Transport } from '../../cluster/http/transport.ts';
+import { LABEL_GATE } from '../../compiler/names.ts';
+import type { DesiredObject, HostEndpointInfo } from '../../compiler/types.ts';
+import type { Drift } from '../apply/drift.ts';
+import type { Intent } from '../plan/desired-state.ts';
+import type { StoredNode } from '../observe/cluster-state.ts';
+import { isLastWord, type LiveObject } from '../objects/live.ts';
+import type { Step } from '../plan/step.ts';
+import { END, isAtPods, isNodeStep, phaseOf, stageOf } from '../plan/waves.ts';
+import { isOtherObject, troubleOf, type WriteTrouble } from '../apply/write.ts';
+
+const NODES = { group: '', version: 'v1', plural: 'nodes' };
+const GATE_VALUE = 'enforced';
+const PARALLEL = 8;
+
+export interface GateChange {
+  readonly node: StoredNode;
+  /** Undefined: to be taken away. */
+  readonly value: string | undefined;
+}
+
+export interface Gating {
+  readonly set: readonly GateChange[];
+  readonly takeOff: readonly GateChange[];
+  /** True while an endpoint, made by Calico, is still under the policies although it is not to be. */
+  readonly leaving: boolean;
+  /** True while one is to come under them. */
+  readonly joining: boolean;
+  /** Nodes that Calico's endpoints do not hold under the policies yet, and are to: one of ours that does goes afterwards. */
+  readonly awaited: ReadonlySet<string>;
+}
+
+const gateOf = ({ labels }: Pick<StoredNode, 'labels'>): string | undefined => labels[LABEL_GATE];
+const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | undefined =>
+  gated.has(name) ? GATE_VALUE : undefined;
+
+/**
+ * @param own nodes that an endpoint of ours holds under the policies
+ * @param intent `gated` undefined: all stays as it is
+ */
+export function gatingOf(
+  nodes: readonly StoredNode[],
+  endpoints: readonly HostEndpointInfo[],
+  own: ReadonlySet<string>,
+  { gated, nodes: summary, desired }: Pick<Intent, 'gated' | 'nodes' | 'desired'>,
+): Gating {
+  if (gated === undefined)
+    return { set: [], takeOff: [], leaving: false, joining: false, awaited: new Set() };
+  // Where all of spec.nodes goes, every node is opened anyway, and nothing waits for Calico.
+  const denies = desired.some(({ rules }) => isLastWord(rules));
+  const isBlocked = summary?.blocked !== undefined;
+  const replaced = new Set(desired.flatMap(nodeOfEndpoint).filter((node) => !own.has(node)));
+  const changes = nodes
+    .map((node) => ({ node, value: wantedOf(node, gated) }))
+    .filter(({ node, value }) => gateOf(node) !== value && !replaced.has(node.name));
+  const set = isBlocked ? [] : changes.filter(({ value }) => value !== undefined);
+  const takeOff = changes.filter(({ value }) => value === undefined);
+  const isAtOdds = ({ automatic, node, labels }: HostEndpointInfo, on: boolean): boolean =>
+    automatic && gated.has(node) === on && (labels[LABEL_GATE] !== undefined) !== on && !replaced.has(node);
+  const held = new Set(endpoints.filter(isHolding).map(({ node }) => node));
+  return {
+    set,
+    takeOff,
+    leaving: denies && (takeOff.length > 0 || endpoints.some((each) => isAtOdds(each, false))),
+    joining: denies && !isBlocked && (set.length > 0 || endpoints.some((each) => isAtOdds(each, true))),
+    awaited: new Set(denies ? [...gated].filter((node) => !held.has(node)) : []),
+  };
+}
+
+const isHolding = ({ automatic, interfaceName, labels }: HostEndpointInfo): boolean =>
+  automatic && interfaceName === '*' && labels[LABEL_GATE] !== undefined;
+
+const nodeOfEndpoint = ({ phase, object }: DesiredObject): readonly string[] =>
+  phase === 'hostEndpoint' && object.kind === 'HostEndpoint' ? [object.spec.node] : [];
+
+/** Nodes with a stored endpoint of ours for all interfaces. */
+export const nodesOfOurs = (live: readonly LiveObject[]): ReadonlySet<string> =>
+  new Set(
+    live.flatMap((object) =>
+      object.ours && object.phase === 'hostEndpoint' && object.node !== undefined ? [object.node] : [],
+    ),
+  );
+
+/** True for an endpoint of ours whose node nothing else holds under the policies: of two, Felix takes one, and both say the same. */
+export const standsIn =
+  ({ awaited }: Pick<Gating, 'awaited'>) =>
+  (step: Step): boolean =>
+    step.action === 'remove' &&
+    phaseOf(step) === 'hostEndpoint' &&
+    step.live.node !== undefined &&
+    awaited.has(step.live.node);
+
+/**
+ * Endpoints leave first and come last (stages.ts). Until Calico has seen to its own, nothing else of nodes changes, and what is taken away
+ * in the end stays. Where Calico's take the place of ours, or ours of them, the ones go when the others have come.
+ */
+export const isHeldBack =
+  (gating: Gating) =>
+  (step: Step): boolean =>
+    standsIn(gating)(step) ||
+    (gating.joining && stageOf(step) === END) ||
+    (gating.leaving && isNodeStep(step) && !isAtPods(step));
+
+export interface GateOptions {
+  readonly transport: Transport;
+  readonly log: Logger;
+  readonly drift: Drift;
+  readonly onDrift: (node: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const idOf = ({ name }: StoredNode): string => `Node/${name}`;
+
+/** Writes gates, and knows a change of somebody else's from one of ours. */
+export class Gates {
+  readonly #options: GateOptions;
+  /** As they were when they were written: until the watch shows more, there is nothing to write. */
+  readonly #written = new Map<string, StoredNode>();
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** Milliseconds until the next gate that is fought over may be written; 0 when there is none. */
+  waitMs(changes: readonly GateChange[]): number {
+    const waits = changes.map(({ node }) => this.#options.drift.waitMs(idOf(node))).filter((ms) => ms > 0);
+    return waits.length === 0 ? 0 : Math.min(...waits);
+  }
+
+  /** Remembers what stands, so that its loss is known for somebody else's doing. */
+  remember(nodes: readonly StoredNode[], gated: ReadonlySet<string> | undefined): void {
+    if (gated === undefined) return;
+    const names = new Set(nodes.map(({ name }) => name));
+    for (const name of this.#written.keys()) if (!names.has(name)) this.#written.delete(name);
+    const standing = nodes.filter((node) => gateOf(node) === wantedOf(node, gated));
+    this.#options.drift.remember(
+      new Map(standing.map((node) => [idOf(node), gateOf(node) ?? ''])),
+      new Set(nodes.map(idOf)),
+    );
+  }
+
+  /** Returns why gates could not be written; a node that is gone, or another one under its name, is left to the watch. */
+  async write(changes: readonly GateChange[]): Promise<WriteTrouble | undefined> {
+    const { drift, signal } = this.#options;
+    const isDue = (node: StoredNode): boolean =>
+      this.#written.get(node.name) !== node && drift.waitMs(idOf(node)) === 0;
+    const due = changes.filter(({ node }) => isDue(node));
+    try {
+      await forEachLimit(due, PARALLEL, (change) => this.#write(change), signal);
+      return undefined;
+    } catch (error) {
+      if (error === signal.reason) return undefined;
+      return troubleOf(error);
+    }
+  }
+
+  async #write({ node, value }: GateChange): Promise<void> {
+    const { transport, log, drift, onDrift } = this.#options;
+    const { name, uid } = node;
+    const isDrift = drift.isDrift(idOf(node), value ?? '');
+    try {
+      await mergePatch(transport, NODES, name, {
+        metadata: { uid, labels: { [LABEL_GATE]: value ?? null } },
+      });
+    } catch (error) {
+      if (isNotFound(error) || isOtherObject(error)) return;
+      throw error;
+    }
+    this.#written.set(name, node);
+    if (isDrift) {
+      // A node that the watch has not shown anew is not written again: every repair is one.
+      drift.repaired(idOf(node), undefined);
+      onDrift(name);
+    }
+    const what = value === undefined ? 'gate taken off' : 'gate set';
+    log.info({ object: idOf(node) }, isDrift ? 'drift repaired' : what);
+  }
+}

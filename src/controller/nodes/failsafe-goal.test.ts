@@ -1,0 +1,115 @@
+import { describe, expect, test } from '@jest/globals';
+import type { NodesSummary, Problem } from '../../compiler/types.ts';
+import { aimOf, flawOf, isToNarrow } from './failsafe-goal.ts';
+import { formerValue, readFailsafes, textOf } from '../observe/stored-failsafes.ts';
+import type { Standing } from '../plan/desired-state.ts';
+
+const SSH = { protocol: 'tcp', port: 22, net: '198.51.100.0/24' };
+const aim = (standing: Standing | undefined, nodes?: NodesSummary, problems: readonly Problem[] = []) =>
+  aimOf({ standings: new Map(standing && [['default', standing]]), nodes, problems });
+const problem = (rule: string): Problem => ({
+  severity: 'problem',
+  firewall: 'default',
+  rule,
+  path: '',
+  reason: 'UnknownPeer',
+  message: '',
+});
+/** With Report. */
+const bare = (fields: Partial<NodesSummary> = {}): NodesSummary => ({
+  mode: 'Enforce',
+  endpoints: 'Managed',
+  selected: ['a'],
+  failsafesOpen: [],
+  remarks: [],
+  ...fields,
+});
+const summary = (fields: Partial<NodesSummary> = {}): NodesSummary => bare({ failsafes: [SSH], ...fields });
+
+describe('failsafes are to be', () => {
+  test('narrowed while spec.nodes says so, is enforced and whole', () => {
+    expect(aim('active', summary())).toEqual({ to: 'narrow', failsafes: [SSH] });
+    expect(aim('active', summary(), [problem('default/blog/ingress/web')]).to).toBe('narrow');
+  });
+
+  test.each<[string, NodesSummary | undefined]>([
+    ['without nodes', undefined],
+    ['disabled', bare({ mode: 'Disabled' })],
+    ['with Report', bare()],
+    ['observed', summary({ mode: 'Observe' })],
+    ['while the way in leads nowhere', bare({ failsafesWaitFor: 'a peer' })],
+  ])('given back %s', (_, nodes) => {
+    expect(aim('active', nodes).to).toBe('restore');
+  });
+
+  test('given back first of all when the firewall goes, and left with what it leaves behind', () => {
+    expect(aim('leaving', summary()).to).toBe('restore');
+    expect(aim('retained').to).toBe('keep');
+    expect(aim(undefined).to).toBe('keep');
+  });
+
+  test('left while the spec is not valid or a rule of nodes has a problem, for what is stored stays', () => {
+    expect(aim('invalid').to).toBe('keep');
+    expect(aim('active', summary(), [problem('default/nodes')])).toMatchObject({ to: 'keep' });
+    expect(aim('active', summary(), [problem('default/nodes/zones/office')])).toMatchObject({ to: 'keep' });
+  });
+
+  test('left where what is to be written would stop Felix', () => {
+    expect(aim('active', summary({ failsafes: [{ ...SSH, protocol: 'sctp' }] }))).toMatchObject({
+      to: 'keep',
+      because: expect.stringContaining('sctp'),
+    });
+  });
+});
+
+test.each([
+  ['another protocol', { ...SSH, protocol: 'sctp' }],
+  ['capitals', { ...SSH, protocol: 'TCP' }],
+  ['no port', { ...SSH, port: 0 }],
+  ['a port too large', { ...SSH, port: 65_536 }],
+  ['a fraction', { ...SSH, port: 1.5 }],
+  ['host bits', { ...SSH, net: '198.51.100.7/24' }],
+  ['an address', { ...SSH, net: '198.51.100.7' }],
+  ['another spelling', { ...SSH, net: '2001:DB8::/32' }],
+])('%s is never written', (_, entry) => {
+  expect(flawOf([SSH, entry])).toContain(JSON.stringify(entry));
+});
+
+test('nothing, and far too much, is never written', () => {
+  expect(flawOf([])).toBeDefined();
+  expect(flawOf(Array.from({ length: 501 }, () => SSH))).toContain('501');
+  expect(flawOf([SSH, { protocol: 'udp', port: 68 }])).toBeUndefined();
+});
+
+describe('what is stored', () => {
+  const stored = (failsafeInboundHostPorts?: unknown, annotations: Record<string, string> = {}) =>
+    readFailsafes({
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'FelixConfiguration',
+      metadata: { name: 'default', annotations },
+      spec: { failsafeInboundHostPorts },
+    });
+
+  test('is the same whatever the order of keys and the case of protocols', () => {
+    expect(stored([{ net: SSH.net, port: 22, protocol: 'TCP' }]).value).toBe(textOf([SSH]));
+    expect(stored([SSH, SSH]).value).not.toBe(textOf([SSH]));
+    expect(stored().value).not.toBe(stored([]).value);
+  });
+
+  test('is kept byte for byte, absence too', () => {
+    const value = [{ port: 22, protocol: 'TCP' }];
+    expect(formerValue(stored(value).exact)).toEqual(value);
+    expect(formerValue(stored().exact)).toBeNull();
+    expect(formerValue('{"a":1}')).toBeUndefined();
+    expect(formerValue(undefined)).toBeUndefined();
+  });
+
+  test('is narrowed where it says what is wanted', () => {
+    const narrow = aim('active', summary());
+    expect([
+      isToNarrow(narrow, stored([SSH])),
+      isToNarrow(narrow, stored()),
+      isToNarrow(narrow, undefined),
+    ]).toEqual([false, true, true]);
+  });
+});

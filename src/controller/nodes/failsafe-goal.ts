@@ -1,0 +1,69 @@
+/** What is to become of Felix's failsafes, and what is stored of them. Pure. */
+import { DEFAULT_FIREWALL } from '../../api/schema.ts';
+import { ruleId } from '../../compiler/names.ts';
+import type { NodesSummary } from '../../compiler/types.ts';
+import { AddressError, formatCidr, parseCidr } from '../../net/cidr.ts';
+import type { Intent } from '../plan/desired-state.ts';
+import { textOf, type StoredFailsafes } from '../observe/stored-failsafes.ts';
+
+type Failsafes = NonNullable<NodesSummary['failsafes']>;
+
+export type FailsafeAim =
+  | { readonly to: 'narrow'; readonly failsafes: Failsafes }
+  /** `because`: why, where spec.nodes says Managed. */
+  | { readonly to: 'restore' | 'keep'; readonly because?: string };
+
+/** Nothing changes while the spec is invalid, or the firewall is gone and its objects stay. */
+export function aimOf({
+  standings,
+  nodes,
+  problems,
+}: Pick<Intent, 'standings' | 'nodes' | 'problems'>): FailsafeAim {
+  const standing = standings.get(DEFAULT_FIREWALL);
+  if (standing === 'leaving') return { to: 'restore' };
+  if (standing !== 'active') return { to: 'keep' };
+  const { mode, failsafes, failsafesWaitFor } = nodes ?? {};
+  if (failsafesWaitFor !== undefined) return { to: 'restore', because: failsafesWaitFor };
+  if (failsafes === undefined) return { to: 'restore' };
+  if (mode !== 'Enforce')
+    return { to: 'restore', because: 'nodes.failsafes: Managed narrows them when nodes.mode is Enforce' };
+  const flaw = flawOf(failsafes);
+  if (flaw !== undefined)
+    return { to: 'keep', because: `nodes.failsafes: Managed cannot narrow them: ${flaw}` };
+  const isOfNodes = (rule: string): boolean => `${rule}/`.startsWith(`${ruleId(DEFAULT_FIREWALL, 'nodes')}/`);
+  if (problems.some(({ severity, rule }) => severity === 'problem' && isOfNodes(rule)))
+    return { to: 'keep', because: 'nodes.failsafes: Managed narrows them when spec.nodes has no problem' };
+  return { to: 'narrow', failsafes };
+}
+
+export const isToNarrow = (aim: FailsafeAim, stored: StoredFailsafes | undefined): boolean =>
+  aim.to === 'narrow' && stored?.value !== textOf(aim.failsafes);
+
+/** Felix makes several rules of each, before any other. */
+const MAX_FAILSAFES = 500;
+const PROTOCOLS: readonly string[] = ['tcp', 'udp'];
+
+/** What Felix would not read: one bad value stops it on every node (felix/config/param_types.go, ProtoPortListParam: die-on-fail). */
+export function flawOf(failsafes: Failsafes): string | undefined {
+  if (failsafes.length === 0) return 'nobody would get in any more';
+  if (failsafes.length > MAX_FAILSAFES)
+    return `${String(failsafes.length)} entries, and at most ${String(MAX_FAILSAFES)} are possible: name fewer and larger networks in breakGlass and nodeCIDRs`;
+  const bad = failsafes.find(
+    ({ protocol, port, net }) =>
+      !PROTOCOLS.includes(protocol) ||
+      !Number.isInteger(port) ||
+      port < 1 ||
+      port > 65_535 ||
+      (net !== undefined && !isCanonical(net)),
+  );
+  return bad === undefined ? undefined : `Felix does not take ${JSON.stringify(bad)}`;
+}
+
+function isCanonical(net: string): boolean {
+  try {
+    return formatCidr(parseCidr(net)) === net;
+  } catch (error) {
+    if (error instanceof AddressError) return false;
+    throw error;
+  }
+}

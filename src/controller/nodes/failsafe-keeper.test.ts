@@ -1,0 +1,223 @@
+import { describe, expect, test } from '@jest/globals';
+import { ApiError } from '../../cluster/errors.ts';
+import { recordingLogger } from '../../cluster/testing/logs.ts';
+import { ManualClock } from '../../cluster/testing/manual-clock.ts';
+import type { Transport, TransportRequest } from '../../cluster/http/transport.ts';
+import { isRecord } from '../../cluster/resource.ts';
+import type { FailsafeAim } from './failsafe-goal.ts';
+import { readFailsafes } from '../observe/stored-failsafes.ts';
+import { FailsafeKeeper } from './failsafe-keeper.ts';
+import { allow, nodeAllow, removal } from '../testing/objects.ts';
+
+const SSH = { protocol: 'tcp', port: 22, net: '198.51.100.0/24' };
+const API = { protocol: 'tcp', port: 6443, net: '198.51.100.0/24' };
+const FORMER = 'clusterfirewall.io/former-failsafes';
+const NARROW: FailsafeAim = { to: 'narrow', failsafes: [SSH] };
+const RESTORE: FailsafeAim = { to: 'restore' };
+const READY = { isReady: true, isMissing: false };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** One FelixConfiguration, to which merge patches are applied as RFC 7386 has it. */
+function server(spec: Fields) {
+  let object: Fields | undefined = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'FelixConfiguration',
+    metadata: { name: 'default', resourceVersion: '1' },
+    spec,
+  };
+  let failure: Error | undefined;
+  const state: { fills: Fields } = { fills: {} };
+  const patches: TransportRequest[] = [];
+  const merge = (target: unknown, patch: unknown): unknown => {
+    if (!isRecord(patch)) return patch;
+    const kept = isRecord(target) ? target : {};
+    const merged = Object.entries(patch).map(([key, value]) => [key, merge(kept[key], value)] as const);
+    const all = { ...kept, ...Object.fromEntries(merged) };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
+  };
+  const change = (patch: Fields): void => {
+    object = merge(object, patch) as Fields;
+  };
+  const transport: Transport = {
+    request(request) {
+      if (request.method === 'PATCH') {
+        if (failure !== undefined) return Promise.reject(failure);
+        patches.push(request);
+        change(request.body as Fields);
+        change({ spec: state.fills });
+      }
+      if (object === undefined)
+        return Promise.reject(new ApiError({ code: 404, reason: 'NotFound', message: 'gone' }));
+      return Promise.resolve({ status: 200, headers: {}, body: object });
+    },
+    stream() {
+      throw new Error('not a watch');
+    },
+  };
+  return {
+    transport,
+    patches,
+    change,
+    set fills(fields: Fields) {
+      state.fills = fields;
+    },
+    remove() {
+      object = undefined;
+    },
+    fail(error: Error | undefined) {
+      failure = error;
+    },
+    stored: () => readFailsafes(object as unknown as Parameters<typeof readFailsafes>[0]),
+    get spec() {
+      return object?.['spec'];
+    },
+    get annotations() {
+      return (object?.['metadata'] as { readonly annotations?: unknown }).annotations;
+    },
+  };
+}
+
+function setup(spec: Fields = {}) {
+  const felix = server(spec);
+  const clock = new ManualClock();
+  const told: string[] = [];
+  const make = () =>
+    new FailsafeKeeper({
+      transport: felix.transport,
+      clock,
+      log: recordingLogger(),
+      onChange: ({ reason, note }) => told.push(`${reason}: ${note}`),
+    });
+  return { felix, clock, told, make, keeper: make() };
+}
+const reasons = (told: readonly string[]) => told.map((text) => text.split(':')[0]);
+
+describe('failsafes are narrowed', () => {
+  test('when everything else stands, and what was there is kept beside', async () => {
+    const former = [{ port: 22, protocol: 'TCP' }];
+    const { felix, told, keeper } = setup({ failsafeInboundHostPorts: former, bpfEnabled: false });
+    expect(await keeper.finish(NARROW, felix.stored(), { isReady: false, isMissing: false })).toMatchObject({
+      note: expect.stringContaining('when every node'),
+    });
+    expect(felix.patches).toEqual([]);
+    await keeper.finish(NARROW, felix.stored(), READY);
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH], bpfEnabled: false });
+    expect(felix.annotations).toMatchObject({ [FORMER]: JSON.stringify(former) });
+    expect(reasons(told)).toEqual(['FailsafesNarrowed']);
+    expect(felix.patches[0]?.body).toMatchObject({ metadata: { resourceVersion: '1' } });
+  });
+
+  test('once, and again when what is wanted changes; the first value is the one that is kept', async () => {
+    const { felix, make } = setup();
+    await make().finish(NARROW, felix.stored(), READY);
+    await make().finish(NARROW, felix.stored(), READY);
+    expect(felix.patches).toHaveLength(1);
+    await make().finish({ to: 'narrow', failsafes: [SSH, API] }, felix.stored(), READY);
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH, API] });
+    expect(felix.annotations).toMatchObject({ [FORMER]: 'null' });
+  });
+
+  test('and the event names fields that the server has filled in', async () => {
+    const { felix, told, keeper } = setup();
+    felix.fills = { floatingIPs: 'Disabled' };
+    await keeper.finish(NARROW, felix.stored(), READY);
+    expect(told.join()).toContain('floatingIPs');
+  });
+
+  test('not while somebody else says something else, who is told of once', async () => {
+    const { felix, told, keeper, make } = setup();
+    await keeper.finish(NARROW, felix.stored(), READY);
+    felix.change({ spec: { failsafeInboundHostPorts: [API] } });
+    for (let round = 0; round < 3; round++) await keeper.finish(NARROW, felix.stored(), READY);
+    const { note } = await make().finish(NARROW, felix.stored(), READY);
+    expect(note).toContain('somebody has changed');
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [API] });
+    expect(reasons(told)).toEqual(['FailsafesNarrowed', 'FailsafesChanged', 'FailsafesChanged']);
+  });
+
+  test('not against somebody who replaces the whole object again and again', async () => {
+    const { felix, keeper } = setup();
+    await keeper.finish(NARROW, felix.stored(), READY);
+    felix.change({ metadata: { annotations: null }, spec: { failsafeInboundHostPorts: null } });
+    await keeper.finish(NARROW, felix.stored(), READY);
+    expect(felix.spec).toEqual({});
+  });
+
+  test('not where there is nothing to narrow them in, and not in silence where it is refused', async () => {
+    const { felix, keeper } = setup();
+    felix.fail(new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch' }));
+    expect(await keeper.finish(NARROW, felix.stored(), READY)).toEqual({
+      note: expect.stringContaining('may not patch'),
+      trouble: { message: 'may not patch', isRefused: true },
+    });
+    felix.transport.request = () =>
+      Promise.reject(new ApiError({ code: 404, reason: 'NotFound', message: '' }));
+    expect((await keeper.finish(NARROW, undefined, READY)).note).toContain('there is no FelixConfiguration');
+  });
+});
+
+describe('failsafes are given back', () => {
+  test.each<[string, Fields]>([
+    ['as they were', { failsafeInboundHostPorts: [{ port: 22, protocol: 'TCP' }] }],
+    ['as none', { failsafeInboundHostPorts: [] }],
+    ['to Felix’s own', {}],
+  ])('%s, and nothing of ours stays', async (_, spec) => {
+    const { felix, told, keeper, make } = setup(spec);
+    await keeper.finish(NARROW, felix.stored(), READY);
+    expect(make().isNarrowed(felix.stored())).toBe(true);
+    await make().begin(RESTORE, felix.stored());
+    expect(felix.spec).toEqual(spec);
+    expect(felix.annotations).toEqual({});
+    expect(make().isNarrowed(felix.stored())).toBe(false);
+    expect(reasons(told)).toEqual(['FailsafesNarrowed', 'FailsafesRestored']);
+  });
+
+  test('before anything of nodes changes; rules of pods do not wait', async () => {
+    const { felix, clock, keeper } = setup();
+    const [ofNodes, ofPods] = [removal(nodeAllow({ name: 'zone' })), removal(allow({ name: 'web' }))];
+    await keeper.finish(NARROW, felix.stored(), READY);
+    felix.fail(new ApiError({ code: 503, message: 'down' }));
+    expect(await keeper.begin(RESTORE, felix.stored())).toMatchObject({ isRefused: false });
+    expect([keeper.holds(ofNodes), keeper.holds(ofPods)]).toEqual([true, false]);
+    felix.fail(undefined);
+    await keeper.begin(RESTORE, felix.stored());
+    expect(keeper.holds(ofNodes)).toBe(true);
+    await clock.advance(1000);
+    expect(keeper.holds(ofNodes)).toBe(false);
+  });
+
+  test('or else hold up nothing, where that is refused', async () => {
+    const { felix, keeper } = setup();
+    await keeper.finish(NARROW, felix.stored(), READY);
+    felix.fail(new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch' }));
+    expect(await keeper.begin(RESTORE, felix.stored())).toMatchObject({ isRefused: true });
+    expect(keeper.isHolding).toBe(false);
+    expect(keeper.isNarrowed(felix.stored())).toBe(true);
+  });
+
+  test('when something that lets in cannot be written, until it can', async () => {
+    const { felix, keeper } = setup();
+    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.finish(NARROW, felix.stored(), { isReady: false, isMissing: true });
+    expect(felix.spec).toEqual({});
+    await keeper.finish(NARROW, felix.stored(), READY);
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH] });
+  });
+
+  test('not where somebody has changed them: what he wrote stays, without our annotations', async () => {
+    const { felix, told, keeper } = setup({ failsafeInboundHostPorts: [] });
+    await keeper.finish(NARROW, felix.stored(), READY);
+    felix.change({ spec: { failsafeInboundHostPorts: [API] } });
+    await keeper.begin(RESTORE, felix.stored());
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [API] });
+    expect(felix.annotations).toEqual({});
+    expect(told.at(-1)).toContain('[]');
+  });
+
+  test('not at all where they never were narrowed', async () => {
+    const { felix, keeper } = setup();
+    await keeper.begin(RESTORE, felix.stored());
+    expect([felix.patches, keeper.isHolding]).toEqual([[], false]);
+  });
+});

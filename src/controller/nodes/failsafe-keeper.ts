@@ -1,0 +1,225 @@
+/**
+ * Felix's failsafes with nodes.failsafes: Managed: narrowed in FelixConfiguration `default` when everything else of nodes stands, and given
+ * back as they were before anything of it goes (docs/decisions/0013-node-firewall.md).
+ */
+import { get, mergePatch } from '../../cluster/objects/apply.ts';
+import type { Clock } from '../../cluster/clock.ts';
+import type { EventNote } from '../../cluster/objects/events.ts';
+import type { Logger } from '../../cluster/logger.ts';
+import { isRecord, type KubernetesObject, type Resource } from '../../cluster/resource.ts';
+import type { Transport } from '../../cluster/http/transport.ts';
+import type { NodesSummary } from '../../compiler/types.ts';
+import type { FailsafeAim } from './failsafe-goal.ts';
+import {
+  ANNOTATION_FORMER,
+  ANNOTATION_WRITTEN,
+  formerValue,
+  readFailsafes,
+  tagOf,
+  textOf,
+  type StoredFailsafes,
+} from '../observe/stored-failsafes.ts';
+import { CALICO_GROUP, CALICO_VERSION, READ_KINDS } from '../objects/kinds.ts';
+import { stableJson } from '../objects/content-hash.ts';
+import type { Step } from '../plan/step.ts';
+import { isNodeStep } from '../plan/waves.ts';
+import { SETTLE_MS } from '../plan/transition.ts';
+import { troubleOf, type WriteTrouble } from '../apply/write.ts';
+
+const FELIX: Resource = {
+  group: CALICO_GROUP,
+  version: CALICO_VERSION,
+  plural: READ_KINDS.FelixConfiguration,
+};
+const NAME = 'default';
+const FIELD = 'failsafeInboundHostPorts';
+const OBJECT = `FelixConfiguration/${NAME}`;
+
+type Failsafes = NonNullable<NodesSummary['failsafes']>;
+type Note = Omit<EventNote, 'regarding'>;
+
+export interface FailsafeOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onChange: (note: Note) => void;
+}
+
+/** How far what a round has done allows to narrow. */
+export interface FailsafeGround {
+  /** Every node is enforced, and what enforces it has settled. */
+  readonly isReady: boolean;
+  /** Something that lets in at nodes cannot be written. */
+  readonly isMissing: boolean;
+}
+
+export interface FailsafeOutcome {
+  /** Why something is still open and what would close it, to end a sentence with; absent where there is nothing to add. */
+  readonly note?: string;
+  readonly trouble?: WriteTrouble;
+}
+
+const WAITS = 'nodes.failsafes: Managed narrows them when every node that is selected is enforced';
+const MISSING = `${WAITS}, and something that lets in at nodes cannot be written: see status.problems`;
+const ABSENT = `there is no ${OBJECT} in which nodes.failsafes: Managed could narrow them: make one`;
+const LEFT = `somebody has changed ${FIELD} of ${OBJECT} since it was narrowed, which is left alone: write back what was there, or say failsafes: Report and then Managed again`;
+const OUTRANKED = `${OBJECT} is narrowed, and a FelixConfiguration of a node or with a nodeSelector outranks it: narrow ${FIELD} there`;
+
+export class FailsafeKeeper {
+  readonly #options: FailsafeOptions;
+  /** Tag of what this process has written: somebody may replace the object, annotations and all. */
+  #written: string | undefined;
+  /** What somebody else has made of it, as it was told. */
+  #left: string | undefined;
+  #restoredAt: number | undefined;
+  #isStuck = false;
+
+  constructor(options: FailsafeOptions) {
+    this.#options = options;
+  }
+
+  /** True while something of ours is in the FelixConfiguration that is to be given back. */
+  isNarrowed(stored: StoredFailsafes | undefined): boolean {
+    return this.#written !== undefined || stored?.former !== undefined || stored?.written !== undefined;
+  }
+
+  /** True for what waits until the failsafes are given back and Felix has been told: all else of nodes. */
+  holds(step: Step): boolean {
+    return this.isHolding && isNodeStep(step);
+  }
+
+  get isHolding(): boolean {
+    if (this.#isStuck) return true;
+    return this.#restoredAt !== undefined && this.#options.clock.now() < this.#restoredAt + SETTLE_MS;
+  }
+
+  /** Before anything is written of nodes: gives back what was there before, where it is not to be narrowed any more. */
+  async begin(aim: FailsafeAim, stored: StoredFailsafes | undefined): Promise<WriteTrouble | undefined> {
+    this.#isStuck = false;
+    if (aim.to !== 'restore') return undefined;
+    this.#left = undefined;
+    if (!this.isNarrowed(stored)) return undefined;
+    const trouble = await this.#restore();
+    // What will be refused again holds up nothing: without our endpoints failsafes open nothing that is closed.
+    this.#isStuck = trouble?.isRefused === false;
+    return trouble;
+  }
+
+  /** When everything else of the round is written: narrows where all of it stands. */
+  async finish(
+    aim: FailsafeAim,
+    stored: StoredFailsafes | undefined,
+    { isReady, isMissing }: FailsafeGround,
+  ): Promise<FailsafeOutcome> {
+    if (aim.to !== 'narrow') return aim.because === undefined ? {} : { note: aim.because };
+    if (isMissing) {
+      const trouble = this.isNarrowed(stored) ? await this.#restore() : undefined;
+      return { note: MISSING, ...(trouble && { trouble }) };
+    }
+    if (stored?.value === textOf(aim.failsafes)) return { note: OUTRANKED };
+    if (stored !== undefined && this.#left === stableJson(stored)) return { note: LEFT };
+    return isReady ? this.#narrow(aim.failsafes) : { note: WAITS };
+  }
+
+  async #narrow(failsafes: Failsafes): Promise<FailsafeOutcome> {
+    try {
+      const object = await get(this.#options.transport, FELIX, NAME);
+      if (object === undefined) return { note: ABSENT };
+      const now = readFailsafes(object);
+      // The watch is late.
+      if (now.value === textOf(failsafes)) return { note: OUTRANKED };
+      const known = now.written ?? this.#written;
+      if (known !== undefined && known !== tagOf(now.value)) return this.#leave(now);
+      await this.#writeNarrow(object, now, failsafes);
+      return { note: 'they have just been narrowed' };
+    } catch (error) {
+      const trouble = troubleOf(error);
+      return { note: `${OBJECT} could not be written: ${trouble.message}`, trouble };
+    }
+  }
+
+  async #writeNarrow(before: KubernetesObject, now: StoredFailsafes, failsafes: Failsafes): Promise<void> {
+    const written = tagOf(textOf(failsafes));
+    const former = now.former ?? now.exact;
+    const annotations = { [ANNOTATION_FORMER]: former, [ANNOTATION_WRITTEN]: written };
+    const after = await this.#patch(before, annotations, failsafes);
+    this.#written = written;
+    this.#left = undefined;
+    const filled = fieldsOf(after).filter((field) => field !== FIELD && !fieldsOf(before).includes(field));
+    this.#tell(
+      'FailsafesNarrowed',
+      `${FIELD} of ${OBJECT} is narrowed to breakGlass and nodeCIDRs; what was there is kept in the annotation ${ANNOTATION_FORMER}. Felix restarts on every node to take it${filledIn(filled)}`,
+    );
+  }
+
+  #leave(now: StoredFailsafes): FailsafeOutcome {
+    const text = stableJson(now);
+    if (this.#left !== text)
+      this.#tell(
+        'FailsafesChanged',
+        `somebody has changed ${FIELD} of ${OBJECT} since it was narrowed; it is left as it is`,
+        'Warning',
+      );
+    this.#left = text;
+    return { note: LEFT };
+  }
+
+  async #restore(): Promise<WriteTrouble | undefined> {
+    try {
+      const object = await get(this.#options.transport, FELIX, NAME);
+      const now = object === undefined ? undefined : readFailsafes(object);
+      if (object !== undefined && now !== undefined && (now.former ?? now.written) !== undefined)
+        await this.#writeRestored(object, now);
+      this.#written = undefined;
+      return undefined;
+    } catch (error) {
+      return troubleOf(error);
+    }
+  }
+
+  async #writeRestored(object: KubernetesObject, now: StoredFailsafes): Promise<void> {
+    const annotations = { [ANNOTATION_FORMER]: null, [ANNOTATION_WRITTEN]: null };
+    if (now.written !== tagOf(now.value)) {
+      await this.#patch(object, annotations);
+      this.#tell(
+        'FailsafesChanged',
+        `${FIELD} of ${OBJECT} is left as somebody has changed it; what was there before it was narrowed: ${now.former ?? 'not known'}`,
+        'Warning',
+      );
+      return;
+    }
+    const former = formerValue(now.former);
+    await this.#patch(object, annotations, former ?? null);
+    this.#restoredAt = this.#options.clock.now();
+    const what =
+      former === undefined
+        ? `is at Felix's defaults again, for the annotation ${ANNOTATION_FORMER} could not be read`
+        : 'is again what it was before it was narrowed';
+    this.#tell('FailsafesRestored', `${FIELD} of ${OBJECT} ${what}. Felix restarts on every node to take it`);
+  }
+
+  /** @param value left as it is where undefined; null takes the field away */
+  #patch(
+    { metadata: { resourceVersion } }: KubernetesObject,
+    annotations: Readonly<Record<string, string | null>>,
+    value?: readonly unknown[] | null,
+  ): Promise<KubernetesObject> {
+    return mergePatch(this.#options.transport, FELIX, NAME, {
+      metadata: { resourceVersion, annotations },
+      ...(value === undefined ? {} : { spec: { [FIELD]: value } }),
+    });
+  }
+
+  #tell(reason: string, note: string, type: Note['type'] = 'Normal'): void {
+    this.#options.log.info({ object: OBJECT, reason }, 'failsafes');
+    this.#options.onChange({ type, reason, action: 'Failsafes', note });
+  }
+}
+
+const fieldsOf = ({ spec }: KubernetesObject): readonly string[] => (isRecord(spec) ? Object.keys(spec) : []);
+
+/** Calico's API server does, whatever was written: the fields have nobody's name on them, and stay. */
+const filledIn = (fields: readonly string[]): string =>
+  fields.length === 0
+    ? ''
+    : `. Calico's API server has filled in ${fields.join(', ')} with their defaults, which stay`;

@@ -1,0 +1,144 @@
+import { expect, test } from '@jest/globals';
+import { LABEL_GATE } from '../../compiler/names.ts';
+import type { DesiredObject, HostEndpointInfo, NodesSummary } from '../../compiler/types.ts';
+import type { LiveObject } from '../objects/live.ts';
+import { lacksAllows, nodesStanding, type NodesStandingInput } from './nodes-report.ts';
+import { plan } from '../plan/plan.ts';
+import { endpoint, lastWord, live, nodeAllow } from '../testing/objects.ts';
+
+const summary: NodesSummary = {
+  mode: 'Enforce',
+  endpoints: 'Managed',
+  selected: ['a', 'b'],
+  failsafesOpen: ['6443/TCP'],
+  remarks: ['load balancers are not judged'],
+};
+const desired = [
+  nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] }),
+  lastWord(),
+  ...['a', 'b'].flatMap((node) => [endpoint(node, 'lo'), endpoint(node, '*')]),
+];
+
+function standing(
+  stored: readonly LiveObject[],
+  fields: Partial<NodesStandingInput> = {},
+  held: readonly string[] = [],
+) {
+  const wanted = fields.desired ?? desired;
+  const after = plan({
+    desired: wanted,
+    live: stored,
+    held,
+    firewalls: new Set(['default']),
+    isClosedNamespace: () => false,
+  });
+  return nodesStanding({
+    summary,
+    desired: wanted,
+    plan: after,
+    hostEndpoints: [],
+    gateTrouble: undefined,
+    ...fields,
+  });
+}
+const without = (...ids: readonly string[]) =>
+  desired.filter(({ object }) => !ids.includes(object.metadata.name)).map(live);
+
+test('enforced where lo is exempt and the endpoint is there', () => {
+  expect(standing(desired.map(live))).toEqual({
+    selected: 2,
+    enforced: 2,
+    failsafesOpen: ['6443/TCP'],
+    condition: {
+      status: 'True',
+      reason: 'Enforced',
+      message: 'every node that is selected, 2; load balancers are not judged',
+    },
+    trouble: 'none',
+  });
+});
+
+test.each([['b-all'], ['b-lo']])('pending without %s', (name) => {
+  const found = standing(without(name));
+  expect(found).toMatchObject({
+    enforced: 1,
+    condition: { status: 'False', reason: 'Progressing' },
+    trouble: 'passing',
+  });
+  expect(found.condition.message).toContain('not yet: b');
+});
+
+test('no node is while a policy is missing', () => {
+  expect(standing(without('zone')).enforced).toBe(0);
+});
+
+test('objects that a problem holds count as they stand', () => {
+  const stored = desired.map(live);
+  expect(standing(stored, { desired: [] }, ['default/']).enforced).toBe(2);
+});
+
+test('an automatic endpoint counts when it has the gate, and the wait is explained', () => {
+  const own = desired.filter(({ phase }) => phase !== 'hostEndpoint');
+  const automatic = (node: string, labels: HostEndpointInfo['labels']): HostEndpointInfo => ({
+    name: `${node}-auto-hep`,
+    node,
+    labels,
+    interfaceName: '*',
+    automatic: true,
+  });
+  const found = standing(own.map(live), {
+    desired: own,
+    summary: { ...summary, endpoints: 'Automatic' },
+    hostEndpoints: [automatic('a', { [LABEL_GATE]: 'enforced' }), automatic('b', {})],
+  });
+  expect(found).toMatchObject({ enforced: 1, trouble: 'passing' });
+  expect(found.condition.message).toContain('look at calico-kube-controllers');
+});
+
+test('a gate that cannot be written is for a person to mend', () => {
+  const gateTrouble = { message: 'may not patch nodes', isRefused: true };
+  const { condition, trouble } = standing(without('a-all'), { gateTrouble });
+  expect([condition.reason, trouble]).toEqual(['GateRefused', 'stalled']);
+  expect(condition.message).toContain('may not patch nodes');
+});
+
+test('what is in the way is named, while what is enforced stays so', () => {
+  const blocked = { reason: 'EndpointConflict', message: 'delete HostEndpoint/eth0' } as const;
+  expect(standing(without('b-all'), { summary: { ...summary, blocked } })).toMatchObject({
+    enforced: 1,
+    condition: { status: 'False', reason: 'EndpointConflict' },
+    trouble: 'stalled',
+  });
+});
+
+test.each([
+  ['Observe', 'Observing', 1],
+  ['Disabled', 'Disabled', 0],
+] as const)('in mode %s nothing is enforced, and nothing is wrong', (mode, reason, open) => {
+  const { enforced, condition, trouble, failsafesOpen } = standing(desired.map(live), {
+    summary: { ...summary, mode },
+  });
+  expect([enforced, condition.status, condition.reason, trouble]).toEqual([0, 'False', reason, 'none']);
+  expect(failsafesOpen).toHaveLength(open);
+});
+
+test('a selector without nodes is said', () => {
+  const some: readonly DesiredObject[] = desired.slice(0, 2);
+  const found = standing(some.map(live), { desired: some, summary: { ...summary, selected: [] } });
+  expect(found.condition.reason).toBe('NoNodeSelected');
+});
+
+test('allows are missing where they cannot be written, not where they are still to be', () => {
+  const [zone] = desired;
+  if (zone === undefined) throw new Error('no zone');
+  const input = { desired, held: [], firewalls: new Set(['default']), isClosedNamespace: () => false };
+  const after = plan({ ...input, live: without('zone') });
+  const step = after.phases.flat().find(({ id }) => id === 'GlobalNetworkPolicy/zone');
+  if (step === undefined) throw new Error('nothing to write');
+  expect(lacksAllows(after, { refused: [], skipped: [] })).toBe(false);
+  expect(lacksAllows(after, { refused: [{ step, message: 'no' }], skipped: [] })).toBe(true);
+  expect(lacksAllows(after, { refused: [], skipped: [step] })).toBe(true);
+  const foreign = { ours: false, id: step.id, uid: 'x', foreignManager: undefined } as const;
+  const taken = plan({ ...input, live: [...without('zone'), foreign] });
+  expect(lacksAllows(taken, { refused: [], skipped: [] })).toBe(true);
+});

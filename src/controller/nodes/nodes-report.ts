@@ -1,0 +1,145 @@
+/** How far the firewall of the nodes is in force, node by node. Pure. */
+import type { Condition } from '../../api/status.ts';
+import { LABEL_GATE } from '../../compiler/names.ts';
+import type { DesiredObject, HostEndpointInfo, NodesSummary, Phase } from '../../compiler/types.ts';
+import type { Outcome } from '../apply/execute.ts';
+import { objectId } from '../objects/kinds.ts';
+import { opensNodes, type Plan } from '../plan/plan.ts';
+import { END, phaseOf, stageOf } from '../plan/waves.ts';
+import type { WriteTrouble } from '../apply/write.ts';
+
+export interface NodesStanding {
+  readonly selected: number;
+  readonly enforced: number;
+  /** NodesEnforced. */
+  readonly condition: Pick<Condition, 'status' | 'reason' | 'message'>;
+  /** True when the firewall is not ready for it; and whether only a person can mend that. */
+  readonly trouble: 'none' | 'passing' | 'stalled';
+  /** As `6443/TCP`. */
+  readonly failsafesOpen: readonly string[];
+  /** Why, where spec.nodes says Managed: see FailsafeOutcome. */
+  readonly failsafesNote?: string;
+}
+
+export interface NodesStandingInput {
+  readonly summary: NodesSummary;
+  readonly desired: readonly DesiredObject[];
+  /** Computed after the writes. */
+  readonly plan: Plan;
+  /** Of others. */
+  readonly hostEndpoints: readonly HostEndpointInfo[];
+  readonly gateTrouble: WriteTrouble | undefined;
+}
+
+const POLICIES: ReadonlySet<Phase> = new Set(['set', 'lo', 'nodeAllow', 'nodeDeny', 'judged']);
+/** Names in a message. */
+const NAMED = 5;
+
+/** True when everything stands that has to before a node comes under the policies; what is left may be to go afterwards. */
+export function nodesStand({ phases, taken, blocked }: Plan): boolean {
+  const steps = phases.flat().filter((step) => stageOf(step) < END);
+  const open = steps.map(phaseOf);
+  const missing = [...taken.map(({ desired }) => desired), ...blocked].map(({ phase }) => phase);
+  return ![...open, ...missing].some((phase) => POLICIES.has(phase));
+}
+
+/** The policies alone: a node that joins changes sets and has endpoints to come, and is no business of the others. */
+function policiesStand({ phases, taken, blocked }: Plan): boolean {
+  const steps = phases.flat().filter((step) => stageOf(step) < END);
+  const missing = [...taken.map(({ desired }) => desired), ...blocked];
+  const open = [
+    ...steps.map((step) => ({ kind: step.id.split('/')[0], phase: phaseOf(step) })),
+    ...missing.map(({ object: { kind }, phase }) => ({ kind, phase })),
+  ];
+  return !open.some(({ kind, phase }) => kind === 'GlobalNetworkPolicy' && POLICIES.has(phase));
+}
+
+/** True when something that lets in at nodes is not stored and cannot be: by its absence people may be shut out. */
+export function lacksAllows(
+  { taken, blocked }: Plan,
+  { refused, skipped }: Pick<Outcome, 'refused' | 'skipped'>,
+): boolean {
+  const unwritten = [...refused.map(({ step }) => step), ...skipped].flatMap((step) =>
+    step.action === 'apply' && step.live === undefined ? [step.desired] : [],
+  );
+  return [...taken.map(({ desired }) => desired), ...blocked, ...unwritten].some(opensNodes);
+}
+
+export function nodesStanding(input: NodesStandingInput): NodesStanding {
+  const { summary } = input;
+  const selected = summary.selected ?? [];
+  const enforced = summary.mode === 'Enforce' && policiesStand(input.plan) ? enforcedNodes(input) : new Set();
+  const pending = selected.filter((node) => !enforced.has(node));
+  return {
+    selected: selected.length,
+    enforced: selected.length - pending.length,
+    failsafesOpen: summary.mode === 'Disabled' ? [] : summary.failsafesOpen,
+    ...judge(input, pending),
+  };
+}
+
+function enforcedNodes({ desired, plan, hostEndpoints }: NodesStandingInput): ReadonlySet<string> {
+  const ours = (phase: Phase): ReadonlySet<string> =>
+    new Set([
+      ...desired.flatMap(({ object, phase: own }) =>
+        own === phase &&
+        object.kind === 'HostEndpoint' &&
+        plan.current.has(objectId(object.kind, object.metadata))
+          ? [object.spec.node]
+          : [],
+      ),
+      ...plan.held.flatMap((live) => (live.phase === phase && live.node !== undefined ? [live.node] : [])),
+    ]);
+  const automatic = hostEndpoints.flatMap(({ automatic: isAutomatic, interfaceName, node, labels }) =>
+    isAutomatic && interfaceName === '*' && labels[LABEL_GATE] !== undefined ? [node] : [],
+  );
+  const gated = new Set([...ours('hostEndpoint'), ...automatic]);
+  return new Set([...ours('lo')].filter((node) => gated.has(node)));
+}
+
+type Judgement = Pick<NodesStanding, 'condition' | 'trouble'>;
+
+function judge(input: NodesStandingInput, pending: readonly string[]): Judgement {
+  const { summary } = input;
+  const isFalse = (trouble: NodesStanding['trouble'], reason: string, message: string): Judgement => ({
+    condition: { status: 'False', reason, message: [message, ...summary.remarks].join('; ') },
+    trouble,
+  });
+  if (summary.mode === 'Disabled')
+    return isFalse('none', 'Disabled', 'nodes are left alone: nodes.mode is Disabled');
+  const count = summary.selected?.length ?? 0;
+  if (summary.blocked !== undefined)
+    return isFalse(
+      summary.mode === 'Enforce' ? 'stalled' : 'none',
+      summary.blocked.reason,
+      summary.blocked.message,
+    );
+  if (summary.mode === 'Observe') {
+    const message =
+      'what nothing allows still passes, and is counted at the nodes; set nodes.mode to Enforce to refuse it';
+    return isFalse('none', 'Observing', message);
+  }
+  if (count === 0)
+    return isFalse('none', 'NoNodeSelected', 'nodes.nodeSelector selects no node: label one, or change it');
+  if (pending.length > 0) return isFalse(...progress(input, pending));
+  const message = [`every node that is selected, ${String(count)}`, ...summary.remarks].join('; ');
+  return { condition: { status: 'True', reason: 'Enforced', message }, trouble: 'none' };
+}
+
+function progress(
+  { summary, plan, gateTrouble }: NodesStandingInput,
+  pending: readonly string[],
+): readonly ['passing' | 'stalled', string, string] {
+  const names = pending.slice(0, NAMED).join(', ');
+  const more = pending.length > NAMED ? ` and ${String(pending.length - NAMED)} more` : '';
+  const who = `not yet: ${names}${more}`;
+  if (gateTrouble !== undefined) {
+    const message = `${who}; the label ${LABEL_GATE} could not be written to Nodes: ${gateTrouble.message}`;
+    return [gateTrouble.isRefused ? 'stalled' : 'passing', 'GateRefused', message];
+  }
+  if (summary.endpoints === 'Automatic' && nodesStand(plan)) {
+    const message = `${who}; their automatic host endpoints do not carry ${LABEL_GATE} yet, which Calico's kube-controllers copy from the Nodes: if this lasts, look at calico-kube-controllers`;
+    return ['passing', 'Progressing', message];
+  }
+  return ['passing', 'Progressing', `${who}; their objects are being written`];
+}

@@ -1,0 +1,71 @@
+import { describe, expect, test } from '@jest/globals';
+import type { KubernetesObject } from '../../cluster/resource.ts';
+import { projectLive } from './live.ts';
+import { allow, deny, endpoint, lastWord, nodeAllow, set, storedObject, tier } from '../testing/objects.ts';
+
+const project = (object: KubernetesObject, known = new Set<string>()) =>
+  projectLive('GlobalNetworkPolicy', known)(object);
+const web = storedObject(allow({ name: 'web', rules: ['default/g/ingress/a', 'default/g/ingress/b'] }));
+const bare = { ...web, metadata: { name: 'web', uid: 'u', resourceVersion: '2' } };
+
+describe('whose an object is', () => {
+  test('ours by its labels', () => {
+    expect(project(web)).toMatchObject({
+      ours: true,
+      id: 'GlobalNetworkPolicy/web',
+      firewall: 'default',
+      rules: ['default/g/ingress/a', 'default/g/ingress/b'],
+    });
+  });
+
+  test('ours by our field manager when the labels were stripped', () => {
+    const managedFields = [
+      { manager: 'clusterfirewall', operation: 'Apply' },
+      { manager: 'kubectl-edit', operation: 'Update' },
+    ];
+    expect(project({ ...bare, metadata: { ...bare.metadata, managedFields } })).toMatchObject({
+      ours: true,
+      foreignManager: 'kubectl-edit',
+    });
+  });
+
+  test('ours when it was ours before, though an edit took every trace of it', () => {
+    expect(project(bare)).toMatchObject({ ours: false });
+    expect(project(bare, new Set(['u']))).toMatchObject({ ours: true, firewall: undefined });
+  });
+
+  test("not ours: a stranger's, of which little is kept", () => {
+    const managedFields = [
+      { manager: 'helm', operation: 'Update', time: '2026-01-01T00:00:00Z' },
+      { manager: 'kubectl', operation: 'Update', time: '2026-01-02T00:00:00Z' },
+    ];
+    expect(project({ ...bare, metadata: { ...bare.metadata, managedFields } })).toEqual({
+      ours: false,
+      id: 'GlobalNetworkPolicy/web',
+      uid: bare.metadata.uid,
+      policy: { name: 'web', selector: 'all()', namespaceSelector: '', ends: [] },
+      foreignManager: 'kubectl',
+    });
+  });
+});
+
+describe('when a stored object goes, relative to others', () => {
+  test.each([
+    ['an allow', allow({ name: 'a' }), 'allow'],
+    ['a deny', deny({ name: 'd' }), 'deny'],
+    [
+      'the default deny, which has no Deny rule',
+      allow({ name: 'd', rules: ['default/defaults/deny', 'default/defaults/dns'] }),
+      'deny',
+    ],
+    ['a set', set({ name: 's' }), 'set'],
+    ['the tier', tier(), 'tier'],
+    ['what lets something in at nodes', nodeAllow({ name: 'n' }), 'nodeAllow'],
+    ['the last word of nodes', lastWord(), 'nodeDeny'],
+    ['the same while nodes are observed', lastWord('Pass'), 'nodeDeny'],
+    ['the exemption of lo', endpoint('a', 'lo'), 'lo'],
+    ['a host endpoint', endpoint('a', '*'), 'hostEndpoint'],
+  ])('%s', (_, made, phase) => {
+    expect(projectLive(made.object.kind, new Set())(storedObject(made))).toMatchObject({ phase });
+  });
+});

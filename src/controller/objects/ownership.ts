@@ -1,0 +1,52 @@
+/** How a stored object says that it is ours, and whose else it is. */
+import { FIELD_MANAGER } from '../../cluster/objects/apply.ts';
+import type { ManagedFieldsEntry, Metadata } from '../../cluster/resource.ts';
+import { ANNOTATION_RULES, LABEL_FIREWALL, LABEL_MANAGED_BY, MANAGED_BY } from '../../compiler/names.ts';
+
+/** On policies; Calico's API server puts it there too. */
+const LABEL_TIER = 'projectcalico.org/tier';
+const OWN_PREFIX = 'clusterfirewall.io/';
+
+/** Touched to see whether a watch shows it (docs/decisions/0010-watch-liveness.md); no part of what is desired. */
+export const HEARTBEAT = {
+  annotation: 'clusterfirewall.io/heartbeat',
+  fieldManager: 'clusterfirewall-heartbeat',
+} as const;
+const OUR_MANAGERS: ReadonlySet<string> = new Set([FIELD_MANAGER, HEARTBEAT.fieldManager]);
+
+/** True for the labels and annotations whose values are ours to decide; all others belong to whoever put them there. */
+export function isOwnKey(key: string): boolean {
+  if (key === HEARTBEAT.annotation) return false;
+  return key === LABEL_MANAGED_BY || key === LABEL_TIER || key.startsWith(OWN_PREFIX);
+}
+
+/**
+ * True when the object is ours: by a label or, where those were stripped, by our field manager. Somebody stripping our labels is drift
+ * to repair, not a stranger's object of the same name.
+ */
+export function isOwned(metadata: Metadata): boolean {
+  const labels = metadata.labels ?? {};
+  if (labels[LABEL_MANAGED_BY] === MANAGED_BY || labels[LABEL_FIREWALL] !== undefined) return true;
+  return (metadata.managedFields ?? []).some((entry) => entry.manager === FIELD_MANAGER);
+}
+
+/** Ids of the rules that an object says it carries. */
+export function ruleIds(metadata: Metadata): readonly string[] {
+  const text = metadata.annotations?.[ANNOTATION_RULES] ?? '';
+  return text.split(',').filter((id) => id !== '');
+}
+
+/** The firewall an object belongs to: by its label or, where that was stripped, by the first part of its rules' ids. */
+export function firewallOf(metadata: Metadata): string | undefined {
+  return metadata.labels?.[LABEL_FIREWALL] ?? ruleIds(metadata)[0]?.split('/')[0];
+}
+
+/** The field manager other than ours that wrote last, as far as managedFields tell. */
+export function lastForeignManager(entries: readonly ManagedFieldsEntry[] = []): string | undefined {
+  let last: ManagedFieldsEntry | undefined;
+  for (const entry of entries) {
+    if (entry.manager === undefined || OUR_MANAGERS.has(entry.manager)) continue;
+    if (last === undefined || (entry.time ?? '') >= (last.time ?? '')) last = entry;
+  }
+  return last?.manager;
+}

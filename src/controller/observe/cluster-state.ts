@@ -1,0 +1,114 @@
+/** Namespaces, nodes and what the API server calls, as plain data for the compiler. */
+import { readFileSync } from 'node:fs';
+import { hasFlannel, nodeAddresses, type NodeObject } from '../../calico/node-addresses.ts';
+import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
+import type { ChangeEvent } from '../../cluster/informer/store.ts';
+import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
+import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';
+import { ApiServerInventory } from './api-server-callees.ts';
+import { Mirror, type MirrorContext } from '../../cluster/informer/informer.ts';
+import { stableJson } from '../objects/content-hash.ts';
+
+const SERVICE_ACCOUNT_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+
+/** POD_NAMESPACE (the downward API), else the namespace of the mounted ServiceAccount, else clusterfirewall-system. */
+export function operatorNamespace(env: NodeJS.ProcessEnv, file = SERVICE_ACCOUNT_NAMESPACE): string {
+  const fromEnv = env['POD_NAMESPACE'];
+  if (fromEnv !== undefined && fromEnv !== '') return fromEnv;
+  try {
+    const text = readFileSync(file, 'utf8').trim();
+    return text === '' ? DEFAULT_OPERATOR_NAMESPACE : text;
+  } catch {
+    return DEFAULT_OPERATOR_NAMESPACE;
+  }
+}
+
+export interface StoredNode extends NodeInfo {
+  readonly uid: string;
+}
+
+export function projectNamespace({ metadata }: KubernetesObject): NamespaceInfo {
+  const { name, labels = {}, deletionTimestamp } = metadata;
+  return { name, labels, ...(deletionTimestamp === undefined ? {} : { terminating: true }) };
+}
+
+export function projectNode(object: KubernetesObject): StoredNode {
+  const { name, uid = '', labels = {} } = object.metadata;
+  const fields = nodeFields(object);
+  return {
+    name,
+    uid,
+    labels,
+    addresses: nodeAddresses(fields),
+    ...(hasFlannel(fields) && { flannel: true }),
+  };
+}
+
+function nodeFields({ metadata, status }: KubernetesObject): NodeObject {
+  const entries = isRecord(status) && Array.isArray(status['addresses']) ? status['addresses'] : [];
+  const addresses = entries.flatMap((entry: unknown) =>
+    isRecord(entry) && typeof entry['type'] === 'string' && typeof entry['address'] === 'string'
+      ? [{ type: entry['type'], address: entry['address'] }]
+      : [],
+  );
+  return { metadata: { annotations: metadata.annotations ?? {} }, status: { addresses } };
+}
+
+/** What of the cluster decides on policies, kept up to date. */
+export class ClusterInventory {
+  readonly #namespaces: Mirror<NamespaceInfo>;
+  readonly #nodes: Mirror<StoredNode>;
+  readonly #apiServer: ApiServerInventory;
+
+  /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
+  constructor(context: MirrorContext, onChange: () => void) {
+    const changed = (event: ChangeEvent<NamespaceInfo> | ChangeEvent<NodeInfo>): void => {
+      if (event.type !== 'modified' || stableJson(event.old) !== stableJson(event.new)) onChange();
+    };
+    const core = { group: '', version: 'v1' };
+    this.#namespaces = new Mirror(context, {
+      kind: 'Namespace',
+      resource: { ...core, plural: 'namespaces' },
+      project: projectNamespace,
+      onChange: changed,
+      onSynced: onChange,
+    });
+    this.#nodes = new Mirror(context, {
+      kind: 'Node',
+      resource: { ...core, plural: 'nodes' },
+      project: projectNode,
+      onChange: changed,
+      onSynced: onChange,
+    });
+    this.#apiServer = new ApiServerInventory(context, onChange);
+  }
+
+  start(): void {
+    this.#namespaces.start();
+    this.#nodes.start();
+    this.#apiServer.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#namespaces.stop(), this.#nodes.stop(), this.#apiServer.stop()]);
+  }
+
+  get hasSynced(): boolean {
+    return this.#namespaces.hasSynced && this.#nodes.hasSynced && this.#apiServer.hasSynced;
+  }
+
+  /** Namespaces and nodes are sorted by name. */
+  snapshot(): Omit<Inventory, 'operatorNamespace'> & { readonly nodes: readonly StoredNode[] } {
+    return {
+      namespaces: this.#namespaces.list(),
+      nodes: this.#nodes.list(),
+      ...this.#apiServer.snapshot(),
+    };
+  }
+
+  /** True where nothing can be created: the namespace is absent or being deleted. */
+  isClosed(namespace: string): boolean {
+    const known = this.#namespaces.get(namespace);
+    return known === undefined || known.terminating === true;
+  }
+}

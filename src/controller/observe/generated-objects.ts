@@ -1,0 +1,191 @@
+import type { GeneratedKind } from '../../calico/types.ts';
+import { sleep } from '../../cluster/clock.ts';
+import { objectKey, type KubernetesObject } from '../../cluster/resource.ts';
+import type { Inventory } from '../../compiler/types.ts';
+import type { ServedCalico } from './calico-api.ts';
+import { CalicoInventory, othersOf } from './calico-config.ts';
+import type { StoredFailsafes } from './stored-failsafes.ts';
+import { generatedKinds, kindResource } from '../objects/kinds.ts';
+import type { HeartbeatObject } from '../../cluster/informer/heartbeat.ts';
+import { projectLive, type LiveObject } from '../objects/live.ts';
+import { Mirror, type MirrorContext } from '../../cluster/informer/informer.ts';
+import { Namesakes } from './impostors.ts';
+import { stableJson } from '../objects/content-hash.ts';
+import { isAtLeast } from '../../cluster/informer/version.ts';
+
+/** A write whose effect must show in the watch: the object at this version or a later one, or its absence. */
+export interface Expectation {
+  readonly id: string;
+  readonly kind: GeneratedKind;
+  readonly uid: string;
+  /** Undefined: the object with this uid is gone. */
+  readonly resourceVersion: string | undefined;
+}
+
+/** A watch that has not shown a write by now is doubted. */
+const DOUBT_MS = 1000;
+const LIST_MS = 10_000;
+
+type ServedKinds = Pick<ServedCalico, 'kinds' | 'read'>;
+
+export interface StoredCalicoOptions {
+  /** Called when something changed that plans depend on. */
+  readonly onChange: () => void;
+  /** True for a firewall whose objects we keep as they are: what was retained or orphaned is not touched. */
+  readonly isKept: (firewall: string) => boolean;
+}
+
+/** What is stored of Calico: every object of the generated kinds that are served, and what is only read. */
+export class StoredCalico {
+  readonly #context: MirrorContext;
+  readonly #objects = new Map<GeneratedKind, Mirror<LiveObject>>();
+  readonly #inventory: CalicoInventory;
+  readonly #namesakes: Namesakes;
+  /** Kinds of which something that was written does not show, and that could not be listed anew. */
+  readonly #unsure = new Set<GeneratedKind>();
+  #changed = Promise.withResolvers<undefined>();
+
+  constructor({ kinds, read }: ServedKinds, context: MirrorContext, options: StoredCalicoOptions) {
+    const { onChange, isKept } = options;
+    this.#context = context;
+    this.#namesakes = new Namesakes(context.transport, context.log);
+    const known = new Set<string>();
+    for (const kind of generatedKinds.filter((each) => kinds.has(each))) {
+      const mirror = new Mirror<LiveObject>(context, {
+        kind,
+        resource: kindResource(kind),
+        project: projectLive(kind, known),
+        keyOf: lifeKey,
+        onChange: (event) => {
+          if (event.type === 'deleted' && event.old.ours) known.delete(event.old.uid);
+          this.#wake();
+          if (concernsUs(event)) onChange();
+        },
+        onSynced: onChange,
+        heartbeatObject: (live) => heartbeatObject(live, isKept),
+      });
+      this.#objects.set(kind, mirror);
+    }
+    this.#inventory = new CalicoInventory(read, context, onChange);
+  }
+
+  start(): void {
+    for (const mirror of this.#mirrors()) mirror.start();
+    this.#inventory.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#mirrors().map((mirror) => mirror.stop()), this.#inventory.stop()]);
+  }
+
+  get hasSynced(): boolean {
+    return this.#inventory.hasSynced && this.#mirrors().every((mirror) => mirror.hasSynced);
+  }
+
+  serves(kind: GeneratedKind): boolean {
+    return this.#objects.has(kind);
+  }
+
+  objects(): readonly LiveObject[] {
+    return this.#namesakes.without(this.#everything());
+  }
+
+  /**
+   * Finds out which objects are not what their names say, so that the others stand for those names.
+   * @param doubted ids that turned out to name another object, or none, when they were written
+   * @throws ApiError or TransportError
+   */
+  async tellApart(doubted: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#namesakes.tellApart(this.#everything(), doubted, signal);
+  }
+
+  #everything(): readonly LiveObject[] {
+    return [...this.#objects.values()].flatMap((mirror) => mirror.list());
+  }
+
+  /** What the compiler sees of other people's objects. */
+  inventory(): Inventory {
+    return { ...this.#inventory.snapshot(), ...othersOf(this.objects()) };
+  }
+
+  /** See CalicoInventory. */
+  failsafes(): StoredFailsafes | undefined {
+    return this.#inventory.failsafes();
+  }
+
+  /**
+   * Resolves when the copy shows all these writes. A kind whose watch does not is listed anew, which is as good as having seen them: true
+   * in the end unless an object is missing from that list too.
+   */
+  async shows(expected: readonly Expectation[], signal: AbortSignal): Promise<boolean> {
+    const pending = (): readonly Expectation[] => expected.filter((each) => !this.#isShown(each));
+    const doubtAt = this.#context.clock.now() + DOUBT_MS;
+    while (pending().length > 0 && this.#context.clock.now() < doubtAt) {
+      await this.#nextChange(doubtAt - this.#context.clock.now(), signal);
+    }
+    const doubted = new Set([...this.#unsure, ...pending().map(({ kind }) => kind)]);
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(LIST_MS)]);
+    await Promise.all(
+      [...doubted].map(async (kind) => {
+        if ((await this.#objects.get(kind)?.refresh(deadline)) === false) this.#unsure.add(kind);
+        else this.#unsure.delete(kind);
+      }),
+    );
+    return pending().length === 0;
+  }
+
+  /** False while objects may be stored that the copy does not show: not the time to say that nothing is left. */
+  get isSure(): boolean {
+    return this.#unsure.size === 0;
+  }
+
+  #isShown({ id, kind, uid, resourceVersion }: Expectation): boolean {
+    const live = this.#objects.get(kind)?.get(lifeKeyOf(id.slice(kind.length + 1), uid));
+    if (resourceVersion === undefined) return live === undefined || this.#namesakes.has(uid);
+    return live?.ours === true && isAtLeast(live.resourceVersion, resourceVersion);
+  }
+
+  async #nextChange(ms: number, signal: AbortSignal): Promise<void> {
+    const enough = new AbortController();
+    const timeout = sleep(this.#context.clock, ms, AbortSignal.any([enough.signal, signal]));
+    try {
+      await Promise.race([this.#changed.promise, timeout]);
+    } finally {
+      timeout.catch(() => undefined);
+      enough.abort();
+    }
+  }
+
+  #wake(): void {
+    this.#changed.resolve(undefined);
+    this.#changed = Promise.withResolvers();
+  }
+
+  #mirrors(): readonly Mirror<LiveObject>[] {
+    return [...this.#objects.values()];
+  }
+}
+
+/** By uid, too: Calico's API server lists objects under names that are not theirs (namesakes.ts). */
+const lifeKeyOf = (key: string, uid: string): string => `${key}#${uid}`;
+const lifeKey = (object: KubernetesObject): string => lifeKeyOf(objectKey(object), object.metadata.uid ?? '');
+
+type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
+
+/** Of other people's objects: as they appear and disappear, and when what of them meets nodes changes. */
+function concernsUs({ old, new: now }: LiveChange): boolean {
+  return old === undefined || now === undefined || planned(old) !== planned(now);
+}
+
+/** What plans see of an object: neither its version nor who else wrote to it last, which a heartbeat and a stranger's label change. */
+const planned = (live: LiveObject): string =>
+  stableJson({ ...live, resourceVersion: undefined, foreignManager: undefined });
+
+function heartbeatObject(
+  live: LiveObject,
+  isKept: StoredCalicoOptions['isKept'],
+): HeartbeatObject | undefined {
+  if (!live.ours || live.firewall === undefined || !isKept(live.firewall)) return undefined;
+  const { name, namespace, uid } = live;
+  return { name, namespace, uid };
+}

@@ -1,0 +1,72 @@
+import type { GeneratedKind } from '../../calico/types.ts';
+import { get } from '../../cluster/objects/apply.ts';
+import type { Logger } from '../../cluster/logger.ts';
+import type { Transport } from '../../cluster/http/transport.ts';
+import { isOurName } from '../../compiler/names.ts';
+import { kindResource } from '../objects/kinds.ts';
+import type { LiveObject } from '../objects/live.ts';
+
+/**
+ * Objects that list under a name that is not theirs.
+ *
+ * Calico's API server keeps the name and the labels of a policy in the annotation projectcalico.org/metadata, and takes that as it is from
+ * whoever sends one (libcalico-go/lib/backend/k8s/resources/resources.go). So those who may create NetworkPolicies in one namespace can
+ * make one that lists and watches under the name of ours, even with our labels. Only a read by name tells: it finds the object whose name
+ * it is. Objects that it does not find stand for nothing: neither ours nor in our way.
+ */
+export class Namesakes {
+  readonly #transport: Transport;
+  readonly #log: Logger;
+  /** By uid, true: a read by its name found it. */
+  readonly #verdicts = new Map<string, boolean>();
+
+  /** @param transport for reading */
+  constructor(transport: Transport, log: Logger) {
+    this.#transport = transport;
+    this.#log = log;
+  }
+
+  has(uid: string): boolean {
+    return this.#verdicts.get(uid) === false;
+  }
+
+  without(objects: readonly LiveObject[]): readonly LiveObject[] {
+    return objects.filter(({ uid }) => !this.has(uid));
+  }
+
+  /**
+   * Reads by name what may be a namesake: several objects under one name, somebody else's under a name such as ours, and those doubted.
+   * @throws ApiError or TransportError
+   */
+  async tellApart(
+    objects: readonly LiveObject[],
+    doubted: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const uids = new Set(objects.map(({ uid }) => uid));
+    for (const uid of this.#verdicts.keys()) if (!uids.has(uid)) this.#verdicts.delete(uid);
+    const suspects = Map.groupBy(objects, ({ id }) => id);
+    for (const [id, namesakes] of suspects) {
+      const isOpen = namesakes.some(({ uid }) => !this.#verdicts.has(uid));
+      const isSuspect = namesakes.length > 1 || namesakes.some((each) => !each.ours && isOurName(nameIn(id)));
+      if (doubted.includes(id) || (isOpen && isSuspect)) await this.#read(id, namesakes, signal);
+    }
+  }
+
+  async #read(id: string, namesakes: readonly LiveObject[], signal: AbortSignal): Promise<void> {
+    const [kind, ...path] = id.split('/');
+    const [name = '', namespace] = path.toReversed();
+    const found = await get(this.#transport, kindResource(kind as GeneratedKind, namespace), name, {
+      signal,
+    });
+    for (const { uid } of namesakes) {
+      const isGenuine = uid === found?.metadata.uid;
+      if (!isGenuine && !this.has(uid)) {
+        this.#log.warn({ object: id, uid }, 'left alone: it lists under a name by which it cannot be read');
+      }
+      this.#verdicts.set(uid, isGenuine);
+    }
+  }
+}
+
+const nameIn = (id: string): string => id.slice(id.lastIndexOf('/') + 1);

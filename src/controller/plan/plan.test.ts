@@ -1,0 +1,353 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { LABEL_SET, TIER } from '../../compiler/names.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
+import { objectId } from '../objects/kinds.ts';
+import type { LiveObject } from '../objects/live.ts';
+import { isHeld, plan, type Plan, type PlanInput } from './plan.ts';
+import type { Step } from './step.ts';
+import { allow, deny, endpoint, foreign, lastWord, live, nodeAllow, set, tier } from '../testing/objects.ts';
+
+const planned = (input: Partial<PlanInput>): Plan =>
+  plan({
+    desired: [],
+    live: [],
+    held: [],
+    firewalls: new Set(['default', 'team']),
+    isClosedNamespace: () => false,
+    ...input,
+  });
+
+const idOf = ({ object }: DesiredObject): string => objectId(object.kind, object.metadata);
+const shown = (step: Step): string =>
+  `${step.action === 'remove' ? '-' : step.live === undefined ? '+' : '~'}${step.id}`;
+const phases = (result: Plan): readonly (readonly string[])[] =>
+  result.phases.map((steps) => steps.map(shown));
+
+describe('a deny that stands in for more', () => {
+  const standIn: DesiredObject = { ...deny({ name: 'guardrail', content: 'part' }), standIn: true };
+
+  test('is written where nothing is stored', () => {
+    expect(phases(planned({ desired: [standIn] }))).toEqual([['+GlobalNetworkPolicy/guardrail']]);
+  });
+
+  test('never takes the place of what is stored', () => {
+    const stored = [live(deny({ name: 'guardrail', content: 'whole' }))];
+    expect(phases(planned({ desired: [standIn], live: stored }))).toEqual([]);
+  });
+});
+
+describe('the order of writes', () => {
+  test('the first time: tier, sets, allows, denies', () => {
+    const desired = [deny({ name: 'deny' }), allow({ name: 'web' }), set({ name: 'nodes' }), tier()];
+    expect(phases(planned({ desired }))).toEqual([
+      [`+Tier/${TIER}`],
+      ['+GlobalNetworkSet/nodes'],
+      ['+GlobalNetworkPolicy/web'],
+      ['+GlobalNetworkPolicy/deny'],
+    ]);
+  });
+
+  test('at the end: denies, allows, sets, tier', () => {
+    const stored = [tier(), set({ name: 'nodes' }), allow({ name: 'web' }), deny({ name: 'deny' })].map(live);
+    expect(phases(planned({ live: stored }))).toEqual([
+      ['-GlobalNetworkPolicy/deny'],
+      ['-GlobalNetworkPolicy/web'],
+      ['-GlobalNetworkSet/nodes'],
+      [`-Tier/${TIER}`],
+    ]);
+  });
+
+  test('nodes: lo first, then what opens, what closes, and the endpoints', () => {
+    const desired = [
+      endpoint('a', '*'),
+      lastWord(),
+      nodeAllow({ name: 'zone' }),
+      endpoint('a', 'lo'),
+      set({ name: 'nodes' }),
+    ];
+    expect(phases(planned({ desired }))).toEqual([
+      ['+GlobalNetworkSet/nodes'],
+      ['+HostEndpoint/a-lo'],
+      ['+GlobalNetworkPolicy/zone'],
+      ['+GlobalNetworkPolicy/last'],
+      ['+HostEndpoint/a-all'],
+    ]);
+    expect(phases(planned({ live: desired.map(live) }))).toEqual([
+      ['-HostEndpoint/a-all'],
+      ['-GlobalNetworkPolicy/last'],
+      ['-GlobalNetworkPolicy/zone'],
+      ['-HostEndpoint/a-lo'],
+      ['-GlobalNetworkSet/nodes'],
+    ]);
+  });
+
+  test('while something is in the way, endpoints that stand stay and none is made', () => {
+    const desired = [endpoint('a', '*'), endpoint('b', '*'), endpoint('b', 'lo')];
+    const result = planned({ desired, live: [live(endpoint('a', '*'))], holdsEndpoints: true });
+    expect(phases(result)).toEqual([['+HostEndpoint/b-lo']]);
+    expect(result.waiting.map(idOf)).toEqual(['HostEndpoint/b-all']);
+  });
+
+  test('nothing closes at nodes while the name of what opens there is taken', () => {
+    const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
+    const result = planned({ desired: [zone, lastWord(), endpoint('a', '*')], live: [foreign(zone)] });
+    expect(phases(result)).toEqual([]);
+    expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
+  });
+
+  test('a renamed rule is there under its new name before the old one goes', () => {
+    const desired = [allow({ name: 'new', rules: ['default/g/ingress/a'] })];
+    const stored = [live(allow({ name: 'old', rules: ['default/g/ingress/a'] }))];
+    expect(phases(planned({ desired, live: stored }))).toEqual([
+      ['+GlobalNetworkPolicy/new'],
+      ['-GlobalNetworkPolicy/old'],
+    ]);
+  });
+
+  test('in a split, the new part is there before the first one shrinks', () => {
+    const desired = [allow({ name: 'a', content: 'half' }), allow({ name: 'a-2', content: 'other half' })];
+    const stored = [live(allow({ name: 'a', content: 'whole' }))];
+    expect(phases(planned({ desired, live: stored }))).toEqual([
+      ['+GlobalNetworkPolicy/a-2'],
+      ['~GlobalNetworkPolicy/a'],
+    ]);
+  });
+
+  test('a stale allow stays until the deny that needed it is narrowed or gone', () => {
+    const desired = [deny({ name: 'deny', content: 'narrow' })];
+    const stored = [
+      deny({ name: 'deny', content: 'wide' }),
+      deny({ name: 'stale' }),
+      allow({ name: 'web' }),
+    ].map(live);
+    expect(phases(planned({ desired, live: stored }))).toEqual([
+      ['~GlobalNetworkPolicy/deny'],
+      ['-GlobalNetworkPolicy/stale'],
+      ['-GlobalNetworkPolicy/web'],
+    ]);
+  });
+});
+
+describe('what is left alone', () => {
+  test('an object as desired: nothing is written', () => {
+    const desired = [tier(), set({ name: 'nodes' }), allow({ name: 'web' }), deny({ name: 'deny' })];
+    const result = planned({ desired, live: desired.map(live) });
+    expect(result.phases).toEqual([]);
+    expect([...result.current.keys()]).toEqual(desired.map(idOf));
+  });
+
+  test("a stranger's object of our name, and what depends on it", () => {
+    const nodes = set({ name: 'nodes' });
+    const world = allow({ name: 'world', content: `!(${LABEL_SET} == 'nodes')` });
+    const desired = [tier(), nodes, world, allow({ name: 'web' }), deny({ name: 'guard' }, TIER)];
+    const result = planned({ desired, live: [foreign(nodes, 'helm'), foreign(tier(), 'kubectl')] });
+    expect(phases(result)).toEqual([['+GlobalNetworkPolicy/web']]);
+    expect(result.taken.map(({ id, foreignManager }) => [id, foreignManager])).toEqual([
+      [`Tier/${TIER}`, 'kubectl'],
+      ['GlobalNetworkSet/nodes', 'helm'],
+    ]);
+    expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/world', 'GlobalNetworkPolicy/guard']);
+  });
+
+  test('the old object of a rule whose new name is taken', () => {
+    const renamed = allow({ name: 'new', rules: ['default/g/ingress/a'] });
+    const old = live(allow({ name: 'old', rules: ['default/g/ingress/a'] }));
+    const result = planned({ desired: [renamed], live: [foreign(renamed), old] });
+    expect(result.phases).toEqual([]);
+    expect(result.held).toEqual([old]);
+  });
+
+  test('objects of held rules, also when others of the same firewall go', () => {
+    const stored = [
+      live(allow({ name: 'a', rules: ['default/g/ingress/a'] })),
+      live(allow({ name: 'b', rules: ['default/g/ingress/b'] })),
+    ];
+    expect(phases(planned({ live: stored, held: ['default/g/ingress/a'] }))).toEqual([
+      ['-GlobalNetworkPolicy/b'],
+    ]);
+    expect(phases(planned({ live: stored, held: ['default/g/'] }))).toEqual([]);
+  });
+
+  test('everything of a held firewall, also what carries no rule', () => {
+    const stored = [tier(), allow({ name: 'a', rules: ['default/g/ingress/a'] })].map(live);
+    expect(planned({ live: stored, held: ['default/'] }).phases).toEqual([]);
+    expect(planned({ live: stored, held: ['team/'] }).phases).toHaveLength(2);
+  });
+
+  test('a policy that would lose a held rule; a set is brought up to date nevertheless', () => {
+    const held = ['default/g/ingress/a'];
+    const rules = ['default/g/ingress/a', 'default/g/ingress/b'];
+    const stored = [allow({ name: 'both', rules }), set({ name: 'office', rules })].map(live);
+    const desired = [
+      allow({ name: 'both', rules: ['default/g/ingress/b'], content: 'b' }),
+      set({ name: 'office', rules: ['default/g/ingress/b'], content: '198.51.100.0/24' }),
+    ];
+    const result = planned({ desired, live: stored, held });
+    expect(phases(result)).toEqual([['~GlobalNetworkSet/office']]);
+    expect(result.held.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/both']);
+  });
+
+  test('objects of a firewall that does not exist', () => {
+    const orphan = live(allow({ name: 'a', firewall: 'gone' }));
+    const result = planned({ live: [orphan] });
+    expect(result.phases).toEqual([]);
+    expect(result.orphans).toEqual([orphan]);
+  });
+
+  test('namespaces that are absent or going: nothing new is made there', () => {
+    const inShop = allow({ name: 'a', namespace: 'shop' });
+    const result = planned({ desired: [inShop], isClosedNamespace: (namespace) => namespace === 'shop' });
+    expect(result.phases).toEqual([]);
+    expect(result.waiting).toEqual([inShop]);
+  });
+
+  test('what the server is known to make of our object', () => {
+    const desired = allow({ name: 'a' });
+    const stored = live(allow({ name: 'a', content: 'defaulted' }));
+    const result = planned({
+      desired: [desired],
+      live: [stored],
+      isEquivalent: (_, __, hash) => stored.ours && hash === stored.hash,
+    });
+    expect(result.phases).toEqual([]);
+  });
+});
+
+test('a held entry is an id, or a prefix when it ends in a slash', () => {
+  expect(isHeld(['default/g/ingress/a'], 'default/g/ingress/a')).toBe(true);
+  expect(isHeld(['default/g/ingress/a'], 'default/g/ingress/ab')).toBe(false);
+  expect(isHeld(['default/g/'], 'default/g/ingress/a')).toBe(true);
+});
+
+describe('carried out one write at a time, in any order inside a phase', () => {
+  const rules = ['default/g/ingress/a', 'default/g/ingress/b', 'default/g/egress/c'];
+  const someAllow = fc.record({
+    name: fc.constantFrom('p1', 'p2', 'p3', 'p4'),
+    rules: fc.subarray(rules),
+    content: fc.constantFrom('x', 'y'),
+  });
+  const objects = fc
+    .record({
+      tier: fc.option(fc.constant(tier()), { nil: undefined }),
+      sets: fc.uniqueArray(
+        fc.record({
+          name: fc.constantFrom('s1', 's2'),
+          content: fc.constantFrom('10.0.0.0/8', '192.0.2.0/24'),
+        }),
+        { selector: (made) => made.name },
+      ),
+      allows: fc.uniqueArray(someAllow, { selector: (made) => made.name }),
+      denies: fc.uniqueArray(
+        fc.record({ name: fc.constantFrom('d1', 'd2'), content: fc.constantFrom('x', 'y') }),
+        { selector: (made) => made.name },
+      ),
+    })
+    .map((made) => [
+      ...(made.tier === undefined ? [] : [made.tier]),
+      ...made.sets.map(set),
+      ...made.allows.map(allow),
+      ...made.denies.map((each) => deny(each)),
+    ]);
+
+  /** States after each single write. */
+  function* states(
+    input: PlanInput,
+    shuffle: (steps: readonly Step[]) => readonly Step[],
+  ): Generator<ReadonlyMap<string, LiveObject>> {
+    const state = new Map([...input.live].map((object) => [object.id, object]));
+    for (const steps of plan(input).phases) {
+      for (const step of shuffle(steps)) {
+        if (step.action === 'remove') state.delete(step.id);
+        else state.set(step.id, live(step.desired));
+        yield new Map(state);
+      }
+    }
+  }
+
+  const inputOf = (before: readonly DesiredObject[], after: readonly DesiredObject[]): PlanInput => ({
+    desired: after,
+    live: before.map(live),
+    held: [],
+    firewalls: new Set(['default']),
+    isClosedNamespace: () => false,
+  });
+
+  const carrying = (rule: string) => (object: LiveObject) =>
+    object.ours && object.phase === 'allow' && object.rules.includes(rule);
+  const shuffled = fc.infiniteStream(fc.nat()).map(
+    (stream) => (steps: readonly Step[]) =>
+      steps
+        .map((step) => ({ step, key: stream.next().value as number }))
+        .toSorted((a, b) => a.key - b.key)
+        .map(({ step }) => step),
+  );
+
+  test('the result is what is desired, and then nothing is left to do', () => {
+    fc.assert(
+      fc.property(objects, objects, shuffled, (before, after, shuffle) => {
+        const input = inputOf(before, after);
+        const final =
+          [...states(input, shuffle)].at(-1) ??
+          new Map(before.map(live).map((object) => [object.id, object]));
+        expect([...final.keys()].toSorted()).toEqual(after.map(idOf).toSorted());
+        expect(plan({ ...input, live: final.values() }).phases).toEqual([]);
+      }),
+    );
+  });
+
+  test('a rule that is carried before and after is carried all the time, unless two objects swap rules', () => {
+    fc.assert(
+      fc.property(objects, objects, shuffled, (before, after, shuffle) => {
+        const stored = before.map(live);
+        const next = after.map(live);
+        for (const rule of rules) {
+          const was = stored.filter(carrying(rule)).map(({ id }) => id);
+          const willBe = next.filter(carrying(rule)).map(({ id }) => id);
+          const known = new Set(stored.map(({ id }) => id));
+          const isNew = willBe.some((id) => !known.has(id) || was.includes(id));
+          const isReplaced = was.some((id) => !next.some((object) => object.id === id));
+          if (was.length === 0 || willBe.length === 0 || !(isNew || isReplaced)) continue;
+          for (const state of states(inputOf(before, after), shuffle)) {
+            expect([...state.values()].some(carrying(rule))).toBe(true);
+          }
+        }
+      }),
+    );
+  });
+
+  test('a deny appears or changes only when every allow is as desired; an allow goes only when every deny is', () => {
+    fc.assert(
+      fc.property(objects, objects, shuffled, (before, after, shuffle) => {
+        const input = inputOf(before, after);
+        const desired = new Map(after.map(live).map((object) => [object.id, object]));
+        const isDone = (state: ReadonlyMap<string, LiveObject>, phase: string): boolean =>
+          [...desired.values()].every(
+            (object) =>
+              !object.ours || object.phase !== phase || hashOf(state.get(object.id)) === object.hash,
+          );
+        let previous: ReadonlyMap<string, LiveObject> = new Map(
+          [...input.live].map((object) => [object.id, object]),
+        );
+        for (const state of states(input, shuffle)) {
+          const denies = idsOf(state, 'deny');
+          if (!sameDenies(previous, state) && denies.length >= idsOf(previous, 'deny').length)
+            expect(isDone(state, 'allow')).toBe(true);
+          if (idsOf(state, 'allow').length < idsOf(previous, 'allow').length) {
+            expect(denies.toSorted()).toEqual(idsOf(desired, 'deny').toSorted());
+            expect(isDone(state, 'deny')).toBe(true);
+          }
+          previous = state;
+        }
+      }),
+    );
+  });
+
+  const hashOf = (object: LiveObject | undefined): string | undefined =>
+    object?.ours === true ? object.hash : undefined;
+  const idsOf = (state: ReadonlyMap<string, LiveObject>, phase: string): string[] =>
+    [...state.values()].filter((object) => object.ours && object.phase === phase).map(({ id }) => id);
+  const sameDenies = (a: ReadonlyMap<string, LiveObject>, b: ReadonlyMap<string, LiveObject>): boolean =>
+    JSON.stringify(idsOf(a, 'deny').map((id) => [id, hashOf(a.get(id))])) ===
+    JSON.stringify(idsOf(b, 'deny').map((id) => [id, hashOf(b.get(id))]));
+});

@@ -1,0 +1,130 @@
+import type { StatusProblem } from '../../api/status.ts';
+import type { EventNote } from '../../cluster/objects/events.ts';
+import { reference, type StoredFirewall } from '../observe/firewalls.ts';
+import type { Finding } from './status.ts';
+
+interface Told {
+  readonly problems: ReadonlyMap<string, StatusProblem>;
+  /** How the firewall as a whole stands: `Ready`, or the reason why it is not. */
+  readonly standing: string;
+}
+
+interface Standing {
+  readonly name: string;
+  readonly message: string;
+}
+
+const READY = 'Ready';
+const INVALID = 'Invalid';
+/** It has problems, each of which is told on its own; or it is on its way. Neither is worth an Event. */
+const IN_BETWEEN = '';
+
+/**
+ * What is worth an Event: a problem of a rule that appears or is mended, and a firewall that becomes ready or stops being so. Remembers
+ * what was told; after a restart, the stored status says it.
+ */
+export class Announcer {
+  readonly #told = new Map<string, Told>();
+
+  /** What is new since the last finding of this firewall. */
+  notes(firewall: StoredFirewall, finding: Finding): readonly EventNote[] {
+    const before = this.#told.get(firewall.uid) ?? toldBy(firewall);
+    const problems = problemsOf(firewall.name, finding, before.problems);
+    const standing = standingOf(finding);
+    this.#told.set(firewall.uid, { problems, standing: standing.name });
+    const notes = [
+      ...(standing.name === before.standing || standing.name === IN_BETWEEN ? [] : [standingNote(standing)]),
+      ...missingFrom(before.problems, problems).map(problemNote),
+      ...missingFrom(problems, before.problems).map(mendedNote),
+    ];
+    return notes.map((note) => ({ ...note, regarding: reference(firewall) }));
+  }
+
+  /** Forgets firewalls that do not exist any more. */
+  retain(firewalls: readonly StoredFirewall[]): void {
+    const uids = new Set(firewalls.map(({ uid }) => uid));
+    for (const uid of this.#told.keys()) if (!uids.has(uid)) this.#told.delete(uid);
+  }
+}
+
+type Note = Omit<EventNote, 'regarding'>;
+
+const standingNote = ({ name, message }: Standing): Note => ({
+  type: name === READY ? 'Normal' : 'Warning',
+  reason: name,
+  action: 'Program',
+  note: message,
+});
+
+const problemNote = ({ rule, path, reason, message }: StatusProblem): Note => ({
+  type: 'Warning',
+  reason,
+  action: 'Compile',
+  note: `${rule}: ${message} (${path})`,
+});
+
+const mendedNote = ({ rule, path, reason }: StatusProblem): Note => ({
+  type: 'Normal',
+  reason: 'Mended',
+  action: 'Compile',
+  note: `${rule}: no longer ${reason} (${path})`,
+});
+
+function toldBy({ status }: StoredFirewall): Told {
+  const ready = status?.conditions?.find(({ type }) => type === READY);
+  return { problems: byKey(status?.problems ?? []), standing: ready?.reason ?? IN_BETWEEN };
+}
+
+/** While nothing can be done about the spec, what was told of it stands. */
+function problemsOf(firewall: string, finding: Finding, before: Told['problems']): Told['problems'] {
+  switch (finding.type) {
+    case 'blocked':
+      return before;
+    case 'invalid': {
+      const kept = [...before.values()].filter(({ reason }) => reason !== INVALID);
+      const issues = finding.issues.map(({ path, message }) => ({
+        severity: 'problem' as const,
+        rule: firewall,
+        path,
+        reason: INVALID,
+        message,
+      }));
+      return byKey([...kept, ...issues]);
+    }
+    case 'compiled':
+      return byKey(finding.problems);
+  }
+}
+
+function standingOf(finding: Finding): Standing {
+  switch (finding.type) {
+    case 'invalid':
+      return { name: IN_BETWEEN, message: '' };
+    case 'blocked':
+      return { name: finding.reason, message: finding.message };
+    case 'compiled': {
+      const { programming, nodes } = finding;
+      const problems = finding.problems.filter(({ severity }) => severity === 'problem');
+      if (programming.programmed) {
+        if (problems.length > 0 || nodes?.trouble === 'passing') return { name: IN_BETWEEN, message: '' };
+        if (nodes?.trouble === 'stalled')
+          return { name: nodes.condition.reason, message: nodes.condition.message };
+        return { name: READY, message: 'every rule is programmed' };
+      }
+      const { reason, message } = programming;
+      const isTold = reason === 'Progressing' || problems.some((problem) => problem.reason === reason);
+      return { name: isTold ? IN_BETWEEN : reason, message };
+    }
+  }
+}
+
+/** Warnings are left out: a selector that matches nothing yet is how every GitOps rollout begins. */
+const byKey = (problems: readonly StatusProblem[]): Told['problems'] =>
+  new Map(
+    problems
+      .filter(({ severity }) => severity === 'problem')
+      .map((problem) => [JSON.stringify([problem.rule, problem.path, problem.reason]), problem]),
+  );
+
+const missingFrom = (known: Told['problems'], problems: Told['problems']): readonly StatusProblem[] =>
+  [...problems].filter(([key]) => !known.has(key)).map(([, problem]) => problem);

@@ -1,0 +1,194 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Compilation } from '../../compiler/types.ts';
+import type { Outcome } from '../apply/execute.ts';
+import { findingOf, type Results } from './findings.ts';
+import { projectFirewall } from '../observe/firewalls.ts';
+import { intend } from '../plan/desired-state.ts';
+import type { LiveObject } from '../objects/live.ts';
+import { plan } from '../plan/plan.ts';
+import { allow, foreign, live, set } from '../testing/objects.ts';
+
+const rule = 'default/blog/ingress/web';
+const web = allow({ name: 'web', rules: [rule] });
+const firewall = projectFirewall({
+  metadata: { name: 'default', uid: 'u', generation: 1 },
+  spec: {
+    mode: 'Enforce',
+    namespaces: [
+      {
+        name: 'blog',
+        namespaces: ['wordpress'],
+        ingress: [{ name: 'web', pods: {}, from: [{ entity: 'Pods' }], ports: [80] }],
+      },
+    ],
+  },
+});
+const summaries = [{ firewall: 'default', namespaces: { enforced: 3, observed: 0, exempt: 1 } }];
+
+function finding(
+  stored: readonly LiveObject[],
+  fields: Partial<Results> = {},
+  compiled: Partial<Compilation> = {},
+) {
+  const objects = [web, set({ name: 'nodes' })];
+  const compilation: Compilation = { objects, problems: [], held: [], summaries, ...compiled };
+  const intent = intend({ firewalls: [firewall], inventory: {}, live: stored, compile: () => compilation });
+  const { desired, held, owners: firewalls } = intent;
+  const after = plan({
+    desired,
+    held,
+    firewalls,
+    live: stored,
+    isClosedNamespace: (name) => name === 'absent',
+  });
+  const outcome: Outcome = {
+    written: [],
+    refused: [],
+    skipped: [],
+    stopped: undefined,
+    interrupted: false,
+    mistaken: [],
+  };
+  return findingOf(firewall, {
+    intent,
+    plan: after,
+    outcome,
+    unserved: [],
+    isContested: () => false,
+    ...fields,
+  });
+}
+
+test('everything stored as desired', () => {
+  expect(finding([web, set({ name: 'nodes' })].map(live))).toEqual({
+    type: 'compiled',
+    problems: [],
+    programming: { programmed: true },
+    policies: { desired: 2, current: 2 },
+    namespaces: { enforced: 3, observed: 0, exempt: 1 },
+  });
+});
+
+test('a taken name is a problem of its rule, with the place in the manifest', () => {
+  expect(finding([foreign(web, 'helm'), live(set({ name: 'nodes' }))])).toMatchObject({
+    problems: [{ rule, path: 'spec.namespaces[0].ingress[0]', reason: 'NameTaken' }],
+    programming: {
+      programmed: false,
+      reason: 'NameTaken',
+      message: 'GlobalNetworkPolicy/web exists and is not ours (written by helm): delete or rename it',
+      stalled: true,
+    },
+    policies: { desired: 2, current: 1 },
+  });
+});
+
+test('a refused object is a problem of its rule, in the words of the API server', () => {
+  const step = {
+    action: 'apply',
+    id: 'GlobalNetworkPolicy/web',
+    desired: web,
+    desiredHash: '',
+    live: undefined,
+  } as const;
+  const outcome: Outcome = {
+    written: [],
+    refused: [{ step, message: 'quota exceeded' }],
+    skipped: [],
+    stopped: undefined,
+    interrupted: false,
+    mistaken: [],
+  };
+  expect(finding([live(set({ name: 'nodes' }))], { outcome })).toMatchObject({
+    problems: [
+      { rule, reason: 'Refused', message: 'the API server refused GlobalNetworkPolicy/web: quota exceeded' },
+    ],
+    programming: { programmed: false, reason: 'Refused', stalled: true },
+  });
+});
+
+test('a passing error is retried', () => {
+  const outcome: Outcome = {
+    written: [],
+    refused: [],
+    skipped: [],
+    stopped: { message: 'connection refused', retryAfterMs: 0 },
+    interrupted: false,
+    mistaken: [],
+  };
+  expect(finding([], { outcome })).toMatchObject({
+    programming: { programmed: false, reason: 'APIError', message: 'connection refused', stalled: false },
+    policies: { desired: 2, current: 0 },
+  });
+});
+
+test('an object fought over is named', () => {
+  const stored = [web, set({ name: 'nodes' })].map(live);
+  expect(finding(stored, { isContested: (id) => id === 'GlobalNetworkPolicy/web' })).toMatchObject({
+    programming: { programmed: false, reason: 'DriftContested', stalled: true },
+  });
+});
+
+test('a kind that this Calico does not have', () => {
+  expect(finding([live(set({ name: 'nodes' }))], { unserved: [web] })).toMatchObject({
+    problems: [{ rule, reason: 'StagedPoliciesNotServed' }],
+    programming: { programmed: false, reason: 'StagedPoliciesNotServed' },
+  });
+});
+
+test('what waits for its namespace is not counted, what is held counts as it is', () => {
+  const inAbsent = allow({ name: 'later', namespace: 'absent' });
+  const held = allow({ name: 'web', rules: [rule, 'default/blog/ingress/bad'], content: 'old' });
+  expect(
+    finding([live(held)], {}, { objects: [web, inAbsent], held: ['default/blog/ingress/bad'] }),
+  ).toMatchObject({
+    programming: { programmed: true },
+    policies: { desired: 1, current: 1 },
+  });
+});
+
+describe('a firewall that is being deleted', () => {
+  const leaving = projectFirewall({
+    metadata: { name: 'default', uid: 'u', generation: 2, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { mode: 'Enforce' },
+  });
+  const nothing: Compilation = { objects: [], problems: [], held: [], summaries: [] };
+  const judged = (fields: Partial<Outcome>, stored: readonly LiveObject[] = [live(web)]) => {
+    const intent = intend({ firewalls: [leaving], inventory: {}, live: stored, compile: () => nothing });
+    const { desired, held, owners: firewalls } = intent;
+    const after = plan({ desired, held, firewalls, live: stored, isClosedNamespace: () => false });
+    const outcome: Outcome = {
+      written: [],
+      refused: [],
+      skipped: [],
+      stopped: undefined,
+      interrupted: false,
+      mistaken: [],
+      ...fields,
+    };
+    return findingOf(leaving, { intent, plan: after, outcome, unserved: [], isContested: () => false });
+  };
+
+  test('has nothing to say while all goes well', () => {
+    expect(judged({ interrupted: true })).toBeUndefined();
+  });
+
+  test('says whose finalizer holds an object', () => {
+    const held = { ...live(web), waitsFor: ['example.com/keep'] };
+    expect(judged({}, [held])).toMatchObject({
+      reason: 'RemovalIncomplete',
+      message: expect.stringContaining(
+        'GlobalNetworkPolicy/web is deleted and waits for whoever set the finalizers example.com/keep',
+      ),
+      stalled: true,
+    });
+  });
+
+  test('says what keeps its objects', () => {
+    expect(judged({ stopped: { message: 'connection refused', retryAfterMs: 0 } })).toEqual({
+      type: 'blocked',
+      reason: 'RemovalIncomplete',
+      message: '1 generated objects are still there: connection refused',
+      stalled: false,
+    });
+  });
+});

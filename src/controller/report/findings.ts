@@ -1,0 +1,186 @@
+/** What to say of each firewall after a reconcile. Pure. */
+import { DEFAULT_FIREWALL } from '../../api/schema.ts';
+import type { StatusProblem } from '../../api/status.ts';
+import { LABEL_GATE } from '../../compiler/names.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
+import type { Outcome } from '../apply/execute.ts';
+import { issueMessages, type StoredFirewall } from '../observe/firewalls.ts';
+import type { Intent } from '../plan/desired-state.ts';
+import { objectId } from '../objects/kinds.ts';
+import type { OwnedObject } from '../objects/live.ts';
+import type { NodesStanding } from '../nodes/nodes-report.ts';
+import type { Plan } from '../plan/plan.ts';
+import { rulePath } from './rule-path.ts';
+import type { Finding, Programming } from './status.ts';
+import type { WriteTrouble } from '../apply/write.ts';
+
+export interface Results {
+  readonly intent: Intent;
+  /** Computed after the writes, from what is then stored. */
+  readonly plan: Plan;
+  readonly outcome: Outcome;
+  /** Desired objects of kinds that this Calico does not have. */
+  readonly unserved: readonly DesiredObject[];
+  readonly isContested: (id: string) => boolean;
+  /** Absent where no firewall has nodes. */
+  readonly nodes?: NodesStanding | undefined;
+  readonly gateTrouble?: WriteTrouble | undefined;
+  readonly failsafeTrouble?: WriteTrouble | undefined;
+}
+
+/** Undefined for a firewall that is being deleted without trouble: it will be gone in a moment. */
+export function findingOf(firewall: StoredFirewall, results: Results): Finding | undefined {
+  switch (results.intent.standings.get(firewall.name)) {
+    case 'invalid':
+      return { type: 'invalid', issues: issueMessages(firewall.validation) };
+    case 'frozen':
+      return {
+        type: 'blocked',
+        reason: 'DefaultFirewallInvalid',
+        message: `the ClusterFirewall called ${DEFAULT_FIREWALL} is invalid, so nothing changes for any other until it is mended`,
+        stalled: false,
+      };
+    case 'leaving':
+      return removalTrouble(firewall, results);
+    case 'active':
+      return compiled(firewall, results);
+    case 'retained':
+    case undefined:
+      return undefined;
+  }
+}
+
+const FAILSAFES_STUCK = 'the former failsafes cannot be written back to FelixConfiguration/default';
+
+function removalTrouble(
+  { name }: StoredFirewall,
+  { outcome, plan, gateTrouble, failsafeTrouble }: Results,
+): Finding | undefined {
+  if (name === DEFAULT_FIREWALL) {
+    const what = gateTrouble ? `the label ${LABEL_GATE} cannot be taken off Nodes` : FAILSAFES_STUCK;
+    const trouble = gateTrouble ?? failsafeTrouble;
+    if (trouble !== undefined) {
+      const message = `${what}: ${trouble.message}`;
+      return { type: 'blocked', reason: 'RemovalIncomplete', message, stalled: trouble.isRefused };
+    }
+  }
+  const left = steps(plan).filter((step) => step.action === 'remove' && step.live.firewall === name);
+  const refused = outcome.refused.find(({ step }) => step.action === 'remove' && step.live.firewall === name);
+  const waiting = left.map(({ live }) => live).find((live) => live?.waitsFor !== undefined);
+  const why = refused?.message ?? outcome.stopped?.message ?? waitsForOthers(waiting);
+  if (left.length === 0 || why === undefined) return undefined;
+  return {
+    type: 'blocked',
+    reason: 'RemovalIncomplete',
+    message: `${String(left.length)} generated objects are still there: ${why}`,
+    stalled: refused !== undefined || waiting !== undefined,
+  };
+}
+
+function waitsForOthers(live: OwnedObject | undefined): string | undefined {
+  if (live?.waitsFor === undefined) return undefined;
+  const finalizers = live.waitsFor.join(', ');
+  return `${live.id} is deleted and waits for whoever set the finalizers ${finalizers}: let them finish, or take the finalizers off`;
+}
+
+function compiled(firewall: StoredFirewall, results: Results): Finding {
+  const { name } = firewall;
+  const { intent, plan } = results;
+  const isOf = (desired: DesiredObject): boolean => desired.firewall === name;
+  const current = new Set([...plan.current.keys(), ...plan.held.map(({ id }) => id)]);
+  const wanted = intent.desired.filter((desired) => isOf(desired) && !plan.waiting.includes(desired));
+  const summary = intent.summaries.find((each) => each.firewall === name);
+  return {
+    type: 'compiled',
+    problems: [
+      ...intent.problems.filter((problem) => problem.firewall === name),
+      ...writeProblems(firewall, results),
+    ],
+    programming: programming(name, results),
+    policies: {
+      desired: wanted.length,
+      current: wanted.filter(({ object }) => current.has(objectId(object.kind, object.metadata))).length,
+    },
+    namespaces: name === DEFAULT_FIREWALL ? (summary?.namespaces ?? null) : null,
+    ...(name === DEFAULT_FIREWALL && results.nodes !== undefined && { nodes: results.nodes }),
+  };
+}
+
+interface Trouble {
+  readonly desired: DesiredObject;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Objects that will not be written until a person does something. */
+function troubles({ plan, outcome, unserved }: Results): readonly Trouble[] {
+  return [
+    ...plan.taken.map(({ desired, id, foreignManager }) => ({
+      desired,
+      reason: 'NameTaken',
+      message: `${id} exists and is not ours${foreignManager === undefined ? '' : ` (written by ${foreignManager})`}: delete or rename it`,
+    })),
+    ...outcome.refused.flatMap(({ step, message }) =>
+      step.action === 'apply'
+        ? [
+            {
+              desired: step.desired,
+              reason: 'Refused',
+              message: `the API server refused ${step.id}: ${message}`,
+            },
+          ]
+        : [],
+    ),
+    ...unserved.map((desired) => ({
+      desired,
+      reason: 'StagedPoliciesNotServed',
+      message: `this Calico has no ${desired.object.kind}: upgrade it to 3.30 or later, or use mode: Enforce`,
+    })),
+  ];
+}
+
+/** The same, rule by rule. */
+function writeProblems(firewall: StoredFirewall, results: Results): readonly StatusProblem[] {
+  const { name, validation } = firewall;
+  const pathOf = (rule: string): string => (validation.ok ? rulePath(validation.firewall, rule) : 'spec');
+  return troubles(results)
+    .filter(({ desired }) => desired.firewall === name)
+    .flatMap(({ desired, reason, message }) =>
+      (desired.rules.length === 0 ? [name] : desired.rules).map((rule) => ({
+        severity: 'problem' as const,
+        rule,
+        path: pathOf(rule),
+        reason,
+        message,
+      })),
+    );
+}
+
+function programming(name: string, results: Results): Programming {
+  const [trouble] = troubles(results).filter(({ desired }) => desired.firewall === name);
+  if (trouble !== undefined) {
+    return { programmed: false, reason: trouble.reason, message: trouble.message, stalled: true };
+  }
+  const contested = results.intent.desired
+    .filter((desired) => desired.firewall === name)
+    .map(({ object }) => objectId(object.kind, object.metadata))
+    .find(results.isContested);
+  if (contested !== undefined) {
+    const message = `${contested} is changed by somebody else again and again: find out who, see the operator's log`;
+    return { programmed: false, reason: 'DriftContested', message, stalled: true };
+  }
+  const { plan, outcome } = results;
+  const open = steps(plan).filter((step) => firewallOf(step) === name).length;
+  const blocked = plan.blocked.filter((desired) => desired.firewall === name).length;
+  if (open + blocked === 0) return { programmed: true };
+  if (outcome.stopped !== undefined) {
+    return { programmed: false, reason: 'APIError', message: outcome.stopped.message, stalled: false };
+  }
+  const message = `${String(open + blocked)} objects are not yet as desired`;
+  return { programmed: false, reason: 'Progressing', message, stalled: false };
+}
+
+const steps = (plan: Plan) => plan.phases.flat();
+
+const firewallOf = (step: ReturnType<typeof steps>[number]): string | undefined =>
+  step.action === 'apply' ? step.desired.firewall : step.live.firewall;

@@ -1,0 +1,268 @@
+/** The status of one ClusterFirewall, computed from what was found and done. Pure; kstatus and people read the result. */
+import { MAX_PROBLEMS, type Condition, type Status, type StatusProblem } from '../../api/status.ts';
+import type { NodesStanding } from '../nodes/nodes-report.ts';
+
+/** How programming went: all that is desired is stored, or why not. */
+export type Programming =
+  | { readonly programmed: true }
+  | {
+      readonly programmed: false;
+      readonly reason: string;
+      readonly message: string;
+      /** True when only a person can mend it. */
+      readonly stalled: boolean;
+    };
+
+/** What one reconcile found out about a firewall. */
+export type Finding =
+  /** Its spec was refused; everything of it stays as it was. */
+  | {
+      readonly type: 'invalid';
+      readonly issues: readonly { readonly path: string; readonly message: string }[];
+    }
+  /** Its spec is fine, but nothing could be done about it. */
+  | { readonly type: 'blocked'; readonly reason: string; readonly message: string; readonly stalled: boolean }
+  | {
+      readonly type: 'compiled';
+      readonly problems: readonly StatusProblem[];
+      readonly programming: Programming;
+      readonly policies: { readonly desired: number; readonly current: number };
+      /** Null where the firewall has no default deny, or its namespaces are not known. */
+      readonly namespaces: {
+        readonly enforced: number;
+        readonly observed: number;
+        readonly exempt: number;
+      } | null;
+      /** Absent where the firewall has no nodes. */
+      readonly nodes?: NodesStanding;
+    };
+
+export interface StatusInput {
+  readonly name: string;
+  readonly generation: number;
+  readonly previous: Status | undefined;
+  readonly finding: Finding;
+  readonly now: Date;
+}
+
+type Judgement = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+/** Reasons of problems that the arrival of another object (a firewall, a node) mends. */
+const MENDS_ITSELF: ReadonlySet<string> = new Set(['NoDefaultFirewall', 'EntityUnresolved']);
+const MESSAGE_MAX = 1024;
+
+/** Equal input gives an equal status: a time moves only where a condition's status does. */
+export function computeStatus(input: StatusInput): Status {
+  const { finding, generation, previous } = input;
+  const conditions = [
+    ...judge(finding).map((judgement) => condition(judgement, input)),
+    ...(finding.type === 'compiled' ? [] : keptConditions(previous)),
+  ];
+  const problems = problemsOf(input).slice(0, MAX_PROBLEMS);
+  return {
+    observedGeneration: generation,
+    conditions,
+    ...(problems.length === 0 ? {} : { problems }),
+    ...(finding.type === 'compiled' ? counts(finding) : keptCounts(previous)),
+  };
+}
+
+function condition(judgement: Judgement, { generation, previous, now }: StatusInput): Condition {
+  const before = previous?.conditions?.find(({ type }) => type === judgement.type);
+  const same = before?.status === judgement.status;
+  return {
+    ...judgement,
+    message: cut(judgement.message, MESSAGE_MAX),
+    observedGeneration: generation,
+    lastTransitionTime: same ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+  };
+}
+
+function judge(finding: Finding): readonly Judgement[] {
+  switch (finding.type) {
+    case 'invalid':
+      return judgeInvalid(finding.issues);
+    case 'blocked':
+      return [ACCEPTED, ...judgeProgramming({ ...finding, programmed: false }, [])];
+    case 'compiled': {
+      const problems = finding.problems.filter(({ severity }) => severity === 'problem');
+      return [
+        ACCEPTED,
+        ...(problems.length === 0 ? [] : [partiallyInvalid(problems)]),
+        ...judgeProgramming(finding.programming, problems, finding.nodes),
+        ...judgeNodes(finding.nodes),
+      ];
+    }
+  }
+}
+
+/** What nodes enforce does not change while nothing is done about the spec. */
+const OF_NODES: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen']);
+
+const keptConditions = (previous: Status | undefined): readonly Condition[] =>
+  (previous?.conditions ?? []).filter(({ type }) => OF_NODES.has(type));
+
+function judgeNodes(nodes: NodesStanding | undefined): readonly Judgement[] {
+  if (nodes === undefined) return [];
+  const enforced = { type: 'NodesEnforced', ...nodes.condition };
+  if (nodes.failsafesOpen.length === 0) return [enforced];
+  const ports = nodes.failsafesOpen.join(', ');
+  const message = `Felix lets ${ports} in before any policy, whatever the rules say: ${nodes.failsafesNote ?? REMEDY}`;
+  return [enforced, { type: 'FailsafesOpen', status: 'True', reason: 'Open', message }];
+}
+
+const REMEDY =
+  'say nodes.failsafes: Managed, narrow failsafeInboundHostPorts in the FelixConfiguration called default, or accept it';
+
+const ACCEPTED: Judgement = {
+  type: 'Accepted',
+  status: 'True',
+  reason: 'Valid',
+  message: 'the spec is valid',
+};
+
+function judgeInvalid(
+  issues: readonly { readonly path: string; readonly message: string }[],
+): readonly Judgement[] {
+  const [first] = issues;
+  const found = first === undefined ? 'the spec is not valid' : `${first.path} ${first.message}`;
+  const message = `${found}${andMore(issues.length - 1)}; what was programmed before stays as it was`;
+  const reason = 'Invalid';
+  return [
+    { type: 'Accepted', status: 'False', reason, message },
+    { type: 'Programmed', status: 'False', reason, message: 'there is no valid spec to program' },
+    { type: 'Ready', status: 'False', reason, message },
+    { type: 'Stalled', status: 'True', reason, message },
+  ];
+}
+
+function partiallyInvalid(problems: readonly StatusProblem[]): Judgement {
+  const left =
+    problems.length > MAX_PROBLEMS ? `, of which status.problems has the first ${String(MAX_PROBLEMS)}` : '';
+  const message = `${plural(problems.length, 'problem')}${left}; ${firstOf(problems)}`;
+  return { type: 'PartiallyInvalid', status: 'True', reason: commonReason(problems), message };
+}
+
+/** Programmed, Ready and Stalled. */
+function judgeProgramming(
+  programming: Programming,
+  problems: readonly StatusProblem[],
+  nodes?: NodesStanding,
+): readonly Judgement[] {
+  const programmed: Judgement = programming.programmed
+    ? {
+        type: 'Programmed',
+        status: 'True',
+        reason: 'Programmed',
+        message: 'what is stored is what is desired',
+      }
+    : { type: 'Programmed', status: 'False', reason: programming.reason, message: programming.message };
+  if (programming.programmed && problems.length === 0) {
+    if (nodes !== undefined && nodes.trouble !== 'none') return [programmed, ...judgeTrouble(nodes)];
+    const ready = { reason: 'Ready', message: 'every rule is programmed' };
+    return [
+      programmed,
+      { type: 'Ready', status: 'True', ...ready },
+      { type: 'Stalled', status: 'False', ...ready },
+    ];
+  }
+  const broken = { reason: commonReason(problems), message: firstOf(problems) };
+  const why = programming.programmed ? broken : { reason: programming.reason, message: programming.message };
+  const needsPerson = problems.some(({ reason }) => !MENDS_ITSELF.has(reason));
+  // A problem stalls even while the rest is being programmed, and then it is the reason.
+  const stalledBy = !programming.programmed && programming.stalled ? why : needsPerson ? broken : undefined;
+  return [
+    programmed,
+    { type: 'Ready', status: 'False', ...why },
+    stalledBy === undefined
+      ? { type: 'Stalled', status: 'False', reason: 'Retrying', message: why.message }
+      : { type: 'Stalled', status: 'True', ...stalledBy },
+  ];
+}
+
+function judgeTrouble({ condition: { reason, message }, trouble }: NodesStanding): readonly Judgement[] {
+  return [
+    { type: 'Ready', status: 'False', reason, message },
+    trouble === 'stalled'
+      ? { type: 'Stalled', status: 'True', reason, message }
+      : { type: 'Stalled', status: 'False', reason: 'Retrying', message },
+  ];
+}
+
+const commonReason = (problems: readonly StatusProblem[]): string => {
+  const reasons = new Set(problems.map(({ reason }) => reason));
+  const [only] = reasons;
+  return only !== undefined && reasons.size === 1 ? only : 'SeveralProblems';
+};
+
+const firstOf = (problems: readonly StatusProblem[]): string => {
+  const [first] = problems;
+  return first === undefined ? '' : `${first.rule}: ${first.message}${andMore(problems.length - 1)}`;
+};
+
+const andMore = (count: number): string => (count > 0 ? ` (and ${String(count)} more)` : '');
+
+const plural = (count: number, what: string): string => `${String(count)} ${what}${count === 1 ? '' : 's'}`;
+
+function problemsOf({ name, finding }: StatusInput): readonly StatusProblem[] {
+  switch (finding.type) {
+    case 'blocked':
+      return [];
+    case 'invalid':
+      return finding.issues.map(({ path, message }) => bounded('problem', name, path, 'Invalid', message));
+    case 'compiled':
+      return [...finding.problems]
+        .sort(problemsFirst)
+        .map(({ severity, rule, path, reason, message }) => bounded(severity, rule, path, reason, message));
+  }
+}
+
+/** A full list must not hide a problem behind warnings. The sort is stable. */
+const problemsFirst = (a: StatusProblem, b: StatusProblem): number =>
+  Number(a.severity === 'warning') - Number(b.severity === 'warning');
+
+/** Bounded as src/api/status.ts has it: a status that is too long would be refused whole. */
+function bounded(
+  severity: StatusProblem['severity'],
+  rule: string,
+  path: string,
+  reason: string,
+  message: string,
+): StatusProblem {
+  return { severity, rule: cut(rule, 512), path: cut(path, 1024), reason, message: cut(message, 2048) };
+}
+
+const cut = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max - 1)}…`);
+
+function counts({ policies, namespaces, nodes }: Extract<Finding, { type: 'compiled' }>): Partial<Status> {
+  const { desired, current } = policies;
+  return {
+    policies: { desired, current, summary: fraction(current, desired) },
+    ...(namespaces !== null && { namespaces: namespaceCounts(namespaces) }),
+    ...(nodes !== undefined && { nodes: nodeCounts(nodes) }),
+  };
+}
+
+function namespaceCounts({
+  enforced,
+  observed,
+  exempt,
+}: NonNullable<Extract<Finding, { type: 'compiled' }>['namespaces']>) {
+  return { enforced, observed, exempt, summary: fraction(enforced, enforced + observed + exempt) };
+}
+
+function nodeCounts({ selected, enforced }: NodesStanding): NonNullable<Status['nodes']> {
+  return { selected, enforced, pending: selected - enforced, summary: fraction(enforced, selected) };
+}
+
+/** Nothing new is known of the objects: the last word stands. */
+function keptCounts(previous: Status | undefined): Partial<Status> {
+  const { policies, namespaces, nodes } = previous ?? {};
+  return {
+    ...(policies !== undefined && { policies }),
+    ...(namespaces !== undefined && { namespaces }),
+    ...(nodes !== undefined && { nodes }),
+  };
+}
+
+const fraction = (part: number, whole: number): string => `${String(part)}/${String(whole)}`;
