@@ -43,7 +43,7 @@ const BRANCHES = Array.from(
 
 const pods = (app: string) => ({ matchLabels: { app } });
 
-export function manifest(state: State): KubernetesObject {
+function manifest(state: State): KubernetesObject {
   return {
     apiVersion: 'clusterfirewall.io/v1alpha1',
     kind: 'ClusterFirewall',
