@@ -12,7 +12,7 @@ import { hostname } from 'node:os';
 import { Gauge, type Registry } from 'prom-client';
 import { pino, stdTimeFunctions } from 'pino';
 import { API_VERSION, KIND, PLURAL } from './api/schema.ts';
-import { Answers } from './cluster/http/outages.ts';
+import { OutageTracker } from './cluster/http/outages.ts';
 import { mergePatch } from './cluster/objects/apply.ts';
 import { systemClock, type Clock } from './cluster/clock.ts';
 import { isNotFound } from './cluster/errors.ts';
@@ -101,7 +101,7 @@ export class FirewallOperator extends Shell {
     const instance = env['POD_NAME'] ?? hostname();
     const userAgent = `clusterfirewall (${instance})`;
     const metrics = new Metrics(this.#clock);
-    const answers = new Answers(this.#clock);
+    const answers = new OutageTracker(this.#clock);
     const measure = metrics.requests.observer(credentials.server);
     const connect = (options: { readonly connections?: number } = {}): Transport => {
       const transport = new UndiciTransport({ credentials, clock: this.#clock, userAgent, ...options });
@@ -132,7 +132,7 @@ export class FirewallOperator extends Shell {
     if (healthAddress !== undefined) {
       this.#health = await serveHealth({
         address: healthAddress,
-        unready: () => controller.unready() ?? (election.takesPart ? undefined : NO_LEASE),
+        unready: () => controller.unready() ?? (election.canBeElected ? undefined : NO_LEASE),
         metrics: () => metrics.registry.metrics(),
       });
     }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Status } from '../../src/api/status.ts';
 import { create, get, mergePatch } from '../../src/cluster/objects/apply.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
-import { LABEL_GATE } from '../../src/compiler/names.ts';
+import { LABEL_ENFORCED } from '../../src/compiler/names.ts';
 import { waitFor } from '../wait.ts';
 import { isPeriodic, isWrite, type AuditedRequest } from './audit.ts';
 import { applyFirewall } from './firewalls.ts';
@@ -105,7 +105,7 @@ const automatic = (index: number) => ({
     labels: {
       ...joining(index).metadata.labels,
       'projectcalico.org/created-by': 'calico-kube-controllers',
-      [LABEL_GATE]: 'enforced',
+      [LABEL_ENFORCED]: 'enforced',
     },
   },
   spec: { node: nodeName(index), interfaceName: '*', profiles: ['projectcalico-default-allow'] },

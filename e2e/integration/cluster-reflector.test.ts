@@ -102,7 +102,7 @@ describe('a list', () => {
       await create(transport, resource, configMap(name));
     });
     const { reflector, events } = reflect(resource);
-    await reflector.synced();
+    await reflector.waitForSync();
     expect(
       network.requests.filter(({ query }) => query?.['watch'] !== true).map(({ query }) => query?.['limit']),
     ).toEqual([500, 500, 500]);
@@ -134,7 +134,7 @@ describe('a watch', () => {
   test('brings every change in order', async () => {
     const resource = inNamespace(CONFIG_MAPS);
     const { reflector, told } = reflect(resource);
-    await reflector.synced();
+    await reflector.waitForSync();
     await create(transport, resource, configMap('a'));
     await apply(transport, resource, configMap('a', '2'), { force: true });
     await remove(transport, resource, 'a');
@@ -152,7 +152,7 @@ describe('a watch', () => {
   test('keeps to its label selector: an object that leaves it is deleted', async () => {
     const resource = inNamespace(CONFIG_MAPS);
     const { reflector, told } = reflect(resource, { labelSelector: 'mine=yes' });
-    await reflector.synced();
+    await reflector.waitForSync();
     const labels = (mine: string) => ({ metadata: { labels: { mine } } });
     await create(transport, resource, configMap('a'));
     await mergePatch(transport, resource, 'a', labels('yes'));

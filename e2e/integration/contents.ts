@@ -37,7 +37,7 @@ export async function followContents(transport: Transport): Promise<Contents> {
     const parts = { transport, clock: systemClock, log: recordingLogger() };
     const reflector = new Reflector({ ...parts, resource, project: contentOf, onChange });
     const ended = reflector.start(stop.signal);
-    return { ended, synced: reflector.synced(AbortSignal.timeout(30_000)) };
+    return { ended, synced: reflector.waitForSync(AbortSignal.timeout(30_000)) };
   };
   const followed = generatedKinds.map(follow);
   await Promise.all(followed.map(({ synced }) => synced));

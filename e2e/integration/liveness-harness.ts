@@ -12,7 +12,7 @@ import { FINALIZER, FIREWALLS } from '../../src/controller/observe/firewalls.ts'
 import type { HeartbeatObject } from '../../src/cluster/informer/heartbeat.ts';
 import { serveHealth } from '../../src/controller/metrics/health.ts';
 import { Metrics } from '../../src/controller/metrics/metrics.ts';
-import { Mirror } from '../../src/cluster/informer/informer.ts';
+import { Informer } from '../../src/cluster/informer/informer.ts';
 import { HEARTBEAT } from '../../src/controller/objects/ownership.ts';
 import { Watches } from '../../src/cluster/informer/watches.ts';
 
@@ -72,7 +72,7 @@ export function startMirror({ kind, resource, transport, writer }: MirrorSetup) 
     const { name, namespace, uid = '' } = metadata;
     return { name, namespace, uid };
   };
-  const mirror = new Mirror<KubernetesObject>(
+  const mirror = new Informer<KubernetesObject>(
     { transport, clock, log, watches },
     {
       kind,

@@ -9,7 +9,7 @@ import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
 import type { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import { FIREWALLS } from '../../src/controller/observe/firewalls.ts';
 import { generatedKinds, kindResource } from '../../src/controller/objects/kinds.ts';
-import type { Mirror } from '../../src/cluster/informer/informer.ts';
+import type { Informer } from '../../src/cluster/informer/informer.ts';
 import type { ApiServerRelay, CalicoMode, StartedCluster } from '../cluster.ts';
 import { installManifests } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
@@ -58,7 +58,7 @@ describe('a watch whose connection has become a black hole', () => {
   });
 
   let changes = 0;
-  const showsChanges = async (mirror: Mirror<KubernetesObject>): Promise<void> => {
+  const showsChanges = async (mirror: Informer<KubernetesObject>): Promise<void> => {
     // Or it would come with the list.
     await until('the list', () => mirror.isWatching);
     changes += 1;

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { type Finding, formatFinding } from './manifests/findings.ts';
+import { type Diagnostic, formatFinding } from './manifests/findings.ts';
 import { runCommand } from './testing.ts';
 
 const folder = join(import.meta.dirname, '../../e2e/bad-manifests');
@@ -51,7 +51,7 @@ describe('validate refuses every bad manifest, and names the field and the remed
     ];
     const [text, json] = [await runCommand(argv), await runCommand([...argv, '--output', 'json'])];
     expect(json).toMatchObject({ exitCode: 1, stderr: '' });
-    const { findings } = JSON.parse(json.stdout) as { findings: readonly Finding[] };
+    const { findings } = JSON.parse(json.stdout) as { findings: readonly Diagnostic[] };
     expect(findings.map((finding) => `${formatFinding(finding, (bold) => bold)}\n`).join('')).toBe(
       text.stderr,
     );

@@ -267,7 +267,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
       { severity: 'problem', rule: 'default/nodes', path: 'spec.nodes', reason: 'EntityUnresolved' },
     ]);
     expect(compilation.held).toEqual(expect.arrayContaining(['default/nodes', 'default/nodes/']));
-    expect(compilation.gated).toBeUndefined();
+    expect(compilation.labelledNodes).toBeUndefined();
     expect(
       compilation.objects.filter(({ rules }) => rules.some((id) => id.startsWith('default/nodes'))),
     ).toEqual([]);

@@ -5,10 +5,10 @@
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
-import type { Machines } from './flows/addresses.ts';
+import type { NodeAddresses } from './flows/addresses.ts';
 import { isResolved, machinesOf } from './flows/addresses.ts';
 import { compileDefaults } from './pods/defaults.ts';
-import type { EndScope } from './flows/flow-ends.ts';
+import type { ResolveScope } from './flows/flow-ends.ts';
 import { compileGroup } from './pods/group-rules.ts';
 import { compileNodes } from './nodes/compile-nodes.ts';
 import { type NodeFirewall, nodeFirewall } from './nodes/node-firewall.ts';
@@ -23,15 +23,15 @@ import {
 } from './names.ts';
 import { sortedUnique } from './namespaces/namespaces.ts';
 import { reportOverlaps } from './namespaces/overlaps.ts';
-import { Findings } from './problems.ts';
-import type { Regime } from './namespaces/enforcement.ts';
+import { ProblemCollector } from './problems.ts';
+import type { Enforcement } from './namespaces/enforcement.ts';
 import { regimeOf } from './namespaces/enforcement.ts';
 import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import type { Compilation, DesiredObject, FirewallSummary, Inventory } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
-  const findings = new Findings();
+  const findings = new ProblemCollector();
   const main = firewalls.find(({ metadata }) => metadata.name === DEFAULT_FIREWALL);
   if (main === undefined) return withoutDefault(firewalls, findings);
 
@@ -45,7 +45,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
   return {
     objects: [tier(), ...networkSets(firewalls, policies, machines, findings), ...policies].sort(byIdentity),
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
-    ...(nodes.gated === undefined ? {} : { gated: nodes.gated }),
+    ...(nodes.gated === undefined ? {} : { labelledNodes: nodes.gated }),
     problems: findings.problems,
     held: heldIds(findings),
     summaries: firewalls.map((firewall) => summary(firewall, regime, inventory)),
@@ -53,7 +53,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
 }
 
 /** Allows without a default deny would isolate what they select: they wait. */
-function withoutDefault(firewalls: readonly ClusterFirewall[], findings: Findings): Compilation {
+function withoutDefault(firewalls: readonly ClusterFirewall[], findings: ProblemCollector): Compilation {
   for (const { metadata } of firewalls) {
     findings.problem(
       { firewall: metadata.name, id: metadata.name, path: 'metadata.name' },
@@ -66,14 +66,14 @@ function withoutDefault(firewalls: readonly ClusterFirewall[], findings: Finding
 }
 
 interface Context {
-  readonly regime: Regime;
+  readonly regime: Enforcement;
   readonly inventory: Inventory;
-  readonly machines: Machines;
+  readonly machines: NodeAddresses;
   readonly hosts: NodeFirewall | undefined;
-  readonly findings: Findings;
+  readonly findings: ProblemCollector;
 }
 
-const endsOf = (firewall: ClusterFirewall, { machines }: Pick<Context, 'machines'>): EndScope => ({
+const endsOf = (firewall: ClusterFirewall, { machines }: Pick<Context, 'machines'>): ResolveScope => ({
   firewall: firewall.metadata.name,
   peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
   nodesResolved: isResolved(machines.nodes),
@@ -94,7 +94,7 @@ function compileFirewall(firewall: ClusterFirewall, context: Context): readonly 
 }
 
 /** A held rule may name a set that no other rule names any more: without the nodes' World would take them in. */
-function heldIds(findings: Findings): readonly string[] {
+function heldIds(findings: ProblemCollector): readonly string[] {
   const firewalls = findings.held.map((id) => id.split('/')[0] ?? '');
   const sets = firewalls.flatMap((firewall) => [
     ruleId(firewall, 'peers', ''),
@@ -116,7 +116,7 @@ const tier = (): DesiredObject => ({
   phase: 'tier',
 });
 
-function summary(firewall: ClusterFirewall, regime: Regime, inventory: Inventory): FirewallSummary {
+function summary(firewall: ClusterFirewall, regime: Enforcement, inventory: Inventory): FirewallSummary {
   if (inventory.namespaces === undefined) return { firewall: firewall.metadata.name, namespaces: null };
   const namespaces = { enforced: 0, observed: 0, exempt: 0 };
   for (const namespace of inventory.namespaces) namespaces[regime.standing(namespace)] += 1;

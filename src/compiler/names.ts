@@ -19,7 +19,7 @@ export const LABEL_FIREWALL = 'clusterfirewall.io/firewall';
 /** On sets: what they are, for rule selectors. Only ever matched together with `global()`. */
 export const LABEL_SET = 'clusterfirewall.io/set';
 /** On host endpoints, or on the Nodes whose labels automatic ones take: the policies of nodes select it. */
-export const LABEL_GATE = 'clusterfirewall.io/gate';
+export const LABEL_ENFORCED = 'clusterfirewall.io/gate';
 /** On host endpoints of interface lo. */
 export const LABEL_LO = 'clusterfirewall.io/lo';
 /** On every Calico rule: the id of the rule it comes from. Felix prints it into the packet filter. */

@@ -22,7 +22,7 @@ export interface RulePlace {
 }
 
 /** Collects what is wrong while the compiler goes on with the rest. */
-export class Findings {
+export class ProblemCollector {
   readonly problems: Problem[] = [];
   readonly held: string[] = [];
 

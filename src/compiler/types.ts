@@ -215,7 +215,7 @@ export interface NodesSummary {
   /** With failsafes: Managed, why that cannot be told, and the remedy. */
   readonly failsafesWaitFor?: string;
   /** What is not judged, or differs from what one would expect, in sentences. */
-  readonly remarks: readonly string[];
+  readonly notes: readonly string[];
 }
 
 export interface Compilation {
@@ -226,7 +226,7 @@ export interface Compilation {
    * Nodes that are to carry the gate label, by which automatic host endpoints come under the policies of nodes, once all
    * objects stand; every other node must not carry it. Absent while that cannot be told: labels stay as they are.
    */
-  readonly gated?: readonly string[];
+  readonly labelledNodes?: readonly string[];
   readonly problems: readonly Problem[];
   /**
    * Ids of rules, or prefixes ending in `/`, whose present objects must be kept as they are because of a problem:

@@ -1,5 +1,5 @@
 import { DEFAULT_FIREWALL, KIND } from '../api/schema.ts';
-import type { Answers } from '../cluster/http/outages.ts';
+import type { OutageTracker } from '../cluster/http/outages.ts';
 import type { BackoffPolicy } from '../cluster/backoff.ts';
 import type { Clock } from '../cluster/clock.ts';
 import { EventRecorder } from '../cluster/objects/events.ts';
@@ -8,10 +8,10 @@ import { runWorkers, WorkQueue, type Result } from '../cluster/queue.ts';
 import type { ChangeEvent } from '../cluster/informer/store.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import { compile } from '../compiler/compile.ts';
-import { LABEL_GATE } from '../compiler/names.ts';
+import { LABEL_ENFORCED } from '../compiler/names.ts';
 import type { Compile } from '../compiler/types.ts';
 import { Announcer } from './report/announcer.ts';
-import { CalicoSource } from './observe/calico-connection.ts';
+import { CalicoConnection } from './observe/calico-connection.ts';
 import { Drift } from './apply/drift.ts';
 import {
   FIREWALLS,
@@ -20,11 +20,11 @@ import {
   specChanged,
   type StoredFirewall,
 } from './observe/firewalls.ts';
-import type { Copy, HeartbeatMethod, HeartbeatResult } from '../cluster/informer/heartbeat.ts';
-import { ClusterInventory } from './observe/cluster-state.ts';
+import type { WatchedStore, HeartbeatMethod, HeartbeatResult } from '../cluster/informer/heartbeat.ts';
+import { ClusterState } from './observe/cluster-state.ts';
 import { remembering } from '../compiler/memo.ts';
 import type { Metrics, Readiness } from './metrics/metrics.ts';
-import { Mirror } from '../cluster/informer/informer.ts';
+import { Informer } from '../cluster/informer/informer.ts';
 import { HEARTBEAT } from './objects/ownership.ts';
 import type { ApplyStep } from './plan/step.ts';
 import { Reconciler, type Finalizers } from './reconcile.ts';
@@ -44,11 +44,11 @@ export interface ControllerOptions {
   readonly instance: string;
   readonly metrics: Metrics;
   /** Of the same server, through whatever transport: see ReflectorOptions. */
-  readonly answers?: Answers;
+  readonly answers?: OutageTracker;
 }
 
 /** The time in which this operator, and no other, may write. */
-export interface Term {
+export interface LeadershipTerm {
   /** Every write of the term goes through it; it refuses them once the term is over. */
   readonly transport: Transport;
   readonly finalizers: Finalizers;
@@ -62,7 +62,7 @@ const KEY = 'everything';
 const ROUND_BACKOFF: BackoffPolicy = { initialMs: 5, maxMs: 4000, factor: 2, jitter: 1 };
 
 /** What a term remembers ends with it: meanwhile another operator may have written. */
-interface Leading {
+interface LeaderState {
   readonly transport: Transport;
   readonly queue: WorkQueue;
   readonly events: EventRecorder;
@@ -76,12 +76,12 @@ interface Leading {
  */
 export class Controller {
   readonly #options: ControllerOptions;
-  readonly #firewalls: Mirror<StoredFirewall>;
-  readonly #inventory: ClusterInventory;
-  readonly #calico: CalicoSource;
+  readonly #firewalls: Informer<StoredFirewall>;
+  readonly #inventory: ClusterState;
+  readonly #calico: CalicoConnection;
   readonly #watches: Watches;
   /** Absent while another one leads. */
-  #leading: Leading | undefined;
+  #leading: LeaderState | undefined;
 
   constructor(options: ControllerOptions) {
     const { transport, clock, log, metrics, answers } = options;
@@ -100,7 +100,7 @@ export class Controller {
       },
     });
     const context = { transport, clock, log, answers, watches: this.#watches };
-    this.#firewalls = new Mirror(context, {
+    this.#firewalls = new Informer(context, {
       kind: KIND,
       resource: FIREWALLS,
       project: projectFirewall,
@@ -109,8 +109,8 @@ export class Controller {
       },
       onSynced: changed,
     });
-    this.#inventory = new ClusterInventory(context, changed);
-    this.#calico = new CalicoSource(context, {
+    this.#inventory = new ClusterState(context, changed);
+    this.#calico = new CalicoConnection(context, {
       onChange: changed,
       isKept: (firewall) => this.#firewalls.get(firewall)?.deleting === false,
     });
@@ -143,7 +143,7 @@ export class Controller {
   }
 
   /** Writes until the term is over; resolves when the step under way is finished. One term at a time. */
-  async lead(term: Term): Promise<void> {
+  async lead(term: LeadershipTerm): Promise<void> {
     const { clock, log } = this.#options;
     const { transport, signal } = term;
     const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue, backoff: ROUND_BACKOFF });
@@ -173,7 +173,7 @@ export class Controller {
     return new EventRecorder({ transport, clock, log, reportingController, reportingInstance: instance });
   }
 
-  #reconciler({ transport, finalizers, signal }: Term, leading: Leading): Reconciler {
+  #reconciler({ transport, finalizers, signal }: LeadershipTerm, leading: LeaderState): Reconciler {
     const { clock, log, answers } = this.#options;
     return new Reconciler({
       transport,
@@ -213,7 +213,7 @@ export class Controller {
   }
 
   #report(
-    { reporter, announcer, events }: Leading,
+    { reporter, announcer, events }: LeaderState,
     firewall: StoredFirewall,
     finding: Finding,
   ): Promise<void> {
@@ -222,7 +222,7 @@ export class Controller {
     return reporter.report(firewall, finding);
   }
 
-  async #round(reconciler: Reconciler, leading: Leading): Promise<Result> {
+  async #round(reconciler: Reconciler, leading: LeaderState): Promise<Result> {
     // Whatever is still missing will bring the key back when it comes.
     if (!this.isReady) return { type: 'done' };
     const { clock } = this.#options;
@@ -233,12 +233,12 @@ export class Controller {
       result = await this.#reconcile(reconciler, leading);
     } finally {
       this.#options.metrics.reconciled(result, (clock.now() - began) / 1000);
-      if (result === undefined || result.type === 'retry') this.#calico.doubt();
+      if (result === undefined || result.type === 'retry') this.#calico.lookAgain();
     }
     return result;
   }
 
-  #reconcile(reconciler: Reconciler, { reporter, announcer }: Leading): Promise<Result> {
+  #reconcile(reconciler: Reconciler, { reporter, announcer }: LeaderState): Promise<Result> {
     const { operatorNamespace } = this.#options;
     const firewalls = this.#firewalls.list();
     const { api: calico, stored } = this.#calico;
@@ -275,12 +275,12 @@ export class Controller {
     this.#options.metrics.driftRepaired('Node', undefined);
     const firewall = this.#firewalls.get(DEFAULT_FIREWALL);
     if (firewall === undefined) return;
-    const note = `the label ${LABEL_GATE} of Node/${node} had been changed; it is as desired again`;
+    const note = `the label ${LABEL_ENFORCED} of Node/${node} had been changed; it is as desired again`;
     const reason = 'DriftRepaired';
     events.record({ regarding: reference(firewall), type: 'Warning', reason, action: 'Repair', note });
   }
 
-  #noteHeartbeat({ kind }: Copy, method: HeartbeatMethod, result: HeartbeatResult): void {
+  #noteHeartbeat({ kind }: WatchedStore, method: HeartbeatMethod, result: HeartbeatResult): void {
     this.#options.metrics.heartbeat(kind, method, result);
     if (result !== 'missed') return;
     const { instance, operatorNamespace } = this.#options;

@@ -1,6 +1,6 @@
 /** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
-import type { Answers } from '../cluster/http/outages.ts';
+import type { OutageTracker } from '../cluster/http/outages.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
@@ -9,49 +9,39 @@ import type { Compile, DesiredObject, Inventory } from '../compiler/types.ts';
 import { bridgesFrom } from './plan/bridges.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import { Drift } from './apply/drift.ts';
-import { execute, type Outcome } from './apply/execute.ts';
-import { aimOf, isToNarrow, type FailsafeAim } from './nodes/failsafe-goal.ts';
+import { execute, type WriteResult } from './apply/execute.ts';
+import { failsafeGoal, isToNarrow, type FailsafeGoal } from './nodes/failsafe-goal.ts';
 import type { StoredFailsafes } from './observe/stored-failsafes.ts';
 import { FailsafeKeeper, type FailsafeOptions, type FailsafeOutcome } from './nodes/failsafe-keeper.ts';
 import {
-  Gates,
-  gatingOf,
-  isHeldBack,
+  EnforcementLabels,
+  labelPlan,
+  isDeferred,
   nodesOfOurs,
-  standsIn,
-  type Gating,
+  isReplacedByAutomatic,
+  type LabelPlan,
 } from './nodes/enforcement-labels.ts';
-import { findingOf, type Results } from './report/findings.ts';
+import { findingOf, type RoundResult } from './report/findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './observe/firewalls.ts';
-import { intend, type Intent } from './plan/desired-state.ts';
+import { desiredState, type DesiredState } from './plan/desired-state.ts';
 import type { StoredNode } from './observe/cluster-state.ts';
 import { objectId } from './objects/kinds.ts';
 import type { LiveObject } from './objects/live.ts';
 import { nodeCopies } from './plan/node-shadows.ts';
-import { lacksAllows, nodesStand, nodesStanding } from './nodes/nodes-report.ts';
+import { lacksAllows, nodesStand, nodesReport } from './nodes/nodes-report.ts';
 import { Orphans } from './report/orphans.ts';
 import type { ApplyStep, Step } from './plan/step.ts';
 import { servedSince } from './apply/served-since.ts';
 import type { Finding } from './report/status.ts';
-import type { StoredCalico } from './observe/generated-objects.ts';
-import { Pace, transition, type Transition, type TransitionInput } from './plan/transition.ts';
+import type { World } from './world.ts';
+import type { GeneratedObjects } from './observe/generated-objects.ts';
+import { WaveTimer, transition, type Transition, type TransitionInput } from './plan/transition.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
-import type { ServerForms, WriteTrouble } from './apply/write.ts';
+import type { ServerForms, WriteFailure } from './apply/write.ts';
 
 export interface Finalizers {
   /** Adds ours where it is missing, and takes it away from a firewall that is being deleted: by then all that had to go is gone. */
   settle(firewall: StoredFirewall): Promise<void>;
-}
-
-/** What a round works on; read anew each time. */
-export interface World {
-  readonly firewalls: readonly StoredFirewall[];
-  readonly inventory: Inventory;
-  readonly nodes: readonly StoredNode[];
-  readonly isClosedNamespace: (namespace: string) => boolean;
-  readonly calico: CalicoApi;
-  /** Absent while Calico is not served or not yet listed. */
-  readonly stored: StoredCalico | undefined;
 }
 
 export interface ReconcilerOptions {
@@ -69,9 +59,9 @@ export interface ReconcilerOptions {
   /** Told what has become of Felix's failsafes. */
   readonly onFailsafes: FailsafeOptions['onChange'];
   /** Told what a round has come to, before it is reported. */
-  readonly onResults: (results: Results) => void;
+  readonly onResults: (results: RoundResult) => void;
   /** Of the server that is written to; absent: it is taken never to be away. */
-  readonly answers?: Pick<Answers, 'backAt'> | undefined;
+  readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
   readonly signal: AbortSignal;
 }
@@ -87,8 +77,8 @@ export class Reconciler {
   readonly #orphans: Orphans;
   /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
   readonly #released = new Set<string>();
-  readonly #pace: Pace;
-  readonly #gates: Gates;
+  readonly #waveTimer: WaveTimer;
+  readonly #enforcementLabels: EnforcementLabels;
   readonly #failsafes: FailsafeKeeper;
   /** Steps that the API server refused in the last round, and those that depend on them. */
   #unwritable: ReadonlySet<string> = new Set();
@@ -96,9 +86,15 @@ export class Reconciler {
   constructor(options: ReconcilerOptions) {
     this.#options = options;
     this.#orphans = new Orphans(options.log);
-    this.#pace = new Pace(options.clock);
+    this.#waveTimer = new WaveTimer(options.clock);
     const { transport, clock, log, signal, onGateDrift: onDrift } = options;
-    this.#gates = new Gates({ transport, log, drift: new Drift(clock), onDrift, signal });
+    this.#enforcementLabels = new EnforcementLabels({
+      transport,
+      log,
+      drift: new Drift(clock),
+      onDrift,
+      signal,
+    });
     this.#failsafes = new FailsafeKeeper({ transport, clock, log, onChange: options.onFailsafes });
   }
 
@@ -108,18 +104,18 @@ export class Reconciler {
     if (!calico.served) return this.#withoutCalico(world.firewalls, calico);
     if (stored === undefined) return { type: 'done' };
 
-    await stored.tellApart([], this.#options.signal);
+    await stored.verify([], this.#options.signal);
     const live = stored.objects();
-    const intent = intend({ ...world, live, compile: this.#options.compile });
+    const intent = desiredState({ ...world, live, compile: this.#options.compile });
     // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
     if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
     const round = this.#begin(world, stored, intent);
     const stuck = await this.#opens(round);
     const first = await this.#transition(round, live);
     this.#orphans.notice(first.plan);
-    this.#pace.returned(await servedSince(this.#options));
+    this.#waveTimer.noteOutageEnd(await servedSince(this.#options));
     const outcome = await this.#execute(first, round.isKeptBack);
-    if (outcome.mistaken.length > 0) await stored.tellApart(outcome.mistaken, this.#options.signal);
+    if (outcome.mistaken.length > 0) await stored.verify(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
 
     const after = this.#plan(round, stored.objects());
@@ -133,16 +129,24 @@ export class Reconciler {
     this.#options.onResults(results);
     await this.#report(world.firewalls, results);
     await this.#release(round);
-    const next = this.#next(after, outcome, shown, standsIn(round.gating));
+    const next = this.#next(after, outcome, shown, isReplacedByAutomatic(round.gating));
     return this.#nextOfNodes(next, round, gateTrouble ?? failsafeTrouble);
   }
 
-  #begin(world: World, stored: StoredCalico, intent: Intent): Round {
+  #begin(world: World, stored: GeneratedObjects, intent: DesiredState): Round {
     const own = nodesOfOurs(stored.objects());
-    const gating = gatingOf(world.nodes, world.inventory.hostEndpoints ?? [], own, intent);
-    const isGated = isHeldBack(gating);
-    const isKeptBack = (step: Step): boolean => isGated(step) || this.#failsafes.holds(step);
-    return { world, stored, intent, gating, isKeptBack, aim: aimOf(intent), failsafes: stored.failsafes() };
+    const gating = labelPlan(world.nodes, world.inventory.hostEndpoints ?? [], own, intent);
+    const isGated = isDeferred(gating);
+    const isKeptBack = (step: Step): boolean => isGated(step) || this.#failsafes.defers(step);
+    return {
+      world,
+      stored,
+      intent,
+      gating,
+      isKeptBack,
+      aim: failsafeGoal(intent),
+      failsafes: stored.failsafes(),
+    };
   }
 
   /** What goes before everything of nodes that may close: failsafes that were narrowed, then endpoints that leave. */
@@ -150,22 +154,24 @@ export class Reconciler {
     aim,
     failsafes,
     gating,
-  }: Round): Promise<Partial<Record<'failsafes' | 'gates', WriteTrouble>>> {
-    const stuck = await this.#failsafes.begin(aim, failsafes);
-    this.#pace.awaits(gating);
-    const gates = this.#failsafes.isHolding ? undefined : await this.#gates.write(gating.takeOff);
+  }: Round): Promise<Partial<Record<'failsafes' | 'gates', WriteFailure>>> {
+    const stuck = await this.#failsafes.restoreIfNeeded(aim, failsafes);
+    this.#waveTimer.noteEndpoints(gating);
+    const gates = this.#failsafes.mustSettle
+      ? undefined
+      : await this.#enforcementLabels.write(gating.takeOff);
     return { ...(stuck && { failsafes: stuck }), ...(gates && { gates }) };
   }
 
   /** What closes last of all. */
   #closes(
     { aim, failsafes, stored }: Round,
-    { plan, outcome, nodes }: Results,
+    { plan, outcome, nodes }: RoundResult,
     isSound: boolean,
   ): Promise<FailsafeOutcome> {
     const isEnforced = nodes?.condition.status === 'True' && nodesStand(plan);
-    return this.#failsafes.finish(aim, stored.failsafes() ?? failsafes, {
-      isReady: isSound && isEnforced && this.#pace.unsettledMs === 0,
+    return this.#failsafes.narrowIfSafe(aim, stored.failsafes() ?? failsafes, {
+      isReady: isSound && isEnforced && this.#waveTimer.settlingMs === 0,
       isMissing: lacksAllows(plan, outcome),
     });
   }
@@ -175,20 +181,20 @@ export class Reconciler {
     { intent, gating, world }: Round,
     after: Transition,
     isSound: boolean,
-  ): Promise<WriteTrouble | undefined> {
-    const isSettled = this.#pace.unsettledMs === 0;
+  ): Promise<WriteFailure | undefined> {
+    const isSettled = this.#waveTimer.settlingMs === 0;
     const mayGate = isSound && isSettled && nodesStand(after.plan);
-    const trouble = mayGate ? await this.#gates.write(gating.set) : undefined;
-    this.#gates.remember(world.nodes, intent.gated);
+    const trouble = mayGate ? await this.#enforcementLabels.write(gating.set) : undefined;
+    this.#enforcementLabels.remember(world.nodes, intent.labelledNodes);
     return trouble;
   }
 
   #results(
     { world, stored, intent }: Round,
     { plan }: Transition,
-    outcome: Outcome,
-    gateTrouble: WriteTrouble | undefined,
-  ): Results {
+    outcome: WriteResult,
+    gateTrouble: WriteFailure | undefined,
+  ): RoundResult {
     const { desired, nodes: summary } = intent;
     const hostEndpoints = world.inventory.hostEndpoints ?? [];
     return {
@@ -198,7 +204,7 @@ export class Reconciler {
       unserved: desired.filter(({ object }) => !stored.serves(object.kind)),
       isContested: (id) => this.#options.drift.isContested(id),
       gateTrouble,
-      nodes: summary && nodesStanding({ summary, desired, plan, hostEndpoints, gateTrouble }),
+      nodes: summary && nodesReport({ summary, desired, plan, hostEndpoints, gateTrouble }),
     };
   }
 
@@ -223,15 +229,15 @@ export class Reconciler {
       isClosedNamespace,
       holdsEndpoints: intent.nodes?.blocked !== undefined,
       isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
-      isApart: (step) => this.#isApart(step) || isKeptBack(step),
+      ignoresWaves: (step) => this.#ignoresWaves(step) || isKeptBack(step),
       from,
     });
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
-  async #execute(now: Transition, isKeptBack: (step: Step) => boolean): Promise<Outcome> {
+  async #execute(now: Transition, isKeptBack: (step: Step) => boolean): Promise<WriteResult> {
     const { transport, clock, log, drift, forms, onDrift, signal } = this.#options;
-    const { phases } = this.#pace.due(now, (step) => this.#isApart(step) || isKeptBack(step));
+    const { phases } = this.#waveTimer.due(now, (step) => this.#ignoresWaves(step) || isKeptBack(step));
     const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !isKeptBack(step);
     const due = phases.map((steps) => steps.filter(isDue));
     const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
@@ -254,13 +260,13 @@ export class Reconciler {
       return outcome;
     } finally {
       const tried = changes.flat().filter((step) => !this.#unwritable.has(keyOf(step)));
-      this.#pace.wrote(tried, now.staged);
+      this.#waveTimer.wrote(tried, now.staged);
       cancel();
     }
   }
 
   /** What no stage waits for: repairs, and what the API server refuses anyway. */
-  #isApart(step: Step): boolean {
+  #ignoresWaves(step: Step): boolean {
     return this.#isDrift(step) || this.#unwritable.has(keyOf(step));
   }
 
@@ -275,21 +281,21 @@ export class Reconciler {
   /** @param isAwaiting what the watch will bring us back to */
   #next(
     after: Transition,
-    { stopped, refused, interrupted, written }: Outcome,
+    { stopped, refused, interrupted, written }: WriteResult,
     shown: boolean,
     isAwaiting: (step: Step) => boolean,
   ): Result {
     const { phases } = after.plan;
-    const isApart = (step: Step): boolean => this.#isApart(step) || isAwaiting(step);
+    const ignoresWaves = (step: Step): boolean => this.#ignoresWaves(step) || isAwaiting(step);
     if (stopped !== undefined) {
       if (stopped.retryAfterMs > 0) return { type: 'requeueAfter', ms: stopped.retryAfterMs };
       return { type: 'retry', message: stopped.message };
     }
     if (!shown) return { type: 'retry', message: 'the watch does not show what was written' };
     if (interrupted) return { type: 'requeueAfter', ms: 0 };
-    const next = this.#pace.due(after, isApart);
+    const next = this.#waveTimer.due(after, ignoresWaves);
     // The next stage: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
-    if (next.waitMs === 0 && next.phases.flat().some((step) => !isApart(step)))
+    if (next.waitMs === 0 && next.phases.flat().some((step) => !ignoresWaves(step)))
       return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
     // The status says for a while that an object is fought over; nothing else would bring us back to say that it is not any more.
     const calmMs = this.#options.drift.calmMs() ?? 0;
@@ -301,8 +307,8 @@ export class Reconciler {
     return { type: 'done' };
   }
 
-  #nextOfNodes(next: Result, { gating, aim, failsafes }: Round, trouble: WriteTrouble | undefined): Result {
-    const isHeldUp = this.#failsafes.isHolding && trouble?.isRefused === false;
+  #nextOfNodes(next: Result, { gating, aim, failsafes }: Round, trouble: WriteFailure | undefined): Result {
+    const isHeldUp = this.#failsafes.mustSettle && trouble?.isRefused === false;
     if (next.type !== 'done' && !isHeldUp) return next;
     const { set, takeOff } = gating;
     if (trouble !== undefined)
@@ -310,21 +316,24 @@ export class Reconciler {
         ? { type: 'requeueAfter', ms: REFUSED_RETRY_MS }
         : { type: 'retry', message: trouble.message };
     const waitsToClose = set.length > 0 || isToNarrow(aim, failsafes);
-    const waits = [this.#gates.waitMs([...set, ...takeOff]), waitsToClose ? this.#pace.unsettledMs : 0];
+    const waits = [
+      this.#enforcementLabels.waitMs([...set, ...takeOff]),
+      waitsToClose ? this.#waveTimer.settlingMs : 0,
+    ];
     const later = waits.filter((ms) => ms > 0);
     return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(...later) };
   }
 
   /** Before the first write for a firewall, so that nothing of it can outlive it by accident. */
-  async #addFinalizers(firewalls: readonly StoredFirewall[], { standings }: Intent): Promise<boolean> {
+  async #addFinalizers(firewalls: readonly StoredFirewall[], { lifecycles }: DesiredState): Promise<boolean> {
     const bare = firewalls.filter(
-      ({ name, finalizers }) => standings.get(name) === 'active' && !finalizers.includes(FINALIZER),
+      ({ name, finalizers }) => lifecycles.get(name) === 'active' && !finalizers.includes(FINALIZER),
     );
     for (const firewall of bare) await this.#options.finalizers.settle(firewall);
     return bare.length > 0;
   }
 
-  async #release({ world, stored, intent: { standings }, gating }: Round): Promise<void> {
+  async #release({ world, stored, intent: { lifecycles }, gating }: Round): Promise<void> {
     const isNarrowed = this.#failsafes.isNarrowed(stored.failsafes());
     if (!stored.isSure) return;
     for (const firewall of world.firewalls) {
@@ -334,7 +343,7 @@ export class Reconciler {
         .objects()
         .filter((object) => object.ours && object.firewall === firewall.name).length;
       const isOpen = firewall.name !== DEFAULT_FIREWALL || (gating.takeOff.length === 0 && !isNarrowed);
-      if (standings.get(firewall.name) === 'leaving' && (left > 0 || !isOpen)) continue;
+      if (lifecycles.get(firewall.name) === 'leaving' && (left > 0 || !isOpen)) continue;
       await this.#options.finalizers.settle(firewall);
       this.#released.add(firewall.uid);
       const what = left > 0 ? 'deleted, its generated objects stay' : 'deleted, and nothing of it is left';
@@ -342,7 +351,7 @@ export class Reconciler {
     }
   }
 
-  async #report(firewalls: readonly StoredFirewall[], results: Results): Promise<void> {
+  async #report(firewalls: readonly StoredFirewall[], results: RoundResult): Promise<void> {
     for (const firewall of firewalls) {
       const finding = findingOf(firewall, results);
       if (finding !== undefined) await this.#options.report(firewall, finding);
@@ -373,20 +382,20 @@ export class Reconciler {
 /** What one round works with. */
 interface Round {
   readonly world: World;
-  readonly stored: StoredCalico;
-  readonly intent: Intent;
-  readonly gating: Gating;
+  readonly stored: GeneratedObjects;
+  readonly intent: DesiredState;
+  readonly gating: LabelPlan;
   /** What of nodes waits for something that is not in the plan. */
   readonly isKeptBack: (step: Step) => boolean;
-  readonly aim: FailsafeAim;
+  readonly aim: FailsafeGoal;
   readonly failsafes: StoredFailsafes | undefined;
 }
 
 const withFailsafes = (
-  results: Results,
+  results: RoundResult,
   note: string | undefined,
-  failsafeTrouble: WriteTrouble | undefined,
-): Results => ({
+  failsafeTrouble: WriteFailure | undefined,
+): RoundResult => ({
   ...results,
   nodes: results.nodes && { ...results.nodes, ...(note !== undefined && { failsafesNote: note }) },
   failsafeTrouble,

@@ -1,7 +1,7 @@
 /** What render and validate have in common: read, judge, compile. */
 import { compile } from '../../compiler/compile.ts';
 import type { Compilation, Inventory, Problem } from '../../compiler/types.ts';
-import { type Finding, inReadingOrder } from './findings.ts';
+import { type Diagnostic, inReadingOrder } from './findings.ts';
 import { readFirewalls } from './firewalls.ts';
 import { readInventory } from './inventory.ts';
 import { loadDocuments } from './load.ts';
@@ -14,11 +14,11 @@ export interface ManifestInput {
 }
 
 /** `invalid`: nothing was compiled. `compiled`: what is left of the findings is the compiler's, and every firewall is valid. */
-export type Outcome =
-  | { readonly state: 'invalid'; readonly findings: readonly Finding[] }
+export type CompileResult =
+  | { readonly state: 'invalid'; readonly findings: readonly Diagnostic[] }
   | {
       readonly state: 'compiled';
-      readonly findings: readonly Finding[];
+      readonly findings: readonly Diagnostic[];
       readonly compilation: Compilation;
       readonly firewalls: readonly string[];
     };
@@ -28,7 +28,7 @@ export async function compileManifests(
   { filename, inventory: inventoryFile, operatorNamespace }: ManifestInput,
   readStdin: () => Promise<Uint8Array>,
   concerns: (problem: Problem) => boolean = () => true,
-): Promise<Outcome> {
+): Promise<CompileResult> {
   const files = [...new Set(filename)];
   if (inventoryFile === STDIN && files.includes(STDIN)) {
     return { state: 'invalid', findings: [stdinTwice] };
@@ -49,7 +49,7 @@ export async function compileManifests(
   };
 }
 
-const stdinTwice: Finding = {
+const stdinTwice: Diagnostic = {
   severity: 'problem',
   file: STDIN,
   path: '',
@@ -58,7 +58,7 @@ const stdinTwice: Finding = {
 
 interface Cluster {
   readonly inventory: Inventory;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Diagnostic[];
 }
 
 /** No lists at all: nothing is known, which is not the same as nothing being there. */

@@ -1,7 +1,7 @@
 /** What is wrong with a manifest, and where; one line each when printed. */
 import { STDIN } from './source.ts';
 
-export interface Finding {
+export interface Diagnostic {
   readonly severity: 'problem' | 'warning';
   /** As the caller named it; `-` is standard input. */
   readonly file: string;
@@ -19,7 +19,7 @@ export interface Finding {
 }
 
 /** `FILE:LINE: spec.mode: message`, with `warning:` before the path of a warning. */
-export function formatFinding(finding: Finding, bold: (text: string) => string): string {
+export function formatFinding(finding: Diagnostic, bold: (text: string) => string): string {
   const line = finding.line === undefined ? '' : `:${String(finding.line)}`;
   const severity = finding.severity === 'warning' ? 'warning: ' : '';
   const path = finding.path === '' ? '' : `${finding.path}: `;
@@ -30,7 +30,7 @@ export function formatFinding(finding: Finding, bold: (text: string) => string):
 export const displayName = (file: string): string => (file === STDIN ? '<stdin>' : file);
 
 /** By file in the order given, then by line. */
-export function inReadingOrder(findings: readonly Finding[], files: readonly string[]): Finding[] {
-  const rank = (finding: Finding) => files.indexOf(finding.file);
+export function inReadingOrder(findings: readonly Diagnostic[], files: readonly string[]): Diagnostic[] {
+  const rank = (finding: Diagnostic) => files.indexOf(finding.file);
   return [...findings].sort((a, b) => rank(a) - rank(b) || (a.line ?? 0) - (b.line ?? 0));
 }

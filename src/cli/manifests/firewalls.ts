@@ -3,20 +3,20 @@ import { formatPath, parsePath } from '../../api/path.ts';
 import { API_VERSION, type ClusterFirewall, KIND } from '../../api/schema.ts';
 import { type Issue, validateDocument } from '../../api/validate.ts';
 import type { Problem } from '../../compiler/types.ts';
-import { type Finding, displayName } from './findings.ts';
+import { type Diagnostic, displayName } from './findings.ts';
 import type { Document } from './load.ts';
 
 export interface Firewalls {
   readonly firewalls: readonly ClusterFirewall[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Diagnostic[];
   /** Where a problem of the compiler stands in the files. */
-  readonly locate: (problem: Problem) => Finding;
+  readonly locate: (problem: Problem) => Diagnostic;
 }
 
 /** Every document has to be a ClusterFirewall, and every file has to have one. */
 export function readFirewalls(documents: readonly Document[], files: readonly string[]): Firewalls {
   const firewalls: ClusterFirewall[] = [];
-  const findings: Finding[] = files
+  const findings: Diagnostic[] = files
     .filter((file) => !documents.some((document) => document.file === file))
     .map((file) => ({
       severity: 'problem',
@@ -40,7 +40,7 @@ export function readFirewalls(documents: readonly Document[], files: readonly st
   return { firewalls, findings, locate: (problem) => locate(problem, byName) };
 }
 
-const issueAt = (document: Document, { path, message }: Issue): Finding => ({
+const issueAt = (document: Document, { path, message }: Issue): Diagnostic => ({
   severity: 'problem',
   file: document.file,
   document: document.index,
@@ -69,7 +69,7 @@ const duplicate = (name: string, other: Document): Issue => {
   };
 };
 
-function locate(problem: Problem, documents: ReadonlyMap<string, Document>): Finding {
+function locate(problem: Problem, documents: ReadonlyMap<string, Document>): Diagnostic {
   const document = documents.get(problem.firewall);
   const { severity, firewall, path, reason, message } = problem;
   if (document === undefined) return { severity, file: firewall, path, firewall, reason, message };

@@ -19,16 +19,16 @@ import type { KubernetesObject } from '../../cluster/resource.ts';
 import { LABEL_MANAGED_BY, MANAGED_BY } from '../../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
-import type { Finding } from './findings.ts';
+import type { Diagnostic } from './findings.ts';
 import type { Document } from './load.ts';
 
 /** Kinds that decide on nothing are ignored; of the others, a kind that does not occur is known to be empty. */
 export function readInventory(documents: readonly Document[]): {
   readonly inventory: Inventory;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Diagnostic[];
 } {
   const items = documents.flatMap(itemsOf);
-  const findings: Finding[] = [];
+  const findings: Diagnostic[] = [];
   const readAll = <T>(kind: string, read: (item: Item) => T): T[] =>
     items
       .filter((item) => item.at('kind') === kind)
@@ -177,7 +177,7 @@ class Item {
     return { ...object, metadata: { ...object.metadata, namespace: this.text('metadata', 'namespace') } };
   }
 
-  finding(kind: string, { path, message }: ItemError): Finding {
+  finding(kind: string, { path, message }: ItemError): Diagnostic {
     const full = [...this.#path, ...path];
     return {
       severity: 'problem',

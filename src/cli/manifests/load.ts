@@ -1,5 +1,5 @@
 /** Files → documents, or what keeps them from being read. */
-import type { Finding } from './findings.ts';
+import type { Diagnostic } from './findings.ts';
 import { UnreadableError, readText } from './source.ts';
 import { type YamlDocument, YamlSyntaxError, parseYaml } from './yaml.ts';
 
@@ -11,7 +11,7 @@ export interface Document extends YamlDocument {
 
 export interface Loaded {
   readonly documents: readonly Document[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Diagnostic[];
 }
 
 /** Reads the files one after the other; a file that cannot be read is a finding and does not hide the others. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Answers, type Failure } from './outages.ts';
+import { OutageTracker, type Failure } from './outages.ts';
 import { ApiError, TransportError } from '../errors.ts';
 import { ManualClock, settle } from '../testing/manual-clock.ts';
 import { setup } from '../testing/reflector.ts';
@@ -27,14 +27,14 @@ async function waited(
   random = (): number => 0,
 ): Promise<number | undefined> {
   const clock = new ManualClock();
-  const known = new Answers(clock);
+  const known = new OutageTracker(clock);
   for (const [at, path, code] of answers) {
     clock.setTimeout(() => {
       known.note({ request: { method: 'GET', path }, code });
     }, at);
   }
   let over: number | undefined;
-  void known.waitOut(failed, random, new AbortController().signal).then(() => {
+  void known.waitForRecovery(failed, random, new AbortController().signal).then(() => {
     over = clock.now();
   });
   await clock.advance(10 * end);
@@ -83,7 +83,7 @@ describe('a delay after a failure', () => {
   test('ends at once when it is called off', async () => {
     const clock = new ManualClock();
     const stop = new AbortController();
-    const wait = new Answers(clock).waitOut(failure(), () => 0, stop.signal);
+    const wait = new OutageTracker(clock).waitForRecovery(failure(), () => 0, stop.signal);
     const rejected = expect(wait).rejects.toThrow('enough');
     stop.abort(new Error('enough'));
     await rejected;
@@ -125,14 +125,14 @@ test('whatever is answered when, nobody waits longer than the delay, or less lon
 
 describe('a server that was away is back', () => {
   /** Since when it answers for Calico's objects, after requests that ended at these times. */
-  async function backAt(outcomes: readonly Answer[], signal?: AbortSignal): Promise<number | undefined> {
+  async function recoveredAt(outcomes: readonly Answer[], signal?: AbortSignal): Promise<number | undefined> {
     const clock = new ManualClock();
-    const answers = new Answers(clock);
+    const answers = new OutageTracker(clock);
     for (const [at, path, code] of outcomes) {
       await clock.advance(at - clock.now());
       answers.note({ request: { method: 'GET', path, signal }, code });
     }
-    return answers.backAt('projectcalico.org');
+    return answers.recoveredAt('projectcalico.org');
   }
   const outage: readonly Answer[] = [
     [100, CALICO, '200'],
@@ -142,19 +142,21 @@ describe('a server that was away is back', () => {
   ];
 
   test('when it has first answered for objects of the group', async () => {
-    expect(await backAt(outage)).toBeUndefined();
+    expect(await recoveredAt(outage)).toBeUndefined();
     const answers: readonly Answer[] = [
       [6000, LEASES, '200'],
       [6100, CALICO, '403'],
       [6200, '/apis/projectcalico.org/v3', '200'],
     ];
-    expect(await backAt([...outage, ...answers])).toBeUndefined();
-    expect(await backAt([...outage, ...answers, [6300, CALICO, '200'], [7000, CALICO, '200']])).toBe(6300);
+    expect(await recoveredAt([...outage, ...answers])).toBeUndefined();
+    expect(await recoveredAt([...outage, ...answers, [6300, CALICO, '200'], [7000, CALICO, '200']])).toBe(
+      6300,
+    );
     const again: readonly Answer[] = [
       [6300, CALICO, '200'],
       [8000, LEASES, '<error>'],
     ];
-    expect(await backAt([...outage, ...again])).toBeUndefined();
+    expect(await recoveredAt([...outage, ...again])).toBeUndefined();
   });
 
   test('was not away when one connection broke, it answered with an error, or the request was called off', async () => {
@@ -163,17 +165,17 @@ describe('a server that was away is back', () => {
       [600, NODES, '<error>'],
       [5000, CALICO, '503'],
     ];
-    expect(await backAt([])).toBe(-Infinity);
-    expect(await backAt(broken)).toBe(-Infinity);
-    expect(await backAt([[5000, CALICO, '<error>']], AbortSignal.abort())).toBe(-Infinity);
-    expect(await backAt([[5000, CALICO, '<error>']])).toBeUndefined();
+    expect(await recoveredAt([])).toBe(-Infinity);
+    expect(await recoveredAt(broken)).toBe(-Infinity);
+    expect(await recoveredAt([[5000, CALICO, '<error>']], AbortSignal.abort())).toBe(-Infinity);
+    expect(await recoveredAt([[5000, CALICO, '<error>']])).toBeUndefined();
   });
 });
 
 describe('a reflector', () => {
   test('that was cut off for long lists anew as soon as the server has answered somebody else', async () => {
     const clock = new ManualClock();
-    const answers = new Answers(clock);
+    const answers = new OutageTracker(clock);
     const { server, reflector, start } = setup({ clock, answers });
     server.put('a', 1);
     server.failNext(...Array.from({ length: 8 }, () => ({ type: 'drop' }) as const));
@@ -189,7 +191,7 @@ describe('a reflector', () => {
 
   test('that alone fails while all others are answered comes back every few seconds at most', async () => {
     const clock = new ManualClock();
-    const answers = new Answers(clock);
+    const answers = new OutageTracker(clock);
     const { server, reflector, start, stop } = setup({ clock, answers });
     server.failNext(...Array.from({ length: 1000 }, () => ({ type: 'drop' }) as const));
     await start();

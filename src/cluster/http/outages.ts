@@ -24,7 +24,7 @@ const LOOK_MS = 2000;
  * What an API server has answered lately, to anybody in this process. A back-off that has grown through an outage says nothing any more once
  * the server answers others: the lease is renewed every two seconds, so the end of an outage is known long before 30 s are over.
  */
-export class Answers {
+export class OutageTracker {
   readonly #clock: Clock;
   #lastAnswer = -Infinity;
   #wasAway = false;
@@ -40,7 +40,7 @@ export class Answers {
    * `Clock.now()` when objects of the group were first answered for since the server was last away (it could not be reached, and had not
    * answered anybody for a moment). Undefined when they were not yet; -Infinity when it never was away.
    */
-  backAt(group: string): number | undefined {
+  recoveredAt(group: string): number | undefined {
     return this.#wasAway ? this.#back.get(group) : -Infinity;
   }
 
@@ -69,7 +69,7 @@ export class Answers {
    * waited out: that server is there and wants to be left alone. So is one that took long to fail, for at least as long as it took.
    * @throws the signal's reason when aborted
    */
-  async waitOut(failure: Failure, random: Random, signal: AbortSignal): Promise<void> {
+  async waitForRecovery(failure: Failure, random: Random, signal: AbortSignal): Promise<void> {
     const end = failure.at + failure.delayMs;
     while (this.#clock.now() < end) {
       const look = Math.max(LOOK_MS, failure.tookMs) * (1 + random());

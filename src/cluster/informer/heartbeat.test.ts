@@ -5,7 +5,7 @@ import { recordingLogger } from '../testing/logs.ts';
 import { ManualClock, settle } from '../testing/manual-clock.ts';
 import { ApiError, TransportError } from '../errors.ts';
 import type { Transport, TransportRequest } from '../http/transport.ts';
-import { Mirror } from './informer.ts';
+import { Informer } from './informer.ts';
 import { Watches } from './watches.ts';
 
 const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' };
@@ -66,7 +66,7 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
   });
   server.put('a', 1);
   server.put('b', 1);
-  const mirror = new Mirror<string>(
+  const mirror = new Informer<string>(
     { transport, clock, log, watches },
     {
       kind: 'ConfigMap',

@@ -1,26 +1,26 @@
 import { abortable } from '../abort.ts';
-import type { Answers } from '../http/outages.ts';
+import type { OutageTracker } from '../http/outages.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { Reflector } from './reflector.ts';
 import { objectKey, type KubernetesObject, type Resource } from '../resource.ts';
 import type { ChangeEvent } from './store.ts';
 import type { Transport } from '../http/transport.ts';
-import type { Copy, HeartbeatObject } from './heartbeat.ts';
+import type { WatchedStore, HeartbeatObject } from './heartbeat.ts';
 import type { Watches } from './watches.ts';
 
 /** What every mirror of the controller needs. */
-export interface MirrorContext {
+export interface InformerContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
   /** See ReflectorOptions. */
-  readonly answers?: Answers | undefined;
+  readonly answers?: OutageTracker | undefined;
   /** Where every mirror that runs is known, for its heartbeat. */
   readonly watches: Watches;
 }
 
-export interface MirrorOptions<T> {
+export interface InformerOptions<T> {
   /** For example `Namespace`: names the collection in logs, metrics and /readyz. */
   readonly kind: string;
   readonly resource: Resource;
@@ -38,17 +38,17 @@ export interface MirrorOptions<T> {
 }
 
 /** A reflector with a heartbeat. */
-export class Mirror<T> implements Copy {
+export class Informer<T> implements WatchedStore {
   readonly kind: string;
   readonly resource: Resource;
-  readonly #context: MirrorContext;
-  readonly #options: MirrorOptions<T>;
+  readonly #context: InformerContext;
+  readonly #options: InformerOptions<T>;
   readonly #reflector: Reflector<T>;
   readonly #stop = new AbortController();
   #ended: Promise<unknown> = Promise.resolve();
   #listener: ((event: ChangeEvent<unknown>) => void) | undefined;
 
-  constructor(context: MirrorContext, options: MirrorOptions<T>) {
+  constructor(context: InformerContext, options: InformerOptions<T>) {
     this.kind = options.kind;
     this.resource = options.resource;
     this.#context = context;
@@ -78,8 +78,8 @@ export class Mirror<T> implements Copy {
     return this.#reflector.state.name === 'Watching';
   }
 
-  get lastHeard(): number | undefined {
-    return this.#reflector.lastHeard;
+  get lastEventAt(): number | undefined {
+    return this.#reflector.lastEventAt;
   }
 
   keyOf(object: KubernetesObject): string {
@@ -106,7 +106,7 @@ export class Mirror<T> implements Copy {
   start(): void {
     const { signal } = this.#stop;
     this.#ended = Promise.all([this.#reflector.start(signal), this.#context.watches.watch(this, signal)]);
-    this.#reflector.synced(signal).then(this.#options.onSynced, () => undefined);
+    this.#reflector.waitForSync(signal).then(this.#options.onSynced, () => undefined);
   }
 
   /** One listener at a time hears every change, before onChange does. */
@@ -124,8 +124,8 @@ export class Mirror<T> implements Copy {
     return undefined;
   }
 
-  doubt(): void {
-    void this.#reflector.doubt();
+  relist(): void {
+    void this.#reflector.relist();
   }
 
   /**
@@ -136,7 +136,7 @@ export class Mirror<T> implements Copy {
    */
   refresh(signal: AbortSignal): Promise<boolean> {
     const bounded = AbortSignal.any([signal, this.#stop.signal]);
-    return abortable(this.#reflector.doubt(), bounded).then(
+    return abortable(this.#reflector.relist(), bounded).then(
       () => true,
       () => false,
     );

@@ -126,7 +126,7 @@ describe('what stands in the way is visible and retried', () => {
     server.failNext({ type: 'status', code: 404 });
     await start();
     const impatient = new AbortController();
-    const waiting = reflector.synced(impatient.signal);
+    const waiting = reflector.waitForSync(impatient.signal);
     impatient.abort(new Error('too long'));
     await expect(waiting).rejects.toThrow('too long');
   });

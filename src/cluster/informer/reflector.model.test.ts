@@ -117,7 +117,7 @@ class Story {
         this.server.bookmark();
         return;
       case 'doubt':
-        void this.reflector.doubt();
+        void this.reflector.relist();
         return;
       case 'fail':
         this.server.failNext(todo.code === 0 ? { type: 'drop' } : { type: 'status', code: todo.code });

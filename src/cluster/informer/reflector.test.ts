@@ -11,7 +11,7 @@ describe('a reflector lists, then watches', () => {
       server.put('a', 2);
     };
     await start();
-    await reflector.synced();
+    await reflector.waitForSync();
     const lists = queriesOf(server, false);
     expect(lists.map((query) => query['limit'])).toEqual([3, 3, 3]);
     expect(lists.every((query) => !('resourceVersion' in query))).toBe(true);
@@ -228,7 +228,7 @@ describe('a copy that is doubted', () => {
     server.delete('gone');
     server.put('new', 1);
     events.length = 0;
-    const relisted = reflector.doubt();
+    const relisted = reflector.relist();
     expect(reflector.keys()).toEqual(['gone', 'kept']);
     await relisted;
     expect(summary(events)).toEqual(['deleted gone', 'added new']);
@@ -244,7 +244,7 @@ describe('a copy that is doubted', () => {
     let relisted: Promise<void> | undefined;
     server.betweenPages = () => {
       server.betweenPages = () => undefined;
-      relisted = reflector.doubt();
+      relisted = reflector.relist();
       server.put('late', 1);
     };
     await start();
@@ -258,13 +258,13 @@ describe('a copy that is doubted', () => {
     const { server, reflector, start } = setup({
       onChange: () => {
         if (relisted !== undefined) return;
-        relisted = reflector.doubt();
+        relisted = reflector.relist();
         server.put('late', 1);
       },
     });
     server.put('a', 1);
     void start();
-    await reflector.synced();
+    await reflector.waitForSync();
     await relisted;
     expect(reflector.keys()).toEqual(['a', 'late']);
   });
@@ -277,7 +277,7 @@ describe('a copy that is doubted', () => {
     await clock.advance(1000);
     expect(reflector.state.name).toBe('Failed');
     let listed = false;
-    void reflector.doubt().then(() => (listed = true));
+    void reflector.relist().then(() => (listed = true));
     await clock.advance(6000);
     expect(listed).toBe(false);
     await clock.advance(1500);
@@ -287,7 +287,7 @@ describe('a copy that is doubted', () => {
   test('twice at once is listed for both', async () => {
     const { reflector, start } = setup();
     await start();
-    await Promise.all([reflector.doubt(), reflector.doubt()]);
+    await Promise.all([reflector.relist(), reflector.relist()]);
     await settle();
     expect(reflector.state.name).toBe('Watching');
   });
@@ -300,10 +300,10 @@ describe('a copy that is doubted', () => {
     server.betweenPages = () => {
       server.failNext({ type: 'drop' });
     };
-    void reflector.doubt();
+    void reflector.relist();
     await settle();
     expect(reflector.state.name).toBe('Failed');
-    expect(reflector.lastHeard).toBe(0);
+    expect(reflector.lastEventAt).toBe(0);
   });
 });
 

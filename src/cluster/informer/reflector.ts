@@ -1,5 +1,5 @@
 import { abortable } from '../abort.ts';
-import { Answers, type Failure } from '../http/outages.ts';
+import { OutageTracker, type Failure } from '../http/outages.ts';
 import { projectPage } from '../objects/apply.ts';
 import { Backoff, type BackoffPolicy, type Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
@@ -39,7 +39,7 @@ export interface ReflectorOptions<T> {
   /** Delays between failed attempts; default 200 ms doubling to 30 s, each up to twice as long by jitter. */
   readonly backoff?: BackoffPolicy;
   /** What the server answers to others, which may end a delay early; default: nothing is known of that. */
-  readonly answers?: Answers | undefined;
+  readonly answers?: OutageTracker | undefined;
 }
 
 interface Empty {
@@ -95,19 +95,19 @@ export class Reflector<T> {
   readonly #store = new Store<T>();
   readonly #random: Random;
   readonly #backoff: Backoff;
-  readonly #answers: Answers;
+  readonly #answers: OutageTracker;
   readonly #keyOf: (object: KubernetesObject) => string;
   readonly #firstList = Promise.withResolvers<undefined>();
   /** The next list that was begun after the last doubt. */
   #newList = Promise.withResolvers<undefined>();
-  #doubted = false;
+  #mustRelist = false;
   /** Ends the list or watch under way when the copy is doubted. */
   #cut = new AbortController();
   #synced = false;
   #state: Machine<T> = EMPTY;
   #listedAt = 0;
   #steppedAt = 0;
-  #lastHeard: number | undefined;
+  #lastEventAt: number | undefined;
   #lastFailure = '';
 
   constructor(options: ReflectorOptions<T>) {
@@ -117,7 +117,7 @@ export class Reflector<T> {
     this.#keyOf = options.keyOf ?? objectKey;
     const policy = { ...(options.backoff ?? BACKOFF), resetAfterMs: BACKOFF_RESET_MS };
     this.#backoff = new Backoff(policy, options.clock, this.#random);
-    this.#answers = options.answers ?? new Answers(options.clock);
+    this.#answers = options.answers ?? new OutageTracker(options.clock);
   }
 
   get state(): ReflectorState {
@@ -125,8 +125,8 @@ export class Reflector<T> {
   }
 
   /** `Clock.now()` of the last whole list, event or bookmark; undefined before the first. */
-  get lastHeard(): number | undefined {
-    return this.#lastHeard;
+  get lastEventAt(): number | undefined {
+    return this.#lastEventAt;
   }
 
   /** True once the first list is in the store and its events have been delivered; stays true. */
@@ -161,7 +161,7 @@ export class Reflector<T> {
    * Resolves when hasSynced becomes true, however long that takes: NotServed and Forbidden are waited out.
    * @throws the signal's reason when aborted before.
    */
-  async synced(signal?: AbortSignal): Promise<void> {
+  async waitForSync(signal?: AbortSignal): Promise<void> {
     const first = this.#firstList.promise;
     await (signal === undefined ? first : abortable(first, signal));
   }
@@ -170,15 +170,15 @@ export class Reflector<T> {
    * Ends the list or watch under way and begins with a new list, whose differences from the copy are delivered as changes; a delay that a
    * failure has brought is kept. Resolves when a list that was begun after this call is in; never, if the reflector stops before.
    */
-  async doubt(): Promise<void> {
-    this.#doubted = true;
+  async relist(): Promise<void> {
+    this.#mustRelist = true;
     this.#cut.abort();
     await this.#newList.promise;
   }
 
   /** Lists and watches until `signal` is aborted, then resolves. Never rejects: every error is retried. */
   async start(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) this.#state = this.#doubted ? this.#startOver() : await this.#next(signal);
+    while (!signal.aborted) this.#state = this.#mustRelist ? this.#startOver() : await this.#next(signal);
     this.#state = { name: 'Stopped' };
   }
 
@@ -188,12 +188,12 @@ export class Reflector<T> {
       return await this.#step(this.#state, signal);
     } catch (error) {
       // An abort shows up as whatever the transport makes of it.
-      return signal.aborted || this.#doubted ? EMPTY : this.#afterFailure(this.#state, error);
+      return signal.aborted || this.#mustRelist ? EMPTY : this.#afterFailure(this.#state, error);
     }
   }
 
   #startOver(): Machine<T> {
-    this.#doubted = false;
+    this.#mustRelist = false;
     this.#cut = new AbortController();
     return EMPTY;
   }
@@ -212,7 +212,7 @@ export class Reflector<T> {
       case 'NotServed':
       case 'Forbidden':
       case 'Failed':
-        await this.#answers.waitOut(state.failure, this.#random, signal);
+        await this.#answers.waitForRecovery(state.failure, this.#random, signal);
         return state.then;
     }
   }
@@ -253,7 +253,7 @@ export class Reflector<T> {
 
   #announceList(): void {
     this.#firstList.resolve(undefined);
-    if (this.#doubted) return;
+    if (this.#mustRelist) return;
     this.#newList.resolve(undefined);
     this.#newList = Promise.withResolvers();
   }
@@ -316,7 +316,7 @@ export class Reflector<T> {
   }
 
   #heard(): void {
-    this.#lastHeard = this.#options.clock.now();
+    this.#lastEventAt = this.#options.clock.now();
   }
 
   #afterFailure(state: Machine<T>, error: unknown): Machine<T> {

@@ -2,7 +2,7 @@ import type { ChangeEvent } from './store.ts';
 import { isAtLeast } from './version.ts';
 
 /** As much of a copy as is compared. */
-export interface Compared {
+export interface ComparedStore {
   keys(): readonly string[];
   versionOf(key: string): string | undefined;
   listen(listener: ((event: ChangeEvent<unknown>) => void) | undefined): void;
@@ -12,61 +12,61 @@ export interface Compared {
  * What the copy of a collection must come to show. Begun before the API server is asked, so that it hears of every change that the answer
  * may not contain yet or may still contain: an answer and a watch are two connections, and either may be ahead.
  */
-export class Claim {
-  readonly #copy: Compared;
+export class WatchProof {
+  readonly #store: ComparedStore;
   /** Changes since the claim began. */
   readonly #touched = new Set<string>();
   readonly #deleted = new Set<string>();
   /** Versions to be shown. */
   readonly #missing = new Map<string, string>();
   /** Not stored any more. */
-  readonly #surplus = new Set<string>();
+  readonly #extra = new Set<string>();
   #wake: () => void = () => undefined;
 
-  constructor(copy: Compared) {
-    this.#copy = copy;
+  constructor(copy: ComparedStore) {
+    this.#store = copy;
     copy.listen((event) => {
       this.#take(event);
     });
   }
 
   /** The copy must show this object at this version or a later one, or its deletion. */
-  demand(key: string, version: string): void {
+  expect(key: string, version: string): void {
     if (!this.#shows(key, version)) this.#missing.set(key, version);
   }
 
   /** As demand, each of these by its version; and of what the copy had when the claim began, it must keep no others. */
-  demandAll(stored: ReadonlyMap<string, string>): void {
-    for (const [key, version] of stored) this.demand(key, version);
-    for (const key of this.#copy.keys()) {
-      if (!stored.has(key) && !this.#touched.has(key)) this.#surplus.add(key);
+  expectAll(stored: ReadonlyMap<string, string>): void {
+    for (const [key, version] of stored) this.expect(key, version);
+    for (const key of this.#store.keys()) {
+      if (!stored.has(key) && !this.#touched.has(key)) this.#extra.add(key);
     }
   }
 
   /** What the copy does not show yet, or still shows. */
-  get open(): readonly string[] {
-    return [...this.#missing.keys(), ...this.#surplus];
+  get pending(): readonly string[] {
+    return [...this.#missing.keys(), ...this.#extra];
   }
 
   /** Resolves when nothing is open any more. */
   fulfilled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
-        if (this.#missing.size + this.#surplus.size === 0) resolve();
+        if (this.#missing.size + this.#extra.size === 0) resolve();
       };
       this.#wake();
     });
   }
 
   end(): void {
-    this.#copy.listen(undefined);
+    this.#store.listen(undefined);
   }
 
   #take({ type, key }: ChangeEvent<unknown>): void {
     this.#touched.add(key);
     if (type === 'deleted') this.#deleted.add(key);
     else this.#deleted.delete(key);
-    this.#surplus.delete(key);
+    this.#extra.delete(key);
     const version = this.#missing.get(key);
     if (version !== undefined && this.#shows(key, version)) this.#missing.delete(key);
     this.#wake();
@@ -74,7 +74,7 @@ export class Claim {
 
   #shows(key: string, version: string): boolean {
     if (this.#deleted.has(key)) return true;
-    const shown = this.#copy.versionOf(key);
+    const shown = this.#store.versionOf(key);
     if (shown === undefined) return false;
     return shown === version || (this.#touched.has(key) && isAtLeast(shown, version));
   }

@@ -1,4 +1,4 @@
-import { Heartbeat, type Copy, type HeartbeatOptions } from './heartbeat.ts';
+import { Heartbeat, type WatchedStore, type HeartbeatOptions } from './heartbeat.ts';
 
 export interface Staleness {
   readonly kind: string;
@@ -21,7 +21,7 @@ export class Watches {
   }
 
   /** Keeps watch over the copy until `signal` is aborted; resolves then. */
-  async watch(copy: Copy, signal: AbortSignal): Promise<void> {
+  async watch(copy: WatchedStore, signal: AbortSignal): Promise<void> {
     const heartbeat = new Heartbeat(copy, this.#options);
     this.#running.add(heartbeat);
     await heartbeat.run(signal);
@@ -30,10 +30,10 @@ export class Watches {
 
   /** Of every kind that is watched. */
   staleness(): readonly Staleness[] {
-    return [...this.#running].map(({ copy, staleSeconds }) => ({
-      kind: copy.kind,
+    return [...this.#running].map(({ store, staleSeconds }) => ({
+      kind: store.kind,
       seconds: staleSeconds,
-      known: copy.lastHeard !== undefined,
+      known: store.lastEventAt !== undefined,
     }));
   }
 

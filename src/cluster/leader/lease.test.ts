@@ -99,7 +99,7 @@ describe('a candidate', () => {
     await clock.advance(300_000);
     expect(b.terms).toEqual([]);
     expect(b.messages()).toEqual(['info another one leads']);
-    expect(b.election.takesPart).toBe(true);
+    expect(b.election.canBeElected).toBe(true);
   });
 
   test('takes the Lease fifteen seconds after it saw the last renewal, whatever its times say', async () => {
@@ -165,7 +165,7 @@ describe('a candidate', () => {
     await clock.advance(60_000);
     const told = a.messages().filter((line) => !line.startsWith('debug'));
     expect(told).toEqual([expect.stringContaining('config/rbac/leader_election_role.yaml')]);
-    expect(a.election.takesPart).toBe(false);
+    expect(a.election.canBeElected).toBe(false);
     a.network.error = undefined;
     await clock.advance(3200);
     expect(a.election.isLeader).toBe(true);

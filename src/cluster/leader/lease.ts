@@ -83,7 +83,7 @@ export class LeaderElection {
   }
 
   /** True once the Lease could be read, and written where it was free: this process can be elected. Stays true. */
-  get takesPart(): boolean {
+  get canBeElected(): boolean {
     return this.#answered;
   }
 
@@ -95,7 +95,7 @@ export class LeaderElection {
   async run(lead: (term: LeaseTerm) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const attempt = await this.#attempt();
-      if (attempt.type === 'held') await this.#serve(this.#fenceSince(attempt.since), lead, signal);
+      if (attempt.type === 'held') await this.#holdTerm(this.#fenceSince(attempt.since), lead, signal);
       const jitter = 1 + JITTER_FACTOR * this.#random();
       await this.#pause(RETRY_PERIOD_MS * jitter, signal);
     }
@@ -105,7 +105,11 @@ export class LeaderElection {
     return new Fence(this.#options.clock, since + RENEW_DEADLINE_MS);
   }
 
-  async #serve(fence: Fence, lead: (term: LeaseTerm) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async #holdTerm(
+    fence: Fence,
+    lead: (term: LeaseTerm) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { log, identity } = this.#options;
     fence.expire();
     // The answer took too long to prove anything by now.

@@ -8,13 +8,13 @@ import type { Inventory, NodeInfo } from '../types.ts';
 const CONTROL_PLANE_LABELS = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
 
 /** Each undefined while the cluster is not known (offline render), and empty where it is known and has no such address. */
-export interface Machines {
+export interface NodeAddresses {
   readonly nodes: readonly Cidr[] | undefined;
   readonly controlPlane: readonly Cidr[] | undefined;
 }
 
 /** @param main the firewall called default, whose `nodes` says more than the cluster does */
-export function machinesOf(main: ClusterFirewall | undefined, inventory: Inventory): Machines {
+export function machinesOf(main: ClusterFirewall | undefined, inventory: Inventory): NodeAddresses {
   const announced = (main?.spec.nodes?.nodeCIDRs ?? []).filter(
     (cidr) => podsWithin(cidr, inventory).length === 0,
   );

@@ -8,15 +8,15 @@ import type { EntityRule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet, peerSetValue } from '../names.ts';
-import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { everyNamespace, ruleSelectors, termFromLabels } from '../namespaces/namespaces.ts';
 import { RuleProblem } from '../problems.ts';
 
 /** One end of a flow. `tag` names it in object names. */
-export type End =
+export type FlowEnd =
   | {
       readonly kind: 'pods';
-      readonly namespaces: NamespaceTerm;
+      readonly namespaces: NamespaceSet;
       readonly pods: Selector;
       readonly tag: string;
     }
@@ -31,7 +31,7 @@ export type End =
 type AnyEnd = RuleSource | RuleDestination | GuardrailDestination;
 
 /** What ends are resolved against. */
-export interface EndScope {
+export interface ResolveScope {
   readonly firewall: string;
   readonly peers: ReadonlyMap<string, Peer>;
   /** False when the cluster's nodes are known and none has an address: then World would include the nodes. */
@@ -45,7 +45,7 @@ export interface EndScope {
  * namespace (guardrails)
  * @throws RuleProblem for an unknown peer and for what resolves to nothing
  */
-export function resolveEnd(end: AnyEnd, scope: EndScope, ownNamespace: boolean): End {
+export function resolveEnd(end: AnyEnd, scope: ResolveScope, ownNamespace: boolean): FlowEnd {
   if (end.peer !== undefined) return resolvePeer(end.peer, scope);
   if (end.ipBlock !== undefined) return resolveBlock(end.ipBlock);
   if (end.pods !== undefined) {
@@ -57,7 +57,7 @@ export function resolveEnd(end: AnyEnd, scope: EndScope, ownNamespace: boolean):
   return resolveEntity(end.entity, scope);
 }
 
-function resolvePeer(name: string, scope: EndScope): End {
+function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
   const peer = scope.peers.get(name);
   if (peer === undefined) {
     const known = [...scope.peers.keys()].sort();
@@ -80,7 +80,7 @@ function resolvePeer(name: string, scope: EndScope): End {
   return { kind: 'set', value: peerSetValue(scope.firewall, name) };
 }
 
-function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): End {
+function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): FlowEnd {
   const nets = subtractCidrs(parseCidr(block.cidr), (block.except ?? []).map(parseCidr));
   if (nets.length === 0) {
     throw new RuleProblem(
@@ -97,7 +97,7 @@ export const NO_NODES =
 export const NO_CONTROL_PLANE =
   'no address of the control plane is known: label its nodes node-role.kubernetes.io/control-plane, or check that the operator may list the EndpointSlices of namespace default';
 
-function resolveEntity(entity: AnyEnd['entity'], scope: EndScope): End {
+function resolveEntity(entity: AnyEnd['entity'], scope: ResolveScope): FlowEnd {
   switch (entity) {
     case 'Pods':
       return { kind: 'pods', namespaces: everyNamespace, pods: all(), tag: 'all-pods' };
@@ -133,7 +133,7 @@ export interface EndMatch {
 }
 
 /** Any of these matches means the end. `samePods` is the caller's to say: it depends on the policy's kind. */
-export function matchEnd(end: Exclude<End, { kind: 'samePods' }>): readonly EndMatch[] {
+export function matchEnd(end: Exclude<FlowEnd, { kind: 'samePods' }>): readonly EndMatch[] {
   switch (end.kind) {
     case 'pods':
       return ruleSelectors(end.namespaces, end.pods).map((entity) => ({ entity }));

@@ -3,7 +3,7 @@ import { chunk, MAX_PORTS } from '../../calico/limits.ts';
 import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../../calico/types.ts';
 import type { PortValue } from '../../api/schema.ts';
 import { groupPorts, parsePort } from '../../net/ports.ts';
-import type { End, EndMatch } from './flow-ends.ts';
+import type { FlowEnd, EndMatch } from './flow-ends.ts';
 import { ANNOTATION_RULE } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
 
@@ -44,7 +44,7 @@ export function chunkPorts(ports: readonly CalicoPort[]): readonly (readonly Cal
  * Ports that only make sense at some destinations.
  * @throws RuleProblem for a named port where the destination is not pods, and for ports at the API server's endpoints
  */
-export function checkPorts(values: readonly PortValue[], destinations: readonly End[]): void {
+export function checkPorts(values: readonly PortValue[], destinations: readonly FlowEnd[]): void {
   const ports = values.map(parsePort);
   const named = ports.find((port) => port.kind === 'named');
   const notPods = destinations.find((end) => end.kind !== 'pods' && end.kind !== 'samePods');

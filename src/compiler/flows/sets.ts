@@ -4,7 +4,7 @@ import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { distinctCidrs, formatCidr, parseCidr } from '../../net/cidr.ts';
-import type { Machines } from './addresses.ts';
+import type { NodeAddresses } from './addresses.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
   DEFAULT_TIER,
@@ -16,15 +16,15 @@ import {
   ruleId,
   setSelector,
 } from '../names.ts';
-import type { Findings } from '../problems.ts';
+import type { ProblemCollector } from '../problems.ts';
 import type { DesiredObject } from '../types.ts';
 
 /** @param objects the policies made so far: a set is needed when one of them names it */
 export function networkSets(
   firewalls: readonly ClusterFirewall[],
   objects: readonly DesiredObject[],
-  machines: Machines,
-  findings: Findings,
+  machines: NodeAddresses,
+  findings: ProblemCollector,
 ): readonly DesiredObject[] {
   const text = JSON.stringify(objects.map(({ object }) => object.spec));
   const needed = (value: string): boolean => text.includes(setSelector(value));
@@ -47,7 +47,7 @@ export function networkSets(
 interface SharedSet {
   readonly id: string;
   readonly value: string;
-  readonly which: keyof Machines;
+  readonly which: keyof NodeAddresses;
   readonly unknown: string;
 }
 
@@ -69,7 +69,11 @@ export const SHARED_SETS: readonly SharedSet[] = [
   },
 ];
 
-function sharedSet({ id, value, which, unknown }: SharedSet, machines: Machines, findings: Findings) {
+function sharedSet(
+  { id, value, which, unknown }: SharedSet,
+  machines: NodeAddresses,
+  findings: ProblemCollector,
+) {
   const known = machines[which];
   if (known === undefined)
     findings.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);

@@ -1,6 +1,6 @@
 /** Which namespaces are under the default deny, which are only observed, which are left alone. */
 import type { ClusterFirewall, Group, Mode } from '../../api/schema.ts';
-import type { NamespaceTerm } from './namespaces.ts';
+import type { NamespaceSet } from './namespaces.ts';
 import {
   complement,
   everyNamespace,
@@ -24,20 +24,20 @@ const SYSTEM_NAMESPACES = [
   'tigera-operator',
 ] as const;
 
-export type Standing = 'enforced' | 'observed' | 'exempt';
+export type NamespaceMode = 'enforced' | 'observed' | 'exempt';
 
 /** What the ClusterFirewall called default decides for every flow's ends. Terms of one list may overlap. */
-export interface Regime {
+export interface Enforcement {
   readonly deny: { readonly ingress: boolean; readonly egress: boolean };
   readonly exempt: readonly string[];
-  readonly enforced: readonly NamespaceTerm[];
-  readonly observed: readonly NamespaceTerm[];
+  readonly enforced: readonly NamespaceSet[];
+  readonly observed: readonly NamespaceSet[];
   /** Namespaces that an enforcing and an observing group both name: Enforce wins. */
   readonly contested: readonly string[];
-  standing(namespace: NamespaceInfo): Standing;
+  standing(namespace: NamespaceInfo): NamespaceMode;
 }
 
-export function regimeOf(firewall: ClusterFirewall, inventory: Inventory): Regime {
+export function regimeOf(firewall: ClusterFirewall, inventory: Inventory): Enforcement {
   const exempt = exemptNames(firewall, inventory);
   const groups = (firewall.spec.namespaces ?? []).map((group) => ({
     mode: effectiveMode(firewall, group),
@@ -61,8 +61,8 @@ export function regimeOf(firewall: ClusterFirewall, inventory: Inventory): Regim
 }
 
 interface Division {
-  readonly observing: readonly NamespaceTerm[];
-  readonly enforcing: readonly NamespaceTerm[];
+  readonly observing: readonly NamespaceSet[];
+  readonly enforcing: readonly NamespaceSet[];
   readonly contested: readonly string[];
   readonly exempt: readonly string[];
 }
@@ -77,7 +77,7 @@ function divide(mode: Mode, { observing, enforcing, contested, exempt }: Divisio
   return mode === 'Observe' ? { enforced: inGroups, observed: rest } : { enforced: rest, observed: inGroups };
 }
 
-export const groupTerm = (group: Group): NamespaceTerm =>
+export const groupTerm = (group: Group): NamespaceSet =>
   group.namespaces === undefined
     ? termFromLabels(group.namespaceSelector ?? {})
     : namedNamespaces(group.namespaces);
@@ -88,19 +88,19 @@ export const effectiveMode = (firewall: ClusterFirewall, group: Group): Mode =>
 /** The namespaces an inventory has, or, where it is not known, those that groups name. */
 export function knownNamespaces(
   inventory: Inventory,
-  terms: readonly NamespaceTerm[],
+  terms: readonly NamespaceSet[],
 ): readonly NamespaceInfo[] {
   if (inventory.namespaces !== undefined) return inventory.namespaces;
   return sortedUnique(terms.flatMap((term) => term.names ?? [])).map((name) => ({ name, labels: {} }));
 }
 
 function contestedNames(
-  observing: readonly NamespaceTerm[],
-  enforcing: readonly NamespaceTerm[],
+  observing: readonly NamespaceSet[],
+  enforcing: readonly NamespaceSet[],
   inventory: Inventory,
 ): readonly string[] {
   if (observing.length === 0 || enforcing.length === 0) return [];
-  const inAny = (terms: readonly NamespaceTerm[], namespace: NamespaceInfo) =>
+  const inAny = (terms: readonly NamespaceSet[], namespace: NamespaceInfo) =>
     terms.some((term) => matchesTerm(term, namespace));
   return sortedUnique(
     knownNamespaces(inventory, [...observing, ...enforcing])
@@ -118,7 +118,7 @@ function exemptNames(firewall: ClusterFirewall, inventory: Inventory): readonly 
   ]);
 }
 
-function directions(firewall: ClusterFirewall): Regime['deny'] {
+function directions(firewall: ClusterFirewall): Enforcement['deny'] {
   const deny = firewall.spec.defaults?.deny ?? 'Both';
   return { ingress: deny === 'Both' || deny === 'Ingress', egress: deny === 'Both' || deny === 'Egress' };
 }

@@ -28,7 +28,7 @@ import type { NamespaceInfo } from '../types.ts';
  * Namespaces that carry one of `names` (absent: whatever they are called), none of `notNames`, and match `where`.
  * Names are kept apart from labels because they can be compared and split without asking the cluster.
  */
-export interface NamespaceTerm {
+export interface NamespaceSet {
   readonly names?: readonly string[];
   readonly notNames: readonly string[];
   readonly where: Selector;
@@ -40,16 +40,16 @@ export interface EndpointSelectors {
   readonly selector: string;
 }
 
-export const everyNamespace: NamespaceTerm = { notNames: [], where: all() };
+export const everyNamespace: NamespaceSet = { notNames: [], where: all() };
 
-export const namedNamespaces = (names: readonly string[]): NamespaceTerm => ({
+export const namedNamespaces = (names: readonly string[]): NamespaceSet => ({
   names: sortedUnique(names),
   notNames: [],
   where: all(),
 });
 
 /** A label selector over namespaces. What it says of `kubernetes.io/metadata.name` becomes names. */
-export function termFromLabels(labels: Parameters<typeof fromLabelSelector>[0]): NamespaceTerm {
+export function termFromLabels(labels: Parameters<typeof fromLabelSelector>[0]): NamespaceSet {
   let names: readonly string[] | undefined;
   const rest: Selector[] = [];
   for (const part of conjuncts(fromLabelSelector(labels))) {
@@ -73,7 +73,7 @@ function namesSaid(selector: Selector): readonly string[] | undefined {
   return undefined;
 }
 
-export function intersect(a: NamespaceTerm, b: NamespaceTerm): NamespaceTerm {
+export function intersect(a: NamespaceSet, b: NamespaceSet): NamespaceSet {
   const notNames = sortedUnique([...a.notNames, ...b.notNames]);
   const where = and(a.where, b.where);
   const names = a.names === undefined ? b.names : b.names === undefined ? a.names : both(a.names, b.names);
@@ -81,17 +81,17 @@ export function intersect(a: NamespaceTerm, b: NamespaceTerm): NamespaceTerm {
   return { names: names.filter((name) => !notNames.includes(name)), notNames: [], where };
 }
 
-export const without = (term: NamespaceTerm, names: readonly string[]): NamespaceTerm =>
+export const without = (term: NamespaceSet, names: readonly string[]): NamespaceSet =>
   intersect(term, { notNames: names, where: all() });
 
 /** True only when no cluster could have such a namespace. */
-export const isEmpty = (term: NamespaceTerm): boolean => term.names?.length === 0;
+export const isEmpty = (term: NamespaceSet): boolean => term.names?.length === 0;
 
 /**
  * Everything in `outer` but what is in `terms`: one term again. A negation is never split over policies, since two that
  * each exclude one half would exclude nobody.
  */
-export function complement(outer: NamespaceTerm, terms: readonly NamespaceTerm[]): NamespaceTerm {
+export function complement(outer: NamespaceSet, terms: readonly NamespaceSet[]): NamespaceSet {
   let rest = outer;
   for (const term of terms) {
     const onlyNames = term.names !== undefined && term.where.kind === 'all';
@@ -103,7 +103,7 @@ export function complement(outer: NamespaceTerm, terms: readonly NamespaceTerm[]
 }
 
 /** The union of terms that share their exclusions: one term for all names, one for all label selectors. */
-export function mergeTerms(terms: readonly NamespaceTerm[]): readonly NamespaceTerm[] {
+export function mergeTerms(terms: readonly NamespaceSet[]): readonly NamespaceSet[] {
   const named = terms.filter((term) => term.names !== undefined && term.where.kind === 'all');
   const labelled = terms.filter((term) => !named.includes(term));
   const names = sortedUnique(named.flatMap((term) => term.names ?? []));
@@ -114,8 +114,8 @@ export function mergeTerms(terms: readonly NamespaceTerm[]): readonly NamespaceT
 }
 
 /** Unions of label selectors, as many in one as half a selector's length allows: the rest is for exclusions. */
-function fitTogether(terms: readonly NamespaceTerm[]): readonly NamespaceTerm[] {
-  const merged: NamespaceTerm[] = [];
+function fitTogether(terms: readonly NamespaceSet[]): readonly NamespaceSet[] {
+  const merged: NamespaceSet[] = [];
   for (const term of terms) {
     const last = merged.at(-1);
     const candidate = last && {
@@ -129,7 +129,7 @@ function fitTogether(terms: readonly NamespaceTerm[]): readonly NamespaceTerm[] 
   return merged;
 }
 
-function asSelector(term: NamespaceTerm): Selector {
+function asSelector(term: NamespaceSet): Selector {
   return and(
     ...(term.names === undefined ? [] : [isIn(LABEL_METADATA_NAME, term.names)]),
     ...(term.notNames.length === 0 ? [] : [notIn(LABEL_METADATA_NAME, term.notNames)]),
@@ -137,7 +137,7 @@ function asSelector(term: NamespaceTerm): Selector {
   );
 }
 
-export function matchesTerm(term: NamespaceTerm, namespace: NamespaceInfo): boolean {
+export function matchesTerm(term: NamespaceSet, namespace: NamespaceInfo): boolean {
   if (term.names !== undefined && !term.names.includes(namespace.name)) return false;
   if (term.notNames.includes(namespace.name)) return false;
   return matchesSelector(term.where, { ...namespace.labels, [LABEL_METADATA_NAME]: namespace.name });
@@ -148,7 +148,7 @@ export function matchesTerm(term: NamespaceTerm, namespace: NamespaceInfo): bool
  * Guarded with has(projectcalico.org/name): without it a negative selector also selects host endpoints
  * (calico.md, section 4).
  */
-export function policySelectors(term: NamespaceTerm, pods: Selector): readonly EndpointSelectors[] {
+export function policySelectors(term: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
   return nameChunks(term).map((names) => {
     const base = [
       has(LABEL_NAMESPACE_NAME),
@@ -166,7 +166,7 @@ export function policySelectors(term: NamespaceTerm, pods: Selector): readonly E
  * compared with `projectcalico.org/namespace`, which Calico sets itself on pods and NetworkSets alike; the labels that a
  * namespaceSelector reads (`pcns.…`) a NetworkSet may carry as its own.
  */
-export function ruleSelectors(term: NamespaceTerm, pods: Selector): readonly EndpointSelectors[] {
+export function ruleSelectors(term: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
   return nameChunks(term).map((names) => {
     const podTerms = [
       eq(LABEL_ORCHESTRATOR, 'k8s'),
@@ -209,7 +209,7 @@ function print(selector: Selector): string {
 }
 
 /** A positive list of names may be split freely: half a selector's length a piece, the rest is for other terms. */
-function nameChunks(term: NamespaceTerm): readonly (readonly string[] | undefined)[] {
+function nameChunks(term: NamespaceSet): readonly (readonly string[] | undefined)[] {
   if (term.names === undefined) return [undefined];
   const chunks: string[][] = [];
   let room = 0;

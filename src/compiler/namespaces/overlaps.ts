@@ -1,25 +1,25 @@
 /** Groups of one firewall that share namespaces and disagree about them. */
 import type { ClusterFirewall, Group } from '../../api/schema.ts';
 import { matchesTerm } from './namespaces.ts';
-import type { NamespaceTerm } from './namespaces.ts';
+import type { NamespaceSet } from './namespaces.ts';
 import { ruleId } from '../names.ts';
-import type { Findings } from '../problems.ts';
-import type { Regime } from './enforcement.ts';
+import type { ProblemCollector } from '../problems.ts';
+import type { Enforcement } from './enforcement.ts';
 import { effectiveMode, groupTerm, knownNamespaces } from './enforcement.ts';
 import type { Inventory } from '../types.ts';
 
 interface Member {
   readonly group: Group;
   readonly index: number;
-  readonly term: NamespaceTerm;
+  readonly term: NamespaceSet;
 }
 
 /** Rules of overlapping groups add up, which needs no word; a disagreement over mode or isolation does. */
 export function reportOverlaps(
   firewall: ClusterFirewall,
-  regime: Regime,
+  regime: Enforcement,
   inventory: Inventory,
-  findings: Findings,
+  findings: ProblemCollector,
 ): void {
   const members: readonly Member[] = (firewall.spec.namespaces ?? []).map((group, index) => ({
     group,

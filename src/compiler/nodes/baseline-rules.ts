@@ -13,14 +13,14 @@ import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.t
 import type { DesiredObject, Inventory } from '../types.ts';
 import type { BaselineEntry, BaselineSource } from './baseline.ts';
 import { BASELINE, PRIVILEGED } from './baseline.ts';
-import type { NodeContext, Opening } from './context.ts';
+import type { NodeContext, OpenPort } from './context.ts';
 import { layerPolicies } from './layers.ts';
 import type { NodeSources, PodsEnd } from './sources.ts';
 import { addresses, nodeSet, podSources, sourcesOf } from './sources.ts';
 
 export interface Baseline {
   readonly objects: readonly DesiredObject[];
-  readonly openings: readonly Opening[];
+  readonly openings: readonly OpenPort[];
 }
 
 /** One policy a layer for all entries. */
@@ -69,7 +69,7 @@ function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: str
     ports: matchPorts(ports),
   });
   const onlyPorts = entry.onlyPorts === true;
-  const opening: readonly Opening[] = onlyPorts ? [] : [{ id, ports, sources, everywhere: true }];
+  const opening: readonly OpenPort[] = onlyPorts ? [] : [{ id, ports, sources, everywhere: true }];
   return { id, rules, onlyPorts, opening };
 }
 

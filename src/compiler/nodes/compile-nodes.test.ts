@@ -49,7 +49,7 @@ describe('what is made of a node', () => {
       endpoints: 'Managed',
       selected: ['cp1', 'worker1'],
     });
-    expect(compilation.gated).toEqual([]);
+    expect(compilation.labelledNodes).toEqual([]);
   });
 
   test('a node that joins takes no entry of another out of a set', () => {
@@ -71,7 +71,7 @@ describe('what is made of a node', () => {
   test('with automatic endpoints, a gate label for the node and no endpoint but lo’s', () => {
     const compilation = compiled({}, { inventory: { ...cluster, automaticHostEndpoints: true } });
     expect(carrying(compilation, 'default/nodes/endpoints')).toEqual([]);
-    expect(compilation.gated).toEqual(['cp1', 'worker1']);
+    expect(compilation.labelledNodes).toEqual(['cp1', 'worker1']);
     expect(compilation.nodes?.endpoints).toBe('Automatic');
   });
 
@@ -119,7 +119,7 @@ describe('what is made of a node', () => {
     expect(
       compilation.objects.filter(({ rules }) => rules.some((id) => id.startsWith('default/nodes'))),
     ).toEqual([]);
-    expect(compilation.gated).toEqual([]);
+    expect(compilation.labelledNodes).toEqual([]);
   });
 });
 
@@ -161,7 +161,7 @@ describe('the last rule', () => {
       ['UDP', undefined],
     ]);
     expect(elsewhere.every(({ source }) => source?.notNets?.[0] === '10.244.0.0/16')).toBe(true);
-    expect(compilation.nodes?.remarks).toContainEqual(expect.stringContaining('IPv6'));
+    expect(compilation.nodes?.notes).toContainEqual(expect.stringContaining('IPv6'));
   });
 
   test('with All and no pools, is refused itself, and what stands stays', () => {

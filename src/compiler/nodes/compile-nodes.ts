@@ -3,18 +3,18 @@ import type { ClusterFirewall } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import { podsWithin } from '../flows/addresses.ts';
-import type { EndScope } from '../flows/flow-ends.ts';
+import type { ResolveScope } from '../flows/flow-ends.ts';
 import { NO_CONTROL_PLANE, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
 import { NODE_ORDER, ruleId } from '../names.ts';
 import { sortedUnique } from '../namespaces/namespaces.ts';
-import type { Findings, RulePlace } from '../problems.ts';
+import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located } from '../problems.ts';
-import type { Regime } from '../namespaces/enforcement.ts';
+import type { Enforcement } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import type { DesiredObject, Inventory, NodesSummary } from '../types.ts';
 import { BASELINE } from './baseline.ts';
 import { compileBaseline } from './baseline-rules.ts';
-import type { NodeContext, Opening } from './context.ts';
+import type { NodeContext, OpenPort } from './context.ts';
 import { compileBlocked, compileLast, compileLoopback, refusePods } from './node-denies.ts';
 import { compileLo, compileManaged, judgedSet } from './endpoints.ts';
 import { failsafesOpen, managedFailsafes } from './failsafes.ts';
@@ -40,10 +40,10 @@ interface Input {
   readonly main: ClusterFirewall;
   readonly firewalls: readonly ClusterFirewall[];
   readonly hosts: NodeFirewall | undefined;
-  readonly regime: Regime;
+  readonly regime: Enforcement;
   readonly inventory: Inventory;
-  readonly ends: EndScope;
-  readonly findings: Findings;
+  readonly ends: ResolveScope;
+  readonly findings: ProblemCollector;
 }
 
 const DISABLED: NodesSummary = {
@@ -51,7 +51,7 @@ const DISABLED: NodesSummary = {
   endpoints: undefined,
   selected: null,
   failsafesOpen: [],
-  remarks: [],
+  notes: [],
 };
 
 export function compileNodes(input: Input): CompiledNodes {
@@ -210,7 +210,7 @@ function endpointsKind({ hosts, inventory }: NodeContext): NodesSummary['endpoin
   return automatic ? 'Automatic' : 'Managed';
 }
 
-function summaryOf(context: NodeContext, openings: readonly Opening[]): NodesSummary {
+function summaryOf(context: NodeContext, openings: readonly OpenPort[]): NodesSummary {
   const { hosts, selected } = context;
   const { blocked, remarks } = preflight(context);
   if (blocked !== undefined) context.findings.warn(context.place, blocked.reason, blocked.message);
@@ -221,6 +221,6 @@ function summaryOf(context: NodeContext, openings: readonly Opening[]): NodesSum
     ...(blocked === undefined ? {} : { blocked }),
     failsafesOpen: failsafesOpen(openings, context),
     ...managedFailsafes(context),
-    remarks: [...remarksOf(context), ...remarks],
+    notes: [...remarksOf(context), ...remarks],
   };
 }

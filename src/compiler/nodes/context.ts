@@ -1,8 +1,8 @@
 /** What the parts of the node firewall are compiled against, and what they tell one another. */
 import type { ClusterFirewall, PortValue } from '../../api/schema.ts';
-import type { EndScope } from '../flows/flow-ends.ts';
-import type { Findings, RulePlace } from '../problems.ts';
-import type { Regime } from '../namespaces/enforcement.ts';
+import type { ResolveScope } from '../flows/flow-ends.ts';
+import type { ProblemCollector, RulePlace } from '../problems.ts';
+import type { Enforcement } from '../namespaces/enforcement.ts';
 import type { Inventory, NodeInfo } from '../types.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { Services } from './services.ts';
@@ -12,12 +12,12 @@ export interface NodeContext {
   readonly main: ClusterFirewall;
   readonly firewalls: readonly ClusterFirewall[];
   readonly hosts: NodeFirewall;
-  readonly regime: Regime;
+  readonly regime: Enforcement;
   readonly inventory: Inventory;
-  readonly ends: EndScope;
+  readonly ends: ResolveScope;
   readonly scope: SourceScope;
   readonly services: Services;
-  readonly findings: Findings;
+  readonly findings: ProblemCollector;
   /** Of spec.nodes as a whole. */
   readonly place: RulePlace;
   /** Nodes that spec.nodes selects, sorted by name; undefined while nodes are not known. */
@@ -25,7 +25,7 @@ export interface NodeContext {
 }
 
 /** Something that a node lets in: what guard.ts and failsafes.ts ask about. */
-export interface Opening {
+export interface OpenPort {
   readonly id: string;
   readonly ports: readonly PortValue[];
   readonly sources: NodeSources | 'anyone';

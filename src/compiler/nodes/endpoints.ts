@@ -6,7 +6,7 @@ import { parseAddress, parseCidr } from '../../net/cidr.ts';
 import {
   endpointName,
   JUDGED_SET_VALUE,
-  LABEL_GATE,
+  LABEL_ENFORCED,
   LABEL_LO,
   NODE_ORDER,
   objectMeta,
@@ -49,7 +49,7 @@ export function compileManaged(context: NodeContext): readonly DesiredObject[] {
       phase: 'hostEndpoint',
       node,
       interfaceName: '*',
-      labels: { ...labelsTaken(node), [LABEL_GATE]: '' },
+      labels: { ...labelsTaken(node), [LABEL_ENFORCED]: '' },
     }),
   );
 }

@@ -4,7 +4,7 @@ import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, containsCidr, formatCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { parsePort } from '../../net/ports.ts';
 import type { FelixConfigurationInfo, NodesSummary } from '../types.ts';
-import type { NodeContext, Opening } from './context.ts';
+import type { NodeContext, OpenPort } from './context.ts';
 import { isOn, routers } from './baseline-rules.ts';
 import { BASELINE } from './baseline.ts';
 
@@ -19,7 +19,7 @@ const DEFAULTS: readonly Failsafe[] = [
  * Ports that stay open to somebody whom no rule lets in: `6443/TCP`, sorted by number. What only pods or only nodes might do beyond the
  * rules counts as well.
  */
-export function failsafesOpen(openings: readonly Opening[], context: NodeContext): readonly string[] {
+export function failsafesOpen(openings: readonly OpenPort[], context: NodeContext): readonly string[] {
   const open = effective(context).filter(
     (failsafe) => !everyoneMay(failsafe, openings) && !isForFriends(failsafe, context),
   );
@@ -47,7 +47,7 @@ function effective({
   return selected.flatMap(({ name }) => said(`node.${name}`) ?? shared);
 }
 
-function everyoneMay(failsafe: Failsafe, openings: readonly Opening[]): boolean {
+function everyoneMay(failsafe: Failsafe, openings: readonly OpenPort[]): boolean {
   const open = openings.filter(({ ports, everywhere }) => everywhere && covers(ports, failsafe));
   if (open.some(({ sources }) => sources === 'anyone')) return true;
   const kinds = new Set(open.flatMap(({ sources }) => (sources === 'anyone' ? [] : [...sources.kinds])));

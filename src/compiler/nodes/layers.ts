@@ -6,7 +6,7 @@ import { LABEL_NAMESPACE } from '../../calico/labels.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { all, and, has, not } from '../../calico/selector.ts';
 import type { Action, Rule } from '../../calico/types.ts';
-import { ANNOTATION_RULE, LABEL_GATE, TIER } from '../names.ts';
+import { ANNOTATION_RULE, LABEL_ENFORCED, TIER } from '../names.ts';
 import { podSelectorText } from '../namespaces/namespaces.ts';
 import { globalPolicies } from '../flows/policies.ts';
 import type { DesiredObject, Phase } from '../types.ts';
@@ -36,7 +36,7 @@ export interface Layers {
 
 /** One policy a layer, none for a layer without rules: it would select for nothing. */
 export function layerPolicies(policy: NodePolicy, layers: Layers): readonly DesiredObject[] {
-  const selector = podSelectorText(and(hostsWith(policy.label ?? LABEL_GATE), policy.where ?? all()));
+  const selector = podSelectorText(and(hostsWith(policy.label ?? LABEL_ENFORCED), policy.where ?? all()));
   return (['ports', 'host'] as const).flatMap((name) => {
     const ingress = layers[name];
     if (ingress.length === 0) return [];

@@ -3,7 +3,7 @@ import type { NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { familiesWithoutPools } from './node-denies.ts';
 
-export function remarksOf({ hosts, selected, scope }: NodeContext): NodesSummary['remarks'] {
+export function remarksOf({ hosts, selected, scope }: NodeContext): NodesSummary['notes'] {
   const { nodes, pools } = hosts;
   const families = familiesWithoutPools(pools).map((family) => `IPv${String(family)}`);
   const ports = nodes.destinations === 'All' ? 'everything' : 'NodePorts and hostPorts';

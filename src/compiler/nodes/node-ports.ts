@@ -1,12 +1,12 @@
 /** `nodePorts` and `hostPorts` of ingress rules: the way in through the node. */
 import type { ClusterFirewall, IngressRule, PortValue } from '../../api/schema.ts';
-import type { End } from '../flows/flow-ends.ts';
+import type { FlowEnd } from '../flows/flow-ends.ts';
 import { NODE_ORDER } from '../names.ts';
-import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import type { RulePlace } from '../problems.ts';
 import { located } from '../problems.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
-import type { EndScope } from '../flows/flow-ends.ts';
+import type { ResolveScope } from '../flows/flow-ends.ts';
 import type { DesiredObject } from '../types.ts';
 import { layerPolicies } from './layers.ts';
 import type { NodeFirewall } from './node-firewall.ts';
@@ -25,19 +25,19 @@ export const declaredHostPorts = (firewalls: readonly ClusterFirewall[]): readon
 
 export interface OpenedRule {
   readonly place: RulePlace;
-  readonly ends: readonly End[];
+  readonly ends: readonly FlowEnd[];
   readonly ports: readonly PortValue[];
   /** Where the rule's pods are: whom a source in the same namespace means. */
-  readonly namespaces: NamespaceTerm;
+  readonly namespaces: NamespaceSet;
 }
 
 /**
  * The ports layer alone: what is translated is forwarded, and meets the node's own ports nowhere. In force whatever the mode of the group,
  * since nodes have their own: pods that are observed lose nothing to it.
  */
-export function openAtNodes(
+export function nodePortPolicies(
   rule: OpenedRule,
-  ends: EndScope,
+  ends: ResolveScope,
   { pools }: NodeFirewall,
 ): readonly DesiredObject[] {
   if (rule.ports.length === 0) return [];

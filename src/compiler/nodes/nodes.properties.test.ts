@@ -93,7 +93,7 @@ describe('objects of nodes', () => {
         const other = compile(shuffled(list, chance), shuffled(managed(inventory), chance));
         const one = compile(list, managed(inventory));
         expect(JSON.stringify(other.objects)).toBe(JSON.stringify(one.objects));
-        expect(other.gated).toEqual(one.gated);
+        expect(other.labelledNodes).toEqual(one.labelledNodes);
       }),
     );
   });

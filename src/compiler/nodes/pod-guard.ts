@@ -15,7 +15,7 @@ import { globalPolicies } from '../flows/policies.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import type { DesiredObject } from '../types.ts';
 import { PRIVILEGED } from './baseline.ts';
-import type { NodeContext, Opening } from './context.ts';
+import type { NodeContext, OpenPort } from './context.ts';
 import { nodeSet } from './sources.ts';
 
 /** Ports, and the pods that may reach them all the same. */
@@ -24,7 +24,7 @@ interface Restriction {
   readonly except: readonly Selector[];
 }
 
-export function compileGuard(openings: readonly Opening[], context: NodeContext): readonly DesiredObject[] {
+export function compileGuard(openings: readonly OpenPort[], context: NodeContext): readonly DesiredObject[] {
   const id = ruleId(context.place.id, 'pods');
   const { firewall } = context.place;
   return restrictions(openings, context).flatMap(({ ports, except }) => {
@@ -76,7 +76,7 @@ type Range = Extract<ReturnType<typeof parsePort>, { kind: 'range' }>;
  * What is refused: what only the control plane reaches, and each port that an opening gives to certain pods by its number. A port that
  * some opening gives to every pod is refused to none.
  */
-function restrictions(openings: readonly Opening[], context: NodeContext): readonly Restriction[] {
+function restrictions(openings: readonly OpenPort[], context: NodeContext): readonly Restriction[] {
   const privileged = PRIVILEGED.flatMap((name) => ranges(context.services(name)));
   const toPods = openings.flatMap(({ ports, sources }) =>
     sources === 'anyone' || sources.pods.length === 0 ? [] : [{ ports, pods: sources.pods }],

@@ -98,7 +98,7 @@ describe('a policy of others', () => {
   test('that asks sets without a namespaceSelector is told of', () => {
     const end = { selector: '', notSelector: '', namespaceSelector: '' };
     const remarks = (...ends: ForeignPolicyInfo['ends']) =>
-      flown({ foreignPolicies: [policy("app == 'x'", '', ends)] }).nodes?.remarks.filter((each) =>
+      flown({ foreignPolicies: [policy("app == 'x'", '', ends)] }).nodes?.notes.filter((each) =>
         each.includes('theirs'),
       ).length;
     expect(remarks({ ...end, selector: "app != 'x'" })).toBe(1);
@@ -133,7 +133,7 @@ describe('an endpoint of others', () => {
   });
 
   test('by Calico, where our own are asked for, is a contradiction: none of ours is made', () => {
-    const { nodes, objects, gated, held } = flown(
+    const { nodes, objects, labelledNodes, held } = flown(
       { automaticHostEndpoints: true },
       { hostEndpoints: 'Managed' },
     );
@@ -142,14 +142,14 @@ describe('an endpoint of others', () => {
       message: expect.stringContaining('say Auto'),
     });
     expect(objects.some(({ phase }) => phase === 'hostEndpoint')).toBe(false);
-    expect(gated).toBeUndefined();
+    expect(labelledNodes).toBeUndefined();
     expect(held).toContain('default/nodes/endpoints');
   });
 });
 
 describe('Felix', () => {
   const told = (felixConfigurations: Inventory['felixConfigurations'] & object, words: string) =>
-    (flown({ felixConfigurations }).nodes?.remarks ?? []).filter((each) => each.includes(words)).length;
+    (flown({ felixConfigurations }).nodes?.notes ?? []).filter((each) => each.includes(words)).length;
 
   test.each([
     [{ bpfEnabled: true }, 'eBPF'],
@@ -180,6 +180,6 @@ describe('Felix', () => {
   });
 
   test('nothing is said of what is not known', () => {
-    expect(flown({}).nodes?.remarks.filter((each) => /INPUT|INVALID/.test(each))).toEqual([]);
+    expect(flown({}).nodes?.notes.filter((each) => /INPUT|INVALID/.test(each))).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import {
   CONTROL_PLANE_SET_VALUE,
   JUDGED_SET_VALUE,
   LABEL_FIREWALL,
-  LABEL_GATE,
+  LABEL_ENFORCED,
   LABEL_LO,
   LABEL_MANAGED_BY,
   LABEL_SET,
@@ -78,7 +78,7 @@ function ourEndpoints(context: NodeContext): readonly OurEndpoint[] {
   const managed = context.inventory.automaticHostEndpoints !== true;
   return (context.selected ?? []).flatMap((node) => [
     { node: node.name, labels: { ...own, [LABEL_LO]: '' } },
-    ...(managed ? [{ node: node.name, labels: { ...labelsTaken(node), ...own, [LABEL_GATE]: '' } }] : []),
+    ...(managed ? [{ node: node.name, labels: { ...labelsTaken(node), ...own, [LABEL_ENFORCED]: '' } }] : []),
   ]);
 }
 

@@ -2,7 +2,7 @@
 import type { ClusterFirewall, Nodes, PortValue } from '../../api/schema.ts';
 import { isServiceName, SERVICES } from '../../net/services.ts';
 import { ruleId } from '../names.ts';
-import type { Findings } from '../problems.ts';
+import type { ProblemCollector } from '../problems.ts';
 import { RuleProblem } from '../problems.ts';
 
 /** The ports of a service. @throws RuleProblem for a name that is nowhere */
@@ -26,7 +26,7 @@ export function servicesOf({ services = [] }: Pick<Nodes, 'services'>): Services
 }
 
 /** A built-in name that is taken by accident would change what the baseline opens; one that is misspelt would change nothing. */
-export function reportServices({ metadata, spec }: ClusterFirewall, findings: Findings): void {
+export function reportServices({ metadata, spec }: ClusterFirewall, findings: ProblemCollector): void {
   for (const [index, { name, override }] of (spec.nodes?.services ?? []).entries()) {
     const place = {
       firewall: metadata.name,

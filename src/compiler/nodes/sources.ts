@@ -5,7 +5,7 @@ import type { Selector } from '../../calico/selector.ts';
 import { and, isIn, prefixed, printSelector } from '../../calico/selector.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { containsCidr, formatCidr, overlapsCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
-import type { End, EndMatch, EndScope } from '../flows/flow-ends.ts';
+import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, notWorld } from '../flows/flow-ends.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, peerSetValue } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
@@ -22,14 +22,14 @@ export interface NodeSources {
 export type SourceKind = 'world' | 'pods' | 'somePods' | 'nodes' | 'addresses' | 'controlPlane';
 
 export interface SourceScope {
-  readonly ends: EndScope;
+  readonly ends: ResolveScope;
   /** Of IPPools: addresses in a manifest never mean pods. */
   readonly pools: readonly Cidr[];
   /** Pods that speak for the control plane. */
   readonly controlPlanePods: readonly PodsEnd[];
 }
 
-export type PodsEnd = Extract<End, { readonly kind: 'pods' }>;
+export type PodsEnd = Extract<FlowEnd, { readonly kind: 'pods' }>;
 
 /**
  * With pods among the sources nodes are, too: by natOutgoing, which is on for IPv4 pools by default, a pod reaches another node with the
@@ -37,7 +37,7 @@ export type PodsEnd = Extract<End, { readonly kind: 'pods' }>;
  *
  * @throws RuleProblem for addresses that are all pods'
  */
-export function sourcesOf(ends: readonly End[], scope: SourceScope): NodeSources {
+export function sourcesOf(ends: readonly FlowEnd[], scope: SourceScope): NodeSources {
   const each = ends.map((end) => sourceOf(end, scope));
   const pods = each.flatMap((source) => source.pods);
   const kinds = new Set(each.flatMap((source) => [...source.kinds]));
@@ -47,7 +47,7 @@ export function sourcesOf(ends: readonly End[], scope: SourceScope): NodeSources
 
 export const nodeSet: readonly EndMatch[] = matchEnd({ kind: 'set', value: NODE_SET_VALUE });
 
-function sourceOf(end: End, scope: SourceScope): NodeSources {
+function sourceOf(end: FlowEnd, scope: SourceScope): NodeSources {
   switch (end.kind) {
     case 'nets':
       return addresses(end.nets, scope);

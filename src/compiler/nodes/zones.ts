@@ -10,13 +10,13 @@ import { located } from '../problems.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import { networkSet } from '../flows/sets.ts';
 import type { DesiredObject } from '../types.ts';
-import type { NodeContext, Opening } from './context.ts';
+import type { NodeContext, OpenPort } from './context.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
 import { sourcesOf } from './sources.ts';
 
 export interface CompiledZones {
   readonly objects: readonly DesiredObject[];
-  readonly openings: readonly Opening[];
+  readonly openings: readonly OpenPort[];
 }
 
 export function compileZones(context: NodeContext): CompiledZones {
@@ -39,7 +39,7 @@ interface CompiledZone {
   readonly policies: readonly DesiredObject[];
   /** The set of its nodes, which other zones may have as well; none where it is on every node. */
   readonly nodes: readonly DesiredObject[];
-  readonly opening: Opening;
+  readonly opening: OpenPort;
 }
 
 function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone {

@@ -6,22 +6,22 @@ import type { ClusterFirewall } from '../../api/schema.ts';
 import { chunk, MAX_PORTS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector, SelectorError } from '../../calico/selector.ts';
-import type { EndScope } from '../flows/flow-ends.ts';
+import type { ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, NO_CONTROL_PLANE } from '../flows/flow-ends.ts';
 import { CONTROL_PLANE_SET_VALUE, DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
 import { namedNamespaces, podSelectorText } from '../namespaces/namespaces.ts';
 import { namespacedPolicies } from '../flows/policies.ts';
-import type { Findings, RulePlace } from '../problems.ts';
+import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { RuleProblem } from '../problems.ts';
-import type { Regime } from '../namespaces/enforcement.ts';
+import type { Enforcement } from '../namespaces/enforcement.ts';
 import { knownNamespaces } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, crossRules } from '../flows/rules.ts';
 import type { ApiServerBackend, DesiredObject, Inventory, NamespaceInfo, ServiceInfo } from '../types.ts';
 
 interface Context {
   readonly firewall: ClusterFirewall;
-  readonly regime: Regime;
-  readonly ends: EndScope;
+  readonly regime: Enforcement;
+  readonly ends: ResolveScope;
   readonly inventory: Inventory;
 }
 
@@ -39,7 +39,7 @@ interface ClosedBackend {
  * One policy a Service, in the Service's namespace: from the control plane, to the pods that the Service selects, on the ports that it
  * sends calls to. Only where the default deny already isolates the pods, since an allow isolates what it selects.
  */
-export function apiServerToPods(context: Context, findings: Findings): readonly DesiredObject[] {
+export function apiServerToPods(context: Context, findings: ProblemCollector): readonly DesiredObject[] {
   const { firewall, regime, ends, inventory } = context;
   if (firewall.spec.defaults?.apiServerToPods === 'None' || !regime.deny.ingress) return [];
   const name = firewall.metadata.name;
@@ -133,7 +133,7 @@ function targetPortsOf(
 
 function backendPolicies(
   { place, service, staged, targetPorts, because }: ClosedBackend,
-  findings: Findings,
+  findings: ProblemCollector,
 ): readonly DesiredObject[] {
   // The endpoints controller leaves such a Service alone: whoever writes its endpoints says what is behind it.
   if (service.selector === undefined || Object.keys(service.selector).length === 0) {

@@ -7,10 +7,10 @@ import type { Rule } from '../../calico/types.ts';
 import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { parsePort } from '../../net/ports.ts';
 import { apiServerToPods } from './api-server-to-pods.ts';
-import type { EndMatch, EndScope } from '../flows/flow-ends.ts';
+import type { EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
 import { ANNOTATION_RULE, DEFAULT_TIER, ORDER, ruleId, TIER, TIER_POLICY_ORDER } from '../names.ts';
-import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import {
   everyNamespace,
   intersect,
@@ -22,9 +22,9 @@ import {
 } from '../namespaces/namespaces.ts';
 import type { PolicyParts } from '../flows/policies.ts';
 import { globalPolicies } from '../flows/policies.ts';
-import type { Findings, RulePlace } from '../problems.ts';
+import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located, RuleProblem } from '../problems.ts';
-import type { Regime } from '../namespaces/enforcement.ts';
+import type { Enforcement } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
 import type { DesiredObject, Inventory } from '../types.ts';
 
@@ -38,12 +38,12 @@ const METADATA_ADDRESSES = ['169.254.169.254/32', 'fd00:ec2::254/128'];
 
 interface Context {
   readonly firewall: ClusterFirewall;
-  readonly regime: Regime;
-  readonly ends: EndScope;
+  readonly regime: Enforcement;
+  readonly ends: ResolveScope;
   readonly inventory: Inventory;
 }
 
-export function compileDefaults(context: Context, findings: Findings): readonly DesiredObject[] {
+export function compileDefaults(context: Context, findings: ProblemCollector): readonly DesiredObject[] {
   const { firewall } = context;
   const at = (name: string, path: string): RulePlace => ({
     firewall: firewall.metadata.name,
@@ -72,9 +72,9 @@ export function compileDefaults(context: Context, findings: Findings): readonly 
 
 /** In every standing: in force where the namespace is enforced, staged where it is observed. */
 function bothStandings(
-  regime: Regime,
+  regime: Enforcement,
   parts: Omit<PolicyParts, 'staged'>,
-  select: (term: NamespaceTerm) => NamespaceTerm,
+  select: (term: NamespaceSet) => NamespaceSet,
   pods: Selector,
 ): readonly DesiredObject[] {
   return ([false, true] as const).flatMap((staged) =>
@@ -140,7 +140,7 @@ function dnsRules(context: Context): readonly Rule[] {
 }
 
 /** Names of ports are known only of pods: the node-local cache is none. */
-function reportNamedDnsPorts(context: Context, place: RulePlace, findings: Findings): void {
+function reportNamedDnsPorts(context: Context, place: RulePlace, findings: ProblemCollector): void {
   const { ports, nodeLocal } = dnsOf(context);
   const named = ports.find(isNamed);
   if (named === undefined || nodeLocal.length === 0) return;
@@ -202,7 +202,7 @@ function declaredGuardrail(
   guardrail: Guardrail,
   place: RulePlace,
   context: Context,
-  findings: Findings,
+  findings: ProblemCollector,
 ): readonly DesiredObject[] {
   const destinations = guardrail.to.flatMap((entry, index) =>
     findings.guard(place, () => {
@@ -230,7 +230,7 @@ interface GuardrailParts {
   readonly id: string;
   readonly destinations: readonly EndMatch[];
   readonly ports: ReturnType<typeof matchPorts>;
-  readonly select: (term: NamespaceTerm) => NamespaceTerm;
+  readonly select: (term: NamespaceSet) => NamespaceSet;
   readonly pods: Selector;
 }
 

@@ -2,14 +2,14 @@
 import type { EgressRule, IngressRule, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector } from '../../calico/selector.ts';
-import type { End, EndMatch, EndScope } from '../flows/flow-ends.ts';
+import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, resolveEnd } from '../flows/flow-ends.ts';
 import type { LocalFlow } from './same-namespace.ts';
 import { connectionFlows, isolationFlow, localPolicies } from './same-namespace.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
 import type { NodeFirewall } from '../nodes/node-firewall.ts';
-import { openAtNodes, portsOpened } from '../nodes/node-ports.ts';
-import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import { nodePortPolicies, portsOpened } from '../nodes/node-ports.ts';
+import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import {
   intersect,
   isEmpty,
@@ -18,11 +18,11 @@ import {
   ruleSelectors,
 } from '../namespaces/namespaces.ts';
 import { globalPolicies, namespacedPolicies } from '../flows/policies.ts';
-import type { Findings, RulePlace } from '../problems.ts';
+import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located } from '../problems.ts';
 import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
 import type { GroupScope } from './group-scope.ts';
-import { soleNamespace } from './group-scope.ts';
+import { isSingleNamespace } from './group-scope.ts';
 import type { DesiredObject } from '../types.ts';
 
 /** A rule of one direction, whichever list it stands in. */
@@ -31,21 +31,21 @@ interface DirectedRule {
   readonly order: number;
   readonly direction: 'ingress' | 'egress';
   readonly subject: Selector;
-  readonly ends: readonly End[];
+  readonly ends: readonly FlowEnd[];
   /** Ends that are meant beside them, at the subject alone. */
-  readonly viaNodes: readonly End[];
+  readonly viaNodes: readonly FlowEnd[];
   readonly ports: IngressRule['ports'];
   /** NodePorts and hostPorts, where nodes are judged. */
   readonly opened: readonly PortValue[];
 }
 
-export function compileGroup(scope: GroupScope, findings: Findings): readonly DesiredObject[] {
+export function compileGroup(scope: GroupScope, findings: ProblemCollector): readonly DesiredObject[] {
   const flows: LocalFlow[] = [];
   const objects = directedRules(scope).flatMap(({ place, resolve }) =>
     findings.guard(place, () => {
       const rule = resolve();
       warnOfNodes(rule, scope, findings);
-      const made = [...nearHalf(rule, scope), ...farHalves(rule, scope), ...atNodes(rule, scope)];
+      const made = [...subjectSide(rule, scope), ...peerSides(rule, scope), ...nodeSide(rule, scope)];
       flows.push(...sameNamespaceFlows(rule));
       return made;
     }),
@@ -83,7 +83,7 @@ function directedRules({ group, place, ends, hosts }: GroupScope): readonly Unre
 interface ResolveContext {
   readonly place: RulePlace;
   readonly list: 'ingress' | 'metrics' | 'egress';
-  readonly ends: EndScope;
+  readonly ends: ResolveScope;
   readonly hosts: NodeFirewall | undefined;
 }
 
@@ -115,7 +115,11 @@ function resolveRule(
   };
 }
 
-function warnOfNodes({ place, opened }: DirectedRule, { hosts }: GroupScope, findings: Findings): void {
+function warnOfNodes(
+  { place, opened }: DirectedRule,
+  { hosts }: GroupScope,
+  findings: ProblemCollector,
+): void {
   if (opened.length === 0 || hosts !== undefined) return;
   findings.warn(
     place,
@@ -124,17 +128,17 @@ function warnOfNodes({ place, opened }: DirectedRule, { hosts }: GroupScope, fin
   );
 }
 
-function atNodes(rule: DirectedRule, { ends, hosts, term }: GroupScope): readonly DesiredObject[] {
+function nodeSide(rule: DirectedRule, { ends, hosts, term }: GroupScope): readonly DesiredObject[] {
   if (hosts === undefined) return [];
-  return openAtNodes({ ...rule, ports: rule.opened, namespaces: term }, ends, hosts);
+  return nodePortPolicies({ ...rule, ports: rule.opened, namespaces: term }, ends, hosts);
 }
 
 /** At the subject: its own pods, in the direction of the list. */
-function nearHalf(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
+function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
   if (!scope.regime.deny[rule.direction] || others.length === 0) return [];
   const rules = allowRules(rule, rule.direction, others.flatMap(matchEnd));
-  if (soleNamespace(scope.group) && !others.some((end) => end.kind === 'world')) {
+  if (isSingleNamespace(scope.group) && !others.some((end) => end.kind === 'world')) {
     return scope.members.flatMap(({ namespace, staged }) =>
       namespacedPolicies(
         { ...partsOf(rule, scope, staged), ...inDirection(rule.direction, rules) },
@@ -153,7 +157,7 @@ function nearHalf(rule: DirectedRule, scope: GroupScope): readonly DesiredObject
 
 function inBothStandings(
   scope: GroupScope,
-  make: (terms: readonly NamespaceTerm[], staged: boolean) => readonly DesiredObject[],
+  make: (terms: readonly NamespaceSet[], staged: boolean) => readonly DesiredObject[],
 ): readonly DesiredObject[] {
   return [...make(scope.enforced, false), ...make(scope.observed, true)];
 }
@@ -162,7 +166,7 @@ function inBothStandings(
  * At the other end, where that is pods under a default deny of their own. Nowhere else: an allow selects its pods, and
  * what Calico selects it isolates (calico.md, end of tier).
  */
-function farHalves(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
+function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const direction = rule.direction === 'ingress' ? 'egress' : 'ingress';
   if (!scope.regime.deny[direction] || isEmpty(scope.term)) return [];
   const subject = ruleSelectors(scope.term, rule.subject).map((entity) => ({ entity }));
@@ -170,7 +174,7 @@ function farHalves(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
   const halves = new Map(rule.ends.flatMap((end) => (end.kind === 'pods' ? [[end.tag, end] as const] : [])));
   const side = rule.direction === 'ingress' ? 'from' : 'to';
   return [...halves.values()].flatMap((end) => {
-    const make = (terms: readonly NamespaceTerm[], staged: boolean) =>
+    const make = (terms: readonly NamespaceSet[], staged: boolean) =>
       globalPolicies(
         { ...partsOf(rule, scope, staged), variant: `${side}-${end.tag}`, ...inDirection(direction, rules) },
         terms

@@ -1,30 +1,30 @@
 /** Groups made ready to compile: which namespaces they mean and how each of those is treated. */
 import type { ClusterFirewall, Group, RuleDestination, RuleSource } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
-import type { EndScope } from '../flows/flow-ends.ts';
+import type { ResolveScope } from '../flows/flow-ends.ts';
 import { ruleId } from '../names.ts';
 import type { NodeFirewall } from '../nodes/node-firewall.ts';
-import type { NamespaceTerm } from '../namespaces/namespaces.ts';
+import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { intersect, isEmpty, matchesTerm, namedNamespaces, without } from '../namespaces/namespaces.ts';
-import type { Findings, RulePlace } from '../problems.ts';
-import type { Regime } from '../namespaces/enforcement.ts';
+import type { ProblemCollector, RulePlace } from '../problems.ts';
+import type { Enforcement } from '../namespaces/enforcement.ts';
 import { effectiveMode, groupTerm, knownNamespaces } from '../namespaces/enforcement.ts';
 import type { Inventory, NamespaceInfo } from '../types.ts';
 
 export interface GroupScope {
   readonly group: Group;
   readonly place: RulePlace;
-  readonly ends: EndScope;
+  readonly ends: ResolveScope;
   /** Undefined where nodes are left alone. */
   readonly hosts: NodeFirewall | undefined;
-  readonly regime: Regime;
+  readonly regime: Enforcement;
   /** The whole firewall observes: both halves of its rules are staged, whatever stands at the far end. */
   readonly stagedOnly: boolean;
   /** The group's namespaces without exempt ones. */
-  readonly term: NamespaceTerm;
+  readonly term: NamespaceSet;
   /** Parts of `term` where its rules are in force, and where they are staged. */
-  readonly enforced: readonly NamespaceTerm[];
-  readonly observed: readonly NamespaceTerm[];
+  readonly enforced: readonly NamespaceSet[];
+  readonly observed: readonly NamespaceSet[];
   /** Namespaces of the cluster that are in `term`: a NetworkPolicy needs one to be put into. */
   readonly members: readonly GroupMember[];
 }
@@ -37,15 +37,15 @@ export interface GroupMember {
 }
 
 /** A group of one named namespace gets NetworkPolicies there, where its people look for them. */
-export const soleNamespace = (group: Group): boolean => group.namespaces?.length === 1;
+export const isSingleNamespace = (group: Group): boolean => group.namespaces?.length === 1;
 
 interface Context {
   readonly firewall: ClusterFirewall;
-  readonly regime: Regime;
+  readonly regime: Enforcement;
   readonly inventory: Inventory;
-  readonly ends: EndScope;
+  readonly ends: ResolveScope;
   readonly hosts: NodeFirewall | undefined;
-  readonly findings: Findings;
+  readonly findings: ProblemCollector;
 }
 
 export function groupScopes(context: Context): readonly GroupScope[] {
@@ -63,7 +63,7 @@ export function groupScopes(context: Context): readonly GroupScope[] {
 function groupScope(
   group: Group,
   place: RulePlace,
-  strict: readonly NamespaceTerm[],
+  strict: readonly NamespaceSet[],
   { firewall, regime, inventory, ends, hosts }: Context,
 ): GroupScope {
   const term = without(groupTerm(group), regime.exempt);
@@ -91,10 +91,10 @@ function groupScope(
 /** Of the firewall called default a group's mode is its namespaces' mode, save where two groups disagree. */
 function parts(
   group: Group,
-  term: NamespaceTerm,
+  term: NamespaceSet,
   { firewall, regime }: Pick<Context, 'firewall' | 'regime'>,
 ): Pick<GroupScope, 'enforced' | 'observed'> {
-  const some = (terms: readonly NamespaceTerm[]) => terms.filter((each) => !isEmpty(each));
+  const some = (terms: readonly NamespaceSet[]) => terms.filter((each) => !isEmpty(each));
   if (firewall.metadata.name !== DEFAULT_FIREWALL) {
     if (firewall.spec.mode === 'Observe') return { enforced: [], observed: some([term]) };
     return {

@@ -12,11 +12,11 @@ import type { EndMatch } from '../flows/flow-ends.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
 import { localRuleSelector, sortedUnique } from '../namespaces/namespaces.ts';
 import { namespacedPolicies } from '../flows/policies.ts';
-import type { Findings, RulePlace } from '../problems.ts';
-import type { Regime } from '../namespaces/enforcement.ts';
+import type { ProblemCollector, RulePlace } from '../problems.ts';
+import type { Enforcement } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import type { GroupMember, GroupScope } from './group-scope.ts';
-import { soleNamespace } from './group-scope.ts';
+import { isSingleNamespace } from './group-scope.ts';
 import type { DesiredObject } from '../types.ts';
 
 export interface LocalFlow {
@@ -70,14 +70,14 @@ interface LocalRules {
 export function localPolicies(
   scope: GroupScope,
   flows: readonly LocalFlow[],
-  findings: Findings,
+  findings: ProblemCollector,
 ): readonly DesiredObject[] {
   const { deny } = scope.regime;
   if (!deny.ingress && !deny.egress) return [];
   const byRule = flows.flatMap((flow) =>
     findings.guard(flow.place, () => [{ flow, ...localRules(flow, deny) }]),
   );
-  const sole = soleNamespace(scope.group);
+  const sole = isSingleNamespace(scope.group);
   return scope.members.flatMap((member) => {
     const here = byRule.filter(({ flow }) => flow.everyMember || member.open);
     if (here.length === 0) return [];
@@ -87,7 +87,10 @@ export function localPolicies(
   });
 }
 
-function localRules({ place, from, to, ports }: LocalFlow, deny: Regime['deny']): Omit<LocalRules, 'flow'> {
+function localRules(
+  { place, from, to, ports }: LocalFlow,
+  deny: Enforcement['deny'],
+): Omit<LocalRules, 'flow'> {
   const allow = (sources: readonly EndMatch[], destinations: readonly EndMatch[]): readonly Rule[] =>
     canonicalRules(
       crossRules({ id: place.id, action: 'Allow', sources, destinations, ports: matchPorts(ports) }),
@@ -168,7 +171,7 @@ function object(
   );
 }
 
-const policyTypes = (deny: Regime['deny']): readonly PolicyType[] => [
+const policyTypes = (deny: Enforcement['deny']): readonly PolicyType[] => [
   ...(deny.ingress ? (['Ingress'] as const) : []),
   ...(deny.egress ? (['Egress'] as const) : []),
 ];

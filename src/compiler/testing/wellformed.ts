@@ -2,7 +2,7 @@
 import ipaddr from 'ipaddr.js';
 import { parseSelector } from '../../calico/selector-parser.ts';
 import type { EntityRule, GeneratedObject, HostEndpoint, Rule } from '../../calico/types.ts';
-import { ANNOTATION_RULE, LABEL_GATE, LABEL_LO, LABEL_SET } from '../names.ts';
+import { ANNOTATION_RULE, LABEL_ENFORCED, LABEL_LO, LABEL_SET } from '../names.ts';
 
 export interface Limits {
   readonly rules: number;
@@ -76,7 +76,7 @@ function flawsOfPolicy({ kind, metadata, spec }: Policy, limits: Limits): string
 
 /** Anybody can put a label on a pod; the two for host endpoints are only matched where there is no namespace. */
 function selectsByOurLabel(text: string): boolean {
-  const hosts = [LABEL_GATE, LABEL_LO].some((label) => text.includes(`has(${label})`));
+  const hosts = [LABEL_ENFORCED, LABEL_LO].some((label) => text.includes(`has(${label})`));
   if (hosts) return !text.includes('!has(projectcalico.org/namespace)');
   return text.includes('clusterfirewall.io/');
 }

@@ -18,7 +18,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-export interface Outcome {
+export interface WriteResult {
   /** Writes that the watch has yet to show. */
   readonly written: readonly Expectation[];
   readonly refused: readonly Refusal[];
@@ -59,9 +59,12 @@ class RemovalRefused extends Error {
  * Phase after phase; inside one, a few at a time. What the server refuses for good is set aside together with what depends on it. A
  * passing error ends the plan there: nothing that closes is written while something that opens is missing.
  */
-export async function execute(phases: readonly (readonly Step[])[], executor: Executor): Promise<Outcome> {
+export async function execute(
+  phases: readonly (readonly Step[])[],
+  executor: Executor,
+): Promise<WriteResult> {
   const progress: Progress = { written: [], refused: [], skipped: [], mistaken: [] };
-  let stopped: Outcome['stopped'];
+  let stopped: WriteResult['stopped'];
   let interrupted = false;
   try {
     for (const steps of phases) {

@@ -1,4 +1,4 @@
-import type { Answers } from '../../cluster/http/outages.ts';
+import type { OutageTracker } from '../../cluster/http/outages.ts';
 import { listPage } from '../../cluster/objects/apply.ts';
 import type { Clock } from '../../cluster/clock.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
@@ -10,7 +10,7 @@ export interface Served {
   readonly transport: Transport;
   readonly clock: Pick<Clock, 'now'>;
   /** Absent: the server is taken never to be away. */
-  readonly answers?: Pick<Answers, 'backAt'> | undefined;
+  readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -20,9 +20,9 @@ export interface Served {
  */
 export async function servedSince({ transport, clock, answers, signal }: Served): Promise<number> {
   if (answers === undefined) return -Infinity;
-  if (answers.backAt(CALICO_GROUP) === undefined) {
+  if (answers.recoveredAt(CALICO_GROUP) === undefined) {
     const asked = listPage(transport, kindResource('Tier'), { limit: 1, timeoutMs: REACH_MS, signal });
     await asked.catch(() => undefined);
   }
-  return answers.backAt(CALICO_GROUP) ?? clock.now();
+  return answers.recoveredAt(CALICO_GROUP) ?? clock.now();
 }

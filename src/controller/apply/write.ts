@@ -142,13 +142,13 @@ function isInvalid(error: unknown): boolean {
 }
 
 /** Why something could not be written. */
-export interface WriteTrouble {
+export interface WriteFailure {
   readonly message: string;
   /** The server will say the same until somebody changes something. */
   readonly isRefused: boolean;
 }
 
-export const troubleOf = (error: unknown): WriteTrouble => ({
+export const writeFailure = (error: unknown): WriteFailure => ({
   message: error instanceof Error ? error.message : String(error),
   isRefused: judgeError(error) === 'Refused',
 });

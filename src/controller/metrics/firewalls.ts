@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { StatusProblem } from '../../api/status.ts';
-import type { Results } from '../report/findings.ts';
+import type { RoundResult } from '../report/findings.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { Finding } from '../report/status.ts';
 
@@ -40,7 +40,7 @@ export class FirewallMetrics {
   }
 
   /** Takes over what a round has come to. */
-  objects({ intent, plan }: Pick<Results, 'intent' | 'plan'>): void {
+  objects({ intent, plan }: Pick<RoundResult, 'intent' | 'plan'>): void {
     const present = new Set([...plan.current.keys(), ...plan.held.map(({ id }) => id)]);
     const waiting = new Set(plan.waiting);
     const counts = new Map<string, { readonly labels: ObjectLabels; desired: number; current: number }>();

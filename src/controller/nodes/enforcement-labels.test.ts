@@ -3,43 +3,43 @@ import { ApiError } from '../../cluster/errors.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import { ScriptedTransport, type Answer } from '../../cluster/testing/scripted-transport.ts';
-import { LABEL_GATE } from '../../compiler/names.ts';
+import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { HostEndpointInfo, NodesSummary } from '../../compiler/types.ts';
 import { Drift } from '../apply/drift.ts';
-import { Gates, gatingOf, isHeldBack } from './enforcement-labels.ts';
-import type { Intent } from '../plan/desired-state.ts';
+import { EnforcementLabels, labelPlan, isDeferred } from './enforcement-labels.ts';
+import type { DesiredState } from '../plan/desired-state.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import { creation, lastWord, nodeAllow, endpoint as ownEndpoint, removal } from '../testing/objects.ts';
 
 const node = (name: string, gate?: string): StoredNode => ({
   name,
   uid: `uid-${name}`,
-  labels: gate === undefined ? {} : { [LABEL_GATE]: gate },
+  labels: gate === undefined ? {} : { [LABEL_ENFORCED]: gate },
   addresses: [],
 });
 const endpoint = (of: string, gated: boolean): HostEndpointInfo => ({
   name: `${of}-auto-hep`,
   node: of,
-  labels: gated ? { [LABEL_GATE]: 'enforced' } : {},
+  labels: gated ? { [LABEL_ENFORCED]: 'enforced' } : {},
   interfaceName: '*',
   automatic: true,
 });
 const desired = [lastWord()];
-const gated = (...names: readonly string[]) => ({ gated: new Set(names), nodes: undefined, desired });
+const gated = (...names: readonly string[]) => ({ labelledNodes: new Set(names), nodes: undefined, desired });
 const blocked: NodesSummary = {
   mode: 'Enforce',
   endpoints: 'Automatic',
   selected: ['a', 'b'],
   blocked: { reason: 'EndpointConflict', message: '' },
   failsafesOpen: [],
-  remarks: [],
+  notes: [],
 };
 const NONE: ReadonlySet<string> = new Set();
 const named = (changes: readonly { readonly node: StoredNode }[]) => changes.map((each) => each.node.name);
 
 describe('which Nodes get the gate, and which lose it', () => {
   test('those that are to carry it and do not, and the other way round', () => {
-    const gating = gatingOf(
+    const gating = labelPlan(
       [node('a'), node('b', 'enforced'), node('c', 'enforced')],
       [],
       NONE,
@@ -49,21 +49,27 @@ describe('which Nodes get the gate, and which lose it', () => {
   });
 
   test('another value is put right', () => {
-    expect(named(gatingOf([node('a', 'no')], [], NONE, gated('a')).set)).toEqual(['a']);
+    expect(named(labelPlan([node('a', 'no')], [], NONE, gated('a')).set)).toEqual(['a']);
   });
 
   test('none while it cannot be told', () => {
-    const gating = gatingOf([node('a', 'enforced')], [], NONE, {
-      gated: undefined,
+    const gating = labelPlan([node('a', 'enforced')], [], NONE, {
+      labelledNodes: undefined,
       nodes: undefined,
       desired,
     });
-    expect(gating).toEqual({ set: [], takeOff: [], leaving: false, joining: false, awaited: NONE });
+    expect(gating).toEqual({
+      set: [],
+      takeOff: [],
+      leaving: false,
+      joining: false,
+      waitingForAutomatic: NONE,
+    });
   });
 
   test('while something is in the way, none is added and those that stand stay', () => {
-    const gating = gatingOf([node('a', 'enforced'), node('b')], [], NONE, {
-      gated: new Set(['a', 'b']),
+    const gating = labelPlan([node('a', 'enforced'), node('b')], [], NONE, {
+      labelledNodes: new Set(['a', 'b']),
       nodes: blocked,
       desired,
     });
@@ -73,7 +79,7 @@ describe('which Nodes get the gate, and which lose it', () => {
   test("an endpoint is under way until Calico has copied its Node's label", () => {
     const nodes = [node('a', 'enforced'), node('b')];
     const of = (a: boolean, b: boolean) =>
-      gatingOf(nodes, [endpoint('a', a), endpoint('b', b)], NONE, gated('a'));
+      labelPlan(nodes, [endpoint('a', a), endpoint('b', b)], NONE, gated('a'));
     expect(of(true, false)).toMatchObject({ leaving: false, joining: false });
     expect(of(false, false)).toMatchObject({ leaving: false, joining: true });
     expect(of(true, true)).toMatchObject({ leaving: true, joining: false });
@@ -86,11 +92,11 @@ describe('what waits for an endpoint that is still to leave', () => {
   const step = removal(nodeAllow({ name: 'zone' }));
 
   test('everything else of nodes', () => {
-    expect(isHeldBack(gatingOf(nodes, endpoints, NONE, gated()))(step)).toBe(true);
+    expect(isDeferred(labelPlan(nodes, endpoints, NONE, gated()))(step)).toBe(true);
   });
 
   test('nothing when all of it goes', () => {
-    expect(isHeldBack(gatingOf(nodes, endpoints, NONE, { ...gated(), desired: [] }))(step)).toBe(false);
+    expect(isDeferred(labelPlan(nodes, endpoints, NONE, { ...gated(), desired: [] }))(step)).toBe(false);
   });
 });
 
@@ -99,25 +105,25 @@ describe("where Calico's endpoints take the place of ours, and ours of them", ()
 
   test("ours goes when Calico's is under the policies", () => {
     const of = (...endpoints: readonly HostEndpointInfo[]) =>
-      isHeldBack(gatingOf([node('a', 'enforced')], endpoints, new Set(['a']), gated('a')))(removal(ours));
+      isDeferred(labelPlan([node('a', 'enforced')], endpoints, new Set(['a']), gated('a')))(removal(ours));
     expect([of(), of(endpoint('a', false)), of(endpoint('a', true))]).toEqual([true, true, false]);
   });
 
   test('the gate is set before there is anything to carry it', () => {
-    expect(named(gatingOf([node('a')], [], new Set(['a']), gated('a')).set)).toEqual(['a']);
+    expect(named(labelPlan([node('a')], [], new Set(['a']), gated('a')).set)).toEqual(['a']);
   });
 
   test('ours goes at once where its node is not selected any more, or all of it goes', () => {
-    const of = (intent: Pick<Intent, 'gated' | 'nodes' | 'desired'>) =>
-      isHeldBack(gatingOf([node('a')], [], new Set(['a']), intent))(removal(ours));
+    const of = (intent: Pick<DesiredState, 'labelledNodes' | 'nodes' | 'desired'>) =>
+      isDeferred(labelPlan([node('a')], [], new Set(['a']), intent))(removal(ours));
     expect([of(gated()), of({ ...gated('a'), desired: [] })]).toEqual([false, false]);
   });
 
   test('the gate goes when ours has come, which nothing holds back', () => {
     const intent = { ...gated(), desired: [...desired, ours] };
     const of = (...own: readonly string[]) =>
-      gatingOf([node('a', 'enforced')], [endpoint('a', true)], new Set(own), intent);
-    expect([named(of().takeOff), of().leaving, isHeldBack(of())(creation(ours))]).toEqual([[], false, false]);
+      labelPlan([node('a', 'enforced')], [endpoint('a', true)], new Set(own), intent);
+    expect([named(of().takeOff), of().leaving, isDeferred(of())(creation(ours))]).toEqual([[], false, false]);
     expect([named(of('a').takeOff), of('a').leaving]).toEqual([['a'], true]);
   });
 });
@@ -127,7 +133,7 @@ describe('writing gates', () => {
     const clock = new ManualClock();
     const transport = new ScriptedTransport(...answers);
     const repaired: string[] = [];
-    const gates = new Gates({
+    const gates = new EnforcementLabels({
       transport,
       log: recordingLogger(),
       drift: new Drift(clock),
@@ -145,8 +151,8 @@ describe('writing gates', () => {
       { node: node('b', 'enforced'), value: undefined },
     ]);
     expect(transport.requests.map(({ method, path, body }) => [method, path, body])).toEqual([
-      ['PATCH', '/api/v1/nodes/a', { metadata: { uid: 'uid-a', labels: { [LABEL_GATE]: 'enforced' } } }],
-      ['PATCH', '/api/v1/nodes/b', { metadata: { uid: 'uid-b', labels: { [LABEL_GATE]: null } } }],
+      ['PATCH', '/api/v1/nodes/a', { metadata: { uid: 'uid-a', labels: { [LABEL_ENFORCED]: 'enforced' } } }],
+      ['PATCH', '/api/v1/nodes/b', { metadata: { uid: 'uid-b', labels: { [LABEL_ENFORCED]: null } } }],
     ]);
   });
 

@@ -7,38 +7,38 @@ import { isNotFound } from '../../cluster/errors.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
-import { LABEL_GATE } from '../../compiler/names.ts';
+import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { DesiredObject, HostEndpointInfo } from '../../compiler/types.ts';
 import type { Drift } from '../apply/drift.ts';
-import type { Intent } from '../plan/desired-state.ts';
+import type { DesiredState } from '../plan/desired-state.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import { isLastWord, type LiveObject } from '../objects/live.ts';
 import type { Step } from '../plan/step.ts';
 import { END, isAtPods, isNodeStep, phaseOf, stageOf } from '../plan/waves.ts';
-import { isOtherObject, troubleOf, type WriteTrouble } from '../apply/write.ts';
+import { isOtherObject, writeFailure, type WriteFailure } from '../apply/write.ts';
 
 const NODES = { group: '', version: 'v1', plural: 'nodes' };
 const GATE_VALUE = 'enforced';
 const PARALLEL = 8;
 
-export interface GateChange {
+export interface LabelChange {
   readonly node: StoredNode;
   /** Undefined: to be taken away. */
   readonly value: string | undefined;
 }
 
-export interface Gating {
-  readonly set: readonly GateChange[];
-  readonly takeOff: readonly GateChange[];
+export interface LabelPlan {
+  readonly set: readonly LabelChange[];
+  readonly takeOff: readonly LabelChange[];
   /** True while an endpoint, made by Calico, is still under the policies although it is not to be. */
   readonly leaving: boolean;
   /** True while one is to come under them. */
   readonly joining: boolean;
   /** Nodes that Calico's endpoints do not hold under the policies yet, and are to: one of ours that does goes afterwards. */
-  readonly awaited: ReadonlySet<string>;
+  readonly waitingForAutomatic: ReadonlySet<string>;
 }
 
-const gateOf = ({ labels }: Pick<StoredNode, 'labels'>): string | undefined => labels[LABEL_GATE];
+const gateOf = ({ labels }: Pick<StoredNode, 'labels'>): string | undefined => labels[LABEL_ENFORCED];
 const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | undefined =>
   gated.has(name) ? GATE_VALUE : undefined;
 
@@ -46,37 +46,40 @@ const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | un
  * @param own nodes that an endpoint of ours holds under the policies
  * @param intent `gated` undefined: all stays as it is
  */
-export function gatingOf(
+export function labelPlan(
   nodes: readonly StoredNode[],
   endpoints: readonly HostEndpointInfo[],
   own: ReadonlySet<string>,
-  { gated, nodes: summary, desired }: Pick<Intent, 'gated' | 'nodes' | 'desired'>,
-): Gating {
-  if (gated === undefined)
-    return { set: [], takeOff: [], leaving: false, joining: false, awaited: new Set() };
+  { labelledNodes, nodes: summary, desired }: Pick<DesiredState, 'labelledNodes' | 'nodes' | 'desired'>,
+): LabelPlan {
+  if (labelledNodes === undefined)
+    return { set: [], takeOff: [], leaving: false, joining: false, waitingForAutomatic: new Set() };
   // Where all of spec.nodes goes, every node is opened anyway, and nothing waits for Calico.
   const denies = desired.some(({ rules }) => isLastWord(rules));
   const isBlocked = summary?.blocked !== undefined;
   const replaced = new Set(desired.flatMap(nodeOfEndpoint).filter((node) => !own.has(node)));
   const changes = nodes
-    .map((node) => ({ node, value: wantedOf(node, gated) }))
+    .map((node) => ({ node, value: wantedOf(node, labelledNodes) }))
     .filter(({ node, value }) => gateOf(node) !== value && !replaced.has(node.name));
   const set = isBlocked ? [] : changes.filter(({ value }) => value !== undefined);
   const takeOff = changes.filter(({ value }) => value === undefined);
   const isAtOdds = ({ automatic, node, labels }: HostEndpointInfo, on: boolean): boolean =>
-    automatic && gated.has(node) === on && (labels[LABEL_GATE] !== undefined) !== on && !replaced.has(node);
+    automatic &&
+    labelledNodes.has(node) === on &&
+    (labels[LABEL_ENFORCED] !== undefined) !== on &&
+    !replaced.has(node);
   const held = new Set(endpoints.filter(isHolding).map(({ node }) => node));
   return {
     set,
     takeOff,
     leaving: denies && (takeOff.length > 0 || endpoints.some((each) => isAtOdds(each, false))),
     joining: denies && !isBlocked && (set.length > 0 || endpoints.some((each) => isAtOdds(each, true))),
-    awaited: new Set(denies ? [...gated].filter((node) => !held.has(node)) : []),
+    waitingForAutomatic: new Set(denies ? [...labelledNodes].filter((node) => !held.has(node)) : []),
   };
 }
 
 const isHolding = ({ automatic, interfaceName, labels }: HostEndpointInfo): boolean =>
-  automatic && interfaceName === '*' && labels[LABEL_GATE] !== undefined;
+  automatic && interfaceName === '*' && labels[LABEL_ENFORCED] !== undefined;
 
 const nodeOfEndpoint = ({ phase, object }: DesiredObject): readonly string[] =>
   phase === 'hostEndpoint' && object.kind === 'HostEndpoint' ? [object.spec.node] : [];
@@ -90,26 +93,26 @@ export const nodesOfOurs = (live: readonly LiveObject[]): ReadonlySet<string> =>
   );
 
 /** True for an endpoint of ours whose node nothing else holds under the policies: of two, Felix takes one, and both say the same. */
-export const standsIn =
-  ({ awaited }: Pick<Gating, 'awaited'>) =>
+export const isReplacedByAutomatic =
+  ({ waitingForAutomatic }: Pick<LabelPlan, 'waitingForAutomatic'>) =>
   (step: Step): boolean =>
     step.action === 'remove' &&
     phaseOf(step) === 'hostEndpoint' &&
     step.live.node !== undefined &&
-    awaited.has(step.live.node);
+    waitingForAutomatic.has(step.live.node);
 
 /**
  * Endpoints leave first and come last (stages.ts). Until Calico has seen to its own, nothing else of nodes changes, and what is taken away
  * in the end stays. Where Calico's take the place of ours, or ours of them, the ones go when the others have come.
  */
-export const isHeldBack =
-  (gating: Gating) =>
+export const isDeferred =
+  (gating: LabelPlan) =>
   (step: Step): boolean =>
-    standsIn(gating)(step) ||
+    isReplacedByAutomatic(gating)(step) ||
     (gating.joining && stageOf(step) === END) ||
     (gating.leaving && isNodeStep(step) && !isAtPods(step));
 
-export interface GateOptions {
+export interface EnforcementLabelOptions {
   readonly transport: Transport;
   readonly log: Logger;
   readonly drift: Drift;
@@ -120,17 +123,17 @@ export interface GateOptions {
 const idOf = ({ name }: StoredNode): string => `Node/${name}`;
 
 /** Writes gates, and knows a change of somebody else's from one of ours. */
-export class Gates {
-  readonly #options: GateOptions;
+export class EnforcementLabels {
+  readonly #options: EnforcementLabelOptions;
   /** As they were when they were written: until the watch shows more, there is nothing to write. */
   readonly #written = new Map<string, StoredNode>();
 
-  constructor(options: GateOptions) {
+  constructor(options: EnforcementLabelOptions) {
     this.#options = options;
   }
 
   /** Milliseconds until the next gate that is fought over may be written; 0 when there is none. */
-  waitMs(changes: readonly GateChange[]): number {
+  waitMs(changes: readonly LabelChange[]): number {
     const waits = changes.map(({ node }) => this.#options.drift.waitMs(idOf(node))).filter((ms) => ms > 0);
     return waits.length === 0 ? 0 : Math.min(...waits);
   }
@@ -148,7 +151,7 @@ export class Gates {
   }
 
   /** Returns why gates could not be written; a node that is gone, or another one under its name, is left to the watch. */
-  async write(changes: readonly GateChange[]): Promise<WriteTrouble | undefined> {
+  async write(changes: readonly LabelChange[]): Promise<WriteFailure | undefined> {
     const { drift, signal } = this.#options;
     const isDue = (node: StoredNode): boolean =>
       this.#written.get(node.name) !== node && drift.waitMs(idOf(node)) === 0;
@@ -158,17 +161,17 @@ export class Gates {
       return undefined;
     } catch (error) {
       if (error === signal.reason) return undefined;
-      return troubleOf(error);
+      return writeFailure(error);
     }
   }
 
-  async #write({ node, value }: GateChange): Promise<void> {
+  async #write({ node, value }: LabelChange): Promise<void> {
     const { transport, log, drift, onDrift } = this.#options;
     const { name, uid } = node;
     const isDrift = drift.isDrift(idOf(node), value ?? '');
     try {
       await mergePatch(transport, NODES, name, {
-        metadata: { uid, labels: { [LABEL_GATE]: value ?? null } },
+        metadata: { uid, labels: { [LABEL_ENFORCED]: value ?? null } },
       });
     } catch (error) {
       if (isNotFound(error) || isOtherObject(error)) return;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NodesSummary, Problem } from '../../compiler/types.ts';
-import { aimOf, flawOf, isToNarrow } from './failsafe-goal.ts';
+import { failsafeGoal, flawOf, isToNarrow } from './failsafe-goal.ts';
 import { formerValue, readFailsafes, textOf } from '../observe/stored-failsafes.ts';
-import type { Standing } from '../plan/desired-state.ts';
+import type { Lifecycle } from '../plan/desired-state.ts';
 
 const SSH = { protocol: 'tcp', port: 22, net: '198.51.100.0/24' };
-const aim = (standing: Standing | undefined, nodes?: NodesSummary, problems: readonly Problem[] = []) =>
-  aimOf({ standings: new Map(standing && [['default', standing]]), nodes, problems });
+const aim = (standing: Lifecycle | undefined, nodes?: NodesSummary, problems: readonly Problem[] = []) =>
+  failsafeGoal({ lifecycles: new Map(standing && [['default', standing]]), nodes, problems });
 const problem = (rule: string): Problem => ({
   severity: 'problem',
   firewall: 'default',
@@ -21,7 +21,7 @@ const bare = (fields: Partial<NodesSummary> = {}): NodesSummary => ({
   endpoints: 'Managed',
   selected: ['a'],
   failsafesOpen: [],
-  remarks: [],
+  notes: [],
   ...fields,
 });
 const summary = (fields: Partial<NodesSummary> = {}): NodesSummary => bare({ failsafes: [SSH], ...fields });

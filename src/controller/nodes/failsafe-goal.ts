@@ -3,23 +3,23 @@ import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { ruleId } from '../../compiler/names.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
 import { AddressError, formatCidr, parseCidr } from '../../net/cidr.ts';
-import type { Intent } from '../plan/desired-state.ts';
+import type { DesiredState } from '../plan/desired-state.ts';
 import { textOf, type StoredFailsafes } from '../observe/stored-failsafes.ts';
 
 type Failsafes = NonNullable<NodesSummary['failsafes']>;
 
-export type FailsafeAim =
+export type FailsafeGoal =
   | { readonly to: 'narrow'; readonly failsafes: Failsafes }
   /** `because`: why, where spec.nodes says Managed. */
   | { readonly to: 'restore' | 'keep'; readonly because?: string };
 
 /** Nothing changes while the spec is invalid, or the firewall is gone and its objects stay. */
-export function aimOf({
-  standings,
+export function failsafeGoal({
+  lifecycles,
   nodes,
   problems,
-}: Pick<Intent, 'standings' | 'nodes' | 'problems'>): FailsafeAim {
-  const standing = standings.get(DEFAULT_FIREWALL);
+}: Pick<DesiredState, 'lifecycles' | 'nodes' | 'problems'>): FailsafeGoal {
+  const standing = lifecycles.get(DEFAULT_FIREWALL);
   if (standing === 'leaving') return { to: 'restore' };
   if (standing !== 'active') return { to: 'keep' };
   const { mode, failsafes, failsafesWaitFor } = nodes ?? {};
@@ -36,7 +36,7 @@ export function aimOf({
   return { to: 'narrow', failsafes };
 }
 
-export const isToNarrow = (aim: FailsafeAim, stored: StoredFailsafes | undefined): boolean =>
+export const isToNarrow = (aim: FailsafeGoal, stored: StoredFailsafes | undefined): boolean =>
   aim.to === 'narrow' && stored?.value !== textOf(aim.failsafes);
 
 /** Felix makes several rules of each, before any other. */

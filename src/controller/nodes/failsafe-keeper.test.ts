@@ -4,7 +4,7 @@ import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import type { Transport, TransportRequest } from '../../cluster/http/transport.ts';
 import { isRecord } from '../../cluster/resource.ts';
-import type { FailsafeAim } from './failsafe-goal.ts';
+import type { FailsafeGoal } from './failsafe-goal.ts';
 import { readFailsafes } from '../observe/stored-failsafes.ts';
 import { FailsafeKeeper } from './failsafe-keeper.ts';
 import { allow, nodeAllow, removal } from '../testing/objects.ts';
@@ -12,8 +12,8 @@ import { allow, nodeAllow, removal } from '../testing/objects.ts';
 const SSH = { protocol: 'tcp', port: 22, net: '198.51.100.0/24' };
 const API = { protocol: 'tcp', port: 6443, net: '198.51.100.0/24' };
 const FORMER = 'clusterfirewall.io/former-failsafes';
-const NARROW: FailsafeAim = { to: 'narrow', failsafes: [SSH] };
-const RESTORE: FailsafeAim = { to: 'restore' };
+const NARROW: FailsafeGoal = { to: 'narrow', failsafes: [SSH] };
+const RESTORE: FailsafeGoal = { to: 'restore' };
 const READY = { isReady: true, isMissing: false };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -97,11 +97,13 @@ describe('failsafes are narrowed', () => {
   test('when everything else stands, and what was there is kept beside', async () => {
     const former = [{ port: 22, protocol: 'TCP' }];
     const { felix, told, keeper } = setup({ failsafeInboundHostPorts: former, bpfEnabled: false });
-    expect(await keeper.finish(NARROW, felix.stored(), { isReady: false, isMissing: false })).toMatchObject({
+    expect(
+      await keeper.narrowIfSafe(NARROW, felix.stored(), { isReady: false, isMissing: false }),
+    ).toMatchObject({
       note: expect.stringContaining('when every node'),
     });
     expect(felix.patches).toEqual([]);
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH], bpfEnabled: false });
     expect(felix.annotations).toMatchObject({ [FORMER]: JSON.stringify(former) });
     expect(reasons(told)).toEqual(['FailsafesNarrowed']);
@@ -110,10 +112,10 @@ describe('failsafes are narrowed', () => {
 
   test('once, and again when what is wanted changes; the first value is the one that is kept', async () => {
     const { felix, make } = setup();
-    await make().finish(NARROW, felix.stored(), READY);
-    await make().finish(NARROW, felix.stored(), READY);
+    await make().narrowIfSafe(NARROW, felix.stored(), READY);
+    await make().narrowIfSafe(NARROW, felix.stored(), READY);
     expect(felix.patches).toHaveLength(1);
-    await make().finish({ to: 'narrow', failsafes: [SSH, API] }, felix.stored(), READY);
+    await make().narrowIfSafe({ to: 'narrow', failsafes: [SSH, API] }, felix.stored(), READY);
     expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH, API] });
     expect(felix.annotations).toMatchObject({ [FORMER]: 'null' });
   });
@@ -121,16 +123,16 @@ describe('failsafes are narrowed', () => {
   test('and the event names fields that the server has filled in', async () => {
     const { felix, told, keeper } = setup();
     felix.fills = { floatingIPs: 'Disabled' };
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     expect(told.join()).toContain('floatingIPs');
   });
 
   test('not while somebody else says something else, who is told of once', async () => {
     const { felix, told, keeper, make } = setup();
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     felix.change({ spec: { failsafeInboundHostPorts: [API] } });
-    for (let round = 0; round < 3; round++) await keeper.finish(NARROW, felix.stored(), READY);
-    const { note } = await make().finish(NARROW, felix.stored(), READY);
+    for (let round = 0; round < 3; round++) await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    const { note } = await make().narrowIfSafe(NARROW, felix.stored(), READY);
     expect(note).toContain('somebody has changed');
     expect(felix.spec).toEqual({ failsafeInboundHostPorts: [API] });
     expect(reasons(told)).toEqual(['FailsafesNarrowed', 'FailsafesChanged', 'FailsafesChanged']);
@@ -138,22 +140,24 @@ describe('failsafes are narrowed', () => {
 
   test('not against somebody who replaces the whole object again and again', async () => {
     const { felix, keeper } = setup();
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     felix.change({ metadata: { annotations: null }, spec: { failsafeInboundHostPorts: null } });
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     expect(felix.spec).toEqual({});
   });
 
   test('not where there is nothing to narrow them in, and not in silence where it is refused', async () => {
     const { felix, keeper } = setup();
     felix.fail(new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch' }));
-    expect(await keeper.finish(NARROW, felix.stored(), READY)).toEqual({
+    expect(await keeper.narrowIfSafe(NARROW, felix.stored(), READY)).toEqual({
       note: expect.stringContaining('may not patch'),
       trouble: { message: 'may not patch', isRefused: true },
     });
     felix.transport.request = () =>
       Promise.reject(new ApiError({ code: 404, reason: 'NotFound', message: '' }));
-    expect((await keeper.finish(NARROW, undefined, READY)).note).toContain('there is no FelixConfiguration');
+    expect((await keeper.narrowIfSafe(NARROW, undefined, READY)).note).toContain(
+      'there is no FelixConfiguration',
+    );
   });
 });
 
@@ -164,9 +168,9 @@ describe('failsafes are given back', () => {
     ['to Felix’s own', {}],
   ])('%s, and nothing of ours stays', async (_, spec) => {
     const { felix, told, keeper, make } = setup(spec);
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     expect(make().isNarrowed(felix.stored())).toBe(true);
-    await make().begin(RESTORE, felix.stored());
+    await make().restoreIfNeeded(RESTORE, felix.stored());
     expect(felix.spec).toEqual(spec);
     expect(felix.annotations).toEqual({});
     expect(make().isNarrowed(felix.stored())).toBe(false);
@@ -176,40 +180,40 @@ describe('failsafes are given back', () => {
   test('before anything of nodes changes; rules of pods do not wait', async () => {
     const { felix, clock, keeper } = setup();
     const [ofNodes, ofPods] = [removal(nodeAllow({ name: 'zone' })), removal(allow({ name: 'web' }))];
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     felix.fail(new ApiError({ code: 503, message: 'down' }));
-    expect(await keeper.begin(RESTORE, felix.stored())).toMatchObject({ isRefused: false });
-    expect([keeper.holds(ofNodes), keeper.holds(ofPods)]).toEqual([true, false]);
+    expect(await keeper.restoreIfNeeded(RESTORE, felix.stored())).toMatchObject({ isRefused: false });
+    expect([keeper.defers(ofNodes), keeper.defers(ofPods)]).toEqual([true, false]);
     felix.fail(undefined);
-    await keeper.begin(RESTORE, felix.stored());
-    expect(keeper.holds(ofNodes)).toBe(true);
+    await keeper.restoreIfNeeded(RESTORE, felix.stored());
+    expect(keeper.defers(ofNodes)).toBe(true);
     await clock.advance(1000);
-    expect(keeper.holds(ofNodes)).toBe(false);
+    expect(keeper.defers(ofNodes)).toBe(false);
   });
 
   test('or else hold up nothing, where that is refused', async () => {
     const { felix, keeper } = setup();
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     felix.fail(new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch' }));
-    expect(await keeper.begin(RESTORE, felix.stored())).toMatchObject({ isRefused: true });
-    expect(keeper.isHolding).toBe(false);
+    expect(await keeper.restoreIfNeeded(RESTORE, felix.stored())).toMatchObject({ isRefused: true });
+    expect(keeper.mustSettle).toBe(false);
     expect(keeper.isNarrowed(felix.stored())).toBe(true);
   });
 
   test('when something that lets in cannot be written, until it can', async () => {
     const { felix, keeper } = setup();
-    await keeper.finish(NARROW, felix.stored(), READY);
-    await keeper.finish(NARROW, felix.stored(), { isReady: false, isMissing: true });
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), { isReady: false, isMissing: true });
     expect(felix.spec).toEqual({});
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH] });
   });
 
   test('not where somebody has changed them: what he wrote stays, without our annotations', async () => {
     const { felix, told, keeper } = setup({ failsafeInboundHostPorts: [] });
-    await keeper.finish(NARROW, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     felix.change({ spec: { failsafeInboundHostPorts: [API] } });
-    await keeper.begin(RESTORE, felix.stored());
+    await keeper.restoreIfNeeded(RESTORE, felix.stored());
     expect(felix.spec).toEqual({ failsafeInboundHostPorts: [API] });
     expect(felix.annotations).toEqual({});
     expect(told.at(-1)).toContain('[]');
@@ -217,7 +221,7 @@ describe('failsafes are given back', () => {
 
   test('not at all where they never were narrowed', async () => {
     const { felix, keeper } = setup();
-    await keeper.begin(RESTORE, felix.stored());
-    expect([felix.patches, keeper.isHolding]).toEqual([[], false]);
+    await keeper.restoreIfNeeded(RESTORE, felix.stored());
+    expect([felix.patches, keeper.mustSettle]).toEqual([[], false]);
   });
 });

@@ -9,7 +9,7 @@ import type { Logger } from '../../cluster/logger.ts';
 import { isRecord, type KubernetesObject, type Resource } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
-import type { FailsafeAim } from './failsafe-goal.ts';
+import type { FailsafeGoal } from './failsafe-goal.ts';
 import {
   ANNOTATION_FORMER,
   ANNOTATION_WRITTEN,
@@ -24,7 +24,7 @@ import { stableJson } from '../objects/content-hash.ts';
 import type { Step } from '../plan/step.ts';
 import { isNodeStep } from '../plan/waves.ts';
 import { SETTLE_MS } from '../plan/transition.ts';
-import { troubleOf, type WriteTrouble } from '../apply/write.ts';
+import { writeFailure, type WriteFailure } from '../apply/write.ts';
 
 const FELIX: Resource = {
   group: CALICO_GROUP,
@@ -56,7 +56,7 @@ export interface FailsafeGround {
 export interface FailsafeOutcome {
   /** Why something is still open and what would close it, to end a sentence with; absent where there is nothing to add. */
   readonly note?: string;
-  readonly trouble?: WriteTrouble;
+  readonly trouble?: WriteFailure;
 }
 
 const WAITS = 'nodes.failsafes: Managed narrows them when every node that is selected is enforced';
@@ -84,17 +84,20 @@ export class FailsafeKeeper {
   }
 
   /** True for what waits until the failsafes are given back and Felix has been told: all else of nodes. */
-  holds(step: Step): boolean {
-    return this.isHolding && isNodeStep(step);
+  defers(step: Step): boolean {
+    return this.mustSettle && isNodeStep(step);
   }
 
-  get isHolding(): boolean {
+  get mustSettle(): boolean {
     if (this.#isStuck) return true;
     return this.#restoredAt !== undefined && this.#options.clock.now() < this.#restoredAt + SETTLE_MS;
   }
 
   /** Before anything is written of nodes: gives back what was there before, where it is not to be narrowed any more. */
-  async begin(aim: FailsafeAim, stored: StoredFailsafes | undefined): Promise<WriteTrouble | undefined> {
+  async restoreIfNeeded(
+    aim: FailsafeGoal,
+    stored: StoredFailsafes | undefined,
+  ): Promise<WriteFailure | undefined> {
     this.#isStuck = false;
     if (aim.to !== 'restore') return undefined;
     this.#left = undefined;
@@ -106,8 +109,8 @@ export class FailsafeKeeper {
   }
 
   /** When everything else of the round is written: narrows where all of it stands. */
-  async finish(
-    aim: FailsafeAim,
+  async narrowIfSafe(
+    aim: FailsafeGoal,
     stored: StoredFailsafes | undefined,
     { isReady, isMissing }: FailsafeGround,
   ): Promise<FailsafeOutcome> {
@@ -133,7 +136,7 @@ export class FailsafeKeeper {
       await this.#writeNarrow(object, now, failsafes);
       return { note: 'they have just been narrowed' };
     } catch (error) {
-      const trouble = troubleOf(error);
+      const trouble = writeFailure(error);
       return { note: `${OBJECT} could not be written: ${trouble.message}`, trouble };
     }
   }
@@ -164,7 +167,7 @@ export class FailsafeKeeper {
     return { note: LEFT };
   }
 
-  async #restore(): Promise<WriteTrouble | undefined> {
+  async #restore(): Promise<WriteFailure | undefined> {
     try {
       const object = await get(this.#options.transport, FELIX, NAME);
       const now = object === undefined ? undefined : readFailsafes(object);
@@ -173,7 +176,7 @@ export class FailsafeKeeper {
       this.#written = undefined;
       return undefined;
     } catch (error) {
-      return troubleOf(error);
+      return writeFailure(error);
     }
   }
 

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { LABEL_GATE } from '../../compiler/names.ts';
+import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { DesiredObject, HostEndpointInfo, NodesSummary } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
-import { lacksAllows, nodesStanding, type NodesStandingInput } from './nodes-report.ts';
+import { lacksAllows, nodesReport, type NodesReportInput } from './nodes-report.ts';
 import { plan } from '../plan/plan.ts';
 import { endpoint, lastWord, live, nodeAllow } from '../testing/objects.ts';
 
@@ -11,7 +11,7 @@ const summary: NodesSummary = {
   endpoints: 'Managed',
   selected: ['a', 'b'],
   failsafesOpen: ['6443/TCP'],
-  remarks: ['load balancers are not judged'],
+  notes: ['load balancers are not judged'],
 };
 const desired = [
   nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] }),
@@ -21,7 +21,7 @@ const desired = [
 
 function standing(
   stored: readonly LiveObject[],
-  fields: Partial<NodesStandingInput> = {},
+  fields: Partial<NodesReportInput> = {},
   held: readonly string[] = [],
 ) {
   const wanted = fields.desired ?? desired;
@@ -32,7 +32,7 @@ function standing(
     firewalls: new Set(['default']),
     isClosedNamespace: () => false,
   });
-  return nodesStanding({
+  return nodesReport({
     summary,
     desired: wanted,
     plan: after,
@@ -89,7 +89,7 @@ test('an automatic endpoint counts when it has the gate, and the wait is explain
   const found = standing(own.map(live), {
     desired: own,
     summary: { ...summary, endpoints: 'Automatic' },
-    hostEndpoints: [automatic('a', { [LABEL_GATE]: 'enforced' }), automatic('b', {})],
+    hostEndpoints: [automatic('a', { [LABEL_ENFORCED]: 'enforced' }), automatic('b', {})],
   });
   expect(found).toMatchObject({ enforced: 1, trouble: 'passing' });
   expect(found.condition.message).toContain('look at calico-kube-controllers');

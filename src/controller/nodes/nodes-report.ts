@@ -1,14 +1,14 @@
 /** How far the firewall of the nodes is in force, node by node. Pure. */
 import type { Condition } from '../../api/status.ts';
-import { LABEL_GATE } from '../../compiler/names.ts';
+import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { DesiredObject, HostEndpointInfo, NodesSummary, Phase } from '../../compiler/types.ts';
-import type { Outcome } from '../apply/execute.ts';
+import type { WriteResult } from '../apply/execute.ts';
 import { objectId } from '../objects/kinds.ts';
 import { opensNodes, type Plan } from '../plan/plan.ts';
 import { END, phaseOf, stageOf } from '../plan/waves.ts';
-import type { WriteTrouble } from '../apply/write.ts';
+import type { WriteFailure } from '../apply/write.ts';
 
-export interface NodesStanding {
+export interface NodesReport {
   readonly selected: number;
   readonly enforced: number;
   /** NodesEnforced. */
@@ -21,14 +21,14 @@ export interface NodesStanding {
   readonly failsafesNote?: string;
 }
 
-export interface NodesStandingInput {
+export interface NodesReportInput {
   readonly summary: NodesSummary;
   readonly desired: readonly DesiredObject[];
   /** Computed after the writes. */
   readonly plan: Plan;
   /** Of others. */
   readonly hostEndpoints: readonly HostEndpointInfo[];
-  readonly gateTrouble: WriteTrouble | undefined;
+  readonly gateTrouble: WriteFailure | undefined;
 }
 
 const POLICIES: ReadonlySet<Phase> = new Set(['set', 'lo', 'nodeAllow', 'nodeDeny', 'judged']);
@@ -57,7 +57,7 @@ function policiesStand({ phases, taken, blocked }: Plan): boolean {
 /** True when something that lets in at nodes is not stored and cannot be: by its absence people may be shut out. */
 export function lacksAllows(
   { taken, blocked }: Plan,
-  { refused, skipped }: Pick<Outcome, 'refused' | 'skipped'>,
+  { refused, skipped }: Pick<WriteResult, 'refused' | 'skipped'>,
 ): boolean {
   const unwritten = [...refused.map(({ step }) => step), ...skipped].flatMap((step) =>
     step.action === 'apply' && step.live === undefined ? [step.desired] : [],
@@ -65,7 +65,7 @@ export function lacksAllows(
   return [...taken.map(({ desired }) => desired), ...blocked, ...unwritten].some(opensNodes);
 }
 
-export function nodesStanding(input: NodesStandingInput): NodesStanding {
+export function nodesReport(input: NodesReportInput): NodesReport {
   const { summary } = input;
   const selected = summary.selected ?? [];
   const enforced = summary.mode === 'Enforce' && policiesStand(input.plan) ? enforcedNodes(input) : new Set();
@@ -78,7 +78,7 @@ export function nodesStanding(input: NodesStandingInput): NodesStanding {
   };
 }
 
-function enforcedNodes({ desired, plan, hostEndpoints }: NodesStandingInput): ReadonlySet<string> {
+function enforcedNodes({ desired, plan, hostEndpoints }: NodesReportInput): ReadonlySet<string> {
   const ours = (phase: Phase): ReadonlySet<string> =>
     new Set([
       ...desired.flatMap(({ object, phase: own }) =>
@@ -91,18 +91,18 @@ function enforcedNodes({ desired, plan, hostEndpoints }: NodesStandingInput): Re
       ...plan.held.flatMap((live) => (live.phase === phase && live.node !== undefined ? [live.node] : [])),
     ]);
   const automatic = hostEndpoints.flatMap(({ automatic: isAutomatic, interfaceName, node, labels }) =>
-    isAutomatic && interfaceName === '*' && labels[LABEL_GATE] !== undefined ? [node] : [],
+    isAutomatic && interfaceName === '*' && labels[LABEL_ENFORCED] !== undefined ? [node] : [],
   );
   const gated = new Set([...ours('hostEndpoint'), ...automatic]);
   return new Set([...ours('lo')].filter((node) => gated.has(node)));
 }
 
-type Judgement = Pick<NodesStanding, 'condition' | 'trouble'>;
+type Judgement = Pick<NodesReport, 'condition' | 'trouble'>;
 
-function judge(input: NodesStandingInput, pending: readonly string[]): Judgement {
+function judge(input: NodesReportInput, pending: readonly string[]): Judgement {
   const { summary } = input;
-  const isFalse = (trouble: NodesStanding['trouble'], reason: string, message: string): Judgement => ({
-    condition: { status: 'False', reason, message: [message, ...summary.remarks].join('; ') },
+  const isFalse = (trouble: NodesReport['trouble'], reason: string, message: string): Judgement => ({
+    condition: { status: 'False', reason, message: [message, ...summary.notes].join('; ') },
     trouble,
   });
   if (summary.mode === 'Disabled')
@@ -122,23 +122,23 @@ function judge(input: NodesStandingInput, pending: readonly string[]): Judgement
   if (count === 0)
     return isFalse('none', 'NoNodeSelected', 'nodes.nodeSelector selects no node: label one, or change it');
   if (pending.length > 0) return isFalse(...progress(input, pending));
-  const message = [`every node that is selected, ${String(count)}`, ...summary.remarks].join('; ');
+  const message = [`every node that is selected, ${String(count)}`, ...summary.notes].join('; ');
   return { condition: { status: 'True', reason: 'Enforced', message }, trouble: 'none' };
 }
 
 function progress(
-  { summary, plan, gateTrouble }: NodesStandingInput,
+  { summary, plan, gateTrouble }: NodesReportInput,
   pending: readonly string[],
 ): readonly ['passing' | 'stalled', string, string] {
   const names = pending.slice(0, NAMED).join(', ');
   const more = pending.length > NAMED ? ` and ${String(pending.length - NAMED)} more` : '';
   const who = `not yet: ${names}${more}`;
   if (gateTrouble !== undefined) {
-    const message = `${who}; the label ${LABEL_GATE} could not be written to Nodes: ${gateTrouble.message}`;
+    const message = `${who}; the label ${LABEL_ENFORCED} could not be written to Nodes: ${gateTrouble.message}`;
     return [gateTrouble.isRefused ? 'stalled' : 'passing', 'GateRefused', message];
   }
   if (summary.endpoints === 'Automatic' && nodesStand(plan)) {
-    const message = `${who}; their automatic host endpoints do not carry ${LABEL_GATE} yet, which Calico's kube-controllers copy from the Nodes: if this lasts, look at calico-kube-controllers`;
+    const message = `${who}; their automatic host endpoints do not carry ${LABEL_ENFORCED} yet, which Calico's kube-controllers copy from the Nodes: if this lasts, look at calico-kube-controllers`;
     return ['passing', 'Progressing', message];
   }
   return ['passing', 'Progressing', `${who}; their objects are being written`];

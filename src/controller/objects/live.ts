@@ -3,7 +3,7 @@ import type { GeneratedKind } from '../../calico/types.ts';
 import { readGlobalPolicy, readHostEndpoint } from '../../cluster/host-sources.ts';
 import { isRecord, type KubernetesObject, type Metadata } from '../../cluster/resource.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo, Phase } from '../../compiler/types.ts';
-import { BRIDGES, LABEL_GATE, LABEL_LO } from '../../compiler/names.ts';
+import { BRIDGES, LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
 import { objectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { firewallOf, isOwned, lastForeignManager, ruleIds } from './ownership.ts';
@@ -134,7 +134,7 @@ function phaseOf(kind: GeneratedKind, spec: unknown, rules: readonly string[]): 
   if (rules.some(isDefaultDeny)) return 'deny';
   const selects = (label: string): boolean => typeof selector === 'string' && selector.includes(label);
   if (selects(LABEL_LO)) return 'lo';
-  if (selects(LABEL_GATE)) return 'nodeAllow';
+  if (selects(LABEL_ENFORCED)) return 'nodeAllow';
   return hasDenyRule(spec) ? 'guardrail' : 'allow';
 }
 

@@ -13,7 +13,7 @@ import {
 import type { Clock } from '../../cluster/clock.ts';
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
 import type { Inventory } from '../../compiler/types.ts';
-import { Mirror, type MirrorContext } from '../../cluster/informer/informer.ts';
+import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { stableJson } from '../objects/content-hash.ts';
 
 type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unseen'>;
@@ -25,24 +25,24 @@ type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEnd
 const PATIENCE_MS = 10_000;
 const NO_ADDRESSES: readonly string[] = [];
 
-export class ApiServerInventory {
+export class ApiServerCallees {
   readonly #clock: Clock;
   readonly #onChange: () => void;
-  readonly #sources: readonly Mirror<readonly Backend[]>[];
+  readonly #sources: readonly Informer<readonly Backend[]>[];
   /** Of the whole cluster: which of them will be called is not known before, and little is kept of each. */
-  readonly #services: Mirror<CalledService>;
-  readonly #endpoints: Mirror<readonly string[]>;
+  readonly #services: Informer<CalledService>;
+  readonly #endpoints: Informer<readonly string[]>;
   #isPatient = true;
   #cancel: () => void = () => undefined;
 
   /** @param onChange called when something that the compiler sees changed, and when a missing kind is no longer waited for */
-  constructor(context: MirrorContext, onChange: () => void) {
+  constructor(context: InformerContext, onChange: () => void) {
     this.#clock = context.clock;
     this.#onChange = onChange;
     const mirrored = { onSynced: onChange };
     this.#sources = BACKEND_SOURCES.map(
       (source) =>
-        new Mirror(context, {
+        new Informer(context, {
           ...mirrored,
           kind: source.kind,
           resource: source.resource,
@@ -53,7 +53,7 @@ export class ApiServerInventory {
           },
         }),
     );
-    this.#services = new Mirror(context, {
+    this.#services = new Informer(context, {
       ...mirrored,
       kind: 'Service',
       resource: SERVICES,
@@ -63,7 +63,7 @@ export class ApiServerInventory {
         if (this.#services.hasSynced && this.#isCalled(event.key) && isChange(event)) onChange();
       },
     });
-    this.#endpoints = new Mirror(context, {
+    this.#endpoints = new Informer(context, {
       ...mirrored,
       kind: 'EndpointSlice',
       resource: API_SERVER_SLICES,
@@ -74,7 +74,7 @@ export class ApiServerInventory {
     });
   }
 
-  get #all(): readonly Pick<Mirror<unknown>, 'start' | 'stop' | 'hasSynced' | 'resource'>[] {
+  get #all(): readonly Pick<Informer<unknown>, 'start' | 'stop' | 'hasSynced' | 'resource'>[] {
     return [...this.#sources, this.#services, this.#endpoints];
   }
 

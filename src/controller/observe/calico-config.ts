@@ -6,7 +6,7 @@ import type { FelixConfigurationInfo, Inventory } from '../../compiler/types.ts'
 import { readFailsafes, type StoredFailsafes } from './stored-failsafes.ts';
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS, type ReadKind } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
-import { Mirror, type MirrorContext } from '../../cluster/informer/informer.ts';
+import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { stableJson } from '../objects/content-hash.ts';
 
 type Snapshot = Pick<Inventory, 'ipPools' | 'felixConfigurations' | 'bgpPeers' | 'automaticHostEndpoints'>;
@@ -24,17 +24,17 @@ interface FelixMirrored {
 }
 
 /** IPPools and Calico's configurations, each where it is served. */
-export class CalicoInventory {
-  readonly #pools: Mirror<readonly string[]> | undefined;
-  readonly #felix: Mirror<FelixMirrored> | undefined;
-  readonly #peers: Mirror<readonly string[]> | undefined;
-  readonly #controllers: Mirror<boolean> | undefined;
+export class CalicoConfig {
+  readonly #pools: Informer<readonly string[]> | undefined;
+  readonly #felix: Informer<FelixMirrored> | undefined;
+  readonly #peers: Informer<readonly string[]> | undefined;
+  readonly #controllers: Informer<boolean> | undefined;
 
   /** @param onChange called when something that the compiler sees changed */
-  constructor(read: ReadonlySet<ReadKind>, context: MirrorContext, onChange: () => void) {
-    const mirror = <T>(kind: ReadKind, project: (object: KubernetesObject) => T): Mirror<T> | undefined =>
+  constructor(read: ReadonlySet<ReadKind>, context: InformerContext, onChange: () => void) {
+    const mirror = <T>(kind: ReadKind, project: (object: KubernetesObject) => T): Informer<T> | undefined =>
       read.has(kind)
-        ? new Mirror<T>(context, {
+        ? new Informer<T>(context, {
             kind,
             resource: { group: CALICO_GROUP, version: CALICO_VERSION, plural: READ_KINDS[kind] },
             project,

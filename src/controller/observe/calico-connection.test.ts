@@ -3,7 +3,7 @@ import { ApiError } from '../../cluster/errors.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock, settle } from '../../cluster/testing/manual-clock.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
-import { CalicoSource } from './calico-connection.ts';
+import { CalicoConnection } from './calico-connection.ts';
 import { HEARTBEAT } from '../objects/ownership.ts';
 import { Watches } from '../../cluster/informer/watches.ts';
 
@@ -34,7 +34,7 @@ function setup() {
     onResult: () => undefined,
   });
   let changes = 0;
-  const source = new CalicoSource(
+  const source = new CalicoConnection(
     { transport, clock, log, watches },
     { isKept: () => false, onChange: () => (changes += 1) },
   );
@@ -74,7 +74,7 @@ test('a doubt looks at once', async () => {
   const { clock, looks, source, stop, ended } = setup();
   await clock.advance(60_000);
   const before = looks.length;
-  source.doubt();
+  source.lookAgain();
   await settle();
   expect(looks.length).toBe(before + 1);
   stop.abort();

@@ -1,9 +1,9 @@
 import { backoffDelay, type BackoffPolicy } from '../../cluster/backoff.ts';
 import { sleep } from '../../cluster/clock.ts';
 import { detectCalico, type CalicoApi, type ServedCalico } from './calico-api.ts';
-import type { MirrorContext } from '../../cluster/informer/informer.ts';
+import type { InformerContext } from '../../cluster/informer/informer.ts';
 import { stableJson } from '../objects/content-hash.ts';
-import { StoredCalico, type StoredCalicoOptions } from './generated-objects.ts';
+import { GeneratedObjects, type GeneratedObjectsOptions } from './generated-objects.ts';
 
 /** While all is well: API servers of Calico are replaced and upgraded without a sign that we could watch. */
 const RECHECK_MS = 30_000;
@@ -11,15 +11,15 @@ const RECHECK_MS = 30_000;
 const BACKOFF: BackoffPolicy = { initialMs: 500, maxMs: 4000, factor: 2, jitter: 1 };
 
 /** Looks again and again at how Calico is served, and keeps a copy of what is stored of it while it is. */
-export class CalicoSource {
-  readonly #context: MirrorContext;
-  readonly #options: StoredCalicoOptions;
+export class CalicoConnection {
+  readonly #context: InformerContext;
+  readonly #options: GeneratedObjectsOptions;
   #api: CalicoApi | undefined;
-  #stored: StoredCalico | undefined;
+  #stored: GeneratedObjects | undefined;
   #nudge = new AbortController();
 
   /** `onChange` is also called when the answer changed. */
-  constructor(context: MirrorContext, options: StoredCalicoOptions) {
+  constructor(context: InformerContext, options: GeneratedObjectsOptions) {
     this.#context = context;
     this.#options = options;
   }
@@ -30,12 +30,12 @@ export class CalicoSource {
   }
 
   /** Undefined while Calico is not served or not yet listed. */
-  get stored(): StoredCalico | undefined {
+  get stored(): GeneratedObjects | undefined {
     return this.#stored?.hasSynced === true ? this.#stored : undefined;
   }
 
   /** Something went wrong that another way of being served would explain: look now. */
-  doubt(): void {
+  lookAgain(): void {
     this.#nudge.abort();
   }
 
@@ -75,8 +75,8 @@ export class CalicoSource {
     this.#options.onChange();
   }
 
-  #copy(served: ServedCalico): StoredCalico {
-    const stored = new StoredCalico(served, this.#context, this.#options);
+  #copy(served: ServedCalico): GeneratedObjects {
+    const stored = new GeneratedObjects(served, this.#context, this.#options);
     stored.start();
     return stored;
   }

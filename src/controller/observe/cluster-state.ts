@@ -5,8 +5,8 @@ import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';
-import { ApiServerInventory } from './api-server-callees.ts';
-import { Mirror, type MirrorContext } from '../../cluster/informer/informer.ts';
+import { ApiServerCallees } from './api-server-callees.ts';
+import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { stableJson } from '../objects/content-hash.ts';
 
 const SERVICE_ACCOUNT_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
@@ -55,32 +55,32 @@ function nodeFields({ metadata, status }: KubernetesObject): NodeObject {
 }
 
 /** What of the cluster decides on policies, kept up to date. */
-export class ClusterInventory {
-  readonly #namespaces: Mirror<NamespaceInfo>;
-  readonly #nodes: Mirror<StoredNode>;
-  readonly #apiServer: ApiServerInventory;
+export class ClusterState {
+  readonly #namespaces: Informer<NamespaceInfo>;
+  readonly #nodes: Informer<StoredNode>;
+  readonly #apiServer: ApiServerCallees;
 
   /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
-  constructor(context: MirrorContext, onChange: () => void) {
+  constructor(context: InformerContext, onChange: () => void) {
     const changed = (event: ChangeEvent<NamespaceInfo> | ChangeEvent<NodeInfo>): void => {
       if (event.type !== 'modified' || stableJson(event.old) !== stableJson(event.new)) onChange();
     };
     const core = { group: '', version: 'v1' };
-    this.#namespaces = new Mirror(context, {
+    this.#namespaces = new Informer(context, {
       kind: 'Namespace',
       resource: { ...core, plural: 'namespaces' },
       project: projectNamespace,
       onChange: changed,
       onSynced: onChange,
     });
-    this.#nodes = new Mirror(context, {
+    this.#nodes = new Informer(context, {
       kind: 'Node',
       resource: { ...core, plural: 'nodes' },
       project: projectNode,
       onChange: changed,
       onSynced: onChange,
     });
-    this.#apiServer = new ApiServerInventory(context, onChange);
+    this.#apiServer = new ApiServerCallees(context, onChange);
   }
 
   start(): void {

@@ -3,13 +3,13 @@ import { sleep } from '../../cluster/clock.ts';
 import { objectKey, type KubernetesObject } from '../../cluster/resource.ts';
 import type { Inventory } from '../../compiler/types.ts';
 import type { ServedCalico } from './calico-api.ts';
-import { CalicoInventory, othersOf } from './calico-config.ts';
+import { CalicoConfig, othersOf } from './calico-config.ts';
 import type { StoredFailsafes } from './stored-failsafes.ts';
 import { generatedKinds, kindResource } from '../objects/kinds.ts';
 import type { HeartbeatObject } from '../../cluster/informer/heartbeat.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
-import { Mirror, type MirrorContext } from '../../cluster/informer/informer.ts';
-import { Namesakes } from './impostors.ts';
+import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
+import { Impostors } from './impostors.ts';
 import { stableJson } from '../objects/content-hash.ts';
 import { isAtLeast } from '../../cluster/informer/version.ts';
 
@@ -28,7 +28,7 @@ const LIST_MS = 10_000;
 
 type ServedKinds = Pick<ServedCalico, 'kinds' | 'read'>;
 
-export interface StoredCalicoOptions {
+export interface GeneratedObjectsOptions {
   /** Called when something changed that plans depend on. */
   readonly onChange: () => void;
   /** True for a firewall whose objects we keep as they are: what was retained or orphaned is not touched. */
@@ -36,22 +36,22 @@ export interface StoredCalicoOptions {
 }
 
 /** What is stored of Calico: every object of the generated kinds that are served, and what is only read. */
-export class StoredCalico {
-  readonly #context: MirrorContext;
-  readonly #objects = new Map<GeneratedKind, Mirror<LiveObject>>();
-  readonly #inventory: CalicoInventory;
-  readonly #namesakes: Namesakes;
+export class GeneratedObjects {
+  readonly #context: InformerContext;
+  readonly #objects = new Map<GeneratedKind, Informer<LiveObject>>();
+  readonly #inventory: CalicoConfig;
+  readonly #impostors: Impostors;
   /** Kinds of which something that was written does not show, and that could not be listed anew. */
   readonly #unsure = new Set<GeneratedKind>();
   #changed = Promise.withResolvers<undefined>();
 
-  constructor({ kinds, read }: ServedKinds, context: MirrorContext, options: StoredCalicoOptions) {
+  constructor({ kinds, read }: ServedKinds, context: InformerContext, options: GeneratedObjectsOptions) {
     const { onChange, isKept } = options;
     this.#context = context;
-    this.#namesakes = new Namesakes(context.transport, context.log);
+    this.#impostors = new Impostors(context.transport, context.log);
     const known = new Set<string>();
     for (const kind of generatedKinds.filter((each) => kinds.has(each))) {
-      const mirror = new Mirror<LiveObject>(context, {
+      const mirror = new Informer<LiveObject>(context, {
         kind,
         resource: kindResource(kind),
         project: projectLive(kind, known),
@@ -66,7 +66,7 @@ export class StoredCalico {
       });
       this.#objects.set(kind, mirror);
     }
-    this.#inventory = new CalicoInventory(read, context, onChange);
+    this.#inventory = new CalicoConfig(read, context, onChange);
   }
 
   start(): void {
@@ -87,7 +87,7 @@ export class StoredCalico {
   }
 
   objects(): readonly LiveObject[] {
-    return this.#namesakes.without(this.#everything());
+    return this.#impostors.genuine(this.#everything());
   }
 
   /**
@@ -95,8 +95,8 @@ export class StoredCalico {
    * @param doubted ids that turned out to name another object, or none, when they were written
    * @throws ApiError or TransportError
    */
-  async tellApart(doubted: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#namesakes.tellApart(this.#everything(), doubted, signal);
+  async verify(doubted: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#impostors.verify(this.#everything(), doubted, signal);
   }
 
   #everything(): readonly LiveObject[] {
@@ -108,7 +108,7 @@ export class StoredCalico {
     return { ...this.#inventory.snapshot(), ...othersOf(this.objects()) };
   }
 
-  /** See CalicoInventory. */
+  /** See CalicoConfig. */
   failsafes(): StoredFailsafes | undefined {
     return this.#inventory.failsafes();
   }
@@ -141,7 +141,7 @@ export class StoredCalico {
 
   #isShown({ id, kind, uid, resourceVersion }: Expectation): boolean {
     const live = this.#objects.get(kind)?.get(lifeKeyOf(id.slice(kind.length + 1), uid));
-    if (resourceVersion === undefined) return live === undefined || this.#namesakes.has(uid);
+    if (resourceVersion === undefined) return live === undefined || this.#impostors.has(uid);
     return live?.ours === true && isAtLeast(live.resourceVersion, resourceVersion);
   }
 
@@ -161,12 +161,12 @@ export class StoredCalico {
     this.#changed = Promise.withResolvers();
   }
 
-  #mirrors(): readonly Mirror<LiveObject>[] {
+  #mirrors(): readonly Informer<LiveObject>[] {
     return [...this.#objects.values()];
   }
 }
 
-/** By uid, too: Calico's API server lists objects under names that are not theirs (namesakes.ts). */
+/** By uid, too: Calico's API server lists objects under names that are not theirs (impostors.ts). */
 const lifeKeyOf = (key: string, uid: string): string => `${key}#${uid}`;
 const lifeKey = (object: KubernetesObject): string => lifeKeyOf(objectKey(object), object.metadata.uid ?? '');
 
@@ -183,7 +183,7 @@ const planned = (live: LiveObject): string =>
 
 function heartbeatObject(
   live: LiveObject,
-  isKept: StoredCalicoOptions['isKept'],
+  isKept: GeneratedObjectsOptions['isKept'],
 ): HeartbeatObject | undefined {
   if (!live.ours || live.firewall === undefined || !isKept(live.firewall)) return undefined;
   const { name, namespace, uid } = live;

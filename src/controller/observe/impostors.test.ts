@@ -3,7 +3,7 @@ import type { Answer } from '../../cluster/testing/scripted-transport.ts';
 import { ScriptedTransport } from '../../cluster/testing/scripted-transport.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import type { LiveObject } from '../objects/live.ts';
-import { Namesakes } from './impostors.ts';
+import { Impostors } from './impostors.ts';
 import { allow, foreign, live, storedObject } from '../testing/objects.ts';
 
 const web = allow({ name: 'cfw-web', namespace: 'shop' });
@@ -15,10 +15,10 @@ const { signal } = new AbortController();
 function namesakes(...answers: readonly Answer[]) {
   const transport = new ScriptedTransport(...answers);
   const log = recordingLogger();
-  const told = new Namesakes(transport, log);
+  const told = new Impostors(transport, log);
   const left = async (objects: readonly LiveObject[], doubted: readonly string[] = []) => {
-    await told.tellApart(objects, doubted, signal);
-    return told.without(objects);
+    await told.verify(objects, doubted, signal);
+    return told.genuine(objects);
   };
   return { left, requests: transport.requests, log };
 }

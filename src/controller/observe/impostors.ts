@@ -14,7 +14,7 @@ import type { LiveObject } from '../objects/live.ts';
  * make one that lists and watches under the name of ours, even with our labels. Only a read by name tells: it finds the object whose name
  * it is. Objects that it does not find stand for nothing: neither ours nor in our way.
  */
-export class Namesakes {
+export class Impostors {
   readonly #transport: Transport;
   readonly #log: Logger;
   /** By uid, true: a read by its name found it. */
@@ -30,7 +30,7 @@ export class Namesakes {
     return this.#verdicts.get(uid) === false;
   }
 
-  without(objects: readonly LiveObject[]): readonly LiveObject[] {
+  genuine(objects: readonly LiveObject[]): readonly LiveObject[] {
     return objects.filter(({ uid }) => !this.has(uid));
   }
 
@@ -38,7 +38,7 @@ export class Namesakes {
    * Reads by name what may be a namesake: several objects under one name, somebody else's under a name such as ours, and those doubted.
    * @throws ApiError or TransportError
    */
-  async tellApart(
+  async verify(
     objects: readonly LiveObject[],
     doubted: readonly string[],
     signal: AbortSignal,

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Compile } from '../../compiler/types.ts';
 import { projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
-import { intend } from './desired-state.ts';
+import { desiredState } from './desired-state.ts';
 import { allow, live } from '../testing/objects.ts';
 
 interface Made {
@@ -31,56 +31,61 @@ const compile: Compile = (firewalls: readonly ClusterFirewall[]) => ({
   summaries: [],
 });
 
-const intent = (
+const state = (
   firewalls: readonly StoredFirewall[],
   stored = firewalls.map(({ name }) => live(allow({ name, firewall: name }))),
 ) => {
-  const { desired, held, owners, standings } = intend({ firewalls, inventory: {}, live: stored, compile });
+  const { desired, held, owners, lifecycles } = desiredState({
+    firewalls,
+    inventory: {},
+    live: stored,
+    compile,
+  });
   return {
     desired: desired.map((each) => each.firewall),
     held,
     owners: [...owners],
-    standings: Object.fromEntries(standings),
+    lifecycles: Object.fromEntries(lifecycles),
   };
 };
 
 describe('what is to be done with each firewall', () => {
   test('all valid: compiled', () => {
-    expect(intent([firewall('default'), firewall('team')])).toEqual({
+    expect(state([firewall('default'), firewall('team')])).toEqual({
       desired: ['default', 'team'],
       held: ['default/g/ingress/a'],
       owners: ['default', 'team'],
-      standings: { default: 'active', team: 'active' },
+      lifecycles: { default: 'active', team: 'active' },
     });
   });
 
   test('an invalid one keeps everything, the others go on', () => {
-    const { desired, held } = intent([firewall('default'), firewall('team', { spec: invalid })]);
+    const { desired, held } = state([firewall('default'), firewall('team', { spec: invalid })]);
     expect(desired).toEqual(['default']);
     expect(held).toContain('team/');
   });
 
   test('with an invalid default nothing changes for anybody, and yet another can be deleted', () => {
-    const { desired, held, owners, standings } = intent([
+    const { desired, held, owners, lifecycles } = state([
       firewall('default', { spec: invalid }),
       firewall('team'),
       firewall('old', { deleting: true }),
     ]);
     expect(desired).toEqual([]);
     expect(held).toEqual(['default/', 'team/']);
-    expect(standings).toEqual({ default: 'invalid', team: 'frozen', old: 'leaving' });
+    expect(lifecycles).toEqual({ default: 'invalid', team: 'frozen', old: 'leaving' });
     expect(owners).toContain('old');
   });
 
   test('an invalid one can be deleted', () => {
-    const { held, owners, standings } = intent([firewall('default', { spec: invalid, deleting: true })]);
-    expect(standings).toEqual({ default: 'leaving' });
+    const { held, owners, lifecycles } = state([firewall('default', { spec: invalid, deleting: true })]);
+    expect(lifecycles).toEqual({ default: 'leaving' });
     expect(held).not.toContain('default/');
     expect(owners).toEqual(['default']);
   });
 
   test('when default goes, the objects of the others go too', () => {
-    const { desired, held } = intent([firewall('default', { deleting: true }), firewall('team')]);
+    const { desired, held } = state([firewall('default', { deleting: true }), firewall('team')]);
     expect(desired).toEqual([]);
     expect(held).not.toContain('team/');
   });
@@ -93,7 +98,7 @@ describe('what is to be done with each firewall', () => {
     ['is gone', [firewall('team')]],
   ])('a retained default deny that %s keeps the allows of the others', (_, firewalls) => {
     const stored = [live(allow({ name: 'deny', firewall: 'default' }))];
-    const { held, owners } = intent(firewalls, stored);
+    const { held, owners } = state(firewalls, stored);
     expect(held).toContain('team/');
     expect(owners).toEqual(['team']);
   });
@@ -101,12 +106,18 @@ describe('what is to be done with each firewall', () => {
 
 describe('gates', () => {
   const gatedBy = (stored: readonly StoredFirewall[], gated?: readonly string[]) =>
-    intend({
+    desiredState({
       firewalls: stored,
       inventory: {},
       live: [],
-      compile: () => ({ objects: [], problems: [], held: [], summaries: [], ...(gated && { gated }) }),
-    }).gated;
+      compile: () => ({
+        objects: [],
+        problems: [],
+        held: [],
+        summaries: [],
+        ...(gated && { labelledNodes: gated }),
+      }),
+    }).labelledNodes;
 
   test('are what the compiler says', () => {
     expect(gatedBy([firewall('default')], ['a'])).toEqual(new Set(['a']));

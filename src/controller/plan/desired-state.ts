@@ -5,7 +5,7 @@ import type { StoredFirewall } from '../observe/firewalls.ts';
 import type { LiveObject } from '../objects/live.ts';
 
 /** What is to be done with a firewall. */
-export type Standing =
+export type Lifecycle =
   /** Compiled. */
   | 'active'
   /** Its spec was refused: everything of it stays as it was. */
@@ -17,8 +17,8 @@ export type Standing =
   /** Being deleted while its objects stay. */
   | 'retained';
 
-export interface Intent {
-  readonly standings: ReadonlyMap<string, Standing>;
+export interface DesiredState {
+  readonly lifecycles: ReadonlyMap<string, Lifecycle>;
   readonly desired: readonly DesiredObject[];
   /** As PlanInput.held. */
   readonly held: readonly string[];
@@ -28,54 +28,57 @@ export interface Intent {
   readonly summaries: Compilation['summaries'];
   readonly nodes: Compilation['nodes'];
   /** Nodes that are to carry the gate label; undefined while gates stay as they are. */
-  readonly gated: ReadonlySet<string> | undefined;
+  readonly labelledNodes: ReadonlySet<string> | undefined;
 }
 
 const NOTHING: Compilation = { objects: [], problems: [], held: [], summaries: [] };
 
-export interface IntentInput {
+export interface DesiredStateInput {
   readonly firewalls: readonly StoredFirewall[];
   readonly inventory: Inventory;
   readonly live: Iterable<LiveObject>;
   readonly compile: Compile;
 }
 
-export function intend({ firewalls, inventory, live, compile }: IntentInput): Intent {
-  const standings = standingsOf(firewalls);
-  const named = (...wanted: readonly Standing[]): readonly string[] =>
-    [...standings].filter(([, standing]) => wanted.includes(standing)).map(([name]) => name);
+export function desiredState({ firewalls, inventory, live, compile }: DesiredStateInput): DesiredState {
+  const lifecycles = lifecyclesOf(firewalls);
+  const named = (...wanted: readonly Lifecycle[]): readonly string[] =>
+    [...lifecycles].filter(([, lifecycle]) => wanted.includes(lifecycle)).map(([name]) => name);
   const active = firewalls.flatMap(({ name, validation }) =>
-    standings.get(name) === 'active' && validation.ok ? [validation.firewall] : [],
+    lifecycles.get(name) === 'active' && validation.ok ? [validation.firewall] : [],
   );
-  const frozen = named('frozen').length > 0 || standings.get(DEFAULT_FIREWALL) === 'invalid';
+  const frozen = named('frozen').length > 0 || lifecycles.get(DEFAULT_FIREWALL) === 'invalid';
   const compilation = frozen ? NOTHING : compile(active, inventory);
   const kept = [
     ...named('invalid', 'frozen'),
     // A retained default deny goes on closing: without the allows of the others it would close more than it did.
-    ...(isDefaultRetained(standings, live) ? named('active') : []),
+    ...(isDefaultRetained(lifecycles, live) ? named('active') : []),
   ];
   return {
-    standings,
+    lifecycles,
     desired: compilation.objects,
     held: [...compilation.held, ...kept.map((name) => `${name}/`)],
     owners: new Set(named('active', 'invalid', 'frozen', 'leaving')),
     problems: compilation.problems,
     summaries: compilation.summaries,
     nodes: compilation.nodes,
-    gated: gatedBy(standings.get(DEFAULT_FIREWALL), compilation),
+    labelledNodes: gatedBy(lifecycles.get(DEFAULT_FIREWALL), compilation),
   };
 }
 
-function gatedBy(standing: Standing | undefined, { gated }: Compilation): ReadonlySet<string> | undefined {
-  if (standing === 'leaving') return new Set();
-  return standing === 'active' && gated !== undefined ? new Set(gated) : undefined;
+function gatedBy(
+  lifecycle: Lifecycle | undefined,
+  { labelledNodes }: Compilation,
+): ReadonlySet<string> | undefined {
+  if (lifecycle === 'leaving') return new Set();
+  return lifecycle === 'active' && labelledNodes !== undefined ? new Set(labelledNodes) : undefined;
 }
 
-function standingsOf(firewalls: readonly StoredFirewall[]): ReadonlyMap<string, Standing> {
+function lifecyclesOf(firewalls: readonly StoredFirewall[]): ReadonlyMap<string, Lifecycle> {
   const main = firewalls.find(({ name }) => name === DEFAULT_FIREWALL);
   const isFrozen = main !== undefined && !main.deleting && !main.validation.ok;
   return new Map(
-    firewalls.map((firewall): [string, Standing] => {
+    firewalls.map((firewall): [string, Lifecycle] => {
       const { name, deleting, deletionPolicy, validation } = firewall;
       if (deleting) return [name, deletionPolicy === 'Retain' ? 'retained' : 'leaving'];
       if (!validation.ok) return [name, 'invalid'];
@@ -84,8 +87,8 @@ function standingsOf(firewalls: readonly StoredFirewall[]): ReadonlyMap<string, 
   );
 }
 
-function isDefaultRetained(standings: ReadonlyMap<string, Standing>, live: Iterable<LiveObject>): boolean {
-  const standing = standings.get(DEFAULT_FIREWALL);
-  if (standing !== undefined && standing !== 'retained') return false;
+function isDefaultRetained(lifecycles: ReadonlyMap<string, Lifecycle>, live: Iterable<LiveObject>): boolean {
+  const lifecycle = lifecycles.get(DEFAULT_FIREWALL);
+  if (lifecycle !== undefined && lifecycle !== 'retained') return false;
   return [...live].some((object) => object.ours && object.firewall === DEFAULT_FIREWALL);
 }

@@ -9,13 +9,13 @@ import type { GeneratedObject, HostEndpoint } from '../../calico/types.ts';
 import { readHostEndpoint } from '../../cluster/host-sources.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import { compile } from '../../compiler/compile.ts';
-import { LABEL_GATE } from '../../compiler/names.ts';
+import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import { given } from '../../compiler/testing/arbitraries.ts';
 import type { Cluster, Endpoint } from '../../compiler/testing/cluster.ts';
 import { random } from '../../compiler/testing/variations.ts';
 import type { Inventory } from '../../compiler/types.ts';
 import { bridgesFrom } from './bridges.ts';
-import { gatingOf, isHeldBack, nodesOfOurs, type Gating } from '../nodes/enforcement-labels.ts';
+import { labelPlan, isDeferred, nodesOfOurs, type LabelPlan } from '../nodes/enforcement-labels.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import { nodeCopies } from './node-shadows.ts';
@@ -23,7 +23,7 @@ import { nodesStand } from '../nodes/nodes-report.ts';
 import type { Step } from './step.ts';
 import { describeNodeFlow, nodeReadingOf, type NodeFlow } from '../testing/node-reading.ts';
 import { Nodes as Watchers, type Stored } from '../testing/watchers.ts';
-import { Pace, transition, type Transition } from './transition.ts';
+import { WaveTimer, transition, type Transition } from './transition.ts';
 
 const EDGE = { edge: 'true' };
 const NODES: readonly StoredNode[] = [
@@ -96,10 +96,10 @@ class World {
   #switchedAt = 0;
   readonly #chance: (below: number) => number;
   #now = 0;
-  readonly #pace = new Pace({ now: () => this.#now });
+  readonly #waveTimer = new WaveTimer({ now: () => this.#now });
   readonly #watchers: Watchers;
   readonly #stored = new Map<string, GeneratedObject>();
-  readonly #gates = new Set<string>();
+  readonly #enforcementLabels = new Set<string>();
 
   constructor(automatic: boolean, chance: (below: number) => number) {
     this.#automatic = automatic;
@@ -132,14 +132,14 @@ class World {
         gating.takeOff.map(({ node }) => node.name),
         false,
       );
-      this.#pace.awaits(gating);
-      const { phases, waitMs } = this.#pace.due(now, isKeptBack);
+      this.#waveTimer.noteEndpoints(gating);
+      const { phases, waitMs } = this.#waveTimer.due(now, isKeptBack);
       const steps = phases.flat().filter((each) => !isKeptBack(each));
       // An outage ends the round anywhere; the next one begins with a plan of what was written until then.
       const isCut = mayBeCut && round < 20 && this.#chance(6) === 0;
       for (const step of isCut ? steps.slice(0, this.#chance(steps.length + 1)) : steps) {
         this.#write(step);
-        this.#pace.wrote([step], now.staged);
+        this.#waveTimer.wrote([step], now.staged);
         look();
       }
       if (isCut) {
@@ -150,7 +150,7 @@ class World {
       this.#controllers(false);
       look();
       const [after, then] = this.#plan(nodes);
-      const mayGate = nodesStand(then.plan) && this.#pace.unsettledMs === 0;
+      const mayGate = nodesStand(then.plan) && this.#waveTimer.settlingMs === 0;
       if (mayGate)
         this.#gate(
           after.set.map(({ node }) => node.name),
@@ -158,7 +158,7 @@ class World {
         );
       const isDone = then.plan.phases.length === 0 && !after.leaving && after.set.length === 0;
       if (isDone && waitMs === 0) break;
-      const pause = Math.max(waitMs, after.set.length > 0 ? this.#pace.unsettledMs : 0);
+      const pause = Math.max(waitMs, after.set.length > 0 ? this.#waveTimer.settlingMs : 0);
       this.#now += Math.max(pause, 100);
       if (pause > 0) lookAgain();
     }
@@ -171,17 +171,20 @@ class World {
   #outage(): void {
     this.#now += this.#chance(20_000);
     this.#watchers.loseTouch(this.#now);
-    this.#pace.returned(this.#now);
+    this.#waveTimer.noteOutageEnd(this.#now);
   }
 
-  #plan(nodes: Nodes | undefined): readonly [Gating, Transition, (step: Step) => boolean] {
+  #plan(nodes: Nodes | undefined): readonly [LabelPlan, Transition, (step: Step) => boolean] {
     const firewall: ClusterFirewall = {
       metadata: { name: 'default' },
       spec: { mode: 'Enforce', defaults: { deny: 'None' }, peers: PEERS, ...(nodes && { nodes }) },
     };
     const labelled = NODES.map((node) => ({
       ...node,
-      labels: { ...node.labels, ...(this.#gates.has(node.name) && { [LABEL_GATE]: 'enforced' }) },
+      labels: {
+        ...node.labels,
+        ...(this.#enforcementLabels.has(node.name) && { [LABEL_ENFORCED]: 'enforced' }),
+      },
     }));
     const endpoints = [...this.#stored.values()].filter(isAutomatic).map(asStored).map(readHostEndpoint);
     const inventory: Inventory = {
@@ -194,19 +197,19 @@ class World {
     };
     const compilation = compile([firewall], inventory);
     expect(compilation.problems.filter(({ severity }) => severity === 'problem')).toEqual([]);
-    const gating = gatingOf(labelled, endpoints, nodesOfOurs(this.#live()), {
-      gated: new Set(compilation.gated),
+    const gating = labelPlan(labelled, endpoints, nodesOfOurs(this.#live()), {
+      labelledNodes: new Set(compilation.labelledNodes),
       nodes: compilation.nodes,
       desired: compilation.objects,
     });
-    const isKeptBack = isHeldBack(gating);
+    const isKeptBack = isDeferred(gating);
     const input = {
       desired: compilation.objects,
       held: compilation.held,
       live: this.#live(),
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,
-      isApart: isKeptBack,
+      ignoresWaves: isKeptBack,
     };
     const first = transition({ ...input, from: undefined });
     if (!first.needsStored) return [gating, first, isKeptBack];
@@ -243,8 +246,8 @@ class World {
 
   #gate(nodes: readonly string[], on: boolean): void {
     for (const node of nodes) {
-      if (on) this.#gates.add(node);
-      else this.#gates.delete(node);
+      if (on) this.#enforcementLabels.add(node);
+      else this.#enforcementLabels.delete(node);
     }
   }
 
@@ -252,7 +255,7 @@ class World {
   #controllers(all: boolean): void {
     for (const { name } of NODES) {
       if (!all && this.#chance(2) === 0) continue;
-      const endpoint = automaticEndpoint(name, NODES, this.#gates.has(name));
+      const endpoint = automaticEndpoint(name, NODES, this.#enforcementLabels.has(name));
       if (this.#automatic) this.#tell(endpoint);
       else if (all || this.#now > this.#switchedAt + CONTROLLERS_START_MS) this.#forget(endpoint);
     }
@@ -263,7 +266,7 @@ function automaticEndpoint(name: string, nodes: readonly StoredNode[], gated: bo
   const labels = {
     ...nodes.find((node) => node.name === name)?.labels,
     'projectcalico.org/created-by': 'calico-kube-controllers',
-    ...(gated && { [LABEL_GATE]: 'enforced' }),
+    ...(gated && { [LABEL_ENFORCED]: 'enforced' }),
   };
   return {
     apiVersion: 'projectcalico.org/v3',

@@ -16,7 +16,7 @@ import { flowsOf, scene } from '../../compiler/testing/surroundings.ts';
 import { random, shuffled } from '../../compiler/testing/variations.ts';
 import type { Compilation, DesiredObject, Inventory } from '../../compiler/types.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
-import { intend, type Intent } from './desired-state.ts';
+import { desiredState, type DesiredState } from './desired-state.ts';
 import { objectId } from '../objects/kinds.ts';
 import { projectLive, type LiveObject, type OwnedObject } from '../objects/live.ts';
 import { remembering } from '../../compiler/memo.ts';
@@ -214,9 +214,9 @@ class Model {
     return firewall !== undefined && !firewall.deleting && !firewall.validation.ok;
   }
 
-  intent(): Intent {
+  intent(): DesiredState {
     const { inventory } = this;
-    return intend({
+    return desiredState({
       firewalls: [...this.firewalls.values()],
       inventory,
       live: this.live(),
@@ -233,7 +233,7 @@ class Model {
     });
   }
 
-  #plan({ desired, held, owners }: Intent): readonly (readonly Step[])[] {
+  #plan({ desired, held, owners }: DesiredState): readonly (readonly Step[])[] {
     const isClosedNamespace = (): boolean => false;
     return plan({ desired, held, live: this.live(), firewalls: owners, isClosedNamespace }).phases;
   }

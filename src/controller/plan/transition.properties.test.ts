@@ -19,7 +19,7 @@ import { projectLive } from '../objects/live.ts';
 import { nodeCopies } from './node-shadows.ts';
 import type { Step } from './step.ts';
 import { Nodes, type Stored } from '../testing/watchers.ts';
-import { Pace, transition, type Transition } from './transition.ts';
+import { WaveTimer, transition, type Transition } from './transition.ts';
 
 type Chance = (below: number) => number;
 /** A cluster's API, the nodes that watch it, and the operator's rounds. */
@@ -27,7 +27,7 @@ class World {
   readonly #inventory: Inventory;
   readonly #chance: Chance;
   #now = 0;
-  readonly #pace = new Pace({ now: () => this.#now });
+  readonly #waveTimer = new WaveTimer({ now: () => this.#now });
   readonly #nodes: Nodes;
   readonly #stored = new Map<string, GeneratedObject>();
   #owners = new Set<string>();
@@ -44,14 +44,14 @@ class World {
     const seen: Stored[] = [];
     for (let round = 0; round < 60; round++) {
       const now = this.#transition(to);
-      const { phases, waitMs } = this.#pace.due(now, () => false);
+      const { phases, waitMs } = this.#waveTimer.due(now, () => false);
       if (phases.length === 0 && waitMs === 0) break;
       const steps = phases.flatMap((phase) => this.#inAnyOrder(phase));
       // An outage ends the round anywhere; the next one begins with a plan of what was written until then.
       const isCut = round < 30 && this.#chance(4) === 0;
       for (const step of isCut ? steps.slice(0, this.#chance(steps.length + 1)) : steps) {
         this.#write(step);
-        this.#pace.wrote([step], now.staged);
+        this.#waveTimer.wrote([step], now.staged);
         this.#now += this.#chance(50);
         seen.push(this.#nodes.learnSome());
       }
@@ -67,7 +67,7 @@ class World {
   #outage(): void {
     this.#now += this.#chance(20_000);
     this.#nodes.loseTouch(this.#now);
-    this.#pace.returned(this.#now);
+    this.#waveTimer.noteOutageEnd(this.#now);
   }
 
   #transition(to: readonly ClusterFirewall[]): Transition {
@@ -78,7 +78,7 @@ class World {
       live: [...this.#stored.values()].map((object) => projectLive(object.kind, new Set())(asStored(object))),
       firewalls: this.#owners,
       isClosedNamespace: () => false,
-      isApart: () => false,
+      ignoresWaves: () => false,
     };
     const first = transition({ ...input, from: undefined });
     if (!first.needsStored) return first;

@@ -1,4 +1,4 @@
-/** When a plan needs bridges and pauses, and what of it may be done now. Pure, but for the clock in Pace. */
+/** When a plan needs bridges and pauses, and what of it may be done now. Pure, but for the clock in WaveTimer. */
 import type { PolicyType } from '../../calico/types.ts';
 import type { Clock } from '../../cluster/clock.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
@@ -30,7 +30,7 @@ export const SETTLE_MS = 1000;
  * Retry-After: k8s.io/apiserver pkg/util/notfoundhandler), which each watch of Felix waits out; then each lists its kind anew, on every
  * node at once.
  */
-const DEAF_MS = 10_000;
+const OUTAGE_GRACE_MS = 10_000;
 
 export interface Transition {
   /** Bridges included. */
@@ -43,7 +43,7 @@ export interface Transition {
 
 export interface TransitionInput extends PlanInput {
   /** Repairs of drift, which wait for nothing, and what the API server refuses: no transition is made for either. */
-  readonly isApart: (step: Step) => boolean;
+  readonly ignoresWaves: (step: Step) => boolean;
   /** As bridgesFrom and nodeCopies make them; undefined: not read. */
   readonly from:
     | { readonly bridges: readonly DesiredObject[]; readonly copies: ReadonlyMap<string, DesiredObject> }
@@ -57,7 +57,7 @@ export function transition(input: TransitionInput): Transition {
   const copies = live.filter(isStoredCopy);
   const temporary = new Set<LiveObject>([...bridges, ...copies]);
   const bare = plan({ ...input, live: live.filter((object) => !temporary.has(object)) });
-  const steps = bare.phases.flat().filter((step) => !input.isApart(step));
+  const steps = bare.phases.flat().filter((step) => !input.ignoresWaves(step));
   const pods = podChange(input, bare, bridges, steps);
   const nodes = nodeChange({ steps, stored: copies, copies: input.from?.copies });
   const kept = new Set<LiveObject>([...pods.kept, ...nodes.kept]);
@@ -181,14 +181,14 @@ export interface Due {
 }
 
 /** Remembers when each stage was last written to. */
-export class Pace {
+export class WaveTimer {
   readonly #clock: Pick<Clock, 'now'>;
   /** What was written before this process led may be as young as the process. */
   readonly #wrote: number[];
   /** What is left of a transition may need no stages, but still comes after what was written of it. */
-  #pacedUntil = 0;
+  #settlesAt = 0;
   /** Of what is written before, nobody can say what nodes know. */
-  #deafUntil = 0;
+  #outageGraceUntil = 0;
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock;
@@ -199,44 +199,44 @@ export class Pace {
   wrote(steps: readonly Step[], staged: boolean): void {
     const now = this.#clock.now();
     for (const step of steps) this.#wrote[stageOf(step)] = now;
-    if (staged) this.#pacedUntil = now + SETTLE_MS;
+    if (staged) this.#settlesAt = now + SETTLE_MS;
   }
 
   /** Endpoints that are not ours to write are still to leave the policies, or to come under them: as if they were written now. */
-  awaits({ leaving, joining }: { readonly leaving: boolean; readonly joining: boolean }): void {
+  noteEndpoints({ leaving, joining }: { readonly leaving: boolean; readonly joining: boolean }): void {
     if (leaving) this.#wrote[ENDPOINTS_LEAVE] = this.#clock.now();
     if (joining) this.#wrote[ENDPOINTS_COME] = this.#clock.now();
   }
 
   /** Milliseconds until what was written of a transition has settled. */
-  get unsettledMs(): number {
-    return Math.max(0, Math.max(this.#pacedUntil, this.#deafUntil) - this.#clock.now());
+  get settlingMs(): number {
+    return Math.max(0, Math.max(this.#settlesAt, this.#outageGraceUntil) - this.#clock.now());
   }
 
   /**
    * The API server was away until then (`Clock.now()`). What was written shortly before may be as unknown to nodes as what was written
    * shortly after.
    */
-  returned(at: number): void {
-    this.#deafUntil = at + DEAF_MS;
+  noteOutageEnd(at: number): void {
+    this.#outageGraceUntil = at + OUTAGE_GRACE_MS;
   }
 
   /** The steps that may be taken now. Those apart go with whatever stage is due. */
-  due({ plan: { phases }, staged }: Transition, isApart: (step: Step) => boolean): Due {
+  due({ plan: { phases }, staged }: Transition, ignoresWaves: (step: Step) => boolean): Due {
     const steps = phases.flat();
-    const stages = steps.filter((step) => !isApart(step)).map(stageOf);
+    const stages = steps.filter((step) => !ignoresWaves(step)).map(stageOf);
     const stage = Math.min(...stages) as Stage;
     // What is taken away last waits for what was written before, whether that needed stages or not.
-    const isPaced = Math.max(this.#pacedUntil, this.#deafUntil) > this.#clock.now();
+    const isPaced = Math.max(this.#settlesAt, this.#outageGraceUntil) > this.#clock.now();
     if (!staged && stage < LATE && !isPaced) return { phases, waitMs: 0 };
     const waitMs = stages.length === 0 ? 0 : Math.max(0, this.#settledAt(stage) - this.#clock.now());
-    const isDue = (step: Step): boolean => isApart(step) || (waitMs === 0 && stageOf(step) === stage);
+    const isDue = (step: Step): boolean => ignoresWaves(step) || (waitMs === 0 && stageOf(step) === stage);
     const due = phases.map((some) => some.filter(isDue)).filter((some) => some.length > 0);
     return { phases: due, waitMs };
   }
 
   #settledAt(stage: Stage): number {
     const before = this.#wrote.slice(0, stage);
-    return before.length === 0 ? 0 : Math.max(this.#deafUntil, ...before.map((at) => at + SETTLE_MS));
+    return before.length === 0 ? 0 : Math.max(this.#outageGraceUntil, ...before.map((at) => at + SETTLE_MS));
   }
 }

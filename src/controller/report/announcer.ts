@@ -3,13 +3,13 @@ import type { EventNote } from '../../cluster/objects/events.ts';
 import { reference, type StoredFirewall } from '../observe/firewalls.ts';
 import type { Finding } from './status.ts';
 
-interface Told {
+interface Announced {
   readonly problems: ReadonlyMap<string, StatusProblem>;
   /** How the firewall as a whole stands: `Ready`, or the reason why it is not. */
   readonly standing: string;
 }
 
-interface Standing {
+interface Readiness {
   readonly name: string;
   readonly message: string;
 }
@@ -24,7 +24,7 @@ const IN_BETWEEN = '';
  * what was told; after a restart, the stored status says it.
  */
 export class Announcer {
-  readonly #told = new Map<string, Told>();
+  readonly #told = new Map<string, Announced>();
 
   /** What is new since the last finding of this firewall. */
   notes(firewall: StoredFirewall, finding: Finding): readonly EventNote[] {
@@ -49,7 +49,7 @@ export class Announcer {
 
 type Note = Omit<EventNote, 'regarding'>;
 
-const standingNote = ({ name, message }: Standing): Note => ({
+const standingNote = ({ name, message }: Readiness): Note => ({
   type: name === READY ? 'Normal' : 'Warning',
   reason: name,
   action: 'Program',
@@ -70,13 +70,17 @@ const mendedNote = ({ rule, path, reason }: StatusProblem): Note => ({
   note: `${rule}: no longer ${reason} (${path})`,
 });
 
-function toldBy({ status }: StoredFirewall): Told {
+function toldBy({ status }: StoredFirewall): Announced {
   const ready = status?.conditions?.find(({ type }) => type === READY);
   return { problems: byKey(status?.problems ?? []), standing: ready?.reason ?? IN_BETWEEN };
 }
 
 /** While nothing can be done about the spec, what was told of it stands. */
-function problemsOf(firewall: string, finding: Finding, before: Told['problems']): Told['problems'] {
+function problemsOf(
+  firewall: string,
+  finding: Finding,
+  before: Announced['problems'],
+): Announced['problems'] {
   switch (finding.type) {
     case 'blocked':
       return before;
@@ -96,7 +100,7 @@ function problemsOf(firewall: string, finding: Finding, before: Told['problems']
   }
 }
 
-function standingOf(finding: Finding): Standing {
+function standingOf(finding: Finding): Readiness {
   switch (finding.type) {
     case 'invalid':
       return { name: IN_BETWEEN, message: '' };
@@ -119,12 +123,14 @@ function standingOf(finding: Finding): Standing {
 }
 
 /** Warnings are left out: a selector that matches nothing yet is how every GitOps rollout begins. */
-const byKey = (problems: readonly StatusProblem[]): Told['problems'] =>
+const byKey = (problems: readonly StatusProblem[]): Announced['problems'] =>
   new Map(
     problems
       .filter(({ severity }) => severity === 'problem')
       .map((problem) => [JSON.stringify([problem.rule, problem.path, problem.reason]), problem]),
   );
 
-const missingFrom = (known: Told['problems'], problems: Told['problems']): readonly StatusProblem[] =>
-  [...problems].filter(([key]) => !known.has(key)).map(([, problem]) => problem);
+const missingFrom = (
+  known: Announced['problems'],
+  problems: Announced['problems'],
+): readonly StatusProblem[] => [...problems].filter(([key]) => !known.has(key)).map(([, problem]) => problem);

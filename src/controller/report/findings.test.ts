@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Compilation } from '../../compiler/types.ts';
-import type { Outcome } from '../apply/execute.ts';
-import { findingOf, type Results } from './findings.ts';
+import type { WriteResult } from '../apply/execute.ts';
+import { findingOf, type RoundResult } from './findings.ts';
 import { projectFirewall } from '../observe/firewalls.ts';
-import { intend } from '../plan/desired-state.ts';
+import { desiredState } from '../plan/desired-state.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { plan } from '../plan/plan.ts';
 import { allow, foreign, live, set } from '../testing/objects.ts';
@@ -27,12 +27,17 @@ const summaries = [{ firewall: 'default', namespaces: { enforced: 3, observed: 0
 
 function finding(
   stored: readonly LiveObject[],
-  fields: Partial<Results> = {},
+  fields: Partial<RoundResult> = {},
   compiled: Partial<Compilation> = {},
 ) {
   const objects = [web, set({ name: 'nodes' })];
   const compilation: Compilation = { objects, problems: [], held: [], summaries, ...compiled };
-  const intent = intend({ firewalls: [firewall], inventory: {}, live: stored, compile: () => compilation });
+  const intent = desiredState({
+    firewalls: [firewall],
+    inventory: {},
+    live: stored,
+    compile: () => compilation,
+  });
   const { desired, held, owners: firewalls } = intent;
   const after = plan({
     desired,
@@ -41,7 +46,7 @@ function finding(
     live: stored,
     isClosedNamespace: (name) => name === 'absent',
   });
-  const outcome: Outcome = {
+  const outcome: WriteResult = {
     written: [],
     refused: [],
     skipped: [],
@@ -90,7 +95,7 @@ test('a refused object is a problem of its rule, in the words of the API server'
     desiredHash: '',
     live: undefined,
   } as const;
-  const outcome: Outcome = {
+  const outcome: WriteResult = {
     written: [],
     refused: [{ step, message: 'quota exceeded' }],
     skipped: [],
@@ -107,7 +112,7 @@ test('a refused object is a problem of its rule, in the words of the API server'
 });
 
 test('a passing error is retried', () => {
-  const outcome: Outcome = {
+  const outcome: WriteResult = {
     written: [],
     refused: [],
     skipped: [],
@@ -152,11 +157,16 @@ describe('a firewall that is being deleted', () => {
     spec: { mode: 'Enforce' },
   });
   const nothing: Compilation = { objects: [], problems: [], held: [], summaries: [] };
-  const judged = (fields: Partial<Outcome>, stored: readonly LiveObject[] = [live(web)]) => {
-    const intent = intend({ firewalls: [leaving], inventory: {}, live: stored, compile: () => nothing });
+  const judged = (fields: Partial<WriteResult>, stored: readonly LiveObject[] = [live(web)]) => {
+    const intent = desiredState({
+      firewalls: [leaving],
+      inventory: {},
+      live: stored,
+      compile: () => nothing,
+    });
     const { desired, held, owners: firewalls } = intent;
     const after = plan({ desired, held, firewalls, live: stored, isClosedNamespace: () => false });
-    const outcome: Outcome = {
+    const outcome: WriteResult = {
       written: [],
       refused: [],
       skipped: [],

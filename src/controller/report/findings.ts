@@ -1,36 +1,36 @@
 /** What to say of each firewall after a reconcile. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { StatusProblem } from '../../api/status.ts';
-import { LABEL_GATE } from '../../compiler/names.ts';
+import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
-import type { Outcome } from '../apply/execute.ts';
+import type { WriteResult } from '../apply/execute.ts';
 import { issueMessages, type StoredFirewall } from '../observe/firewalls.ts';
-import type { Intent } from '../plan/desired-state.ts';
+import type { DesiredState } from '../plan/desired-state.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { OwnedObject } from '../objects/live.ts';
-import type { NodesStanding } from '../nodes/nodes-report.ts';
+import type { NodesReport } from '../nodes/nodes-report.ts';
 import type { Plan } from '../plan/plan.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
-import type { WriteTrouble } from '../apply/write.ts';
+import type { WriteFailure } from '../apply/write.ts';
 
-export interface Results {
-  readonly intent: Intent;
+export interface RoundResult {
+  readonly intent: DesiredState;
   /** Computed after the writes, from what is then stored. */
   readonly plan: Plan;
-  readonly outcome: Outcome;
+  readonly outcome: WriteResult;
   /** Desired objects of kinds that this Calico does not have. */
   readonly unserved: readonly DesiredObject[];
   readonly isContested: (id: string) => boolean;
   /** Absent where no firewall has nodes. */
-  readonly nodes?: NodesStanding | undefined;
-  readonly gateTrouble?: WriteTrouble | undefined;
-  readonly failsafeTrouble?: WriteTrouble | undefined;
+  readonly nodes?: NodesReport | undefined;
+  readonly gateTrouble?: WriteFailure | undefined;
+  readonly failsafeTrouble?: WriteFailure | undefined;
 }
 
 /** Undefined for a firewall that is being deleted without trouble: it will be gone in a moment. */
-export function findingOf(firewall: StoredFirewall, results: Results): Finding | undefined {
-  switch (results.intent.standings.get(firewall.name)) {
+export function findingOf(firewall: StoredFirewall, results: RoundResult): Finding | undefined {
+  switch (results.intent.lifecycles.get(firewall.name)) {
     case 'invalid':
       return { type: 'invalid', issues: issueMessages(firewall.validation) };
     case 'frozen':
@@ -54,10 +54,10 @@ const FAILSAFES_STUCK = 'the former failsafes cannot be written back to FelixCon
 
 function removalTrouble(
   { name }: StoredFirewall,
-  { outcome, plan, gateTrouble, failsafeTrouble }: Results,
+  { outcome, plan, gateTrouble, failsafeTrouble }: RoundResult,
 ): Finding | undefined {
   if (name === DEFAULT_FIREWALL) {
-    const what = gateTrouble ? `the label ${LABEL_GATE} cannot be taken off Nodes` : FAILSAFES_STUCK;
+    const what = gateTrouble ? `the label ${LABEL_ENFORCED} cannot be taken off Nodes` : FAILSAFES_STUCK;
     const trouble = gateTrouble ?? failsafeTrouble;
     if (trouble !== undefined) {
       const message = `${what}: ${trouble.message}`;
@@ -83,7 +83,7 @@ function waitsForOthers(live: OwnedObject | undefined): string | undefined {
   return `${live.id} is deleted and waits for whoever set the finalizers ${finalizers}: let them finish, or take the finalizers off`;
 }
 
-function compiled(firewall: StoredFirewall, results: Results): Finding {
+function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
   const { name } = firewall;
   const { intent, plan } = results;
   const isOf = (desired: DesiredObject): boolean => desired.firewall === name;
@@ -106,14 +106,14 @@ function compiled(firewall: StoredFirewall, results: Results): Finding {
   };
 }
 
-interface Trouble {
+interface Blocker {
   readonly desired: DesiredObject;
   readonly reason: string;
   readonly message: string;
 }
 
 /** Objects that will not be written until a person does something. */
-function troubles({ plan, outcome, unserved }: Results): readonly Trouble[] {
+function troubles({ plan, outcome, unserved }: RoundResult): readonly Blocker[] {
   return [
     ...plan.taken.map(({ desired, id, foreignManager }) => ({
       desired,
@@ -140,7 +140,7 @@ function troubles({ plan, outcome, unserved }: Results): readonly Trouble[] {
 }
 
 /** The same, rule by rule. */
-function writeProblems(firewall: StoredFirewall, results: Results): readonly StatusProblem[] {
+function writeProblems(firewall: StoredFirewall, results: RoundResult): readonly StatusProblem[] {
   const { name, validation } = firewall;
   const pathOf = (rule: string): string => (validation.ok ? rulePath(validation.firewall, rule) : 'spec');
   return troubles(results)
@@ -156,7 +156,7 @@ function writeProblems(firewall: StoredFirewall, results: Results): readonly Sta
     );
 }
 
-function programming(name: string, results: Results): Programming {
+function programming(name: string, results: RoundResult): Programming {
   const [trouble] = troubles(results).filter(({ desired }) => desired.firewall === name);
   if (trouble !== undefined) {
     return { programmed: false, reason: trouble.reason, message: trouble.message, stalled: true };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { MAX_PROBLEMS, status as statusSchema, type Status, type StatusProblem } from '../../api/status.ts';
-import type { NodesStanding } from '../nodes/nodes-report.ts';
+import type { NodesReport } from '../nodes/nodes-report.ts';
 import { computeStatus, type Finding } from './status.ts';
 
 const fine: Finding = {
@@ -37,7 +37,7 @@ function kstatus(status: Status, generation: number): string {
   return 'InProgress';
 }
 
-const nodes: NodesStanding = {
+const nodes: NodesReport = {
   selected: 3,
   enforced: 3,
   condition: { status: 'True', reason: 'Enforced', message: '' },

@@ -1,6 +1,6 @@
 /** The status of one ClusterFirewall, computed from what was found and done. Pure; kstatus and people read the result. */
 import { MAX_PROBLEMS, type Condition, type Status, type StatusProblem } from '../../api/status.ts';
-import type { NodesStanding } from '../nodes/nodes-report.ts';
+import type { NodesReport } from '../nodes/nodes-report.ts';
 
 /** How programming went: all that is desired is stored, or why not. */
 export type Programming =
@@ -34,7 +34,7 @@ export type Finding =
         readonly exempt: number;
       } | null;
       /** Absent where the firewall has no nodes. */
-      readonly nodes?: NodesStanding;
+      readonly nodes?: NodesReport;
     };
 
 export interface StatusInput {
@@ -102,7 +102,7 @@ const OF_NODES: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen']
 const keptConditions = (previous: Status | undefined): readonly Condition[] =>
   (previous?.conditions ?? []).filter(({ type }) => OF_NODES.has(type));
 
-function judgeNodes(nodes: NodesStanding | undefined): readonly Judgement[] {
+function judgeNodes(nodes: NodesReport | undefined): readonly Judgement[] {
   if (nodes === undefined) return [];
   const enforced = { type: 'NodesEnforced', ...nodes.condition };
   if (nodes.failsafesOpen.length === 0) return [enforced];
@@ -147,7 +147,7 @@ function partiallyInvalid(problems: readonly StatusProblem[]): Judgement {
 function judgeProgramming(
   programming: Programming,
   problems: readonly StatusProblem[],
-  nodes?: NodesStanding,
+  nodes?: NodesReport,
 ): readonly Judgement[] {
   const programmed: Judgement = programming.programmed
     ? {
@@ -180,7 +180,7 @@ function judgeProgramming(
   ];
 }
 
-function judgeTrouble({ condition: { reason, message }, trouble }: NodesStanding): readonly Judgement[] {
+function judgeTrouble({ condition: { reason, message }, trouble }: NodesReport): readonly Judgement[] {
   return [
     { type: 'Ready', status: 'False', reason, message },
     trouble === 'stalled'
@@ -251,7 +251,7 @@ function namespaceCounts({
   return { enforced, observed, exempt, summary: fraction(enforced, enforced + observed + exempt) };
 }
 
-function nodeCounts({ selected, enforced }: NodesStanding): NonNullable<Status['nodes']> {
+function nodeCounts({ selected, enforced }: NodesReport): NonNullable<Status['nodes']> {
   return { selected, enforced, pending: selected - enforced, summary: fraction(enforced, selected) };
 }
 

@@ -3,7 +3,7 @@
  * felix/dataplane/linux/endpoint_mgr.go.
  */
 import type { GeneratedObject, GlobalNetworkPolicy, HostEndpoint } from '../../calico/types.ts';
-import { LABEL_GATE, LABEL_LO } from '../../compiler/names.ts';
+import { LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
 import type { Cluster, Endpoint, Flow } from '../../compiler/testing/cluster.ts';
 import { matchablesOf, subjectPredicate } from '../../compiler/testing/reading-labels.ts';
 import { plainRule, type PlainRule } from '../../compiler/testing/reading-rules.ts';
@@ -42,7 +42,7 @@ export function nodeReadingOf(
     .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
   const policies = objects
     .filter((object) => object.kind === 'GlobalNetworkPolicy')
-    .filter(({ spec }) => [LABEL_GATE, LABEL_LO].some((label) => spec.selector.includes(label)))
+    .filter(({ spec }) => [LABEL_ENFORCED, LABEL_LO].some((label) => spec.selector.includes(label)))
     .map((policy) => plain(policy, { matchables, apiServer: [] }))
     .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
   const atPods = readingOf(objects, cluster);

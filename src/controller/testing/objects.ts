@@ -3,7 +3,7 @@ import type { KubernetesObject } from '../../cluster/resource.ts';
 import {
   ANNOTATION_RULES,
   LABEL_FIREWALL,
-  LABEL_GATE,
+  LABEL_ENFORCED,
   LABEL_LO,
   LABEL_MANAGED_BY,
   LABEL_SET,
@@ -87,7 +87,7 @@ export const lastWord = (action: Rule['action'] = 'Deny'): DesiredObject =>
   onHosts({ name: 'last', rules: ['default/nodes/deny'] }, 'nodeDeny', [{ action, protocol: 'TCP' }]);
 
 function onHosts(made: Made, phase: DesiredObject['phase'], ingress: readonly Rule[]): DesiredObject {
-  const selector = `has(${LABEL_GATE})`;
+  const selector = `has(${LABEL_ENFORCED})`;
   return wrap(made, phase, {
     apiVersion,
     kind: 'GlobalNetworkPolicy',
@@ -104,7 +104,7 @@ export function endpoint(node: string, interfaceName: 'lo' | '*'): DesiredObject
   return wrap(made, isLo ? 'lo' : 'hostEndpoint', {
     apiVersion,
     kind: 'HostEndpoint',
-    metadata: metadata(made, { [isLo ? LABEL_LO : LABEL_GATE]: '' }),
+    metadata: metadata(made, { [isLo ? LABEL_LO : LABEL_ENFORCED]: '' }),
     spec: { node, interfaceName, profiles: ['projectcalico-default-allow'] },
   });
 }

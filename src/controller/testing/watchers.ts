@@ -4,7 +4,7 @@ import { generatedKinds } from '../objects/kinds.ts';
 export type Stored = ReadonlyMap<string, GeneratedObject>;
 
 /** After an outage a node has listed a kind again within so many milliseconds. */
-const DEAF_MS = 9500;
+const OUTAGE_GRACE_MS = 9500;
 
 /** Undefined: deleted. */
 interface News {
@@ -17,7 +17,7 @@ export class Nodes {
   readonly #chance: (below: number) => number;
   readonly #pending = new Map<string, News[]>(generatedKinds.map((kind) => [kind, []]));
   /** By kind; absent where every write is heard. */
-  readonly #deafUntil = new Map<string, number>();
+  readonly #outageGraceUntil = new Map<string, number>();
   readonly known = new Map<string, GeneratedObject>();
 
   /** @param chance a whole number from 0 to below `below` */
@@ -31,23 +31,23 @@ export class Nodes {
 
   /** The API server was away until `now`: each kind is watched again at its own time. */
   loseTouch(now: number): void {
-    for (const kind of generatedKinds) this.#deafUntil.set(kind, now + this.#chance(DEAF_MS));
+    for (const kind of generatedKinds) this.#outageGraceUntil.set(kind, now + this.#chance(OUTAGE_GRACE_MS));
   }
 
   /** Some of what they can hear, in any order; gives back what they know then. */
   learnSome(): Stored {
     for (const [kind, pending] of this.#pending)
-      if (!this.#deafUntil.has(kind)) this.#learn(pending.splice(0, this.#chance(pending.length + 1)));
+      if (!this.#outageGraceUntil.has(kind)) this.#learn(pending.splice(0, this.#chance(pending.length + 1)));
     return new Map(this.known);
   }
 
   /** All that can be heard by then, and what they know on the way. */
   learnAll(now: number): readonly Stored[] {
     const heard = [...this.#pending].flatMap(([kind, pending]) => {
-      const at = this.#deafUntil.get(kind);
+      const at = this.#outageGraceUntil.get(kind);
       if (at === undefined) return [{ at: 0, news: pending.splice(0) }];
       if (at > now) return [];
-      this.#deafUntil.delete(kind);
+      this.#outageGraceUntil.delete(kind);
       const news = listed(pending.splice(0));
       // What is programmed in one go may end in the middle of a list.
       const part = news.splice(0, this.#chance(news.length + 1));
