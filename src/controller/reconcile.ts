@@ -5,13 +5,12 @@ import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
 import type { Transport } from '../cluster/http/transport.ts';
-import type { Compile, DesiredObject, Inventory } from '../compiler/types.ts';
+import type { Compile, DesiredObject } from '../compiler/types.ts';
 import { bridgesFrom } from './plan/bridges.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import { Drift } from './apply/drift.ts';
 import { execute, type WriteResult } from './apply/execute.ts';
-import { failsafeGoal, isToNarrow, type FailsafeGoal } from './nodes/failsafe-goal.ts';
-import type { StoredFailsafes } from './observe/stored-failsafes.ts';
+import { failsafeGoal, isToNarrow } from './nodes/failsafe-goal.ts';
 import { FailsafeKeeper, type FailsafeOptions, type FailsafeOutcome } from './nodes/failsafe-keeper.ts';
 import {
   EnforcementLabels,
@@ -19,12 +18,10 @@ import {
   isDeferred,
   nodesOfOurs,
   isReplacedByAutomatic,
-  type LabelPlan,
 } from './nodes/enforcement-labels.ts';
 import { findingOf, type RoundResult } from './report/findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './observe/firewalls.ts';
 import { desiredState, type DesiredState } from './plan/desired-state.ts';
-import type { StoredNode } from './observe/cluster-state.ts';
 import { objectId } from './objects/kinds.ts';
 import type { LiveObject } from './objects/live.ts';
 import { nodeCopies } from './plan/node-shadows.ts';
@@ -33,16 +30,11 @@ import { Orphans } from './report/orphans.ts';
 import type { ApplyStep, Step } from './plan/step.ts';
 import { servedSince } from './apply/served-since.ts';
 import type { Finding } from './report/status.ts';
-import type { World } from './world.ts';
+import type { Finalizers, Round, World } from './world.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
 import { WaveTimer, transition, type Transition, type TransitionInput } from './plan/transition.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
 import type { ServerForms, WriteFailure } from './apply/write.ts';
-
-export interface Finalizers {
-  /** Adds ours where it is missing, and takes it away from a firewall that is being deleted: by then all that had to go is gone. */
-  settle(firewall: StoredFirewall): Promise<void>;
-}
 
 export interface ReconcilerOptions {
   readonly transport: Transport;
@@ -380,17 +372,6 @@ export class Reconciler {
 }
 
 /** What one round works with. */
-interface Round {
-  readonly world: World;
-  readonly stored: GeneratedObjects;
-  readonly intent: DesiredState;
-  readonly gating: LabelPlan;
-  /** What of nodes waits for something that is not in the plan. */
-  readonly isKeptBack: (step: Step) => boolean;
-  readonly aim: FailsafeGoal;
-  readonly failsafes: StoredFailsafes | undefined;
-}
-
 const withFailsafes = (
   results: RoundResult,
   note: string | undefined,
