@@ -32,7 +32,13 @@ import { servedSince } from './apply/served-since.ts';
 import type { Finding } from './report/status.ts';
 import type { Finalizers, Round, World } from './world.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
-import { WaveTimer, transition, type Transition, type TransitionInput } from './plan/transition.ts';
+import {
+  SETTLE_MS,
+  WaveTimer,
+  transition,
+  type Transition,
+  type TransitionInput,
+} from './plan/transition.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
 import type { ServerForms, WriteFailure } from './apply/write.ts';
 
@@ -121,7 +127,7 @@ export class Reconciler {
     this.#options.onResults(results);
     await this.#report(world.firewalls, results);
     await this.#release(round);
-    const next = this.#next(after, outcome, shown, isReplacedByAutomatic(round.gating));
+    const next = this.#next(after, outcome, shown, round);
     return this.#nextOfNodes(next, round, gateTrouble ?? failsafeTrouble);
   }
 
@@ -270,15 +276,15 @@ export class Reconciler {
     return this.#isDrift(step) ? this.#options.drift.waitMs(step.id) : 0;
   }
 
-  /** @param isAwaiting what the watch will bring us back to */
   #next(
     after: Transition,
     { stopped, refused, interrupted, written }: WriteResult,
     shown: boolean,
-    isAwaiting: (step: Step) => boolean,
+    { gating, isKeptBack }: Round,
   ): Result {
     const { phases } = after.plan;
-    const ignoresWaves = (step: Step): boolean => this.#ignoresWaves(step) || isAwaiting(step);
+    const isReplaced = isReplacedByAutomatic(gating);
+    const ignoresWaves = (step: Step): boolean => this.#ignoresWaves(step) || isReplaced(step);
     if (stopped !== undefined) {
       if (stopped.retryAfterMs > 0) return { type: 'requeueAfter', ms: stopped.retryAfterMs };
       return { type: 'retry', message: stopped.message };
@@ -291,9 +297,13 @@ export class Reconciler {
       return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
     // The status says for a while that an object is fought over; nothing else would bring us back to say that it is not any more.
     const calmMs = this.#options.drift.calmMs() ?? 0;
-    const waits = [next.waitMs, calmMs, ...phases.flat().map((step) => this.#waitMs(step))];
-    if (refused.length > 0) waits.push(REFUSED_RETRY_MS);
-    const later = waits.filter((ms) => ms > 0);
+    // Never 0: a repair that had to wait when this round began to write may be due by now, and nothing else would bring us back to it.
+    const repairs = phases.flat().filter((step) => this.#isDrift(step) && !this.#unwritable.has(keyOf(step)));
+    const repairWaits = repairs.map((step) =>
+      Math.max(this.#waitMs(step), isKeptBack(step) ? SETTLE_MS : NO_EFFECT_MS),
+    );
+    const refusedMs = refused.length > 0 ? REFUSED_RETRY_MS : 0;
+    const later = [next.waitMs, calmMs, refusedMs, ...repairWaits].filter((ms) => ms > 0);
     if (later.length > 0) return { type: 'requeueAfter', ms: Math.min(...later) };
     // Somebody changed something meanwhile; the watch has said so, or will.
     return { type: 'done' };

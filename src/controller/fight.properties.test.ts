@@ -1,0 +1,197 @@
+/**
+ * Fights over a generated object, with the whole controller: queue, back-off of repairs, copies and watches together. However the fight
+ * goes, the object is as desired in time after the last blow, and it is the operator's own clock that brings it back to that.
+ */
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { API_VERSION, KIND, PLURAL } from '../api/schema.ts';
+import type { Clock } from '../cluster/clock.ts';
+import { isRecord, type KubernetesObject } from '../cluster/resource.ts';
+import { recordingLogger } from '../cluster/testing/logs.ts';
+import { ManualClock } from '../cluster/testing/manual-clock.ts';
+import { web } from '../compiler/testing/examples.ts';
+import { FEWER } from '../compiler/testing/runs.ts';
+import { random } from '../compiler/testing/variations.ts';
+import { LABEL_MANAGED_BY } from '../compiler/names.ts';
+import { Controller } from './controller.ts';
+import { FINALIZER } from './observe/firewalls.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { contentHash } from './objects/content-hash.ts';
+import { FakeCluster } from './testing/fake-cluster.ts';
+
+const POLICIES = 'projectcalico.org/v3/networkpolicies';
+const FIREWALLS = `${API_VERSION}/${PLURAL}`;
+const NAMESPACES = 'v1/namespaces';
+
+/** The back-off never waits longer (drift.ts). */
+const BACKOFF_MS = 60_000;
+/** Requests, watch events, a copy that is listed anew. */
+const SLACK_MS = 15_000;
+
+/** Both in milliseconds. */
+interface Imprecision {
+  /** Passes between two looks at the clock. */
+  readonly tick: () => number;
+  /** How early the next timer comes: Node's come up to one, for it counts whole ones. */
+  readonly early: () => number;
+}
+
+/** A clock as a process has it. */
+function imprecise(manual: ManualClock, { tick, early }: Imprecision): Clock {
+  let passed = 0;
+  return {
+    now: () => manual.now() + (passed += tick()),
+    date: () => manual.date(),
+    setTimeout: (callback, ms) => manual.setTimeout(callback, Math.max(0, ms - early())),
+  };
+}
+
+const firewall = {
+  apiVersion: API_VERSION,
+  kind: KIND,
+  metadata: { name: 'default', finalizers: [FINALIZER] },
+  spec: { mode: 'Enforce', namespaces: [web] },
+};
+
+const withoutLabel = (object: KubernetesObject): KubernetesObject => {
+  const labels = Object.entries(object.metadata.labels ?? {}).filter(([key]) => key !== LABEL_MANAGED_BY);
+  return { ...object, metadata: { ...object.metadata, labels: Object.fromEntries(labels) } };
+};
+const withSpec = (object: KubernetesObject, fields: object): KubernetesObject => ({
+  ...object,
+  spec: { ...fieldsOf(object['spec']), ...fields },
+});
+const withoutIngress = (object: KubernetesObject): KubernetesObject => {
+  const spec = Object.entries(fieldsOf(object['spec'])).filter(([key]) => key !== 'ingress');
+  return { ...object, spec: Object.fromEntries(spec) };
+};
+const fieldsOf = (spec: unknown): object => (isRecord(spec) ? spec : {});
+
+/** What somebody does to the object; undefined: deletes it. */
+const BLOWS: Readonly<Record<string, (object: KubernetesObject) => KubernetesObject | undefined>> = {
+  strip: withoutLabel,
+  empty: withoutIngress,
+  change: (object) => withSpec(object, { order: 1 }),
+  add: (object) => withSpec(object, { performanceHints: ['AssumeNeededOnEveryNode'] }),
+  delete: () => undefined,
+};
+
+interface Fight {
+  readonly blows: readonly string[];
+  readonly everyMs: number;
+  readonly lastsMs: number;
+  /** When something else happens that makes the operator look. */
+  readonly others: readonly number[];
+  readonly delayMs: () => number;
+  readonly imprecision: Imprecision;
+}
+
+const fight: fc.Arbitrary<Fight> = fc
+  .record({
+    blows: fc.array(fc.constantFrom(...Object.keys(BLOWS)), { minLength: 1, maxLength: 3 }),
+    everyMs: fc.integer({ min: 50, max: 500 }),
+    lastsMs: fc.integer({ min: 500, max: 12_000 }),
+    others: fc.array(fc.integer({ min: 0, max: 20_000 }), { maxLength: 8 }),
+    slowestMs: fc.constantFrom(1, 20, 200),
+    chance: random,
+  })
+  .map(({ slowestMs, chance, ...each }) => ({
+    ...each,
+    delayMs: () => chance() * slowestMs,
+    imprecision: { tick: () => chance() / 50, early: chance },
+  }));
+
+class Scene {
+  readonly manual = new ManualClock();
+  readonly log = recordingLogger();
+  readonly cluster: FakeCluster;
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<unknown>;
+
+  constructor({ imprecision, delayMs }: Fight) {
+    const clock = imprecise(this.manual, imprecision);
+    this.cluster = new FakeCluster({ clock, delayMs });
+    this.cluster.put(FIREWALLS, firewall);
+    for (const name of ['kube-system', 'blog']) this.touch(name, 0);
+    const controller = new Controller({
+      transport: this.cluster,
+      clock,
+      log: this.log,
+      operatorNamespace: 'clusterfirewall-system',
+      instance: 'operator',
+      metrics: new Metrics(clock),
+    });
+    const { signal } = this.#stop;
+    const finalizers = { settle: () => Promise.resolve() };
+    const term = { transport: this.cluster, finalizers, signal };
+    this.#ended = Promise.all([controller.run(signal), controller.lead(term)]);
+  }
+
+  touch(name: string, times: number): void {
+    this.cluster.put(NAMESPACES, { metadata: { name, labels: { touched: String(times) } } });
+  }
+
+  get policy(): KubernetesObject | undefined {
+    return this.cluster.objects(POLICIES).find(({ metadata }) => metadata.namespace === 'blog');
+  }
+
+  strike(blow: string): void {
+    const { policy } = this;
+    if (policy === undefined) return;
+    const struck = BLOWS[blow]?.(policy);
+    if (struck === undefined) this.cluster.delete(POLICIES, policy);
+    else this.cluster.put(POLICIES, struck);
+  }
+
+  get lastLines(): string {
+    const lines = this.log.lines.map((line) => JSON.stringify(line));
+    return lines.slice(-20).join('\n');
+  }
+
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.manual.advance(SLACK_MS);
+    await this.#ended;
+  }
+}
+
+const hashOf = (object: KubernetesObject | undefined): string | undefined =>
+  object === undefined ? undefined : contentHash(object);
+
+/** @throws Error with the end of the operator's log when the object is not as it was before the fight */
+async function expectRepair(fight: Fight): Promise<void> {
+  const { blows, everyMs, lastsMs, others } = fight;
+  const scene = new Scene(fight);
+  const { manual } = scene;
+  await manual.advance(SLACK_MS);
+  const before = hashOf(scene.policy);
+  expect(before).toBeDefined();
+  const end = manual.now() + lastsMs;
+  for (const at of others)
+    manual.setTimeout(() => {
+      scene.touch('blog', at);
+    }, at);
+  for (let blow = 0; manual.now() < end; blow += 1) {
+    scene.strike(blows[blow % blows.length] ?? '');
+    await manual.advance(everyMs);
+  }
+  await manual.advance(BACKOFF_MS + SLACK_MS);
+  const after = hashOf(scene.policy);
+  await scene.end();
+  if (after !== before) throw new Error(`not repaired\n${scene.lastLines}`);
+}
+
+describe('an object that was fought over is as desired in time after the last blow', () => {
+  test('however the fight goes', async () => {
+    await fc.assert(fc.asyncProperty(fight, expectRepair), FEWER);
+  }, 300_000);
+
+  test.each([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])(
+    'though timers come %s ms early',
+    async (early) => {
+      const imprecision = { tick: () => 0.01, early: () => early };
+      const strip = { blows: ['strip'], everyMs: 50, lastsMs: 3000, others: [], delayMs: () => 1 };
+      await expectRepair({ ...strip, imprecision });
+    },
+  );
+});
