@@ -12,7 +12,7 @@ import { ManualClock } from '../cluster/testing/manual-clock.ts';
 import { web } from '../compiler/testing/examples.ts';
 import { FEWER } from '../compiler/testing/runs.ts';
 import { random } from '../compiler/testing/variations.ts';
-import { LABEL_MANAGED_BY } from '../compiler/names.ts';
+import { LABEL_ENFORCED, LABEL_MANAGED_BY } from '../compiler/names.ts';
 import { Controller } from './controller.ts';
 import { FINALIZER } from './observe/firewalls.ts';
 import { Metrics } from './metrics/metrics.ts';
@@ -22,6 +22,7 @@ import { FakeCluster } from './testing/fake-cluster.ts';
 const POLICIES = 'projectcalico.org/v3/networkpolicies';
 const FIREWALLS = `${API_VERSION}/${PLURAL}`;
 const NAMESPACES = 'v1/namespaces';
+const NODES = 'v1/nodes';
 
 /** The back-off never waits longer (drift.ts). */
 const BACKOFF_MS = 60_000;
@@ -113,6 +114,7 @@ class Scene {
     this.cluster = new FakeCluster({ clock, delayMs });
     this.cluster.put(FIREWALLS, firewall);
     for (const name of ['kube-system', 'blog']) this.touch(name, 0);
+    this.cluster.put(NODES, { metadata: { name: 'node1' } });
     const controller = new Controller({
       transport: this.cluster,
       clock,
@@ -141,6 +143,19 @@ class Scene {
     const struck = BLOWS[blow]?.(policy);
     if (struck === undefined) this.cluster.delete(POLICIES, policy);
     else this.cluster.put(POLICIES, struck);
+  }
+
+  get node(): KubernetesObject | undefined {
+    return this.cluster.objects(NODES)[0];
+  }
+
+  get isLabelled(): boolean {
+    return this.node?.metadata.labels?.[LABEL_ENFORCED] !== undefined;
+  }
+
+  /** No node is to have the label: the firewall has no spec.nodes. */
+  labelNode(): void {
+    this.cluster.put(NODES, { metadata: { name: 'node1', labels: { [LABEL_ENFORCED]: 'enforced' } } });
   }
 
   get lastLines(): string {
@@ -181,17 +196,39 @@ async function expectRepair(fight: Fight): Promise<void> {
   if (after !== before) throw new Error(`not repaired\n${scene.lastLines}`);
 }
 
+/** How early timers come, in milliseconds. */
+const EARLY = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+const stripped = (early: number): Fight => {
+  const imprecision = { tick: () => 0.01, early: () => early };
+  return { blows: ['strip'], everyMs: 50, lastsMs: 3000, others: [], delayMs: () => 1, imprecision };
+};
+
 describe('an object that was fought over is as desired in time after the last blow', () => {
   test('however the fight goes', async () => {
     await fc.assert(fc.asyncProperty(fight, expectRepair), FEWER);
   }, 300_000);
 
-  test.each([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])(
-    'though timers come %s ms early',
-    async (early) => {
-      const imprecision = { tick: () => 0.01, early: () => early };
-      const strip = { blows: ['strip'], everyMs: 50, lastsMs: 3000, others: [], delayMs: () => 1 };
-      await expectRepair({ ...strip, imprecision });
+  test.each(EARLY)('though timers come %s ms early', async (early) => {
+    await expectRepair(stripped(early));
+  });
+});
+
+describe('an enforcement label that was fought over is as desired in time after the last blow', () => {
+  test.each(EARLY.flatMap((early) => [false, true].map((alone) => ({ early, alone }))))(
+    'timers come $early ms early, no object is contested: $alone',
+    async ({ early, alone }) => {
+      const scene = new Scene(stripped(early));
+      const { manual } = scene;
+      await manual.advance(SLACK_MS);
+      for (let blow = 0; blow < 60; blow += 1) {
+        if (!alone) scene.strike('strip');
+        scene.labelNode();
+        await manual.advance(50);
+      }
+      await manual.advance(BACKOFF_MS + SLACK_MS);
+      const { isLabelled, lastLines } = scene;
+      await scene.end();
+      if (isLabelled) throw new Error(`not repaired\n${lastLines}`);
     },
   );
 });

@@ -30,6 +30,7 @@ import { Orphans } from './report/orphans.ts';
 import type { ApplyStep, Step } from './plan/step.ts';
 import { servedSince } from './apply/served-since.ts';
 import type { Finding } from './report/status.ts';
+import { NO_EFFECT_MS, REFUSED_RETRY_MS, soonest } from './next-look.ts';
 import type { Finalizers, Round, World } from './world.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
 import {
@@ -66,9 +67,6 @@ export interface ReconcilerOptions {
 
 /** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
 const ROUND_MS = 5000;
-const NO_EFFECT_MS = 100;
-/** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
-const REFUSED_RETRY_MS = 60_000;
 
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -118,17 +116,24 @@ export class Reconciler {
 
     const after = this.#plan(round, stored.objects());
     this.#options.drift.remember(after.plan.current, idsOf(intent.desired));
-    const isSound = shown && outcome.stopped === undefined;
-    const gateTrouble = stuck.gates ?? (await this.#setGates(round, after, isSound));
+    // Asked for once: what does not close because of it is what has to wait for it.
+    const { settlingMs } = this.#waveTimer;
+    const mayClose = shown && outcome.stopped === undefined && settlingMs === 0;
+    const gateTrouble = stuck.gates ?? (await this.#setGates(round, after, mayClose));
     const enforced = this.#results(round, after, outcome, gateTrouble);
-    const failsafes = await this.#closes(round, enforced, isSound);
+    const failsafes = await this.#closes(round, enforced, mayClose);
     const failsafeTrouble = stuck.failsafes ?? failsafes.trouble;
     const results = withFailsafes(enforced, failsafes.note, failsafeTrouble);
     this.#options.onResults(results);
     await this.#report(world.firewalls, results);
     await this.#release(round);
     const next = this.#next(after, outcome, shown, round);
-    return this.#nextOfNodes(next, round, gateTrouble ?? failsafeTrouble);
+    const waitsToClose = round.gating.set.length > 0 || isToNarrow(round.aim, round.failsafes);
+    return soonest(next, {
+      failure: gateTrouble ?? failsafeTrouble,
+      isHolding: this.#failsafes.mustSettle,
+      waits: [...round.waits, waitsToClose ? settlingMs : 0],
+    });
   }
 
   #begin(world: World, stored: GeneratedObjects, intent: DesiredState): Round {
@@ -141,6 +146,10 @@ export class Reconciler {
       stored,
       intent,
       gating,
+      waits: [
+        this.#enforcementLabels.waitMs([...gating.set, ...gating.takeOff]),
+        this.#options.drift.calmMs() ?? 0,
+      ],
       isKeptBack,
       aim: failsafeGoal(intent),
       failsafes: stored.failsafes(),
@@ -165,11 +174,11 @@ export class Reconciler {
   #closes(
     { aim, failsafes, stored }: Round,
     { plan, outcome, nodes }: RoundResult,
-    isSound: boolean,
+    mayClose: boolean,
   ): Promise<FailsafeOutcome> {
     const isEnforced = nodes?.condition.status === 'True' && nodesStand(plan);
     return this.#failsafes.narrowIfSafe(aim, stored.failsafes() ?? failsafes, {
-      isReady: isSound && isEnforced && this.#waveTimer.settlingMs === 0,
+      isReady: mayClose && isEnforced,
       isMissing: lacksAllows(plan, outcome),
     });
   }
@@ -178,10 +187,9 @@ export class Reconciler {
   async #setGates(
     { intent, gating, world }: Round,
     after: Transition,
-    isSound: boolean,
+    mayClose: boolean,
   ): Promise<WriteFailure | undefined> {
-    const isSettled = this.#waveTimer.settlingMs === 0;
-    const mayGate = isSound && isSettled && nodesStand(after.plan);
+    const mayGate = mayClose && nodesStand(after.plan);
     const trouble = mayGate ? await this.#enforcementLabels.write(gating.set) : undefined;
     this.#enforcementLabels.remember(world.nodes, intent.labelledNodes);
     return trouble;
@@ -307,23 +315,6 @@ export class Reconciler {
     if (later.length > 0) return { type: 'requeueAfter', ms: Math.min(...later) };
     // Somebody changed something meanwhile; the watch has said so, or will.
     return { type: 'done' };
-  }
-
-  #nextOfNodes(next: Result, { gating, aim, failsafes }: Round, trouble: WriteFailure | undefined): Result {
-    const isHeldUp = this.#failsafes.mustSettle && trouble?.isRefused === false;
-    if (next.type !== 'done' && !isHeldUp) return next;
-    const { set, takeOff } = gating;
-    if (trouble !== undefined)
-      return trouble.isRefused
-        ? { type: 'requeueAfter', ms: REFUSED_RETRY_MS }
-        : { type: 'retry', message: trouble.message };
-    const waitsToClose = set.length > 0 || isToNarrow(aim, failsafes);
-    const waits = [
-      this.#enforcementLabels.waitMs([...set, ...takeOff]),
-      waitsToClose ? this.#waveTimer.settlingMs : 0,
-    ];
-    const later = waits.filter((ms) => ms > 0);
-    return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(...later) };
   }
 
   /** Before the first write for a firewall, so that nothing of it can outlive it by accident. */

@@ -26,6 +26,8 @@ export interface Round {
   readonly stored: GeneratedObjects;
   readonly intent: DesiredState;
   readonly gating: LabelPlan;
+  /** Milliseconds, as the round began, until an enforcement label may be written and until an object is contested no more. */
+  readonly waits: readonly number[];
   /** What of nodes waits for something that is not in the plan. */
   readonly isKeptBack: (step: Step) => boolean;
   readonly aim: FailsafeGoal;
