@@ -4,7 +4,7 @@
  */
 import type { GeneratedObject } from '../../calico/types.ts';
 import type { Cluster, ClusterNode, Flow } from './cluster.ts';
-import { matchablesOf, subjectPredicate } from './reading-labels.ts';
+import { subjectPredicate, surroundingsOf } from './reading-labels.ts';
 import { plainRule } from './reading-rules.ts';
 
 export type Layer = 'ports' | 'host';
@@ -14,7 +14,7 @@ export function nodeReadingOf(
   objects: readonly GeneratedObject[],
   cluster: Cluster,
 ): (at: ClusterNode, layer: Layer, flow: Flow) => boolean {
-  const around = { matchables: matchablesOf(objects, cluster), apiServer: cluster.apiServer };
+  const around = surroundingsOf(objects, cluster);
   const endpoints = new Map(
     objects
       .filter((object) => object.kind === 'HostEndpoint')

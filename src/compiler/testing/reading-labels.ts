@@ -1,5 +1,5 @@
 /** Which endpoints and network sets there are for Calico's selectors, and with which labels. */
-import type { EntityRule, GeneratedObject } from '../../calico/types.ts';
+import type { EntityRule, GeneratedObject, GlobalNetworkSet } from '../../calico/types.ts';
 import type { Cluster, ContainerPort, Endpoint, Labels } from './cluster.ts';
 import { inCidr } from './cluster.ts';
 import { type GetLabel, type Predicate, predicateOf } from './selectors.ts';
@@ -16,7 +16,38 @@ export interface Matchable {
 const NAMESPACE = 'projectcalico.org/namespace';
 const inNamespace: Predicate = (label) => label(NAMESPACE) !== undefined;
 
-export function matchablesOf(objects: readonly GeneratedObject[], cluster: Cluster): readonly Matchable[] {
+/** What a rule is read against. */
+export interface Surroundings {
+  readonly matchables: readonly Matchable[];
+  readonly apiServer: Cluster['apiServer'];
+}
+
+interface Known {
+  readonly sets: readonly GlobalNetworkSet[];
+  readonly around: Surroundings;
+}
+
+const latest = new WeakMap<Cluster, Known>();
+
+/** The same object as the last time while the sets are the same: what was read against it is still true. */
+export function surroundingsOf(objects: readonly GeneratedObject[], cluster: Cluster): Surroundings {
+  const sets = objects.filter((object) => object.kind === 'GlobalNetworkSet');
+  const known = latest.get(cluster);
+  if (known?.sets.length === sets.length && known.sets.every((set, index) => set === sets[index]))
+    return known.around;
+  const matchables = [...matchablesOf(cluster), ...sets.map(matchableOf)];
+  const around = { matchables, apiServer: cluster.apiServer };
+  latest.set(cluster, { sets, around });
+  return around;
+}
+
+const matchableOf = ({ metadata, spec }: GlobalNetworkSet): Matchable => ({
+  label: lookup(metadata.labels ?? {}, {}),
+  has: (address) => spec.nets.some((net) => inCidr(address, net)),
+  ports: [],
+});
+
+function matchablesOf(cluster: Cluster): readonly Matchable[] {
   const ofNamespace = new Map(cluster.namespaces.map((namespace) => [namespace.name, inherited(namespace)]));
   const parent = (namespace: string): Labels => ofNamespace.get(namespace) ?? {};
   const pods = cluster.pods.map((pod): Matchable => ({
@@ -40,14 +71,7 @@ export function matchablesOf(objects: readonly GeneratedObject[], cluster: Clust
     has: (address) => nets.some((net) => inCidr(address, net)),
     ports: [],
   }));
-  const globalSets = objects
-    .filter((object) => object.kind === 'GlobalNetworkSet')
-    .map(({ metadata, spec }): Matchable => ({
-      label: lookup(metadata.labels ?? {}, {}),
-      has: (address) => spec.nets.some((net) => inCidr(address, net)),
-      ports: [],
-    }));
-  return [...pods, ...hosts, ...sets, ...globalSets];
+  return [...pods, ...hosts, ...sets];
 }
 
 /** conversion.go, NamespaceToProfile: what pods and sets of a namespace inherit. */

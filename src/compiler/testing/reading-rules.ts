@@ -1,20 +1,14 @@
 /** One Calico rule as a question about a flow. */
 import type { Action, CalicoPort, EntityRule, Rule } from '../../calico/types.ts';
-import type { Cluster, Flow } from './cluster.ts';
+import type { Flow } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
-import { type Matchable, selectorMatch } from './reading-labels.ts';
+import { type Matchable, selectorMatch, type Surroundings } from './reading-labels.ts';
 
 export interface PlainRule {
   readonly action: Action;
   readonly matches: (flow: Flow) => boolean;
   /** The rule as it was given, for messages. */
   readonly text: string;
-}
-
-/** What a rule is read against. */
-export interface Surroundings {
-  readonly matchables: readonly Matchable[];
-  readonly apiServer: Cluster['apiServer'];
 }
 
 const KUBERNETES = 'default/kubernetes';

@@ -5,8 +5,9 @@
 import type { GeneratedObject, NetworkPolicy, PolicyType } from '../../calico/types.ts';
 import type { Cluster, Endpoint, Flow, TenantPolicy, TenantRule } from './cluster.ts';
 import { describeFlow } from './cluster.ts';
-import { type PlainRule, type Surroundings, plainRule } from './reading-rules.ts';
-import { type Matchable, matchablesOf, subjectPredicate } from './reading-labels.ts';
+import { readOnce } from './read-once.ts';
+import { type Matchable, subjectPredicate, surroundingsOf, type Surroundings } from './reading-labels.ts';
+import { type PlainRule, plainRule } from './reading-rules.ts';
 
 export interface Verdict {
   readonly allowed: boolean;
@@ -41,10 +42,10 @@ type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' | 'Ho
  * numeric ports without a protocol.
  */
 export function readingOf(objects: readonly GeneratedObject[], cluster: Cluster): (flow: Flow) => Verdict {
-  const matchables = matchablesOf(objects, cluster);
+  const around = surroundingsOf(objects, cluster);
   const tiers = tiersOf(objects);
   const policies = [...objects.filter(isEnforced), ...cluster.tenantPolicies.map(asCalico)]
-    .map((policy) => plainPolicy(policy, { matchables, apiServer: cluster.apiServer }))
+    .map(policyReader(around))
     .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
   const orphan = policies.find(({ tier }) => !tiers.some(({ name }) => name === tier));
   if (orphan !== undefined)
@@ -53,7 +54,7 @@ export function readingOf(objects: readonly GeneratedObject[], cluster: Cluster)
   const chains = new Map<string, readonly Chain[]>();
   const chainsOf = (endpoint: Endpoint, direction: PolicyType): readonly Chain[] => {
     const key = `${direction} ${endpoint.id}`;
-    const known = chains.get(key) ?? chainsFor(endpoint, direction, { matchables, tiers, policies });
+    const known = chains.get(key) ?? chainsFor(endpoint, direction, { ...around, tiers, policies });
     chains.set(key, known);
     return known;
   };
@@ -127,6 +128,10 @@ const isPolicy = (object: GeneratedObject): object is Policy =>
 const isEnforced = (object: GeneratedObject): object is Policy =>
   isPolicy(object) && !object.kind.startsWith('Staged');
 
+const policyReader = readOnce((around: Surroundings) =>
+  readOnce((policy: Policy) => plainPolicy(policy, around)),
+);
+
 function plainPolicy({ metadata, spec }: Policy, around: Surroundings): PlainPolicy {
   const { namespace } = metadata;
   const namespaceSelector = 'namespaceSelector' in spec ? spec.namespaceSelector : undefined;
@@ -144,7 +149,8 @@ function plainPolicy({ metadata, spec }: Policy, around: Surroundings): PlainPol
 }
 
 /** libcalico-go/lib/backend/k8s/conversion: a Kubernetes NetworkPolicy is a Calico one of order 1000. */
-function asCalico({ name, namespace, podLabels, types, ingress, egress }: TenantPolicy): NetworkPolicy {
+const asCalico = readOnce((policy: TenantPolicy): NetworkPolicy => {
+  const { name, namespace, podLabels, types, ingress, egress } = policy;
   const pods = (labels: Readonly<Record<string, string>>) =>
     ["projectcalico.org/orchestrator == 'k8s'", ...equalities(labels)].join(' && ');
   const peer = ({ namespaceLabels, podLabels: of }: TenantRule) => ({
@@ -177,7 +183,7 @@ function asCalico({ name, namespace, podLabels, types, ingress, egress }: Tenant
       })),
     },
   };
-}
+});
 
 const equalities = (labels: Readonly<Record<string, string>>): readonly string[] =>
   Object.entries(labels).map(([key, value]) => `${key} == '${value}'`);

@@ -2,6 +2,7 @@
  * Every state that a node can see on the way from one spec.nodes to another, judged flow by flow: what gets in before and after gets in
  * all the time, what gets in neither before nor after never does.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
@@ -12,8 +13,9 @@ import { compile } from '../../compiler/compile.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import { given } from '../../compiler/testing/arbitraries.ts';
 import type { Cluster, Endpoint } from '../../compiler/testing/cluster.ts';
+import { readOnce } from '../../compiler/testing/read-once.ts';
 import { random } from '../../compiler/testing/variations.ts';
-import type { Inventory } from '../../compiler/types.ts';
+import type { Compilation, Inventory } from '../../compiler/types.ts';
 import { bridgesFrom } from './bridges.ts';
 import { labelPlan, isDeferred, nodesOfOurs, type LabelPlan } from '../nodes/enforcement-labels.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
@@ -100,6 +102,7 @@ class World {
   readonly #watchers: Watchers;
   readonly #stored = new Map<string, GeneratedObject>();
   readonly #enforcementLabels = new Set<string>();
+  #compiled: { readonly of: unknown; readonly compilation: Compilation } | undefined;
 
   constructor(automatic: boolean, chance: (below: number) => number) {
     this.#automatic = automatic;
@@ -195,7 +198,7 @@ class World {
       automaticHostEndpoints: this.#automatic,
       hostEndpoints: endpoints,
     };
-    const compilation = compile([firewall], inventory);
+    const compilation = this.#compile(firewall, inventory);
     expect(compilation.problems.filter(({ severity }) => severity === 'problem')).toEqual([]);
     const gating = labelPlan(labelled, endpoints, nodesOfOurs(this.#live()), {
       labelledNodes: new Set(compilation.labelledNodes),
@@ -218,8 +221,16 @@ class World {
     return [gating, transition({ ...input, from }), isKeptBack];
   }
 
+  /** Most rounds plan twice over the same inventory. */
+  #compile(firewall: ClusterFirewall, inventory: Inventory): Compilation {
+    const of = { spec: firewall.spec, inventory };
+    if (this.#compiled === undefined || !isDeepStrictEqual(this.#compiled.of, of))
+      this.#compiled = { of, compilation: compile([firewall], inventory) };
+    return this.#compiled.compilation;
+  }
+
   #live(): readonly LiveObject[] {
-    return [...this.#stored.values()].map((object) => projectLive(object.kind, new Set())(asStored(object)));
+    return [...this.#stored.values()].map(live);
   }
 
   #write(step: Step): void {
@@ -278,6 +289,8 @@ function automaticEndpoint(name: string, nodes: readonly StoredNode[], gated: bo
 
 const isAutomatic = (object: GeneratedObject): object is HostEndpoint =>
   object.kind === 'HostEndpoint' && object.metadata.name.endsWith('-auto-hep');
+
+const live = readOnce((object: GeneratedObject) => projectLive(object.kind, new Set())(asStored(object)));
 
 const asStored = (object: GeneratedObject): KubernetesObject => ({
   ...object,

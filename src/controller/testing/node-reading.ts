@@ -5,7 +5,12 @@
 import type { GeneratedObject, GlobalNetworkPolicy, HostEndpoint } from '../../calico/types.ts';
 import { LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
 import type { Cluster, Endpoint, Flow } from '../../compiler/testing/cluster.ts';
-import { matchablesOf, subjectPredicate } from '../../compiler/testing/reading-labels.ts';
+import { readOnce } from '../../compiler/testing/read-once.ts';
+import {
+  subjectPredicate,
+  surroundingsOf,
+  type Surroundings,
+} from '../../compiler/testing/reading-labels.ts';
 import { plainRule, type PlainRule } from '../../compiler/testing/reading-rules.ts';
 import { readingOf } from '../../compiler/testing/reading.ts';
 
@@ -35,7 +40,6 @@ export function nodeReadingOf(
   objects: readonly GeneratedObject[],
   cluster: Cluster,
 ): (flow: NodeFlow) => string | undefined {
-  const matchables = matchablesOf(objects, cluster);
   // Of two for the same interface Felix takes the one whose name comes first.
   const endpoints = objects
     .filter((object) => object.kind === 'HostEndpoint')
@@ -43,7 +47,7 @@ export function nodeReadingOf(
   const policies = objects
     .filter((object) => object.kind === 'GlobalNetworkPolicy')
     .filter(({ spec }) => [LABEL_ENFORCED, LABEL_LO].some((label) => spec.selector.includes(label)))
-    .map((policy) => plain(policy, { matchables, apiServer: [] }))
+    .map(policyReader(surroundingsOf(objects, cluster)))
     .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
   const atPods = readingOf(objects, cluster);
   return (flow) => {
@@ -60,7 +64,11 @@ export function nodeReadingOf(
   };
 }
 
-function plain({ metadata, spec }: GlobalNetworkPolicy, around: Parameters<typeof plainRule>[2]): Policy {
+const policyReader = readOnce((around: Surroundings) =>
+  readOnce((policy: GlobalNetworkPolicy) => plain(policy, around)),
+);
+
+function plain({ metadata, spec }: GlobalNetworkPolicy, around: Surroundings): Policy {
   const selects = subjectPredicate(spec.selector, spec.namespaceSelector, undefined);
   return {
     name: metadata.name,
