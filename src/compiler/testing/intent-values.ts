@@ -31,18 +31,33 @@ const PORT = /^(?:(?<from>[0-9]+)(?:-(?<to>[0-9]+))?|(?<name>[a-z0-9-]+))(?:\/(?
 export const portsMatch = (ports: readonly PortValue[], flow: Flow): boolean =>
   ports.some((port) => portMatches(String(port), flow));
 
-function portMatches(text: string, { to, protocol, port }: Flow): boolean {
-  if (text === 'All') return true;
-  if (text === 'ICMP') return protocol === 'ICMP';
+type Match = (flow: Flow) => boolean;
+const known = new Map<string, Match>();
+
+/** Remembered: thousands of flows are asked for the same few ports. */
+function portMatches(text: string, flow: Flow): boolean {
+  const match = known.get(text) ?? portMatch(text);
+  known.set(text, match);
+  return match(flow);
+}
+
+function portMatch(text: string): Match {
+  if (text === 'All') return () => true;
+  if (text === 'ICMP') return ({ protocol }) => protocol === 'ICMP';
   const parts = PORT.exec(text)?.groups;
   if (parts === undefined) throw new Error(`no port: ${text}`);
-  if ((parts['protocol'] ?? 'TCP').toUpperCase() !== protocol || port === undefined) return false;
+  const wanted = (parts['protocol'] ?? 'TCP').toUpperCase();
   const { from, to: last = from, name } = parts;
-  if (from !== undefined) return Number(from) <= port && port <= Number(last);
-  return (
+  if (from !== undefined) {
+    const [lowest, highest] = [Number(from), Number(last)];
+    return ({ protocol, port }) =>
+      protocol === wanted && port !== undefined && lowest <= port && port <= highest;
+  }
+  return ({ to, protocol, port }) =>
+    protocol === wanted &&
+    port !== undefined &&
     to.kind === 'pod' &&
-    to.ports.some((each) => each.name === name && each.protocol === protocol && each.port === port)
-  );
+    to.ports.some((each) => each.name === name && each.protocol === protocol && each.port === port);
 }
 
 export const isNamed = (port: PortValue): boolean =>

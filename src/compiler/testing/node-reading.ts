@@ -3,7 +3,8 @@
  * tiers first, and then, for what is delivered to the node, the others. In both an end of the tier passes, since tier and profile allow.
  */
 import type { GeneratedObject } from '../../calico/types.ts';
-import type { Cluster, ClusterNode, Flow } from './cluster.ts';
+import type { Cluster, ClusterNode, Flow, Labels } from './cluster.ts';
+import { readOnce } from './read-once.ts';
 import { subjectPredicate, surroundingsOf } from './reading-labels.ts';
 import { plainRule } from './reading-rules.ts';
 
@@ -32,11 +33,15 @@ export function nodeReadingOf(
       rules: (spec.ingress ?? []).map((rule) => plainRule(rule, '', around)),
     }))
     .sort((a, b) => a.order - b.order || (a.name < b.name ? -1 : 1));
+  const rulesAt = readOnce((labels: Labels) => {
+    const own = policies.filter(({ selects }) => selects((key) => labels[key]));
+    const rulesOf = (layer: Layer) =>
+      own.filter((policy) => policy.layer === layer).flatMap(({ rules }) => rules);
+    return { ports: rulesOf('ports'), host: rulesOf('host') };
+  });
   return (at, layer, flow) => {
     const labels = endpoints.get(at.id);
     if (labels === undefined) return true;
-    const own = policies.filter((policy) => policy.layer === layer && policy.selects((key) => labels[key]));
-    const decided = own.flatMap(({ rules }) => rules).find((rule) => rule.matches(flow));
-    return decided?.action !== 'Deny';
+    return rulesAt(labels)[layer].find((rule) => rule.matches(flow))?.action !== 'Deny';
   };
 }

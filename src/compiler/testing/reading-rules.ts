@@ -90,16 +90,16 @@ function portMatch(rule: Rule, namespace: string, { matchables, apiServer }: Sur
   const { positive } = selectorMatch(rule.destination ?? {}, namespace);
   // rule_scanner.go: a named port is those endpoints' addresses, filtered by the positive selector.
   const endpoints = matchables.filter(({ label }) => positive?.(label) ?? true);
+  const ranges = ports.map((each) => ({ name: each, range: rangeOf(each) }));
   return (address, { port, protocol }) =>
     port !== undefined &&
-    ports.some((each) => {
-      const range = rangeOf(each);
+    ranges.some(({ name, range }) => {
       if (range !== undefined) return range.from <= port && port <= range.to;
       return endpoints.some(
         (endpoint) =>
           endpoint.has(address) &&
           endpoint.ports.some(
-            (named) => named.name === each && named.protocol === protocol && named.port === port,
+            (named) => named.name === name && named.protocol === protocol && named.port === port,
           ),
       );
     });
