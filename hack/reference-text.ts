@@ -1,4 +1,4 @@
-/** What docs/api.md says beside the schema: how it is divided, what an absent field means, and examples. */
+/** The parts of docs/api.md that the schema does not have: sections, defaults and examples. */
 import type * as z from 'zod';
 import {
   connectionRule,
@@ -18,13 +18,14 @@ import { ipBlock, labelSelector, portList } from '../src/api/values.ts';
 /** One heading of the reference. Where another section has a field of the same shape, it links here. */
 export interface Section {
   readonly title: string;
-  /** Where the shape stands in the CRD; of several places, one. */
+  /** One of the places of the shape in the CRD. */
   readonly path: string;
-  /** What the example is an example of; the test holds it to it. */
+  /** The schema of the example; a test validates the example. */
   readonly schema: z.ZodType;
   readonly example: unknown;
-  /** Said instead of the schema's own description, which may be that of one place. */
+  /** Replaces the schema's own description, which may be specific to one place. */
   readonly about?: string;
+  /** Follows the description. */
   readonly remark?: string;
 }
 
@@ -38,7 +39,7 @@ export const SECTIONS: readonly Section[] = [
     schema: spec,
     example: { mode: 'Observe' },
     remark:
-      'Absence never widens: what decides how much a rule allows is required, and says all by `{}` or `[All]`.',
+      'Fields that decide how much a rule allows are required, so an absent field never allows more. Write `{}` or `[All]` to say all.',
   },
   {
     title: 'Peer',
@@ -61,7 +62,7 @@ export const SECTIONS: readonly Section[] = [
     path: 'spec.guardrails[]',
     schema: guardrail,
     example: { name: 'no-corp', pods: {}, to: [{ ipBlock: { cidr: '172.16.0.0/12' } }], ports: ['All'] },
-    about: 'A deny that no allow can undo. Only in the ClusterFirewall called default.',
+    about: 'A deny that no allow rule can override. Only in the ClusterFirewall called default.',
   },
   {
     title: 'Group',
@@ -73,22 +74,22 @@ export const SECTIONS: readonly Section[] = [
     title: 'Ingress rule',
     path: 'spec.namespaces[].ingress[]',
     schema: ingressRule,
-    about:
-      'Opens a connection to pods of the group, at both of its ends. Entries of `ingress` and `metrics`.',
+    about: 'An entry of `ingress` or `metrics`. It opens connections to pods of the group, at both ends.',
     example: { name: 'web', pods: web, from: [{ peer: 'office' }], ports: [80, '443/TCP'] },
   },
   {
     title: 'Connection rule',
     path: 'spec.namespaces[].connections[]',
     schema: connectionRule,
-    about: 'Opens a connection from pod to pod inside each namespace of the group.',
+    about:
+      'An entry of `connections`. It opens connections from pod to pod inside each namespace of the group.',
     example: { name: 'db', fromPods: web, toPods: { matchLabels: { app: 'mariadb' } }, ports: [3306] },
   },
   {
     title: 'Egress rule',
     path: 'spec.namespaces[].egress[]',
     schema: egressRule,
-    about: 'Opens connections of pods of the group, at both of their ends.',
+    about: 'An entry of `egress`. It opens connections from pods of the group, at both ends.',
     example: { name: 'smtp', pods: {}, to: [{ entity: 'World' }], ports: [587] },
   },
   {
@@ -123,18 +124,18 @@ export const SECTIONS: readonly Section[] = [
       matchLabels: { app: 'web' },
       matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['test'] }],
     },
-    about: "Kubernetes' own. `{}` selects everything, and is the only way to say so.",
+    about: 'The selector of Kubernetes. `{}` selects everything, and nothing else does.',
   },
   {
     title: 'Ports',
     path: 'spec.namespaces[].ingress[].ports',
     schema: portList,
     example: [80, '30000-32767/UDP', 'metrics'],
-    remark: '`"80"` and `80` are the same port. Without a protocol it is TCP.',
+    remark: '`"80"` and `80` are the same port. The protocol is TCP unless it is given.',
   },
 ];
 
-/** What an absent field means, as it would be written. The test compiles a spec that says them and one that does not. */
+/** Default values. A test compiles a spec with all of them and one with none. */
 export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.deletionPolicy': 'Remove',
   'spec.nodes.hostEndpoints': 'Auto',
@@ -154,7 +155,7 @@ export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.defaults.apiServerToPods': 'Auto',
 };
 
-/** What people call what matches a pattern; patterns that are not here are shown. */
+/** Names for patterns. A pattern that is not here is shown itself. */
 export const PATTERNS: ReadonlyMap<string, string> = new Map([
   ['^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', 'DNS label'],
   ['^[0-9A-Fa-f:.]+/[0-9]{1,3}$', 'CIDR'],

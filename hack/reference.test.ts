@@ -7,23 +7,23 @@ import { DEFAULTS, SECTIONS } from './reference-text.ts';
 import { apiReference, fields } from './reference.ts';
 
 const reference = apiReference();
-const rowOf = (field: string): string | undefined =>
-  reference.split('\n').find((line) => line.startsWith(`| \`${field}\` |`));
+const itemOf = (field: string): string | undefined =>
+  reference.split('\n').find((line) => line.startsWith(`- **\`${field}\`** (`));
 
-test('every field has a row, in its own section or in that of its shape', () => {
+test('every field has an item, in its own section or in that of its shape', () => {
   const missing = [...fields().keys()].filter((path) => {
     const names = path.replaceAll('[*]', '').split('.').slice(1);
     const endings = names.map((_, index) => names.slice(index).join('.').replace(/\[\]$/, ''));
-    return names.length > 0 && !endings.some((ending) => rowOf(ending) !== undefined);
+    return names.length > 0 && !endings.some((ending) => itemOf(ending) !== undefined);
   });
   expect(missing).toEqual([]);
 });
 
-test('a row says type, bounds, default and whether the field is required', () => {
-  expect(rowOf('cidrs')).toContain('list of CIDR, at most 49 characters, 1 to 1000 items, no two alike |  |');
-  expect(rowOf('mode')).toContain('| `Enforce`, `Observe` | **required** |');
-  expect(rowOf('deletionPolicy')).toContain('| `Remove`, `Retain` | `Remove` |');
-  expect(rowOf('ingress')).toContain('list of [Ingress rule](#ingress-rule), at most 100 items, by `name`');
+test('an item says type, bounds, default and whether the field is required', () => {
+  expect(itemOf('cidrs')).toContain('(list of CIDR, at most 49 characters, 1 to 1000 items, no two alike): ');
+  expect(itemOf('mode')).toContain('(`Enforce`, `Observe`; **required**): ');
+  expect(itemOf('deletionPolicy')).toContain('(`Remove`, `Retain`; default `Remove`): ');
+  expect(itemOf('ingress')).toContain('list of [Ingress rule](#ingress-rule), at most 100 items, by `name`');
 });
 
 test('every link leads to a heading', () => {
@@ -70,7 +70,7 @@ function withoutNames(description: string): string {
   return description.replaceAll(/called default|ClusterFirewall default/g, '');
 }
 
-/** What has no default. */
+/** The fields that have no default. */
 const BARE = { mode: 'Enforce', nodes: { mode: 'Enforce' } };
 
 /** `{ 'spec.a.b': 1 }` → `{ …BARE, a: { b: 1 } }`; items of lists have no place of their own in it. */

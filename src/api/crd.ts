@@ -40,7 +40,7 @@ const ROOT_RULES: CelRule[] = [
 /** `kubectl explain` has its own words for apiVersion, kind and metadata. */
 const rootSchema = (): StructuralSchema => ({
   description:
-    'Says who may talk to whom: pods, namespaces and the outside. The operator turns it into Calico policies and keeps them true.',
+    'Says who may talk to whom: pods, namespaces, nodes and the outside. The operator turns it into Calico policies and repairs them when they change.',
   type: 'object',
   required: ['spec'],
   properties: {

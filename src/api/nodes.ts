@@ -8,7 +8,7 @@ import { cidrString, dnsLabel, ipBlock, labelSelector, nonEmptyLabelSelector, po
 const name = (what: string) =>
   dnsLabel.meta({ description: `Name of the ${what}: a DNS label, unique in its list.` });
 
-const peer = dnsLabel.meta({ description: 'Name of an entry of spec.peers.' });
+const peer = dnsLabel.meta({ description: 'Name of an entry in spec.peers.' });
 
 /** Peers alone: what has to be named to be trusted. */
 const peerOnly = z.strictObject({ peer });
@@ -38,10 +38,10 @@ function isNumbered(port: string | number): boolean {
 }
 
 export const nodePorts = numberedPorts(
-  'NodePorts through which the sources reach these pods, as the Service has them: 30080, 30080/UDP. Opens them at the nodes for the sources of the rule, and at the pods for nodes too, since what enters through another node comes from its address. Only with spec.nodes.',
+  'NodePorts of the Service through which the sources reach these pods: 30080, 30080/UDP. The rule opens them at the nodes for its sources. It also opens the pods to nodes, because traffic through another node comes from the address of that node. Only with spec.nodes.',
 );
 export const hostPorts = numberedPorts(
-  'hostPorts of these pods: opens them at the nodes for the sources of the rule. Only with spec.nodes.',
+  'hostPorts of these pods. The rule opens them at the nodes for its sources. Only with spec.nodes.',
 );
 
 const zoneSource = oneKey(
@@ -52,19 +52,20 @@ const zoneSource = oneKey(
       .enum(['World', 'Pods', 'Nodes', 'ControlPlane'])
       .meta({
         description:
-          "World: no pod's and no node's address. Pods: every pod. Nodes: every node's own and tunnel addresses, and nodeCIDRs. ControlPlane: nodes labelled as control plane, the API server's endpoints, and nodes.controlPlane.",
+          "World: addresses of no pod and no node. Pods: every pod. Nodes: the own and tunnel addresses of every node, and nodeCIDRs. ControlPlane: nodes labelled as control plane, the API server's endpoints, and nodes.controlPlane.",
       })
       .optional(),
   }),
 ).meta({
   description:
-    'A source: exactly one of peer, ipBlock, entity. Addresses never mean pods or nodes, which have their own names.',
+    'A source, as exactly one of peer, ipBlock and entity. Addresses never mean pods or nodes: name those as entities.',
 });
 
 const zone = z.strictObject({
   name: name('zone'),
   from: z.array(zoneSource).min(1).max(64).meta({
-    description: 'Who is in the zone. Never empty. A source in several zones may do what any of them allows.',
+    description:
+      'The sources in the zone. Never empty. A source in several zones may do what any of them allows.',
   }),
   allow: nonEmpty(
     z.strictObject({
@@ -74,36 +75,36 @@ const zone = z.strictObject({
         .optional(),
       services: stringSet(dnsLabel, { min: 1, max: 64 })
         .meta({
-          description: `Services by name: an entry of nodes.services, or one of ${Object.keys(SERVICES).join(', ')}.`,
+          description: `Names of services in nodes.services, or of built-in ones: \`${Object.keys(SERVICES).join(', ')}\`.`,
         })
         .optional(),
-      ports: numberedPorts('Ports by number: 9100, 30000-32767, 514/UDP.').optional(),
+      ports: numberedPorts('Numbers of ports: 9100, 30000-32767, 514/UDP.').optional(),
     }),
   )
     .superRefine((allow, context) => {
       if (allow.all === undefined || (allow.services === undefined && allow.ports === undefined)) return;
       context.addIssue({ code: 'custom', message: 'all stands alone: drop services and ports, or drop all' });
     })
-    .meta({ description: 'What the zone may reach on nodes. Never empty.' }),
+    .meta({ description: 'Traffic to nodes that the zone allows. Never empty.' }),
   nodeSelector: nonEmptyLabelSelector
-    .meta({ description: 'Only on nodes with these labels; absent = on every node of spec.nodes.' })
+    .meta({ description: 'Labels of the nodes that the zone covers; absent = every node of spec.nodes.' })
     .optional(),
 });
 
 const service = z.strictObject({
   name: name('service'),
-  ports: numberedPorts('Its ports: 5000, 5000/UDP.'),
+  ports: numberedPorts('Ports of the service: 5000, 5000/UDP.'),
   override: z
     .literal(true)
     .meta({
       description:
-        'Said where the name is a built-in one, whose ports are replaced everywhere, baseline included.',
+        'Required when the name is a built-in one. It replaces the ports of the built-in service everywhere, baseline included.',
     })
     .optional(),
 });
 
 const blockedSource = oneKey(z.strictObject({ peer: peer.optional(), ipBlock: ipBlock.optional() })).meta({
-  description: 'Addresses: exactly one of peer, which must have cidrs, and ipBlock.',
+  description: 'Addresses, as exactly one of ipBlock and peer, which must have cidrs.',
 });
 
 const atomicList = { 'x-kubernetes-list-type': 'atomic' } as const;
@@ -112,34 +113,34 @@ export const nodes = z
   .strictObject({
     mode: z.enum(['Enforce', 'Observe', 'Disabled']).meta({
       description:
-        'Enforce: what nothing allows is dropped at the nodes. Observe: it passes, and is counted. Disabled: nodes are left alone; say so before nodes is taken out of the spec.',
+        'Enforce drops traffic to nodes that nothing allows. Observe lets it pass and counts it. Disabled leaves nodes alone; set it before you remove nodes from the spec.',
     }),
     nodeSelector: labelSelector
-      .meta({ description: 'Which nodes, for a canary; {} or absent = every node.' })
+      .meta({ description: 'Labels of the nodes to protect, for a canary; {} or absent = every node.' })
       .optional(),
     hostEndpoints: z
       .enum(['Auto', 'Managed'])
       .meta({
         description:
-          "Auto (the default): Calico's automatic host endpoints where they are switched on, else our own. Managed: our own; refused while the automatic ones are on.",
+          "Auto (the default) uses Calico's automatic host endpoints if they are on, and otherwise creates its own. Managed always creates its own, and is refused while the automatic ones are on.",
       })
       .optional(),
     nodeCIDRs: stringSet(cidrString, { min: 1, max: 64 })
       .meta({
         description:
-          'Where nodes live or will live: a machine that joins is a node before it has a Node object.',
+          'Ranges with the addresses of present and future nodes. A machine that joins counts as a node before it has a Node object.',
       })
       .optional(),
     destinations: z
       .enum(['Known', 'All'])
       .meta({
         description:
-          "What is judged beside the nodes' own services. Known (the default): the addresses of nodes and extraAddresses, the NodePort range and declared hostPorts on any address. All: whatever is not bound for a pod.",
+          "Destinations to protect in addition to the nodes' own services. Known (the default): the addresses of nodes and extraAddresses, and the NodePort range and declared hostPorts on any address. All: all traffic that is not for a pod.",
       })
       .optional(),
     extraAddresses: stringSet(cidrString, { min: 1, max: 256 })
       .meta({
-        description: 'Further addresses of nodes, as CIDRs: virtual ones, second interfaces, load balancers.',
+        description: 'More addresses of nodes, as CIDRs: virtual ones, second interfaces, load balancers.',
       })
       .optional(),
     controlPlane: z
@@ -148,14 +149,14 @@ export const nodes = z
       .meta({
         ...atomicList,
         description:
-          "Peers that are the control plane beside labelled nodes and the API server's endpoints: a managed one, konnectivity.",
+          "Peers that belong to the control plane in addition to labelled nodes and the API server's endpoints: a managed control plane, konnectivity.",
       })
       .optional(),
     failsafes: z
       .enum(['Report', 'Managed'])
       .meta({
         description:
-          'Report (the default): ports that Felix keeps open whatever rules say are named in condition FailsafesOpen. Managed: they are narrowed to breakGlass and nodeCIDRs.',
+          'Felix keeps some ports open whatever rules say. Report (the default) names them in the condition FailsafesOpen. Managed narrows them to breakGlass and nodeCIDRs.',
       })
       .optional(),
     breakGlass: z
@@ -164,18 +165,20 @@ export const nodes = z
       .max(16)
       .meta({
         ...atomicList,
-        description: 'Peers that always reach ssh and the API server. Required by failsafes: Managed.',
+        description: 'Peers that always reach ssh and the API server. failsafes: Managed requires them.',
       })
       .optional(),
     baseline: z
       .strictObject({
         disable: stringSet(dnsLabel, { min: 1, max: 32 }).meta({
-          description: 'Built-in entries to switch off, as `clusterfirewall baseline` names them.',
+          description: 'Names of built-in entries to switch off; `clusterfirewall baseline` lists them.',
         }),
       })
-      .meta({ description: 'What a cluster needs to live is open unless it is switched off here.' })
+      .meta({
+        description: 'The traffic that a cluster needs to work. It is open unless it is switched off here.',
+      })
       .optional(),
-    services: namedList(service, 100).meta({ description: 'Services for the zones, by name.' }).optional(),
+    services: namedList(service, 100).meta({ description: 'Services that zones may name.' }).optional(),
     blocked: z
       .array(blockedSource)
       .min(1)
@@ -183,16 +186,16 @@ export const nodes = z
       .meta({
         ...atomicList,
         description:
-          'Sources that reach nothing on any node, before all others but breakGlass. Addresses never mean pods or nodes.',
+          'Sources that reach nothing on any node. Only breakGlass comes before them. Addresses never mean pods or nodes.',
       })
       .optional(),
     zones: namedList(zone, 100)
-      .meta({ description: 'Sources, and what they may reach on nodes. What no zone allows stays closed.' })
+      .meta({ description: 'Sources and what they may reach on nodes. Everything else stays closed.' })
       .optional(),
     acceptForeign: stringSet(z.string().max(320), { min: 1, max: 64 })
       .meta({
         description:
-          'Objects of others that select hosts and are known to be meant, as NodesEnforced names them: GlobalNetworkPolicy/NAME, HostEndpoint/NAME.',
+          'Objects of others that select hosts and that you accept. NodesEnforced names them as GlobalNetworkPolicy/NAME or HostEndpoint/NAME.',
       })
       .optional(),
   })
@@ -213,7 +216,7 @@ export const nodes = z
       );
   })
   .meta({
-    description: 'The firewall of the nodes themselves. Absent: nodes are left alone.',
+    description: 'The firewall of the nodes themselves. Absent: the operator leaves nodes alone.',
     'x-kubernetes-validations': [
       {
         rule: "!has(self.failsafes) || self.failsafes != 'Managed' || (has(self.breakGlass) && has(self.nodeCIDRs))",

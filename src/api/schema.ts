@@ -35,22 +35,22 @@ const mode = z.enum(['Enforce', 'Observe']);
 
 const podsBySelectors = {
   namespaceSelector: labelSelector
-    .meta({ description: 'Namespaces the pods are in, by label; {} = every namespace.' })
+    .meta({ description: 'Labels of the namespaces that the pods are in; {} = every namespace.' })
     .optional(),
   podSelector: labelSelector
-    .meta({ description: 'Pods by label; {} or absent = every pod there.' })
+    .meta({ description: 'Labels of the pods; {} or absent = every pod there.' })
     .optional(),
 };
 
 const peerReference = {
-  peer: dnsLabel.meta({ description: 'Name of an entry of spec.peers.' }).optional(),
+  peer: dnsLabel.meta({ description: 'Name of an entry in spec.peers.' }).optional(),
 };
 const ipBlockKey = { ipBlock: ipBlock.optional() };
 const podsKey = {
   pods: nonEmpty(z.strictObject(podsBySelectors))
     .meta({
       description:
-        'Pods by label. In the rules of a group, without namespaceSelector: pods of the same namespace, as in NetworkPolicy.',
+        'Pods by label. In the rules of a group, an absent namespaceSelector means the same namespace, as in NetworkPolicy.',
     })
     .optional(),
 };
@@ -59,8 +59,8 @@ const entityKey = <const T extends readonly [string, ...string[]]>(values: T, de
 });
 
 const ENTITIES =
-  "World: no pod's and no node's address. Pods: every pod. Nodes: every node's own and tunnel addresses, pods of the host network among them. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
-const API_SERVER = "KubeAPIServer: the API server's endpoints; its ports must be [All].";
+  "World: addresses of no pod and no node. Pods: every pod. Nodes: the own and tunnel addresses of every node, which pods of the host network share. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
+const API_SERVER = "KubeAPIServer: the API server's endpoints; ports must be `[All]`.";
 
 export const ruleSource = oneKey(
   z.strictObject({
@@ -69,10 +69,10 @@ export const ruleSource = oneKey(
     ...podsKey,
     ...entityKey(
       ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
-      `${ENTITIES} SameNamespace: pods of the namespace the subject is in.`,
+      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about.`,
     ),
   }),
-).meta({ description: 'A source: exactly one of peer, ipBlock, pods, entity.' });
+).meta({ description: 'A source, as exactly one of peer, ipBlock, pods and entity.' });
 
 export const ruleDestination = oneKey(
   z.strictObject({
@@ -81,10 +81,10 @@ export const ruleDestination = oneKey(
     ...podsKey,
     ...entityKey(
       ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
-      `${ENTITIES} SameNamespace: pods of the namespace the subject is in. ${API_SERVER}`,
+      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. ${API_SERVER}`,
     ),
   }),
-).meta({ description: 'A destination: exactly one of peer, ipBlock, pods, entity.' });
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods and entity.' });
 
 export const guardrailDestination = oneKey(
   z.strictObject({
@@ -93,20 +93,20 @@ export const guardrailDestination = oneKey(
     ...podsKey,
     ...entityKey(['World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'], `${ENTITIES} ${API_SERVER}`),
   }),
-).meta({ description: 'A destination: exactly one of peer, ipBlock, pods, entity.' });
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods and entity.' });
 
 const subject = (what: string) =>
-  labelSelector.meta({ description: `${what}, by label; {} = every pod of the group.` });
+  labelSelector.meta({ description: `Labels of the pods that ${what}; {} = every pod of the group.` });
 
 const from = z
   .array(ruleSource)
   .min(1)
   .max(64)
-  .meta({ description: 'Who may open the connection. Never empty.' });
+  .meta({ description: 'Sources that may open the connection. Never empty.' });
 
 export const ingressRule = z.strictObject({
   name: name('rule'),
-  pods: subject('Pods that are reached'),
+  pods: subject('accept the connection'),
   from,
   ports: portList,
   nodePorts: nodePorts.optional(),
@@ -115,15 +115,19 @@ export const ingressRule = z.strictObject({
 
 export const connectionRule = z.strictObject({
   name: name('rule'),
-  fromPods: subject('Pods that open the connection'),
-  toPods: subject('Pods that are reached, in the same namespace'),
+  fromPods: subject('open the connection'),
+  toPods: subject('accept the connection, in the same namespace'),
   ports: portList,
 });
 
 export const egressRule = z.strictObject({
   name: name('rule'),
-  pods: subject('Pods that open the connection'),
-  to: z.array(ruleDestination).min(1).max(64).meta({ description: 'Where they may go. Never empty.' }),
+  pods: subject('open the connection'),
+  to: z
+    .array(ruleDestination)
+    .min(1)
+    .max(64)
+    .meta({ description: 'Destinations that they may reach. Never empty.' }),
   ports: portList,
 });
 
@@ -131,10 +135,10 @@ export const group = exactlyOneOf(
   z.strictObject({
     name: name('group'),
     namespaces: stringSet(dnsLabel, { min: 1, max: 500 })
-      .meta({ description: 'Namespaces by name. They need not exist yet.' })
+      .meta({ description: 'Names of namespaces. They need not exist yet.' })
       .optional(),
     namespaceSelector: nonEmptyLabelSelector
-      .meta({ description: 'Namespaces by label, also those that do not exist yet.' })
+      .meta({ description: 'Labels of namespaces. Namespaces that are created later are included.' })
       .optional(),
     mode: mode
       .meta({
@@ -146,18 +150,18 @@ export const group = exactlyOneOf(
       .enum(['Strict', 'SameNamespace'])
       .meta({
         description:
-          'Strict (the default): only what rules say. SameNamespace: pods of one namespace may talk to each other.',
+          'Strict (the default) allows only what rules say. SameNamespace also lets the pods of one namespace talk to each other.',
       })
       .optional(),
     ingress: namedList(ingressRule, 100)
-      .meta({ description: 'Connections to the pods of the group, from anywhere.' })
+      .meta({ description: 'Connections to pods of the group, from anywhere.' })
       .optional(),
     metrics: namedList(ingressRule, 100)
-      .meta({ description: 'Like ingress, for scraping: kept apart so that it can be read apart.' })
+      .meta({ description: 'Like ingress, for scraping. A separate list, to make it easy to find.' })
       .optional(),
     connections: namedList(connectionRule, 100)
       .meta({
-        description: 'Connections from pod to pod inside one namespace of the group, never across two.',
+        description: 'Connections from pod to pod inside one namespace of the group, never between two.',
       })
       .optional(),
     egress: namedList(egressRule, 100)
@@ -167,7 +171,7 @@ export const group = exactlyOneOf(
   ['namespaces', 'namespaceSelector'],
 ).meta({
   description:
-    'Which namespaces (exactly one of namespaces and namespaceSelector), and what their pods may receive (ingress, metrics), say to each other (connections) and open (egress). The rest stays closed.',
+    'Selects namespaces by exactly one of namespaces and namespaceSelector. Its rules allow connections to their pods (ingress, metrics), between them (connections) and from them (egress). Everything else stays closed.',
 });
 
 export const peer = exactlyOneOf(
@@ -178,25 +182,27 @@ export const peer = exactlyOneOf(
       .optional(),
     pods: z
       .strictObject({
-        namespaceSelector: labelSelector.meta({ description: 'Namespaces by label; {} = every namespace.' }),
+        namespaceSelector: labelSelector.meta({
+          description: 'Labels of the namespaces; {} = every namespace.',
+        }),
         podSelector: podsBySelectors.podSelector,
       })
-      .meta({ description: 'Pods by the labels of their namespace and their own.' })
+      .meta({ description: 'Pods, by the labels of their namespace and by their own.' })
       .optional(),
   }),
   ['cidrs', 'pods'],
-).meta({ description: 'A named source or destination: exactly one of cidrs and pods.' });
+).meta({ description: 'A named source or destination, as exactly one of cidrs and pods.' });
 
 export const guardrail = z.strictObject({
   name: name('guardrail'),
   pods: z
     .strictObject(podsBySelectors)
-    .meta({ ...ATOMIC, description: 'Whom it binds; {} = every pod that is not exempt.' }),
+    .meta({ ...ATOMIC, description: 'The pods that it restricts; {} = every pod that is not exempt.' }),
   to: z
     .array(guardrailDestination)
     .min(1)
     .max(64)
-    .meta({ description: 'What they never reach. Never empty.' }),
+    .meta({ description: 'Destinations that they never reach. Never empty.' }),
   ports: portList,
 });
 
@@ -204,7 +210,7 @@ export const defaults = z.strictObject({
   deny: z
     .enum(['Both', 'Ingress', 'Egress', 'None'])
     .meta({
-      description: 'Directions closed unless a rule opens them. Both (the default), Ingress, Egress or None.',
+      description: 'The directions that are closed unless a rule opens them. Both is the default.',
     })
     .optional(),
   exempt: z
@@ -213,52 +219,60 @@ export const defaults = z.strictObject({
         .enum(['Keep', 'None'])
         .meta({
           description:
-            'Keep (the default): kube-system, kube-public, kube-node-lease, calico-system, calico-apiserver and tigera-operator are left alone. None: they are under the firewall too.',
+            'Keep (the default): kube-system, kube-public, kube-node-lease, calico-system, calico-apiserver and tigera-operator are left alone. None: the firewall covers them too.',
         })
         .optional(),
       names: stringSet(dnsLabel, { max: 500 })
-        .meta({ description: 'Further namespaces to leave alone.' })
+        .meta({ description: 'More namespaces to leave alone.' })
         .optional(),
     })
-    .meta({ description: "Namespaces the firewall leaves alone. The operator's own always is." })
+    .meta({
+      description:
+        "Namespaces that the firewall leaves alone. The operator's own namespace is always exempt.",
+    })
     .optional(),
   dns: z
     .strictObject({
       namespaceSelector: labelSelector
-        .meta({ description: "The DNS server's namespace; default kube-system by name." })
+        .meta({ description: "Labels of the DNS server's namespace. The default is kube-system by name." })
         .optional(),
       podSelector: labelSelector
-        .meta({ description: "The DNS server's pods; default k8s-app: kube-dns." })
+        .meta({ description: "Labels of the DNS server's pods. The default is k8s-app: kube-dns." })
         .optional(),
-      ports: portList.meta({ description: 'Ports of the DNS pods; default 53/UDP and 53/TCP.' }).optional(),
+      ports: portList
+        .meta({ description: 'Ports of the DNS pods. The default is 53/UDP and 53/TCP.' })
+        .optional(),
       nodeLocal: stringSet(addressString, { max: 16 })
         .meta({
-          description: 'Addresses of a node-local DNS cache; default 169.254.20.10; [] = there is none.',
+          description:
+            'Addresses of a node-local DNS cache. The default is 169.254.20.10; [] = there is none.',
         })
         .optional(),
     })
-    .meta({ description: 'Every pod under the default deny may ask this DNS server.' })
+    .meta({ description: 'The DNS server that every pod under the default deny may query.' })
     .optional(),
   metadataAPI: z
     .strictObject({
       action: z
         .enum(['Deny', 'None'])
-        .meta({ description: 'Deny (the default): no rule can open it. None: left to the rules.' })
+        .meta({ description: 'Deny (the default): no rule can open it. None: rules may open it.' })
         .optional(),
       addresses: stringSet(cidrString, { min: 1, max: 16 })
-        .meta({ description: 'Its addresses, as CIDRs; default 169.254.169.254/32 and fd00:ec2::254/128.' })
+        .meta({
+          description: 'Its addresses, as CIDRs. The default is 169.254.169.254/32 and fd00:ec2::254/128.',
+        })
         .optional(),
       exceptNamespaces: stringSet(dnsLabel, { max: 100 })
-        .meta({ description: 'Namespaces whose pods may reach it if a rule lets them.' })
+        .meta({ description: 'Namespaces whose pods may reach it if a rule allows it.' })
         .optional(),
     })
-    .meta({ description: "The cloud's instance metadata, which hands out credentials of the node." })
+    .meta({ description: "The cloud's metadata API, which hands out credentials of the node." })
     .optional(),
   apiServerToPods: z
     .enum(['Auto', 'None'])
     .meta({
       description:
-        'Auto (the default): the control plane reaches the pods behind webhooks and aggregated APIs, on the ports of their Services, as the configurations in the cluster name them. None: only what rules say.',
+        'Auto (the default): the control plane reaches the pods behind webhooks and aggregated APIs, on the ports of their Services. The operator finds them in the configurations of the cluster. None: only rules open anything.',
     })
     .optional(),
 });
@@ -267,13 +281,13 @@ export const spec = z
   .strictObject({
     mode: mode.meta({
       description:
-        'Enforce: what is not allowed is dropped. Observe: policies are staged, nothing is dropped.',
+        'Enforce drops traffic that is not allowed. Observe stages the policies and drops nothing.',
     }),
     deletionPolicy: z
       .enum(['Remove', 'Retain'])
       .meta({
         description:
-          'What happens to the generated policies when this object is deleted. Remove is the default.',
+          'Remove (the default) deletes the generated policies together with this object. Retain keeps them.',
       })
       .optional(),
     peers: namedList(peer, 500)
@@ -286,7 +300,9 @@ export const spec = z
       })
       .optional(),
     guardrails: namedList(guardrail, 100)
-      .meta({ description: 'Denies that no allow can undo. Only in the ClusterFirewall called default.' })
+      .meta({
+        description: 'Denies that no allow rule can override. Only in the ClusterFirewall called default.',
+      })
       .optional(),
     namespaces: namedList(group, 500)
       .meta({ description: 'Groups of namespaces and their rules.' })
@@ -303,7 +319,7 @@ export const spec = z
       },
     ],
     description:
-      'Who may talk to whom. With mode alone, the ClusterFirewall called default closes every namespace that is not exempt, DNS apart; peers, guardrails and namespaces say the rest.',
+      'Who may talk to whom. With mode alone, the ClusterFirewall called default closes every namespace that is not exempt, except for DNS. The other fields say what is open.',
   });
 
 export type Mode = z.infer<typeof mode>;

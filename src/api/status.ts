@@ -15,15 +15,15 @@ const summary = (example: string) =>
   z
     .string()
     .max(64)
-    .meta({ description: `The same for people, for example ${example}.` });
+    .meta({ description: `The numbers as people read them, for example ${example}.` });
 
 const condition = z.strictObject({
   type: z
     .string()
     .max(316)
     .regex(CONDITION_TYPE_PATTERN)
-    .meta({ description: 'What the condition is about.' }),
-  status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it holds.' }),
+    .meta({ description: 'The subject of the condition.' }),
+  status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether the condition holds.' }),
   observedGeneration: z
     .int()
     .min(0)
@@ -32,14 +32,17 @@ const condition = z.strictObject({
   lastTransitionTime: z
     .string()
     .max(64)
-    .meta({ description: 'When its status last changed.', format: 'date-time' } satisfies CrdMeta),
+    .meta({
+      description: 'The time at which the status last changed.',
+      format: 'date-time',
+    } satisfies CrdMeta),
   reason: z
     .string()
     .min(1)
     .max(1024)
     .regex(REASON_PATTERN)
-    .meta({ description: 'Why it has this status, in one CamelCase word.' }),
-  message: z.string().max(32768).meta({ description: 'The same for people; may be empty.' }),
+    .meta({ description: 'The reason of the status, in one CamelCase word.' }),
+  message: z.string().max(32768).meta({ description: 'The reason in words. It may be empty.' }),
 });
 
 const problem = z.strictObject({
@@ -49,13 +52,21 @@ const problem = z.strictObject({
   rule: z
     .string()
     .max(512)
-    .meta({ description: 'FIREWALL/GROUP/LIST/NAME, or a beginning of it where it is not one rule alone.' }),
+    .meta({
+      description:
+        'FIREWALL/GROUP/LIST/NAME, or the beginning of it if the problem affects more than one rule.',
+    }),
   path: z
     .string()
     .max(1024)
-    .meta({ description: 'Where in this object, for example spec.namespaces[0].ingress[2].from[1].peer.' }),
-  reason: z.string().min(1).max(128).regex(REASON_PATTERN).meta({ description: 'One CamelCase word.' }),
-  message: z.string().max(2048).meta({ description: 'What is wrong and what to do about it.' }),
+    .meta({ description: 'The field, for example `spec.namespaces[0].ingress[2].from[1].peer`.' }),
+  reason: z
+    .string()
+    .min(1)
+    .max(128)
+    .regex(REASON_PATTERN)
+    .meta({ description: 'The kind of problem, in one CamelCase word.' }),
+  message: z.string().max(2048).meta({ description: 'The fault and its remedy.' }),
 });
 
 export const status = z
@@ -70,7 +81,7 @@ export const status = z
       .max(16)
       .meta({
         description:
-          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary), Stalled (what waiting will not mend), NodesEnforced (only with nodes) and FailsafesOpen (only when True).',
+          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary), Stalled (needs someone to act), NodesEnforced (only with nodes) and FailsafesOpen (only when True).',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['type'],
       } satisfies CrdMeta)
@@ -79,38 +90,41 @@ export const status = z
       .array(problem)
       .max(MAX_PROBLEMS)
       .meta({
-        description: `What keeps rules from being programmed as written, at most ${String(MAX_PROBLEMS)}.`,
+        description: `Reasons why rules are not programmed as written, at most ${String(MAX_PROBLEMS)}.`,
         'x-kubernetes-list-type': 'atomic',
       } satisfies CrdMeta)
       .optional(),
     policies: z
       .strictObject({
-        desired: count('Calico objects that there should be.'),
-        current: count('Of these, how many are in the cluster as they should be.'),
+        desired: count('Calico objects that should exist.'),
+        current: count('Calico objects that are in the cluster as they should be.'),
         summary: summary('12/12'),
       })
       .meta({ description: 'The generated Calico objects.' })
       .optional(),
     namespaces: z
       .strictObject({
-        enforced: count('Namespaces in which what no rule allows is dropped.'),
+        enforced: count('Namespaces in which traffic is dropped unless a rule allows it.'),
         observed: count('Namespaces in which policies are staged and nothing is dropped.'),
-        exempt: count('Namespaces that are left alone.'),
+        exempt: count('Namespaces that the firewall leaves alone.'),
         summary: summary('10/12'),
       })
-      .meta({ description: 'What the default deny covers; only in the ClusterFirewall called default.' })
+      .meta({
+        description:
+          'Namespaces by what the default deny does there. Only in the ClusterFirewall called default.',
+      })
       .optional(),
     nodes: z
       .strictObject({
         selected: count('Nodes that spec.nodes selects.'),
-        enforced: count('Of these, on how many what nothing allows is dropped.'),
-        pending: count('The others.'),
+        enforced: count('Selected nodes that drop traffic unless something allows it.'),
+        pending: count('Selected nodes on which the rules are not in force yet.'),
         summary: summary('3/3'),
       })
-      .meta({ description: 'The firewall of the nodes; only with spec.nodes.' })
+      .meta({ description: 'The firewall of the nodes. Only with spec.nodes.' })
       .optional(),
   })
-  .meta({ description: 'What the operator made of it.' });
+  .meta({ description: 'The state of the firewall in the cluster.' });
 
 export type Status = z.infer<typeof status>;
 export type Condition = z.infer<typeof condition>;

@@ -38,12 +38,12 @@ const requirement = z
     key: labelKey.meta({ description: 'Key of the label.' }),
     operator: z
       .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])
-      .meta({ description: 'In and NotIn take values; Exists and DoesNotExist do not.' }),
+      .meta({ description: 'In and NotIn need values; Exists and DoesNotExist do not take any.' }),
     values: z
       .array(labelValue)
       .min(1)
       .max(64)
-      .meta({ description: 'Values of the label; only with In and NotIn, and then not empty.' })
+      .meta({ description: 'Values of the label. Only with In and NotIn, and then never empty.' })
       .optional(),
   })
   .superRefine((value, context) => {
@@ -68,7 +68,7 @@ export const labelSelector = z
       })
       .refine((labels) => Object.keys(labels).length <= 32, { error: 'must have at most 32 entries' })
       .meta({
-        description: 'Labels that all must be there with exactly these values. Never empty.',
+        description: 'Labels that must all be present with exactly these values. Never empty.',
         minProperties: 1,
         maxProperties: 32,
       } satisfies CrdMeta)
@@ -77,7 +77,7 @@ export const labelSelector = z
       .array(requirement)
       .min(1)
       .max(32)
-      .meta({ description: 'Requirements that all must hold. Never empty.' })
+      .meta({ description: 'Requirements that must all hold. Never empty.' })
       .optional(),
   })
   .meta(ATOMIC);
@@ -117,7 +117,7 @@ export const ipBlock = z
   .strictObject({
     cidr: cidrString.meta({ description: 'Addresses, as a CIDR with a mask and without host bits.' }),
     except: stringSet(cidrString, { min: 1, max: 64 })
-      .meta({ description: 'CIDRs inside cidr, of the same family, that are left out.' })
+      .meta({ description: 'CIDRs inside cidr to leave out, of the same IP family.' })
       .optional(),
   })
   .superRefine((value, context) => {
@@ -132,7 +132,7 @@ export const ipBlock = z
       });
     }
   })
-  .meta({ description: 'Addresses, and those of them that are left out.' });
+  .meta({ description: 'A range of addresses, and parts of it to leave out.' });
 
 const PORT_FORMS =
   "80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; or All, or ICMP";
@@ -166,7 +166,7 @@ export const portList = z
     }
   })
   .meta({
-    description: `Ports at the destination, of the pods themselves and not of their Service: ${PORT_FORMS}. Never empty.`,
+    description: `Ports at the destination (of the pods, not of their Service): ${PORT_FORMS}. Never empty.`,
   });
 
 export type LabelSelector = z.infer<typeof labelSelector>;
