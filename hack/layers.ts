@@ -15,14 +15,15 @@ interface Room {
   readonly packages: readonly string[] | 'all';
 }
 
-const WORDS = ['calico', 'api', 'net'];
+const WORDS = ['calico', 'api', 'net', 'json'];
 const pure = (...rooms: readonly string[]): Room => ({ rooms, packages: ['node:crypto'] });
 const edge = (...rooms: readonly string[]): Room => ({ rooms, packages: 'all' });
 
 /** From the bottom to the top. A file belongs to the room with the longest matching name; a file without a room is refused. */
 export const ROOMS: Readonly<Record<string, Room>> = {
+  json: { rooms: [], packages: [] },
   net: { rooms: [], packages: [] },
-  api: { rooms: ['net'], packages: ['zod'] },
+  api: { rooms: ['net', 'json'], packages: ['zod'] },
   calico: { rooms: ['net'], packages: [] },
   simulator: pure('calico', 'net'),
 
@@ -40,11 +41,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ...WORDS,
   ),
 
-  cluster: edge(),
-  'cluster/http': edge('cluster'),
-  'cluster/objects': edge('cluster/http', 'cluster'),
-  'cluster/informer': edge('cluster/objects', 'cluster/http', 'cluster'),
-  'cluster/leader': edge('cluster/objects', 'cluster/http', 'cluster'),
+  cluster: edge('json'),
+  'cluster/http': edge('cluster', 'json'),
+  'cluster/objects': edge('cluster/http', 'cluster', 'json'),
+  'cluster/informer': edge('cluster/objects', 'cluster/http', 'cluster', 'json'),
+  'cluster/leader': edge('cluster/objects', 'cluster/http', 'cluster', 'json'),
 
   'controller/objects': edge('compiler', 'cluster', ...WORDS),
   'controller/observe': edge('controller/objects', 'compiler', 'cluster', ...WORDS),

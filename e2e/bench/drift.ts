@@ -1,7 +1,8 @@
 /** (f): somebody edits a generated policy; how long until it says again what it should. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { mergePatch } from '../../src/cluster/objects/apply.ts';
-import { isRecord, objectKey, type KubernetesObject } from '../../src/cluster/resource.ts';
+import { isRecord } from '../../src/json.ts';
+import { objectKey, type KubernetesObject } from '../../src/cluster/resource.ts';
 import { createNamespaces, RULES, spreadFirewall } from './converge.ts';
 import { applyFirewall, ready } from './firewalls.ts';
 import { generated, NETWORK_POLICIES, observing, type Seen } from './generated.ts';

@@ -3,12 +3,8 @@ import { apply, create, get, listPage, remove } from '../../src/cluster/objects/
 import { systemClock } from '../../src/cluster/clock.ts';
 import { apiService, servedResources } from '../../src/cluster/objects/discovery.ts';
 import { Reflector } from '../../src/cluster/informer/reflector.ts';
-import {
-  collectionPath,
-  isRecord,
-  type KubernetesObject,
-  type Resource,
-} from '../../src/cluster/resource.ts';
+import { isRecord } from '../../src/json.ts';
+import { collectionPath, type KubernetesObject, type Resource } from '../../src/cluster/resource.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
 import type { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import type { StartedCluster } from '../cluster.ts';

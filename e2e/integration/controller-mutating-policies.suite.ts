@@ -1,7 +1,7 @@
 /** Native Calico comes with admission policies that complete what is written: types, the tier, and its label. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { apply } from '../../src/cluster/objects/apply.ts';
-import { isRecord } from '../../src/cluster/resource.ts';
+import { isRecord } from '../../src/json.ts';
 import { kindResource } from '../../src/controller/objects/kinds.ts';
 import { eventually, firewall, rule, type Rig } from './controller-harness.ts';
 import { generatedThings } from './controller-objects.ts';

@@ -1,7 +1,8 @@
 /** The objects that the operator made, as tests look at them and spoil them. */
 import { expect } from '@jest/globals';
 import { mergePatch } from '../../src/cluster/objects/apply.ts';
-import { isRecord, type KubernetesObject } from '../../src/cluster/resource.ts';
+import { isRecord } from '../../src/json.ts';
+import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { kindResource } from '../../src/controller/objects/kinds.ts';
 import { eventually, type Rig } from './controller-harness.ts';
 

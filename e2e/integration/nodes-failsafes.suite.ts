@@ -1,6 +1,7 @@
 /** nodes.failsafes: what is written to FelixConfiguration default, when, and that it is given back. There is no Felix to restart. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { isRecord, type KubernetesObject } from '../../src/cluster/resource.ts';
+import { isRecord } from '../../src/json.ts';
+import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { conditionOf, eventually, firewall, type Rig, type RigMode } from './controller-harness.ts';
 import { ALL, ALLOW, isBefore, nodeQuestions } from './nodes-harness.ts';
 

@@ -1,5 +1,6 @@
 /** Judges one document, for the CLI (a manifest) and for the controller (an object from the API server). */
 import type { z } from 'zod';
+import { isRecord } from '../json.ts';
 import { describe, unknownField } from './messages.ts';
 import type { Path } from './path.ts';
 import {
@@ -29,7 +30,7 @@ const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
  * peer) are the compiler's to judge, rule by rule. Never throws; at most one issue a path.
  */
 export function validateDocument(value: unknown): Validation {
-  if (!isMapping(value)) {
+  if (!isRecord(value)) {
     return refused({
       path: [],
       message: 'is not a Kubernetes object: write apiVersion, kind, metadata and spec',
@@ -76,7 +77,7 @@ const topLevelIssues = (value: Readonly<Record<string, unknown>>): Issue[] =>
 
 /** The twin of the root CEL rule in crd.ts. */
 function nameIssues(metadata: unknown): Issue[] {
-  if (!isMapping(metadata)) {
+  if (!isRecord(metadata)) {
     return [
       { path: ['metadata'], message: 'is required: write { name: … }; the main one is called default' },
     ];
@@ -93,13 +94,13 @@ function nameIssues(metadata: unknown): Issue[] {
 
 /** The twins of the other root CEL rules in crd.ts. Judges the raw value, so that it says so even if something else is wrong. */
 function onlyInDefault(spec: unknown): Issue[] {
-  if (!isMapping(spec)) return [];
+  if (!isRecord(spec)) return [];
   const paths: Path[] = ['defaults', 'guardrails', 'nodes']
     .filter((key) => key in spec)
     .map((key) => ['spec', key]);
   const groups: readonly unknown[] = Array.isArray(spec['namespaces']) ? spec['namespaces'] : [];
   for (const [index, group] of groups.entries()) {
-    if (isMapping(group) && 'mode' in group) paths.push(['spec', 'namespaces', index, 'mode']);
+    if (isRecord(group) && 'mode' in group) paths.push(['spec', 'namespaces', index, 'mode']);
   }
   const message = `belongs to the ClusterFirewall called ${DEFAULT_FIREWALL} alone: move it there`;
   return paths.map((path) => ({ path, message }));
@@ -134,8 +135,5 @@ function onePerPath(issues: readonly Issue[]): Issue[] {
 }
 
 function nameOf(metadata: unknown): string | undefined {
-  return isMapping(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : undefined;
+  return isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : undefined;
 }
-
-const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

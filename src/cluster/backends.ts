@@ -1,5 +1,6 @@
 /** What the API server itself calls in the cluster, and where it is: read of the kinds that say so. */
-import { isRecord, type KubernetesObject, type Resource } from './resource.ts';
+import { isRecord, valueAt } from '../json.ts';
+import type { KubernetesObject, Resource } from './resource.ts';
 
 /** A Service that the API server calls. */
 export interface Backend {
@@ -51,13 +52,13 @@ export const BACKEND_SOURCES: readonly BackendSource[] = [
   {
     kind: 'APIService',
     resource: { group: 'apiregistration.k8s.io', version: 'v1', plural: 'apiservices' },
-    references: (object) => [at(object, 'spec', 'service')],
+    references: (object) => [valueAt(object, 'spec', 'service')],
   },
   {
     kind: 'CustomResourceDefinition',
     resource: { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
     pageSize: 20,
-    references: (object) => [at(object, 'spec', 'conversion', 'webhook', 'clientConfig', 'service')],
+    references: (object) => [valueAt(object, 'spec', 'conversion', 'webhook', 'clientConfig', 'service')],
   },
 ];
 
@@ -77,7 +78,9 @@ const DEFAULT_PORT = 443;
 const NONE: readonly Backend[] = [];
 
 function webhookReferences({ webhooks }: KubernetesObject): readonly unknown[] {
-  return Array.isArray(webhooks) ? webhooks.map((webhook) => at(webhook, 'clientConfig', 'service')) : [];
+  return Array.isArray(webhooks)
+    ? webhooks.map((webhook) => valueAt(webhook, 'clientConfig', 'service'))
+    : [];
 }
 
 /** What one object of the source names; most APIServices and CustomResourceDefinitions name nothing. */
@@ -128,10 +131,7 @@ export const isApiServerSlice = ({ metadata }: KubernetesObject): boolean =>
 export function sliceAddresses({ endpoints }: KubernetesObject): readonly string[] {
   const list: readonly unknown[] = Array.isArray(endpoints) ? endpoints : [];
   return list.flatMap((endpoint) => {
-    const addresses = at(endpoint, 'addresses');
+    const addresses = valueAt(endpoint, 'addresses');
     return Array.isArray(addresses) ? addresses.filter((each) => typeof each === 'string') : [];
   });
 }
-
-const at = (value: unknown, ...path: readonly string[]): unknown =>
-  path.reduce<unknown>((part, key) => (isRecord(part) ? part[key] : undefined), value);

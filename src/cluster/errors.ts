@@ -1,4 +1,4 @@
-import { isRecord } from './resource.ts';
+import { isRecord } from '../json.ts';
 
 export interface StatusCause {
   readonly reason?: string;

@@ -1,5 +1,6 @@
 /** What of other people's Calico objects meets nodes and their host endpoints, as plain data. */
-import { isRecord, type KubernetesObject } from './resource.ts';
+import { isRecord } from '../json.ts';
+import type { KubernetesObject } from './resource.ts';
 
 /** Calico's kube-controllers put it on the host endpoints that they make (kube-controllers/pkg/controllers/node/hostendpoints.go). */
 const LABEL_CREATED_BY = 'projectcalico.org/created-by';

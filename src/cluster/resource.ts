@@ -1,4 +1,5 @@
 /** What every Kubernetes object and every collection of them has. */
+import { isRecord } from '../json.ts';
 
 /** A collection of objects. `namespace` narrows a namespaced kind to one namespace; without it, the whole cluster. */
 export interface Resource {
@@ -44,10 +45,6 @@ export interface KubernetesObject {
 /** True for a record whose metadata has a name; deeper fields are the server's word. */
 export function isKubernetesObject(value: unknown): value is KubernetesObject {
   return isRecord(value) && isRecord(value['metadata']) && typeof value['metadata']['name'] === 'string';
-}
-
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** `namespace/name`, or `name` for what has no namespace: the key of stores and queues, as client-go's. */

@@ -3,6 +3,7 @@ import { formatPath, parsePath } from '../../api/path.ts';
 import { API_VERSION, type ClusterFirewall, KIND } from '../../api/schema.ts';
 import { type Issue, validateDocument } from '../../api/validate.ts';
 import type { Problem } from '../../compiler/types.ts';
+import { isRecord } from '../../json.ts';
 import { type Diagnostic, displayName } from './findings.ts';
 import type { Document } from './load.ts';
 
@@ -53,12 +54,9 @@ const issueAt = (document: Document, { path, message }: Issue): Diagnostic => ({
 
 /** What it calls itself, right or wrong. */
 function named(value: unknown): { readonly firewall?: string } {
-  const name = isMapping(value) && isMapping(value['metadata']) ? value['metadata']['name'] : undefined;
+  const name = isRecord(value) && isRecord(value['metadata']) ? value['metadata']['name'] : undefined;
   return typeof name === 'string' ? { firewall: name } : {};
 }
-
-const isMapping = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 
 const duplicate = (name: string, other: Document): Issue => {
   const path = ['metadata', 'name'];

@@ -18,6 +18,7 @@ import {
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import { LABEL_MANAGED_BY, MANAGED_BY } from '../../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';
+import { isRecord, valueAt } from '../../json.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
 import type { Diagnostic } from './findings.ts';
 import type { Document } from './load.ts';
@@ -141,7 +142,7 @@ class Item {
   }
 
   at(...path: Path): unknown {
-    return path.reduce<unknown>((value, key) => (isMapping(value) ? value[key] : undefined), this.#value);
+    return valueAt(this.#value, ...path);
   }
 
   /** @throws ItemError unless it is a string */
@@ -154,7 +155,7 @@ class Item {
   /** Absent is empty. @throws ItemError unless every value is a string */
   texts(...path: Path): Readonly<Record<string, string>> {
     const value = this.at(...path) ?? {};
-    if (!isMapping(value)) throw new ItemError(path, 'must be a mapping');
+    if (!isRecord(value)) throw new ItemError(path, 'must be a mapping');
     return Object.fromEntries(Object.keys(value).map((key) => [key, this.text(...path, key)]));
   }
 
@@ -168,7 +169,7 @@ class Item {
   /** The object as it is, for readers that take of it what they find. @throws ItemError without a name */
   named(): KubernetesObject {
     const metadata = { name: this.text('metadata', 'name'), labels: this.texts('metadata', 'labels') };
-    return { ...(isMapping(this.#value) ? this.#value : {}), metadata };
+    return { ...(isRecord(this.#value) ? this.#value : {}), metadata };
   }
 
   /** The same of a kind that is in a namespace. @throws ItemError without one */
@@ -188,6 +189,3 @@ class Item {
     };
   }
 }
-
-const isMapping = (value: unknown): value is Readonly<Record<string | number, unknown>> =>
-  typeof value === 'object' && value !== null;

@@ -1,5 +1,5 @@
 /** Reading a long list as it arrives, so that neither its text nor all of its objects are ever in memory at once. */
-import { isRecord } from '../resource.ts';
+import { isRecord } from '../../json.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -1,5 +1,6 @@
 import { microTime } from '../clock.ts';
-import { isRecord, type KubernetesObject } from '../resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject } from '../resource.ts';
 
 /** What a coordination.k8s.io/v1 Lease says of its holder. Its times are somebody else's wall clock: for people, never for a decision. */
 export interface LeaseRecord {

@@ -1,8 +1,8 @@
 import { isNotFound } from '../errors.ts';
+import { isRecord } from '../../json.ts';
 import {
   collectionPath,
   isKubernetesObject,
-  isRecord,
   objectPath,
   type KubernetesObject,
   type Resource,

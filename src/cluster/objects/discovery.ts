@@ -1,6 +1,6 @@
 import { get, type CallOptions } from './apply.ts';
 import { isNotFound } from '../errors.ts';
-import { isRecord } from '../resource.ts';
+import { isRecord } from '../../json.ts';
 import type { Transport } from '../http/transport.ts';
 
 export interface ServedGroup {

@@ -1,12 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { statusError } from '../errors.ts';
-import {
-  collectionPath,
-  isKubernetesObject,
-  isRecord,
-  type KubernetesObject,
-  type Resource,
-} from '../resource.ts';
+import { isRecord } from '../../json.ts';
+import { collectionPath, isKubernetesObject, type KubernetesObject, type Resource } from '../resource.ts';
 import type { Transport } from '../http/transport.ts';
 
 export type WatchEvent =

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApiError, TransportError } from '../../cluster/errors.ts';
-import { isRecord } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import type { Transport } from '../../cluster/http/transport.ts';

@@ -3,7 +3,7 @@ import { ApiError } from '../../cluster/errors.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import type { Transport, TransportRequest } from '../../cluster/http/transport.ts';
-import { isRecord } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
 import type { FailsafeGoal } from './failsafe-goal.ts';
 import { readFailsafes } from '../observe/stored-failsafes.ts';
 import { FailsafeKeeper } from './failsafe-keeper.ts';

@@ -7,7 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { GeneratedObject } from '../../calico/types.ts';
-import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import { isOwnKey } from './ownership.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,7 +1,8 @@
 /** Stored objects of the generated kinds, reduced to what planning compares. */
 import type { GeneratedKind } from '../../calico/types.ts';
 import { readGlobalPolicy, readHostEndpoint } from '../../cluster/host-sources.ts';
-import { isRecord, type KubernetesObject, type Metadata } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject, Metadata } from '../../cluster/resource.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo, Phase } from '../../compiler/types.ts';
 import { BRIDGES, LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
 import { objectId } from './kinds.ts';

@@ -8,7 +8,7 @@ import {
   type ServedResource,
 } from '../../cluster/objects/discovery.ts';
 import { ApiError, isForbidden } from '../../cluster/errors.ts';
-import { isRecord } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import {
   CALICO_GROUP,

@@ -1,6 +1,7 @@
 /** What is only read of Calico, as plain data for the compiler. */
 import { makesHostEndpoints, readBgpPeer, readFelixConfiguration } from '../../cluster/host-sources.ts';
-import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
 import type { FelixConfigurationInfo, Inventory } from '../../compiler/types.ts';
 import { readFailsafes, type StoredFailsafes } from './stored-failsafes.ts';

@@ -1,7 +1,8 @@
 /** Namespaces, nodes and what the API server calls, as plain data for the compiler. */
 import { readFileSync } from 'node:fs';
 import { hasFlannel, nodeAddresses, type NodeObject } from '../../calico/node-addresses.ts';
-import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';

@@ -4,7 +4,8 @@ import { API_VERSION, GROUP, KIND, PLURAL, VERSION } from '../../api/schema.ts';
 import { status as statusSchema, type Status } from '../../api/status.ts';
 import { validateDocument, type Validation } from '../../api/validate.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
-import { isRecord, type KubernetesObject, type Resource } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
 
 export const FIREWALLS: Resource = { group: GROUP, version: VERSION, plural: PLURAL };
 export const FINALIZER = 'clusterfirewall.io/finalizer';

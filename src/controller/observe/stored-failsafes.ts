@@ -1,5 +1,6 @@
 /** The failsafes that FelixConfiguration `default` stores. Pure. */
-import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import { contentTag } from '../../compiler/names.ts';
 import { stableJson } from '../objects/content-hash.ts';
 

@@ -21,7 +21,8 @@ import type {
   Rule,
 } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
-import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import {
   ANNOTATION_RULES,
   BRIDGES,

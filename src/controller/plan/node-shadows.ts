@@ -4,7 +4,8 @@
  */
 import type { GlobalNetworkPolicy } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
-import { isRecord, type KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import {
   BRIDGES,
   BRIDGES_AT_PODS,
