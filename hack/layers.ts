@@ -15,7 +15,7 @@ interface Room {
   readonly packages: readonly string[] | 'all';
 }
 
-const WORDS = ['calico', 'api', 'net', 'json'];
+const WORDS = ['inventory', 'calico', 'api', 'net', 'json'];
 const pure = (...rooms: readonly string[]): Room => ({ rooms, packages: ['node:crypto'] });
 const edge = (...rooms: readonly string[]): Room => ({ rooms, packages: 'all' });
 
@@ -25,6 +25,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   net: { rooms: [], packages: [] },
   api: { rooms: ['net', 'json'], packages: ['zod'] },
   calico: { rooms: ['net'], packages: [] },
+  inventory: pure('calico', 'net', 'json'),
   simulator: pure('calico', 'net'),
 
   compiler: pure(...WORDS),

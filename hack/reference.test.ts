@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall } from '../src/api/schema.ts';
 import { validateDocument } from '../src/api/validate.ts';
 import { compile } from '../src/compiler/compile.ts';
-import type { Inventory } from '../src/compiler/types.ts';
+import type { Inventory } from '../src/inventory/types.ts';
 import { DEFAULTS, SECTIONS } from './reference-text.ts';
 import { apiReference, fields } from './reference.ts';
 

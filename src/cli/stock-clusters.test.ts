@@ -5,7 +5,8 @@ import type { GlobalNetworkPolicy, Rule } from '../calico/types.ts';
 import { readInventory } from './manifests/inventory.ts';
 import { parseYaml } from './manifests/yaml.ts';
 import { compile } from '../compiler/compile.ts';
-import type { Compilation, Inventory } from '../compiler/types.ts';
+import type { Inventory } from '../inventory/types.ts';
+import type { Compilation } from '../compiler/types.ts';
 
 const inventoryOf = (text: string): Inventory => {
   const documents = parseYaml(text).map((document, index) => ({ ...document, file: 'cluster.yaml', index }));

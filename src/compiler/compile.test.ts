@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Group } from '../api/schema.ts';
 import { compile } from './compile.ts';
 import { firewall, fromGroup, inventory, namespace, objectsOf, shapes, web } from './testing/examples.ts';
-import type { Inventory } from './types.ts';
+import type { Inventory } from '../inventory/types.ts';
 
 describe('a firewall without groups', () => {
   test('is a tier, a default deny, the metadata guardrail and the pass that ends the tier', () => {

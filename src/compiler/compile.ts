@@ -28,7 +28,8 @@ import type { Enforcement } from './namespaces/enforcement.ts';
 import { regimeOf } from './namespaces/enforcement.ts';
 import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
-import type { Compilation, DesiredObject, FirewallSummary, Inventory } from './types.ts';
+import type { Inventory } from '../inventory/types.ts';
+import type { Compilation, DesiredObject, FirewallSummary } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
   const findings = new ProblemCollector();

@@ -1,4 +1,5 @@
-import type { Compilation, Compile, Inventory } from './types.ts';
+import type { Inventory } from '../inventory/types.ts';
+import type { Compilation, Compile } from './types.ts';
 
 /** The same compiler, which remembers its last answer: most rounds follow a change of stored objects, not of what is compiled. */
 export function remembering(compile: Compile): Compile {

@@ -26,7 +26,8 @@ import {
   withUnknownPeer,
 } from './testing/variations.ts';
 import { flawsOf } from './testing/wellformed.ts';
-import type { Compile, Inventory } from './types.ts';
+import type { Inventory } from '../inventory/types.ts';
+import type { Compile } from './types.ts';
 
 /** The selector is about as long as the longest that these firewalls need: some fit, some must be spread, some cannot be. */
 const SMALL = { rules: 3, nets: 2, ports: 2, selector: 160 };

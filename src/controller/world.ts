@@ -1,4 +1,4 @@
-import type { Inventory } from '../compiler/types.ts';
+import type { Inventory } from '../inventory/types.ts';
 import type { StoredNode } from './observe/cluster-state.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import type { StoredFirewall } from './observe/firewalls.ts';

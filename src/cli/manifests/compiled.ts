@@ -1,6 +1,7 @@
 /** What render and validate have in common: read, judge, compile. */
 import { compile } from '../../compiler/compile.ts';
-import type { Compilation, Inventory, Problem } from '../../compiler/types.ts';
+import type { Inventory } from '../../inventory/types.ts';
+import type { Compilation, Problem } from '../../compiler/types.ts';
 import { type Diagnostic, inReadingOrder } from './findings.ts';
 import { readFirewalls } from './firewalls.ts';
 import { readInventory } from './inventory.ts';

@@ -2,7 +2,7 @@
 import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
-import type { Inventory, NodeInfo } from '../types.ts';
+import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 
 /** kubeadm's, and the one before it that older clusters still have. */
 const CONTROL_PLANE_LABELS = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];

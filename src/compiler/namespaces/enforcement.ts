@@ -12,7 +12,7 @@ import {
   termFromLabels,
   without,
 } from './namespaces.ts';
-import type { Inventory, NamespaceInfo } from '../types.ts';
+import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
 /** Left alone unless `exempt.systemNamespaces: None` (api.md, conventions). */
 const SYSTEM_NAMESPACES = [

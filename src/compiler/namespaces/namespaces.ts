@@ -22,7 +22,7 @@ import {
   SelectorError,
 } from '../../calico/selector.ts';
 import { RuleProblem } from '../problems.ts';
-import type { NamespaceInfo } from '../types.ts';
+import type { NamespaceInfo } from '../../inventory/types.ts';
 
 /**
  * Namespaces that carry one of `names` (absent: whatever they are called), none of `notNames`, and match `where`.

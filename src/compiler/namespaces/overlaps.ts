@@ -6,7 +6,7 @@ import { ruleId } from '../names.ts';
 import type { ProblemCollector } from '../problems.ts';
 import type { Enforcement } from './enforcement.ts';
 import { effectiveMode, groupTerm, knownNamespaces } from './enforcement.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 
 interface Member {
   readonly group: Group;

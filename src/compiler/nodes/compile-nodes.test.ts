@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import {
   bare,
   carrying,

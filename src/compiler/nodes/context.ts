@@ -3,7 +3,7 @@ import type { ClusterFirewall, PortValue } from '../../api/schema.ts';
 import type { ResolveScope } from '../flows/flow-ends.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
-import type { Inventory, NodeInfo } from '../types.ts';
+import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { Services } from './services.ts';
 import type { NodeSources, SourceScope } from './sources.ts';

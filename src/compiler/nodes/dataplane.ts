@@ -1,5 +1,5 @@
 /** What Felix does at host endpoints beside the rules, as far as its configurations say; its environment outranks them, and nobody sees it. */
-import type { FelixConfigurationInfo } from '../types.ts';
+import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodeContext } from './context.ts';
 
 export function dataplaneRemarks(context: NodeContext): readonly string[] {

@@ -13,7 +13,8 @@ import {
   ruleId,
 } from '../names.ts';
 import { networkSet } from '../flows/sets.ts';
-import type { DesiredObject, NodeInfo } from '../types.ts';
+import type { NodeInfo } from '../../inventory/types.ts';
+import type { DesiredObject } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { bothLayers, everything, layerPolicies } from './layers.ts';
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
-import type { FelixConfigurationInfo, NodesSummary } from '../types.ts';
+import type { FelixConfigurationInfo } from '../../inventory/types.ts';
+import type { NodesSummary } from '../types.ts';
 
 const summary = (
   nodes: Partial<Nodes>,

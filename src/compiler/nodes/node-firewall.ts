@@ -2,7 +2,7 @@
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { parseCidr, unionCidrs } from '../../net/cidr.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 
 export interface NodeFirewall {
   readonly nodes: Nodes;

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, IngressRule, Nodes } from '../../api/schema.ts';
 import type { Rule } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
-import type { Compilation, Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
+import type { Compilation } from '../types.ts';
 
 const cluster: Inventory = {
   namespaces: [{ name: 'shop', labels: {} }],

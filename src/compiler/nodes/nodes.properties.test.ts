@@ -12,7 +12,7 @@ import { nodeReadingOf } from '../testing/node-reading.ts';
 import { scene } from '../testing/surroundings.ts';
 import { random, shuffled } from '../testing/variations.ts';
 import { flawsOf } from '../testing/wellformed.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 
 const lists = firewalls.chain(withNodes);
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { cluster, compiled, guardOf, rulesOf } from '../testing/compiled-nodes.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 
 describe('identity behind NAT', () => {
   test('what only the control plane reaches is refused to every pod that is not exempt', () => {

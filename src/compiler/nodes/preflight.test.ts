@@ -2,12 +2,12 @@ import { describe, expect, test } from '@jest/globals';
 import type { Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
 import type {
-  Compilation,
   FelixConfigurationInfo,
   ForeignPolicyInfo,
   HostEndpointInfo,
   Inventory,
-} from '../types.ts';
+} from '../../inventory/types.ts';
+import type { Compilation } from '../types.ts';
 
 const cluster: Inventory = {
   namespaces: [],

@@ -15,7 +15,8 @@ import {
   MANAGED_BY,
   NODE_SET_VALUE,
 } from '../names.ts';
-import type { ForeignPolicyInfo, HostEndpointInfo, NodesSummary } from '../types.ts';
+import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
+import type { NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { dataplaneRemarks } from './dataplane.ts';
 import { labelsTaken } from './endpoints.ts';

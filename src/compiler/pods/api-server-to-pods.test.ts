@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Spec } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
-import type { ApiServerBackend, Compilation, Inventory, ServiceInfo } from '../types.ts';
+import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
+import type { Compilation } from '../types.ts';
 
 const firewall = (spec: Partial<Spec>): ClusterFirewall => ({
   metadata: { name: 'default' },

@@ -16,7 +16,8 @@ import { RuleProblem } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import { knownNamespaces } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, crossRules } from '../flows/rules.ts';
-import type { ApiServerBackend, DesiredObject, Inventory, NamespaceInfo, ServiceInfo } from '../types.ts';
+import type { ApiServerBackend, Inventory, NamespaceInfo, ServiceInfo } from '../../inventory/types.ts';
+import type { DesiredObject } from '../types.ts';
 
 interface Context {
   readonly firewall: ClusterFirewall;

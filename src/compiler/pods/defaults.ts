@@ -26,7 +26,8 @@ import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located, RuleProblem } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
-import type { DesiredObject, Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
+import type { DesiredObject } from '../types.ts';
 
 const DNS_DEFAULTS = {
   namespaceSelector: { matchLabels: { [LABEL_METADATA_NAME]: 'kube-system' } },

@@ -9,7 +9,7 @@ import { intersect, isEmpty, matchesTerm, namedNamespaces, without } from '../na
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import { effectiveMode, groupTerm, knownNamespaces } from '../namespaces/enforcement.ts';
-import type { Inventory, NamespaceInfo } from '../types.ts';
+import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
 export interface GroupScope {
   readonly group: Group;

@@ -3,7 +3,8 @@ import { expect } from '@jest/globals';
 import { type ClusterFirewall, type Nodes, type Spec, spec as schema } from '../../api/schema.ts';
 import type { GeneratedObject, GlobalNetworkPolicy, Rule } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
-import type { Compilation, Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
+import type { Compilation } from '../types.ts';
 import { flawsOf } from './wellformed.ts';
 
 export const cluster: Inventory = {

@@ -2,7 +2,7 @@
 import type { ClusterFirewall, Group, Spec } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
-import type { Inventory, NamespaceInfo } from '../types.ts';
+import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
 export const firewall = (spec: Partial<Spec>, name = 'default'): ClusterFirewall => ({
   metadata: { name },

@@ -10,7 +10,7 @@ import type {
   PortValue,
   RuleDestination,
 } from '../../api/schema.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Endpoint, Flow, Pod } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
 import type { Regime } from './intent-regime.ts';

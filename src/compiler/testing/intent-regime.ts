@@ -1,6 +1,6 @@
 /** Which namespaces are left alone, which are only observed, and which are closed: design of `defaults`, groups and overlaps. */
 import type { ClusterFirewall, Group } from '../../api/schema.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster } from './cluster.ts';
 import { selectorMatches } from './intent-values.ts';
 

@@ -3,7 +3,7 @@
  * right when a reading of its objects (reading.ts) says the same.
  */
 import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Flow, Pod, TenantPolicy, TenantRule } from './cluster.ts';
 import { addressOf, describeFlow, inCidr } from './cluster.ts';
 import {

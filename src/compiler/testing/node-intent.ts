@@ -1,6 +1,6 @@
 /** What `spec.nodes` means for one flow at one node, straight from the API's texts: no policies, no sets, no selectors of Calico's. */
 import type { ClusterFirewall, IngressRule, Nodes, Peer, PortValue, Zone } from '../../api/schema.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, ClusterNode, Flow } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
 import { namespaceLabels } from './intent-openings.ts';

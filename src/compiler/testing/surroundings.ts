@@ -1,6 +1,6 @@
 /** fast-check arbitraries for the cluster around the firewalls: namespaces, pods, nodes and what tenants put there. */
 import fc from 'fast-check';
-import type { ApiServerBackend, Inventory, ServiceInfo } from '../types.ts';
+import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import {
   type Cluster,
   type ClusterNode,

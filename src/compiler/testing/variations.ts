@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { ClusterFirewall, EgressRule, Group, IngressRule } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
-import type { Inventory } from '../types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Labels } from './cluster.ts';
 
 /** Reorders every list and the keys of every object in a value, down to the last. */

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
-import type { DesiredObject, HostEndpointInfo, NodesSummary } from '../../compiler/types.ts';
+import type { HostEndpointInfo } from '../../inventory/types.ts';
+import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { lacksAllows, nodesReport, type NodesReportInput } from './nodes-report.ts';
 import { plan } from '../plan/plan.ts';

@@ -1,7 +1,8 @@
 /** How far the firewall of the nodes is in force, node by node. Pure. */
 import type { Condition } from '../../api/status.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
-import type { DesiredObject, HostEndpointInfo, NodesSummary, Phase } from '../../compiler/types.ts';
+import type { HostEndpointInfo } from '../../inventory/types.ts';
+import type { DesiredObject, NodesSummary, Phase } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
 import { objectId } from '../objects/kinds.ts';
 import { opensNodes, type Plan } from '../plan/plan.ts';

@@ -1,9 +1,10 @@
 /** Stored objects of the generated kinds, reduced to what planning compares. */
 import type { GeneratedKind } from '../../calico/types.ts';
-import { readGlobalPolicy, readHostEndpoint } from '../../cluster/host-sources.ts';
+import { readGlobalNetworkPolicy, readHostEndpoint } from '../../inventory/calico.ts';
 import { isRecord } from '../../json.ts';
 import type { KubernetesObject, Metadata } from '../../cluster/resource.ts';
-import type { ForeignPolicyInfo, HostEndpointInfo, Phase } from '../../compiler/types.ts';
+import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
+import type { Phase } from '../../compiler/types.ts';
 import { BRIDGES, LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
 import { objectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
@@ -121,7 +122,7 @@ const NAMED_PHASES: ReadonlyMap<string, Phase> = new Map([
 
 const foreignDetails = (kind: GeneratedKind, object: KubernetesObject): Partial<ForeignObject> => {
   if (kind === 'HostEndpoint') return { hostEndpoint: readHostEndpoint(object) };
-  return kind === 'GlobalNetworkPolicy' ? { policy: readGlobalPolicy(object) } : {};
+  return kind === 'GlobalNetworkPolicy' ? { policy: readGlobalNetworkPolicy(object) } : {};
 };
 
 /** The phase of a stored object, whose DesiredObject may be long gone. */

@@ -1,18 +1,15 @@
 /** What the API server calls in the cluster, and where it is itself, as plain data for the compiler. */
 import {
   API_SERVER_SLICES,
-  type Backend,
   BACKEND_SOURCES,
-  backendsOf,
-  type CalledService,
-  isApiServerSlice,
-  projectService,
+  readApiServerSlice,
+  readBackends,
+  readService,
   SERVICES,
-  sliceAddresses,
-} from '../../cluster/backends.ts';
+} from '../../inventory/api-server.ts';
 import type { Clock } from '../../cluster/clock.ts';
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
-import type { Inventory } from '../../compiler/types.ts';
+import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { stableJson } from '../objects/content-hash.ts';
 
@@ -23,14 +20,13 @@ type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEnd
  * firewall does not depend on it.
  */
 const PATIENCE_MS = 10_000;
-const NO_ADDRESSES: readonly string[] = [];
 
 export class ApiServerCallees {
   readonly #clock: Clock;
   readonly #onChange: () => void;
-  readonly #sources: readonly Informer<readonly Backend[]>[];
+  readonly #sources: readonly Informer<readonly ApiServerBackend[]>[];
   /** Of the whole cluster: which of them will be called is not known before, and little is kept of each. */
-  readonly #services: Informer<CalledService>;
+  readonly #services: Informer<ServiceInfo>;
   readonly #endpoints: Informer<readonly string[]>;
   #isPatient = true;
   #cancel: () => void = () => undefined;
@@ -47,7 +43,7 @@ export class ApiServerCallees {
           kind: source.kind,
           resource: source.resource,
           pageSize: source.pageSize,
-          project: (object) => backendsOf(source, object),
+          project: (object) => readBackends(source, object),
           onChange: (event) => {
             if (isChange(event)) onChange();
           },
@@ -57,7 +53,7 @@ export class ApiServerCallees {
       ...mirrored,
       kind: 'Service',
       resource: SERVICES,
-      project: projectService,
+      project: readService,
       onChange: (event) => {
         // Of the first list onSynced tells.
         if (this.#services.hasSynced && this.#isCalled(event.key) && isChange(event)) onChange();
@@ -67,7 +63,7 @@ export class ApiServerCallees {
       ...mirrored,
       kind: 'EndpointSlice',
       resource: API_SERVER_SLICES,
-      project: (object) => (isApiServerSlice(object) ? sliceAddresses(object) : NO_ADDRESSES),
+      project: readApiServerSlice,
       onChange: (event) => {
         if (isChange(event)) onChange();
       },
@@ -106,7 +102,7 @@ export class ApiServerCallees {
     };
   }
 
-  #backends(): readonly Backend[] {
+  #backends(): readonly ApiServerBackend[] {
     return this.#sources.flatMap((source) => source.list().flat());
   }
 

@@ -1,9 +1,13 @@
 /** What is only read of Calico, as plain data for the compiler. */
-import { makesHostEndpoints, readBgpPeer, readFelixConfiguration } from '../../cluster/host-sources.ts';
-import { isRecord } from '../../json.ts';
+import {
+  makesHostEndpoints,
+  readBGPPeer,
+  readFelixConfiguration,
+  readIPPool,
+} from '../../inventory/calico.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
-import type { FelixConfigurationInfo, Inventory } from '../../compiler/types.ts';
+import type { FelixConfigurationInfo, Inventory } from '../../inventory/types.ts';
 import { readFailsafes, type StoredFailsafes } from './stored-failsafes.ts';
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS, type ReadKind } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
@@ -11,13 +15,6 @@ import { Informer, type InformerContext } from '../../cluster/informer/informer.
 import { stableJson } from '../objects/content-hash.ts';
 
 type Snapshot = Pick<Inventory, 'ipPools' | 'felixConfigurations' | 'bgpPeers' | 'automaticHostEndpoints'>;
-
-/** Nothing for a pool that gives pods no addresses: its are those of tunnels, or of Services. */
-function readPool({ spec }: KubernetesObject): readonly string[] {
-  if (!isRecord(spec) || typeof spec['cidr'] !== 'string') return [];
-  const uses: unknown = spec['allowedUses'];
-  return !Array.isArray(uses) || uses.length === 0 || uses.includes('Workload') ? [spec['cidr']] : [];
-}
 
 interface FelixMirrored {
   readonly info: FelixConfigurationInfo;
@@ -45,12 +42,12 @@ export class CalicoConfig {
             onSynced: onChange,
           })
         : undefined;
-    this.#pools = mirror('IPPool', readPool);
+    this.#pools = mirror('IPPool', readIPPool);
     this.#felix = mirror<FelixMirrored>('FelixConfiguration', (object) => ({
       info: readFelixConfiguration(object),
       failsafes: readFailsafes(object),
     }));
-    this.#peers = mirror('BGPPeer', readBgpPeer);
+    this.#peers = mirror('BGPPeer', readBGPPeer);
     this.#controllers = mirror('KubeControllersConfiguration', makesHostEndpoints);
   }
 

@@ -1,11 +1,11 @@
 /** Namespaces, nodes and what the API server calls, as plain data for the compiler. */
 import { readFileSync } from 'node:fs';
-import { hasFlannel, nodeAddresses, type NodeObject } from '../../calico/node-addresses.ts';
-import { isRecord } from '../../json.ts';
+import { readNamespace } from '../../inventory/namespaces.ts';
+import { readNode } from '../../inventory/nodes.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
-import type { Inventory, NamespaceInfo, NodeInfo } from '../../compiler/types.ts';
+import type { Inventory, NamespaceInfo, NodeInfo } from '../../inventory/types.ts';
 import { ApiServerCallees } from './api-server-callees.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { stableJson } from '../objects/content-hash.ts';
@@ -28,32 +28,10 @@ export interface StoredNode extends NodeInfo {
   readonly uid: string;
 }
 
-export function projectNamespace({ metadata }: KubernetesObject): NamespaceInfo {
-  const { name, labels = {}, deletionTimestamp } = metadata;
-  return { name, labels, ...(deletionTimestamp === undefined ? {} : { terminating: true }) };
-}
-
-export function projectNode(object: KubernetesObject): StoredNode {
-  const { name, uid = '', labels = {} } = object.metadata;
-  const fields = nodeFields(object);
-  return {
-    name,
-    uid,
-    labels,
-    addresses: nodeAddresses(fields),
-    ...(hasFlannel(fields) && { flannel: true }),
-  };
-}
-
-function nodeFields({ metadata, status }: KubernetesObject): NodeObject {
-  const entries = isRecord(status) && Array.isArray(status['addresses']) ? status['addresses'] : [];
-  const addresses = entries.flatMap((entry: unknown) =>
-    isRecord(entry) && typeof entry['type'] === 'string' && typeof entry['address'] === 'string'
-      ? [{ type: entry['type'], address: entry['address'] }]
-      : [],
-  );
-  return { metadata: { annotations: metadata.annotations ?? {} }, status: { addresses } };
-}
+const projectNode = (object: KubernetesObject): StoredNode => ({
+  ...readNode(object),
+  uid: object.metadata.uid ?? '',
+});
 
 /** What of the cluster decides on policies, kept up to date. */
 export class ClusterState {
@@ -70,7 +48,7 @@ export class ClusterState {
     this.#namespaces = new Informer(context, {
       kind: 'Namespace',
       resource: { ...core, plural: 'namespaces' },
-      project: projectNamespace,
+      project: readNamespace,
       onChange: changed,
       onSynced: onChange,
     });

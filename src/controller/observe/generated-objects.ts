@@ -1,7 +1,7 @@
 import type { GeneratedKind } from '../../calico/types.ts';
 import { sleep } from '../../cluster/clock.ts';
 import { objectKey, type KubernetesObject } from '../../cluster/resource.ts';
-import type { Inventory } from '../../compiler/types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CalicoConfig, othersOf } from './calico-config.ts';
 import type { StoredFailsafes } from './stored-failsafes.ts';

@@ -1,6 +1,7 @@
 /** From the firewalls that exist to the objects that there should be. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
-import type { Compilation, Compile, DesiredObject, Inventory } from '../../compiler/types.ts';
+import type { Inventory } from '../../inventory/types.ts';
+import type { Compilation, Compile, DesiredObject } from '../../compiler/types.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
 import type { LiveObject } from '../objects/live.ts';
 

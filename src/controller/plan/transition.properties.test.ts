@@ -13,7 +13,7 @@ import { firewalls } from '../../compiler/testing/generators.ts';
 import { readingOf } from '../../compiler/testing/reading.ts';
 import { flowsOf, scene, type Scene } from '../../compiler/testing/surroundings.ts';
 import { random } from '../../compiler/testing/variations.ts';
-import type { Inventory } from '../../compiler/types.ts';
+import type { Inventory } from '../../inventory/types.ts';
 import { bridgesFrom } from './bridges.ts';
 import { projectLive } from '../objects/live.ts';
 import { nodeCopies } from './node-shadows.ts';

@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   makesHostEndpoints,
-  readBgpPeer,
+  readBGPPeer,
   readFelixConfiguration,
-  readGlobalPolicy,
+  readGlobalNetworkPolicy,
   readHostEndpoint,
-} from './host-sources.ts';
+  readIPPool,
+} from './calico.ts';
 
 const object = (spec: object, labels: Record<string, string> = {}, name = 'default') => ({
   metadata: { name, labels },
@@ -36,7 +37,7 @@ test('a policy: whom it selects, and whom its rules name', () => {
     ingress: [{ action: 'Allow', source: { notSelector: "x == 'y'" } }, { action: 'Deny' }],
     egress: [{ action: 'Allow', destination: { selector: 'a', namespaceSelector: 'b' } }],
   });
-  expect(readGlobalPolicy(policy)).toEqual({
+  expect(readGlobalNetworkPolicy(policy)).toEqual({
     name: 'default',
     selector: 'all()',
     namespaceSelector: '',
@@ -82,13 +83,21 @@ describe('Felix', () => {
 });
 
 test.each([
+  ['pods', {}, ['192.168.0.0/16']],
+  ['pods and tunnels', { allowedUses: ['Workload', 'Tunnel'] }, ['192.168.0.0/16']],
+  ['Services', { allowedUses: ['LoadBalancer'] }, []],
+])('the CIDR of an IPPool for %s', (_, uses, cidrs) => {
+  expect(readIPPool(object({ cidr: '192.168.0.0/16', ...uses }))).toEqual(cidrs);
+});
+
+test.each([
   ['10.0.0.1', ['10.0.0.1']],
   ['10.0.0.1:1790', ['10.0.0.1']],
   ['fd00::1', ['fd00::1']],
   ['[fd00::1]:1790', ['fd00::1']],
   [undefined, []],
 ])('the address of a BGPPeer %s', (peerIP, addresses) => {
-  expect(readBgpPeer(object({ peerIP }))).toEqual(addresses);
+  expect(readBGPPeer(object({ peerIP }))).toEqual(addresses);
 });
 
 test.each([

@@ -1,17 +1,20 @@
-/** What of other people's Calico objects meets nodes and their host endpoints, as plain data. */
-import { isRecord } from '../json.ts';
-import type { KubernetesObject } from './resource.ts';
+/** Reads other people's Calico objects, as far as they affect nodes and their host endpoints. */
+import { LABEL_CREATED_BY } from '../calico/labels.ts';
+import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
+import type { FelixConfigurationInfo, ForeignPolicyInfo, HostEndpointInfo } from './types.ts';
 
-/** Calico's kube-controllers put it on the host endpoints that they make (kube-controllers/pkg/controllers/node/hostendpoints.go). */
-const LABEL_CREATED_BY = 'projectcalico.org/created-by';
+/** The value of LABEL_CREATED_BY (kube-controllers/pkg/controllers/node/hostendpoints.go). */
 const KUBE_CONTROLLERS = 'calico-kube-controllers';
 
-const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {});
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+/** The CIDR of an IPPool; none for a pool that gives pods no addresses: it serves tunnels or Services. */
+export function readIPPool({ spec }: KubernetesObject): readonly string[] {
+  const { cidr, allowedUses } = fieldsOf(spec);
+  const uses = listOf(allowedUses);
+  if (typeof cidr !== 'string') return [];
+  return uses.length === 0 || uses.includes('Workload') ? [cidr] : [];
+}
 
-/** A HostEndpoint, ours or not. */
-export function readHostEndpoint({ metadata, spec }: KubernetesObject) {
+export function readHostEndpoint({ metadata, spec }: KubernetesObject): HostEndpointInfo {
   const { node, interfaceName } = fieldsOf(spec);
   const labels = metadata.labels ?? {};
   return {
@@ -23,12 +26,11 @@ export function readHostEndpoint({ metadata, spec }: KubernetesObject) {
   };
 }
 
-/** A GlobalNetworkPolicy: what it selects, and what each end of each rule does. */
-export function readGlobalPolicy({ metadata, spec }: KubernetesObject) {
+export function readGlobalNetworkPolicy({ metadata, spec }: KubernetesObject): ForeignPolicyInfo {
   const { selector, namespaceSelector, ingress, egress } = fieldsOf(spec);
   const ends = [...listOf(ingress), ...listOf(egress)].flatMap((rule) => {
     const { source, destination } = fieldsOf(rule);
-    return [source, destination].flatMap((end) => endOf(fieldsOf(end)));
+    return [source, destination].flatMap((end) => readEnd(fieldsOf(end)));
   });
   return {
     name: metadata.name,
@@ -38,8 +40,8 @@ export function readGlobalPolicy({ metadata, spec }: KubernetesObject) {
   };
 }
 
-/** Nothing where it names no endpoints. */
-function endOf({ selector, notSelector, namespaceSelector }: Readonly<Record<string, unknown>>) {
+/** Nothing for an end without a selector. */
+function readEnd({ selector, notSelector, namespaceSelector }: ReturnType<typeof fieldsOf>) {
   const end = {
     selector: textOf(selector),
     notSelector: textOf(notSelector),
@@ -48,8 +50,7 @@ function endOf({ selector, notSelector, namespaceSelector }: Readonly<Record<str
   return Object.values(end).every((text) => text === '') ? [] : [end];
 }
 
-/** A FelixConfiguration; fields that are not set there are absent. */
-export function readFelixConfiguration({ metadata, spec }: KubernetesObject) {
+export function readFelixConfiguration({ metadata, spec }: KubernetesObject): FelixConfigurationInfo {
   const fields = fieldsOf(spec);
   const { failsafeInboundHostPorts, defaultEndpointToHostAction, bpfEnabled, vxlanPort } = fields;
   const { nftablesMode, iptablesFilterAllowAction, disableConntrackInvalidCheck } = fields;
@@ -73,7 +74,7 @@ export function readFelixConfiguration({ metadata, spec }: KubernetesObject) {
   };
 }
 
-function readFailsafe(value: unknown) {
+function readFailsafe(value: unknown): NonNullable<FelixConfigurationInfo['failsafeInbound']> {
   const { protocol, port, net } = fieldsOf(value);
   if (typeof port !== 'number') return [];
   return [
@@ -85,15 +86,15 @@ function readFailsafe(value: unknown) {
   ];
 }
 
-/** The address of a BGPPeer, without the port it may have; none where it selects nodes instead. */
-export function readBgpPeer({ spec }: KubernetesObject): readonly string[] {
+/** The address of a BGPPeer, without the port that it may have; none for a peer that selects nodes instead. */
+export function readBGPPeer({ spec }: KubernetesObject): readonly string[] {
   const address = textOf(fieldsOf(spec)['peerIP']);
   const [, bracketed] = /^\[(.+)\](?::\d+)?$/.exec(address) ?? [];
   const [, plain] = /^([^:]+):\d+$/.exec(address) ?? [];
   return address === '' ? [] : [bracketed ?? plain ?? address];
 }
 
-/** Whether a KubeControllersConfiguration has `*` host endpoints made for every node. */
+/** Whether a KubeControllersConfiguration makes a `*` host endpoint for every node. */
 export function makesHostEndpoints({ metadata, spec }: KubernetesObject): boolean {
   const { node } = fieldsOf(fieldsOf(spec)['controllers']);
   const { autoCreate, createDefaultHostEndpoint } = fieldsOf(fieldsOf(node)['hostEndpoint']);

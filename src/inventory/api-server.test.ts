@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { BACKEND_SOURCES, backendsOf, projectService, sliceAddresses } from './backends.ts';
-import type { KubernetesObject } from './resource.ts';
+import { BACKEND_SOURCES, readApiServerSlice, readBackends, readService } from './api-server.ts';
+import type { KubernetesObject } from './object.ts';
 
 const backends = (kind: string, fields: Readonly<Record<string, unknown>>) =>
   BACKEND_SOURCES.filter((source) => source.kind === kind).flatMap((source) =>
-    backendsOf(source, { metadata: { name: 'x' }, ...fields }),
+    readBackends(source, { metadata: { name: 'x' }, ...fields }),
   );
 const service = { namespace: 'certs', name: 'webhook' };
 
-describe('backendsOf', () => {
+describe('readBackends', () => {
   test.each([
     ['ValidatingWebhookConfiguration', { webhooks: [{ clientConfig: { service } }] }],
     ['MutatingWebhookConfiguration', { webhooks: [{ clientConfig: { service } }] }],
@@ -30,20 +30,20 @@ describe('backendsOf', () => {
   });
 
   test('what is kept of an object that names nothing is the same for all', () => {
-    expect(backendsOf(...apiService('a'))).toBe(backendsOf(...apiService('b')));
+    expect(readBackends(...apiService('a'))).toBe(readBackends(...apiService('b')));
   });
 });
 
-function apiService(name: string): Parameters<typeof backendsOf> {
+function apiService(name: string): Parameters<typeof readBackends> {
   const source = BACKEND_SOURCES.find(({ kind }) => kind === 'APIService');
   if (source === undefined) throw new Error('APIService is no source');
   return [source, { metadata: { name }, spec: {} }];
 }
 
-describe('projectService', () => {
+describe('readService', () => {
   const project = (spec: unknown): unknown => {
     const object: KubernetesObject = { metadata: { name: 'webhook', namespace: 'certs' }, spec };
-    return projectService(object);
+    return readService(object);
   };
 
   test('keeps selector and ports; without a targetPort it is the port', () => {
@@ -71,7 +71,18 @@ describe('projectService', () => {
   });
 });
 
-test('addresses of a slice, of whatever readiness', () => {
-  const endpoints = [{ addresses: ['10.0.0.1'], conditions: { ready: false } }, { addresses: ['10.0.0.2'] }];
-  expect(sliceAddresses({ metadata: { name: 'kubernetes' }, endpoints })).toEqual(['10.0.0.1', '10.0.0.2']);
+describe('readApiServerSlice', () => {
+  const slice = (namespace: string, service: string): KubernetesObject => ({
+    metadata: { name: 'a', namespace, labels: { 'kubernetes.io/service-name': service } },
+    endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: false } }, { addresses: ['10.0.0.2'] }],
+  });
+
+  test('gives the addresses, of whatever readiness', () => {
+    expect(readApiServerSlice(slice('default', 'kubernetes'))).toEqual(['10.0.0.1', '10.0.0.2']);
+  });
+
+  test('gives nothing for another Service, or one of that name elsewhere', () => {
+    expect(readApiServerSlice(slice('default', 'shop'))).toEqual([]);
+    expect(readApiServerSlice(slice('shop', 'kubernetes'))).toEqual([]);
+  });
 });

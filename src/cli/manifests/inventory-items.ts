@@ -1,0 +1,92 @@
+/** Objects in the documents of an inventory, which know where they are. */
+import { type Path, formatPath } from '../../api/path.ts';
+import type { KubernetesObject } from '../../inventory/object.ts';
+import { isRecord, valueAt } from '../../json.ts';
+import type { Diagnostic } from './findings.ts';
+import type { Document } from './load.ts';
+
+/** The objects of a document: of `kind: List`, of a typed list such as an API server gives, or the document itself. */
+export function itemsOf(document: Document): Item[] {
+  const whole = new Item(document, [], document.value);
+  if (!String(whole.at('kind')).endsWith('List')) return [whole];
+  const items = whole.at('items');
+  if (!Array.isArray(items)) return [whole];
+  return items.map((value: unknown, index) => new Item(document, ['items', index], value));
+}
+
+/** A field is not as an API server prints it. */
+export class ItemError extends Error {
+  override readonly name = 'ItemError';
+  readonly path: Path;
+
+  constructor(path: Path, message: string) {
+    super(message);
+    this.path = path;
+  }
+}
+
+/** One object of an inventory. The file may be written by hand, so each field is checked when it is read. */
+export class Item {
+  readonly #document: Document;
+  /** In its document: below `items` in a list. */
+  readonly #path: Path;
+  readonly #value: unknown;
+
+  constructor(document: Document, path: Path, value: unknown) {
+    this.#document = document;
+    this.#path = path;
+    this.#value = value;
+  }
+
+  at(...path: Path): unknown {
+    return valueAt(this.#value, ...path);
+  }
+
+  /** @throws ItemError unless it is a string */
+  text(...path: Path): string {
+    const value = this.at(...path);
+    if (typeof value === 'string') return value;
+    throw new ItemError(path, value === undefined ? 'is missing' : 'must be a string');
+  }
+
+  /** Absent is empty. @throws ItemError unless every value is a string */
+  texts(...path: Path): Readonly<Record<string, string>> {
+    const value = this.at(...path) ?? {};
+    if (!isRecord(value)) throw new ItemError(path, 'must be a mapping');
+    return Object.fromEntries(Object.keys(value).map((key) => [key, this.text(...path, key)]));
+  }
+
+  /** Absent is empty. @throws ItemError unless it is a list */
+  list(...path: Path): readonly unknown[] {
+    const value = this.at(...path) ?? [];
+    if (Array.isArray(value)) return value as readonly unknown[];
+    throw new ItemError(path, 'must be a list');
+  }
+
+  /** The object as it is, for the readers of src/inventory. @throws ItemError without a name, or with labels of another form */
+  object(): KubernetesObject {
+    const metadata = { name: this.text('metadata', 'name'), labels: this.texts('metadata', 'labels') };
+    const deletionTimestamp = this.at('metadata', 'deletionTimestamp');
+    return {
+      ...(isRecord(this.#value) && this.#value),
+      metadata: { ...metadata, ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
+    };
+  }
+
+  /** The same of a kind that is in a namespace. @throws ItemError without one */
+  namespacedObject(): KubernetesObject {
+    const object = this.object();
+    return { ...object, metadata: { ...object.metadata, namespace: this.text('metadata', 'namespace') } };
+  }
+
+  finding(kind: string, { path, message }: ItemError): Diagnostic {
+    const full = [...this.#path, ...path];
+    return {
+      severity: 'problem',
+      file: this.#document.file,
+      line: this.#document.lineOf(full),
+      path: formatPath(full),
+      message: `${message} in a ${kind}: give what kubectl get -o yaml prints`,
+    };
+  }
+}
