@@ -1,7 +1,8 @@
 /** An API server with every collection that is asked for, in memory: as much of one as a whole controller needs. */
 import type { Clock } from '../../cluster/clock.ts';
 import { ApiError } from '../../cluster/errors.ts';
-import { isKubernetesObject, isRecord, objectKey, type KubernetesObject } from '../../cluster/resource.ts';
+import { isKubernetesObject, objectKey, type KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../../cluster/http/transport.ts';
 import { CALICO_GROUP, CALICO_VERSION, GENERATED_KINDS, generatedKinds } from '../objects/kinds.ts';
 
