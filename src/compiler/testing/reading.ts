@@ -36,12 +36,37 @@ const DEFAULT_TIER: PlainTier = { name: 'default', order: 1_000_000, defaultActi
 type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' | 'HostEndpoint' }>;
 
 /**
- * Reads the objects once for a cluster; what it gives back judges one flow: egress where it begins and ingress where it ends.
+ * Reads the objects once for a cluster. The result judges one flow: egress where it begins, then ingress where it ends.
  *
  * @throws Error for an object that Felix would not take: a selector that does not parse, a policy in a tier that is not there,
  * numeric ports without a protocol.
  */
 export function readingOf(objects: readonly GeneratedObject[], cluster: Cluster): (flow: Flow) => Verdict {
+  const { egress, ingress } = endsOf(objects, cluster);
+  return (flow) => {
+    const leaving = egress(flow);
+    return leaving.allowed ? ingress(flow) : leaving;
+  };
+}
+
+/** The ends of a flow that refuse it. Throws as readingOf does. */
+export function refusalsOf(
+  objects: readonly GeneratedObject[],
+  cluster: Cluster,
+): (flow: Flow) => readonly PolicyType[] {
+  const { egress, ingress } = endsOf(objects, cluster);
+  return (flow) => [
+    ...(egress(flow).allowed ? [] : ['Egress' as const]),
+    ...(ingress(flow).allowed ? [] : ['Ingress' as const]),
+  ];
+}
+
+interface Ends {
+  readonly egress: (flow: Flow) => Verdict;
+  readonly ingress: (flow: Flow) => Verdict;
+}
+
+function endsOf(objects: readonly GeneratedObject[], cluster: Cluster): Ends {
   const around = surroundingsOf(objects, cluster);
   const tiers = tiersOf(objects);
   const policies = [...objects.filter(isEnforced), ...cluster.tenantPolicies.map(asCalico)]
@@ -58,13 +83,13 @@ export function readingOf(objects: readonly GeneratedObject[], cluster: Cluster)
     chains.set(key, known);
     return known;
   };
-  return (flow) => {
-    const egress = judge(chainsOf(flow.from, 'Egress'), 'Egress', flow);
-    if (!egress.allowed) return egress;
+  return {
+    egress: (flow) => judge(chainsOf(flow.from, 'Egress'), 'Egress', flow),
     // felix/rules/static.go: what a node says to its own pods is not policed.
-    if (flow.from.kind === 'node' && flow.to.kind === 'pod' && flow.to.node === flow.from.id)
-      return { allowed: true, by: 'from its own node' };
-    return judge(chainsOf(flow.to, 'Ingress'), 'Ingress', flow);
+    ingress: (flow) =>
+      flow.from.kind === 'node' && flow.to.kind === 'pod' && flow.to.node === flow.from.id
+        ? { allowed: true, by: 'from its own node' }
+        : judge(chainsOf(flow.to, 'Ingress'), 'Ingress', flow),
   };
 }
 

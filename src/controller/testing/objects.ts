@@ -11,6 +11,8 @@ import {
   TIER,
 } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
+import { desiredHash } from '../objects/content-hash.ts';
+import { objectId } from '../objects/kinds.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import type { ApplyStep, RemoveStep } from '../plan/step.ts';
 
@@ -139,6 +141,10 @@ export const foreign = (desired: DesiredObject, manager = 'helm'): LiveObject =>
   };
   return projectLive(desired.object.kind, new Set())({ ...rest, metadata: theirs });
 };
+
+/** Names and contents of objects, sorted: equal where the objects are. */
+export const contentOf = (objects: readonly GeneratedObject[]): readonly string[] =>
+  objects.map((object) => `${objectId(object.kind, object.metadata)} ${desiredHash(object)}`).sort();
 
 /** The step that takes it away. */
 export function removal(desired: DesiredObject): RemoveStep {
