@@ -437,6 +437,11 @@ describe('what a local cluster leaves behind', () => {
     const namespace = run.namespace('node1');
     await ip([`netns add ${namespace}`]);
     const child = startChild(run, { name: 'sleeper', namespace, file: 'sleep', args: ['600'] });
+    // Until then it is no process of the namespace.
+    await waitFor(async () => (await processesIn([namespace])).length > 0 || undefined, {
+      what: 'the sleeper to be in its namespace',
+      within: 20_000,
+    });
     await writeFile(path.join(run.dir, 'owner'), 'another-boot/1/1');
     await removeLeftovers();
     expect(await child.ended).toBe('SIGKILL');
