@@ -73,11 +73,13 @@ const nativeTitle =
     ? `Calico's own CRDs, ${calicosOwn.replace(/-crds$/, '')}`
     : "minimal CRDs: Calico's own are absent, ../shared/calico/vX.Y.Z-crds";
 
+export type ApiMode = 'aggregated' | 'native';
+
 /** Both ways in which Calico's API is served; for names of tests, by whom. */
-export const API_MODES = [
-  { mode: 'aggregated', by: "Calico's API server" },
-  { mode: 'native', by: nativeTitle },
-] as const;
+export const API_MODES: Readonly<Record<ApiMode, string>> = {
+  aggregated: "Calico's API server",
+  native: nativeTitle,
+};
 
 /** The folder of Calico's own CRDs or, where they are absent, `otherwise`, with ours written into it. */
 export async function nativeCrdsFolder(otherwise: string): Promise<string> {

@@ -1,6 +1,7 @@
+/** Everything that is to hold however Calico's API is served, on one cluster. */
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
-import { API_MODES } from '../harness/native-crds.ts';
+import { API_MODES, type ApiMode } from '../harness/native-crds.ts';
 import { apiServer } from './controller-api-server.suite.ts';
 import { contest } from './controller-contest.suite.ts';
 import { drift } from './controller-drift.suite.ts';
@@ -11,30 +12,30 @@ import { ownership } from './controller-ownership.suite.ts';
 import { problems } from './controller-problems.suite.ts';
 import { several } from './controller-several.suite.ts';
 
-// One cluster for each way in which Calico's API is served, and everything that is to hold in both.
+export const controllerTests = (mode: ApiMode): void => {
+  jest.setTimeout(120_000);
 
-jest.setTimeout(120_000);
+  describe(`${mode} (${API_MODES[mode]})`, () => {
+    let started: Rig | undefined;
+    const rig = (): Rig => {
+      if (started === undefined) throw new Error('the cluster did not start');
+      return started;
+    };
+    beforeAll(async () => {
+      started = await startRig(mode);
+    }, 180_000);
+    afterAll(async () => {
+      await started?.[Symbol.asyncDispose]();
+    }, 60_000);
 
-describe.each(API_MODES)('$mode ($by)', ({ mode }) => {
-  let started: Rig | undefined;
-  const rig = (): Rig => {
-    if (started === undefined) throw new Error('the cluster did not start');
-    return started;
-  };
-  beforeAll(async () => {
-    started = await startRig(mode);
-  }, 180_000);
-  afterAll(async () => {
-    await started?.[Symbol.asyncDispose]();
-  }, 60_000);
-
-  life(rig);
-  if (mode === 'aggregated') apiServer(rig);
-  problems(rig);
-  drift(rig, mode);
-  contest(rig);
-  ownership(rig, mode);
-  several(rig);
-  outage(rig);
-  if (mode === 'native') mutatingPolicies(rig);
-});
+    life(rig);
+    if (mode === 'aggregated') apiServer(rig);
+    problems(rig);
+    drift(rig, mode);
+    contest(rig);
+    ownership(rig, mode);
+    several(rig);
+    outage(rig);
+    if (mode === 'native') mutatingPolicies(rig);
+  });
+};

@@ -1,33 +1,34 @@
+/** The operator's side of spec.nodes: which objects, in which order, and the status. */
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
-import { API_MODES } from '../harness/native-crds.ts';
+import { API_MODES, type ApiMode } from '../harness/native-crds.ts';
 import { automaticEndpoints } from './nodes-automatic.suite.ts';
 import { failsafes } from './nodes-failsafes.suite.ts';
 import { nodeQuestions } from './nodes-harness.ts';
 import { managedEndpoints } from './nodes-managed.suite.ts';
 
-// The operator's side of spec.nodes: which objects, in which order, what it says.
+export const nodesTests = (mode: ApiMode): void => {
+  jest.setTimeout(120_000);
 
-jest.setTimeout(120_000);
+  describe(`spec.nodes, ${mode} (${API_MODES[mode]})`, () => {
+    let started: Rig | undefined;
+    const rig = (): Rig => {
+      if (started === undefined) throw new Error('the cluster did not start');
+      return started;
+    };
 
-describe.each(API_MODES)('spec.nodes, $mode ($by)', ({ mode }) => {
-  let started: Rig | undefined;
-  const rig = (): Rig => {
-    if (started === undefined) throw new Error('the cluster did not start');
-    return started;
-  };
+    beforeAll(async () => {
+      started = await startRig(mode);
+      const { join } = nodeQuestions(rig);
+      await join('cp', '10.99.0.11', { 'node-role.kubernetes.io/control-plane': '' });
+      await join('worker', '10.99.0.12');
+    }, 180_000);
+    afterAll(async () => {
+      await started?.[Symbol.asyncDispose]();
+    }, 60_000);
 
-  beforeAll(async () => {
-    started = await startRig(mode);
-    const { join } = nodeQuestions(rig);
-    await join('cp', '10.99.0.11', { 'node-role.kubernetes.io/control-plane': '' });
-    await join('worker', '10.99.0.12');
-  }, 180_000);
-  afterAll(async () => {
-    await started?.[Symbol.asyncDispose]();
-  }, 60_000);
-
-  managedEndpoints(rig);
-  failsafes(rig, mode);
-  automaticEndpoints(rig);
-});
+    managedEndpoints(rig);
+    failsafes(rig, mode);
+    automaticEndpoints(rig);
+  });
+};

@@ -1,0 +1,3 @@
+import { controllerTests } from './controller.suite.ts';
+
+controllerTests('aggregated');

@@ -1,0 +1,3 @@
+import { nodesTests } from './nodes.suite.ts';
+
+nodesTests('native');
