@@ -13,6 +13,7 @@ const project = (displayName, ...folders) => ({
 });
 
 export default {
+  testSequencer: '<rootDir>/hack/longest-first.cjs',
   projects: [
     project('unit', 'src/**', 'hack/**', 'e2e/local/**', 'e2e'),
     project('integration', 'e2e/integration/**', 'e2e/gitops/**'),

@@ -37,8 +37,9 @@ export const PHASES = {
   // No test's own time limit: a machine that is busy with something else must not fail one.
   unit: () => jest('unit', '--maxWorkers=100%', '--testTimeout', String(MINUTE)),
   programs: clusterPrograms,
-  integration: () => jest('integration', '--runInBand'),
-  packets: () => jest('packets', '--runInBand', ...scenarios()),
+  // Each file has clusters of its own, which wait most of the time: two cores are enough for several.
+  integration: () => jest('integration', '--maxWorkers=3'),
+  packets: () => jest('packets', '--maxWorkers=2', ...scenarios()),
   changes: () => jest('packets', '--runInBand', '--testPathPatterns', CHANGES),
   chaos: () => jest('chaos', '--runInBand'),
   fuzz,
