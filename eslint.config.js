@@ -1,14 +1,21 @@
 import js from '@eslint/js';
+import markdown from '@eslint/markdown';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { layersRule } from './hack/layers.ts';
+import { proseOfComments, proseOfMarkdown } from './hack/prose.ts';
+
+const local = { rules: { layers: layersRule, prose: proseOfMarkdown, 'prose-of-comments': proseOfComments } };
+
+/** Files whose comments are held to plain English. Add a folder once its comments pass. */
+const PLAIN_COMMENTS = ['hack/**/*.ts'];
 
 const TESTS = ['**/*.test.ts', '**/*.suite.ts', 'src/**/testing/*.ts'];
 
 export default defineConfig(
   { ignores: ['node_modules/', 'dist/', 'coverage/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
-  js.configs.recommended,
+  { files: ['**/*.{js,cjs,ts}'], extends: [js.configs.recommended] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
@@ -31,7 +38,7 @@ export default defineConfig(
   },
   {
     files: ['src/**/*.ts'],
-    plugins: { local: { rules: { layers: layersRule } } },
+    plugins: { local },
     // No rule is switched off from within the product's source.
     linterOptions: { noInlineConfig: true },
     rules: { 'local/layers': 'error', 'no-console': 'error' },
@@ -54,6 +61,18 @@ export default defineConfig(
         },
       ],
     },
+  },
+  {
+    files: PLAIN_COMMENTS,
+    plugins: { local },
+    rules: { 'local/prose-of-comments': 'error' },
+  },
+  {
+    files: ['**/*.md'],
+    extends: [markdown.configs.recommended],
+    plugins: { local },
+    language: 'markdown/gfm',
+    rules: { 'local/prose': 'error' },
   },
   {
     files: ['**/*.cjs'],

@@ -9,14 +9,15 @@ export const BUNDLE = 'clusterfirewall.js';
 export const LICENSES = 'THIRD_PARTY_LICENSES.txt';
 
 /**
- * What these files are replaced with, in the bundle only. Of client-node we use KubeConfig, which asks for two names of the generated
- * client; the rest of that, 16 MB, could not be shaken off, because the shell takes the package by `require`. The shell's own requests
- * are never sent (src/operator.ts), so that its HTTP client is not needed either. Memory at start: 132 MB with all of it, 86 MB without.
+ * The bundle replaces these files. We use only KubeConfig of client-node, which asks for two names of the generated client.
+ * esbuild cannot drop the rest of that client, 16 MB, because the shell takes the package by `require`. The shell never sends
+ * requests of its own (src/operator.ts), so it does not need its HTTP client either. Memory at start is 132 MB with all of it
+ * and 86 MB without.
  */
 const REDUCED: Readonly<Record<string, string>> = {
   '@kubernetes/client-node/dist/index.js': `
     export { KubeConfig } from './config.js';
-    /** The shell makes one when it is constructed, and we never call it. */
+    /** The constructor of the shell makes one, and we never call it. */
     export class CoreV1Api {}`,
   '@kubernetes/client-node/dist/gen/index.js': `
     export { createConfiguration } from './configuration.js';

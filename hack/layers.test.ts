@@ -8,7 +8,7 @@ import { layersRule, ROOMS } from './layers.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 
-/** What the layer rule says of one file of src. */
+/** Messages of the layer rule about one file of src. */
 function lint(file: string, code: string): string[] {
   const linter = new Linter({ cwd: ROOT });
   const messages = linter.verify(

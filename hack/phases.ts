@@ -1,4 +1,4 @@
-/** The phases of `make test`: what each runs. */
+/** The phases of `make test` and the commands that each runs. */
 import { spawn } from 'node:child_process';
 import { readFile, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -11,11 +11,11 @@ export type Phase = () => Promise<Count>;
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const MINUTE = 60 * 1000;
-/** Nothing takes that long: a test that does not end must not keep the sum from being printed. */
+/** No phase takes that long. A test that does not end must not keep the sum from being printed. */
 const PHASE_TIMEOUT = 45 * MINUTE;
 const FUZZ_TIMEOUT = 6 * 60 * MINUTE;
 
-/** What the local cluster of the integration tests and scenarios consists of. */
+/** The programs of the local cluster, for the integration tests and scenarios. */
 const PROGRAMS: readonly ProgramName[] = [
   'etcd',
   'kube-apiserver',
@@ -47,7 +47,7 @@ export const PHASES = {
 
 export type PhaseName = keyof typeof PHASES;
 
-/** In order: what is cheap first, so that a slip shows within a minute. */
+/** In order. Cheap phases come first, so a slip shows within a minute. */
 export const ALL: readonly PhaseName[] = [
   'tools',
   'format',
@@ -62,7 +62,7 @@ export const ALL: readonly PhaseName[] = [
   'chaos',
 ];
 
-/** What cannot be tried when the other failed. */
+/** A phase cannot run if the phase that it needs has failed. */
 export const NEEDS: Partial<Record<PhaseName, PhaseName>> = {
   integration: 'programs',
   packets: 'programs',
@@ -106,7 +106,7 @@ async function jest(project: string, ...args: readonly string[]): Promise<Count>
   return countTests(JSON.parse(text) as JestResult, code, args.includes('--testNamePattern'));
 }
 
-/** Fifty flows at fifty packets a second through every change at nodes: of `make e2e`, where nothing else keeps the machine busy. */
+/** Fifty flows at fifty packets a second through every change at nodes. Only `make e2e` runs them, on an otherwise idle machine. */
 const CHANGES = 'scenarios/node-changes';
 
 /** `SCENARIO=S3` runs the tests whose name has the word S3, wherever they are. */
@@ -144,7 +144,7 @@ async function run(
 ): Promise<number> {
   const child = spawn(command, args, {
     cwd: ROOT,
-    // Results are for reading: all of it goes where progress goes.
+    // People read the results, so all output goes where progress goes.
     stdio: ['ignore', process.stderr, process.stderr],
     timeout: 'FUZZ_RUNS' in process.env ? FUZZ_TIMEOUT : PHASE_TIMEOUT,
     env: { ...process.env, ...env, PATH: `${ROOT}/node_modules/.bin:${process.env['PATH'] ?? ''}` },

@@ -1,6 +1,6 @@
-/** What the phases of a run came to, counted and laid out. Pure. */
+/** Counts the results of the phases of a run and lays them out. Pure. */
 
-/** The numbers of a run of tests, as Jest's `--json` has them, and as far as they matter here. */
+/** The numbers of a run of tests that matter here, as in Jest's `--json`. */
 export interface JestResult {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -13,7 +13,7 @@ export interface JestResult {
 export interface Count {
   readonly passed: number;
   readonly failed: number;
-  /** What was wrong, where it is not a failed test that says so itself. */
+  /** The fault, unless a failed test names it. */
   readonly remark?: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs the phases named on the command line, or all that `make test` consists of, each to its end whatever the others came to.
+ * Runs the phases named on the command line, or all phases of `make test`. A failed phase does not stop the others.
  * The last line on standard output is `N passed, N failed`.
  *   node hack/test.ts unit
  */
@@ -15,7 +15,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-// The terminal sends Ctrl-C to the whole group: whoever runs just now cleans up and ends, and then so do we.
+// The terminal sends Ctrl-C to the whole group. The running phase cleans up and ends, and then we do.
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
