@@ -1,5 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { apiVersionOf, collectionPath, isKubernetesObject, objectKey, objectPath } from './resource.ts';
+import {
+  apiVersionOf,
+  collectionPath,
+  isAtLeast,
+  isKubernetesObject,
+  objectKey,
+  objectPath,
+} from './resource.ts';
 
 const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces' };
 const POLICIES = { group: 'projectcalico.org', version: 'v3', plural: 'networkpolicies', namespace: 'shop' };
@@ -28,4 +35,14 @@ test('an object has a name', () => {
   for (const value of [null, 'text', [], {}, { metadata: {} }, { metadata: null }]) {
     expect(isKubernetesObject(value)).toBe(false);
   }
+});
+
+test.each([
+  ['10', '9', true],
+  ['9', '10', false],
+  ['9', '9', true],
+  ['18446744073709551616', '18446744073709551615', true],
+  ['one', '10', true],
+])('the version %s is %s or a later one: %s', (version, wanted, expected) => {
+  expect(isAtLeast(version, wanted)).toBe(expected);
 });

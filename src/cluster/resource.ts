@@ -53,6 +53,17 @@ export function objectKey(object: KubernetesObject): string {
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
 }
 
+const NUMBER = /^\d+$/;
+
+/**
+ * True when the first resourceVersion is the second or a later one of the same kind. They are comparable as numbers (Kubernetes API
+ * concepts, 1.35); other versions always count as late enough.
+ */
+export function isAtLeast(version: string, wanted: string): boolean {
+  if (!NUMBER.test(version) || !NUMBER.test(wanted)) return true;
+  return BigInt(version) >= BigInt(wanted);
+}
+
 /** `group/version`, or `v1` for the core group: what stands in `apiVersion`. */
 export function apiVersionOf(resource: Resource): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;

@@ -1,5 +1,5 @@
 import type { ChangeEvent } from './store.ts';
-import { isAtLeast } from './version.ts';
+import { isAtLeast } from '../resource.ts';
 
 /** As much of a copy as is compared. */
 export interface ComparedStore {

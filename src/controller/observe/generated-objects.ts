@@ -1,6 +1,6 @@
 import type { GeneratedKind } from '../../calico/types.ts';
 import { sleep } from '../../cluster/clock.ts';
-import { objectKey, type KubernetesObject } from '../../cluster/resource.ts';
+import { isAtLeast, objectKey, type KubernetesObject } from '../../cluster/resource.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CalicoConfig, othersOf } from './calico-config.ts';
@@ -11,7 +11,6 @@ import { projectLive, type LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { Impostors } from './impostors.ts';
 import { stableJson } from '../objects/content-hash.ts';
-import { isAtLeast } from '../../cluster/informer/version.ts';
 
 /** A write whose effect must show in the watch: the object at this version or a later one, or its absence. */
 export interface Expectation {

@@ -4,11 +4,11 @@ import { apply } from '../../cluster/objects/apply.ts';
 import type { Clock } from '../../cluster/clock.ts';
 import { ApiError, isNotFound } from '../../cluster/errors.ts';
 import type { Logger } from '../../cluster/logger.ts';
+import { isAtLeast } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { FIREWALLS, type StoredFirewall } from '../observe/firewalls.ts';
 import { stableJson } from '../objects/content-hash.ts';
 import { computeStatus, type Finding } from './status.ts';
-import { isAtLeast } from '../../cluster/informer/version.ts';
 
 /** Not FIELD_MANAGER: an apply without the status would take it away. */
 const STATUS_MANAGER = 'clusterfirewall-status';
