@@ -6,12 +6,12 @@ import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import { CALICO_API_VERSION } from '../calico/types.ts';
 import type { NodeAddresses } from './flows/addresses.ts';
-import { isResolved, machinesOf } from './flows/addresses.ts';
+import { isResolved, nodeAddressesOf } from './flows/addresses.ts';
 import { compileDefaults } from './pods/defaults.ts';
 import type { ResolveScope } from './flows/flow-ends.ts';
 import { compileGroup } from './pods/group-rules.ts';
 import { compileNodes } from './nodes/compile-nodes.ts';
-import { type NodeFirewall, nodeFirewall } from './nodes/node-firewall.ts';
+import { type NodeFirewall, nodeFirewallOf } from './nodes/node-firewall.ts';
 import {
   LABEL_FIREWALL,
   LABEL_MANAGED_BY,
@@ -25,84 +25,89 @@ import { sortedUnique } from './namespaces/namespaces.ts';
 import { reportOverlaps } from './namespaces/overlaps.ts';
 import { ProblemCollector } from './problems.ts';
 import type { Enforcement } from './namespaces/enforcement.ts';
-import { regimeOf } from './namespaces/enforcement.ts';
+import { enforcementOf } from './namespaces/enforcement.ts';
 import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import type { Inventory } from '../inventory/types.ts';
 import type { Compilation, DesiredObject, FirewallSummary } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
-  const findings = new ProblemCollector();
+  const collector = new ProblemCollector();
   const main = firewalls.find(({ metadata }) => metadata.name === DEFAULT_FIREWALL);
-  if (main === undefined) return withoutDefault(firewalls, findings);
+  if (main === undefined) return withoutDefault(firewalls, collector);
 
-  const regime = regimeOf(main, inventory);
-  const machines = machinesOf(main, inventory);
-  const hosts = nodeFirewall(main, inventory);
-  const context = { regime, inventory, machines, hosts, findings };
+  const enforcement = enforcementOf(main, inventory);
+  const nodeAddresses = nodeAddressesOf(main, inventory);
+  const nodeFirewall = nodeFirewallOf(main, inventory);
+  const context = { enforcement, inventory, nodeAddresses, nodeFirewall, collector };
   const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, context));
-  const nodes = compileNodes({ ...context, main, firewalls, ends: endsOf(main, context) });
+  const nodes = compileNodes({ ...context, main, firewalls, resolveScope: resolveScopeOf(main, context) });
   const policies = [...objects, ...nodes.objects];
   return {
-    objects: [tier(), ...networkSets(firewalls, policies, machines, findings), ...policies].sort(byIdentity),
+    objects: [tier(), ...networkSets(firewalls, policies, nodeAddresses, collector), ...policies].sort(
+      byIdentity,
+    ),
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
-    ...(nodes.gated === undefined ? {} : { labelledNodes: nodes.gated }),
-    problems: findings.problems,
-    held: heldIds(findings),
-    summaries: firewalls.map((firewall) => summary(firewall, regime, inventory)),
+    ...(nodes.labelledNodes === undefined ? {} : { labelledNodes: nodes.labelledNodes }),
+    problems: collector.problems,
+    held: heldIds(collector),
+    summaries: firewalls.map((firewall) => summary(firewall, enforcement, inventory)),
   };
 }
 
 /** Allows without a default deny would isolate what they select: they wait. */
-function withoutDefault(firewalls: readonly ClusterFirewall[], findings: ProblemCollector): Compilation {
+function withoutDefault(firewalls: readonly ClusterFirewall[], collector: ProblemCollector): Compilation {
   for (const { metadata } of firewalls) {
-    findings.problem(
+    collector.problem(
       { firewall: metadata.name, id: metadata.name, path: 'metadata.name' },
       'NoDefaultFirewall',
       `there is no ClusterFirewall called ${DEFAULT_FIREWALL}, which has the default deny: the rules of "${metadata.name}" wait until it is created`,
     );
   }
   const summaries = firewalls.map(({ metadata }) => ({ firewall: metadata.name, namespaces: null }));
-  return { objects: [], problems: findings.problems, held: [], summaries };
+  return { objects: [], problems: collector.problems, held: [], summaries };
 }
 
-interface Context {
-  readonly regime: Enforcement;
+interface CompileContext {
+  readonly enforcement: Enforcement;
   readonly inventory: Inventory;
-  readonly machines: NodeAddresses;
-  readonly hosts: NodeFirewall | undefined;
-  readonly findings: ProblemCollector;
+  readonly nodeAddresses: NodeAddresses;
+  readonly nodeFirewall: NodeFirewall | undefined;
+  readonly collector: ProblemCollector;
 }
 
-const endsOf = (firewall: ClusterFirewall, { machines }: Pick<Context, 'machines'>): ResolveScope => ({
+const resolveScopeOf = (
+  firewall: ClusterFirewall,
+  { nodeAddresses }: Pick<CompileContext, 'nodeAddresses'>,
+): ResolveScope => ({
   firewall: firewall.metadata.name,
   peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
-  nodesResolved: isResolved(machines.nodes),
-  controlPlaneResolved: isResolved(machines.controlPlane),
+  areNodesResolved: isResolved(nodeAddresses.nodes),
+  isControlPlaneResolved: isResolved(nodeAddresses.controlPlane),
 });
 
-function compileFirewall(firewall: ClusterFirewall, context: Context): readonly DesiredObject[] {
-  const { regime, inventory, hosts, findings } = context;
-  const ends = endsOf(firewall, context);
-  reportOverlaps(firewall, regime, inventory, findings);
-  const scopes = groupScopes({ firewall, regime, inventory, ends, hosts, findings });
+function compileFirewall(firewall: ClusterFirewall, context: CompileContext): readonly DesiredObject[] {
+  const { enforcement, inventory, nodeFirewall, collector } = context;
+  const resolveScope = resolveScopeOf(firewall, context);
+  reportOverlaps(firewall, enforcement, inventory, collector);
+  const scopes = groupScopes({ firewall, enforcement, inventory, resolveScope, nodeFirewall, collector });
   return [
     ...(firewall.metadata.name === DEFAULT_FIREWALL
-      ? compileDefaults({ firewall, regime, ends, inventory }, findings)
+      ? compileDefaults({ firewall, enforcement, resolveScope, inventory }, collector)
       : []),
-    ...scopes.flatMap((scope) => compileGroup(scope, findings)),
+    ...scopes.flatMap((scope) => compileGroup(scope, collector)),
   ];
 }
 
 /** A held rule may name a set that no other rule names any more: without the nodes' World would take them in. */
-function heldIds(findings: ProblemCollector): readonly string[] {
-  const firewalls = findings.held.map((id) => id.split('/')[0] ?? '');
+function heldIds(collector: ProblemCollector): readonly string[] {
+  const firewalls = collector.held.map((id) => id.split('/')[0] ?? '');
   const sets = firewalls.flatMap((firewall) => [
     ruleId(firewall, 'peers', ''),
     ruleId(firewall, 'nodes', ZONE_NODES, ''),
     ...SHARED_SETS.map(({ id }) => id),
   ]);
-  return sortedUnique([...findings.held, ...sets]);
+  return sortedUnique([...collector.held, ...sets]);
 }
 
 const tier = (): DesiredObject => ({
@@ -117,10 +122,10 @@ const tier = (): DesiredObject => ({
   phase: 'tier',
 });
 
-function summary(firewall: ClusterFirewall, regime: Enforcement, inventory: Inventory): FirewallSummary {
+function summary(firewall: ClusterFirewall, enforcement: Enforcement, inventory: Inventory): FirewallSummary {
   if (inventory.namespaces === undefined) return { firewall: firewall.metadata.name, namespaces: null };
   const namespaces = { enforced: 0, observed: 0, exempt: 0 };
-  for (const namespace of inventory.namespaces) namespaces[regime.standing(namespace)] += 1;
+  for (const namespace of inventory.namespaces) namespaces[enforcement.modeOf(namespace)] += 1;
   return { firewall: firewall.metadata.name, namespaces };
 }
 

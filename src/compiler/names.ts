@@ -58,7 +58,7 @@ export const NODE_ORDER = {
   loopback: 40,
   baseline: 50,
   zones: 60,
-  opened: 70,
+  nodePorts: 70,
   deny: 80,
 } as const;
 

@@ -49,22 +49,22 @@ const { compile: compileSmall } = await (async (): Promise<{ compile: Compile }>
 const objectsOf = (of: readonly ClusterFirewall[], inventory: Inventory): readonly GeneratedObject[] =>
   compile(of, inventory).objects.map(({ object }) => object);
 
-type Judge = (flow: Flow) => Verdict;
+type FlowVerdict = (flow: Flow) => Verdict;
 
 /** Fails at the first flow of which the two verdicts do not go together. */
 function compareVerdicts(
   cluster: Cluster,
-  [first, second]: readonly [Judge, Judge],
+  [first, second]: readonly [FlowVerdict, FlowVerdict],
   agree: (first: boolean, second: boolean) => boolean = (a, b) => a === b,
 ): void {
   for (const flow of flowsOf(cluster)) {
     const [a, b] = [first(flow), second(flow)];
     if (agree(a.allowed, b.allowed)) continue;
-    throw new Error(`${describeFlow(flow)}\n  first: ${said(a)}\n  second: ${said(b)}`);
+    throw new Error(`${describeFlow(flow)}\n  first: ${describeVerdict(a)}\n  second: ${describeVerdict(b)}`);
   }
 }
 
-const said = ({ allowed, by }: Verdict): string => `${allowed ? 'allowed' : 'denied'}: ${by}`;
+const describeVerdict = ({ allowed, by }: Verdict): string => `${allowed ? 'allowed' : 'denied'}: ${by}`;
 /** Nothing is allowed after that was not allowed before. */
 const noMore = (before: boolean, after: boolean): boolean => before || !after;
 

@@ -14,7 +14,7 @@ export interface NodeAddresses {
 }
 
 /** @param main the firewall called default, whose `nodes` says more than the cluster does */
-export function machinesOf(main: ClusterFirewall | undefined, inventory: Inventory): NodeAddresses {
+export function nodeAddressesOf(main: ClusterFirewall | undefined, inventory: Inventory): NodeAddresses {
   const announced = (main?.spec.nodes?.nodeCIDRs ?? []).filter(
     (cidr) => podsWithin(cidr, inventory).length === 0,
   );

@@ -9,7 +9,7 @@ import type { Cidr } from '../../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet, peerSetValue } from '../names.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
-import { everyNamespace, ruleSelectors, termFromLabels } from '../namespaces/namespaces.ts';
+import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespaces/namespaces.ts';
 import { RuleProblem } from '../problems.ts';
 
 /** One end of a flow. `tag` names it in object names. */
@@ -35,9 +35,9 @@ export interface ResolveScope {
   readonly firewall: string;
   readonly peers: ReadonlyMap<string, Peer>;
   /** False when the cluster's nodes are known and none has an address: then World would include the nodes. */
-  readonly nodesResolved: boolean;
+  readonly areNodesResolved: boolean;
   /** False when the cluster's nodes are known and no address of its control plane is. */
-  readonly controlPlaneResolved: boolean;
+  readonly isControlPlaneResolved: boolean;
 }
 
 /**
@@ -51,7 +51,7 @@ export function resolveEnd(end: AnyEnd, scope: ResolveScope, ownNamespace: boole
   if (end.pods !== undefined) {
     const pods = fromLabelSelector(end.pods.podSelector ?? {});
     if (end.pods.namespaceSelector === undefined && ownNamespace) return { kind: 'samePods', pods };
-    const namespaces = termFromLabels(end.pods.namespaceSelector ?? {});
+    const namespaces = namespacesFromLabels(end.pods.namespaceSelector ?? {});
     return { kind: 'pods', namespaces, pods, tag: `pods-${contentTag([namespaces, pods])}` };
   }
   return resolveEntity(end.entity, scope);
@@ -70,7 +70,7 @@ function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
   if (peer.pods !== undefined) {
     return {
       kind: 'pods',
-      namespaces: termFromLabels(peer.pods.namespaceSelector),
+      namespaces: namespacesFromLabels(peer.pods.namespaceSelector),
       pods: fromLabelSelector(peer.pods.podSelector ?? {}),
       tag: `peer-${name}`,
     };
@@ -106,17 +106,17 @@ function resolveEntity(entity: AnyEnd['entity'], scope: ResolveScope): FlowEnd {
     case 'KubeAPIServer':
       return { kind: 'kubeAPIServer' };
     case 'World':
-      if (scope.nodesResolved) return { kind: 'world' };
+      if (scope.areNodesResolved) return { kind: 'world' };
       throw new RuleProblem(
         'EntityUnresolved',
         `World leaves out the addresses of nodes, and ${NO_NODES}`,
         '.entity',
       );
     case 'Nodes':
-      if (scope.nodesResolved) return { kind: 'set', value: NODE_SET_VALUE };
+      if (scope.areNodesResolved) return { kind: 'set', value: NODE_SET_VALUE };
       throw new RuleProblem('EntityUnresolved', NO_NODES, '.entity');
     case 'ControlPlane':
-      if (scope.controlPlaneResolved) return { kind: 'set', value: CONTROL_PLANE_SET_VALUE };
+      if (scope.isControlPlaneResolved) return { kind: 'set', value: CONTROL_PLANE_SET_VALUE };
       throw new RuleProblem('EntityUnresolved', NO_CONTROL_PLANE, '.entity');
     case undefined:
       throw new RuleProblem(

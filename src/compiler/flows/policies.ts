@@ -13,7 +13,7 @@ export interface PolicyParts {
   /** Ids of the rules in it. */
   readonly rules: readonly string[];
   readonly phase: Phase;
-  readonly staged: boolean;
+  readonly isStaged: boolean;
   readonly tier: string;
   readonly order: number;
   readonly types: readonly PolicyType[];
@@ -40,7 +40,7 @@ export function globalPolicies(
       const metadata = metadataOf(parts, suffix);
       const layer = parts.preDNAT === true ? ({ preDNAT: true, applyOnForward: true } as const) : {};
       const spec: GlobalPolicySpec = { ...base(parts), ...layer, ...selectors, ...rules };
-      return parts.staged
+      return parts.isStaged
         ? {
             apiVersion: CALICO_API_VERSION,
             kind: 'StagedGlobalNetworkPolicy',
@@ -64,7 +64,7 @@ export function namespacedPolicies(
     (suffix, rules) => {
       const metadata = metadataOf(parts, suffix, namespace);
       const spec: PolicySpec = { ...base(parts), selector, ...rules };
-      return parts.staged
+      return parts.isStaged
         ? {
             apiVersion: CALICO_API_VERSION,
             kind: 'StagedNetworkPolicy',

@@ -23,14 +23,14 @@ import type { DesiredObject } from '../types.ts';
 export function networkSets(
   firewalls: readonly ClusterFirewall[],
   objects: readonly DesiredObject[],
-  machines: NodeAddresses,
-  findings: ProblemCollector,
+  nodeAddresses: NodeAddresses,
+  collector: ProblemCollector,
 ): readonly DesiredObject[] {
   const text = JSON.stringify(objects.map(({ object }) => object.spec));
   const needed = (value: string): boolean => text.includes(setSelector(value));
   return [
     ...SHARED_SETS.filter(({ value }) => needed(value)).map((shared) =>
-      sharedSet(shared, machines, findings),
+      sharedSet(shared, nodeAddresses, collector),
     ),
     ...firewalls.flatMap(({ metadata, spec }) =>
       (spec.peers ?? [])
@@ -71,12 +71,12 @@ export const SHARED_SETS: readonly SharedSet[] = [
 
 function sharedSet(
   { id, value, which, unknown }: SharedSet,
-  machines: NodeAddresses,
-  findings: ProblemCollector,
+  nodeAddresses: NodeAddresses,
+  collector: ProblemCollector,
 ) {
-  const known = machines[which];
+  const known = nodeAddresses[which];
   if (known === undefined)
-    findings.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
+    collector.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
   return networkSet(DEFAULT_FIREWALL, id, value, known ?? []);
 }
 

@@ -5,11 +5,11 @@ import {
   complement,
   everyNamespace,
   isEmpty,
-  matchesTerm,
-  mergeTerms,
+  includesNamespace,
+  mergeSets,
   namedNamespaces,
   sortedUnique,
-  termFromLabels,
+  namespacesFromLabels,
   without,
 } from './namespaces.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
@@ -34,17 +34,17 @@ export interface Enforcement {
   readonly observed: readonly NamespaceSet[];
   /** Namespaces that an enforcing and an observing group both name: Enforce wins. */
   readonly contested: readonly string[];
-  standing(namespace: NamespaceInfo): NamespaceMode;
+  modeOf(namespace: NamespaceInfo): NamespaceMode;
 }
 
-export function regimeOf(firewall: ClusterFirewall, inventory: Inventory): Enforcement {
+export function enforcementOf(firewall: ClusterFirewall, inventory: Inventory): Enforcement {
   const exempt = exemptNames(firewall, inventory);
   const groups = (firewall.spec.namespaces ?? []).map((group) => ({
     mode: effectiveMode(firewall, group),
-    term: groupTerm(group),
+    set: groupNamespaces(group),
   }));
-  const observing = groups.filter(({ mode }) => mode === 'Observe').map(({ term }) => term);
-  const enforcing = groups.filter(({ mode }) => mode === 'Enforce').map(({ term }) => term);
+  const observing = groups.filter(({ mode }) => mode === 'Observe').map(({ set }) => set);
+  const enforcing = groups.filter(({ mode }) => mode === 'Enforce').map(({ set }) => set);
   const contested = contestedNames(observing, enforcing, inventory);
   const { enforced, observed } = divide(firewall.spec.mode, { observing, enforcing, contested, exempt });
   return {
@@ -53,9 +53,9 @@ export function regimeOf(firewall: ClusterFirewall, inventory: Inventory): Enfor
     enforced,
     observed,
     contested,
-    standing: (namespace) => {
+    modeOf: (namespace) => {
       if (exempt.includes(namespace.name)) return 'exempt';
-      return enforced.some((term) => matchesTerm(term, namespace)) ? 'enforced' : 'observed';
+      return enforced.some((set) => includesNamespace(set, namespace)) ? 'enforced' : 'observed';
     },
   };
 }
@@ -69,17 +69,15 @@ interface Division {
 
 function divide(mode: Mode, { observing, enforcing, contested, exempt }: Division) {
   const everyone = without(everyNamespace, exempt);
-  const split = mergeTerms(
-    mode === 'Observe' ? enforcing : observing.map((term) => without(term, contested)),
-  );
-  const inGroups = split.map((term) => without(term, exempt)).filter((term) => !isEmpty(term));
+  const split = mergeSets(mode === 'Observe' ? enforcing : observing.map((set) => without(set, contested)));
+  const inGroups = split.map((set) => without(set, exempt)).filter((set) => !isEmpty(set));
   const rest = [complement(everyone, split)];
   return mode === 'Observe' ? { enforced: inGroups, observed: rest } : { enforced: rest, observed: inGroups };
 }
 
-export const groupTerm = (group: Group): NamespaceSet =>
+export const groupNamespaces = (group: Group): NamespaceSet =>
   group.namespaces === undefined
-    ? termFromLabels(group.namespaceSelector ?? {})
+    ? namespacesFromLabels(group.namespaceSelector ?? {})
     : namedNamespaces(group.namespaces);
 
 export const effectiveMode = (firewall: ClusterFirewall, group: Group): Mode =>
@@ -88,10 +86,10 @@ export const effectiveMode = (firewall: ClusterFirewall, group: Group): Mode =>
 /** The namespaces an inventory has, or, where it is not known, those that groups name. */
 export function knownNamespaces(
   inventory: Inventory,
-  terms: readonly NamespaceSet[],
+  sets: readonly NamespaceSet[],
 ): readonly NamespaceInfo[] {
   if (inventory.namespaces !== undefined) return inventory.namespaces;
-  return sortedUnique(terms.flatMap((term) => term.names ?? [])).map((name) => ({ name, labels: {} }));
+  return sortedUnique(sets.flatMap((set) => set.names ?? [])).map((name) => ({ name, labels: {} }));
 }
 
 function contestedNames(
@@ -100,8 +98,8 @@ function contestedNames(
   inventory: Inventory,
 ): readonly string[] {
   if (observing.length === 0 || enforcing.length === 0) return [];
-  const inAny = (terms: readonly NamespaceSet[], namespace: NamespaceInfo) =>
-    terms.some((term) => matchesTerm(term, namespace));
+  const inAny = (sets: readonly NamespaceSet[], namespace: NamespaceInfo) =>
+    sets.some((set) => includesNamespace(set, namespace));
   return sortedUnique(
     knownNamespaces(inventory, [...observing, ...enforcing])
       .filter((namespace) => inAny(observing, namespace) && inAny(enforcing, namespace))

@@ -49,13 +49,13 @@ export const namedNamespaces = (names: readonly string[]): NamespaceSet => ({
 });
 
 /** A label selector over namespaces. What it says of `kubernetes.io/metadata.name` becomes names. */
-export function termFromLabels(labels: Parameters<typeof fromLabelSelector>[0]): NamespaceSet {
+export function namespacesFromLabels(labels: Parameters<typeof fromLabelSelector>[0]): NamespaceSet {
   let names: readonly string[] | undefined;
   const rest: Selector[] = [];
   for (const part of conjuncts(fromLabelSelector(labels))) {
-    const said = namesSaid(part);
-    if (said === undefined) rest.push(part);
-    else names = names === undefined ? said : names.filter((name) => said.includes(name));
+    const required = requiredNames(part);
+    if (required === undefined) rest.push(part);
+    else names = names === undefined ? required : names.filter((name) => required.includes(name));
   }
   return {
     ...(names === undefined ? {} : { names: sortedUnique(names) }),
@@ -67,7 +67,7 @@ export function termFromLabels(labels: Parameters<typeof fromLabelSelector>[0]):
 const conjuncts = (selector: Selector): readonly Selector[] =>
   selector.kind === 'and' ? selector.of : [selector];
 
-function namesSaid(selector: Selector): readonly string[] | undefined {
+function requiredNames(selector: Selector): readonly string[] | undefined {
   if (selector.kind === 'eq' && selector.key === LABEL_METADATA_NAME) return [selector.value];
   if (selector.kind === 'in' && selector.key === LABEL_METADATA_NAME) return selector.values;
   return undefined;
@@ -76,71 +76,72 @@ function namesSaid(selector: Selector): readonly string[] | undefined {
 export function intersect(a: NamespaceSet, b: NamespaceSet): NamespaceSet {
   const notNames = sortedUnique([...a.notNames, ...b.notNames]);
   const where = and(a.where, b.where);
-  const names = a.names === undefined ? b.names : b.names === undefined ? a.names : both(a.names, b.names);
+  const names =
+    a.names === undefined ? b.names : b.names === undefined ? a.names : intersection(a.names, b.names);
   if (names === undefined) return { notNames, where };
   return { names: names.filter((name) => !notNames.includes(name)), notNames: [], where };
 }
 
-export const without = (term: NamespaceSet, names: readonly string[]): NamespaceSet =>
-  intersect(term, { notNames: names, where: all() });
+export const without = (set: NamespaceSet, names: readonly string[]): NamespaceSet =>
+  intersect(set, { notNames: names, where: all() });
 
 /** True only when no cluster could have such a namespace. */
-export const isEmpty = (term: NamespaceSet): boolean => term.names?.length === 0;
+export const isEmpty = (set: NamespaceSet): boolean => set.names?.length === 0;
 
 /**
  * Everything in `outer` but what is in `terms`: one term again. A negation is never split over policies, since two that
  * each exclude one half would exclude nobody.
  */
-export function complement(outer: NamespaceSet, terms: readonly NamespaceSet[]): NamespaceSet {
+export function complement(outer: NamespaceSet, sets: readonly NamespaceSet[]): NamespaceSet {
   let rest = outer;
-  for (const term of terms) {
-    const onlyNames = term.names !== undefined && term.where.kind === 'all';
+  for (const set of sets) {
+    const onlyNames = set.names !== undefined && set.where.kind === 'all';
     rest = onlyNames
-      ? without(rest, term.names)
-      : intersect(rest, { notNames: [], where: not(asSelector(term)) });
+      ? without(rest, set.names)
+      : intersect(rest, { notNames: [], where: not(asSelector(set)) });
   }
   return rest;
 }
 
 /** The union of terms that share their exclusions: one term for all names, one for all label selectors. */
-export function mergeTerms(terms: readonly NamespaceSet[]): readonly NamespaceSet[] {
-  const named = terms.filter((term) => term.names !== undefined && term.where.kind === 'all');
-  const labelled = terms.filter((term) => !named.includes(term));
-  const names = sortedUnique(named.flatMap((term) => term.names ?? []));
+export function mergeSets(sets: readonly NamespaceSet[]): readonly NamespaceSet[] {
+  const named = sets.filter((set) => set.names !== undefined && set.where.kind === 'all');
+  const labelled = sets.filter((set) => !named.includes(set));
+  const names = sortedUnique(named.flatMap((set) => set.names ?? []));
   return [
     ...(names.length === 0 ? [] : [namedNamespaces(names)]),
-    ...fitTogether(labelled.filter((term) => !isEmpty(term))),
+    ...fitTogether(labelled.filter((set) => !isEmpty(set))),
   ];
 }
 
 /** Unions of label selectors, as many in one as half a selector's length allows: the rest is for exclusions. */
-function fitTogether(terms: readonly NamespaceSet[]): readonly NamespaceSet[] {
+function fitTogether(sets: readonly NamespaceSet[]): readonly NamespaceSet[] {
   const merged: NamespaceSet[] = [];
-  for (const term of terms) {
+  for (const set of sets) {
     const last = merged.at(-1);
     const candidate = last && {
-      notNames: sortedUnique([...last.notNames, ...term.notNames]),
-      where: or(last.where, asSelector({ ...term, notNames: [] })),
+      notNames: sortedUnique([...last.notNames, ...set.notNames]),
+      where: or(last.where, asSelector({ ...set, notNames: [] })),
     };
     if (candidate && printSelector(candidate.where).length <= MAX_SELECTOR / 2)
       merged[merged.length - 1] = candidate;
-    else merged.push({ notNames: term.notNames, where: asSelector({ ...term, notNames: [] }) });
+    else merged.push({ notNames: set.notNames, where: asSelector({ ...set, notNames: [] }) });
   }
   return merged;
 }
 
-function asSelector(term: NamespaceSet): Selector {
+function asSelector(set: NamespaceSet): Selector {
   return and(
-    ...(term.names === undefined ? [] : [isIn(LABEL_METADATA_NAME, term.names)]),
-    ...(term.notNames.length === 0 ? [] : [notIn(LABEL_METADATA_NAME, term.notNames)]),
-    term.where,
+    ...(set.names === undefined ? [] : [isIn(LABEL_METADATA_NAME, set.names)]),
+    ...(set.notNames.length === 0 ? [] : [notIn(LABEL_METADATA_NAME, set.notNames)]),
+    set.where,
   );
 }
 
-export function matchesTerm(term: NamespaceSet, namespace: NamespaceInfo): boolean {
-  if (term.names !== undefined && !term.names.includes(namespace.name)) return false;
-  if (term.notNames.includes(namespace.name)) return false;
-  return matchesSelector(term.where, { ...namespace.labels, [LABEL_METADATA_NAME]: namespace.name });
+export function includesNamespace(set: NamespaceSet, namespace: NamespaceInfo): boolean {
+  if (set.names !== undefined && !set.names.includes(namespace.name)) return false;
+  if (set.notNames.includes(namespace.name)) return false;
+  return matchesSelector(set.where, { ...namespace.labels, [LABEL_METADATA_NAME]: namespace.name });
 }
 
 /**
@@ -148,14 +149,14 @@ export function matchesTerm(term: NamespaceSet, namespace: NamespaceInfo): boole
  * Guarded with has(projectcalico.org/name): without it a negative selector also selects host endpoints
  * (calico.md, section 4).
  */
-export function policySelectors(term: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
-  return nameChunks(term).map((names) => {
+export function policySelectors(set: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
+  return nameChunks(set).map((names) => {
     const base = [
       has(LABEL_NAMESPACE_NAME),
-      term.where,
+      set.where,
       ...(names === undefined ? [] : [isIn(LABEL_METADATA_NAME, names)]),
     ];
-    return spreadExclusions(base, [pods], names === undefined ? term.notNames : []);
+    return spreadExclusions(base, [pods], names === undefined ? set.notNames : []);
   });
 }
 
@@ -166,17 +167,17 @@ export function policySelectors(term: NamespaceSet, pods: Selector): readonly En
  * compared with `projectcalico.org/namespace`, which Calico sets itself on pods and NetworkSets alike; the labels that a
  * namespaceSelector reads (`pcns.…`) a NetworkSet may carry as its own.
  */
-export function ruleSelectors(term: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
-  return nameChunks(term).map((names) => {
-    const podTerms = [
+export function ruleSelectors(set: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
+  return nameChunks(set).map((names) => {
+    const podParts = [
       eq(LABEL_ORCHESTRATOR, 'k8s'),
       pods,
       ...(names === undefined ? [] : [isIn(LABEL_NAMESPACE, names)]),
     ];
     return spreadExclusions(
-      [has(LABEL_NAMESPACE_NAME), term.where],
-      podTerms,
-      names === undefined ? term.notNames : [],
+      [has(LABEL_NAMESPACE_NAME), set.where],
+      podParts,
+      names === undefined ? set.notNames : [],
     );
   });
 }
@@ -209,11 +210,11 @@ function print(selector: Selector): string {
 }
 
 /** A positive list of names may be split freely: half a selector's length a piece, the rest is for other terms. */
-function nameChunks(term: NamespaceSet): readonly (readonly string[] | undefined)[] {
-  if (term.names === undefined) return [undefined];
+function nameChunks(set: NamespaceSet): readonly (readonly string[] | undefined)[] {
+  if (set.names === undefined) return [undefined];
   const chunks: string[][] = [];
   let room = 0;
-  for (const name of term.names) {
+  for (const name of set.names) {
     const cost = name.length + QUOTES_AND_COMMA;
     if (cost > room) {
       chunks.push([]);
@@ -229,15 +230,15 @@ const QUOTES_AND_COMMA = 4;
 
 /** Puts names to exclude into the namespace selector, and what does not fit there into the pod selector. */
 function spreadExclusions(
-  namespaceTerms: readonly Selector[],
-  podTerms: readonly Selector[],
+  namespaceParts: readonly Selector[],
+  podParts: readonly Selector[],
   notNames: readonly string[],
 ): EndpointSelectors {
-  const space = and(...namespaceTerms);
-  const there = countThatFits(space, LABEL_METADATA_NAME, notNames);
-  const rest = notNames.slice(there);
-  const namespaceSelector = printed(excluding(space, LABEL_METADATA_NAME, notNames.slice(0, there)));
-  const pods = and(...podTerms);
+  const space = and(...namespaceParts);
+  const count = countThatFits(space, LABEL_METADATA_NAME, notNames);
+  const rest = notNames.slice(count);
+  const namespaceSelector = printed(excluding(space, LABEL_METADATA_NAME, notNames.slice(0, count)));
+  const pods = and(...podParts);
   if (countThatFits(pods, LABEL_NAMESPACE, rest) < rest.length) {
     throw new RuleProblem(
       'TooManyNames',
@@ -257,6 +258,7 @@ function countThatFits(selector: Selector, key: string, names: readonly string[]
   return 0;
 }
 
-const both = (a: readonly string[], b: readonly string[]): string[] => a.filter((name) => b.includes(name));
+const intersection = (a: readonly string[], b: readonly string[]): string[] =>
+  a.filter((name) => b.includes(name));
 
 export const sortedUnique = (names: readonly string[]): readonly string[] => [...new Set(names)].sort();

@@ -1,38 +1,38 @@
 /** Groups of one firewall that share namespaces and disagree about them. */
 import type { ClusterFirewall, Group } from '../../api/schema.ts';
-import { matchesTerm } from './namespaces.ts';
+import { includesNamespace } from './namespaces.ts';
 import type { NamespaceSet } from './namespaces.ts';
 import { ruleId } from '../names.ts';
 import type { ProblemCollector } from '../problems.ts';
 import type { Enforcement } from './enforcement.ts';
-import { effectiveMode, groupTerm, knownNamespaces } from './enforcement.ts';
+import { effectiveMode, groupNamespaces, knownNamespaces } from './enforcement.ts';
 import type { Inventory } from '../../inventory/types.ts';
 
 interface Member {
   readonly group: Group;
   readonly index: number;
-  readonly term: NamespaceSet;
+  readonly set: NamespaceSet;
 }
 
 /** Rules of overlapping groups add up, which needs no word; a disagreement over mode or isolation does. */
 export function reportOverlaps(
   firewall: ClusterFirewall,
-  regime: Enforcement,
+  enforcement: Enforcement,
   inventory: Inventory,
-  findings: ProblemCollector,
+  collector: ProblemCollector,
 ): void {
   const members: readonly Member[] = (firewall.spec.namespaces ?? []).map((group, index) => ({
     group,
     index,
-    term: groupTerm(group),
+    set: groupNamespaces(group),
   }));
   const reported = new Set<string>();
   for (const namespace of knownNamespaces(
     inventory,
-    members.map(({ term }) => term),
+    members.map(({ set }) => set),
   )) {
-    if (regime.exempt.includes(namespace.name)) continue;
-    const here = members.filter(({ term }) => matchesTerm(term, namespace));
+    if (enforcement.exempt.includes(namespace.name)) continue;
+    const here = members.filter(({ set }) => includesNamespace(set, namespace));
     for (const [field, wins, values] of [
       ['mode', 'Enforce', here.map(({ group }) => effectiveMode(firewall, group))],
       ['isolation', 'Strict', here.map(({ group }) => group.isolation ?? 'Strict')],
@@ -43,7 +43,7 @@ export function reportOverlaps(
       const key = [field, loser.group.name, winner.group.name].join('/');
       if (reported.has(key)) continue;
       reported.add(key);
-      findings.problem(
+      collector.problem(
         {
           firewall: firewall.metadata.name,
           id: ruleId(firewall.metadata.name, loser.group.name),

@@ -25,17 +25,17 @@ const SOURCES: Readonly<Record<BaselineSource, string>> = {
 
 /** @param nodes of a firewall, which may switch entries off and replace ports */
 export function listBaseline(nodes: Pick<Nodes, 'baseline' | 'services'> = {}): readonly BaselineLine[] {
-  const off = nodes.baseline?.disable ?? [];
+  const disabled = nodes.baseline?.disable ?? [];
   return BASELINE.map((entry) => ({
     name: entry.name,
-    state: off.includes(entry.name) ? 'off' : entry.where === undefined ? 'on' : 'where found',
-    ports: portsSaid(entry, nodes),
+    state: disabled.includes(entry.name) ? 'off' : entry.where === undefined ? 'on' : 'where found',
+    ports: portsText(entry, nodes),
     from: entry.from.map((source) => SOURCES[source]).join(', '),
     what: entry.what,
   }));
 }
 
-function portsSaid({ opens }: BaselineEntry, nodes: Pick<Nodes, 'services'>): string {
+function portsText({ opens }: BaselineEntry, nodes: Pick<Nodes, 'services'>): string {
   const services = servicesOf(nodes);
   const numbers = (names: readonly string[]): string =>
     names.flatMap((name) => services(name).map(withProtocol)).join(' ');

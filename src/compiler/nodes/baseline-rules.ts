@@ -17,11 +17,11 @@ import { BASELINE, PRIVILEGED } from './baseline.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { layerPolicies } from './layers.ts';
 import type { NodeSources, PodsEnd } from './sources.ts';
-import { addresses, nodeSet, podSources, sourcesOf } from './sources.ts';
+import { addressSources, nodeSet, podSources, sourcesOf } from './sources.ts';
 
 export interface Baseline {
   readonly objects: readonly DesiredObject[];
-  readonly openings: readonly OpenPort[];
+  readonly openPorts: readonly OpenPort[];
 }
 
 /** One policy a layer for all entries. */
@@ -48,15 +48,15 @@ export function compileBaseline(context: NodeContext): Baseline {
         host: canonicalRules(entries.flatMap(({ rules, onlyPorts }) => (onlyPorts ? [] : rules))),
       },
     ),
-    openings: entries.flatMap(({ opening }) => opening),
+    openPorts: entries.flatMap(({ openPort }) => openPort),
   };
 }
 
 export const isOn = (
   { name, where }: BaselineEntry,
-  { hosts, inventory }: Pick<NodeContext, 'hosts' | 'inventory'>,
+  { nodeFirewall, inventory }: Pick<NodeContext, 'nodeFirewall' | 'inventory'>,
 ): boolean =>
-  !(hosts.nodes.baseline?.disable ?? []).includes(name) &&
+  !(nodeFirewall.nodes.baseline?.disable ?? []).includes(name) &&
   (where !== 'flannel' || (inventory.nodes ?? []).some(({ flannel }) => flannel === true)) &&
   (where !== 'metricsServer' || metricsServers(inventory).length > 0);
 
@@ -70,8 +70,8 @@ function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: str
     ports: matchPorts(ports),
   });
   const onlyPorts = entry.onlyPorts === true;
-  const opening: readonly OpenPort[] = onlyPorts ? [] : [{ id, ports, sources, everywhere: true }];
-  return { id, rules, onlyPorts, opening };
+  const openPort: readonly OpenPort[] = onlyPorts ? [] : [{ id, ports, sources, isEverywhere: true }];
+  return { id, rules, onlyPorts, openPort };
 }
 
 /** Undefined for what the last rule simply does not deny. */
@@ -84,17 +84,17 @@ function portsOf({ opens }: BaselineEntry, context: NodeContext): readonly PortV
   ]);
 }
 
-const isReplaced = (name: string, { hosts }: NodeContext): boolean =>
-  isServiceName(name) && (hosts.nodes.services ?? []).some((own) => own.name === name && own.override);
+const isReplaced = (name: string, { nodeFirewall }: NodeContext): boolean =>
+  isServiceName(name) && (nodeFirewall.nodes.services ?? []).some((own) => own.name === name && own.override);
 
 /** Felix is told its ports where nobody else sees them. */
 function felixPorts(name: string, { felixConfigurations = [] }: Inventory): readonly PortValue[] {
-  const of = {
+  const felixPortsByService = {
     vxlan: felixConfigurations.map(({ vxlanPort }) => vxlanPort),
     wireguard: felixConfigurations.flatMap(({ wireguardPorts = [] }) => wireguardPorts),
   };
   if (name !== 'vxlan' && name !== 'wireguard') return [];
-  return of[name].filter((port) => port !== undefined).map((port) => `${String(port)}/UDP`);
+  return felixPortsByService[name].filter((port) => port !== undefined).map((port) => `${String(port)}/UDP`);
 }
 
 function entrySources({ from }: BaselineEntry, context: NodeContext): NodeSources | 'anyone' {
@@ -114,32 +114,35 @@ function entrySources({ from }: BaselineEntry, context: NodeContext): NodeSource
 const NOBODY: NodeSources = { matches: [], pods: [], kinds: new Set() };
 const everyPod: PodsEnd = { kind: 'pods', namespaces: everyNamespace, pods: all(), tag: 'all-pods' };
 
-function sourcesNamed(source: BaselineSource, { ends, scope, inventory }: NodeContext): NodeSources {
+function sourcesNamed(
+  source: BaselineSource,
+  { resolveScope, sourceScope, inventory }: NodeContext,
+): NodeSources {
   switch (source) {
     case 'anyone':
       return NOBODY;
     case 'nodes':
-      return sourcesOf([resolveEnd({ entity: 'Nodes' }, ends, false)], scope);
+      return sourcesOf([resolveEnd({ entity: 'Nodes' }, resolveScope, false)], sourceScope);
     case 'controlPlane':
-      return sourcesOf([resolveEnd({ entity: 'ControlPlane' }, ends, false)], {
-        ...scope,
+      return sourcesOf([resolveEnd({ entity: 'ControlPlane' }, resolveScope, false)], {
+        ...sourceScope,
         controlPlanePods: [],
       });
     case 'controlPlanePods':
-      return podSources(scope.controlPlanePods);
+      return podSources(sourceScope.controlPlanePods);
     case 'pods':
       return podSources([everyPod]);
     case 'metricsServer':
       return podSources(metricsServers(inventory));
     case 'bgpPeers': {
-      const peers = routers(inventory);
-      return peers.length === 0 ? NOBODY : addresses(peers, { pools: [] });
+      const peers = bgpPeerNets(inventory);
+      return peers.length === 0 ? NOBODY : addressSources(peers, { pools: [] });
     }
   }
 }
 
 /** Link-local ones with a zone are left out: no packet filter could match them. */
-export const routers = ({ bgpPeers = [] }: Inventory): readonly Cidr[] =>
+export const bgpPeerNets = ({ bgpPeers = [] }: Inventory): readonly Cidr[] =>
   unionCidrs(
     bgpPeers.flatMap((text) => {
       try {

@@ -11,13 +11,13 @@ import type { NodeSources, SourceScope } from './sources.ts';
 export interface NodeContext {
   readonly main: ClusterFirewall;
   readonly firewalls: readonly ClusterFirewall[];
-  readonly hosts: NodeFirewall;
-  readonly regime: Enforcement;
+  readonly nodeFirewall: NodeFirewall;
+  readonly enforcement: Enforcement;
   readonly inventory: Inventory;
-  readonly ends: ResolveScope;
-  readonly scope: SourceScope;
+  readonly resolveScope: ResolveScope;
+  readonly sourceScope: SourceScope;
   readonly services: Services;
-  readonly findings: ProblemCollector;
+  readonly collector: ProblemCollector;
   /** Of spec.nodes as a whole. */
   readonly place: RulePlace;
   /** Nodes that spec.nodes selects, sorted by name; undefined while nodes are not known. */
@@ -30,5 +30,5 @@ export interface OpenPort {
   readonly ports: readonly PortValue[];
   readonly sources: NodeSources | 'anyone';
   /** False where it holds on some of the nodes only. */
-  readonly everywhere: boolean;
+  readonly isEverywhere: boolean;
 }

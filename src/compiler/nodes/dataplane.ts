@@ -2,21 +2,21 @@
 import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodeContext } from './context.ts';
 
-export function dataplaneRemarks(context: NodeContext): readonly string[] {
+export function dataplaneNotes(context: NodeContext): readonly string[] {
   const { felixConfigurations } = context.inventory;
   if (felixConfigurations === undefined) return [];
   const cluster = felixConfigurations.find(({ name }) => name === 'default');
-  const possible = inForce(felixConfigurations, context);
+  const settings = effectiveSettings(felixConfigurations, context);
   return [
     ...(felixConfigurations.some(({ bpfEnabled }) => bpfEnabled === true)
       ? ['eBPF dataplane: only interfaces that match bpfDataIfacePattern are judged, and lo never is']
       : []),
-    ...(possible.some(acceptsForGood)
+    ...(settings.some(acceptsForGood)
       ? [
           'in iptables mode lines of INPUT after those of Felix (ufw, a script) do not see what passes: while there are such, set iptablesFilterAllowAction: Return in FelixConfiguration default',
         ]
       : []),
-    ...(possible.some(dropsInvalid)
+    ...(settings.some(dropsInvalid)
       ? [
           'INVALID packets are dropped, in Observe too (asymmetric routes, direct server return): disableConntrackInvalidCheck in FelixConfiguration default lets them be judged',
         ]
@@ -35,15 +35,15 @@ export function dataplaneRemarks(context: NodeContext): readonly string[] {
 type Settings = Omit<FelixConfigurationInfo, 'name'>;
 
 /** One for each selected node, and for each configuration with a nodeSelector: which nodes that means is not asked. */
-function inForce(
+function effectiveSettings(
   configurations: readonly FelixConfigurationInfo[],
   { selected }: NodeContext,
 ): readonly Settings[] {
   const named = (name: string): Settings => configurations.find((each) => each.name === name) ?? {};
   const cluster = named('default');
   const bySelector = configurations.filter(({ name }) => name !== 'default' && !name.startsWith('node.'));
-  const ofNodes = (selected ?? []).map(({ name }) => named(`node.${name}`));
-  return [...ofNodes, ...bySelector].map((each) => ({ ...cluster, ...each }));
+  const nodeSettings = (selected ?? []).map(({ name }) => named(`node.${name}`));
+  return [...nodeSettings, ...bySelector].map((each) => ({ ...cluster, ...each }));
 }
 
 /** Felix's default action is ACCEPT, which ends INPUT; in nftables it ends Felix's own chain (felix/config/config_params.go). */

@@ -16,7 +16,7 @@ import { networkSet } from '../flows/sets.ts';
 import type { NodeInfo } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext } from './context.ts';
-import { bothLayers, everything, layerPolicies } from './layers.ts';
+import { bothLayers, catchAll, layerPolicies } from './layers.ts';
 
 /** Calico's own: allows both ways what no policy selects. */
 const ALLOWING_PROFILE = 'projectcalico-default-allow';
@@ -37,7 +37,7 @@ export function compileLo(context: NodeContext): readonly DesiredObject[] {
     ),
     ...layerPolicies(
       { firewall, id, phase: 'lo', order: NODE_ORDER.lo, label: LABEL_LO },
-      bothLayers([everything(id, 'Pass')]),
+      bothLayers([catchAll(id, 'Pass')]),
     ),
   ];
 }
@@ -94,6 +94,6 @@ const LINK_LOCAL = 'fe80::/10';
 export function judgedSet(context: NodeContext): DesiredObject {
   const id = ruleId(context.place.id, 'judged');
   const own = (context.selected ?? []).flatMap(({ addresses }) => addresses).map(parseAddress);
-  const extra = [...(context.hosts.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
+  const extra = [...(context.nodeFirewall.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
   return networkSet(context.place.firewall, id, JUDGED_SET_VALUE, [...own, ...extra], 'judged');
 }

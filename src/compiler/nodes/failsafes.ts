@@ -6,7 +6,7 @@ import { parsePort } from '../../net/ports.ts';
 import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
-import { isOn, routers } from './baseline-rules.ts';
+import { isOn, bgpPeerNets } from './baseline-rules.ts';
 import { BASELINE } from './baseline.ts';
 
 type Failsafe = NonNullable<FelixConfigurationInfo['failsafeInbound']>[number];
@@ -20,9 +20,9 @@ const DEFAULTS: readonly Failsafe[] = [
  * Ports that stay open to somebody whom no rule lets in: `6443/TCP`, sorted by number. What only pods or only nodes might do beyond the
  * rules counts as well.
  */
-export function failsafesOpen(openings: readonly OpenPort[], context: NodeContext): readonly string[] {
-  const open = effective(context).filter(
-    (failsafe) => !everyoneMay(failsafe, openings) && !isForFriends(failsafe, context),
+export function failsafesOpen(openPorts: readonly OpenPort[], context: NodeContext): readonly string[] {
+  const open = effectiveFailsafes(context).filter(
+    (failsafe) => !isOpenToEveryone(failsafe, openPorts) && !isNarrowed(failsafe, context),
   );
   const ports = new Map(
     open.map(({ protocol, port }) => [`${String(port)}/${protocol.toUpperCase()}`, port]),
@@ -34,22 +34,23 @@ export function failsafesOpen(openings: readonly OpenPort[], context: NodeContex
  * Those of every selected node together. The configuration of a node outranks those with a nodeSelector, and these the cluster's; which
  * nodes a selector means is not asked, so what one of them opens counts everywhere.
  */
-function effective({
+function effectiveFailsafes({
   inventory: { felixConfigurations = [] },
   selected = [],
 }: NodeContext): readonly Failsafe[] {
-  const said = (name: string) => felixConfigurations.find((each) => each.name === name)?.failsafeInbound;
-  const cluster = said('default') ?? DEFAULTS;
+  const configured = (name: string) =>
+    felixConfigurations.find((each) => each.name === name)?.failsafeInbound;
+  const cluster = configured('default') ?? DEFAULTS;
   const bySelector = felixConfigurations
     .filter(({ name }) => name !== 'default' && !name.startsWith('node.'))
     .flatMap(({ failsafeInbound = [] }) => failsafeInbound);
   const shared = [...cluster, ...bySelector];
   if (selected.length === 0) return shared;
-  return selected.flatMap(({ name }) => said(`node.${name}`) ?? shared);
+  return selected.flatMap(({ name }) => configured(`node.${name}`) ?? shared);
 }
 
-function everyoneMay(failsafe: Failsafe, openings: readonly OpenPort[]): boolean {
-  const open = openings.filter(({ ports, everywhere }) => everywhere && covers(ports, failsafe));
+function isOpenToEveryone(failsafe: Failsafe, openPorts: readonly OpenPort[]): boolean {
+  const open = openPorts.filter(({ ports, isEverywhere }) => isEverywhere && covers(ports, failsafe));
   if (open.some(({ sources }) => sources === 'anyone')) return true;
   const kinds = new Set(open.flatMap(({ sources }) => (sources === 'anyone' ? [] : [...sources.kinds])));
   return kinds.has('world') && kinds.has('pods') && kinds.has('nodes');
@@ -68,10 +69,10 @@ const covers = (ports: readonly PortValue[], { protocol, port }: Failsafe): bool
     );
 
 /** Narrowed to those who always get in. */
-function isForFriends({ protocol, port, net }: Failsafe, context: NodeContext): boolean {
+function isNarrowed({ protocol, port, net }: Failsafe, context: NodeContext): boolean {
   const to = net === undefined ? undefined : readCidr(net);
   if (to === undefined) return false;
-  return narrowed(context).some(
+  return narrowedFailsafes(context).some(
     (wanted) =>
       wanted.protocol === protocol.toLowerCase() &&
       wanted.port === port &&
@@ -95,31 +96,31 @@ function readCidr(text: string): Cidr | undefined {
  * Report. Canonical CIDRs, TCP and UDP only: anything else stops every Felix.
  */
 export function managedFailsafes(context: NodeContext): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor'> {
-  const { hosts, ends } = context;
-  const { failsafes, breakGlass = [], nodeCIDRs = [] } = hosts.nodes;
+  const { nodeFirewall, resolveScope } = context;
+  const { failsafes, breakGlass = [], nodeCIDRs = [] } = nodeFirewall.nodes;
   if (failsafes !== 'Managed') return {};
-  const missing = breakGlass.find(({ peer }) => ends.peers.get(peer)?.cidrs === undefined);
+  const missing = breakGlass.find(({ peer }) => resolveScope.peers.get(peer)?.cidrs === undefined);
   if (missing === undefined && breakGlass.length > 0 && nodeCIDRs.length > 0)
-    return { failsafes: narrowed(context) };
-  const what = missing === undefined ? 'breakGlass and nodeCIDRs' : `cidrs of the peer "${missing.peer}"`;
-  return { failsafesWaitFor: `nodes.failsafes: Managed needs ${what} to narrow them` };
+    return { failsafes: narrowedFailsafes(context) };
+  const need = missing === undefined ? 'breakGlass and nodeCIDRs' : `cidrs of the peer "${missing.peer}"`;
+  return { failsafesWaitFor: `nodes.failsafes: Managed needs ${need} to narrow them` };
 }
 
-function narrowed(context: NodeContext): readonly Failsafe[] {
-  const { hosts, services, inventory, main } = context;
-  const names = new Set((hosts.nodes.breakGlass ?? []).map(({ peer }) => peer));
-  const people = (main.spec.peers ?? [])
+function narrowedFailsafes(context: NodeContext): readonly Failsafe[] {
+  const { nodeFirewall, services, inventory, main } = context;
+  const names = new Set((nodeFirewall.nodes.breakGlass ?? []).map(({ peer }) => peer));
+  const breakGlass = (main.spec.peers ?? [])
     .filter(({ name }) => names.has(name))
     .flatMap(({ cidrs = [] }) => cidrs);
-  const nodes = unionCidrs((hosts.nodes.nodeCIDRs ?? []).map(parseCidr));
+  const nodes = unionCidrs((nodeFirewall.nodes.nodeCIDRs ?? []).map(parseCidr));
   const open = (nets: readonly Cidr[], ...ports: readonly PortValue[]): readonly Failsafe[] =>
     nets.flatMap((net) => numbers(ports).map((each) => ({ ...each, net: formatCidr(net) })));
-  const dhcp = BASELINE.filter(({ name }) => name === 'dhcp').some((entry) => isOn(entry, context));
+  const needsDhcp = BASELINE.filter(({ name }) => name === 'dhcp').some((entry) => isOn(entry, context));
   return [
-    ...open(unionCidrs(people.map(parseCidr)), ...services('ssh'), ...services('kube-apiserver')),
+    ...open(unionCidrs(breakGlass.map(parseCidr)), ...services('ssh'), ...services('kube-apiserver')),
     ...open(nodes, ...services('kube-apiserver'), ...services('bgp'), ...services('typha')),
-    ...open(routers(inventory), ...services('bgp')),
-    ...(dhcp ? [{ protocol: 'udp', port: 68 }] : []),
+    ...open(bgpPeerNets(inventory), ...services('bgp')),
+    ...(needsDhcp ? [{ protocol: 'udp', port: 68 }] : []),
   ];
 }
 

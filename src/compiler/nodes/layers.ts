@@ -12,7 +12,7 @@ import { globalPolicies } from '../flows/policies.ts';
 import type { DesiredObject, Phase } from '../types.ts';
 
 /** Host endpoints with a label, and no pod that gives itself the same: what has a namespace is none. */
-const hostsWith = (label: string): Selector => and(has(label), not(has(LABEL_NAMESPACE)));
+const hostEndpointsWith = (label: string): Selector => and(has(label), not(has(LABEL_NAMESPACE)));
 
 export interface NodePolicy {
   readonly firewall: string;
@@ -36,7 +36,9 @@ export interface Layers {
 
 /** One policy a layer, none for a layer without rules: it would select for nothing. */
 export function layerPolicies(policy: NodePolicy, layers: Layers): readonly DesiredObject[] {
-  const selector = podSelectorText(and(hostsWith(policy.label ?? LABEL_ENFORCED), policy.where ?? all()));
+  const selector = podSelectorText(
+    and(hostEndpointsWith(policy.label ?? LABEL_ENFORCED), policy.where ?? all()),
+  );
   return (['ports', 'host'] as const).flatMap((name) => {
     const ingress = layers[name];
     if (ingress.length === 0) return [];
@@ -44,7 +46,7 @@ export function layerPolicies(policy: NodePolicy, layers: Layers): readonly Desi
     const { firewall, id, phase, order, rules = [id] } = policy;
     const parts = { firewall, id, variant, rules, phase, order, ingress, types: ['Ingress'] } as const;
     const layer = name === 'ports' ? ({ preDNAT: true } as const) : {};
-    return globalPolicies({ ...parts, ...layer, tier: TIER, staged: false }, [{ selector }]);
+    return globalPolicies({ ...parts, ...layer, tier: TIER, isStaged: false }, [{ selector }]);
   });
 }
 
@@ -52,7 +54,7 @@ export function layerPolicies(policy: NodePolicy, layers: Layers): readonly Desi
 export const bothLayers = (rules: readonly Rule[]): Layers => ({ ports: rules, host: rules });
 
 /** A rule that asks nothing. */
-export const everything = (id: string, action: Action): Rule => ({
+export const catchAll = (id: string, action: Action): Rule => ({
   action,
   metadata: { annotations: { [ANNOTATION_RULE]: id } },
 });

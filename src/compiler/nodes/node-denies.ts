@@ -12,31 +12,31 @@ import { anyEnd, canonicalRules, chunkPorts, crossRules } from '../flows/rules.t
 import type { DesiredObject } from '../types.ts';
 import { BASELINE } from './baseline.ts';
 import type { NodeContext } from './context.ts';
-import { bothLayers, everything, layerPolicies } from './layers.ts';
+import { bothLayers, catchAll, layerPolicies } from './layers.ts';
 import { notNets, podsByLabel, sourcesOf } from './sources.ts';
 
 /** While nodes are observed, what would deny passes, and its counter tells. */
-const denial = ({ hosts }: NodeContext): Action => (hosts.observed ? 'Pass' : 'Deny');
+const denyAction = ({ nodeFirewall }: NodeContext): Action => (nodeFirewall.isObserved ? 'Pass' : 'Deny');
 
 /** Entries with a problem are left out, and what is left stands in for the whole: see DesiredObject. */
 export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
-  const { hosts, findings, ends, scope } = context;
-  const blocked = hosts.nodes.blocked ?? [];
+  const { nodeFirewall, collector, resolveScope, sourceScope } = context;
+  const blocked = nodeFirewall.nodes.blocked ?? [];
   const { firewall, path } = context.place;
   const id = ruleId(context.place.id, 'blocked');
   const sources = blocked.flatMap((entry, index) =>
-    findings.guard({ firewall, id, path: `${path}.blocked` }, () =>
+    collector.guard({ firewall, id, path: `${path}.blocked` }, () =>
       located(`[${String(index)}]`, () => {
-        const end = resolveEnd(entry, ends, false);
+        const end = resolveEnd(entry, resolveScope, false);
         refusePods(end.kind, 'blocked takes addresses');
-        return [sourcesOf([end], scope)];
+        return [sourcesOf([end], sourceScope)];
       }),
     ),
   );
   if (sources.length === 0) return [];
   const matches = sources.flatMap((source) => source.matches);
   const rules = canonicalRules(
-    crossRules({ id, action: denial(context), sources: matches, destinations: anyEnd, ports: [{}] }),
+    crossRules({ id, action: denyAction(context), sources: matches, destinations: anyEnd, ports: [{}] }),
   );
   const policy = { firewall, id, phase: 'nodeDeny', order: NODE_ORDER.blocked } as const;
   const objects = layerPolicies(policy, bothLayers(rules));
@@ -56,7 +56,7 @@ export function compileLoopback(context: NodeContext): readonly DesiredObject[] 
   const id = ruleId(context.place.id, 'loopback');
   const rules = crossRules({
     id,
-    action: denial(context),
+    action: denyAction(context),
     sources: matchNets(LOOPBACK),
     destinations: anyEnd,
     ports: [{}],
@@ -71,13 +71,16 @@ const TRANSPORTS = ['TCP', 'UDP', 'SCTP'] as const;
 const ICMP = ['ICMP', 'ICMPv6'] as const;
 
 /** @param hostPorts that rules declare, of every firewall */
-export function compileLast(hostPorts: readonly PortValue[], context: NodeContext): readonly DesiredObject[] {
+export function compileFinalDeny(
+  hostPorts: readonly PortValue[],
+  context: NodeContext,
+): readonly DesiredObject[] {
   const id = ruleId(context.place.id, 'deny');
   const pass = ruleId(context.place.id, 'pass');
   const deny = (rules: readonly Rule[]): readonly Rule[] => [
     ...canonicalRules(rules),
     // A Tier object that is missing when Felix starts counts as one that denies (calico.md, Missing Tier).
-    everything(pass, 'Pass'),
+    catchAll(pass, 'Pass'),
   ];
   return layerPolicies(
     {
@@ -87,31 +90,31 @@ export function compileLast(hostPorts: readonly PortValue[], context: NodeContex
       phase: 'nodeDeny',
       order: NODE_ORDER.deny,
     },
-    { ports: deny(beforeDnat(id, hostPorts, context)), host: deny(atTheHost(id, context)) },
+    { ports: deny(portDenies(id, hostPorts, context)), host: deny(hostDenies(id, context)) },
   );
 }
 
 /** Over ICMP there is nothing but what the baseline opens, so that it is judged only where that is switched off. */
-function atTheHost(id: string, context: NodeContext): readonly Rule[] {
-  const off = context.hosts.nodes.baseline?.disable ?? [];
+function hostDenies(id: string, context: NodeContext): readonly Rule[] {
+  const disabled = context.nodeFirewall.nodes.baseline?.disable ?? [];
   const closed = ICMP.filter((protocol) =>
-    BASELINE.some(({ name, opens }) => opens === protocol && off.includes(name)),
+    BASELINE.some(({ name, opens }) => opens === protocol && disabled.includes(name)),
   );
   return [...TRANSPORTS, ...closed].map((protocol) => deny({ id, protocol }, context));
 }
 
-function beforeDnat(id: string, hostPorts: readonly PortValue[], context: NodeContext): readonly Rule[] {
+function portDenies(id: string, hostPorts: readonly PortValue[], context: NodeContext): readonly Rule[] {
   const toNodes = TRANSPORTS.flatMap((protocol) =>
     matchEnd({ kind: 'set', value: JUDGED_SET_VALUE }).map(({ entity }) =>
       deny({ id, protocol, destination: entity }, context),
     ),
   );
   const ports: readonly PortsOf[] =
-    context.hosts.nodes.destinations === 'All'
+    context.nodeFirewall.nodes.destinations === 'All'
       ? TRANSPORTS.map((protocol) => ({ protocol }))
       : portsByProtocol([...context.services('nodeports'), ...hostPorts]);
   const elsewhere = ([4, 6] as const).flatMap((family) => {
-    const outside = outsidePods(context.hosts.pools.filter((pool) => pool.family === family));
+    const outside = outsidePods(context.nodeFirewall.pools.filter((pool) => pool.family === family));
     // Without a pool there is nothing to leave out, and a rule that leaves out nothing means everybody.
     if (outside === undefined) return [];
     return ports.map(({ protocol, ports: some }) =>
@@ -152,8 +155,8 @@ interface Denied {
 }
 
 const deny = ({ id, ...match }: Denied, context: NodeContext): Rule => {
-  const { metadata } = everything(id, 'Deny');
-  return { action: denial(context), ...match, ...(metadata === undefined ? {} : { metadata }) };
+  const { metadata } = catchAll(id, 'Deny');
+  return { action: denyAction(context), ...match, ...(metadata === undefined ? {} : { metadata }) };
 };
 
 /** Families in which rules about everything but pods cannot be written. */

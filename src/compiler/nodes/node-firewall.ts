@@ -7,14 +7,14 @@ import type { Inventory } from '../../inventory/types.ts';
 export interface NodeFirewall {
   readonly nodes: Nodes;
   /** Nothing is dropped: what would deny, passes, and is counted. */
-  readonly observed: boolean;
+  readonly isObserved: boolean;
   /** Where pods have their addresses, canonical. */
   readonly pools: readonly Cidr[];
 }
 
 /** Undefined where nodes are left alone. */
-export function nodeFirewall(main: ClusterFirewall, { ipPools = [] }: Inventory): NodeFirewall | undefined {
+export function nodeFirewallOf(main: ClusterFirewall, { ipPools = [] }: Inventory): NodeFirewall | undefined {
   const { nodes } = main.spec;
   if (nodes === undefined || nodes.mode === 'Disabled') return undefined;
-  return { nodes, observed: nodes.mode === 'Observe', pools: unionCidrs(ipPools.map(parseCidr)) };
+  return { nodes, isObserved: nodes.mode === 'Observe', pools: unionCidrs(ipPools.map(parseCidr)) };
 }

@@ -3,8 +3,8 @@ import type { NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { familiesWithoutPools } from './node-denies.ts';
 
-export function remarksOf({ hosts, selected, scope }: NodeContext): NodesSummary['notes'] {
-  const { nodes, pools } = hosts;
+export function nodeNotes({ nodeFirewall, selected, sourceScope }: NodeContext): NodesSummary['notes'] {
+  const { nodes, pools } = nodeFirewall;
   const families = familiesWithoutPools(pools).map((family) => `IPv${String(family)}`);
   const ports = nodes.destinations === 'All' ? 'everything' : 'NodePorts and hostPorts';
   return [
@@ -24,7 +24,7 @@ export function remarksOf({ hosts, selected, scope }: NodeContext): NodesSummary
           'zones with a nodeSelector open extraAddresses at their nodes, and not for pods of other nodes: which node has them is not known',
         ]
       : []),
-    ...(scope.controlPlanePods.length === 0
+    ...(sourceScope.controlPlanePods.length === 0
       ? []
       : [
           'pods of the control plane reach kubelets of other nodes as those nodes: other pods are refused where they are',

@@ -12,7 +12,7 @@ import { layerPolicies } from './layers.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import { sourcesOf } from './sources.ts';
 
-export const portsOpened = ({ nodePorts = [], hostPorts = [] }: IngressRule): readonly PortValue[] => [
+export const nodeAndHostPorts = ({ nodePorts = [], hostPorts = [] }: IngressRule): readonly PortValue[] => [
   ...nodePorts,
   ...hostPorts,
 ];
@@ -23,7 +23,7 @@ export const declaredHostPorts = (firewalls: readonly ClusterFirewall[]): readon
     .flatMap(({ ingress = [], metrics = [] }) => [...ingress, ...metrics])
     .flatMap((rule: IngressRule) => rule.hostPorts ?? []);
 
-export interface OpenedRule {
+export interface NodePortRule {
   readonly place: RulePlace;
   readonly ends: readonly FlowEnd[];
   readonly ports: readonly PortValue[];
@@ -36,8 +36,8 @@ export interface OpenedRule {
  * since nodes have their own: pods that are observed lose nothing to it.
  */
 export function nodePortPolicies(
-  rule: OpenedRule,
-  ends: ResolveScope,
+  rule: NodePortRule,
+  resolveScope: ResolveScope,
   { pools }: NodeFirewall,
 ): readonly DesiredObject[] {
   if (rule.ports.length === 0) return [];
@@ -49,7 +49,7 @@ export function nodePortPolicies(
           ? { kind: 'pods', namespaces: rule.namespaces, pods: end.pods, tag: '' }
           : end,
       ),
-      { ends, pools, controlPlanePods: [] },
+      { resolveScope, pools, controlPlanePods: [] },
     ),
   );
   const rules = crossRules({
@@ -60,7 +60,7 @@ export function nodePortPolicies(
     ports: matchPorts(rule.ports),
   });
   return layerPolicies(
-    { firewall, id, phase: 'nodeAllow', order: NODE_ORDER.opened },
+    { firewall, id, phase: 'nodeAllow', order: NODE_ORDER.nodePorts },
     { ports: canonicalRules(rules), host: [] },
   );
 }

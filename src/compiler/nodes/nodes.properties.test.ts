@@ -45,7 +45,7 @@ const managed = (inventory: Inventory): Inventory => ({ ...inventory, automaticH
 
 describe('objects of nodes', () => {
   test('let in at every node what spec.nodes and rules with ports of nodes say', () => {
-    let judged = 0;
+    let compared = 0;
     fc.assert(
       fc.property(lists, scene, (list, { cluster, inventory }) => {
         const known = managed(inventory);
@@ -63,7 +63,7 @@ describe('objects of nodes', () => {
               if (layer === 'host' && flow.to !== at) continue;
               if (flow.from === at) continue;
               const verdicts = [read(at, layer, flow), meant(at, layer, flow)];
-              judged += 1;
+              compared += 1;
               if (verdicts[0] !== verdicts[1])
                 throw new Error(
                   `${at.id} ${layer} ${describeFlow(flow)}: ${String(verdicts[0])}, meant ${String(verdicts[1])}`,
@@ -74,7 +74,7 @@ describe('objects of nodes', () => {
       }),
       { numRuns: 25 },
     );
-    expect(judged).toBeGreaterThan(0);
+    expect(compared).toBeGreaterThan(0);
   });
 
   test('are such that Calico takes them', () => {

@@ -24,12 +24,15 @@ interface Restriction {
   readonly except: readonly Selector[];
 }
 
-export function compileGuard(openings: readonly OpenPort[], context: NodeContext): readonly DesiredObject[] {
+export function compilePodGuard(
+  openPorts: readonly OpenPort[],
+  context: NodeContext,
+): readonly DesiredObject[] {
   const id = ruleId(context.place.id, 'pods');
   const { firewall } = context.place;
-  return restrictions(openings, context).flatMap(({ ports, except }) => {
+  return restrictions(openPorts, context).flatMap(({ ports, except }) => {
     const place = { firewall, id, path: `${context.place.path}.zones` };
-    return context.findings.guard(place, () => restrict(id, { ports, except }, context));
+    return context.collector.guard(place, () => restrict(id, { ports, except }, context));
   });
 }
 
@@ -38,8 +41,8 @@ function restrict(
   { ports, except }: Restriction,
   context: NodeContext,
 ): readonly DesiredObject[] {
-  const { hosts, regime } = context;
-  const extra = unionCidrs((hosts.nodes.extraAddresses ?? []).map(parseCidr));
+  const { nodeFirewall, enforcement } = context;
+  const extra = unionCidrs((nodeFirewall.nodes.extraAddresses ?? []).map(parseCidr));
   const egress = canonicalRules(
     crossRules({
       id,
@@ -50,7 +53,7 @@ function restrict(
     }),
   );
   const pods = except.length === 0 ? all() : not(or(...except));
-  const policies = (staged: boolean, terms: typeof regime.enforced) =>
+  const policies = (isStaged: boolean, namespaceSets: typeof enforcement.enforced) =>
     globalPolicies(
       {
         firewall: context.place.firewall,
@@ -58,16 +61,16 @@ function restrict(
         variant: except.length === 0 ? '' : `but-${contentTag(except)}`,
         rules: [id],
         phase: 'guardrail',
-        staged,
+        isStaged,
         tier: TIER,
         order: TIER_POLICY_ORDER.guardrail,
         types: ['Egress'],
         egress,
       },
-      terms.flatMap((term) => policySelectors(term, pods)),
+      namespaceSets.flatMap((namespaces) => policySelectors(namespaces, pods)),
     );
-  if (hosts.observed) return policies(true, [...regime.enforced, ...regime.observed]);
-  return [...policies(false, regime.enforced), ...policies(true, regime.observed)];
+  if (nodeFirewall.isObserved) return policies(true, [...enforcement.enforced, ...enforcement.observed]);
+  return [...policies(false, enforcement.enforced), ...policies(true, enforcement.observed)];
 }
 
 type Range = Extract<ReturnType<typeof parsePort>, { kind: 'range' }>;
@@ -76,9 +79,9 @@ type Range = Extract<ReturnType<typeof parsePort>, { kind: 'range' }>;
  * What is refused: what only the control plane reaches, and each port that an opening gives to certain pods by its number. A port that
  * some opening gives to every pod is refused to none.
  */
-function restrictions(openings: readonly OpenPort[], context: NodeContext): readonly Restriction[] {
+function restrictions(openPorts: readonly OpenPort[], context: NodeContext): readonly Restriction[] {
   const privileged = PRIVILEGED.flatMap((name) => ranges(context.services(name)));
-  const toPods = openings.flatMap(({ ports, sources }) =>
+  const toPods = openPorts.flatMap(({ ports, sources }) =>
     sources === 'anyone' || sources.pods.length === 0 ? [] : [{ ports, pods: sources.pods }],
   );
   const restricted = [...privileged, ...toPods.flatMap(({ ports }) => ranges(ports))];

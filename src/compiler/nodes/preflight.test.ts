@@ -24,7 +24,7 @@ const edgeZone = {
   allow: { ports: [443] },
   nodeSelector: { matchLabels: { edge: 'true' } },
 };
-const flown = (inventory: Partial<Inventory>, nodes: Partial<Nodes> = {}): Compilation =>
+const compiled = (inventory: Partial<Inventory>, nodes: Partial<Nodes> = {}): Compilation =>
   compile(
     [
       {
@@ -69,7 +69,7 @@ describe('a policy of others', () => {
     ['a selector that Felix cannot read', policy('app ='), false],
     ['a namespaceSelector that Felix cannot read, and ignores', policy("app != 'x'", 'role ='), true],
   ])('%s', (_, foreign, blocks) => {
-    const { nodes, problems } = flown({ foreignPolicies: [foreign] });
+    const { nodes, problems } = compiled({ foreignPolicies: [foreign] });
     expect(nodes?.blocked?.reason).toBe(blocks ? 'ForeignPolicySelectsHosts' : undefined);
     expect(problems.map(({ severity, reason }) => `${severity} ${reason}`)).toEqual(
       blocks ? ['warning ForeignPolicySelectsHosts'] : [],
@@ -77,20 +77,20 @@ describe('a policy of others', () => {
   });
 
   test('is named with the nodes it would close, and the remedy', () => {
-    const message = flown({ foreignPolicies: [BLOG] }).nodes?.blocked?.message;
+    const message = compiled({ foreignPolicies: [BLOG] }).nodes?.blocked?.message;
     expect(message).toContain('GlobalNetworkPolicy/theirs would judge host endpoints of cp1, edge1');
     expect(message).toContain('has(projectcalico.org/name) && …');
-    const other = flown({ foreignPolicies: [policy("edge == 'true'")] }).nodes?.blocked?.message;
+    const other = compiled({ foreignPolicies: [policy("edge == 'true'")] }).nodes?.blocked?.message;
     expect(other).toContain('host endpoints of edge1,');
   });
 
   test('is let be where it is known to be meant', () => {
     const accepted = { acceptForeign: ['GlobalNetworkPolicy/theirs'] };
-    expect(flown({ foreignPolicies: [BLOG] }, accepted).nodes?.blocked).toBeUndefined();
+    expect(compiled({ foreignPolicies: [BLOG] }, accepted).nodes?.blocked).toBeUndefined();
   });
 
   test('compiles all the same: what stands is kept, and what is new waits', () => {
-    const { objects, held } = flown({ foreignPolicies: [BLOG] });
+    const { objects, held } = compiled({ foreignPolicies: [BLOG] });
     expect(objects.some(({ phase }) => phase === 'hostEndpoint')).toBe(true);
     expect(held).toEqual([]);
   });
@@ -98,7 +98,7 @@ describe('a policy of others', () => {
   test('that asks sets without a namespaceSelector is told of', () => {
     const end = { selector: '', notSelector: '', namespaceSelector: '' };
     const remarks = (...ends: ForeignPolicyInfo['ends']) =>
-      flown({ foreignPolicies: [policy("app == 'x'", '', ends)] }).nodes?.notes.filter((each) =>
+      compiled({ foreignPolicies: [policy("app == 'x'", '', ends)] }).nodes?.notes.filter((each) =>
         each.includes('theirs'),
       ).length;
     expect(remarks({ ...end, selector: "app != 'x'" })).toBe(1);
@@ -125,15 +125,15 @@ describe('an endpoint of others', () => {
     ['of a node that is none', endpoint({ node: 'gone', interfaceName: '*' }), false],
     ["of Calico's own making", endpoint({ interfaceName: '*', automatic: true }), false],
   ])('%s', (_, foreign, blocks) => {
-    const { nodes } = flown({ hostEndpoints: [foreign] });
+    const { nodes } = compiled({ hostEndpoints: [foreign] });
     expect(nodes?.blocked?.reason).toBe(blocks ? 'EndpointConflict' : undefined);
     if (blocks) expect(nodes?.blocked?.message).toContain(`HostEndpoint/theirs (node cp1, `);
-    const accepted = flown({ hostEndpoints: [foreign] }, { acceptForeign: ['HostEndpoint/theirs'] });
+    const accepted = compiled({ hostEndpoints: [foreign] }, { acceptForeign: ['HostEndpoint/theirs'] });
     expect(accepted.nodes?.blocked).toBeUndefined();
   });
 
   test('by Calico, where our own are asked for, is a contradiction: none of ours is made', () => {
-    const { nodes, objects, labelledNodes, held } = flown(
+    const { nodes, objects, labelledNodes, held } = compiled(
       { automaticHostEndpoints: true },
       { hostEndpoints: 'Managed' },
     );
@@ -148,16 +148,16 @@ describe('an endpoint of others', () => {
 });
 
 describe('Felix', () => {
-  const told = (felixConfigurations: Inventory['felixConfigurations'] & object, words: string) =>
-    (flown({ felixConfigurations }).nodes?.notes ?? []).filter((each) => each.includes(words)).length;
+  const notesWith = (felixConfigurations: Inventory['felixConfigurations'] & object, words: string) =>
+    (compiled({ felixConfigurations }).nodes?.notes ?? []).filter((each) => each.includes(words)).length;
 
   test.each([
     [{ bpfEnabled: true }, 'eBPF'],
     [{ endpointToHostAction: 'Accept' }, 'Accept'],
     [{ endpointToHostAction: 'Drop' }, 'does not reach its own node'],
   ])('%j is told of', (fields, words) => {
-    expect(told([{ name: 'default', ...fields }], words)).toBe(1);
-    expect(told([{ name: 'default' }], words)).toBe(0);
+    expect(notesWith([{ name: 'default', ...fields }], words)).toBe(1);
+    expect(notesWith([{ name: 'default' }], words)).toBe(0);
   });
 
   test.each<[string, Partial<FelixConfigurationInfo>, string]>([
@@ -167,19 +167,19 @@ describe('Felix', () => {
     ['not with eBPF', { bpfEnabled: true }, 'INVALID'],
   ])('%s, unless its configuration says otherwise for every node', (_, otherwise, words) => {
     const otherNode = { name: 'node.edge1', ...otherwise };
-    expect(told([], words)).toBe(1);
-    expect(told([{ name: 'default', ...otherwise }], words)).toBe(0);
-    expect(told([otherNode], words)).toBe(1);
-    expect(told([otherNode, { name: 'node.cp1', ...otherwise }], words)).toBe(0);
+    expect(notesWith([], words)).toBe(1);
+    expect(notesWith([{ name: 'default', ...otherwise }], words)).toBe(0);
+    expect(notesWith([otherNode], words)).toBe(1);
+    expect(notesWith([otherNode, { name: 'node.cp1', ...otherwise }], words)).toBe(0);
   });
 
   test('a configuration with a nodeSelector may mean any node', () => {
     const cluster = { name: 'default', iptablesFilterAllowAction: 'Return' };
-    expect(told([cluster, { name: 'edges' }], 'INPUT')).toBe(0);
-    expect(told([cluster, { name: 'edges', iptablesFilterAllowAction: 'Accept' }], 'INPUT')).toBe(1);
+    expect(notesWith([cluster, { name: 'edges' }], 'INPUT')).toBe(0);
+    expect(notesWith([cluster, { name: 'edges', iptablesFilterAllowAction: 'Accept' }], 'INPUT')).toBe(1);
   });
 
   test('nothing is said of what is not known', () => {
-    expect(flown({}).nodes?.notes.filter((each) => /INPUT|INVALID/.test(each))).toEqual([]);
+    expect(compiled({}).nodes?.notes.filter((each) => /INPUT|INVALID/.test(each))).toEqual([]);
   });
 });

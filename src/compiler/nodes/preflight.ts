@@ -18,26 +18,27 @@ import {
 import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
-import { dataplaneRemarks } from './dataplane.ts';
+import { dataplaneNotes } from './dataplane.ts';
 import { labelsTaken } from './endpoints.ts';
 
 export interface Preflight {
   readonly blocked?: NonNullable<NodesSummary['blocked']>;
-  readonly remarks: readonly string[];
+  readonly notes: readonly string[];
 }
 
 export function preflight(context: NodeContext): Preflight {
-  const blocked = contradiction(context) ?? foreignPolicies(context) ?? foreignEndpoints(context);
+  const blocked = endpointModeConflict(context) ?? foreignPolicies(context) ?? foreignEndpoints(context);
   return {
     ...(blocked === undefined ? {} : { blocked }),
-    remarks: [...setsMatched(context), ...dataplaneRemarks(context)],
+    notes: [...setsMatched(context), ...dataplaneNotes(context)],
   };
 }
 
 type Labels = Readonly<Record<string, string>>;
 
-function contradiction({ hosts, inventory }: NodeContext): Preflight['blocked'] {
-  if (hosts.nodes.hostEndpoints !== 'Managed' || inventory.automaticHostEndpoints !== true) return undefined;
+function endpointModeConflict({ nodeFirewall, inventory }: NodeContext): Preflight['blocked'] {
+  if (nodeFirewall.nodes.hostEndpoints !== 'Managed' || inventory.automaticHostEndpoints !== true)
+    return undefined;
   return {
     reason: 'EndpointConflict',
     message:
@@ -46,7 +47,7 @@ function contradiction({ hosts, inventory }: NodeContext): Preflight['blocked'] 
 }
 
 function foreignPolicies(context: NodeContext): Preflight['blocked'] {
-  const accepted = context.hosts.nodes.acceptForeign ?? [];
+  const accepted = context.nodeFirewall.nodes.acceptForeign ?? [];
   const endpoints = ourEndpoints(context);
   const found = (context.inventory.foreignPolicies ?? [])
     .filter(({ name }) => !accepted.includes(`GlobalNetworkPolicy/${name}`))
@@ -58,12 +59,12 @@ function foreignPolicies(context: NodeContext): Preflight['blocked'] {
   const names = found.map(({ policy }) => `GlobalNetworkPolicy/${policy.name}`);
   return {
     reason: 'ForeignPolicySelectsHosts',
-    message: `${listed(names)} would judge host endpoints of ${listed(first.nodes)}, and close what it does not allow: add "${guardFor(first.policy)}" to it so that it selects pods only, or name it in nodes.acceptForeign`,
+    message: `${listed(names)} would judge host endpoints of ${listed(first.nodes)}, and close what it does not allow: add "${remedyFor(first.policy)}" to it so that it selects pods only, or name it in nodes.acceptForeign`,
   };
 }
 
 /** In the words of the field that lacks it. */
-const guardFor = ({ namespaceSelector }: ForeignPolicyInfo): string =>
+const remedyFor = ({ namespaceSelector }: ForeignPolicyInfo): string =>
   namespaceSelector === ''
     ? `selector: … && has(${LABEL_NAMESPACE})`
     : 'namespaceSelector: has(projectcalico.org/name) && …';
@@ -130,13 +131,13 @@ function parsed(text: string): Selector | undefined {
 }
 
 /** Two endpoints for one interface: Felix takes the alphabetically first. A named interface is taken out of ours. */
-function foreignEndpoints({ selected = [], hosts, inventory }: NodeContext): Preflight['blocked'] {
-  const accepted = hosts.nodes.acceptForeign ?? [];
-  const judged = new Set(selected.map(({ name }) => name));
+function foreignEndpoints({ selected = [], nodeFirewall, inventory }: NodeContext): Preflight['blocked'] {
+  const accepted = nodeFirewall.nodes.acceptForeign ?? [];
+  const selectedNames = new Set(selected.map(({ name }) => name));
   const found = (inventory.hostEndpoints ?? [])
     .filter(
       ({ automatic, node, name }) =>
-        !automatic && judged.has(node) && !accepted.includes(`HostEndpoint/${name}`),
+        !automatic && selectedNames.has(node) && !accepted.includes(`HostEndpoint/${name}`),
     )
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   if (found.length === 0) return undefined;

@@ -26,7 +26,7 @@ export function servicesOf({ services = [] }: Pick<Nodes, 'services'>): Services
 }
 
 /** A built-in name that is taken by accident would change what the baseline opens; one that is misspelt would change nothing. */
-export function reportServices({ metadata, spec }: ClusterFirewall, findings: ProblemCollector): void {
+export function reportServices({ metadata, spec }: ClusterFirewall, collector: ProblemCollector): void {
   for (const [index, { name, override }] of (spec.nodes?.services ?? []).entries()) {
     const place = {
       firewall: metadata.name,
@@ -34,7 +34,7 @@ export function reportServices({ metadata, spec }: ClusterFirewall, findings: Pr
       path: `spec.nodes.services[${String(index)}]`,
     };
     if (isServiceName(name) && override !== true) {
-      findings.problem(
+      collector.problem(
         place,
         'BuiltInService',
         `"${name}" is a built-in service: choose another name, or say override: true to replace its ports everywhere, baseline included`,
@@ -42,7 +42,7 @@ export function reportServices({ metadata, spec }: ClusterFirewall, findings: Pr
       );
     }
     if (!isServiceName(name) && override === true) {
-      findings.problem(
+      collector.problem(
         place,
         'BuiltInService',
         `"${name}" is no built-in service, so there is nothing to replace: drop override, or correct the name`,

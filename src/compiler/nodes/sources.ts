@@ -22,7 +22,7 @@ export interface NodeSources {
 export type SourceKind = 'world' | 'pods' | 'somePods' | 'nodes' | 'addresses' | 'controlPlane';
 
 export interface SourceScope {
-  readonly ends: ResolveScope;
+  readonly resolveScope: ResolveScope;
   /** Of IPPools: addresses in a manifest never mean pods. */
   readonly pools: readonly Cidr[];
   /** Pods that speak for the control plane. */
@@ -37,8 +37,8 @@ export type PodsEnd = Extract<FlowEnd, { readonly kind: 'pods' }>;
  *
  * @throws RuleProblem for addresses that are all pods'
  */
-export function sourcesOf(ends: readonly FlowEnd[], scope: SourceScope): NodeSources {
-  const each = ends.map((end) => sourceOf(end, scope));
+export function sourcesOf(ends: readonly FlowEnd[], sourceScope: SourceScope): NodeSources {
+  const each = ends.map((end) => sourceOf(end, sourceScope));
   const pods = each.flatMap((source) => source.pods);
   const kinds = new Set(each.flatMap((source) => [...source.kinds]));
   const behindNat = pods.length === 0 || kinds.has('nodes') ? [] : nodeSet;
@@ -47,12 +47,12 @@ export function sourcesOf(ends: readonly FlowEnd[], scope: SourceScope): NodeSou
 
 export const nodeSet: readonly EndMatch[] = matchEnd({ kind: 'set', value: NODE_SET_VALUE });
 
-function sourceOf(end: FlowEnd, scope: SourceScope): NodeSources {
+function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
   switch (end.kind) {
     case 'nets':
-      return addresses(end.nets, scope);
+      return addressSources(end.nets, sourceScope);
     case 'set':
-      return setSources(end.value, scope);
+      return setSources(end.value, sourceScope);
     case 'world':
       return { matches: matchEnd(end), pods: [], kinds: new Set(['world']) };
     case 'pods':
@@ -63,13 +63,13 @@ function sourceOf(end: FlowEnd, scope: SourceScope): NodeSources {
   }
 }
 
-function setSources(value: string, scope: SourceScope): NodeSources {
+function setSources(value: string, sourceScope: SourceScope): NodeSources {
   if (value === NODE_SET_VALUE) return { matches: nodeSet, pods: [], kinds: new Set(['nodes']) };
-  if (value === CONTROL_PLANE_SET_VALUE) return controlPlane(scope);
-  const { firewall, peers } = scope.ends;
+  if (value === CONTROL_PLANE_SET_VALUE) return controlPlane(sourceScope);
+  const { firewall, peers } = sourceScope.resolveScope;
   const peer = [...peers.values()].find(({ name }) => peerSetValue(firewall, name) === value);
   // A set would be matched whole, its pods and nodes too: Calico joins selector and notSelector into one question about the set's labels.
-  return addresses(unionCidrs((peer?.cidrs ?? []).map(parseCidr)), scope);
+  return addressSources(unionCidrs((peer?.cidrs ?? []).map(parseCidr)), sourceScope);
 }
 
 function controlPlane({ controlPlanePods }: SourceScope): NodeSources {
@@ -95,7 +95,7 @@ const podSubject = ({ namespaces: { names, where }, pods }: PodsEnd): Selector =
   and(...(names === undefined ? [] : [isIn(LABEL_NAMESPACE, names)]), prefixed('pcns.', where), pods);
 
 /** @throws RuleProblem when nothing but pods' addresses is left */
-export function addresses(nets: readonly Cidr[], { pools }: Pick<SourceScope, 'pools'>): NodeSources {
+export function addressSources(nets: readonly Cidr[], { pools }: Pick<SourceScope, 'pools'>): NodeSources {
   const outside = nets.filter((net) => !pools.some((pool) => containsCidr(pool, net)));
   if (outside.length === 0) {
     throw new RuleProblem(

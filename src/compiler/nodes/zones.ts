@@ -16,22 +16,22 @@ import { sourcesOf } from './sources.ts';
 
 export interface CompiledZones {
   readonly objects: readonly DesiredObject[];
-  readonly openings: readonly OpenPort[];
+  readonly openPorts: readonly OpenPort[];
 }
 
 export function compileZones(context: NodeContext): CompiledZones {
-  const zones = (context.hosts.nodes.zones ?? []).flatMap((zone, index) => {
+  const zones = (context.nodeFirewall.nodes.zones ?? []).flatMap((zone, index) => {
     const place = {
       firewall: context.place.firewall,
       id: ruleId(context.place.id, 'zones', zone.name),
       path: `${context.place.path}.zones[${String(index)}]`,
     };
-    return context.findings.guard(place, () => [compileZone(zone, place.id, context)]);
+    return context.collector.guard(place, () => [compileZone(zone, place.id, context)]);
   });
   const sets = new Map(zones.flatMap(({ nodes }) => nodes).map((set) => [set.object.metadata.name, set]));
   return {
     objects: [...sets.values(), ...zones.flatMap(({ policies }) => policies)],
-    openings: zones.map(({ opening }) => opening),
+    openPorts: zones.map(({ openPort }) => openPort),
   };
 }
 
@@ -39,14 +39,14 @@ interface CompiledZone {
   readonly policies: readonly DesiredObject[];
   /** The set of its nodes, which other zones may have as well; none where it is on every node. */
   readonly nodes: readonly DesiredObject[];
-  readonly opening: OpenPort;
+  readonly openPort: OpenPort;
 }
 
 function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone {
   const ends = zone.from.map((entry, index) =>
-    located(`.from[${String(index)}]`, () => resolveEnd(entry, context.ends, false)),
+    located(`.from[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false)),
   );
-  const sources = located('.from', () => sourcesOf(ends, context.scope));
+  const sources = located('.from', () => sourcesOf(ends, context.sourceScope));
   const ports = zonePorts(zone, context);
   const passing = (destinations: readonly EndMatch[]) =>
     canonicalRules(
@@ -64,9 +64,9 @@ function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone
     phase: 'nodeAllow',
     order: NODE_ORDER.zones,
   } as const;
-  const opening = { id, ports, sources, everywhere: zone.nodeSelector === undefined };
+  const openPort = { id, ports, sources, isEverywhere: zone.nodeSelector === undefined };
   const here = bothLayers(passing(anyEnd));
-  if (zone.nodeSelector === undefined) return { policies: layerPolicies(policy, here), nodes: [], opening };
+  if (zone.nodeSelector === undefined) return { policies: layerPolicies(policy, here), nodes: [], openPort };
   const where = fromLabelSelector(zone.nodeSelector);
   const { set, value } = nodesWhere(where, context);
   const onTheWay = { ports: passing(matchEnd({ kind: 'set', value })), host: [] };
@@ -76,7 +76,7 @@ function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone
       ...layerPolicies({ ...policy, variant: 'way' }, onTheWay),
     ],
     nodes: [set],
-    opening,
+    openPort,
   };
 }
 

@@ -19,18 +19,18 @@ import { anyEnd, canonicalRules, crossRules } from '../flows/rules.ts';
 import type { ApiServerBackend, Inventory, NamespaceInfo, ServiceInfo } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 
-interface Context {
+interface BackendContext {
   readonly firewall: ClusterFirewall;
-  readonly regime: Enforcement;
-  readonly ends: ResolveScope;
+  readonly enforcement: Enforcement;
+  readonly resolveScope: ResolveScope;
   readonly inventory: Inventory;
 }
 
 /** A Service and all that calls it, where that is under the default deny. */
-interface ClosedBackend {
+interface IsolatedBackend {
   readonly place: RulePlace;
   readonly service: ServiceInfo;
-  readonly staged: boolean;
+  readonly isStaged: boolean;
   readonly targetPorts: readonly (number | string)[];
   /** Who names it, sorted. */
   readonly because: readonly string[];
@@ -40,9 +40,12 @@ interface ClosedBackend {
  * One policy a Service, in the Service's namespace: from the control plane, to the pods that the Service selects, on the ports that it
  * sends calls to. Only where the default deny already isolates the pods, since an allow isolates what it selects.
  */
-export function apiServerToPods(context: Context, findings: ProblemCollector): readonly DesiredObject[] {
-  const { firewall, regime, ends, inventory } = context;
-  if (firewall.spec.defaults?.apiServerToPods === 'None' || !regime.deny.ingress) return [];
+export function apiServerToPods(
+  context: BackendContext,
+  collector: ProblemCollector,
+): readonly DesiredObject[] {
+  const { firewall, enforcement, resolveScope, inventory } = context;
+  if (firewall.spec.defaults?.apiServerToPods === 'None' || !enforcement.deny.ingress) return [];
   const name = firewall.metadata.name;
   const place = {
     firewall: name,
@@ -51,17 +54,17 @@ export function apiServerToPods(context: Context, findings: ProblemCollector): r
   };
   if (inventory.unseen !== undefined && inventory.unseen.length > 0) {
     // Where nothing is enforced, what was opened would only isolate.
-    if (regime.enforced.length > 0) findings.held.push(`${place.id}/`);
-    findings.problem(
+    if (enforcement.enforced.length > 0) collector.held.push(`${place.id}/`);
+    collector.problem(
       place,
       'BackendsUnknown',
       `the operator cannot list ${inventory.unseen.join(', ')}, so what the API server calls there is not opened: give it the rights in config/rbac (its log says what the API server answers), or set apiServerToPods: None and write the rules yourself`,
     );
   }
-  const backends = closedBackends(place, context);
-  if (backends.length > 0 && !ends.controlPlaneResolved) {
-    findings.held.push(...backends.filter(({ staged }) => !staged).map((backend) => backend.place.id));
-    findings.problem(
+  const backends = isolatedBackends(place, context);
+  if (backends.length > 0 && !resolveScope.isControlPlaneResolved) {
+    collector.held.push(...backends.filter(({ isStaged }) => !isStaged).map((backend) => backend.place.id));
+    collector.problem(
       place,
       'EntityUnresolved',
       `${NO_CONTROL_PLANE}; until then nothing is opened for ${named(backends)}`,
@@ -69,25 +72,28 @@ export function apiServerToPods(context: Context, findings: ProblemCollector): r
     return [];
   }
   return backends.flatMap((backend) =>
-    findings.guard(backend.place, () => backendPolicies(backend, findings)),
+    collector.guard(backend.place, () => backendPolicies(backend, collector)),
   );
 }
 
-const named = (backends: readonly ClosedBackend[]): string =>
+const named = (backends: readonly IsolatedBackend[]): string =>
   backends
     .map(({ service, because }) => `${service.namespace}/${service.name} (${because.join(', ')})`)
     .join(', ');
 
-function closedBackends(place: RulePlace, { regime, inventory }: Context): readonly ClosedBackend[] {
+function isolatedBackends(
+  place: RulePlace,
+  { enforcement, inventory }: BackendContext,
+): readonly IsolatedBackend[] {
   const called = new Map<string, ApiServerBackend[]>();
   for (const backend of inventory.apiServerBackends ?? []) {
     const key = `${backend.namespace}/${backend.service}`;
     called.set(key, [...(called.get(key) ?? []), backend]);
   }
   const services = (inventory.services ?? []).filter((service) => called.has(keyOf(service))).sort(byKey);
-  const closed = closedNamespaces(services, { regime, inventory });
+  const isolated = isolatedNamespaces(services, { enforcement, inventory });
   return services.flatMap((service) => {
-    const namespace = closed.get(service.namespace);
+    const namespace = isolated.get(service.namespace);
     const calls = called.get(keyOf(service)) ?? [];
     const targetPorts = targetPortsOf(service, calls);
     // A Service that is not there, or has no such port, is called by nobody: the API server says so itself.
@@ -96,7 +102,7 @@ function closedBackends(place: RulePlace, { regime, inventory }: Context): reado
       {
         place: { ...place, id: ruleId(place.id, service.namespace, service.name) },
         service,
-        staged: regime.standing(namespace) === 'observed',
+        isStaged: enforcement.modeOf(namespace) === 'observed',
         targetPorts,
         because: [...new Set(calls.map(({ because }) => because))].sort(),
       },
@@ -107,14 +113,14 @@ function closedBackends(place: RulePlace, { regime, inventory }: Context): reado
 const keyOf = ({ namespace, name }: ServiceInfo): string => `${namespace}/${name}`;
 const byKey = (a: ServiceInfo, b: ServiceInfo): number => (keyOf(a) < keyOf(b) ? -1 : 1);
 
-function closedNamespaces(
+function isolatedNamespaces(
   services: readonly ServiceInfo[],
-  { regime, inventory }: Pick<Context, 'regime' | 'inventory'>,
+  { enforcement, inventory }: Pick<BackendContext, 'enforcement' | 'inventory'>,
 ): ReadonlyMap<string, NamespaceInfo> {
   const names = new Set(services.map(({ namespace }) => namespace));
   return new Map(
     knownNamespaces(inventory, [namedNamespaces([...names])])
-      .filter((namespace) => names.has(namespace.name) && regime.standing(namespace) !== 'exempt')
+      .filter((namespace) => names.has(namespace.name) && enforcement.modeOf(namespace) !== 'exempt')
       .map((namespace) => [namespace.name, namespace]),
   );
 }
@@ -133,12 +139,12 @@ function targetPortsOf(
 }
 
 function backendPolicies(
-  { place, service, staged, targetPorts, because }: ClosedBackend,
-  findings: ProblemCollector,
+  { place, service, isStaged, targetPorts, because }: IsolatedBackend,
+  collector: ProblemCollector,
 ): readonly DesiredObject[] {
   // The endpoints controller leaves such a Service alone: whoever writes its endpoints says what is behind it.
   if (service.selector === undefined || Object.keys(service.selector).length === 0) {
-    findings.warn(
+    collector.warn(
       place,
       'ServiceWithoutSelector',
       `Service ${keyOf(service)} has no selector, so the pods that ${because.join(', ')} calls there are not known: open them by a rule with from: [{ entity: ControlPlane }]`,
@@ -160,7 +166,7 @@ function backendPolicies(
       id: place.id,
       rules: [place.id],
       phase: 'allow',
-      staged,
+      isStaged,
       tier: DEFAULT_TIER,
       order: ORDER.apiServerToPods,
       types: ['Ingress'],

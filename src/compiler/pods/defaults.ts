@@ -17,7 +17,7 @@ import {
   isEmpty,
   policySelectors,
   ruleSelectors,
-  termFromLabels,
+  namespacesFromLabels,
   without,
 } from '../namespaces/namespaces.ts';
 import type { PolicyParts } from '../flows/policies.ts';
@@ -37,14 +37,17 @@ const DNS_DEFAULTS = {
 };
 const METADATA_ADDRESSES = ['169.254.169.254/32', 'fd00:ec2::254/128'];
 
-interface Context {
+interface DefaultsContext {
   readonly firewall: ClusterFirewall;
-  readonly regime: Enforcement;
-  readonly ends: ResolveScope;
+  readonly enforcement: Enforcement;
+  readonly resolveScope: ResolveScope;
   readonly inventory: Inventory;
 }
 
-export function compileDefaults(context: Context, findings: ProblemCollector): readonly DesiredObject[] {
+export function compileDefaults(
+  context: DefaultsContext,
+  collector: ProblemCollector,
+): readonly DesiredObject[] {
   const { firewall } = context;
   const at = (name: string, path: string): RulePlace => ({
     firewall: firewall.metadata.name,
@@ -52,39 +55,39 @@ export function compileDefaults(context: Context, findings: ProblemCollector): r
     path: `spec.defaults${path}`,
   });
   const dns = at('dns', '.dns');
-  reportNamedDnsPorts(context, dns, findings);
+  reportNamedDnsPorts(context, dns, collector);
   // Both halves or none, as of every rule.
-  const [halves] = findings.guard(dns, () => [
-    { egress: dnsRules(context), atTheServer: dnsAtTheServer(context) },
+  const [compiledDns] = collector.guard(dns, () => [
+    { egress: dnsRules(context), serverPolicies: dnsServerPolicies(context) },
   ]);
   return [
-    ...(halves?.atTheServer ?? []),
-    ...apiServerToPods(context, findings),
-    ...findings.guard(at('deny', ''), () => defaultDeny(context, halves?.egress ?? [])),
-    ...findings.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
+    ...(compiledDns?.serverPolicies ?? []),
+    ...apiServerToPods(context, collector),
+    ...collector.guard(at('deny', ''), () => defaultDeny(context, compiledDns?.egress ?? [])),
+    ...collector.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
     ...(firewall.spec.guardrails ?? []).flatMap((guardrail, index) => {
       const id = ruleId(firewall.metadata.name, 'guardrails', guardrail.name);
       const place = { firewall: firewall.metadata.name, id, path: `spec.guardrails[${String(index)}]` };
-      return findings.guard(place, () => declaredGuardrail(guardrail, place, context, findings));
+      return collector.guard(place, () => declaredGuardrail(guardrail, place, context, collector));
     }),
-    ...findings.guard(at('pass', ''), () => tierPass(context)),
+    ...collector.guard(at('pass', ''), () => tierPass(context)),
   ];
 }
 
 /** In every standing: in force where the namespace is enforced, staged where it is observed. */
-function bothStandings(
-  regime: Enforcement,
-  parts: Omit<PolicyParts, 'staged'>,
-  select: (term: NamespaceSet) => NamespaceSet,
+function enforcedAndStaged(
+  enforcement: Enforcement,
+  parts: Omit<PolicyParts, 'isStaged'>,
+  select: (namespaces: NamespaceSet) => NamespaceSet,
   pods: Selector,
 ): readonly DesiredObject[] {
-  return ([false, true] as const).flatMap((staged) =>
+  return ([false, true] as const).flatMap((isStaged) =>
     globalPolicies(
-      { ...parts, staged },
-      (staged ? regime.observed : regime.enforced)
+      { ...parts, isStaged },
+      (isStaged ? enforcement.observed : enforcement.enforced)
         .map(select)
-        .filter((term) => !isEmpty(term))
-        .flatMap((term) => policySelectors(term, pods)),
+        .filter((namespaces) => !isEmpty(namespaces))
+        .flatMap((namespaces) => policySelectors(namespaces, pods)),
     ),
   );
 }
@@ -93,15 +96,15 @@ function bothStandings(
  * Selects, and allows DNS. It needs no Deny: what it selects and nobody allows is dropped at the end of the tier. With a
  * problem in `dns` it is there without it: no default deny at all would be worse.
  */
-function defaultDeny(context: Context, dnsEgress: readonly Rule[]): readonly DesiredObject[] {
-  const { firewall, regime } = context;
-  const { ingress, egress } = regime.deny;
+function defaultDeny(context: DefaultsContext, dnsEgress: readonly Rule[]): readonly DesiredObject[] {
+  const { firewall, enforcement } = context;
+  const { ingress, egress } = enforcement.deny;
   if (!ingress && !egress) return [];
   const name = firewall.metadata.name;
   const deny = ruleId(name, 'defaults', 'deny');
   const dns = ruleId(name, 'defaults', 'dns');
-  return bothStandings(
-    regime,
+  return enforcedAndStaged(
+    enforcement,
     {
       firewall: name,
       id: deny,
@@ -112,25 +115,25 @@ function defaultDeny(context: Context, dnsEgress: readonly Rule[]): readonly Des
       types: [...(ingress ? (['Ingress'] as const) : []), ...(egress ? (['Egress'] as const) : [])],
       ...(dnsEgress.length > 0 ? { egress: dnsEgress } : {}),
     },
-    (term) => term,
+    (namespaces) => namespaces,
     all(),
   );
 }
 
-function dnsOf({ firewall }: Context) {
-  const said = firewall.spec.defaults?.dns;
+function dnsOf({ firewall }: DefaultsContext) {
+  const configured = firewall.spec.defaults?.dns;
   return {
-    server: termFromLabels(said?.namespaceSelector ?? DNS_DEFAULTS.namespaceSelector),
-    pods: fromLabelSelector(said?.podSelector ?? DNS_DEFAULTS.podSelector),
-    ports: said?.ports ?? DNS_DEFAULTS.ports,
-    nodeLocal: unionCidrs((said?.nodeLocal ?? DNS_DEFAULTS.nodeLocal).map(parseAddress)),
+    server: namespacesFromLabels(configured?.namespaceSelector ?? DNS_DEFAULTS.namespaceSelector),
+    pods: fromLabelSelector(configured?.podSelector ?? DNS_DEFAULTS.podSelector),
+    ports: configured?.ports ?? DNS_DEFAULTS.ports,
+    nodeLocal: unionCidrs((configured?.nodeLocal ?? DNS_DEFAULTS.nodeLocal).map(parseAddress)),
   };
 }
 
 const isNamed = (port: PortValue): boolean => parsePort(port).kind === 'named';
 
-function dnsRules(context: Context): readonly Rule[] {
-  if (!context.regime.deny.egress) return [];
+function dnsRules(context: DefaultsContext): readonly Rule[] {
+  if (!context.enforcement.deny.egress) return [];
   const { server, pods, ports, nodeLocal } = dnsOf(context);
   const id = ruleId(context.firewall.metadata.name, 'defaults', 'dns');
   const allow = (destinations: readonly EndMatch[], some: readonly PortValue[]): readonly Rule[] =>
@@ -141,11 +144,11 @@ function dnsRules(context: Context): readonly Rule[] {
 }
 
 /** Names of ports are known only of pods: the node-local cache is none. */
-function reportNamedDnsPorts(context: Context, place: RulePlace, findings: ProblemCollector): void {
+function reportNamedDnsPorts(context: DefaultsContext, place: RulePlace, collector: ProblemCollector): void {
   const { ports, nodeLocal } = dnsOf(context);
   const named = ports.find(isNamed);
   if (named === undefined || nodeLocal.length === 0) return;
-  findings.problem(
+  collector.problem(
     place,
     'NamedPortNeedsPods',
     `port "${String(named)}" is a name, which the node-local DNS cache does not have: write its number, or nodeLocal: []`,
@@ -154,13 +157,13 @@ function reportNamedDnsPorts(context: Context, place: RulePlace, findings: Probl
 }
 
 /** The other half, where the DNS server itself is under the default deny (systemNamespaces: None). */
-function dnsAtTheServer(context: Context): readonly DesiredObject[] {
-  const { firewall, regime } = context;
+function dnsServerPolicies(context: DefaultsContext): readonly DesiredObject[] {
+  const { firewall, enforcement } = context;
   const { server, pods, ports } = dnsOf(context);
-  if (!regime.deny.ingress) return [];
+  if (!enforcement.deny.ingress) return [];
   const id = ruleId(firewall.metadata.name, 'defaults', 'dns');
-  return bothStandings(
-    regime,
+  return enforcedAndStaged(
+    enforcement,
     {
       firewall: firewall.metadata.name,
       id,
@@ -179,12 +182,12 @@ function dnsAtTheServer(context: Context): readonly DesiredObject[] {
         }),
       ),
     },
-    (term) => intersect(server, term),
+    (namespaces) => intersect(server, namespaces),
     pods,
   );
 }
 
-function metadataGuardrail(context: Context): readonly DesiredObject[] {
+function metadataGuardrail(context: DefaultsContext): readonly DesiredObject[] {
   const settings = context.firewall.spec.defaults?.metadataAPI;
   if (settings?.action === 'None') return [];
   const id = ruleId(context.firewall.metadata.name, 'defaults', 'metadataAPI');
@@ -193,7 +196,7 @@ function metadataGuardrail(context: Context): readonly DesiredObject[] {
     id,
     destinations: matchNets(nets),
     ports: matchPorts(['All']),
-    select: (term) => without(term, settings?.exceptNamespaces ?? []),
+    select: (namespaces) => without(namespaces, settings?.exceptNamespaces ?? []),
     pods: all(),
   });
 }
@@ -202,12 +205,12 @@ function metadataGuardrail(context: Context): readonly DesiredObject[] {
 function declaredGuardrail(
   guardrail: Guardrail,
   place: RulePlace,
-  context: Context,
-  findings: ProblemCollector,
+  context: DefaultsContext,
+  collector: ProblemCollector,
 ): readonly DesiredObject[] {
   const destinations = guardrail.to.flatMap((entry, index) =>
-    findings.guard(place, () => {
-      const end = located(`.to[${String(index)}]`, () => resolveEnd(entry, context.ends, false));
+    collector.guard(place, () => {
+      const end = located(`.to[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false));
       if (end.kind === 'samePods')
         throw new RuleProblem('EntityUnresolved', 'has no namespace to be the same as');
       checkPorts(guardrail.ports, [end]);
@@ -215,12 +218,12 @@ function declaredGuardrail(
     }),
   );
   if (destinations.length === 0) return [];
-  const whom = termFromLabels(guardrail.pods.namespaceSelector ?? {});
+  const subjects = namespacesFromLabels(guardrail.pods.namespaceSelector ?? {});
   const objects = guardrailPolicies(context, {
     id: place.id,
     destinations: destinations.flatMap(matchEnd),
     ports: matchPorts(guardrail.ports),
-    select: (term) => intersect(term, whom),
+    select: (namespaces) => intersect(namespaces, subjects),
     pods: fromLabelSelector(guardrail.pods.podSelector ?? {}),
   });
   const isWhole = destinations.length === guardrail.to.length;
@@ -231,11 +234,14 @@ interface GuardrailParts {
   readonly id: string;
   readonly destinations: readonly EndMatch[];
   readonly ports: ReturnType<typeof matchPorts>;
-  readonly select: (term: NamespaceSet) => NamespaceSet;
+  readonly select: (namespaces: NamespaceSet) => NamespaceSet;
   readonly pods: Selector;
 }
 
-function guardrailPolicies({ firewall, regime }: Context, parts: GuardrailParts): readonly DesiredObject[] {
+function guardrailPolicies(
+  { firewall, enforcement }: DefaultsContext,
+  parts: GuardrailParts,
+): readonly DesiredObject[] {
   const egress = canonicalRules(
     crossRules({
       id: parts.id,
@@ -245,8 +251,8 @@ function guardrailPolicies({ firewall, regime }: Context, parts: GuardrailParts)
       ports: parts.ports,
     }),
   );
-  return bothStandings(
-    regime,
+  return enforcedAndStaged(
+    enforcement,
     {
       firewall: firewall.metadata.name,
       id: parts.id,
@@ -267,10 +273,10 @@ function guardrailPolicies({ firewall, regime }: Context, parts: GuardrailParts)
  * that is missing when Felix starts counts as Deny (calico.md, Missing Tier). One policy and not a rule in each guardrail:
  * `Pass` leaves the tier, so the first guardrail's would be the last that is read.
  */
-function tierPass({ firewall, regime }: Context): readonly DesiredObject[] {
+function tierPass({ firewall, enforcement }: DefaultsContext): readonly DesiredObject[] {
   const id = ruleId(firewall.metadata.name, 'defaults', 'pass');
-  return bothStandings(
-    regime,
+  return enforcedAndStaged(
+    enforcement,
     {
       firewall: firewall.metadata.name,
       id,
@@ -281,7 +287,7 @@ function tierPass({ firewall, regime }: Context): readonly DesiredObject[] {
       types: ['Egress'],
       egress: [{ action: 'Pass', metadata: { annotations: { [ANNOTATION_RULE]: id } } }],
     },
-    (term) => term,
+    (namespaces) => namespaces,
     all(),
   );
 }

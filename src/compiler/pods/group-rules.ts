@@ -8,7 +8,7 @@ import type { LocalFlow } from './same-namespace.ts';
 import { connectionFlows, isolationFlow, localPolicies } from './same-namespace.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
 import type { NodeFirewall } from '../nodes/node-firewall.ts';
-import { nodePortPolicies, portsOpened } from '../nodes/node-ports.ts';
+import { nodePortPolicies, nodeAndHostPorts } from '../nodes/node-ports.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import {
   intersect,
@@ -36,22 +36,22 @@ interface DirectedRule {
   readonly viaNodes: readonly FlowEnd[];
   readonly ports: IngressRule['ports'];
   /** NodePorts and hostPorts, where nodes are judged. */
-  readonly opened: readonly PortValue[];
+  readonly portsAtNodes: readonly PortValue[];
 }
 
-export function compileGroup(scope: GroupScope, findings: ProblemCollector): readonly DesiredObject[] {
+export function compileGroup(scope: GroupScope, collector: ProblemCollector): readonly DesiredObject[] {
   const flows: LocalFlow[] = [];
   const objects = directedRules(scope).flatMap(({ place, resolve }) =>
-    findings.guard(place, () => {
+    collector.guard(place, () => {
       const rule = resolve();
-      warnOfNodes(rule, scope, findings);
+      warnOfNodes(rule, scope, collector);
       const made = [...subjectSide(rule, scope), ...peerSides(rule, scope), ...nodeSide(rule, scope)];
       flows.push(...sameNamespaceFlows(rule));
       return made;
     }),
   );
   flows.push(...connectionFlows(scope.group, scope.place), ...isolationFlow(scope.group, scope.place));
-  return [...objects, ...localPolicies(scope, flows, findings)];
+  return [...objects, ...localPolicies(scope, flows, collector)];
 }
 
 interface UnresolvedRule {
@@ -59,7 +59,7 @@ interface UnresolvedRule {
   readonly resolve: () => DirectedRule;
 }
 
-function directedRules({ group, place, ends, hosts }: GroupScope): readonly UnresolvedRule[] {
+function directedRules({ group, place, resolveScope, nodeFirewall }: GroupScope): readonly UnresolvedRule[] {
   const listed = <R extends IngressRule | EgressRule>(
     list: 'ingress' | 'metrics' | 'egress',
     rules: readonly R[] | undefined,
@@ -71,7 +71,10 @@ function directedRules({ group, place, ends, hosts }: GroupScope): readonly Unre
         id: ruleId(place.id, list, rule.name),
         path: `${place.path}.${list}[${String(index)}]`,
       };
-      return { place: at, resolve: () => resolveRule(rule, entries(rule), { place: at, list, ends, hosts }) };
+      return {
+        place: at,
+        resolve: () => resolveRule(rule, entries(rule), { place: at, list, resolveScope, nodeFirewall }),
+      };
     });
   return [
     ...listed('ingress', group.ingress, (rule) => rule.from),
@@ -83,26 +86,28 @@ function directedRules({ group, place, ends, hosts }: GroupScope): readonly Unre
 interface ResolveContext {
   readonly place: RulePlace;
   readonly list: 'ingress' | 'metrics' | 'egress';
-  readonly ends: ResolveScope;
-  readonly hosts: NodeFirewall | undefined;
+  readonly resolveScope: ResolveScope;
+  readonly nodeFirewall: NodeFirewall | undefined;
 }
 
 function resolveRule(
   rule: IngressRule | EgressRule,
   entries: IngressRule['from'] | EgressRule['to'],
-  { place, list, ends, hosts }: ResolveContext,
+  { place, list, resolveScope, nodeFirewall }: ResolveContext,
 ): DirectedRule {
   const direction = list === 'egress' ? 'egress' : 'ingress';
   const field = direction === 'egress' ? 'to' : 'from';
   const resolved = entries.map((entry, index) =>
-    located(`.${field}[${String(index)}]`, () => resolveEnd(entry, ends, true)),
+    located(`.${field}[${String(index)}]`, () => resolveEnd(entry, resolveScope, true)),
   );
   if (direction === 'egress') checkPorts(rule.ports, resolved);
   const subject = fromLabelSelector(rule.pods);
-  const opened = 'from' in rule ? portsOpened(rule) : [];
+  const portsAtNodes = 'from' in rule ? nodeAndHostPorts(rule) : [];
   // What enters by a NodePort of another node comes from that node's address.
   const viaNodes =
-    hosts !== undefined && 'nodePorts' in rule ? [resolveEnd({ entity: 'Nodes' }, ends, true)] : [];
+    nodeFirewall !== undefined && 'nodePorts' in rule
+      ? [resolveEnd({ entity: 'Nodes' }, resolveScope, true)]
+      : [];
   return {
     place,
     order: ORDER[list],
@@ -111,53 +116,60 @@ function resolveRule(
     ends: resolved,
     viaNodes,
     ports: rule.ports,
-    opened,
+    portsAtNodes,
   };
 }
 
 function warnOfNodes(
-  { place, opened }: DirectedRule,
-  { hosts }: GroupScope,
-  findings: ProblemCollector,
+  { place, portsAtNodes }: DirectedRule,
+  { nodeFirewall }: GroupScope,
+  collector: ProblemCollector,
 ): void {
-  if (opened.length === 0 || hosts !== undefined) return;
-  findings.warn(
+  if (portsAtNodes.length === 0 || nodeFirewall !== undefined) return;
+  collector.warn(
     place,
     'NoNodeFirewall',
     'nodePorts and hostPorts open the way in through nodes, which spec.nodes of the ClusterFirewall called default does not judge: they do nothing until it says Enforce or Observe',
   );
 }
 
-function nodeSide(rule: DirectedRule, { ends, hosts, term }: GroupScope): readonly DesiredObject[] {
-  if (hosts === undefined) return [];
-  return nodePortPolicies({ ...rule, ports: rule.opened, namespaces: term }, ends, hosts);
+function nodeSide(
+  rule: DirectedRule,
+  { resolveScope, nodeFirewall, namespaces }: GroupScope,
+): readonly DesiredObject[] {
+  if (nodeFirewall === undefined) return [];
+  return nodePortPolicies(
+    { ...rule, ports: rule.portsAtNodes, namespaces: namespaces },
+    resolveScope,
+    nodeFirewall,
+  );
 }
 
 /** At the subject: its own pods, in the direction of the list. */
 function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
-  if (!scope.regime.deny[rule.direction] || others.length === 0) return [];
+  if (!scope.enforcement.deny[rule.direction] || others.length === 0) return [];
   const rules = allowRules(rule, rule.direction, others.flatMap(matchEnd));
   if (isSingleNamespace(scope.group) && !others.some((end) => end.kind === 'world')) {
-    return scope.members.flatMap(({ namespace, staged }) =>
+    return scope.members.flatMap(({ namespace, isStaged }) =>
       namespacedPolicies(
-        { ...partsOf(rule, scope, staged), ...inDirection(rule.direction, rules) },
+        { ...partsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },
         namespace.name,
         podSelectorText(rule.subject),
       ),
     );
   }
-  return inBothStandings(scope, (terms, staged) =>
+  return enforcedAndStaged(scope, (namespaceSets, isStaged) =>
     globalPolicies(
-      { ...partsOf(rule, scope, staged), ...inDirection(rule.direction, rules) },
-      terms.flatMap((term) => policySelectors(term, rule.subject)),
+      { ...partsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },
+      namespaceSets.flatMap((namespaces) => policySelectors(namespaces, rule.subject)),
     ),
   );
 }
 
-function inBothStandings(
+function enforcedAndStaged(
   scope: GroupScope,
-  make: (terms: readonly NamespaceSet[], staged: boolean) => readonly DesiredObject[],
+  make: (namespaceSets: readonly NamespaceSet[], isStaged: boolean) => readonly DesiredObject[],
 ): readonly DesiredObject[] {
   return [...make(scope.enforced, false), ...make(scope.observed, true)];
 }
@@ -168,22 +180,28 @@ function inBothStandings(
  */
 function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const direction = rule.direction === 'ingress' ? 'egress' : 'ingress';
-  if (!scope.regime.deny[direction] || isEmpty(scope.term)) return [];
-  const subject = ruleSelectors(scope.term, rule.subject).map((entity) => ({ entity }));
+  if (!scope.enforcement.deny[direction] || isEmpty(scope.namespaces)) return [];
+  const subject = ruleSelectors(scope.namespaces, rule.subject).map((entity) => ({ entity }));
   const rules = allowRules(rule, direction, subject);
-  const halves = new Map(rule.ends.flatMap((end) => (end.kind === 'pods' ? [[end.tag, end] as const] : [])));
+  const peerEnds = new Map(
+    rule.ends.flatMap((end) => (end.kind === 'pods' ? [[end.tag, end] as const] : [])),
+  );
   const side = rule.direction === 'ingress' ? 'from' : 'to';
-  return [...halves.values()].flatMap((end) => {
-    const make = (terms: readonly NamespaceSet[], staged: boolean) =>
+  return [...peerEnds.values()].flatMap((end) => {
+    const make = (namespaceSets: readonly NamespaceSet[], isStaged: boolean) =>
       globalPolicies(
-        { ...partsOf(rule, scope, staged), variant: `${side}-${end.tag}`, ...inDirection(direction, rules) },
-        terms
-          .map((term) => intersect(end.namespaces, term))
-          .filter((term) => !isEmpty(term))
-          .flatMap((term) => policySelectors(term, end.pods)),
+        {
+          ...partsOf(rule, scope, isStaged),
+          variant: `${side}-${end.tag}`,
+          ...inDirection(direction, rules),
+        },
+        namespaceSets
+          .map((namespaces) => intersect(end.namespaces, namespaces))
+          .filter((namespaces) => !isEmpty(namespaces))
+          .flatMap((namespaces) => policySelectors(namespaces, end.pods)),
       );
-    const { enforced, observed } = scope.regime;
-    return scope.stagedOnly
+    const { enforced, observed } = scope.enforcement;
+    return scope.isStagedOnly
       ? make([...enforced, ...observed], true)
       : [...make(enforced, false), ...make(observed, true)];
   });
@@ -205,13 +223,13 @@ const inDirection = (direction: 'ingress' | 'egress', rules: ReturnType<typeof a
     ? ({ types: ['Ingress'], ingress: rules } as const)
     : ({ types: ['Egress'], egress: rules } as const);
 
-const partsOf = (rule: DirectedRule, scope: GroupScope, staged: boolean) =>
+const partsOf = (rule: DirectedRule, scope: GroupScope, isStaged: boolean) =>
   ({
     firewall: scope.place.firewall,
     id: rule.place.id,
     rules: [rule.place.id],
     phase: 'allow',
-    staged,
+    isStaged,
     tier: DEFAULT_TIER,
     order: rule.order,
   }) as const;
@@ -220,6 +238,6 @@ function sameNamespaceFlows(rule: DirectedRule): readonly LocalFlow[] {
   return rule.ends.flatMap((end) => {
     if (end.kind !== 'samePods') return [];
     const [from, to] = rule.direction === 'ingress' ? [end.pods, rule.subject] : [rule.subject, end.pods];
-    return [{ place: rule.place, order: rule.order, from, to, ports: rule.ports, everyMember: true }];
+    return [{ place: rule.place, order: rule.order, from, to, ports: rule.ports, isForEveryMember: true }];
   });
 }

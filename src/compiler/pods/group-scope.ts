@@ -5,23 +5,23 @@ import type { ResolveScope } from '../flows/flow-ends.ts';
 import { ruleId } from '../names.ts';
 import type { NodeFirewall } from '../nodes/node-firewall.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
-import { intersect, isEmpty, matchesTerm, namedNamespaces, without } from '../namespaces/namespaces.ts';
+import { intersect, isEmpty, includesNamespace, namedNamespaces, without } from '../namespaces/namespaces.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
-import { effectiveMode, groupTerm, knownNamespaces } from '../namespaces/enforcement.ts';
+import { effectiveMode, groupNamespaces, knownNamespaces } from '../namespaces/enforcement.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
 export interface GroupScope {
   readonly group: Group;
   readonly place: RulePlace;
-  readonly ends: ResolveScope;
+  readonly resolveScope: ResolveScope;
   /** Undefined where nodes are left alone. */
-  readonly hosts: NodeFirewall | undefined;
-  readonly regime: Enforcement;
+  readonly nodeFirewall: NodeFirewall | undefined;
+  readonly enforcement: Enforcement;
   /** The whole firewall observes: both halves of its rules are staged, whatever stands at the far end. */
-  readonly stagedOnly: boolean;
+  readonly isStagedOnly: boolean;
   /** The group's namespaces without exempt ones. */
-  readonly term: NamespaceSet;
+  readonly namespaces: NamespaceSet;
   /** Parts of `term` where its rules are in force, and where they are staged. */
   readonly enforced: readonly NamespaceSet[];
   readonly observed: readonly NamespaceSet[];
@@ -31,26 +31,26 @@ export interface GroupScope {
 
 export interface GroupMember {
   readonly namespace: NamespaceInfo;
-  readonly staged: boolean;
+  readonly isStaged: boolean;
   /** Whether isolation: SameNamespace holds here: no Strict group has this namespace too. */
-  readonly open: boolean;
+  readonly isOpenWithin: boolean;
 }
 
 /** A group of one named namespace gets NetworkPolicies there, where its people look for them. */
 export const isSingleNamespace = (group: Group): boolean => group.namespaces?.length === 1;
 
-interface Context {
+interface GroupContext {
   readonly firewall: ClusterFirewall;
-  readonly regime: Enforcement;
+  readonly enforcement: Enforcement;
   readonly inventory: Inventory;
-  readonly ends: ResolveScope;
-  readonly hosts: NodeFirewall | undefined;
-  readonly findings: ProblemCollector;
+  readonly resolveScope: ResolveScope;
+  readonly nodeFirewall: NodeFirewall | undefined;
+  readonly collector: ProblemCollector;
 }
 
-export function groupScopes(context: Context): readonly GroupScope[] {
+export function groupScopes(context: GroupContext): readonly GroupScope[] {
   const groups = context.firewall.spec.namespaces ?? [];
-  const strict = groups.filter((group) => group.isolation !== 'SameNamespace').map(groupTerm);
+  const strict = groups.filter((group) => group.isolation !== 'SameNamespace').map(groupNamespaces);
   return groups.map((group, index) => {
     const name = context.firewall.metadata.name;
     const place = { firewall: name, id: ruleId(name, group.name), path: `spec.namespaces[${String(index)}]` };
@@ -64,58 +64,63 @@ function groupScope(
   group: Group,
   place: RulePlace,
   strict: readonly NamespaceSet[],
-  { firewall, regime, inventory, ends, hosts }: Context,
+  { firewall, enforcement, inventory, resolveScope, nodeFirewall }: GroupContext,
 ): GroupScope {
-  const term = without(groupTerm(group), regime.exempt);
-  const stagedOnly = firewall.metadata.name !== DEFAULT_FIREWALL && firewall.spec.mode === 'Observe';
-  const members = knownNamespaces(inventory, [term])
-    .filter((namespace) => matchesTerm(term, namespace))
+  const namespaces = without(groupNamespaces(group), enforcement.exempt);
+  const isStagedOnly = firewall.metadata.name !== DEFAULT_FIREWALL && firewall.spec.mode === 'Observe';
+  const members = knownNamespaces(inventory, [namespaces])
+    .filter((namespace) => includesNamespace(namespaces, namespace))
     .map((namespace) => ({
       namespace,
-      staged: stagedOnly || regime.standing(namespace) === 'observed',
-      open: group.isolation === 'SameNamespace' && !strict.some((other) => matchesTerm(other, namespace)),
+      isStaged: isStagedOnly || enforcement.modeOf(namespace) === 'observed',
+      isOpenWithin:
+        group.isolation === 'SameNamespace' && !strict.some((other) => includesNamespace(other, namespace)),
     }));
   return {
     group,
     place,
-    ends,
-    hosts,
-    regime,
-    stagedOnly,
-    term,
+    resolveScope,
+    nodeFirewall,
+    enforcement,
+    isStagedOnly,
+    namespaces,
     members,
-    ...parts(group, term, { firewall, regime }),
+    ...parts(group, namespaces, { firewall, enforcement }),
   };
 }
 
 /** Of the firewall called default a group's mode is its namespaces' mode, save where two groups disagree. */
 function parts(
   group: Group,
-  term: NamespaceSet,
-  { firewall, regime }: Pick<Context, 'firewall' | 'regime'>,
+  namespaces: NamespaceSet,
+  { firewall, enforcement }: Pick<GroupContext, 'firewall' | 'enforcement'>,
 ): Pick<GroupScope, 'enforced' | 'observed'> {
-  const some = (terms: readonly NamespaceSet[]) => terms.filter((each) => !isEmpty(each));
+  const some = (namespaceSets: readonly NamespaceSet[]) => namespaceSets.filter((each) => !isEmpty(each));
   if (firewall.metadata.name !== DEFAULT_FIREWALL) {
-    if (firewall.spec.mode === 'Observe') return { enforced: [], observed: some([term]) };
+    if (firewall.spec.mode === 'Observe') return { enforced: [], observed: some([namespaces]) };
     return {
-      enforced: some(regime.enforced.map((each) => intersect(term, each))),
-      observed: some(regime.observed.map((each) => intersect(term, each))),
+      enforced: some(enforcement.enforced.map((each) => intersect(namespaces, each))),
+      observed: some(enforcement.observed.map((each) => intersect(namespaces, each))),
     };
   }
-  if (effectiveMode(firewall, group) === 'Enforce') return { enforced: some([term]), observed: [] };
+  if (effectiveMode(firewall, group) === 'Enforce') return { enforced: some([namespaces]), observed: [] };
   return {
-    enforced: some(regime.contested.length === 0 ? [] : [intersect(term, namedNamespaces(regime.contested))]),
-    observed: some([without(term, regime.contested)]),
+    enforced: some(
+      enforcement.contested.length === 0
+        ? []
+        : [intersect(namespaces, namedNamespaces(enforcement.contested))],
+    ),
+    observed: some([without(namespaces, enforcement.contested)]),
   };
 }
 
 function warnOfNamespaces(
-  { group, place, term, members, regime }: GroupScope,
-  { inventory, findings }: Context,
+  { group, place, namespaces, members, enforcement }: GroupScope,
+  { inventory, collector }: GroupContext,
 ): void {
-  const exempt = (group.namespaces ?? []).filter((name) => regime.exempt.includes(name));
+  const exempt = (group.namespaces ?? []).filter((name) => enforcement.exempt.includes(name));
   for (const name of exempt) {
-    findings.problem(
+    collector.problem(
       place,
       'ExemptNamespace',
       `namespace "${name}" is exempt, so this group does nothing there: take it out of the group, or out of spec.defaults.exempt`,
@@ -124,7 +129,7 @@ function warnOfNamespaces(
   }
   if (inventory.namespaces === undefined) {
     if (group.namespaces === undefined && needsMembers(group)) {
-      findings.warn(
+      collector.warn(
         place,
         'NamespacesUnknown',
         'has rules inside one namespace, which take a NetworkPolicy in each: without the cluster’s namespaces they are not shown',
@@ -135,16 +140,16 @@ function warnOfNamespaces(
   }
   const known = new Set(inventory.namespaces.map(({ name }) => name));
   for (const [index, name] of (group.namespaces ?? []).entries()) {
-    if (known.has(name) || regime.exempt.includes(name)) continue;
-    findings.warn(
+    if (known.has(name) || enforcement.exempt.includes(name)) continue;
+    collector.warn(
       place,
       'NamespaceNotFound',
       `namespace "${name}" does not exist yet; what belongs into it is made once it does`,
       `.namespaces[${String(index)}]`,
     );
   }
-  if (group.namespaces === undefined && members.length === 0 && !isEmpty(term)) {
-    findings.warn(place, 'NoNamespaceMatches', 'matches no namespace yet', '.namespaceSelector');
+  if (group.namespaces === undefined && members.length === 0 && !isEmpty(namespaces)) {
+    collector.warn(place, 'NoNamespaceMatches', 'matches no namespace yet', '.namespaceSelector');
   }
 }
 

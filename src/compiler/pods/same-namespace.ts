@@ -26,7 +26,7 @@ export interface LocalFlow {
   readonly to: Selector;
   readonly ports: IngressRule['ports'];
   /** False for isolation: SameNamespace, which a Strict group over the same namespace takes back. */
-  readonly everyMember: boolean;
+  readonly isForEveryMember: boolean;
 }
 
 export const connectionFlows = (group: Group, place: RulePlace): readonly LocalFlow[] =>
@@ -40,7 +40,7 @@ export const connectionFlows = (group: Group, place: RulePlace): readonly LocalF
     from: fromLabelSelector(rule.fromPods),
     to: fromLabelSelector(rule.toPods),
     ports: rule.ports,
-    everyMember: true,
+    isForEveryMember: true,
   }));
 
 export const isolationFlow = (group: Group, place: RulePlace): readonly LocalFlow[] =>
@@ -56,7 +56,7 @@ export const isolationFlow = (group: Group, place: RulePlace): readonly LocalFlo
           from: all(),
           to: all(),
           ports: ['All'],
-          everyMember: false,
+          isForEveryMember: false,
         },
       ]
     : [];
@@ -70,18 +70,18 @@ interface LocalRules {
 export function localPolicies(
   scope: GroupScope,
   flows: readonly LocalFlow[],
-  findings: ProblemCollector,
+  collector: ProblemCollector,
 ): readonly DesiredObject[] {
-  const { deny } = scope.regime;
+  const { deny } = scope.enforcement;
   if (!deny.ingress && !deny.egress) return [];
   const byRule = flows.flatMap((flow) =>
-    findings.guard(flow.place, () => [{ flow, ...localRules(flow, deny) }]),
+    collector.guard(flow.place, () => [{ flow, ...localRules(flow, deny) }]),
   );
-  const sole = isSingleNamespace(scope.group);
+  const isSingle = isSingleNamespace(scope.group);
   return scope.members.flatMap((member) => {
-    const here = byRule.filter(({ flow }) => flow.everyMember || member.open);
+    const here = byRule.filter(({ flow }) => flow.isForEveryMember || member.isOpenWithin);
     if (here.length === 0) return [];
-    return sole
+    return isSingle
       ? groupByRule(here).flatMap((one) => ruleObject(one, member, scope))
       : together(here, member, scope);
   });
@@ -145,8 +145,8 @@ interface LocalName {
 
 function object(
   rules: readonly LocalRules[],
-  { namespace, staged }: GroupMember,
-  { place, regime }: GroupScope,
+  { namespace, isStaged }: GroupMember,
+  { place, enforcement }: GroupScope,
   { id, variant, order, subjects }: LocalName,
 ): readonly DesiredObject[] {
   const ingress = canonicalRules(rules.flatMap((each) => each.ingress));
@@ -158,10 +158,10 @@ function object(
       variant,
       rules: sortedUnique(rules.map((each) => each.flow.place.id)),
       phase: 'allow',
-      staged,
+      isStaged,
       tier: DEFAULT_TIER,
       order,
-      types: policyTypes(regime.deny),
+      types: policyTypes(enforcement.deny),
       ...(ingress.length === 0 ? {} : { ingress }),
       ...(egress.length === 0 ? {} : { egress }),
     },

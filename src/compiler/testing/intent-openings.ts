@@ -13,7 +13,7 @@ import type {
 import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Endpoint, Flow, Pod } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
-import type { Regime } from './intent-regime.ts';
+import type { IntendedEnforcement } from './intent-enforcement.ts';
 import { inBlock, isEmptyBlock, isNamed, portsMatch, selectorMatches } from './intent-values.ts';
 
 /** What a rule opens: at the pod that opens the connection, and at the pod that is reached. */
@@ -24,12 +24,12 @@ export interface Opening {
 }
 
 /** One entry of `from` or `to`. Only pods can be told apart at their own end, where a far half then stands. */
-export type Far =
+export type EntryMatch =
   | { readonly kind: 'pods'; readonly has: (pod: Pod, subject: Pod) => boolean }
   | { readonly kind: 'addresses'; readonly has: (address: string, flow: Flow) => boolean };
 
 export interface Setting {
-  readonly regime: Regime;
+  readonly enforcement: IntendedEnforcement;
   readonly inventory: Inventory;
   readonly cluster: Cluster;
 }
@@ -37,12 +37,12 @@ export interface Setting {
 type Entry = RuleDestination | GuardrailDestination;
 
 /** undefined: the entry has a problem, and with it the whole rule. */
-export function farOf(
+export function entryMatch(
   entry: Entry,
   firewall: ClusterFirewall,
   setting: Setting,
-  without: 'same namespace' | 'every namespace',
-): Far | undefined {
+  podsWithoutSelector: 'same namespace' | 'every namespace',
+): EntryMatch | undefined {
   if (entry.ipBlock !== undefined) {
     const block = entry.ipBlock;
     if (isEmptyBlock(block)) return undefined;
@@ -50,27 +50,27 @@ export function farOf(
   }
   if (entry.peer !== undefined) {
     const peer = firewall.spec.peers?.find(({ name }) => name === entry.peer);
-    if (peer?.pods !== undefined) return podsFar(peer.pods, setting, without);
+    if (peer?.pods !== undefined) return podsMatch(peer.pods, setting, podsWithoutSelector);
     const cidrs = peer?.cidrs;
     if (cidrs === undefined) return undefined;
     return { kind: 'addresses', has: (address) => cidrs.some((cidr) => inCidr(address, cidr)) };
   }
-  if (entry.pods !== undefined) return podsFar(entry.pods, setting, without);
-  return entityFar(entry.entity, setting);
+  if (entry.pods !== undefined) return podsMatch(entry.pods, setting, podsWithoutSelector);
+  return entityMatch(entry.entity, setting);
 }
 
-function podsFar(
+function podsMatch(
   pods: {
     readonly namespaceSelector?: LabelSelector | undefined;
     readonly podSelector?: LabelSelector | undefined;
   },
   { cluster }: Setting,
-  without: 'same namespace' | 'every namespace',
-): Far {
+  podsWithoutSelector: 'same namespace' | 'every namespace',
+): EntryMatch {
   const inScope = (pod: Pod, subject: Pod): boolean => {
     if (pods.namespaceSelector !== undefined)
       return selectorMatches(pods.namespaceSelector, namespaceLabels(cluster, pod));
-    return without === 'every namespace' || pod.namespace === subject.namespace;
+    return podsWithoutSelector === 'every namespace' || pod.namespace === subject.namespace;
   };
   return {
     kind: 'pods',
@@ -81,7 +81,7 @@ function podsFar(
 export const namespaceLabels = (cluster: Cluster, pod: Pod) =>
   cluster.namespaces.find(({ name }) => name === pod.namespace)?.labels ?? {};
 
-function entityFar(entity: Entry['entity'], { inventory, cluster }: Setting): Far | undefined {
+function entityMatch(entity: Entry['entity'], { inventory, cluster }: Setting): EntryMatch | undefined {
   const nodes = (inventory.nodes ?? []).flatMap(({ addresses }) => addresses);
   const noNode = inventory.nodes !== undefined && nodes.length === 0;
   switch (entity) {
@@ -99,10 +99,10 @@ function entityFar(entity: Entry['entity'], { inventory, cluster }: Setting): Fa
     case 'Nodes':
       return noNode ? undefined : { kind: 'addresses', has: (address) => nodes.includes(address) };
     case 'ControlPlane': {
-      const itsOwn = controlPlaneOf(inventory);
-      return isKnownToBeNobody(itsOwn, inventory)
+      const addresses = controlPlaneOf(inventory);
+      return isKnownToBeNobody(addresses, inventory)
         ? undefined
-        : { kind: 'addresses', has: (address) => itsOwn.includes(address) };
+        : { kind: 'addresses', has: (address) => addresses.includes(address) };
     }
     case 'World': {
       if (noNode) return undefined;
@@ -125,7 +125,7 @@ const isKnownToBeNobody = (addresses: readonly string[], inventory: Inventory): 
   addresses.length === 0 && (inventory.nodes ?? inventory.apiServerEndpoints) !== undefined;
 
 /** From the control plane to the pods that a called Service selects, on what the called port stands for; nothing on the way back. */
-export function apiServerOpening(wish: Defaults['apiServerToPods'], { inventory }: Setting): Opening {
+export function apiServerOpening(setting: Defaults['apiServerToPods'], { inventory }: Setting): Opening {
   const controlPlane = controlPlaneOf(inventory);
   const calls = (inventory.apiServerBackends ?? []).flatMap(({ namespace, service, port }) =>
     (inventory.services ?? [])
@@ -137,7 +137,7 @@ export function apiServerOpening(wish: Defaults['apiServerToPods'], { inventory 
       ),
   );
   const opens = (flow: Flow): boolean =>
-    (wish ?? 'Auto') === 'Auto' &&
+    (setting ?? 'Auto') === 'Auto' &&
     controlPlane.includes(addressOf(flow, 'from')) &&
     calls.some(
       ({ namespace, selector, targetPort }) =>
@@ -151,27 +151,33 @@ export function apiServerOpening(wish: Defaults['apiServerToPods'], { inventory 
 }
 
 /** The entries of a rule, or undefined when one of them, or its ports, has a problem. */
-export function farsOf(
+export function entryMatches(
   entries: readonly Entry[],
   ports: readonly PortValue[],
-  resolve: (entry: Entry) => Far | undefined,
+  resolve: (entry: Entry) => EntryMatch | undefined,
   end: 'from' | 'to',
-): readonly Far[] | undefined {
-  const fars = entries.map(resolve).filter((far) => far !== undefined);
-  if (fars.length < entries.length) return undefined;
-  if (end === 'to' && ports.some(isNamed) && fars.some(({ kind }) => kind === 'addresses')) return undefined;
+): readonly EntryMatch[] | undefined {
+  const matches = entries.map(resolve).filter((match) => match !== undefined);
+  if (matches.length < entries.length) return undefined;
+  if (end === 'to' && ports.some(isNamed) && matches.some(({ kind }) => kind === 'addresses'))
+    return undefined;
   const toApiServer = entries.some(({ entity }) => entity === 'KubeAPIServer');
-  return toApiServer && ports[0] !== 'All' ? undefined : fars;
+  return toApiServer && ports[0] !== 'All' ? undefined : matches;
 }
 
 const isPod = (endpoint: Endpoint): endpoint is Pod => endpoint.kind === 'pod';
 
 /** Whether one of the ends is meant: at its own end only as a pod, at the other end by address too. */
-export function reaches(fars: readonly Far[], flow: Flow, end: 'from' | 'to', half: 'near' | 'far'): boolean {
+export function reaches(
+  matches: readonly EntryMatch[],
+  flow: Flow,
+  end: 'from' | 'to',
+  side: 'subject' | 'peer',
+): boolean {
   const [endpoint, subject] = end === 'from' ? [flow.from, flow.to] : [flow.to, flow.from];
-  return fars.some((far) => {
-    if (far.kind === 'pods') return isPod(endpoint) && isPod(subject) && far.has(endpoint, subject);
-    return half === 'near' && far.has(addressOf(flow, end), flow);
+  return matches.some((match) => {
+    if (match.kind === 'pods') return isPod(endpoint) && isPod(subject) && match.has(endpoint, subject);
+    return side === 'subject' && match.has(addressOf(flow, end), flow);
   });
 }
 
@@ -179,10 +185,10 @@ export function reaches(fars: readonly Far[], flow: Flow, end: 'from' | 'to', ha
 export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonly Opening[] {
   return (firewall.spec.namespaces ?? []).flatMap((group) => {
     const prefix = `${firewall.metadata.name}/${group.name}`;
-    const members = setting.regime.membersOf(group);
+    const members = setting.enforcement.membersOf(group);
     const isSubject = (endpoint: Endpoint, pods: LabelSelector): endpoint is Pod =>
       isPod(endpoint) && members.includes(endpoint.namespace) && selectorMatches(pods, endpoint.labels);
-    const resolve = (entry: Entry) => farOf(entry, firewall, setting, 'same namespace');
+    const resolve = (entry: Entry) => entryMatch(entry, firewall, setting, 'same namespace');
     const ingress = (list: 'ingress' | 'metrics') =>
       (group[list] ?? []).map((rule) =>
         ingressOpening(`${prefix}/${list}/${rule.name}`, rule, resolve, isSubject),
@@ -201,20 +207,20 @@ export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonl
 }
 
 type IsSubject = (endpoint: Endpoint, pods: LabelSelector) => boolean;
-type Resolve = (entry: Entry) => Far | undefined;
+type Resolve = (entry: Entry) => EntryMatch | undefined;
 
 function ingressOpening(id: string, rule: IngressRule, resolve: Resolve, isSubject: IsSubject): Opening {
-  const fars = farsOf(rule.from, rule.ports, resolve, 'from') ?? [];
-  const opens = (half: 'near' | 'far') => (flow: Flow) =>
-    isSubject(flow.to, rule.pods) && portsMatch(rule.ports, flow) && reaches(fars, flow, 'from', half);
-  return { id, ingress: opens('near'), egress: opens('far') };
+  const matches = entryMatches(rule.from, rule.ports, resolve, 'from') ?? [];
+  const opens = (side: 'subject' | 'peer') => (flow: Flow) =>
+    isSubject(flow.to, rule.pods) && portsMatch(rule.ports, flow) && reaches(matches, flow, 'from', side);
+  return { id, ingress: opens('subject'), egress: opens('peer') };
 }
 
 function egressOpening(id: string, rule: EgressRule, resolve: Resolve, isSubject: IsSubject): Opening {
-  const fars = farsOf(rule.to, rule.ports, resolve, 'to') ?? [];
-  const opens = (half: 'near' | 'far') => (flow: Flow) =>
-    isSubject(flow.from, rule.pods) && portsMatch(rule.ports, flow) && reaches(fars, flow, 'to', half);
-  return { id, egress: opens('near'), ingress: opens('far') };
+  const matches = entryMatches(rule.to, rule.ports, resolve, 'to') ?? [];
+  const opens = (side: 'subject' | 'peer') => (flow: Flow) =>
+    isSubject(flow.from, rule.pods) && portsMatch(rule.ports, flow) && reaches(matches, flow, 'to', side);
+  return { id, egress: opens('subject'), ingress: opens('peer') };
 }
 
 function connectionOpening(id: string, rule: ConnectionRule, isSubject: IsSubject): Opening {
@@ -229,9 +235,9 @@ function connectionOpening(id: string, rule: ConnectionRule, isSubject: IsSubjec
 }
 
 /** Traffic inside a namespace whose groups all say SameNamespace. */
-export function isolationOpening({ regime }: Setting): Opening {
+export function isolationOpening({ enforcement }: Setting): Opening {
   const opens = ({ from, to }: Flow): boolean =>
-    isPod(from) && isPod(to) && from.namespace === to.namespace && regime.isOpenWithin(from.namespace);
+    isPod(from) && isPod(to) && from.namespace === to.namespace && enforcement.isOpenWithin(from.namespace);
   return { id: 'isolation', egress: opens, ingress: opens };
 }
 

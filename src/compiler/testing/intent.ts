@@ -11,19 +11,19 @@ import {
   type Setting,
   apiServerOpening,
   dnsOpening,
-  farOf,
-  farsOf,
+  entryMatch,
+  entryMatches,
   isolationOpening,
   namespaceLabels,
   openingsOf,
   reaches,
 } from './intent-openings.ts';
-import { regimeOf } from './intent-regime.ts';
+import { intendedEnforcement } from './intent-enforcement.ts';
 import { portsMatch, selectorMatches } from './intent-values.ts';
 import type { Verdict } from './reading.ts';
 
 type Direction = 'Ingress' | 'Egress';
-type Judge = (pod: Pod, direction: Direction, flow: Flow) => Verdict;
+type PodVerdict = (pod: Pod, direction: Direction, flow: Flow) => Verdict;
 
 /** Reads the firewalls once; what it gives back judges one flow. */
 export function intentOf(
@@ -31,25 +31,30 @@ export function intentOf(
   inventory: Inventory,
   cluster: Cluster,
 ): (flow: Flow) => Verdict {
-  const judge = judgeOf(firewalls, inventory, cluster);
+  const verdictAt = podVerdictOf(firewalls, inventory, cluster);
   return (flow) => {
-    const egress = flow.from.kind === 'pod' ? judge(flow.from, 'Egress', flow) : FREE;
+    const egress = flow.from.kind === 'pod' ? verdictAt(flow.from, 'Egress', flow) : FREE;
     if (!egress.allowed || flow.to.kind !== 'pod') return egress;
     // What a node says to its own pods, Calico does not police.
     if (flow.from.kind === 'node' && flow.to.node === flow.from.id) return FREE;
-    return judge(flow.to, 'Ingress', flow);
+    return verdictAt(flow.to, 'Ingress', flow);
   };
 }
 
 const FREE: Verdict = { allowed: true, by: 'nothing of ours' };
 
-function judgeOf(firewalls: readonly ClusterFirewall[], inventory: Inventory, cluster: Cluster): Judge {
+function podVerdictOf(
+  firewalls: readonly ClusterFirewall[],
+  inventory: Inventory,
+  cluster: Cluster,
+): PodVerdict {
   const main = firewalls.find(({ metadata }) => metadata.name === 'default');
   // Without the firewall called default the others wait.
-  if (main === undefined) return (pod, direction, flow) => ofTenants(cluster, pod, direction, flow) ?? FREE;
+  if (main === undefined)
+    return (pod, direction, flow) => tenantVerdict(cluster, pod, direction, flow) ?? FREE;
   const active = firewalls.filter((each) => each === main || each.spec.mode === 'Enforce');
-  const regime = regimeOf(main, active, inventory, cluster);
-  const setting: Setting = { regime, inventory, cluster };
+  const enforcement = intendedEnforcement(main, active, inventory, cluster);
+  const setting: Setting = { enforcement, inventory, cluster };
   const openings: readonly Opening[] = [
     ...active.flatMap((firewall) => openingsOf(firewall, setting)),
     isolationOpening(setting),
@@ -61,11 +66,11 @@ function judgeOf(firewalls: readonly ClusterFirewall[], inventory: Inventory, cl
     const text = `${direction} ${describeFlow(flow)}`;
     const denial = denials.find(({ egress }) => direction === 'Egress' && egress(flow));
     if (denial !== undefined) return { allowed: false, by: `${text}: ${denial.id}` };
-    const tenants = ofTenants(cluster, pod, direction, flow);
+    const tenants = tenantVerdict(cluster, pod, direction, flow);
     if (tenants?.allowed === true) return tenants;
-    if (!regime.isClosed(pod.namespace, direction)) return tenants ?? FREE;
-    const half = direction === 'Egress' ? 'egress' : 'ingress';
-    const opening = openings.find((each) => each[half](flow));
+    if (!enforcement.isClosed(pod.namespace, direction)) return tenants ?? FREE;
+    const field = direction === 'Egress' ? 'egress' : 'ingress';
+    const opening = openings.find((each) => each[field](flow));
     return { allowed: opening !== undefined, by: `${text}: ${opening?.id ?? 'default deny'}` };
   };
 }
@@ -76,8 +81,8 @@ interface Denial {
 }
 
 /** Guardrails bind pods of enforced, non-exempt namespaces, whatever `deny` says. */
-const isBound = ({ from }: Flow, { regime }: Setting): boolean =>
-  from.kind === 'pod' && regime.isEnforced(from.namespace);
+const isBound = ({ from }: Flow, { enforcement }: Setting): boolean =>
+  from.kind === 'pod' && enforcement.isEnforced(from.namespace);
 
 function metadataDenial(main: ClusterFirewall, setting: Setting): Denial {
   const {
@@ -99,8 +104,10 @@ function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Den
   return (main.spec.guardrails ?? []).map((guardrail: Guardrail) => {
     const { name, pods, to, ports } = guardrail;
     // An entry with a problem denies nothing; the others still do.
-    const fars = to.flatMap(
-      (one) => farsOf([one], ports, (entry) => farOf(entry, main, setting, 'every namespace'), 'to') ?? [],
+    const matches = to.flatMap(
+      (one) =>
+        entryMatches([one], ports, (entry) => entryMatch(entry, main, setting, 'every namespace'), 'to') ??
+        [],
     );
     return {
       id: `guardrails/${name}`,
@@ -110,13 +117,13 @@ function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Den
         selectorMatches(pods.namespaceSelector, namespaceLabels(setting.cluster, flow.from)) &&
         selectorMatches(pods.podSelector, flow.from.labels) &&
         portsMatch(ports, flow) &&
-        reaches(fars, flow, 'to', 'near'),
+        reaches(matches, flow, 'to', 'subject'),
     };
   });
 }
 
 /** undefined: no tenant's NetworkPolicy isolates the pod in this direction. */
-function ofTenants(cluster: Cluster, pod: Pod, direction: Direction, flow: Flow): Verdict | undefined {
+function tenantVerdict(cluster: Cluster, pod: Pod, direction: Direction, flow: Flow): Verdict | undefined {
   const selecting = cluster.tenantPolicies.filter(
     ({ namespace, podLabels, types }) =>
       namespace === pod.namespace && types.includes(direction) && has(pod, podLabels),
@@ -142,11 +149,11 @@ function tenantRuleMatches(
   flow: Flow,
   cluster: Cluster,
 ): boolean {
-  const far = direction === 'Egress' ? flow.to : flow.from;
-  if (far.kind !== 'pod' || !has(far, podLabels)) return false;
+  const peer = direction === 'Egress' ? flow.to : flow.from;
+  if (peer.kind !== 'pod' || !has(peer, podLabels)) return false;
   const inScope =
     ofNamespace === undefined
-      ? far.namespace === namespace
-      : selectorMatches({ matchLabels: ofNamespace }, namespaceLabels(cluster, far));
+      ? peer.namespace === namespace
+      : selectorMatches({ matchLabels: ofNamespace }, namespaceLabels(cluster, peer));
   return inScope && (port === undefined || (flow.protocol === 'TCP' && flow.port === port));
 }

@@ -88,8 +88,8 @@ const nodes: fc.Arbitrary<Nodes> = record<Nodes>({
 
 const NODE_PORTS = [30080, '30053/UDP', '30081/SCTP'] as const;
 const HOST_PORTS = [80, '53/UDP'] as const;
-type Opened = Pick<IngressRule, 'nodePorts' | 'hostPorts'>;
-const opened: fc.Arbitrary<Opened> = record<Opened>({
+type NodeAndHostPorts = Pick<IngressRule, 'nodePorts' | 'hostPorts'>;
+const nodeAndHostPorts: fc.Arbitrary<NodeAndHostPorts> = record<NodeAndHostPorts>({
   nodePorts: maybe(some(NODE_PORTS)),
   hostPorts: maybe(some(HOST_PORTS)),
 });
@@ -101,12 +101,12 @@ const isLocal = (entry: IngressRule['from'][number]): boolean =>
 
 /** Gives the firewall called default `nodes`, and the first ingress rule of each group of every firewall ways in through them. */
 export const withNodes = (list: readonly ClusterFirewall[]): fc.Arbitrary<readonly ClusterFirewall[]> =>
-  fc.record({ nodes, opened }).map(({ nodes: ofDefault, opened: ways }) => {
+  fc.record({ nodes, nodeAndHostPorts }).map(({ nodes: ofDefault, nodeAndHostPorts: openPorts }) => {
     const open = (group: Group): Group => {
       const [first, ...rest] = group.ingress ?? [];
       return first === undefined || first.from.some(isLocal)
         ? group
-        : { ...group, ingress: [{ ...first, ...ways }, ...rest] };
+        : { ...group, ingress: [{ ...first, ...openPorts }, ...rest] };
     };
     return list.map(({ metadata, spec }) => ({
       metadata,

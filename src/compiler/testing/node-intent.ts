@@ -39,7 +39,7 @@ export function nodeIntentOf(
   const nodes = firewall?.spec.nodes;
   if (firewall === undefined || nodes === undefined || nodes.mode !== 'Enforce') return () => true;
   const setting: Setting = { firewall, nodes, inventory, cluster };
-  const ways = firewalls.flatMap((each) => waysIn(each, { ...setting, firewall: each }));
+  const openRules = firewalls.flatMap((each) => openRulesOf(each, { ...setting, firewall: each }));
   const hostPorts = firewalls.flatMap(rulesOf).flatMap((rule) => rule.hostPorts ?? []);
   return (at, layer, flow) => {
     if (!selectorMatches(nodes.nodeSelector, at.labels)) return true;
@@ -47,7 +47,7 @@ export function nodeIntentOf(
     if ((nodes.blocked ?? []).some((entry) => comesFrom(entry, flow, setting))) return false;
     if (isBaseline(layer, flow, setting) || zoneAllows(at, layer, flow, setting)) return true;
     if (layer === 'host') return !isClosedAtHost(flow, nodes);
-    return ways.some((opens) => opens(flow)) || !isClosedBeforeDnat(flow, hostPorts, setting);
+    return openRules.some((opens) => opens(flow)) || !isClosedBeforeDnat(flow, hostPorts, setting);
   };
 }
 
@@ -61,11 +61,11 @@ function isClosedAtHost(flow: Flow, { baseline }: Nodes): boolean {
 function isClosedBeforeDnat(flow: Flow, hostPorts: readonly PortValue[], setting: Setting): boolean {
   const { nodes, inventory } = setting;
   const to = addressOf(flow, 'to');
-  const judged = (inventory.nodes ?? [])
+  const isNodeAddress = (inventory.nodes ?? [])
     .filter(({ labels }) => selectorMatches(nodes.nodeSelector, labels))
     .some(({ addresses }) => addresses.includes(to));
   if (!isTransport(flow)) return false;
-  if (judged || (nodes.extraAddresses ?? []).some((cidr) => inCidr(to, cidr))) return true;
+  if (isNodeAddress || (nodes.extraAddresses ?? []).some((cidr) => inCidr(to, cidr))) return true;
   if (flow.from.kind === 'pod' || flow.to.kind === 'pod') return false;
   return nodes.destinations === 'All' || portsMatch([...serviceOf('nodeports', nodes), ...hostPorts], flow);
 }
@@ -126,7 +126,7 @@ const rulesOf = ({ spec }: ClusterFirewall): readonly IngressRule[] =>
   (spec.namespaces ?? []).flatMap(({ ingress = [], metrics = [] }) => [...ingress, ...metrics]);
 
 /** Pods that speak for the control plane do so at nodes; a rule of pods means its addresses. */
-function waysIn(firewall: ClusterFirewall, setting: Setting): readonly ((flow: Flow) => boolean)[] {
+function openRulesOf(firewall: ClusterFirewall, setting: Setting): readonly ((flow: Flow) => boolean)[] {
   return rulesOf(firewall).map(
     ({ from, nodePorts = [], hostPorts = [] }) =>
       (flow: Flow) =>

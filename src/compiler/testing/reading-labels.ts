@@ -60,7 +60,7 @@ function matchablesOf(cluster: Cluster): readonly Matchable[] {
     ports: pod.ports,
     endpoint: pod,
   }));
-  const hosts = (cluster.hostEndpoints ? cluster.nodes : []).map((node): Matchable => ({
+  const hostEndpoints = (cluster.hostEndpoints ? cluster.nodes : []).map((node): Matchable => ({
     label: lookup({ ...node.labels, 'projectcalico.org/created-by': 'calico-kube-controllers' }, {}),
     has: (address) => Object.values(node.addresses).includes(address),
     ports: [],
@@ -71,7 +71,7 @@ function matchablesOf(cluster: Cluster): readonly Matchable[] {
     has: (address) => nets.some((net) => inCidr(address, net)),
     ports: [],
   }));
-  return [...pods, ...hosts, ...sets];
+  return [...pods, ...hostEndpoints, ...sets];
 }
 
 /** conversion.go, NamespaceToProfile: what pods and sets of a namespace inherit. */

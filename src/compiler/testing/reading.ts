@@ -84,12 +84,12 @@ function endsOf(objects: readonly GeneratedObject[], cluster: Cluster): Ends {
     return known;
   };
   return {
-    egress: (flow) => judge(chainsOf(flow.from, 'Egress'), 'Egress', flow),
+    egress: (flow) => verdictOf(chainsOf(flow.from, 'Egress'), 'Egress', flow),
     // felix/rules/static.go: what a node says to its own pods is not policed.
     ingress: (flow) =>
       flow.from.kind === 'node' && flow.to.kind === 'pod' && flow.to.node === flow.from.id
         ? { allowed: true, by: 'from its own node' }
-        : judge(chainsOf(flow.to, 'Ingress'), 'Ingress', flow),
+        : verdictOf(chainsOf(flow.to, 'Ingress'), 'Ingress', flow),
   };
 }
 
@@ -116,7 +116,7 @@ function chainsFor(
     .filter(({ policies }) => policies.length > 0);
 }
 
-function judge(chains: readonly Chain[], direction: PolicyType, flow: Flow): Verdict {
+function verdictOf(chains: readonly Chain[], direction: PolicyType, flow: Flow): Verdict {
   for (const { tier, policies } of chains) {
     const decision = firstDecision(policies, direction, flow);
     if (decision === undefined && tier.defaultAction === 'Deny')

@@ -201,10 +201,10 @@ export const scene: fc.Arbitrary<Scene> = fc
     apiServer,
     operator: fc.boolean(),
   })
-  .map(({ nodesKnown, operator, apiServer: told, ...rest }) => ({
+  .map(({ nodesKnown, operator, apiServer: apiServerInventory, ...rest }) => ({
     cluster: { ...rest, outside: OUTSIDE, apiServer: API_SERVER },
     inventory: {
-      ...told,
+      ...apiServerInventory,
       namespaces: rest.namespaces,
       ...(nodesKnown === 'known' && { nodes: rest.nodes.map(asInventory) }),
       ...(nodesKnown === 'none has an address' && {

@@ -76,8 +76,8 @@ function flawsOfPolicy({ kind, metadata, spec }: Policy, limits: Limits): string
 
 /** Anybody can put a label on a pod; the two for host endpoints are only matched where there is no namespace. */
 function selectsByOurLabel(text: string): boolean {
-  const hosts = [LABEL_ENFORCED, LABEL_LO].some((label) => text.includes(`has(${label})`));
-  if (hosts) return !text.includes('!has(projectcalico.org/namespace)');
+  const isForHostEndpoints = [LABEL_ENFORCED, LABEL_LO].some((label) => text.includes(`has(${label})`));
+  if (isForHostEndpoints) return !text.includes('!has(projectcalico.org/namespace)');
   return text.includes('clusterfirewall.io/');
 }
 

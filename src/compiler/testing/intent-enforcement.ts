@@ -4,7 +4,7 @@ import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster } from './cluster.ts';
 import { selectorMatches } from './intent-values.ts';
 
-export interface Regime {
+export interface IntendedEnforcement {
   /** Under the firewall and not exempt, and dropped is what is not allowed. */
   readonly isEnforced: (namespace: string) => boolean;
   readonly isExempt: (namespace: string) => boolean;
@@ -24,12 +24,12 @@ const SYSTEM = [
 ];
 
 /** `main` is the firewall called default; `active` are those whose rules are not staged, `main` among them. */
-export function regimeOf(
+export function intendedEnforcement(
   main: ClusterFirewall,
   active: readonly ClusterFirewall[],
   inventory: Inventory,
   cluster: Cluster,
-): Regime {
+): IntendedEnforcement {
   const { deny = 'Both', exempt = {} } = main.spec.defaults ?? {};
   const exempted = [
     ...(exempt.systemNamespaces === 'None' ? [] : SYSTEM),
