@@ -1,6 +1,6 @@
 /**
- * (ClusterFirewalls, inventory) → Calico objects, problems and provenance. Pure and deterministic: the order of firewalls,
- * lists and inventory changes no byte of the objects.
+ * Compiles ClusterFirewalls and an inventory into Calico objects, problems and provenance. It is pure and
+ * deterministic: the order of firewalls, lists and inventory changes no byte of the objects.
  */
 import type { ClusterFirewall } from '../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
@@ -55,7 +55,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
   };
 }
 
-/** Allows without a default deny would isolate what they select: they wait. */
+/** Allows without a default deny would isolate the pods that they select, so they wait. */
 function withoutDefault(firewalls: readonly ClusterFirewall[], collector: ProblemCollector): Compilation {
   for (const { metadata } of firewalls) {
     collector.problem(
@@ -99,7 +99,10 @@ function compileFirewall(firewall: ClusterFirewall, context: CompileContext): re
   ];
 }
 
-/** A held rule may name a set that no other rule names any more: without the nodes' World would take them in. */
+/**
+ * A held rule may name a set that no compiled rule names any more. Without the node set, for example, World
+ * would include the nodes.
+ */
 function heldIds(collector: ProblemCollector): readonly string[] {
   const firewalls = collector.held.map((id) => id.split('/')[0] ?? '');
   const sets = firewalls.flatMap((firewall) => [

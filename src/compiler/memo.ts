@@ -1,7 +1,10 @@
 import type { Inventory } from '../inventory/types.ts';
 import type { Compilation, Compile } from './types.ts';
 
-/** The same compiler, which remembers its last answer: most rounds follow a change of stored objects, not of what is compiled. */
+/**
+ * The same compiler, with its last answer kept. Most rounds follow a change of stored objects, and then its
+ * input is the same.
+ */
 export function remembering(compile: Compile): Compile {
   let last: { readonly inputs: readonly unknown[]; readonly compilation: Compilation } | undefined;
   return (firewalls, inventory) => {
@@ -15,7 +18,7 @@ export function remembering(compile: Compile): Compile {
   };
 }
 
-/** By identity: a projection is made once for each version of an object. */
+/** Parts are compared by identity, because each version of an object is projected only once. */
 const inventoryParts = (inventory: Inventory): readonly unknown[] =>
   Object.entries(inventory)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,10 +1,10 @@
-/** Names, labels and ids of what the compiler makes. */
+/** Names, labels and ids of compiled objects. */
 import { createHash } from 'node:crypto';
 import { LABEL_CREATED_BY } from '../calico/labels.ts';
 import type { Selector } from '../calico/selector.ts';
 import { and, eq, has, not, printSelector } from '../calico/selector.ts';
 
-/** As config/manager has it. */
+/** The namespace in config/manager. */
 export const DEFAULT_OPERATOR_NAMESPACE = 'clusterfirewall-system';
 
 export const TIER = 'clusterfirewall';
@@ -13,21 +13,24 @@ export const DEFAULT_TIER = 'default';
 
 export const LABEL_MANAGED_BY = 'app.kubernetes.io/managed-by';
 export const MANAGED_BY = 'clusterfirewall';
-/** Calico puts it on every policy itself; said here so that nobody finds a difference. */
+/** Calico adds this label to every policy. We write it ourselves, so no difference is found. */
 const LABEL_TIER = 'projectcalico.org/tier';
 export const LABEL_FIREWALL = 'clusterfirewall.io/firewall';
-/** On sets: what they are, for rule selectors. Only ever matched together with `global()`. */
+/** On sets: the value that rule selectors match. It is only ever matched together with `global()`. */
 export const LABEL_SET = 'clusterfirewall.io/set';
-/** On host endpoints, or on the Nodes whose labels automatic ones take: the policies of nodes select it. */
+/**
+ * On host endpoints, or on the Nodes whose labels automatic host endpoints copy. The policies of nodes select
+ * it.
+ */
 export const LABEL_ENFORCED = 'clusterfirewall.io/gate';
 /** On host endpoints of interface lo. */
 export const LABEL_LO = 'clusterfirewall.io/lo';
-/** On every Calico rule: the id of the rule it comes from. Felix prints it into the packet filter. */
+/** On every Calico rule: the id of the rule that it comes from. Felix prints it into the packet filter. */
 export const ANNOTATION_RULE = 'clusterfirewall.io/rule';
-/** On every object: the ids of the rules it carries, separated by commas. */
+/** On every object: the ids of the rules that it carries, separated by commas. */
 export const ANNOTATION_RULES = 'clusterfirewall.io/rules';
 
-/** Order within tier default, as the scenarios have it; the default deny comes after them. */
+/** Order within tier default, taken from the scenarios. The default deny comes last. */
 export const ORDER = {
   local: 100,
   egress: 200,
@@ -47,10 +50,13 @@ export const BRIDGES_AT_PODS = 'bridge-pods';
 /** What the last one written carries beside it. */
 export const BRIDGES_COMPLETE = 'bridge-complete';
 
-/** Order within tier clusterfirewall. The one that passes comes last: `Pass` leaves the tier, guardrails and all. */
+/**
+ * Order within tier clusterfirewall. The policy that passes comes last, because `Pass` leaves the tier and
+ * skips the guardrails after it.
+ */
 export const TIER_POLICY_ORDER = { guardrail: 100, pass: 1000 } as const;
 
-/** Order of the policies of nodes within tier clusterfirewall; each leaves the tier by Pass, or denies. */
+/** Order of the node policies within tier clusterfirewall. Each leaves the tier by Pass, or denies. */
 export const NODE_ORDER = {
   lo: 10,
   breakGlass: 20,
@@ -62,7 +68,7 @@ export const NODE_ORDER = {
   deny: 80,
 } as const;
 
-/** Rules are known everywhere as FIREWALL/GROUP/LIST/NAME, never by index. */
+/** A rule's id is FIREWALL/GROUP/LIST/NAME everywhere. It never contains an index. */
 export const ruleId = (...parts: readonly string[]): string => parts.join('/');
 
 /** True for `default/nodes/zones/office`, and not for a rule of a group that is called `nodes`. */
@@ -73,15 +79,16 @@ const digest = (text: string, length: number): string =>
   createHash('sha256').update(text).digest('hex').slice(0, length);
 
 /**
- * Name of a generated object: readable, and unique through a digest, since `a-b` + `c` reads like `a` + `b-c`.
- * A policy of another tier than default must be called TIER.NAME up to Calico 3.31 (calico.md, 2.5).
+ * The name of a generated object. It is readable, and a digest makes it unique, because `a-b` + `c` reads
+ * like `a` + `b-c`. Up to Calico 3.31 a policy of a tier other than default must be called TIER.NAME
+ * (calico.md, 2.5).
  */
 export const objectName = (tier: string, id: string, variant = ''): string =>
   uniqueName(tier === DEFAULT_TIER ? '' : `${tier}.`, id, variant);
 
 /**
- * Name of a host endpoint. Of two for one interface Felix takes the one whose name comes first, and that has to be ours while Calico's own
- * (`NODE-auto-hep`) comes or goes beside it.
+ * The name of a host endpoint. When an interface has two, Felix takes the one whose name comes first. This
+ * has to be ours while Calico's own (`NODE-auto-hep`) comes or goes.
  */
 export const endpointName = (id: string): string => uniqueName(FIRST, id);
 
@@ -96,29 +103,31 @@ function uniqueName(prefix: string, id: string, variant = ''): string {
 
 const MAX_NAME = 253;
 
-/** True for a name such as objectName and endpointName make. */
+/** True for a name that objectName or endpointName made. */
 export const isOurName = (name: string): boolean => /^(?:[^.]+\.|0-)?cfw-/.test(name);
 
-/** Value of LABEL_SET for a peer of a firewall: at most 63 characters, as every label value. */
+/** The value of LABEL_SET for a peer of a firewall, at most 63 characters, the limit of a label value. */
 export function peerSetValue(firewall: string, peer: string): string {
   const value = `${firewall}.${peer}`;
   return value.length <= 63 ? value : `${value.slice(0, 50)}.${digest(value, 12)}`;
 }
 
-/** Firewalls' own sets have a dot in their value, these have none. */
+/** Shared sets have no dot in their value, sets of a firewall have one. */
 export const NODE_SET_VALUE = 'nodes';
 export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 
-/** Part of the id of sets with the addresses of a zone's nodes: FIREWALL/nodes/where/TAG. */
+/** Part of the id of a set that holds the addresses of a zone's nodes: FIREWALL/nodes/where/TAG. */
 export const ZONE_NODES = 'where';
 
-/** The addresses that count as nodes' own where the policies of nodes deny. */
+/** The addresses that count as nodes' own where node policies deny. */
 export const JUDGED_SET_VALUE = 'judged';
 
-/** A set, and no host endpoint that has the label of its Node, which that node's kubelet may write. */
+/**
+ * Matches a set, but not a host endpoint with the same label, because a kubelet may write labels to its Node.
+ */
 export const isSet = (value: string): Selector => and(eq(LABEL_SET, value), not(has(LABEL_CREATED_BY)));
 
-/** What every selector that means a set has in it: what to look for in a policy to know whether it needs the set. */
+/** Every selector that means a set contains this text. A policy needs the set when this text is in it. */
 export const setSelector = (value: string): string => printSelector(eq(LABEL_SET, value));
 
 export function objectMeta(

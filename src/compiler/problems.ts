@@ -4,7 +4,7 @@ import type { Problem, ProblemReason, WarningReason } from './types.ts';
 export class RuleProblem extends Error {
   override readonly name = 'RuleProblem';
   readonly reason: ProblemReason;
-  /** Below the rule's own path, for example `.from[1].peer`. */
+  /** A path below the rule's own, for example `.from[1].peer`. */
   readonly at: string;
 
   constructor(reason: ProblemReason, message: string, at = '') {
@@ -14,19 +14,22 @@ export class RuleProblem extends Error {
   }
 }
 
-/** Where a rule stands: its id, and its path in the manifest. */
+/** A rule's id and its path in the manifest. */
 export interface RulePlace {
   readonly firewall: string;
   readonly id: string;
   readonly path: string;
 }
 
-/** Collects what is wrong while the compiler goes on with the rest. */
+/** Collects problems while the compiler goes on with the rest. */
 export class ProblemCollector {
   readonly problems: Problem[] = [];
   readonly held: string[] = [];
 
-  /** Runs one rule's compilation; a problem in it is noted, and the rule's present objects are held. */
+  /**
+   * Runs the compilation of one rule. If it has a problem, the problem is recorded and the rule's stored
+   * objects are held.
+   */
   guard<T>(place: RulePlace, compileRule: () => readonly T[]): readonly T[] {
     try {
       return compileRule();
@@ -64,7 +67,7 @@ export class ProblemCollector {
   }
 }
 
-/** Says where below the rule a problem is. */
+/** Adds the path below the rule to a problem. */
 export function located<T>(at: string, resolve: () => T): T {
   try {
     return resolve();

@@ -1,11 +1,11 @@
-/** What goes into the compiler and what comes out of it. Plain data: no I/O, no clock. */
+/** Input and output of the compiler. Plain data: no I/O, no clock. */
 import type { ClusterFirewall } from '../api/schema.ts';
 import type { GeneratedObject } from '../calico/types.ts';
 import type { FelixConfigurationInfo, Inventory } from '../inventory/types.ts';
 
 /**
- * CamelCase reasons, as Kubernetes conditions have them. The compiler's problems keep a rule, or what a rule says, from being programmed;
- * its warnings do not.
+ * CamelCase reasons, in the style of Kubernetes conditions. A problem of the compiler keeps a rule, or a part
+ * of it, from being programmed. A warning does not.
  */
 export type ProblemReason =
   | 'UnknownPeer'
@@ -38,12 +38,12 @@ export type WarningReason =
 export interface Problem {
   readonly severity: 'problem' | 'warning';
   readonly firewall: string;
-  /** `FIREWALL/GROUP/LIST/NAME`, or a shorter prefix of it where the problem is not a single rule's. */
+  /** `FIREWALL/GROUP/LIST/NAME`, or a shorter prefix where the problem is not that of a single rule. */
   readonly rule: string;
   /** Path in the manifest, for example `spec.namespaces[0].ingress[2].from[1].peer`. */
   readonly path: string;
   readonly reason: ProblemReason | WarningReason;
-  /** A sentence a person can act on: what is wrong and the remedy. */
+  /** A sentence that a person can act on: the problem and the remedy. */
   readonly message: string;
 }
 
@@ -67,17 +67,17 @@ export type Phase =
   | 'hostEndpoint'
   | 'judged';
 
-/** Generated object plus what the operator needs to order and hold it. */
+/** A generated object, with the facts that the operator needs to order and hold it. */
 export interface DesiredObject {
   readonly object: GeneratedObject;
-  /** Name of the ClusterFirewall it belongs to. */
+  /** Name of the ClusterFirewall that it belongs to. */
   readonly firewall: string;
-  /** Ids of the rules it carries, sorted. */
+  /** Ids of the rules that it carries, sorted. */
   readonly rules: readonly string[];
   readonly phase: Phase;
   /**
-   * What can be said of a deny that has a problem. To be written only where nothing of it is stored: what is stored may say
-   * more, and to leave out a deny altogether would widen.
+   * The remaining part of a deny that has a problem. It is written only where nothing of the deny is stored:
+   * a stored object may deny more, and leaving out the deny altogether would widen.
    */
   readonly standIn?: true;
 }
@@ -92,25 +92,25 @@ export interface FirewallSummary {
   } | null;
 }
 
-/** What `spec.nodes` comes to. */
+/** The outcome of `spec.nodes`. */
 export interface NodesSummary {
   readonly mode: 'Enforce' | 'Observe' | 'Disabled';
-  /** How host endpoints come about; undefined while it cannot be told. */
+  /** How host endpoints come about; undefined while it is not known. */
   readonly endpoints: 'Automatic' | 'Managed' | undefined;
   /** Names of the nodes that spec.nodes selects, sorted; null when the inventory has no nodes. */
   readonly selected: readonly string[] | null;
-  /** Why nothing is enforced at nodes that were not prepared before: CamelCase and a sentence with the remedy. */
+  /** The reason why no further node is enforced: CamelCase, and a sentence with the remedy. */
   readonly blocked?: {
     readonly reason: 'ForeignPolicySelectsHosts' | 'EndpointConflict';
     readonly message: string;
   };
-  /** Ports that Felix keeps open and the rules mean to close, as `6443/TCP`. */
+  /** Ports that Felix keeps open although the rules close them, as `6443/TCP`. */
   readonly failsafesOpen: readonly string[];
-  /** With failsafes: Managed, what Felix is to keep open, protocols in lower case. */
+  /** With failsafes: Managed, the ports that Felix must keep open, with protocols in lower case. */
   readonly failsafes?: NonNullable<FelixConfigurationInfo['failsafeInbound']>;
-  /** With failsafes: Managed, why that cannot be told, and the remedy. */
+  /** With failsafes: Managed, the reason why they cannot be computed, and the remedy. */
   readonly failsafesWaitFor?: string;
-  /** What is not judged, or differs from what one would expect, in sentences. */
+  /** Sentences about traffic that is not policed, or is policed in an unexpected way. */
   readonly notes: readonly string[];
 }
 
@@ -119,14 +119,15 @@ export interface Compilation {
   /** Absent where no firewall has `nodes`. */
   readonly nodes?: NodesSummary;
   /**
-   * Nodes that are to carry the gate label, by which automatic host endpoints come under the policies of nodes, once all
-   * objects stand; every other node must not carry it. Absent while that cannot be told: labels stay as they are.
+   * The nodes that must carry the enforcement label once all objects are stored. The label puts automatic
+   * host endpoints under the policies of nodes. Every other node must not carry it. Absent while this is not
+   * known: labels then stay unchanged.
    */
   readonly labelledNodes?: readonly string[];
   readonly problems: readonly Problem[];
   /**
-   * Ids of rules, or prefixes ending in `/`, whose present objects must be kept as they are because of a problem:
-   * an owned object none of whose rules is desired any more but that carries a held id is not pruned.
+   * Ids of rules, or prefixes ending in `/`, whose stored objects must be kept because of a problem. An owned
+   * object is not pruned if it carries a held id, even when none of its rules is desired any more.
    */
   readonly held: readonly string[];
   readonly summaries: readonly FirewallSummary[];

@@ -3,7 +3,7 @@
 export interface NamespaceInfo {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** True once it has a deletionTimestamp. Objects in it stay; none is created there. */
+  /** True once it has a deletionTimestamp. Stored objects stay in it, and no new ones are made there. */
   readonly terminating?: boolean;
 }
 
@@ -12,27 +12,27 @@ export interface NodeInfo {
   readonly labels: Readonly<Record<string, string>>;
   /** Every known address of the node (Node status, Calico's annotations), without a mask. */
   readonly addresses: readonly string[];
-  /** True where flannel has left its annotations: Canal. */
+  /** True where flannel has left its annotations, which means Canal. */
   readonly flannel?: boolean;
 }
 
-/** A HostEndpoint. */
+/** A HostEndpoint that is not ours. */
 export interface HostEndpointInfo {
   readonly name: string;
   readonly node: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** `*` or an interface. Absent where the endpoint has expectedIPs instead. */
+  /** `*`, an interface, or absent where expectedIPs is set instead. */
   readonly interfaceName?: string;
-  /** Made by Calico's kube-controllers, which revert every change to it. */
+  /** Made by Calico's kube-controllers, which reverts every change by other clients. */
   readonly automatic: boolean;
 }
 
-/** A GlobalNetworkPolicy that is not ours: the parts that can match host endpoints and our sets. */
+/** The parts of a GlobalNetworkPolicy of others that can match host endpoints and our sets. */
 export interface ForeignPolicyInfo {
   readonly name: string;
   readonly selector: string;
   readonly namespaceSelector: string;
-  /** One for each end of each rule that has a selector. */
+  /** One entry for each end of each rule. */
   readonly ends: readonly {
     readonly selector: string;
     readonly notSelector: string;
@@ -40,9 +40,9 @@ export interface ForeignPolicyInfo {
   }[];
 }
 
-/** The fields of a FelixConfiguration that matter to nodes. A field that is not set is absent. */
+/** The parts of a FelixConfiguration that matter to nodes. A field that is not set there is absent. */
 export interface FelixConfigurationInfo {
-  /** `default`, `node.NAME`, or any other with a nodeSelector. */
+  /** `default`, `node.NAME`, or any other name with a nodeSelector. */
   readonly name: string;
   readonly failsafeInbound?: readonly {
     readonly protocol: string;
@@ -58,7 +58,7 @@ export interface FelixConfigurationInfo {
   readonly wireguardPorts?: readonly number[];
 }
 
-/** A Service that the API server calls, because an object such as a webhook configuration names it. */
+/** A Service that the API server calls according to an object such as a webhook configuration. */
 export interface ApiServerBackend {
   readonly namespace: string;
   readonly service: string;
@@ -71,36 +71,37 @@ export interface ApiServerBackend {
 export interface ServiceInfo {
   readonly namespace: string;
   readonly name: string;
-  /** Labels of the pods behind it. Absent where a selector does not decide which pods these are. */
+  /** Labels of the pods behind it; absent where another program writes its endpoints. */
   readonly selector?: Readonly<Record<string, string>>;
-  /** `targetPort` is the pods': a number, or the name of a container's port. */
+  /** `targetPort` is the pods' port: a number, or the name of a container's port. */
   readonly ports: readonly { readonly port: number; readonly targetPort: number | string }[];
 }
 
 /**
- * An absent list means "not known" (offline render), which is not the same as empty: unknown namespaces are assumed to exist under
- * their names, unknown nodes leave the node set empty with a warning.
+ * The cluster as the compiler sees it. An absent list means "not known" (offline render), which is not the
+ * same as empty. Unknown namespaces are assumed to exist under their names. Unknown nodes leave the node set
+ * empty, with a warning.
  */
 export interface Inventory {
   readonly namespaces?: readonly NamespaceInfo[];
   readonly nodes?: readonly NodeInfo[];
-  /** Addresses of the API server: those of the endpoints of the Service default/kubernetes. */
+  /** Addresses of the API server: the endpoints of the Service default/kubernetes. */
   readonly apiServerEndpoints?: readonly string[];
   readonly apiServerBackends?: readonly ApiServerBackend[];
   /** At least the Services that backends name. */
   readonly services?: readonly ServiceInfo[];
-  /** Plurals of the kinds that could not be listed, for a message. Backends that such objects name may be missing. */
+  /** Kinds that could not be listed, for the message. Backends named by them may be missing. */
   readonly unseen?: readonly string[];
   /** CIDRs of Calico's IPPools. */
   readonly ipPools?: readonly string[];
-  /** Host endpoints that are not ours. */
+  /** Host endpoints of others. */
   readonly hostEndpoints?: readonly HostEndpointInfo[];
-  /** Whether Calico's kube-controllers make host endpoints by themselves. */
+  /** True where Calico's kube-controllers make host endpoints by themselves. */
   readonly automaticHostEndpoints?: boolean;
   readonly foreignPolicies?: readonly ForeignPolicyInfo[];
   readonly felixConfigurations?: readonly FelixConfigurationInfo[];
   /** Addresses of BGPPeers. */
   readonly bgpPeers?: readonly string[];
-  /** Namespace the operator runs in; always exempt. */
+  /** The namespace that the operator runs in; always exempt. */
   readonly operatorNamespace?: string;
 }

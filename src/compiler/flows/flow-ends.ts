@@ -1,4 +1,7 @@
-/** The ends of a flow: what a `from` or `to` entry of the manifest stands for, and how a Calico rule says it. */
+/**
+ * The ends of a flow: resolves a `from` or `to` entry of the manifest, and turns it into matches of Calico
+ * rules.
+ */
 import type { GuardrailDestination, Peer, RuleDestination, RuleSource } from '../../api/schema.ts';
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { chunk, MAX_NETS } from '../../calico/limits.ts';
@@ -12,7 +15,7 @@ import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespaces/namespaces.ts';
 import { RuleProblem } from '../problems.ts';
 
-/** One end of a flow. `tag` names it in object names. */
+/** One end of a flow. `tag` becomes part of object names. */
 export type FlowEnd =
   | {
       readonly kind: 'pods';
@@ -20,30 +23,33 @@ export type FlowEnd =
       readonly pods: Selector;
       readonly tag: string;
     }
-  /** Pods of whichever namespace the other end is in. */
+  /** Pods of the namespace that the other end is in. */
   | { readonly kind: 'samePods'; readonly pods: Selector }
   | { readonly kind: 'nets'; readonly nets: readonly Cidr[] }
-  /** Nodes, the control plane, and networks of a peer that are too many for a rule; sets.ts makes each a GlobalNetworkSet. */
+  /**
+   * Nodes, the control plane, or networks of a peer that are too many for a rule. sets.ts makes a
+   * GlobalNetworkSet of each.
+   */
   | { readonly kind: 'set'; readonly value: string }
   | { readonly kind: 'world' }
   | { readonly kind: 'kubeAPIServer' };
 
 type AnyEnd = RuleSource | RuleDestination | GuardrailDestination;
 
-/** What ends are resolved against. */
+/** The names and facts that ends are resolved with. */
 export interface ResolveScope {
   readonly firewall: string;
   readonly peers: ReadonlyMap<string, Peer>;
-  /** False when the cluster's nodes are known and none has an address: then World would include the nodes. */
+  /** False when the cluster's nodes are known and none has an address. World would then include the nodes. */
   readonly areNodesResolved: boolean;
   /** False when the cluster's nodes are known and no address of its control plane is. */
   readonly isControlPlaneResolved: boolean;
 }
 
 /**
- * @param ownNamespace whether `pods` without a namespaceSelector means the subject's namespace (rules of a group) or every
- * namespace (guardrails)
- * @throws RuleProblem for an unknown peer and for what resolves to nothing
+ * @param ownNamespace true where `pods` without a namespaceSelector means the subject's namespace (rules of a
+ * group), false where it means every namespace (guardrails)
+ * @throws RuleProblem for an unknown peer and for an entry that resolves to nothing
  */
 export function resolveEnd(end: AnyEnd, scope: ResolveScope, ownNamespace: boolean): FlowEnd {
   if (end.peer !== undefined) return resolvePeer(end.peer, scope);
@@ -126,13 +132,16 @@ function resolveEntity(entity: AnyEnd['entity'], scope: ResolveScope): FlowEnd {
   }
 }
 
-/** A way to match one end in a Calico rule, and the one IP family it is bound to, if it is. */
+/** A way to match one end in a Calico rule, with the IP family where it is bound to one. */
 export interface EndMatch {
   readonly family?: 4 | 6;
   readonly entity: EntityRule;
 }
 
-/** Any of these matches means the end. `samePods` is the caller's to say: it depends on the policy's kind. */
+/**
+ * An end is met when any of these matches is. The caller handles `samePods`, because it depends on the kind
+ * of the policy.
+ */
 export function matchEnd(end: Exclude<FlowEnd, { kind: 'samePods' }>): readonly EndMatch[] {
   switch (end.kind) {
     case 'pods':
@@ -148,17 +157,21 @@ export function matchEnd(end: Exclude<FlowEnd, { kind: 'samePods' }>): readonly 
   }
 }
 
-/** Only what is in no namespace. A tenant's pod or NetworkSet with our label would otherwise become the set. */
+/**
+ * Matches only sets that are in no namespace. Without it, a tenant's pod or NetworkSet with our label would
+ * become part of the set.
+ */
 const GLOBAL = 'global()';
 
 /**
- * Pods, and the node set. A notSelector is never scoped by a namespaceSelector, so the test for "in no namespace" that
- * `global()` makes elsewhere is written out (api.md, World). Pods by label and not by Calico's pools: a pool need not
- * have every pod in it, and then those outside would be World (seen with packets; docs/decisions/0008-pods-are-pods.md).
+ * Pods and the node set. A notSelector is never scoped by a namespaceSelector, so "in no namespace", which is
+ * `global()` elsewhere, is written out (api.md, World). Pods are matched by label, not by Calico's pools:
+ * pods outside the pools would otherwise count as World (seen with packets;
+ * docs/decisions/0008-pods-are-pods.md).
  */
 export const notWorld = or(has(LABEL_ORCHESTRATOR), and(isSet(NODE_SET_VALUE), not(has(LABEL_NAMESPACE))));
 
-/** One family a rule: the aggregated API refuses mixed ones (calico.md, section 4). */
+/** Each rule has one IP family, because the aggregated API refuses mixed ones (calico.md, section 4). */
 export function matchNets(nets: readonly Cidr[]): readonly EndMatch[] {
   return ([4, 6] as const).flatMap((family) =>
     chunk(

@@ -1,4 +1,4 @@
-/** Policy objects: global or in a namespace, in force or staged, split where Calico has a limit. */
+/** Policy objects: global or namespaced, enforced or staged, and split at Calico's limits. */
 import { chunk, MAX_RULES } from '../../calico/limits.ts';
 import type { GlobalPolicySpec, PolicySpec, PolicyType, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
@@ -7,7 +7,7 @@ import type { DesiredObject, Phase } from '../types.ts';
 
 export interface PolicyParts {
   readonly firewall: string;
-  /** Rule id, or the prefix that several rules share; with `variant` it names the object. */
+  /** A rule id, or the prefix that several rules share. Together with `variant` it names the object. */
   readonly id: string;
   readonly variant?: string;
   /** Ids of the rules in it. */
@@ -17,19 +17,21 @@ export interface PolicyParts {
   readonly tier: string;
   readonly order: number;
   readonly types: readonly PolicyType[];
-  /** Judges before DNAT; of host endpoints only. */
+  /** The policy applies before DNAT, at host endpoints only. */
   readonly preDNAT?: true;
   readonly ingress?: readonly Rule[];
   readonly egress?: readonly Rule[];
 }
 
-/** Whom a global policy selects; without a namespaceSelector, pods and hosts alike. */
+/**
+ * The endpoints that a global policy selects. Without a namespaceSelector it selects pods and hosts alike.
+ */
 export interface SubjectSelectors {
   readonly selector: string;
   readonly namespaceSelector?: string;
 }
 
-/** GlobalNetworkPolicies (or staged ones): one for each pair of selectors and each 1,024 rules. */
+/** GlobalNetworkPolicies (or staged ones), one for each pair of selectors and each 1,024 rules. */
 export function globalPolicies(
   parts: PolicyParts,
   endpoints: readonly SubjectSelectors[],
@@ -97,8 +99,8 @@ function metadataOf(parts: PolicyParts, suffix: string, namespace?: string) {
 type RulePart = Pick<PolicySpec, 'ingress' | 'egress'>;
 
 /**
- * Allows and denies of one policy are alternatives, so any division of them over policies says the same; a policy that ends
- * in `Pass` is never long enough to be divided.
+ * Rules of one policy are alternatives, so they can be spread over several policies in any way. A policy that
+ * ends in `Pass` is never long enough to be split.
  */
 function splitRules(parts: PolicyParts): readonly RulePart[] {
   const ingress = chunk(parts.ingress ?? [], MAX_RULES);

@@ -1,4 +1,7 @@
-/** Calico rules: ends × ports, one IP family and one protocol a rule, within Calico's limits. */
+/**
+ * Calico rules: each pair of ends with each group of ports, one IP family and one protocol a rule, within
+ * Calico's limits.
+ */
 import { chunk, MAX_PORTS } from '../../calico/limits.ts';
 import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../../calico/types.ts';
 import type { PortValue } from '../../api/schema.ts';
@@ -13,7 +16,7 @@ interface PortMatch {
   readonly ports?: readonly CalicoPort[];
 }
 
-/** Ways to match the ports; any of them. */
+/** Ways to match the ports. Any of them is enough. */
 export function matchPorts(values: readonly PortValue[]): readonly PortMatch[] {
   const grouped = groupPorts(values.map(parsePort));
   if (grouped.all) return [{}];
@@ -31,8 +34,9 @@ export function matchPorts(values: readonly PortValue[]): readonly PortMatch[] {
 }
 
 /**
- * Together as many as a rule may have, but a range alone: nft up to 1.0.6, which Felix calls, dies when it is to replace a rule that has a
- * range among other ports ("BUG: unhandled op"), and Felix with its tables empty (seen with packets).
+ * Puts single ports together, as many as a rule may have, and each range into a rule of its own. Felix calls
+ * nft, which up to 1.0.6 crashes when it replaces a rule that has a range among other ports ("BUG: unhandled
+ * op"). Felix then stops with its tables empty (seen with packets).
  */
 export function chunkPorts(ports: readonly CalicoPort[]): readonly (readonly CalicoPort[])[] {
   const isRange = (port: CalicoPort): boolean => /^\d+:\d+$/.test(String(port));
@@ -41,8 +45,9 @@ export function chunkPorts(ports: readonly CalicoPort[]): readonly (readonly Cal
 }
 
 /**
- * Ports that only make sense at some destinations.
- * @throws RuleProblem for a named port where the destination is not pods, and for ports at the API server's endpoints
+ * Checks ports that only make sense at some destinations.
+ * @throws RuleProblem for a named port where the destination is not pods, and for ports at the API server's
+ * endpoints
  */
 export function checkPorts(values: readonly PortValue[], destinations: readonly FlowEnd[]): void {
   const ports = values.map(parsePort);
@@ -75,7 +80,10 @@ export interface RuleParts {
   readonly ports: readonly PortMatch[];
 }
 
-/** Every source × destination × port; pairs of different families are left out: no packet has both. */
+/**
+ * Combines every source with every destination and port. Pairs of different families are left out, because no
+ * packet has both.
+ */
 export function crossRules({ id, action, sources, destinations, ports }: RuleParts): readonly Rule[] {
   return sources.flatMap((source) =>
     destinations.flatMap((destination) =>
@@ -114,10 +122,13 @@ function rule({ id, action, source, destination, port }: OneRule): Rule {
 
 const isEmptyEntity = (entity: EntityRule): boolean => Object.keys(entity).length === 0;
 
-/** Matches everything: the end that the policy itself selects. */
+/** Matches everything. It stands for the end that the policy itself selects. */
 export const anyEnd: readonly EndMatch[] = [{ entity: {} }];
 
-/** Sorted, without repeats, so that the order of the manifest changes no byte. Only for rules of one action. */
+/**
+ * Sorts rules and drops repeats, so the order of the manifest changes no byte. All rules must have the same
+ * action.
+ */
 export function canonicalRules(rules: readonly Rule[]): readonly Rule[] {
   const byText = new Map(rules.map((each) => [JSON.stringify(each), each]));
   return [...byText.keys()].sort().flatMap((key) => byText.get(key) ?? []);

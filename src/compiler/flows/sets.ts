@@ -1,4 +1,4 @@
-/** GlobalNetworkSets, each made only where a rule asks for it. */
+/** GlobalNetworkSets. Each is made only where a rule needs it. */
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
@@ -19,7 +19,7 @@ import {
 import type { ProblemCollector } from '../problems.ts';
 import type { DesiredObject } from '../types.ts';
 
-/** @param objects the policies made so far: a set is needed when one of them names it */
+/** @param objects the policies compiled so far; a set is needed when one of them names it */
 export function networkSets(
   firewalls: readonly ClusterFirewall[],
   objects: readonly DesiredObject[],
@@ -51,7 +51,7 @@ interface SharedSet {
   readonly unknown: string;
 }
 
-/** What every firewall may mean by the same name. */
+/** The sets that every firewall shares. */
 export const SHARED_SETS: readonly SharedSet[] = [
   {
     id: ruleId(DEFAULT_FIREWALL, 'nodes'),
@@ -81,8 +81,9 @@ function sharedSet(
 }
 
 /**
- * An entry for each address, never merged with its neighbours: to put one entry in place of two, Felix takes the two away first, and in iptables
- * whoever they meant is in no set until the next line of `ipset restore` (felix/ipsets/ipsets.go, writeUpdates).
+ * Adjacent addresses are never merged into one entry. To replace two entries by one, Felix first removes the
+ * two. In iptables mode their addresses are then in no set until the next line of `ipset restore`
+ * (felix/ipsets/ipsets.go, writeUpdates).
  */
 export function networkSet(
   firewall: string,

@@ -1,4 +1,4 @@
-/** Which namespaces are under the default deny, which are only observed, which are left alone. */
+/** Tells which namespaces are under the default deny, which are only observed and which are exempt. */
 import type { ClusterFirewall, Group, Mode } from '../../api/schema.ts';
 import type { NamespaceSet } from './namespaces.ts';
 import {
@@ -14,7 +14,7 @@ import {
 } from './namespaces.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
-/** Left alone unless `exempt.systemNamespaces: None` (api.md, conventions). */
+/** Exempt unless `exempt.systemNamespaces` is None (api.md, conventions). */
 const SYSTEM_NAMESPACES = [
   'calico-apiserver',
   'calico-system',
@@ -26,13 +26,16 @@ const SYSTEM_NAMESPACES = [
 
 export type NamespaceMode = 'enforced' | 'observed' | 'exempt';
 
-/** What the ClusterFirewall called default decides for every flow's ends. Terms of one list may overlap. */
+/**
+ * The decisions of the ClusterFirewall called default that apply to the ends of every flow. Sets of one list
+ * may overlap.
+ */
 export interface Enforcement {
   readonly deny: { readonly ingress: boolean; readonly egress: boolean };
   readonly exempt: readonly string[];
   readonly enforced: readonly NamespaceSet[];
   readonly observed: readonly NamespaceSet[];
-  /** Namespaces that an enforcing and an observing group both name: Enforce wins. */
+  /** Namespaces that both an enforcing and an observing group name. Enforce wins there. */
   readonly contested: readonly string[];
   modeOf(namespace: NamespaceInfo): NamespaceMode;
 }
@@ -83,7 +86,7 @@ export const groupNamespaces = (group: Group): NamespaceSet =>
 export const effectiveMode = (firewall: ClusterFirewall, group: Group): Mode =>
   group.mode ?? firewall.spec.mode;
 
-/** The namespaces an inventory has, or, where it is not known, those that groups name. */
+/** The namespaces of the inventory. Where it is not known, the namespaces that groups name. */
 export function knownNamespaces(
   inventory: Inventory,
   sets: readonly NamespaceSet[],

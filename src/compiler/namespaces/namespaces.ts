@@ -1,4 +1,6 @@
-/** Sets of namespaces, as far as Calico's selectors can say them, and how they are printed within its limits. */
+/**
+ * Sets of namespaces that Calico's selectors can express, and how they are printed within Calico's limits.
+ */
 import {
   LABEL_METADATA_NAME,
   LABEL_NAMESPACE,
@@ -25,8 +27,8 @@ import { RuleProblem } from '../problems.ts';
 import type { NamespaceInfo } from '../../inventory/types.ts';
 
 /**
- * Namespaces that carry one of `names` (absent: whatever they are called), none of `notNames`, and match `where`.
- * Names are kept apart from labels because they can be compared and split without asking the cluster.
+ * Namespaces that have one of `names` (absent: any name), none of `notNames`, and match `where`. Names are
+ * kept apart from labels, because they can be compared and split without asking the cluster.
  */
 export interface NamespaceSet {
   readonly names?: readonly string[];
@@ -34,7 +36,7 @@ export interface NamespaceSet {
   readonly where: Selector;
 }
 
-/** Two selectors as a Calico policy or rule takes them; their conjunction is meant. */
+/** Two selectors in the form that a Calico policy or rule takes. Both must match. */
 export interface EndpointSelectors {
   readonly namespaceSelector: string;
   readonly selector: string;
@@ -48,7 +50,10 @@ export const namedNamespaces = (names: readonly string[]): NamespaceSet => ({
   where: all(),
 });
 
-/** A label selector over namespaces. What it says of `kubernetes.io/metadata.name` becomes names. */
+/**
+ * Turns a label selector over namespaces into a set. Requirements on `kubernetes.io/metadata.name` become
+ * names.
+ */
 export function namespacesFromLabels(labels: Parameters<typeof fromLabelSelector>[0]): NamespaceSet {
   let names: readonly string[] | undefined;
   const rest: Selector[] = [];
@@ -89,8 +94,8 @@ export const without = (set: NamespaceSet, names: readonly string[]): NamespaceS
 export const isEmpty = (set: NamespaceSet): boolean => set.names?.length === 0;
 
 /**
- * Everything in `outer` but what is in `terms`: one term again. A negation is never split over policies, since two that
- * each exclude one half would exclude nobody.
+ * Everything in `outer` that is in none of `sets`, as one set. A negation is never split over policies,
+ * because two that each exclude one half would exclude nobody.
  */
 export function complement(outer: NamespaceSet, sets: readonly NamespaceSet[]): NamespaceSet {
   let rest = outer;
@@ -103,7 +108,7 @@ export function complement(outer: NamespaceSet, sets: readonly NamespaceSet[]): 
   return rest;
 }
 
-/** The union of terms that share their exclusions: one term for all names, one for all label selectors. */
+/** The union of sets that share their exclusions: one set for all names, and one for all label selectors. */
 export function mergeSets(sets: readonly NamespaceSet[]): readonly NamespaceSet[] {
   const named = sets.filter((set) => set.names !== undefined && set.where.kind === 'all');
   const labelled = sets.filter((set) => !named.includes(set));
@@ -114,7 +119,7 @@ export function mergeSets(sets: readonly NamespaceSet[]): readonly NamespaceSet[
   ];
 }
 
-/** Unions of label selectors, as many in one as half a selector's length allows: the rest is for exclusions. */
+/** Joins label selectors up to half of a selector's maximum length. The other half is for exclusions. */
 function fitTogether(sets: readonly NamespaceSet[]): readonly NamespaceSet[] {
   const merged: NamespaceSet[] = [];
   for (const set of sets) {
@@ -145,8 +150,8 @@ export function includesNamespace(set: NamespaceSet, namespace: NamespaceInfo): 
 }
 
 /**
- * What a policy's own `namespaceSelector` and `selector` say to select `pods` in `term`: one entry a policy.
- * Guarded with has(projectcalico.org/name): without it a negative selector also selects host endpoints
+ * The `namespaceSelector` and `selector` of policies that select `pods` in `set`, one entry a policy. Each
+ * contains has(projectcalico.org/name), because a negative selector would otherwise select host endpoints too
  * (calico.md, section 4).
  */
 export function policySelectors(set: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
@@ -161,11 +166,11 @@ export function policySelectors(set: NamespaceSet, pods: Selector): readonly End
 }
 
 /**
- * What a rule's source or destination says to match `pods` in `term`: one entry a rule.
+ * The selectors of a rule's source or destination that match `pods` in `set`, one entry a rule.
  *
- * Only pods: a NetworkSet in a matching namespace would otherwise speak for it, whatever its addresses. And names are
- * compared with `projectcalico.org/namespace`, which Calico sets itself on pods and NetworkSets alike; the labels that a
- * namespaceSelector reads (`pcns.…`) a NetworkSet may carry as its own.
+ * They match only pods. A NetworkSet in a matching namespace could otherwise claim any address. Names are
+ * compared with `projectcalico.org/namespace`, which Calico itself sets on pods and NetworkSets. A NetworkSet
+ * may carry the labels that a namespaceSelector reads (`pcns.…`) as its own.
  */
 export function ruleSelectors(set: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
   return nameChunks(set).map((names) => {
@@ -182,7 +187,9 @@ export function ruleSelectors(set: NamespaceSet, pods: Selector): readonly Endpo
   });
 }
 
-/** What a rule of a NetworkPolicy says to match `pods` of its own namespace; Calico adds the namespace. */
+/**
+ * The selector of a NetworkPolicy's rule that matches `pods` of its own namespace. Calico adds the namespace.
+ */
 export const localRuleSelector = (pods: Selector): string =>
   printed(and(eq(LABEL_ORCHESTRATOR, 'k8s'), pods));
 
@@ -209,7 +216,10 @@ function print(selector: Selector): string {
   }
 }
 
-/** A positive list of names may be split freely: half a selector's length a piece, the rest is for other terms. */
+/**
+ * Splits a list of names into pieces of half a selector's maximum length. The other half is for the rest of
+ * the selector. A positive list may be split freely.
+ */
 function nameChunks(set: NamespaceSet): readonly (readonly string[] | undefined)[] {
   if (set.names === undefined) return [undefined];
   const chunks: string[][] = [];
@@ -228,7 +238,7 @@ function nameChunks(set: NamespaceSet): readonly (readonly string[] | undefined)
 
 const QUOTES_AND_COMMA = 4;
 
-/** Puts names to exclude into the namespace selector, and what does not fit there into the pod selector. */
+/** Puts names to exclude into the namespace selector, and those that do not fit into the pod selector. */
 function spreadExclusions(
   namespaceParts: readonly Selector[],
   podParts: readonly Selector[],

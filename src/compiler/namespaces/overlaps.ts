@@ -1,4 +1,4 @@
-/** Groups of one firewall that share namespaces and disagree about them. */
+/** Reports groups of one firewall that share namespaces and disagree about them. */
 import type { ClusterFirewall, Group } from '../../api/schema.ts';
 import { includesNamespace } from './namespaces.ts';
 import type { NamespaceSet } from './namespaces.ts';
@@ -14,7 +14,7 @@ interface Member {
   readonly set: NamespaceSet;
 }
 
-/** Rules of overlapping groups add up, which needs no word; a disagreement over mode or isolation does. */
+/** Rules of overlapping groups add up, so they need no report. A disagreement over mode or isolation does. */
 export function reportOverlaps(
   firewall: ClusterFirewall,
   enforcement: Enforcement,

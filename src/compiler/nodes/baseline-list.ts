@@ -1,4 +1,4 @@
-/** The baseline for a person to read. */
+/** The baseline as a list for people to read. */
 import type { Nodes } from '../../api/schema.ts';
 import type { BaselineEntry, BaselineSource } from './baseline.ts';
 import { BASELINE, PRIVILEGED } from './baseline.ts';
@@ -6,7 +6,7 @@ import { servicesOf } from './services.ts';
 
 export interface BaselineLine {
   readonly name: string;
-  /** `where found`: on in clusters that have what it is for. */
+  /** `where found`: on in clusters that have the program it is for. */
   readonly state: 'on' | 'off' | 'where found';
   readonly ports: string;
   readonly from: string;
@@ -23,7 +23,7 @@ const SOURCES: Readonly<Record<BaselineSource, string>> = {
   metricsServer: 'pods of metrics-server',
 };
 
-/** @param nodes of a firewall, which may switch entries off and replace ports */
+/** @param nodes the `nodes` of a firewall, which may disable entries and replace ports */
 export function listBaseline(nodes: Pick<Nodes, 'baseline' | 'services'> = {}): readonly BaselineLine[] {
   const disabled = nodes.baseline?.disable ?? [];
   return BASELINE.map((entry) => ({

@@ -74,7 +74,7 @@ function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: str
   return { id, rules, onlyPorts, openPort };
 }
 
-/** Undefined for what the last rule simply does not deny. */
+/** Undefined for a protocol that the final deny does not deny anyway. */
 function portsOf({ opens }: BaselineEntry, context: NodeContext): readonly PortValue[] | undefined {
   if (opens === 'ICMP' || opens === 'ICMPv6') return undefined;
   if (opens === 'unprivileged') return otherPorts(PRIVILEGED.flatMap((name) => context.services(name)));
@@ -87,7 +87,7 @@ function portsOf({ opens }: BaselineEntry, context: NodeContext): readonly PortV
 const isReplaced = (name: string, { nodeFirewall }: NodeContext): boolean =>
   isServiceName(name) && (nodeFirewall.nodes.services ?? []).some((own) => own.name === name && own.override);
 
-/** Felix is told its ports where nobody else sees them. */
+/** Ports of Felix that are configured only in FelixConfiguration. */
 function felixPorts(name: string, { felixConfigurations = [] }: Inventory): readonly PortValue[] {
   const felixPortsByService = {
     vxlan: felixConfigurations.map(({ vxlanPort }) => vxlanPort),
@@ -103,7 +103,7 @@ function entrySources({ from }: BaselineEntry, context: NodeContext): NodeSource
   const pods = each.flatMap((source) => source.pods);
   const kinds = new Set(each.flatMap((source) => [...source.kinds]));
   const matches = each.flatMap((source) => source.matches);
-  // See sourcesOf: pods of other nodes come with their nodes' addresses.
+  // Pods of other nodes come with their nodes' addresses: see sourcesOf.
   return {
     matches: pods.length === 0 || kinds.has('nodes') ? matches : [...matches, ...nodeSet],
     pods,
@@ -141,7 +141,7 @@ function sourcesNamed(
   }
 }
 
-/** Link-local ones with a zone are left out: no packet filter could match them. */
+/** Link-local addresses with a zone are left out, because no packet filter could match them. */
 export const bgpPeerNets = ({ bgpPeers = [] }: Inventory): readonly Cidr[] =>
   unionCidrs(
     bgpPeers.flatMap((text) => {
@@ -156,7 +156,7 @@ export const bgpPeerNets = ({ bgpPeers = [] }: Inventory): readonly Cidr[] =>
 
 const METRICS_API = 'APIService/v1beta1.metrics.k8s.io';
 
-/** Pods behind the metrics API, wherever it is installed and whatever they are called. */
+/** Pods behind the metrics API, in any namespace and under any name. */
 function metricsServers({ apiServerBackends = [], services = [] }: Inventory): readonly PodsEnd[] {
   const backends = apiServerBackends.filter(({ because }) => because === METRICS_API);
   return services
@@ -164,7 +164,7 @@ function metricsServers({ apiServerBackends = [], services = [] }: Inventory): r
       backends.some(({ namespace, service }) => namespace === each.namespace && service === each.name),
     )
     .flatMap(({ namespace, selector = {} }) => {
-      // Without a selector somebody else says what is behind it; an empty one would be every pod.
+      // Without a selector, another program writes the endpoints. An empty selector would mean every pod.
       if (Object.keys(selector).length === 0) return [];
       const pods = fromLabelSelector({ matchLabels: selector });
       return [

@@ -1,4 +1,7 @@
-/** What a cluster needs of its nodes to live, and is open unless `nodes.baseline.disable` names it. */
+/**
+ * The baseline: traffic to nodes that a cluster needs to work. It is open unless `nodes.baseline.disable`
+ * names it.
+ */
 import type { ServiceName } from '../../net/services.ts';
 
 /** `anyone`: every source. `controlPlanePods`: pods of peers in nodes.controlPlane. */
@@ -7,18 +10,20 @@ export type BaselineSource =
 
 export interface BaselineEntry {
   readonly name: string;
-  /** For a person: what would stop. */
+  /** For people: the function that would stop. */
   readonly what: string;
   readonly from: readonly BaselineSource[];
-  /** Services; `unprivileged`: every port but those of PRIVILEGED; a protocol that has no ports. */
+  /**
+   * Names of services; `unprivileged` for every port but those of PRIVILEGED; or a protocol without ports.
+   */
   readonly opens: readonly ServiceName[] | 'unprivileged' | 'ICMP' | 'ICMPv6';
-  /** Felix's own rules judge the rest of the way. */
+  /** The entry opens only the ports layer. Felix's own rules decide the rest. */
   readonly onlyPorts?: true;
-  /** Where it is compiled at all; absent: everywhere. */
+  /** Clusters in which the entry is compiled; absent: all. */
   readonly where?: 'flannel' | 'metricsServer';
 }
 
-/** What not even nodes reach on other nodes, unless they are the control plane. */
+/** Services that even nodes do not reach on other nodes, unless they are the control plane. */
 export const PRIVILEGED = [
   'etcd',
   'kubelet',

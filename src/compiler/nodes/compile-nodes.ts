@@ -1,4 +1,7 @@
-/** `spec.nodes` → host endpoints, the policies that judge them, and what is to be said of it (design: docs/nodes.md). */
+/**
+ * Compiles `spec.nodes` into host endpoints, the policies that select them, and a summary (design:
+ * docs/nodes.md).
+ */
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
@@ -113,8 +116,10 @@ function reportBaseline({ nodeFirewall, collector, place }: NodeContext): void {
 }
 
 /**
- * What would make rules mean nobody, or too many: nothing is compiled, what is stored stays.
- * @param problemsBefore problems there were before peers of the control plane were looked for
+ * Reports contradictions that would make rules mean nobody, or too many. Nothing is compiled then, and stored
+ * objects stay.
+ * @param problemsBefore number of problems before the peers of the control plane were resolved
+ * @returns true when there is a problem
  */
 function reportRefusals(
   { resolveScope, nodeFirewall, inventory, collector, place }: NodeContext,
@@ -189,7 +194,7 @@ function compiled(context: NodeContext): CompiledNodes {
   return { objects, summary, labelledNodes };
 }
 
-/** Always, whatever is blocked: ssh and the API server for those who mend what went wrong. */
+/** Always open, whatever is blocked: ssh and the API server, for the people who repair the cluster. */
 function compileBreakGlass(context: NodeContext): readonly DesiredObject[] {
   const { nodeFirewall, collector, place, resolveScope, sourceScope, services } = context;
   const id = ruleId(place.id, 'breakGlass');

@@ -1,4 +1,4 @@
-/** What the parts of the node firewall are compiled against, and what they tell one another. */
+/** The input that the parts of the node firewall share, and the results that they pass to each other. */
 import type { ClusterFirewall, PortValue } from '../../api/schema.ts';
 import type { ResolveScope } from '../flows/flow-ends.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
@@ -18,17 +18,17 @@ export interface NodeContext {
   readonly sourceScope: SourceScope;
   readonly services: Services;
   readonly collector: ProblemCollector;
-  /** Of spec.nodes as a whole. */
+  /** The place of spec.nodes as a whole. */
   readonly place: RulePlace;
-  /** Nodes that spec.nodes selects, sorted by name; undefined while nodes are not known. */
+  /** The nodes that spec.nodes selects, sorted by name; undefined while nodes are not known. */
   readonly selected: readonly NodeInfo[] | undefined;
 }
 
-/** Something that a node lets in: what guard.ts and failsafes.ts ask about. */
+/** A port that a node lets in. pod-guard.ts and failsafes.ts read it. */
 export interface OpenPort {
   readonly id: string;
   readonly ports: readonly PortValue[];
   readonly sources: NodeSources | 'anyone';
-  /** False where it holds on some of the nodes only. */
+  /** False where it is open on some of the nodes only. */
   readonly isEverywhere: boolean;
 }

@@ -1,4 +1,7 @@
-/** What Felix does at host endpoints beside the rules, as far as its configurations say; its environment outranks them, and nobody sees it. */
+/**
+ * Warns of effects that Felix's configuration has at host endpoints in addition to the rules. Felix's
+ * environment outranks its configuration and cannot be read.
+ */
 import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodeContext } from './context.ts';
 
@@ -34,7 +37,10 @@ export function dataplaneNotes(context: NodeContext): readonly string[] {
 
 type Settings = Omit<FelixConfigurationInfo, 'name'>;
 
-/** One for each selected node, and for each configuration with a nodeSelector: which nodes that means is not asked. */
+/**
+ * The settings of each selected node, and of each configuration with a nodeSelector. The nodes behind such a
+ * selector are not resolved.
+ */
 function effectiveSettings(
   configurations: readonly FelixConfigurationInfo[],
   { selected }: NodeContext,
@@ -46,10 +52,13 @@ function effectiveSettings(
   return [...nodeSettings, ...bySelector].map((each) => ({ ...cluster, ...each }));
 }
 
-/** Felix's default action is ACCEPT, which ends INPUT; in nftables it ends Felix's own chain (felix/config/config_params.go). */
+/**
+ * Felix's default action is ACCEPT, which ends INPUT. In nftables mode it ends only Felix's own chain
+ * (felix/config/config_params.go).
+ */
 const acceptsForGood = ({ bpfEnabled, nftablesMode, iptablesFilterAllowAction }: Settings): boolean =>
   bpfEnabled !== true && nftablesMode !== 'Enabled' && iptablesFilterAllowAction?.toLowerCase() !== 'return';
 
-/** Ahead of the policies of each endpoint (felix/rules/endpoints.go). */
+/** Felix drops them before the policies of each endpoint (felix/rules/endpoints.go). */
 const dropsInvalid = ({ bpfEnabled, disableConntrackInvalidCheck }: Settings): boolean =>
   bpfEnabled !== true && disableConntrackInvalidCheck !== true;

@@ -1,4 +1,7 @@
-/** Host endpoints: lo of every selected node, which exempts what a node says to itself, and its other interfaces. */
+/**
+ * Host endpoints: one for interface lo of every selected node, and one for its other interfaces. The one for
+ * lo exempts traffic of a node to itself.
+ */
 import { LABEL_CREATED_BY, LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import type { HostEndpoint } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
@@ -18,15 +21,19 @@ import type { DesiredObject } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { bothLayers, catchAll, layerPolicies } from './layers.ts';
 
-/** Calico's own: allows both ways what no policy selects. */
+/** Calico's own profile. It allows, in both directions, what no policy selects. */
 const ALLOWING_PROFILE = 'projectcalico-default-allow';
 const OURS = 'clusterfirewall.io/';
-/** What these say, Calico believes: that it is a pod, or one of its own endpoints. A node's kubelet may write them to its Node. */
+/**
+ * Labels that Calico trusts: an endpoint with them counts as a pod or as one of Calico's own. A node's
+ * kubelet may write them to its Node.
+ */
 const CALICOS: ReadonlySet<string> = new Set([LABEL_NAMESPACE, LABEL_ORCHESTRATOR, LABEL_CREATED_BY]);
 
 /**
- * What a node says to one of its own addresses goes over lo, and would be judged by the endpoint of all interfaces. An endpoint for lo
- * alone does not help: without a preDNAT policy of its own Felix leaves it out there (calico.md, seen with packets).
+ * Traffic of a node to one of its own addresses goes over lo. The endpoint for all interfaces would apply to
+ * it. An endpoint for lo alone does not help: Felix leaves lo out unless it has a preDNAT policy of its own
+ * (calico.md, seen with packets).
  */
 export function compileLo(context: NodeContext): readonly DesiredObject[] {
   const id = ruleId(context.place.id, 'lo');
@@ -42,7 +49,10 @@ export function compileLo(context: NodeContext): readonly DesiredObject[] {
   ];
 }
 
-/** Our own endpoints carry the gate from the start; they are written after everything that they are judged by. */
+/**
+ * Our own endpoints carry the enforcement label from the start. They are written after every policy that
+ * applies to them.
+ */
 export function compileManaged(context: NodeContext): readonly DesiredObject[] {
   return (context.selected ?? []).map((node) =>
     endpoint(context.place.firewall, {
@@ -56,8 +66,9 @@ export function compileManaged(context: NodeContext): readonly DesiredObject[] {
 }
 
 /**
- * All of the Node's, as automatic endpoints have them, and not only those that zones ask for: then a zone comes and goes without a write
- * to any endpoint, and none lacks a label of which a selector asks that it be absent (docs/decisions/0013-node-firewall.md).
+ * All labels of the Node, which is what automatic endpoints have too. Labels that zones select would not be
+ * enough: a zone could then not come or go without a write to every endpoint, and a selector for the absence
+ * of a label would match too many (docs/decisions/0013-node-firewall.md).
  */
 export const labelsTaken = ({ labels }: NodeInfo): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(labels).filter(([key]) => !key.startsWith(OURS) && !CALICOS.has(key)));
@@ -87,10 +98,10 @@ function endpoint(
 const sorted = (labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Every IPv6 interface has one of these, and kube-proxy may listen there. */
+/** Every IPv6 interface has such an address, and kube-proxy may listen there. */
 const LINK_LOCAL = 'fe80::/10';
 
-/** The addresses at which traffic is meant for a node that is judged, before DNAT. */
+/** The addresses at which traffic before DNAT is meant for a selected node. */
 export function judgedSet(context: NodeContext): DesiredObject {
   const id = ruleId(context.place.id, 'judged');
   const own = (context.selected ?? []).flatMap(({ addresses }) => addresses).map(parseAddress);

@@ -1,4 +1,7 @@
-/** Ports that Felix opens before any policy is asked (felix/config/config_params.go, FailsafeInboundHostPorts). */
+/**
+ * Ports that Felix opens before it evaluates any policy (felix/config/config_params.go,
+ * FailsafeInboundHostPorts).
+ */
 import type { PortValue } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, containsCidr, formatCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
@@ -17,8 +20,8 @@ const DEFAULTS: readonly Failsafe[] = [
 ];
 
 /**
- * Ports that stay open to somebody whom no rule lets in: `6443/TCP`, sorted by number. What only pods or only nodes might do beyond the
- * rules counts as well.
+ * Ports that stay open to somebody whom no rule lets in: `6443/TCP`, sorted by number. A port that only pods
+ * or only nodes reach beyond the rules counts as well.
  */
 export function failsafesOpen(openPorts: readonly OpenPort[], context: NodeContext): readonly string[] {
   const open = effectiveFailsafes(context).filter(
@@ -31,8 +34,9 @@ export function failsafesOpen(openPorts: readonly OpenPort[], context: NodeConte
 }
 
 /**
- * Those of every selected node together. The configuration of a node outranks those with a nodeSelector, and these the cluster's; which
- * nodes a selector means is not asked, so what one of them opens counts everywhere.
+ * The failsafes of all selected nodes. The configuration of a node outranks those with a nodeSelector, and
+ * these outrank the cluster's. The nodes behind such a selector are not resolved, so its ports count
+ * everywhere.
  */
 function effectiveFailsafes({
   inventory: { felixConfigurations = [] },
@@ -68,7 +72,7 @@ const covers = (ports: readonly PortValue[], { protocol, port }: Failsafe): bool
           port <= each.to),
     );
 
-/** Narrowed to those who always get in. */
+/** True for a failsafe that is limited to sources that may always connect. */
 function isNarrowed({ protocol, port, net }: Failsafe, context: NodeContext): boolean {
   const to = net === undefined ? undefined : readCidr(net);
   if (to === undefined) return false;
@@ -81,7 +85,10 @@ function isNarrowed({ protocol, port, net }: Failsafe, context: NodeContext): bo
   );
 }
 
-/** Others may have written it with host bits: then it is not taken for narrow. */
+/**
+ * Undefined for a CIDR with host bits, which other clients may have written. It then does not count as
+ * narrow.
+ */
 function readCidr(text: string): Cidr | undefined {
   try {
     return parseCidr(text);
@@ -92,8 +99,9 @@ function readCidr(text: string): Cidr | undefined {
 }
 
 /**
- * What is to stay open with failsafes: Managed, or why that cannot be told: while a way in is missing that was promised. Nothing with
- * Report. Canonical CIDRs, TCP and UDP only: anything else stops every Felix.
+ * With failsafes: Managed, the ports that Felix keeps open, or the reason why they cannot be computed, for
+ * example a break-glass peer without cidrs. With Report, nothing. CIDRs are canonical and protocols are TCP
+ * or UDP, because anything else stops every Felix.
  */
 export function managedFailsafes(context: NodeContext): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor'> {
   const { nodeFirewall, resolveScope } = context;
@@ -124,7 +132,7 @@ function narrowedFailsafes(context: NodeContext): readonly Failsafe[] {
   ];
 }
 
-/** Felix takes no ranges here. */
+/** One entry a port, because Felix takes no ranges here. */
 const numbers = (ports: readonly PortValue[]): readonly Failsafe[] =>
   ports.map(parsePort).flatMap((port) => {
     if (port.kind !== 'range' || port.protocol === 'SCTP') return [];

@@ -1,6 +1,7 @@
 /**
- * Policies on host endpoints. Each says the same in two layers, since neither sees everything: `ports` judges before DNAT hides
- * NodePorts and hostPorts, `host` whatever is delivered to the node, on any address it has.
+ * Policies on host endpoints. Each has the same rules in two layers, because neither layer sees all traffic.
+ * `ports` applies before DNAT hides NodePorts and hostPorts. `host` applies to everything that is delivered
+ * to the node, on any of its addresses.
  */
 import { LABEL_NAMESPACE } from '../../calico/labels.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -11,21 +12,24 @@ import { podSelectorText } from '../namespaces/namespaces.ts';
 import { globalPolicies } from '../flows/policies.ts';
 import type { DesiredObject, Phase } from '../types.ts';
 
-/** Host endpoints with a label, and no pod that gives itself the same: what has a namespace is none. */
+/**
+ * Host endpoints with a label. A pod that gives itself the same label does not match, because it has a
+ * namespace.
+ */
 const hostEndpointsWith = (label: string): Selector => and(has(label), not(has(LABEL_NAMESPACE)));
 
 export interface NodePolicy {
   readonly firewall: string;
   readonly id: string;
-  /** Ids of the rules in it, where they are others than `id`. */
+  /** Ids of the rules in it, where there are others than `id`. */
   readonly rules?: readonly string[];
   readonly phase: Extract<Phase, 'lo' | 'nodeAllow' | 'nodeDeny'>;
   readonly order: number;
-  /** Label of the host endpoints; the gate's where absent. */
+  /** The label of the host endpoints; absent: the enforcement label. */
   readonly label?: string;
   /** Further labels of the host endpoints. */
   readonly where?: Selector;
-  /** Tells policies of one id and layer apart. */
+  /** Distinguishes policies that have the same id and layer. */
   readonly variant?: string;
 }
 
@@ -34,7 +38,7 @@ export interface Layers {
   readonly host: readonly Rule[];
 }
 
-/** One policy a layer, none for a layer without rules: it would select for nothing. */
+/** One policy a layer. A layer without rules has none, because a policy without rules would only select. */
 export function layerPolicies(policy: NodePolicy, layers: Layers): readonly DesiredObject[] {
   const selector = podSelectorText(
     and(hostEndpointsWith(policy.label ?? LABEL_ENFORCED), policy.where ?? all()),
@@ -50,10 +54,10 @@ export function layerPolicies(policy: NodePolicy, layers: Layers): readonly Desi
   });
 }
 
-/** The same in both layers. */
+/** The same rules in both layers. */
 export const bothLayers = (rules: readonly Rule[]): Layers => ({ ports: rules, host: rules });
 
-/** A rule that asks nothing. */
+/** A rule that matches everything. */
 export const catchAll = (id: string, action: Action): Rule => ({
   action,
   metadata: { annotations: { [ANNOTATION_RULE]: id } },

@@ -1,4 +1,7 @@
-/** What is refused: blocked sources and forged loopback before everything, and at the end whatever nothing let in. */
+/**
+ * The denies of the node firewall. Blocked sources and forged loopback addresses come first. The final deny
+ * is for everything that nothing let in.
+ */
 import type { PortValue } from '../../api/schema.ts';
 import type { Action, Protocol, Rule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
@@ -15,10 +18,10 @@ import type { NodeContext } from './context.ts';
 import { bothLayers, catchAll, layerPolicies } from './layers.ts';
 import { notNets, podsByLabel, sourcesOf } from './sources.ts';
 
-/** While nodes are observed, what would deny passes, and its counter tells. */
+/** While nodes are observed, a rule that would deny passes, and its counter shows how often. */
 const denyAction = ({ nodeFirewall }: NodeContext): Action => (nodeFirewall.isObserved ? 'Pass' : 'Deny');
 
-/** Entries with a problem are left out, and what is left stands in for the whole: see DesiredObject. */
+/** Entries with a problem are left out. The rest stands in for the whole: see DesiredObject. */
 export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
   const { nodeFirewall, collector, resolveScope, sourceScope } = context;
   const blocked = nodeFirewall.nodes.blocked ?? [];
@@ -43,7 +46,7 @@ export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
   return sources.length === blocked.length ? objects : objects.map((each) => ({ ...each, standIn: true }));
 }
 
-/** @throws RuleProblem for a peer that is pods, where addresses are wanted */
+/** @throws RuleProblem for a peer that is pods, where addresses are required */
 export function refusePods(kind: string, why: string): void {
   if (kind !== 'pods') return;
   throw new RuleProblem('ResolvesToNothing', `is pods, and ${why}: name a peer with cidrs`, '.peer');
@@ -51,7 +54,7 @@ export function refusePods(kind: string, why: string): void {
 
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr);
 
-/** What comes over another interface than lo and says it comes from this very machine. */
+/** Denies packets with a loopback source address that arrive over another interface than lo. */
 export function compileLoopback(context: NodeContext): readonly DesiredObject[] {
   const id = ruleId(context.place.id, 'loopback');
   const rules = crossRules({
@@ -70,7 +73,7 @@ export function compileLoopback(context: NodeContext): readonly DesiredObject[] 
 const TRANSPORTS = ['TCP', 'UDP', 'SCTP'] as const;
 const ICMP = ['ICMP', 'ICMPv6'] as const;
 
-/** @param hostPorts that rules declare, of every firewall */
+/** @param hostPorts the hostPorts that rules of all firewalls declare */
 export function compileFinalDeny(
   hostPorts: readonly PortValue[],
   context: NodeContext,
@@ -79,7 +82,7 @@ export function compileFinalDeny(
   const pass = ruleId(context.place.id, 'pass');
   const deny = (rules: readonly Rule[]): readonly Rule[] => [
     ...canonicalRules(rules),
-    // A Tier object that is missing when Felix starts counts as one that denies (calico.md, Missing Tier).
+    // When Felix starts and the Tier object is missing, the tier denies at its end (calico.md, Missing Tier).
     catchAll(pass, 'Pass'),
   ];
   return layerPolicies(
@@ -94,7 +97,7 @@ export function compileFinalDeny(
   );
 }
 
-/** Over ICMP there is nothing but what the baseline opens, so that it is judged only where that is switched off. */
+/** The baseline opens all of ICMP, so ICMP is denied only where its entry is disabled. */
 function hostDenies(id: string, context: NodeContext): readonly Rule[] {
   const disabled = context.nodeFirewall.nodes.baseline?.disable ?? [];
   const closed = ICMP.filter((protocol) =>
@@ -115,7 +118,7 @@ function portDenies(id: string, hostPorts: readonly PortValue[], context: NodeCo
       : portsByProtocol([...context.services('nodeports'), ...hostPorts]);
   const elsewhere = ([4, 6] as const).flatMap((family) => {
     const outside = outsidePods(context.nodeFirewall.pools.filter((pool) => pool.family === family));
-    // Without a pool there is nothing to leave out, and a rule that leaves out nothing means everybody.
+    // Without a pool there is nothing to leave out, and such a rule would deny everybody.
     if (outside === undefined) return [];
     return ports.map(({ protocol, ports: some }) =>
       deny(
@@ -132,7 +135,10 @@ function portDenies(id: string, hostPorts: readonly PortValue[], context: NodeCo
   return [...toNodes, ...elsewhere];
 }
 
-/** By pools, since a pod is in them before Felix knows it, and by label, since a pool need not have every pod in it. */
+/**
+ * Excludes pods by pool, because a pod is in a pool before Felix knows it. Excludes them by label as well,
+ * because a pod may be outside every pool.
+ */
 function outsidePods(pools: readonly Cidr[]): EndMatch['entity'] | undefined {
   return pools.length === 0 ? undefined : { ...notNets(pools), notSelector: podsByLabel };
 }
@@ -159,6 +165,6 @@ const deny = ({ id, ...match }: Denied, context: NodeContext): Rule => {
   return { action: denyAction(context), ...match, ...(metadata === undefined ? {} : { metadata }) };
 };
 
-/** Families in which rules about everything but pods cannot be written. */
+/** Families in which a rule for everything but pods cannot be written. */
 export const familiesWithoutPools = (pools: readonly Cidr[]): readonly (4 | 6)[] =>
   ([4, 6] as const).filter((family) => !pools.some((pool) => pool.family === family));

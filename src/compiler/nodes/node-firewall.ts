@@ -1,4 +1,4 @@
-/** `spec.nodes` where it is in force: what every part of the node firewall is compiled against. */
+/** `spec.nodes` where it is enforced or observed. Every part of the node firewall is compiled against it. */
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { parseCidr, unionCidrs } from '../../net/cidr.ts';
@@ -6,13 +6,13 @@ import type { Inventory } from '../../inventory/types.ts';
 
 export interface NodeFirewall {
   readonly nodes: Nodes;
-  /** Nothing is dropped: what would deny, passes, and is counted. */
+  /** Nothing is dropped. A rule that would deny passes, and is counted. */
   readonly isObserved: boolean;
-  /** Where pods have their addresses, canonical. */
+  /** The pods' address ranges, canonical. */
   readonly pools: readonly Cidr[];
 }
 
-/** Undefined where nodes are left alone. */
+/** Undefined where nodes are not policed. */
 export function nodeFirewallOf(main: ClusterFirewall, { ipPools = [] }: Inventory): NodeFirewall | undefined {
   const { nodes } = main.spec;
   if (nodes === undefined || nodes.mode === 'Disabled') return undefined;

@@ -1,4 +1,6 @@
-/** What is not judged at nodes, or otherwise than one would expect: told, since nothing else shows it. */
+/**
+ * Notes on traffic that is not policed at nodes, or is policed in an unexpected way. Nothing else shows it.
+ */
 import type { NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { familiesWithoutPools } from './node-denies.ts';

@@ -27,13 +27,14 @@ export interface NodePortRule {
   readonly place: RulePlace;
   readonly ends: readonly FlowEnd[];
   readonly ports: readonly PortValue[];
-  /** Where the rule's pods are: whom a source in the same namespace means. */
+  /** The namespaces of the rule's pods, which a source in the same namespace means. */
   readonly namespaces: NamespaceSet;
 }
 
 /**
- * The ports layer alone: what is translated is forwarded, and meets the node's own ports nowhere. In force whatever the mode of the group,
- * since nodes have their own: pods that are observed lose nothing to it.
+ * Only the ports layer is needed: translated traffic is forwarded and never meets the node's own ports. The
+ * rules are enforced whatever the mode of the group, because nodes have a mode of their own. Observed pods
+ * lose nothing by it.
  */
 export function nodePortPolicies(
   rule: NodePortRule,

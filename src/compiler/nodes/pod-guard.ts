@@ -1,6 +1,7 @@
 /**
- * Identity where it is intact. Behind natOutgoing a node sees another node where a pod speaks, so what only some pods may reach on nodes is
- * refused to the others at the pods themselves, in tier clusterfirewall, where no allow undoes it.
+ * Denies at pods. Behind natOutgoing a node sees another node's address instead of the pod's. Ports that only
+ * some pods may reach on nodes are therefore denied to the other pods at those pods, in tier clusterfirewall,
+ * where no allow rule overrides it.
  */
 import type { PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -18,7 +19,7 @@ import { PRIVILEGED } from './baseline.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { nodeSet } from './sources.ts';
 
-/** Ports, and the pods that may reach them all the same. */
+/** Ports, and the pods that may reach them nevertheless. */
 interface Restriction {
   readonly ports: readonly PortValue[];
   readonly except: readonly Selector[];
@@ -76,8 +77,8 @@ function restrict(
 type Range = Extract<ReturnType<typeof parsePort>, { kind: 'range' }>;
 
 /**
- * What is refused: what only the control plane reaches, and each port that an opening gives to certain pods by its number. A port that
- * some opening gives to every pod is refused to none.
+ * The ports to deny: those that only the control plane reaches, and each port that an open port gives to
+ * certain pods by its number. A port that is open to every pod is denied to none.
  */
 function restrictions(openPorts: readonly OpenPort[], context: NodeContext): readonly Restriction[] {
   const privileged = PRIVILEGED.flatMap((name) => ranges(context.services(name)));
@@ -113,7 +114,7 @@ const covers = (ports: readonly PortValue[], piece: Range): boolean =>
           piece.to <= port.to),
     );
 
-/** Cut at every beginning and end, so that each piece is wholly inside a range or wholly outside. */
+/** Cuts ranges at every beginning and end, so each piece is wholly inside or wholly outside of a range. */
 function pieces(all: readonly Range[]): readonly Range[] {
   return (['TCP', 'UDP', 'SCTP'] as const).flatMap((protocol: TransportProtocol) => {
     const own = all.filter((range) => range.protocol === protocol);

@@ -1,4 +1,7 @@
-/** What of others would do something to our host endpoints and sets that nobody means. Names it; two kinds of it stop new endpoints. */
+/**
+ * Finds other clients' objects that would affect our host endpoints and sets by accident. Two kinds of them
+ * block new endpoints.
+ */
 import { LABEL_NAMESPACE } from '../../calico/labels.ts';
 import { parseSelector } from '../../calico/selector-parser.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -63,7 +66,7 @@ function foreignPolicies(context: NodeContext): Preflight['blocked'] {
   };
 }
 
-/** In the words of the field that lacks it. */
+/** Names the field that lacks it. */
 const remedyFor = ({ namespaceSelector }: ForeignPolicyInfo): string =>
   namespaceSelector === ''
     ? `selector: … && has(${LABEL_NAMESPACE})`
@@ -74,7 +77,10 @@ interface OurEndpoint {
   readonly labels: Labels;
 }
 
-/** As they would be: those of lo, and of all interfaces where those are ours. Automatic ones are judged by the same policies without us. */
+/**
+ * Our endpoints with their future labels: those for lo, and those for all interfaces where they are ours.
+ * Policies of others apply to automatic endpoints without us too, so these are left out.
+ */
 function ourEndpoints(context: NodeContext): readonly OurEndpoint[] {
   const own = { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_FIREWALL]: DEFAULT_FIREWALL };
   const managed = context.inventory.automaticHostEndpoints !== true;
@@ -93,16 +99,17 @@ function nodesSelected(policy: ForeignPolicyInfo, endpoints: readonly OurEndpoin
 }
 
 /**
- * Whom a global policy selects, as Felix is told (globalnetworkpolicyprocessor.go): the namespaceSelector is asked of labels with prefix
- * `pcns.`, which hosts lack, and beside one every `all()` means what is in a namespace. Undefined for what does not parse: Felix drops a
- * policy with a bad selector, and of a bad namespaceSelector only that.
+ * The endpoints that a global policy selects, in the form that Felix uses (globalnetworkpolicyprocessor.go).
+ * Its namespaceSelector is matched against labels with prefix `pcns.`, which hosts lack. With a
+ * namespaceSelector, every `all()` means "in a namespace". Undefined for a selector that does not parse,
+ * because Felix drops such a policy. Felix ignores a namespaceSelector that does not parse.
  */
 function subjectOf({ selector, namespaceSelector }: ForeignPolicyInfo): Selector | undefined {
   const own = parsed(selector);
   const space = namespaceSelector === '' ? undefined : parsed(namespaceSelector);
   if (own === undefined || space === undefined) return own;
   const scoped = prefixed('pcns.', space);
-  // An absent selector is no `all()`: nothing of it is rewritten.
+  // An absent selector is no `all()`, so nothing of it is rewritten.
   return and(inNamespace(scoped), selector.trim() === '' ? own : inNamespace(own));
 }
 
@@ -130,7 +137,10 @@ function parsed(text: string): Selector | undefined {
   }
 }
 
-/** Two endpoints for one interface: Felix takes the alphabetically first. A named interface is taken out of ours. */
+/**
+ * When an interface has two endpoints, Felix takes the alphabetically first. A named interface is taken out
+ * of ours.
+ */
 function foreignEndpoints({ selected = [], nodeFirewall, inventory }: NodeContext): Preflight['blocked'] {
   const accepted = nodeFirewall.nodes.acceptForeign ?? [];
   const selectedNames = new Set(selected.map(({ name }) => name));
@@ -156,7 +166,10 @@ const SETS = [NODE_SET_VALUE, CONTROL_PLANE_SET_VALUE, JUDGED_SET_VALUE].map((va
   [LABEL_SET]: value,
 }));
 
-/** A rule without a namespaceSelector asks sets, too: what is negative, or all(), begins to mean nodes once there is a set of them. */
+/**
+ * A rule without a namespaceSelector matches sets too. A negative selector or all() begins to match nodes
+ * once there is a set of them.
+ */
 function setsMatched({ inventory }: NodeContext): readonly string[] {
   const names = (inventory.foreignPolicies ?? [])
     .filter(({ ends }) =>

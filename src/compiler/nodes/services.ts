@@ -5,7 +5,10 @@ import { ruleId } from '../names.ts';
 import type { ProblemCollector } from '../problems.ts';
 import { RuleProblem } from '../problems.ts';
 
-/** The ports of a service. @throws RuleProblem for a name that is nowhere */
+/**
+ * The ports of a service.
+ * @throws RuleProblem for an unknown name
+ */
 export type Services = (name: string) => readonly PortValue[];
 
 export function servicesOf({ services = [] }: Pick<Nodes, 'services'>): Services {
@@ -25,7 +28,10 @@ export function servicesOf({ services = [] }: Pick<Nodes, 'services'>): Services
   };
 }
 
-/** A built-in name that is taken by accident would change what the baseline opens; one that is misspelt would change nothing. */
+/**
+ * A built-in name that is used by accident would change the ports that the baseline opens. A misspelt name
+ * would change nothing.
+ */
 export function reportServices({ metadata, spec }: ClusterFirewall, collector: ProblemCollector): void {
   for (const [index, { name, override }] of (spec.nodes?.services ?? []).entries()) {
     const place = {

@@ -1,4 +1,4 @@
-/** Who reaches a node: the sources of zones and of the ports that rules open, as Calico's rules say them at a node. */
+/** The sources of zones and of open ports, as Calico rules express them at a node. */
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -11,31 +11,34 @@ import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, peerSetValue } from '../names.
 import { RuleProblem } from '../problems.ts';
 
 export interface NodeSources {
-  /** Any of them. */
+  /** Any of them may match. */
   readonly matches: readonly EndMatch[];
-  /** Pods among them, as a policy that selects pods sees them. */
+  /** The pods among the sources, as selectors of a policy on pods. */
   readonly pods: readonly Selector[];
   readonly kinds: ReadonlySet<SourceKind>;
 }
 
-/** For what stays open whatever rules say (failsafes.ts): addresses by themselves never are everyone. */
+/**
+ * For failsafes.ts, which asks whether a port is open to everyone. Addresses by themselves never are
+ * everyone.
+ */
 export type SourceKind = 'world' | 'pods' | 'somePods' | 'nodes' | 'addresses' | 'controlPlane';
 
 export interface SourceScope {
   readonly resolveScope: ResolveScope;
-  /** Of IPPools: addresses in a manifest never mean pods. */
+  /** CIDRs of IPPools. Addresses in a manifest never mean pods. */
   readonly pools: readonly Cidr[];
-  /** Pods that speak for the control plane. */
+  /** Pods that act for the control plane. */
   readonly controlPlanePods: readonly PodsEnd[];
 }
 
 export type PodsEnd = Extract<FlowEnd, { readonly kind: 'pods' }>;
 
 /**
- * With pods among the sources nodes are, too: by natOutgoing, which is on for IPv4 pools by default, a pod reaches another node with the
- * address of its own. Who of the pods it was is told apart where they are (guard.ts).
- *
- * @throws RuleProblem for addresses that are all pods'
+ * Where pods are sources, nodes are sources too. With natOutgoing, which is the default of IPv4 pools, a pod
+ * reaches another node with the address of its own node. The pods are told apart at the pods themselves
+ * (pod-guard.ts).
+ * @throws RuleProblem for addresses that all belong to pods
  */
 export function sourcesOf(ends: readonly FlowEnd[], sourceScope: SourceScope): NodeSources {
   const each = ends.map((end) => sourceOf(end, sourceScope));
@@ -68,7 +71,8 @@ function setSources(value: string, sourceScope: SourceScope): NodeSources {
   if (value === CONTROL_PLANE_SET_VALUE) return controlPlane(sourceScope);
   const { firewall, peers } = sourceScope.resolveScope;
   const peer = [...peers.values()].find(({ name }) => peerSetValue(firewall, name) === value);
-  // A set would be matched whole, its pods and nodes too: Calico joins selector and notSelector into one question about the set's labels.
+  // The set cannot be used here, because it would match with its pods and nodes. Calico joins selector and
+  // notSelector into one condition on the labels of the set.
   return addressSources(unionCidrs((peer?.cidrs ?? []).map(parseCidr)), sourceScope);
 }
 
@@ -90,11 +94,14 @@ export function podSources(ends: readonly PodsEnd[]): NodeSources {
   };
 }
 
-/** Namespaces as pods inherit them (`pcns.…`; Calico takes that prefix from labels of the pods' own), so that a negation can hold both. */
+/**
+ * Namespaces are matched by the labels that pods inherit (`pcns.…`), so one negation can hold both selectors.
+ * Calico removes that prefix from pods' own labels.
+ */
 const podSubject = ({ namespaces: { names, where }, pods }: PodsEnd): Selector =>
   and(...(names === undefined ? [] : [isIn(LABEL_NAMESPACE, names)]), prefixed('pcns.', where), pods);
 
-/** @throws RuleProblem when nothing but pods' addresses is left */
+/** @throws RuleProblem when only pods' addresses are left */
 export function addressSources(nets: readonly Cidr[], { pools }: Pick<SourceScope, 'pools'>): NodeSources {
   const outside = nets.filter((net) => !pools.some((pool) => containsCidr(pool, net)));
   if (outside.length === 0) {
@@ -115,7 +122,7 @@ export function addressSources(nets: readonly Cidr[], { pools }: Pick<SourceScop
   return { matches, pods: [], kinds: new Set(['addresses']) };
 }
 
-/** A negation is never split: two that each leave out half leave out nothing. */
+/** A negation is never split: two rules that each leave out one half leave out nothing. */
 export function notNets(nets: readonly Cidr[]): { readonly notNets?: readonly string[] } {
   if (nets.length > MAX_NETS)
     throw new RuleProblem(
@@ -125,5 +132,5 @@ export function notNets(nets: readonly Cidr[]): { readonly notNets?: readonly st
   return nets.length === 0 ? {} : { notNets: nets.map(formatCidr) };
 }
 
-/** Every pod, in or out of the pools. */
+/** Every pod, whether it is in a pool or not. */
 export const podsByLabel = `has(${LABEL_ORCHESTRATOR})`;

@@ -1,4 +1,7 @@
-/** Zones: sources, and what they may reach on nodes. Each only passes, so a source in several has what any of them allows. */
+/**
+ * Zones: sources, and the services and ports that they may reach on nodes. A zone only passes, so a source in
+ * several zones may do what any of them allows.
+ */
 import type { PortValue, Zone } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector, matchesSelector, printSelector } from '../../calico/selector.ts';
@@ -37,7 +40,7 @@ export function compileZones(context: NodeContext): CompiledZones {
 
 interface CompiledZone {
   readonly policies: readonly DesiredObject[];
-  /** The set of its nodes, which other zones may have as well; none where it is on every node. */
+  /** The set of the zone's nodes, which other zones may share; empty where the zone is on every node. */
   readonly nodes: readonly DesiredObject[];
   readonly openPort: OpenPort;
 }
@@ -81,9 +84,11 @@ function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone
 }
 
 /**
- * Where a zone's nodes are, for the others. What a node forwards meets its ports layer first: a pod's traffic that of the pod's own node
- * (seen with packets), and anybody's that of a node that routes. Only by the zone's own addresses, so that it opens nothing of the node
- * that is passed. By content, since zones may exchange their selectors: what a policy means does not change behind its back.
+ * The set of a zone's nodes, for the policies at other nodes. A forwarded packet passes the ports layer of
+ * the node that forwards it. This is the pod's own node for a pod's packet (seen with packets), and the
+ * routing node for others. The set holds only addresses of the zone's nodes, so it opens nothing of the
+ * forwarding node. It is named by content, because two zones may exchange their selectors, and a stored
+ * policy must keep its meaning.
  */
 function nodesWhere(where: Selector, { inventory, place }: NodeContext) {
   const tag = contentTag(printSelector(where));

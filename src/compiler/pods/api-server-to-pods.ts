@@ -1,6 +1,7 @@
 /**
- * `defaults.apiServerToPods`: what the API server calls in the cluster stays open to it. A webhook that cannot be reached refuses every
- * write that it judges, an aggregated API that cannot be reached keeps namespaces from going.
+ * `defaults.apiServerToPods` keeps the way open from the API server to the pods that it calls. An unreachable
+ * webhook refuses every write that it has to review. An unreachable aggregated API blocks the deletion of
+ * namespaces.
  */
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { chunk, MAX_PORTS } from '../../calico/limits.ts';
@@ -26,19 +27,20 @@ interface BackendContext {
   readonly inventory: Inventory;
 }
 
-/** A Service and all that calls it, where that is under the default deny. */
+/** A Service under the default deny that the API server calls, and the objects that make it do so. */
 interface IsolatedBackend {
   readonly place: RulePlace;
   readonly service: ServiceInfo;
   readonly isStaged: boolean;
   readonly targetPorts: readonly (number | string)[];
-  /** Who names it, sorted. */
+  /** The objects that name the Service, sorted. */
   readonly because: readonly string[];
 }
 
 /**
- * One policy a Service, in the Service's namespace: from the control plane, to the pods that the Service selects, on the ports that it
- * sends calls to. Only where the default deny already isolates the pods, since an allow isolates what it selects.
+ * One policy a Service, in the Service's namespace. It allows the control plane to reach the pods that the
+ * Service selects, on the ports that the calls go to. It is made only where the default deny already isolates
+ * the pods, because an allow isolates the pods that it selects.
  */
 export function apiServerToPods(
   context: BackendContext,
@@ -53,7 +55,7 @@ export function apiServerToPods(
     path: 'spec.defaults.apiServerToPods',
   };
   if (inventory.unseen !== undefined && inventory.unseen.length > 0) {
-    // Where nothing is enforced, what was opened would only isolate.
+    // Where nothing is enforced, such an allow would only isolate.
     if (enforcement.enforced.length > 0) collector.held.push(`${place.id}/`);
     collector.problem(
       place,
@@ -96,7 +98,7 @@ function isolatedBackends(
     const namespace = isolated.get(service.namespace);
     const calls = called.get(keyOf(service)) ?? [];
     const targetPorts = targetPortsOf(service, calls);
-    // A Service that is not there, or has no such port, is called by nobody: the API server says so itself.
+    // Nothing calls a Service that does not exist or has no such port. The API server reports it itself.
     if (namespace === undefined || targetPorts.length === 0) return [];
     return [
       {
@@ -125,7 +127,7 @@ function isolatedNamespaces(
   );
 }
 
-/** Numbers before names, both sorted. */
+/** Numbers come before names. Both are sorted. */
 function targetPortsOf(
   service: ServiceInfo,
   calls: readonly ApiServerBackend[],
@@ -142,7 +144,7 @@ function backendPolicies(
   { place, service, isStaged, targetPorts, because }: IsolatedBackend,
   collector: ProblemCollector,
 ): readonly DesiredObject[] {
-  // The endpoints controller leaves such a Service alone: whoever writes its endpoints says what is behind it.
+  // The endpoints controller ignores such a Service. The author of its endpoints decides what is behind it.
   if (service.selector === undefined || Object.keys(service.selector).length === 0) {
     collector.warn(
       place,
@@ -177,7 +179,10 @@ function backendPolicies(
   );
 }
 
-/** @throws RuleProblem for labels that no selector of Calico's can say, which only a hand-written inventory has */
+/**
+ * @throws RuleProblem for labels that no Calico selector can express, which only an inventory written by hand
+ * has
+ */
 function podsBehind(matchLabels: Readonly<Record<string, string>>): Selector {
   try {
     return fromLabelSelector({ matchLabels });

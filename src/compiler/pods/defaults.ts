@@ -1,4 +1,7 @@
-/** What the ClusterFirewall called default asks for beside groups: the default deny, DNS, the guardrails. */
+/**
+ * The parts of the ClusterFirewall called default that belong to no group: the default deny, DNS and the
+ * guardrails.
+ */
 import type { ClusterFirewall, Guardrail, PortValue } from '../../api/schema.ts';
 import { LABEL_METADATA_NAME } from '../../calico/labels.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -56,7 +59,7 @@ export function compileDefaults(
   });
   const dns = at('dns', '.dns');
   reportNamedDnsPorts(context, dns, collector);
-  // Both halves or none, as of every rule.
+  // Like every rule, DNS is compiled on both sides or not at all.
   const [compiledDns] = collector.guard(dns, () => [
     { egress: dnsRules(context), serverPolicies: dnsServerPolicies(context) },
   ]);
@@ -74,7 +77,7 @@ export function compileDefaults(
   ];
 }
 
-/** In every standing: in force where the namespace is enforced, staged where it is observed. */
+/** The same policies twice: enforced where the namespace is enforced, and staged where it is observed. */
 function enforcedAndStaged(
   enforcement: Enforcement,
   parts: Omit<PolicyParts, 'isStaged'>,
@@ -93,8 +96,9 @@ function enforcedAndStaged(
 }
 
 /**
- * Selects, and allows DNS. It needs no Deny: what it selects and nobody allows is dropped at the end of the tier. With a
- * problem in `dns` it is there without it: no default deny at all would be worse.
+ * Selects pods and allows them DNS. It needs no Deny: traffic of selected pods that nothing allows is dropped
+ * at the end of the tier. When `dns` has a problem, the policy is made without it, because having no default
+ * deny would be worse.
  */
 function defaultDeny(context: DefaultsContext, dnsEgress: readonly Rule[]): readonly DesiredObject[] {
   const { firewall, enforcement } = context;
@@ -143,7 +147,7 @@ function dnsRules(context: DefaultsContext): readonly Rule[] {
   return canonicalRules([...allow(servers, ports), ...allow(matchNets(nodeLocal), numbers)]);
 }
 
-/** Names of ports are known only of pods: the node-local cache is none. */
+/** Port names are known only for pods, and the node-local cache is no pod. */
 function reportNamedDnsPorts(context: DefaultsContext, place: RulePlace, collector: ProblemCollector): void {
   const { ports, nodeLocal } = dnsOf(context);
   const named = ports.find(isNamed);
@@ -156,7 +160,7 @@ function reportNamedDnsPorts(context: DefaultsContext, place: RulePlace, collect
   );
 }
 
-/** The other half, where the DNS server itself is under the default deny (systemNamespaces: None). */
+/** The DNS server's side, where the server itself is under the default deny (systemNamespaces: None). */
 function dnsServerPolicies(context: DefaultsContext): readonly DesiredObject[] {
   const { firewall, enforcement } = context;
   const { server, pods, ports } = dnsOf(context);
@@ -201,7 +205,7 @@ function metadataGuardrail(context: DefaultsContext): readonly DesiredObject[] {
   });
 }
 
-/** Entries with a problem are left out, and what is left stands in for the whole: see DesiredObject. */
+/** Entries with a problem are left out. The rest stands in for the whole: see DesiredObject. */
 function declaredGuardrail(
   guardrail: Guardrail,
   place: RulePlace,
@@ -269,9 +273,10 @@ function guardrailPolicies(
 }
 
 /**
- * The tier's last word to all that guardrails do not refuse. The tier's default action says the same, but a Tier object
- * that is missing when Felix starts counts as Deny (calico.md, Missing Tier). One policy and not a rule in each guardrail:
- * `Pass` leaves the tier, so the first guardrail's would be the last that is read.
+ * The tier's final pass, for all traffic that guardrails do not refuse. The tier's default action is Pass as
+ * well, but a Tier object that is missing when Felix starts counts as Deny (calico.md, Missing Tier). It is
+ * one policy rather than a rule in each guardrail: `Pass` leaves the tier, so the guardrails after the first
+ * would not be evaluated.
  */
 function tierPass({ firewall, enforcement }: DefaultsContext): readonly DesiredObject[] {
   const id = ruleId(firewall.metadata.name, 'defaults', 'pass');

@@ -1,4 +1,7 @@
-/** One group of namespaces: its rules as flows, both halves of each, and only where a default deny needs them. */
+/**
+ * Compiles one group of namespaces: its rules as flows, both sides of each, and only where a default deny
+ * needs them.
+ */
 import type { EgressRule, IngressRule, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector } from '../../calico/selector.ts';
@@ -25,17 +28,17 @@ import type { GroupScope } from './group-scope.ts';
 import { isSingleNamespace } from './group-scope.ts';
 import type { DesiredObject } from '../types.ts';
 
-/** A rule of one direction, whichever list it stands in. */
+/** A rule with its direction, whichever list it is in. */
 interface DirectedRule {
   readonly place: RulePlace;
   readonly order: number;
   readonly direction: 'ingress' | 'egress';
   readonly subject: Selector;
   readonly ends: readonly FlowEnd[];
-  /** Ends that are meant beside them, at the subject alone. */
+  /** Further ends, which are needed at the subject only. */
   readonly viaNodes: readonly FlowEnd[];
   readonly ports: IngressRule['ports'];
-  /** NodePorts and hostPorts, where nodes are judged. */
+  /** NodePorts and hostPorts, where nodes are policed. */
   readonly portsAtNodes: readonly PortValue[];
 }
 
@@ -103,7 +106,7 @@ function resolveRule(
   if (direction === 'egress') checkPorts(rule.ports, resolved);
   const subject = fromLabelSelector(rule.pods);
   const portsAtNodes = 'from' in rule ? nodeAndHostPorts(rule) : [];
-  // What enters by a NodePort of another node comes from that node's address.
+  // Traffic that enters by a NodePort of another node comes from that node's address.
   const viaNodes =
     nodeFirewall !== undefined && 'nodePorts' in rule
       ? [resolveEnd({ entity: 'Nodes' }, resolveScope, true)]
@@ -145,7 +148,7 @@ function nodeSide(
   );
 }
 
-/** At the subject: its own pods, in the direction of the list. */
+/** The subject's side: the rule's own pods, in the direction of the list. */
 function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
   if (!scope.enforcement.deny[rule.direction] || others.length === 0) return [];
@@ -175,8 +178,8 @@ function enforcedAndStaged(
 }
 
 /**
- * At the other end, where that is pods under a default deny of their own. Nowhere else: an allow selects its pods, and
- * what Calico selects it isolates (calico.md, end of tier).
+ * The peer's side, where the peer is pods under a default deny. It is left out elsewhere, because an allow
+ * selects its pods, and Calico isolates the pods that it selects (calico.md, end of tier).
  */
 function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const direction = rule.direction === 'ingress' ? 'egress' : 'ingress';

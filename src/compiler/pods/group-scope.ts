@@ -1,4 +1,4 @@
-/** Groups made ready to compile: which namespaces they mean and how each of those is treated. */
+/** Prepares groups for compilation: which namespaces they mean, and how each of those is treated. */
 import type { ClusterFirewall, Group, RuleDestination, RuleSource } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { ResolveScope } from '../flows/flow-ends.ts';
@@ -15,28 +15,31 @@ export interface GroupScope {
   readonly group: Group;
   readonly place: RulePlace;
   readonly resolveScope: ResolveScope;
-  /** Undefined where nodes are left alone. */
+  /** Undefined where nodes are not policed. */
   readonly nodeFirewall: NodeFirewall | undefined;
   readonly enforcement: Enforcement;
-  /** The whole firewall observes: both halves of its rules are staged, whatever stands at the far end. */
+  /** The whole firewall observes. Both sides of its rules are staged, whatever the mode at the peer. */
   readonly isStagedOnly: boolean;
   /** The group's namespaces without exempt ones. */
   readonly namespaces: NamespaceSet;
-  /** Parts of `term` where its rules are in force, and where they are staged. */
+  /** The parts of `namespaces` where its rules are enforced, and where they are staged. */
   readonly enforced: readonly NamespaceSet[];
   readonly observed: readonly NamespaceSet[];
-  /** Namespaces of the cluster that are in `term`: a NetworkPolicy needs one to be put into. */
+  /** The cluster's namespaces that are in `namespaces`. A NetworkPolicy has to be put into one of them. */
   readonly members: readonly GroupMember[];
 }
 
 export interface GroupMember {
   readonly namespace: NamespaceInfo;
   readonly isStaged: boolean;
-  /** Whether isolation: SameNamespace holds here: no Strict group has this namespace too. */
+  /** True where isolation: SameNamespace is effective, because no Strict group has this namespace too. */
   readonly isOpenWithin: boolean;
 }
 
-/** A group of one named namespace gets NetworkPolicies there, where its people look for them. */
+/**
+ * A group of one named namespace gets NetworkPolicies in that namespace, because its users look for them
+ * there.
+ */
 export const isSingleNamespace = (group: Group): boolean => group.namespaces?.length === 1;
 
 interface GroupContext {
@@ -89,7 +92,10 @@ function groupScope(
   };
 }
 
-/** Of the firewall called default a group's mode is its namespaces' mode, save where two groups disagree. */
+/**
+ * In the firewall called default, the mode of a group is the mode of its namespaces, except where two groups
+ * disagree.
+ */
 function parts(
   group: Group,
   namespaces: NamespaceSet,

@@ -1,6 +1,7 @@
 /**
- * Flows that stay inside one namespace. A GlobalNetworkPolicy cannot say "the same namespace", so they are NetworkPolicies:
- * the only objects that grow with the number of namespaces, hence one a namespace for a whole group.
+ * Flows that stay inside one namespace. A GlobalNetworkPolicy cannot express "the same namespace", so they
+ * become NetworkPolicies. These are the only objects whose number grows with the number of namespaces, so a
+ * whole group shares one in each.
  */
 import type { Group } from '../../api/schema.ts';
 import { all, fromLabelSelector, or, printSelector } from '../../calico/selector.ts';
@@ -25,7 +26,7 @@ export interface LocalFlow {
   readonly from: Selector;
   readonly to: Selector;
   readonly ports: IngressRule['ports'];
-  /** False for isolation: SameNamespace, which a Strict group over the same namespace takes back. */
+  /** False for isolation: SameNamespace, which a Strict group over the same namespace overrides. */
   readonly isForEveryMember: boolean;
 }
 
@@ -95,7 +96,7 @@ function localRules(
     canonicalRules(
       crossRules({ id: place.id, action: 'Allow', sources, destinations, ports: matchPorts(ports) }),
     );
-  // The policy's own end need not be said where it is every pod that the policy selects.
+  // The policy's own end is left out where it is every pod that the policy selects.
   const own = (pods: Selector): readonly EndMatch[] => (pods.kind === 'all' ? anyEnd : localEnd(pods));
   return {
     ingress: deny.ingress ? allow(localEnd(from), own(to)) : [],
@@ -105,7 +106,7 @@ function localRules(
 
 const localEnd = (pods: Selector): readonly EndMatch[] => [{ entity: { selector: localRuleSelector(pods) } }];
 
-/** One rule may ask for several flows: one a `from` entry. */
+/** A rule with several `from` entries has several flows. */
 function groupByRule(rules: readonly LocalRules[]): readonly (readonly LocalRules[])[] {
   const byId = new Map<string, LocalRules[]>();
   for (const each of rules) byId.set(each.flow.place.id, [...(byId.get(each.flow.place.id) ?? []), each]);
@@ -166,7 +167,7 @@ function object(
       ...(egress.length === 0 ? {} : { egress }),
     },
     namespace.name,
-    // Every pod of the namespace is under the default deny anyhow: selecting more of them isolates nobody.
+    // Every pod of the namespace is under the default deny anyway, so selecting more of them isolates nobody.
     subjects.length <= MAX_SELECTOR ? subjects : printSelector(all()),
   );
 }
