@@ -1,7 +1,7 @@
-# Each target is one command that installs what it needs; `make` alone lists them.
+# Each target is one command that installs what it needs. `make` alone lists the targets.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-# Node 24 is an npm package here: whatever Node the system has only runs npm itself.
+# Node 24 is an npm package here. The Node of the system only runs npm.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 .PHONY: help test unit integration e2e chaos bench fuzz demo demo-probe demo-stop generate format build image clean
@@ -18,13 +18,13 @@ unit: npm-ready node_modules/.installed ## tests without a cluster; needs only n
 integration: cluster-ready node_modules/.installed ## tests against a real API server and Calico
 	@node hack/test.ts tools programs integration
 
-e2e: cluster-ready node_modules/.installed ## scenarios with packets, more of nodes than make test; SCENARIO=S3 runs one
+e2e: cluster-ready node_modules/.installed ## scenarios with packets, more of them at nodes than make test; SCENARIO=S3 runs one
 	@SCENARIO='$(SCENARIO)' MATRIX=both node hack/test.ts tools programs packets $(if $(SCENARIO),,changes)
 
 chaos: cluster-ready node_modules/.installed ## a campaign of faults on the local cluster; COUNT=, SEED=, FAULT=
 	@COUNT='$(COUNT)' SEED='$(SEED)' FAULT='$(FAULT)' node e2e/chaos/main.ts
 
-bench: cluster-ready node_modules/.installed build ## measures what docs/benchmarks.md says; ONLY=a,e some of it, UPDATE=1 writes it there
+bench: cluster-ready node_modules/.installed build ## measures the figures of docs/benchmarks.md; ONLY=a,e some of them, UPDATE=1 writes them there
 	@ONLY='$(ONLY)' UPDATE='$(UPDATE)' node e2e/bench/bench.ts
 
 fuzz: npm-ready node_modules/.installed ## properties with more examples; FUZZ_RUNS=, SEED=
@@ -39,7 +39,7 @@ demo-probe: node_modules/.installed ## the table of the running demo again
 demo-stop: node_modules/.installed ## ends the running demo and removes its cluster
 	@node e2e/demo/demo.ts stop
 
-generate: node_modules/.installed ## writes what is generated: the CRD and its reference, docs/api.md
+generate: node_modules/.installed ## writes the generated files: the CRD and its reference, docs/api.md
 	@node hack/generate.ts
 
 format: node_modules/.installed ## formats every file

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Names everything this machine lacks, at once and before anything long. Plain sh: Node itself comes with `npm ci`.
+# Names everything that this machine lacks, at once and before anything long. It is plain sh, because Node comes with `npm ci`.
 #   prerequisites.sh npm       what every target needs
-#   prerequisites.sh cluster   what the local cluster needs besides
+#   prerequisites.sh cluster   what the local cluster needs in addition
 set -u
 cd "$(dirname "$0")/.."
 missing=
@@ -24,7 +24,7 @@ if [ "${1:-npm}" = cluster ]; then
   elif has unshare && ! unshare --net true 2>/dev/null; then
     lacks 'the right to make network namespaces (CAP_SYS_ADMIN; in a container: --privileged)'
   fi
-  # Built programs are cached by the hash of go.mod, so this is only a first look: e2e/local looks again, closely.
+  # Built programs are cached by the hash of go.mod. This is only a first check; e2e/local checks closely.
   cache="${XDG_CACHE_HOME:-$HOME/.cache}/clusterfirewall"
   want=$(sed -n 's/^go //p' e2e/*/*/go.mod | sort -V | tail -n 1)
   if has go; then
