@@ -49,13 +49,10 @@ const problem = z.strictObject({
   severity: z
     .enum(['problem', 'warning'])
     .meta({ description: 'problem: not programmed as written. warning: programmed, but has no effect yet.' }),
-  rule: z
-    .string()
-    .max(512)
-    .meta({
-      description:
-        'FIREWALL/GROUP/LIST/NAME, or the beginning of it if the problem affects more than one rule.',
-    }),
+  rule: z.string().max(512).meta({
+    description:
+      'FIREWALL/GROUP/LIST/NAME, or the beginning of it if the problem affects more than one rule.',
+  }),
   path: z
     .string()
     .max(1024)
