@@ -3,10 +3,10 @@ import type { Group } from '../api/schema.ts';
 import { compile } from './compile.ts';
 import { firewall, fromGroup, inventory, namespace, web } from './testing/examples.ts';
 
-describe('what cannot be compiled', () => {
+describe('a rule that cannot be compiled', () => {
   const bad = { name: 'bad', pods: {}, from: [{ peer: 'ofice' }], ports: [80] };
 
-  test('is a problem of its rule, which is held; the rest is compiled', () => {
+  test('is reported as a problem and held; the rest is compiled', () => {
     const group: Group = { ...web, ingress: [bad, ...(web.ingress ?? [])] };
     const { problems, held, objects } = compile(
       [firewall({ namespaces: [group] })],
@@ -25,7 +25,7 @@ describe('what cannot be compiled', () => {
     expect(objects.flatMap(({ rules }) => rules)).not.toContain('default/blog/ingress/bad');
   });
 
-  test('holds the sets too: a held rule may be the last to name them', () => {
+  test('holds the sets too, because a held rule may be the last to name them', () => {
     const { held } = compile(
       [firewall({ namespaces: [{ ...web, ingress: [bad] }] })],
       inventory(namespace('blog')),
@@ -43,12 +43,12 @@ describe('what cannot be compiled', () => {
     ['World without a node address', { from: [{ entity: 'World' as const }] }, 'EntityUnresolved'],
     ['Nodes without a node address', { from: [{ entity: 'Nodes' as const }] }, 'EntityUnresolved'],
     [
-      'ControlPlane of which nothing is known',
+      'ControlPlane in an unknown cluster',
       { from: [{ entity: 'ControlPlane' as const }] },
       'EntityUnresolved',
     ],
     [
-      'a block of which nothing is left',
+      'a block whose except covers it',
       { from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/8'] } }] },
       'ResolvesToNothing',
     ],
@@ -75,7 +75,7 @@ describe('what cannot be compiled', () => {
     expect(problems.map((problem) => problem.reason)).toEqual([reason]);
   });
 
-  test('a group that names an exempt namespace does nothing there', () => {
+  test('a group that names an exempt namespace has no effect there', () => {
     const group: Group = { ...web, namespaces: ['kube-system'] };
     const { problems, objects } = compile([firewall({ namespaces: [group] })], inventory());
     expect(problems).toEqual([
@@ -89,7 +89,7 @@ describe('what cannot be compiled', () => {
     ).toEqual([]);
   });
 
-  test('of a guardrail leaves the rest of it standing in, for where nothing is stored yet', () => {
+  test('in a guardrail, leaves the other entries as a stand-in for where nothing is stored yet', () => {
     const guardrails = [
       {
         name: 'corp',
@@ -108,7 +108,7 @@ describe('what cannot be compiled', () => {
     ]);
   });
 
-  test('of DNS leaves the default deny in place', () => {
+  test('for DNS, leaves the default deny in place', () => {
     const dns = { ports: ['dns/UDP', '53/TCP'] };
     const { problems, objects } = compile([firewall({ defaults: { dns } })], inventory());
     expect(problems).toEqual([
@@ -125,7 +125,7 @@ describe('what cannot be compiled', () => {
     ]);
   });
 
-  test('more names to leave out than two selectors hold: the last good default deny is held', () => {
+  test('that leaves out more names than two selectors hold, holds the last good default deny', () => {
     const names = Array.from(
       { length: 100 },
       (_unused, index) => `namespace-with-a-long-name-${String(index)}`,
@@ -135,7 +135,7 @@ describe('what cannot be compiled', () => {
     expect(held).toContain('default/defaults/deny');
   });
 
-  test('exempt names that overflow one selector go on in the other', () => {
+  test('exempt names that overflow one selector continue in the other', () => {
     const names = Array.from(
       { length: 30 },
       (_unused, index) => `namespace-with-a-long-name-${String(index)}`,

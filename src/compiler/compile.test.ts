@@ -5,7 +5,7 @@ import { firewall, fromGroup, inventory, namespace, objectsOf, shapes, web } fro
 import type { Inventory } from '../inventory/types.ts';
 
 describe('a firewall without groups', () => {
-  test('is a tier, a default deny, the metadata guardrail and the pass that ends the tier', () => {
+  test('compiles to a tier, a default deny, the metadata guardrail and the pass that ends the tier', () => {
     expect(objectsOf({}).map(({ metadata }) => metadata.name)).toEqual([
       expect.stringContaining('cfw-default-defaults-deny-'),
       expect.stringContaining('clusterfirewall.cfw-default-defaults-metadataapi-'),
@@ -14,7 +14,7 @@ describe('a firewall without groups', () => {
     ]);
   });
 
-  test('observed, stages everything and enforces nothing but an empty tier', () => {
+  test('in Observe, stages everything and enforces nothing but an empty tier', () => {
     expect(new Set(shapes(objectsOf({ mode: 'Observe' })))).toEqual(
       new Set(['StagedGlobalNetworkPolicy', 'Tier']),
     );
@@ -36,19 +36,19 @@ describe('a firewall without groups', () => {
 });
 
 describe('a rule', () => {
-  test('in a group of one namespace is a NetworkPolicy there, and its other half is global', () => {
+  test('in a group of one namespace is a NetworkPolicy there, and its peer side is global', () => {
     expect(shapes(fromGroup(objectsOf({ namespaces: [web] }), 'blog'))).toEqual([
       'GlobalNetworkPolicy',
       'NetworkPolicy in blog',
     ]);
   });
 
-  test('has no half in a direction that is not denied', () => {
+  test('has no side in a direction that is not denied', () => {
     const spec = { defaults: { deny: 'Ingress' as const }, namespaces: [web] };
     expect(shapes(fromGroup(objectsOf(spec), 'blog'))).toEqual(['NetworkPolicy in blog']);
   });
 
-  test('has no half at pods that are exempt', () => {
+  test('has no side at pods that are exempt', () => {
     const group: Group = {
       ...web,
       ingress: [
@@ -81,7 +81,7 @@ describe('a rule', () => {
     );
   });
 
-  test('that stays inside a namespace is together with its like, one policy a namespace', () => {
+  test('that stays inside a namespace shares one policy a namespace with others like it', () => {
     const group: Group = {
       name: 'blogs',
       namespaceSelector: { matchLabels: { team: 'a' } },
@@ -99,7 +99,7 @@ describe('a rule', () => {
     ]);
   });
 
-  test('for a namespace that does not exist yet is a warning, and its far half is there already', () => {
+  test('for a namespace that does not exist yet is a warning, and its peer side is compiled already', () => {
     const { objects, problems } = compile([firewall({ namespaces: [web] })], inventory());
     expect(problems).toEqual([expect.objectContaining({ severity: 'warning', reason: 'NamespaceNotFound' })]);
     expect(
@@ -140,7 +140,7 @@ describe('limits', () => {
     });
   });
 
-  test('a range of ports is a rule of its own: nft dies when it is to replace one with more', () => {
+  test('gives a range of ports a rule of its own, because nft crashes when it replaces a rule with more', () => {
     const ports = [80, '8000-8100', 443, '9000-9100/UDP', '30000-32767'];
     const group: Group = { ...web, ingress: [{ name: 'web', pods: {}, from: [{ entity: 'World' }], ports }] };
     const [policy] = fromGroup(objectsOf({ namespaces: [group] }), 'blog');
@@ -153,7 +153,7 @@ describe('limits', () => {
     ]);
   });
 
-  test('an exception is subtracted, and what is left is split at 256 networks', () => {
+  test('subtracts exceptions, and splits the remaining networks at 256', () => {
     const except = Array.from({ length: 64 }, (_unused, index) => `10.${String(index * 4)}.1.1/32`);
     const group: Group = {
       ...web,
@@ -168,7 +168,7 @@ describe('limits', () => {
   });
 });
 
-test('World is what is neither labelled a pod nor in the node set, and tells the families apart only for ICMP', () => {
+test('World is everything but pods and the node set, and separates families only for ICMP', () => {
   const out: Group = {
     name: 'blog',
     namespaces: ['blog'],
@@ -195,7 +195,7 @@ describe('groups that disagree over a namespace', () => {
     mode: 'Observe',
   };
 
-  test('Enforce wins, and a problem says so', () => {
+  test('Enforce wins, and a problem reports it', () => {
     const spec = { namespaces: [{ ...web, isolation: 'Strict' as const }, observing] };
     const { problems, summaries } = compile([firewall(spec)], inventory(namespace('blog', { team: 'a' })));
     expect(problems).toEqual([
@@ -226,7 +226,7 @@ describe('firewalls not called default', () => {
     expect(problems).toEqual([expect.objectContaining({ firewall: 'team-a', reason: 'NoDefaultFirewall' })]);
   });
 
-  test('add rules, in force where the default deny is', () => {
+  test('add rules, enforced where the default deny is', () => {
     const { objects } = compile(
       [firewall({}), firewall({ namespaces: [web] }, 'team-a')],
       inventory(namespace('blog')),
@@ -237,7 +237,7 @@ describe('firewalls not called default', () => {
     ]);
   });
 
-  test('with Observe stage both halves', () => {
+  test('with Observe stage both sides', () => {
     const observer: ClusterFirewall = {
       metadata: { name: 'team-a' },
       spec: { mode: 'Observe', namespaces: [web] },

@@ -61,7 +61,7 @@ function withoutDefault(firewalls: readonly ClusterFirewall[], collector: Proble
     collector.problem(
       { firewall: metadata.name, id: metadata.name, path: 'metadata.name' },
       'NoDefaultFirewall',
-      `there is no ClusterFirewall called ${DEFAULT_FIREWALL}, which has the default deny: the rules of "${metadata.name}" wait until it is created`,
+      `there is no ClusterFirewall called ${DEFAULT_FIREWALL}, which has the default deny, so the rules of "${metadata.name}" wait: create it`,
     );
   }
   const summaries = firewalls.map(({ metadata }) => ({ firewall: metadata.name, namespaces: null }));

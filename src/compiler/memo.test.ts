@@ -3,7 +3,7 @@ import type { ClusterFirewall } from '../api/schema.ts';
 import type { Compilation, Compile } from './types.ts';
 import { remembering } from './memo.ts';
 
-test('compiles again only when a firewall or something of the inventory changed', () => {
+test('compiles again only when a firewall or a part of the inventory changed', () => {
   const compile = jest.fn<Compile>((): Compilation => ({
     objects: [],
     problems: [],

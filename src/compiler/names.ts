@@ -42,12 +42,15 @@ export const ORDER = {
   defaultDeny: 1000,
 } as const;
 
-/** Last part of the id that bridges carry instead of their rules' (controller/plan/bridges.ts). */
+/** Last part of the id that bridges carry instead of the ids of their rules (controller/plan/bridges.ts). */
 export const BRIDGES = { from: 'bridge-from', to: 'bridge-to' } as const;
-/** Of copies that go before or after the others, beside it: of a last word of nodes, of what is refused at pods. */
+/**
+ * Ids of copies that are written before or after the others: those of the nodes' final deny, and those of
+ * denies at pods.
+ */
 export const BRIDGES_LAST_WORD = 'bridge-deny';
 export const BRIDGES_AT_PODS = 'bridge-pods';
-/** What the last one written carries beside it. */
+/** An additional id of the copy that is written last. */
 export const BRIDGES_COMPLETE = 'bridge-complete';
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The compiler against a second, slow opinion: testing/reading.ts says what Calico does with the objects, testing/intent.ts what the
- * firewalls mean. Neither shares code with the compiler.
+ * Compares the compiler with a second, slow opinion: testing/reading.ts says what Calico does with the
+ * objects, testing/intent.ts what the firewalls mean. Neither shares code with the compiler.
  */
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -29,10 +29,13 @@ import { flawsOf } from './testing/wellformed.ts';
 import type { Inventory } from '../inventory/types.ts';
 import type { Compile } from './types.ts';
 
-/** The selector is about as long as the longest that these firewalls need: some fit, some must be spread, some cannot be. */
+/**
+ * The selector limit is about as long as the longest selector that these firewalls need. Some fit, some must
+ * be spread, some cannot be.
+ */
 const SMALL = { rules: 3, nets: 2, ports: 2, selector: 160 };
 
-/** The same compiler, were Calico's limits much smaller. */
+/** The same compiler with much smaller limits of Calico. */
 const { compile: compileSmall } = await (async (): Promise<{ compile: Compile }> => {
   const actual = await import('../calico/limits.ts');
   jest.resetModules();
@@ -51,7 +54,7 @@ const objectsOf = (of: readonly ClusterFirewall[], inventory: Inventory): readon
 
 type FlowVerdict = (flow: Flow) => Verdict;
 
-/** Fails at the first flow of which the two verdicts do not go together. */
+/** Fails at the first flow whose two verdicts do not agree. */
 function compareVerdicts(
   cluster: Cluster,
   [first, second]: readonly [FlowVerdict, FlowVerdict],
@@ -65,7 +68,7 @@ function compareVerdicts(
 }
 
 const describeVerdict = ({ allowed, by }: Verdict): string => `${allowed ? 'allowed' : 'denied'}: ${by}`;
-/** Nothing is allowed after that was not allowed before. */
+/** Nothing is allowed after the change that was not allowed before it. */
 const noMore = (before: boolean, after: boolean): boolean => before || !after;
 
 describe('objects', () => {
@@ -82,7 +85,7 @@ describe('objects', () => {
     );
   });
 
-  test('are such that Calico takes them, and as they are meant', () => {
+  test('are accepted by Calico, and contain nothing unintended', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { inventory }) => {
         expect(flawsOf(objectsOf(list, inventory))).toEqual([]);
@@ -101,7 +104,8 @@ describe('objects', () => {
     );
   });
 
-  // Felix treats a tier that is missing as one that denies at its end, so every policy there ends in a Pass of its own.
+  // Felix treats a missing tier as one that denies at its end. Every policy of the tier therefore ends in a
+  // Pass of its own.
   test('do the same whatever the tier does at its end', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { cluster, inventory }) => {
@@ -129,7 +133,7 @@ describe('objects', () => {
 });
 
 describe('splitting at the limits of Calico', () => {
-  test('keeps the limits and changes no verdict, but for rules that cannot be split', () => {
+  test('keeps the limits and changes no verdict, except for rules that cannot be split', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { cluster, inventory }) => {
         const small = compileSmall(list, inventory);
@@ -138,7 +142,8 @@ describe('splitting at the limits of Calico', () => {
         const unsplit = small.problems
           .filter(({ reason }) => reason === 'TooManyNames' || reason === 'SelectorTooLong')
           .map(({ rule }) => rule);
-        // Denies that could not be written leave open what they closed; rules that could not be written open nothing.
+        // A deny that cannot be written leaves its traffic open. An allow that cannot be written opens
+        // nothing.
         fc.pre(!unsplit.some((rule) => /^default\/(defaults|guardrails)\//.test(rule)));
         compareVerdicts(
           cluster,
@@ -162,7 +167,7 @@ describe('a rule with a problem', () => {
     'SelectorTooLong',
   ];
 
-  test('is in no object but as the stand-in of a guardrail, and what it had is held', () => {
+  test('is in no object except a guardrail’s stand-in, and its stored objects are held', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { inventory }) => {
         const { objects, problems, held } = compileSmall(list, inventory);
@@ -174,7 +179,7 @@ describe('a rule with a problem', () => {
             reason,
             objects: [],
           });
-          // One problem for all Services; of them those are held that are in force.
+          // The problem is reported once for all Services. Only the enforced ones are held.
           if (!rule.endsWith('/apiServerToPods')) expect(held).toContainEqual(rule);
         }
       }),
@@ -199,7 +204,7 @@ describe('nothing more is allowed', () => {
     );
   });
 
-  test('by an entry whose peer is nowhere', () => {
+  test('by an entry with an unknown peer', () => {
     fc.assert(
       fc.property(firewalls, scene, random, (list, { cluster, inventory }, chance) => {
         const more = withUnknownPeer(list, chance);
@@ -213,8 +218,9 @@ describe('nothing more is allowed', () => {
     );
   });
 
-  // Overlapping groups that disagree on a mode are told apart by the names of namespaces, so a name must be known first.
-  test('in a namespace that the compiler has not heard of yet', () => {
+  // Overlapping groups that disagree on a mode are distinguished by the names of namespaces, so the compiler
+  // must know the names first.
+  test('in a namespace that the compiler does not know yet', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { cluster, inventory }) => {
         const agreeing = withoutGroupModes(list);
@@ -232,10 +238,10 @@ describe('nothing more is allowed', () => {
     );
   });
 
-  test("nor less, by a tenant's pod and NetworkSet that carry our labels", () => {
+  test("nor less, by a tenant's pod and NetworkSet with our labels", () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { cluster, inventory }) => {
-        // With small limits peers are sets, too, and not the nodes alone.
+        // With small limits, peers become sets too.
         const objects = compileSmall(list, inventory).objects.map(({ object }) => object);
         compareVerdicts(cluster, [
           readingOf(objects, cluster),

@@ -48,8 +48,8 @@ export interface Problem {
 }
 
 /**
- * What an object does, which decides when it is written (controller/plan/plan.ts): the tier, its last word, sets, what denies in the tier, what
- * allows, the default deny. Bridges are not compiled: they stand beside these while they change (controller/plan/bridges.ts).
+ * The purpose of an object, which decides when it is written (controller/plan/plan.ts). Bridges are not
+ * compiled: they exist together with these objects while they change (controller/plan/bridges.ts).
  */
 export type Phase =
   | 'tier'
@@ -60,7 +60,10 @@ export type Phase =
   | 'deny'
   | 'bridgeFrom'
   | 'bridgeTo'
-  /** What exempts lo, what passes at nodes, what denies there, whom it binds, and which addresses it means. */
+  /**
+   * The objects of nodes: the exemption of lo, the policies that pass, those that deny, the host endpoints,
+   * and the set of the nodes' addresses.
+   */
   | 'lo'
   | 'nodeAllow'
   | 'nodeDeny'

@@ -99,7 +99,7 @@ function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): FlowEnd {
 }
 
 export const NO_NODES =
-  'no node with an address is known: wait for nodes to register, or check that the operator may list them';
+  'no address of a node is known: wait for nodes to register, or check that the operator may list them';
 export const NO_CONTROL_PLANE =
   'no address of the control plane is known: label its nodes node-role.kubernetes.io/control-plane, or check that the operator may list the EndpointSlices of namespace default';
 
@@ -125,10 +125,7 @@ function resolveEntity(entity: AnyEnd['entity'], scope: ResolveScope): FlowEnd {
       if (scope.isControlPlaneResolved) return { kind: 'set', value: CONTROL_PLANE_SET_VALUE };
       throw new RuleProblem('EntityUnresolved', NO_CONTROL_PLANE, '.entity');
     case undefined:
-      throw new RuleProblem(
-        'EntityUnresolved',
-        'says nothing: give exactly one of peer, ipBlock, pods, entity',
-      );
+      throw new RuleProblem('EntityUnresolved', 'is empty: give exactly one of peer, ipBlock, pods, entity');
   }
 }
 

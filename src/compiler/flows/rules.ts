@@ -56,7 +56,7 @@ export function checkPorts(values: readonly PortValue[], destinations: readonly 
   if (named && notPods) {
     throw new RuleProblem(
       'NamedPortNeedsPods',
-      `port "${named.name}" is a name, and names are known only of pods' containers: write its number, or split the rule`,
+      `port "${named.name}" is a name, and only pods have named ports: write its number, or split the rule`,
       '.ports',
     );
   }
@@ -66,7 +66,7 @@ export function checkPorts(values: readonly PortValue[], destinations: readonly 
   ) {
     throw new RuleProblem(
       'PortsNotAllowed',
-      'KubeAPIServer stands for the endpoints of the API server, ports included: write ports: [All], in a rule of its own',
+      'KubeAPIServer stands for the endpoints of the API server and their ports: write ports: [All], in a rule of its own',
       '.ports',
     );
   }

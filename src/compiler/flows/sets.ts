@@ -58,14 +58,14 @@ export const SHARED_SETS: readonly SharedSet[] = [
     value: NODE_SET_VALUE,
     which: 'nodes',
     unknown:
-      'a rule names Nodes, or World, which leaves out the addresses of nodes: without the cluster’s nodes their set is shown empty',
+      'a rule names Nodes or World, which need the addresses of nodes: the cluster’s nodes are not known, so their set is shown empty',
   },
   {
     id: ruleId(DEFAULT_FIREWALL, 'control-plane'),
     value: CONTROL_PLANE_SET_VALUE,
     which: 'controlPlane',
     unknown:
-      'the control plane may reach pods: without the cluster’s nodes and API server endpoints its set is shown empty',
+      'the control plane may reach pods, but the cluster’s nodes and API server endpoints are not known, so its set is shown empty',
   },
 ];
 

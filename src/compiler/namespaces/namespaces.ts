@@ -201,7 +201,7 @@ function printed(selector: Selector): string {
   if (text.length > MAX_SELECTOR) {
     throw new RuleProblem(
       'SelectorTooLong',
-      `needs a Calico selector of ${String(text.length)} characters, and ${String(MAX_SELECTOR)} are possible: use fewer or shorter labels, or one label that stands for them`,
+      `needs a Calico selector of ${String(text.length)} characters, and the maximum is ${String(MAX_SELECTOR)}: use fewer or shorter labels, or one label that stands for them`,
     );
   }
   return text;

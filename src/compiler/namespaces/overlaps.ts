@@ -50,7 +50,7 @@ export function reportOverlaps(
           path: `spec.namespaces[${String(loser.index)}]`,
         },
         'OverlappingGroups',
-        `namespace "${namespace.name}" is in groups "${loser.group.name}" and "${winner.group.name}", which disagree on ${field}; ${wins} wins there: let them agree, or take the namespace out of one`,
+        `namespace "${namespace.name}" is in groups "${loser.group.name}" and "${winner.group.name}", which disagree on ${field}; ${wins} wins there: make them agree, or remove the namespace from one`,
         `.${field}`,
       );
     }

@@ -41,19 +41,19 @@ export const BASELINE: readonly BaselineEntry[] = [
   },
   {
     name: 'dhcp',
-    what: 'answers of DHCP servers, requests to a node that is one',
+    what: 'answers of DHCP servers, requests to a node that is a DHCP server',
     from: ['anyone'],
     opens: ['dhcp', 'dhcpv6-client'],
   },
   {
     name: 'api-server',
-    what: 'kubelets, pods and machines that join reach the API server',
+    what: 'kubelets, pods and joining machines reach the API server',
     from: ['controlPlane', 'controlPlanePods', 'nodes', 'pods'],
     opens: ['kube-apiserver'],
   },
   {
     name: 'etcd',
-    what: 'the API server reaches etcd, and members of etcd one another',
+    what: 'the API server reaches etcd, and members of etcd reach each other',
     from: ['controlPlane'],
     opens: ['etcd'],
   },
@@ -65,13 +65,13 @@ export const BASELINE: readonly BaselineEntry[] = [
   },
   {
     name: 'nodes-to-nodes',
-    what: `pods of the host network and what comes through another node, whose address it has then; all but ${PRIVILEGED.join(', ')}`,
+    what: `pods of the host network, and traffic through another node, which arrives with that node's address; all but ${PRIVILEGED.join(', ')}`,
     from: ['nodes'],
     opens: 'unprivileged',
   },
   {
     name: 'vxlan',
-    what: "Calico's VXLAN between nodes; Felix itself drops what other machines send",
+    what: "Calico's VXLAN between nodes; Felix itself drops VXLAN from other machines",
     from: ['anyone'],
     opens: ['vxlan'],
     onlyPorts: true,

@@ -14,8 +14,8 @@ import {
   rulesOf,
 } from '../testing/compiled-nodes.ts';
 
-describe('what is made of a node', () => {
-  test('an endpoint for lo with policies of its own, one for all interfaces, and its addresses in the judged set', () => {
+describe('a node compiles to', () => {
+  test('an endpoint for lo with its own policies, one for all interfaces, and its addresses in the judged set', () => {
     const compilation = compiled({ extraAddresses: ['203.0.113.7/32'] });
     expect(
       carrying(compilation, 'default/nodes/endpoints').map(({ metadata, spec }) => ({
@@ -52,30 +52,30 @@ describe('what is made of a node', () => {
     expect(compilation.labelledNodes).toEqual([]);
   });
 
-  test('a node that joins takes no entry of another out of a set', () => {
+  test('a node that joins removes no entry of another node from a set', () => {
     const netsOf = (inventory: Inventory): readonly string[] =>
       objects(compiled({}, { inventory })).flatMap(({ metadata, spec }) =>
         'nets' in spec ? spec.nets.map((net) => `${metadata.name} ${net}`) : [],
       );
-    const beside = {
-      name: 'beside',
+    const joining = {
+      name: 'joining',
       labels: { 'node-role.kubernetes.io/control-plane': '' },
       addresses: ['10.99.0.10', '10.99.0.13', 'fd00:99::10'],
     };
     const before = netsOf(cluster);
-    const after = netsOf({ ...cluster, nodes: [...(cluster.nodes ?? []), beside] });
+    const after = netsOf({ ...cluster, nodes: [...(cluster.nodes ?? []), joining] });
     expect(after.length).toBeGreaterThan(before.length);
     expect(after).toEqual(expect.arrayContaining([...before]));
   });
 
-  test('with automatic endpoints, a gate label for the node and no endpoint but lo’s', () => {
+  test('with automatic endpoints, an enforcement label for the node and no endpoint but the one for lo', () => {
     const compilation = compiled({}, { inventory: { ...cluster, automaticHostEndpoints: true } });
     expect(carrying(compilation, 'default/nodes/endpoints')).toEqual([]);
     expect(compilation.labelledNodes).toEqual(['cp1', 'worker1']);
     expect(compilation.nodes?.endpoints).toBe('Automatic');
   });
 
-  test('only of nodes that nodeSelector names; the sets of sources have them all', () => {
+  test('only for nodes that nodeSelector selects; the sets of sources contain all', () => {
     const compilation = compiled({ nodeSelector: { matchLabels: { edge: 'true' } } });
     expect(compilation.nodes?.selected).toEqual(['worker1']);
     expect(carrying(compilation, 'default/nodes/judged')[0]?.spec).toEqual({
@@ -86,7 +86,7 @@ describe('what is made of a node', () => {
     });
   });
 
-  test('the labels of its Node, save what means something to Calico or to us', () => {
+  test('the labels of its Node, without those that mean something to Calico or to us', () => {
     const kubelets = {
       'clusterfirewall.io/lo': '',
       'clusterfirewall.io/gate': 'no',
@@ -110,7 +110,7 @@ describe('what is made of a node', () => {
   test.each([
     ['absent', undefined],
     ['Disabled', { mode: 'Disabled' as const }],
-  ])('nothing while nodes is %s, and no node keeps a gate label', (_, nodes) => {
+  ])('nothing while nodes is %s, and no node keeps an enforcement label', (_, nodes) => {
     const firewall: ClusterFirewall = {
       metadata: { name: 'default' },
       spec: { mode: 'Enforce', ...(nodes === undefined ? {} : { nodes }) },
@@ -123,8 +123,8 @@ describe('what is made of a node', () => {
   });
 });
 
-describe('the last rule', () => {
-  test('refuses what goes to a node, NodePorts on any address, and at the host everything', () => {
+describe('the final deny', () => {
+  test('refuses traffic to a node, NodePorts on any address, and at the host everything', () => {
     const compilation = compiled({});
     expect(bare(rulesOf(compilation, 'default/nodes/deny', 'host'))).toEqual(
       ['SCTP', 'TCP', 'UDP'].map((protocol) => expect.objectContaining({ action: 'Deny', protocol })),
@@ -149,7 +149,7 @@ describe('the last rule', () => {
     expect(ports).toHaveLength(3 + 4);
   });
 
-  test('with destinations All, refuses all that is not bound for a pod, in the families that have pods', () => {
+  test('with destinations All, refuses all traffic that is not bound for a pod, in the families that have pods', () => {
     const inventory = { ...cluster, ipPools: ['10.244.0.0/16'] };
     const compilation = compiled({ destinations: 'All' }, { inventory });
     const all = rulesOf(compilation, 'default/nodes/deny', 'ports');
@@ -164,14 +164,14 @@ describe('the last rule', () => {
     expect(compilation.nodes?.notes).toContainEqual(expect.stringContaining('IPv6'));
   });
 
-  test('with All and no pools, is refused itself, and what stands stays', () => {
+  test('with All and no pools, is refused itself, and stored objects stay', () => {
     const compilation = compiled({ destinations: 'All' }, { inventory: { ...cluster, ipPools: [] } });
     expect(reasons(compilation)).toContain('PoolsUnknown');
     expect(compilation.held).toContain('default/nodes/');
     expect(carrying(compilation, 'default/nodes/deny')).toEqual([]);
   });
 
-  test('in Observe passes, and so does every other denial', () => {
+  test('in Observe passes, and so does every other deny', () => {
     const compilation = compiled({
       mode: 'Observe',
       blocked: [{ ipBlock: { cidr: '192.0.2.0/24' } }],
@@ -188,7 +188,7 @@ describe('the last rule', () => {
     expect(guard.map(({ kind }) => kind)).toEqual(guard.map(() => 'StagedGlobalNetworkPolicy'));
   });
 
-  test('ends in a Pass, so that a tier that is lost denies nothing more', () => {
+  test('ends in a Pass, so a missing tier denies nothing more', () => {
     for (const { spec } of policies(compiled({}), 'default/nodes/deny'))
       expect(spec.ingress?.at(-1)).toEqual({
         action: 'Pass',
@@ -196,7 +196,7 @@ describe('the last rule', () => {
       });
   });
 
-  test('counts ICMP in only where the baseline is told not to open it', () => {
+  test('includes ICMP only where the baseline does not open it', () => {
     const denied = (disable: readonly string[]) =>
       rulesOf(
         compiled(disable.length === 0 ? {} : { baseline: { disable: [...disable] } }),
@@ -209,7 +209,7 @@ describe('the last rule', () => {
 });
 
 describe('before everything', () => {
-  test('loopback from outside and blocked sources are refused over every protocol', () => {
+  test('loopback addresses from outside and blocked sources are refused over every protocol', () => {
     const compilation = compiled({ blocked: [{ ipBlock: { cidr: '192.0.2.0/24' } }] });
     for (const layer of ['ports', 'host'] as const) {
       expect(bare(rulesOf(compilation, 'default/nodes/loopback', layer))).toEqual([
@@ -273,7 +273,7 @@ describe('a zone', () => {
     ]);
   });
 
-  test('of some nodes is there in full, and on the others where traffic passes on its way to them', () => {
+  test('of some nodes is complete there, and on other nodes passes traffic on its way to them', () => {
     const edges = {
       ...zone([{ entity: 'World' }], { ports: [9100] }),
       nodeSelector: { matchLabels: { edge: 'true' } },
@@ -305,7 +305,7 @@ describe('a zone', () => {
     ]);
   });
 
-  test('with a problem keeps the set that its stored policies name', () => {
+  test('with a problem, keeps the set that its stored policies name', () => {
     const compilation = compiled({ zones: [zone([{ peer: 'nobody' }], { ports: [9100] })] });
     expect(compilation.held).toContain('default/nodes/where/');
   });
@@ -328,7 +328,7 @@ describe('a zone', () => {
     expect(carrying(compilation, 'default/nodes/zones/other')).toHaveLength(2);
   });
 
-  test('for certain pods lets nodes in as well, and refuses the other pods where they are', () => {
+  test('for certain pods lets nodes in as well, and refuses the other pods at the pods themselves', () => {
     const peers = [
       {
         name: 'prometheus',

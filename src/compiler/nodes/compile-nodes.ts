@@ -139,7 +139,7 @@ function reportRefusals(
     collector.problem(
       place,
       'NodeCIDRsContainPods',
-      `${cidr} shares addresses with the IPPool ${pools.join(', ')}, so pods would count as nodes: name only where nodes live`,
+      `${cidr} shares addresses with the IPPool ${pools.join(', ')}, so pods would count as nodes: name only addresses of nodes`,
       `.nodeCIDRs[${String(index)}]`,
     );
   }
@@ -162,7 +162,7 @@ function reportRefusals(
     collector.problem(
       place,
       'PoolsUnknown',
-      'All closes whatever is not bound for a pod, and there is no IPPool that says where pods are: use Known, or make IPPools',
+      'All closes everything that is not bound for a pod, but there is no IPPool that says which addresses pods have: use Known, or create IPPools',
       '.destinations',
     );
   }
@@ -203,7 +203,7 @@ function compileBreakGlass(context: NodeContext): readonly DesiredObject[] {
     (nodeFirewall.nodes.breakGlass ?? []).flatMap((entry, index) =>
       located(`[${String(index)}]`, () => {
         const end = resolveEnd(entry, resolveScope, false);
-        refusePods(end.kind, 'a way in for people takes addresses');
+        refusePods(end.kind, 'breakGlass takes addresses');
         const sources = sourcesOf([end], sourceScope).matches;
         return crossRules({ id, action: 'Pass', sources, destinations: anyEnd, ports });
       }),

@@ -12,25 +12,25 @@ export function dataplaneNotes(context: NodeContext): readonly string[] {
   const settings = effectiveSettings(felixConfigurations, context);
   return [
     ...(felixConfigurations.some(({ bpfEnabled }) => bpfEnabled === true)
-      ? ['eBPF dataplane: only interfaces that match bpfDataIfacePattern are judged, and lo never is']
+      ? ['eBPF dataplane: rules apply only to interfaces that match bpfDataIfacePattern, and never to lo']
       : []),
     ...(settings.some(acceptsForGood)
       ? [
-          'in iptables mode lines of INPUT after those of Felix (ufw, a script) do not see what passes: while there are such, set iptablesFilterAllowAction: Return in FelixConfiguration default',
+          'iptables mode: rules of INPUT after those of Felix (ufw, a script) do not see traffic that passes; if there are any, set iptablesFilterAllowAction: Return in FelixConfiguration default',
         ]
       : []),
     ...(settings.some(dropsInvalid)
       ? [
-          'INVALID packets are dropped, in Observe too (asymmetric routes, direct server return): disableConntrackInvalidCheck in FelixConfiguration default lets them be judged',
+          'INVALID packets are dropped, in Observe too (asymmetric routes, direct server return): set disableConntrackInvalidCheck in FelixConfiguration default to apply the rules to them instead',
         ]
       : []),
     ...(cluster?.endpointToHostAction === 'Accept'
       ? [
-          'defaultEndpointToHostAction is Accept: what a pod sends to its own node is judged at the addresses that are known, and at others not',
+          'defaultEndpointToHostAction is Accept: rules apply to traffic of a pod to its own node only at the known addresses of the node',
         ]
       : []),
     ...(cluster?.endpointToHostAction === 'Drop'
-      ? ['defaultEndpointToHostAction is Drop: a pod does not reach its own node, whatever zones allow']
+      ? ['defaultEndpointToHostAction is Drop: a pod does not reach its own node, even where zones allow it']
       : []),
   ];
 }

@@ -67,7 +67,7 @@ export function compileManaged(context: NodeContext): readonly DesiredObject[] {
 
 /**
  * All labels of the Node, which is what automatic endpoints have too. Labels that zones select would not be
- * enough: a zone could then not come or go without a write to every endpoint, and a selector for the absence
+ * enough. A zone could then not come or go without a write to every endpoint, and a selector for the absence
  * of a label would match too many (docs/decisions/0013-node-firewall.md).
  */
 export const labelsTaken = ({ labels }: NodeInfo): Readonly<Record<string, string>> =>

@@ -50,20 +50,20 @@ const DEFAULTS = [
 ];
 
 describe('ports that Felix keeps open', () => {
-  test('are its defaults, but for what the baseline opens to anyone', () => {
+  test('are its defaults, without those that the baseline opens to anyone', () => {
     expect(open({})).toEqual(DEFAULTS);
     expect(open({ baseline: { disable: ['dhcp'] } })).toContain('68/UDP');
   });
 
-  test('are not told where rules open them to everyone, and are where somebody is left out', () => {
+  test('are not reported where rules open them to everyone, and are where somebody is left out', () => {
     expect(open({ zones: [zone(['World', 'Pods'], 22)] })).not.toContain('22/TCP');
     expect(open({ zones: [zone(['World'], 22)] })).toContain('22/TCP');
-    // Nodes are let in by the baseline.
+    // The baseline lets nodes in.
     expect(open({ zones: [zone(['World', 'Pods'], 2379)] })).toContain('2379/TCP');
     expect(open({ zones: [zone(['World', 'Pods', 'Nodes'], 2379)] })).not.toContain('2379/TCP');
   });
 
-  test('are told where a zone that opens them is on some nodes only', () => {
+  test('are reported where a zone that opens them is on some nodes only', () => {
     const some = { ...zone(['World', 'Pods'], 22), nodeSelector: { matchLabels: { edge: 'true' } } };
     expect(open({ zones: [some] })).toContain('22/TCP');
   });
@@ -76,12 +76,12 @@ describe('ports that Felix keeps open', () => {
     ],
     ['none', [{ name: 'default', failsafeInbound: [] }], []],
     [
-      'those of one node, beside the defaults of the other',
+      'those of one node, in addition to the defaults of the other',
       [{ name: 'node.cp1', failsafeInbound: [{ protocol: 'udp', port: 53 }] }],
       ['22/TCP', '53/UDP', ...DEFAULTS.slice(1)],
     ],
     [
-      'those of nodes by a selector, which may be any',
+      'those of a configuration with a nodeSelector, which may mean any node',
       [
         { name: 'default', failsafeInbound: [] },
         { name: 'edges', failsafeInbound: [{ protocol: 'tcp', port: 22 }] },
@@ -89,7 +89,7 @@ describe('ports that Felix keeps open', () => {
       ['22/TCP'],
     ],
     [
-      'of one node alone, which outranks the cluster’s',
+      'those of one node alone, which outrank the cluster’s',
       [
         { name: 'default', failsafeInbound: [{ protocol: 'tcp', port: 22 }] },
         { name: 'node.cp1', failsafeInbound: [] },
@@ -101,7 +101,7 @@ describe('ports that Felix keeps open', () => {
     expect(open({}, configurations)).toEqual(ports);
   });
 
-  test('are told unless they are narrowed to who gets in anyhow', () => {
+  test('are reported unless they are narrowed to sources that may connect anyway', () => {
     const nodes: Partial<Nodes> = { breakGlass: [{ peer: 'office' }], nodeCIDRs: ['10.99.0.0/24'] };
     const narrowed = (port: number, net: string) =>
       open(nodes, [{ name: 'default', failsafeInbound: [{ protocol: 'tcp', port, net }] }]);
@@ -115,14 +115,14 @@ describe('ports that Felix keeps open', () => {
   });
 });
 
-describe('what Managed narrows them to', () => {
+describe('Managed failsafes', () => {
   const managed: Partial<Nodes> = {
     failsafes: 'Managed',
     breakGlass: [{ peer: 'office' }],
     nodeCIDRs: ['10.99.0.0/25', '10.99.0.128/25'],
   };
 
-  test('ssh and the API server for people, what nodes need for nodes, and BGP for routers', () => {
+  test('are ssh and the API server for people, the ports between nodes for nodes, and BGP for routers', () => {
     const tcp = (port: number, net: string) => ({ protocol: 'tcp', port, net });
     expect(summary(managed)?.failsafes).toEqual([
       tcp(22, '198.51.100.0/24'),
@@ -135,13 +135,13 @@ describe('what Managed narrows them to', () => {
     ]);
   });
 
-  test('leaves nothing to tell once it is in force', () => {
+  test('leave nothing to report once they are in effect', () => {
     expect(open(managed, [{ name: 'default', failsafeInbound: summary(managed)?.failsafes ?? [] }])).toEqual(
       [],
     );
   });
 
-  test('nothing, while the way in for people leads nowhere, and with Report', () => {
+  test('are empty while break-glass peers have no addresses, and with Report', () => {
     const lost = summary({ ...managed, breakGlass: [{ peer: 'nobody' }] });
     expect(lost?.failsafes).toBeUndefined();
     expect(lost?.failsafesWaitFor).toContain('"nobody"');

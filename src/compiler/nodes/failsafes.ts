@@ -20,7 +20,7 @@ const DEFAULTS: readonly Failsafe[] = [
 ];
 
 /**
- * Ports that stay open to somebody whom no rule lets in: `6443/TCP`, sorted by number. A port that only pods
+ * Ports that stay open to a source that no rule lets in: `6443/TCP`, sorted by number. A port that only pods
  * or only nodes reach beyond the rules counts as well.
  */
 export function failsafesOpen(openPorts: readonly OpenPort[], context: NodeContext): readonly string[] {

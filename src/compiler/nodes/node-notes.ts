@@ -10,26 +10,26 @@ export function nodeNotes({ nodeFirewall, selected, sourceScope }: NodeContext):
   const families = familiesWithoutPools(pools).map((family) => `IPv${String(family)}`);
   const ports = nodes.destinations === 'All' ? 'everything' : 'NodePorts and hostPorts';
   return [
-    ...(selected?.length === 0 ? ['nodeSelector matches no node: nothing is judged'] : []),
+    ...(selected?.length === 0 ? ['nodeSelector matches no node, so no rule applies anywhere'] : []),
     ...(families.length === 0
       ? []
       : [
-          `${families.join(' and ')}: there is no IPPool, so ${ports} on addresses that are not listed are not judged`,
+          `${families.join(' and ')}: there is no IPPool, so no rule applies to ${ports} on addresses that are not listed`,
         ]),
     ...(nodes.destinations === 'All'
       ? []
       : [
-          'addresses of load balancers and external IPs are judged only where extraAddresses lists them (destinations: Known)',
+          'rules apply to addresses of load balancers and external IPs only where extraAddresses lists them (destinations: Known)',
         ]),
     ...(nodes.extraAddresses !== undefined && nodes.zones?.some(({ nodeSelector }) => nodeSelector) === true
       ? [
-          'zones with a nodeSelector open extraAddresses at their nodes, and not for pods of other nodes: which node has them is not known',
+          'zones with a nodeSelector open extraAddresses at their nodes, but not for pods of other nodes, because it is not known which node has them',
         ]
       : []),
     ...(sourceScope.controlPlanePods.length === 0
       ? []
       : [
-          'pods of the control plane reach kubelets of other nodes as those nodes: other pods are refused where they are',
+          'pods of the control plane reach kubelets of other nodes with the addresses of their nodes, so other pods are refused at the pods themselves',
         ]),
   ];
 }

@@ -57,7 +57,7 @@ describe('nodePorts and hostPorts', () => {
     ]);
   });
 
-  test('let nodes reach the pods where there is a NodePort, since other nodes forward with their own address', () => {
+  test('let nodes reach the pods where there is a NodePort, because other nodes forward with their own address', () => {
     const sources = (rule: IngressRule) =>
       atPods(compile([firewall(rule, ENFORCED)], cluster)).map(({ source }) => source?.nets?.[0] ?? 'nodes');
     expect(sources(web)).toEqual(['198.51.100.0/24', 'nodes']);
@@ -66,7 +66,7 @@ describe('nodePorts and hostPorts', () => {
     expect(sources(hostPortOnly)).toEqual(['198.51.100.0/24']);
   });
 
-  test('that are hostPorts are refused to others on every address, of whichever firewall', () => {
+  test('that are hostPorts are refused to others on every address, for rules of any firewall', () => {
     const team = firewall(web, undefined, 'team');
     const main: ClusterFirewall = {
       metadata: { name: 'default' },
@@ -89,7 +89,7 @@ describe('nodePorts and hostPorts', () => {
     ]);
   });
 
-  test('of a source in the same namespace are for pods of the group, and for nodes behind which they are', () => {
+  test('of a source in the same namespace are for pods of the group, and for the nodes in front of them', () => {
     const compilation = compile(
       [firewall({ ...web, from: [{ entity: 'SameNamespace' }] }, ENFORCED)],
       cluster,
@@ -106,7 +106,7 @@ describe('nodePorts and hostPorts', () => {
   test.each([
     ['absent', undefined],
     ['Disabled', { mode: 'Disabled' } as const],
-  ])('do nothing while nodes is %s, and a warning says so', (_, nodes) => {
+  ])('have no effect while nodes is %s, and a warning reports it', (_, nodes) => {
     const compilation = compile([firewall(web, nodes)], cluster);
     expect(atNodes(compilation)).toEqual([]);
     expect(atPods(compilation)).toHaveLength(1);
@@ -115,7 +115,7 @@ describe('nodePorts and hostPorts', () => {
     ]);
   });
 
-  test('go with their rule: of one with a problem, what is stored is held', () => {
+  test('of a rule with a problem are held as stored', () => {
     const compilation = compile([firewall({ ...web, from: [{ peer: 'nobody' }] }, ENFORCED)], cluster);
     expect(atNodes(compilation)).toEqual([]);
     expect(compilation.held).toContain('default/shop/ingress/web');

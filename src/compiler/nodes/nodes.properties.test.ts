@@ -1,4 +1,7 @@
-/** The node firewall against a second, slow opinion: testing/node-reading.ts against testing/node-intent.ts. */
+/**
+ * Compares the node firewall with a second, slow opinion: testing/node-reading.ts with
+ * testing/node-intent.ts.
+ */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { spec } from '../../api/schema.ts';
@@ -44,13 +47,13 @@ const flowsOf = (cluster: Cluster): readonly Flow[] => {
 const managed = (inventory: Inventory): Inventory => ({ ...inventory, automaticHostEndpoints: false });
 
 describe('objects of nodes', () => {
-  test('let in at every node what spec.nodes and rules with ports of nodes say', () => {
+  test('let in at every node what spec.nodes and the nodePorts and hostPorts of rules allow', () => {
     let compared = 0;
     fc.assert(
       fc.property(lists, scene, (list, { cluster, inventory }) => {
         const known = managed(inventory);
         const { objects, problems } = compile(list, known);
-        // Rules with a problem are elsewhere's to judge, and without nodes there is no endpoint.
+        // Rules with a problem have tests of their own. Without nodes there is no endpoint.
         fc.pre(!problems.some(({ severity }) => severity === 'problem') && known.nodes !== undefined);
         const read = nodeReadingOf(
           objects.map(({ object }) => object),
@@ -77,7 +80,7 @@ describe('objects of nodes', () => {
     expect(compared).toBeGreaterThan(0);
   });
 
-  test('are such that Calico takes them', () => {
+  test('are accepted by Calico', () => {
     fc.assert(
       fc.property(lists, scene, fc.boolean(), (list, { inventory }, automatic) => {
         for (const firewall of list) spec.parse(firewall.spec);

@@ -3,7 +3,7 @@ import { cluster, compiled, guardOf, rulesOf } from '../testing/compiled-nodes.t
 import type { Inventory } from '../../inventory/types.ts';
 
 describe('identity behind NAT', () => {
-  test('what only the control plane reaches is refused to every pod that is not exempt', () => {
+  test('ports that only the control plane reaches are refused to every pod that is not exempt', () => {
     expect(guardOf(compiled({}))).toEqual([
       [
         'all()',
@@ -28,7 +28,7 @@ describe('identity behind NAT', () => {
     ]);
   });
 
-  test('pods that may reach everything are no restriction for the others, and pass where those do not', () => {
+  test('pods that may reach everything do not restrict others, and pass where others do not', () => {
     const peers = [{ name: 'agents', pods: { namespaceSelector: { matchLabels: { role: 'agents' } } } }];
     const zones = [{ name: 'z', from: [{ peer: 'agents' }], allow: { all: true as const } }];
     expect(guardOf(compiled({ zones }, { peers }))).toEqual([
@@ -42,7 +42,7 @@ describe('identity behind NAT', () => {
     ]);
   });
 
-  test('metrics-server reaches kubelets, and konnectivity as the control plane does', () => {
+  test('metrics-server reaches kubelets, and konnectivity does as the control plane', () => {
     const inventory: Inventory = {
       ...cluster,
       apiServerBackends: [

@@ -45,7 +45,9 @@ const policy = (
   ends,
 });
 
-/** The widely copied default deny, as the blog has it: written for pods, and it means every host endpoint. */
+/**
+ * A default deny that is widely copied from a blog. It is written for pods, but selects every host endpoint.
+ */
 const BLOG = policy(
   '',
   'kubernetes.io/metadata.name not in {"calico-system", "kube-public", "kube-system", "tigera-operator"}',
@@ -59,11 +61,11 @@ describe('a policy of others', () => {
     ['everything, by no selector', policy(''), true],
     ['everything in a namespace', policy('all()', 'all()'), false],
     ['everything in a namespace, negated', policy('!has(projectcalico.org/namespace)', ''), true],
-    ['no selector beside a namespaceSelector', policy('', 'all()'), false],
+    ['no selector, with a namespaceSelector', policy('', 'all()'), false],
     ['a negative selector', policy("app != 'x'"), true],
     ['a negative selector in a namespace', policy("app != 'x'", 'all()'), false],
-    ['all() in a negation beside a negative namespaceSelector', policy('!all()', "role != 'x'"), true],
-    ['all() beside a negative namespaceSelector', policy('all()', "role != 'x'"), false],
+    ['all() in a negation, with a negative namespaceSelector', policy('!all()', "role != 'x'"), true],
+    ['all(), with a negative namespaceSelector', policy('all()', "role != 'x'"), false],
     ['a label of pods', policy("app == 'x'"), false],
     ['the label of a node that our endpoint carries', policy("edge == 'true'"), true],
     ['a selector that Felix cannot read', policy('app ='), false],
@@ -76,26 +78,26 @@ describe('a policy of others', () => {
     );
   });
 
-  test('is named with the nodes it would close, and the remedy', () => {
+  test('is named with the nodes that it would close, and the remedy', () => {
     const message = compiled({ foreignPolicies: [BLOG] }).nodes?.blocked?.message;
-    expect(message).toContain('GlobalNetworkPolicy/theirs would judge host endpoints of cp1, edge1');
+    expect(message).toContain('GlobalNetworkPolicy/theirs would apply to host endpoints of cp1, edge1');
     expect(message).toContain('has(projectcalico.org/name) && …');
     const other = compiled({ foreignPolicies: [policy("edge == 'true'")] }).nodes?.blocked?.message;
     expect(other).toContain('host endpoints of edge1,');
   });
 
-  test('is let be where it is known to be meant', () => {
+  test('is accepted where acceptForeign names it', () => {
     const accepted = { acceptForeign: ['GlobalNetworkPolicy/theirs'] };
     expect(compiled({ foreignPolicies: [BLOG] }, accepted).nodes?.blocked).toBeUndefined();
   });
 
-  test('compiles all the same: what stands is kept, and what is new waits', () => {
+  test('does not stop the compilation: stored objects are kept, and new ones wait', () => {
     const { objects, held } = compiled({ foreignPolicies: [BLOG] });
     expect(objects.some(({ phase }) => phase === 'hostEndpoint')).toBe(true);
     expect(held).toEqual([]);
   });
 
-  test('that asks sets without a namespaceSelector is told of', () => {
+  test('whose rules match sets without a namespaceSelector is reported', () => {
     const end = { selector: '', notSelector: '', namespaceSelector: '' };
     const remarks = (...ends: ForeignPolicyInfo['ends']) =>
       compiled({ foreignPolicies: [policy("app == 'x'", '', ends)] }).nodes?.notes.filter((each) =>
@@ -118,12 +120,12 @@ describe('an endpoint of others', () => {
   });
 
   test.each<[string, HostEndpointInfo, boolean]>([
-    ['that has lo', endpoint({ interfaceName: 'lo' }), true],
-    ['that has every interface', endpoint({ interfaceName: '*' }), true],
-    ['that has an interface by name', endpoint({ interfaceName: 'eth0' }), true],
-    ['that has addresses', endpoint({}), true],
-    ['of a node that is none', endpoint({ node: 'gone', interfaceName: '*' }), false],
-    ["of Calico's own making", endpoint({ interfaceName: '*', automatic: true }), false],
+    ['for lo', endpoint({ interfaceName: 'lo' }), true],
+    ['for every interface', endpoint({ interfaceName: '*' }), true],
+    ['for an interface by name', endpoint({ interfaceName: 'eth0' }), true],
+    ['for addresses', endpoint({}), true],
+    ['of an unknown node', endpoint({ node: 'gone', interfaceName: '*' }), false],
+    ['made by Calico itself', endpoint({ interfaceName: '*', automatic: true }), false],
   ])('%s', (_, foreign, blocks) => {
     const { nodes } = compiled({ hostEndpoints: [foreign] });
     expect(nodes?.blocked?.reason).toBe(blocks ? 'EndpointConflict' : undefined);
@@ -132,14 +134,14 @@ describe('an endpoint of others', () => {
     expect(accepted.nodes?.blocked).toBeUndefined();
   });
 
-  test('by Calico, where our own are asked for, is a contradiction: none of ours is made', () => {
+  test('made by Calico, where our own are configured, is a contradiction, and none of ours is made', () => {
     const { nodes, objects, labelledNodes, held } = compiled(
       { automaticHostEndpoints: true },
       { hostEndpoints: 'Managed' },
     );
     expect(nodes?.blocked).toMatchObject({
       reason: 'EndpointConflict',
-      message: expect.stringContaining('say Auto'),
+      message: expect.stringContaining('use Auto'),
     });
     expect(objects.some(({ phase }) => phase === 'hostEndpoint')).toBe(false);
     expect(labelledNodes).toBeUndefined();
@@ -155,13 +157,13 @@ describe('Felix', () => {
     [{ bpfEnabled: true }, 'eBPF'],
     [{ endpointToHostAction: 'Accept' }, 'Accept'],
     [{ endpointToHostAction: 'Drop' }, 'does not reach its own node'],
-  ])('%j is told of', (fields, words) => {
+  ])('%j is reported', (fields, words) => {
     expect(notesWith([{ name: 'default', ...fields }], words)).toBe(1);
     expect(notesWith([{ name: 'default' }], words)).toBe(0);
   });
 
   test.each<[string, Partial<FelixConfigurationInfo>, string]>([
-    ['what passes is accepted for good in iptables mode', { iptablesFilterAllowAction: 'return' }, 'INPUT'],
+    ['accepted traffic leaves INPUT in iptables mode', { iptablesFilterAllowAction: 'return' }, 'INPUT'],
     ['not in nftables mode', { nftablesMode: 'Enabled' }, 'INPUT'],
     ['INVALID packets are dropped', { disableConntrackInvalidCheck: true }, 'INVALID'],
     ['not with eBPF', { bpfEnabled: true }, 'INVALID'],
@@ -179,7 +181,7 @@ describe('Felix', () => {
     expect(notesWith([cluster, { name: 'edges', iptablesFilterAllowAction: 'Accept' }], 'INPUT')).toBe(1);
   });
 
-  test('nothing is said of what is not known', () => {
+  test('nothing is reported while the configuration is not known', () => {
     expect(compiled({}).nodes?.notes.filter((each) => /INPUT|INVALID/.test(each))).toEqual([]);
   });
 });

@@ -45,7 +45,7 @@ function endpointModeConflict({ nodeFirewall, inventory }: NodeContext): Preflig
   return {
     reason: 'EndpointConflict',
     message:
-      "nodes.hostEndpoints is Managed, and Calico's automatic host endpoints are on: say Auto, or switch off autoCreate in KubeControllersConfiguration default",
+      "nodes.hostEndpoints is Managed, but Calico's automatic host endpoints are on: use Auto, or switch off autoCreate in KubeControllersConfiguration default",
   };
 }
 
@@ -62,7 +62,7 @@ function foreignPolicies(context: NodeContext): Preflight['blocked'] {
   const names = found.map(({ policy }) => `GlobalNetworkPolicy/${policy.name}`);
   return {
     reason: 'ForeignPolicySelectsHosts',
-    message: `${listed(names)} would judge host endpoints of ${listed(first.nodes)}, and close what it does not allow: add "${remedyFor(first.policy)}" to it so that it selects pods only, or name it in nodes.acceptForeign`,
+    message: `${listed(names)} would apply to host endpoints of ${listed(first.nodes)}, and close everything that it does not allow: add "${remedyFor(first.policy)}" to it, so it selects only pods, or name it in nodes.acceptForeign`,
   };
 }
 
@@ -153,7 +153,7 @@ function foreignEndpoints({ selected = [], nodeFirewall, inventory }: NodeContex
   if (found.length === 0) return undefined;
   return {
     reason: 'EndpointConflict',
-    message: `${listed(found.map(described))} would stand in the way of ours: delete it, or name it in nodes.acceptForeign, and its interface is judged by its policies alone`,
+    message: `${listed(found.map(described))} would conflict with ours: delete it, or name it in nodes.acceptForeign; then only its own policies apply to its interface`,
   };
 }
 
@@ -181,7 +181,7 @@ function setsMatched({ inventory }: NodeContext): readonly string[] {
     .toSorted();
   if (names.length === 0) return [];
   return [
-    `${listed(names)}: rules whose selector is negative or all(), without a namespaceSelector, match the sets of nodes as well`,
+    `${listed(names)}: rules without a namespaceSelector whose selector is negative or all() match the sets of nodes as well`,
   ];
 }
 

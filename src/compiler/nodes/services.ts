@@ -43,7 +43,7 @@ export function reportServices({ metadata, spec }: ClusterFirewall, collector: P
       collector.problem(
         place,
         'BuiltInService',
-        `"${name}" is a built-in service: choose another name, or say override: true to replace its ports everywhere, baseline included`,
+        `"${name}" is a built-in service: choose another name, or set override: true to replace its ports everywhere, including the baseline`,
         '.name',
       );
     }
@@ -51,7 +51,7 @@ export function reportServices({ metadata, spec }: ClusterFirewall, collector: P
       collector.problem(
         place,
         'BuiltInService',
-        `"${name}" is no built-in service, so there is nothing to replace: drop override, or correct the name`,
+        `"${name}" is no built-in service, so there is nothing to replace: remove override, or correct the name`,
         '.override',
       );
     }

@@ -36,8 +36,8 @@ export type PodsEnd = Extract<FlowEnd, { readonly kind: 'pods' }>;
 
 /**
  * Where pods are sources, nodes are sources too. With natOutgoing, which is the default of IPv4 pools, a pod
- * reaches another node with the address of its own node. The pods are told apart at the pods themselves
- * (pod-guard.ts).
+ * reaches another node with the address of its own node. pod-guard.ts distinguishes the pods at the pods
+ * themselves.
  * @throws RuleProblem for addresses that all belong to pods
  */
 export function sourcesOf(ends: readonly FlowEnd[], sourceScope: SourceScope): NodeSources {
@@ -62,7 +62,7 @@ function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
       return podSources([end]);
     case 'samePods':
     case 'kubeAPIServer':
-      throw new RuleProblem('EntityUnresolved', 'is no source at a node');
+      throw new RuleProblem('EntityUnresolved', 'cannot be a source at a node');
   }
 }
 
@@ -127,7 +127,7 @@ export function notNets(nets: readonly Cidr[]): { readonly notNets?: readonly st
   if (nets.length > MAX_NETS)
     throw new RuleProblem(
       'TooManyNames',
-      `leaves out ${String(nets.length)} IPPools of one family, and ${String(MAX_NETS)} are possible: use larger pools`,
+      `leaves out ${String(nets.length)} IPPools of one family, and the maximum is ${String(MAX_NETS)}: use larger pools`,
     );
   return nets.length === 0 ? {} : { notNets: nets.map(formatCidr) };
 }

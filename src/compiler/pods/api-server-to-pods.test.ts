@@ -75,7 +75,7 @@ describe('apiServerToPods', () => {
     ]);
   });
 
-  test('the control plane is its labelled nodes, tunnels included, and the API server’s endpoints', () => {
+  test('the control plane is its labelled nodes, tunnel addresses included, and the API server’s endpoints', () => {
     const set = compiled({}).objects.find(({ object }) => object.metadata.name.includes('control-plane'));
     expect(set?.object).toMatchObject({
       kind: 'GlobalNetworkSet',
@@ -84,7 +84,7 @@ describe('apiServerToPods', () => {
     });
   });
 
-  test('several that call one Service are one policy; names of ports stay names', () => {
+  test('several callers of one Service share one policy, and port names stay names', () => {
     const calls = [backend('certs'), backend('certs'), backend('certs', 'webhook', 8443)];
     const ports = [
       { port: 443, targetPort: 'https' },
@@ -103,11 +103,15 @@ describe('apiServerToPods', () => {
     ['switched off', { defaults: { apiServerToPods: 'None' } }, {}],
     ['when ingress is not denied', { defaults: { deny: 'Egress' } }, {}],
     ['in an exempt namespace', { defaults: { exempt: { names: ['certs'] } } }, {}],
-    ['in a namespace that is not there', {}, { namespaces: [{ name: 'shop', labels: {} }] }],
-    ['for a Service that is not there', {}, { services: [] }],
-    ['for a port that the Service has not', {}, { apiServerBackends: [backend('certs', 'webhook', 444)] }],
-    ['for a Service that nobody names', {}, { services: [service('shop')] }],
-    ['that nobody calls', {}, { apiServerBackends: [] }],
+    ['in a namespace that does not exist', {}, { namespaces: [{ name: 'shop', labels: {} }] }],
+    ['for a Service that does not exist', {}, { services: [] }],
+    [
+      'for a port that the Service does not have',
+      {},
+      { apiServerBackends: [backend('certs', 'webhook', 444)] },
+    ],
+    ['for a Service that nothing calls', {}, { services: [service('shop')] }],
+    ['without callers', {}, { apiServerBackends: [] }],
   ])('opens nothing %s', (_when, spec, inventory) => {
     const compilation = compiled(spec, inventory);
     expect(opened(compilation)).toEqual([]);
@@ -134,7 +138,7 @@ describe('apiServerToPods', () => {
     }
   });
 
-  test('a control plane without an address is a problem, and what was open stays open', () => {
+  test('a control plane without an address is a problem, and open ports stay open', () => {
     const { problems, held, objects } = compiled({}, { nodes: [], apiServerEndpoints: [] });
     expect(problems).toEqual([
       expect.objectContaining({
@@ -149,14 +153,14 @@ describe('apiServerToPods', () => {
     expect(objects.some(({ object }) => object.kind === 'GlobalNetworkSet')).toBe(false);
   });
 
-  test('where nothing is enforced nothing is held: it would isolate', () => {
+  test('nothing is held where nothing is enforced, because it would only isolate', () => {
     const unresolved = { nodes: [], apiServerEndpoints: [], unseen: ['apiservices'] };
     const { problems, held } = compiled({ mode: 'Observe' }, unresolved);
     expect(problems.map(({ reason }) => reason)).toEqual(['BackendsUnknown', 'EntityUnresolved']);
     expect(held).toEqual([]);
   });
 
-  test('kinds that may not be listed are a problem; what is known is opened, what was open is held', () => {
+  test('kinds that may not be listed are a problem; known backends are opened, open ones are held', () => {
     const compilation = compiled({}, { unseen: ['apiservices'] });
     expect(opened(compilation)).toHaveLength(1);
     expect(compilation.held).toContain(`${FAMILY}/`);

@@ -60,7 +60,7 @@ export function apiServerToPods(
     collector.problem(
       place,
       'BackendsUnknown',
-      `the operator cannot list ${inventory.unseen.join(', ')}, so what the API server calls there is not opened: give it the rights in config/rbac (its log says what the API server answers), or set apiServerToPods: None and write the rules yourself`,
+      `the operator cannot list ${inventory.unseen.join(', ')}, so it does not open the ports that the API server calls because of them: give it the rights in config/rbac (its log has the API server's answer), or set apiServerToPods: None and write the rules yourself`,
     );
   }
   const backends = isolatedBackends(place, context);
@@ -149,7 +149,7 @@ function backendPolicies(
     collector.warn(
       place,
       'ServiceWithoutSelector',
-      `Service ${keyOf(service)} has no selector, so the pods that ${because.join(', ')} calls there are not known: open them by a rule with from: [{ entity: ControlPlane }]`,
+      `Service ${keyOf(service)} has no selector, so the pods that ${because.join(', ')} calls are not known: open them by a rule with from: [{ entity: ControlPlane }]`,
     );
     return [];
   }

@@ -155,7 +155,7 @@ function reportNamedDnsPorts(context: DefaultsContext, place: RulePlace, collect
   collector.problem(
     place,
     'NamedPortNeedsPods',
-    `port "${String(named)}" is a name, which the node-local DNS cache does not have: write its number, or nodeLocal: []`,
+    `port "${String(named)}" is a name, but the node-local DNS cache has no named ports: write its number, or nodeLocal: []`,
     '.ports',
   );
 }
@@ -216,7 +216,10 @@ function declaredGuardrail(
     collector.guard(place, () => {
       const end = located(`.to[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false));
       if (end.kind === 'samePods')
-        throw new RuleProblem('EntityUnresolved', 'has no namespace to be the same as');
+        throw new RuleProblem(
+          'EntityUnresolved',
+          'SameNamespace means nothing in a guardrail: give pods with a namespaceSelector',
+        );
       checkPorts(guardrail.ports, [end]);
       return [end];
     }),

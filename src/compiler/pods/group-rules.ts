@@ -132,7 +132,7 @@ function warnOfNodes(
   collector.warn(
     place,
     'NoNodeFirewall',
-    'nodePorts and hostPorts open the way in through nodes, which spec.nodes of the ClusterFirewall called default does not judge: they do nothing until it says Enforce or Observe',
+    'nodePorts and hostPorts open the way in through nodes, but spec.nodes of the ClusterFirewall called default does not police nodes: they have no effect until it says Enforce or Observe',
   );
 }
 

@@ -129,7 +129,7 @@ function warnOfNamespaces(
     collector.problem(
       place,
       'ExemptNamespace',
-      `namespace "${name}" is exempt, so this group does nothing there: take it out of the group, or out of spec.defaults.exempt`,
+      `namespace "${name}" is exempt, so this group has no effect there: remove it from the group, or from spec.defaults.exempt`,
       `.namespaces[${String(group.namespaces?.indexOf(name))}]`,
     );
   }
@@ -138,7 +138,7 @@ function warnOfNamespaces(
       collector.warn(
         place,
         'NamespacesUnknown',
-        'has rules inside one namespace, which take a NetworkPolicy in each: without the cluster’s namespaces they are not shown',
+        'has rules inside one namespace, which need a NetworkPolicy in each: the cluster’s namespaces are not known, so they are not shown',
         '.namespaceSelector',
       );
     }
@@ -150,7 +150,7 @@ function warnOfNamespaces(
     collector.warn(
       place,
       'NamespaceNotFound',
-      `namespace "${name}" does not exist yet; what belongs into it is made once it does`,
+      `namespace "${name}" does not exist yet; its objects are created once it does`,
       `.namespaces[${String(index)}]`,
     );
   }

@@ -1,7 +1,7 @@
-/** fast-check arbitraries that any spec is made of. */
+/** fast-check arbitraries for the parts of a spec. */
 import fc from 'fast-check';
 
-/** The fields that are there: an absent field is not the same as an undefined one to whoever prints YAML. */
+/** Drops undefined fields: in YAML an undefined field is not the same as an absent one. */
 export const given = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;
 export const record = <T extends object>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>

@@ -1,4 +1,7 @@
-/** A small cluster to judge policies on: who can talk, over which addresses, and what tenants put beside our objects. */
+/**
+ * A small cluster to evaluate policies on: its endpoints, their addresses, and the objects that tenants add
+ * to ours.
+ */
 import ipaddr from 'ipaddr.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -23,7 +26,7 @@ export interface Pod {
   readonly ports: readonly ContainerPort[];
 }
 
-/** A node, as the other end of a pod's connection; pods in its host network are the node. */
+/** A node, as the other end of a pod's connection. Pods in its host network count as the node. */
 export interface ClusterNode {
   readonly kind: 'node';
   readonly id: string;
@@ -39,14 +42,14 @@ export interface OutsideHost {
 
 export type Endpoint = Pod | ClusterNode | OutsideHost;
 
-/** A Calico NetworkSet that a tenant made: its labels are the tenant's to choose. */
+/** A Calico NetworkSet that a tenant made. The tenant chooses its labels. */
 export interface TenantSet {
   readonly namespace: string;
   readonly labels: Labels;
   readonly nets: readonly string[];
 }
 
-/** A tenant's Kubernetes NetworkPolicy, one peer and one port a rule. */
+/** A tenant's Kubernetes NetworkPolicy, with one peer and one port a rule. */
 export interface TenantPolicy {
   readonly name: string;
   readonly namespace: string;
@@ -69,7 +72,7 @@ export interface Cluster {
   readonly pods: readonly Pod[];
   readonly nodes: readonly ClusterNode[];
   readonly outside: readonly OutsideHost[];
-  /** Nodes have Calico's automatic host endpoints, with the labels of the node. */
+  /** True where nodes have Calico's automatic host endpoints, with the labels of the node. */
   readonly hostEndpoints: boolean;
   /** Endpoints of the Service kubernetes in the namespace default; TCP. */
   readonly apiServer: readonly { readonly address: string; readonly port: number }[];
@@ -94,8 +97,7 @@ export const endpointsOf = (cluster: Cluster): readonly Endpoint[] => [
 
 /**
  * Address of one end of a flow.
- *
- * @throws Error when that end has no address of the flow's family: such a flow cannot be.
+ * @throws Error when that end has no address of the flow's family, because no such flow exists
  */
 export function addressOf(flow: Flow, end: 'from' | 'to'): string {
   const address = flow[end].addresses[flow.ipVersion];
@@ -105,7 +107,10 @@ export function addressOf(flow: Flow, end: 'from' | 'to'): string {
 
 const known = new Map<string, boolean>();
 
-/** Whether the CIDR has the address; of another family, it has not. Remembered: thousands of flows ask the same few questions. */
+/**
+ * True when the CIDR contains the address. Answers are cached, because thousands of flows ask the same few
+ * questions.
+ */
 export function inCidr(address: string, cidr: string): boolean {
   const key = `${address} ${cidr}`;
   const answer = known.get(key) ?? isInCidr(address, cidr);

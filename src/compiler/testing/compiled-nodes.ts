@@ -1,4 +1,4 @@
-/** A small cluster under spec.nodes, and what is asked of its compilation. */
+/** A small cluster with spec.nodes, and helpers that look at its compilation. */
 import { expect } from '@jest/globals';
 import { type ClusterFirewall, type Nodes, type Spec, spec as schema } from '../../api/schema.ts';
 import type { GeneratedObject, GlobalNetworkPolicy, Rule } from '../../calico/types.ts';
@@ -51,7 +51,7 @@ export const bare = (rules: readonly Rule[]) =>
   rules.map(({ action, protocol, source, destination }) => ({ action, protocol, source, destination }));
 export const reasons = ({ problems }: Compilation) => problems.map(({ reason }) => reason);
 
-/** Selector, protocol and ports of what is refused at pods; what binds all of them first. */
+/** Selector, protocol and ports of the denies at pods, those for all pods first. */
 export const guardOf = (compilation: Compilation) =>
   policies(compilation, 'default/nodes/pods')
     .map(

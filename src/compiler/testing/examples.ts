@@ -1,4 +1,4 @@
-/** A small cluster, a firewall for it, and ways to look at what is compiled. */
+/** A small cluster, a firewall for it, and helpers that look at its compilation. */
 import type { ClusterFirewall, Group, Spec } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
 import { compile } from '../compile.ts';

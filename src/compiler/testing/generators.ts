@@ -1,4 +1,7 @@
-/** fast-check arbitraries for valid ClusterFirewalls over a small alphabet, so that whatever can overlap does. */
+/**
+ * fast-check arbitraries for valid ClusterFirewalls. Their alphabet is small, so names, labels and addresses
+ * overlap often.
+ */
 import fc from 'fast-check';
 import type {
   ClusterFirewall,
@@ -61,13 +64,13 @@ const nonEmptyNamespaceSelector = selectorOver({
   team: ['p', 'q'],
   'kubernetes.io/metadata.name': ['a', 'b', 'kube-system'],
 });
-/** A label may have an empty value, and Calico's operators may be its key. */
+/** A label may have an empty value, and its key may be one of Calico's operators. */
 const nonEmptyPodSelector = selectorOver({ role: ['x', 'y', ''], app: ['p', 'q'], in: ['p'] });
 const everything: fc.Arbitrary<LabelSelector> = fc.constant({});
 const namespaceSelector = fc.oneof(everything, nonEmptyNamespaceSelector);
 const podSelector = fc.oneof(everything, nonEmptyPodSelector);
 
-/** Nested blocks, so that `except` lies inside `cidr`, sometimes all of it. */
+/** Nested blocks, so `except` lies inside `cidr`. Sometimes it covers all of it. */
 const BLOCKS: Readonly<Record<string, readonly string[]>> = {
   '0.0.0.0/0': ['10.0.0.0/8', '10.1.0.0/16', '198.51.100.0/24', '128.0.0.0/1', '0.0.0.0/1'],
   '10.0.0.0/8': ['10.1.0.0/16', '10.9.0.0/24', '10.9.0.11/32'],
@@ -108,7 +111,7 @@ const ports = fc.oneof(
 const numberedPorts = fc.oneof(all, some(NUMBERED, 4));
 
 const PEERS = ['office', 'edge', 'prometheus'] as const;
-/** `nobody` is a peer that is never there. */
+/** `nobody` is a peer that never exists. */
 const peerName = fc.oneof(
   { weight: 30, arbitrary: fc.constantFrom(...PEERS) },
   { weight: 1, arbitrary: fc.constant('nobody') },
@@ -121,7 +124,7 @@ const peer = (name: string): fc.Arbitrary<Peer> =>
       pods: record<NonNullable<Peer['pods']>>({ namespaceSelector, podSelector: maybe(podSelector) }),
     }),
   );
-/** Nearly always all of them, so that most references resolve. */
+/** Nearly always all of them, so most references resolve. */
 const peers: fc.Arbitrary<Peer[]> = fc
   .tuple(...PEERS.map((name) => maybe(peer(name), 20)))
   .map((list) => list.filter((each) => each !== undefined));
@@ -149,7 +152,7 @@ const guardrailDestination = fc.oneof(
   ...sharedEntries,
   entity('World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
 );
-/** KubeAPIServer takes no other ports than All, so it would hardly ever be right by chance. */
+/** KubeAPIServer takes no other ports than All, so random ports would hardly ever be valid. */
 const portsFor = (entries: readonly RuleDestination[], otherwise: fc.Arbitrary<PortValue[]>) =>
   entries.some((each) => each.entity === 'KubeAPIServer')
     ? fc.oneof({ weight: 5, arbitrary: all }, { weight: 1, arbitrary: otherwise })
@@ -213,7 +216,10 @@ const exempt = record<NonNullable<Defaults['exempt']>>({
 const nodeLocal = fc.uniqueArray(fc.constantFrom('169.254.20.10', '198.51.100.7', '2001:db8::7'), {
   maxLength: 2,
 });
-/** A port's name means pods, and a node-local cache is none: named ports only where there is no cache. */
+/**
+ * A port name means pods, and a node-local cache is no pod. Named ports are used only where there is no
+ * cache.
+ */
 const dns = fc
   .tuple(maybe(numberedPorts), maybe(nodeLocal), maybe(ports, 3))
   .chain(([numbered, caches, anyPorts]) =>
@@ -248,7 +254,7 @@ const defaultFirewall: fc.Arbitrary<ClusterFirewall> = record<ClusterFirewall>({
   }),
 });
 
-/** A firewall of another name: its own peers and rules, nothing of what `default` alone may say. */
+/** A firewall of another name. It has its own peers and rules, and nothing that only `default` may have. */
 const teamFirewall: fc.Arbitrary<ClusterFirewall> = record<ClusterFirewall>({
   metadata: fc.constant({ name: 'team' }),
   spec: record<ClusterFirewall['spec']>({
@@ -258,7 +264,7 @@ const teamFirewall: fc.Arbitrary<ClusterFirewall> = record<ClusterFirewall>({
   }),
 });
 
-/** Mostly `default` alone, at times with another, at times only the other. */
+/** Mostly `default` alone, at times with another firewall, at times only the other. */
 export const firewalls: fc.Arbitrary<readonly ClusterFirewall[]> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(defaultFirewall) },
   { weight: 4, arbitrary: fc.tuple(defaultFirewall, teamFirewall) },

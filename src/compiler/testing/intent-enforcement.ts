@@ -1,16 +1,19 @@
-/** Which namespaces are left alone, which are only observed, and which are closed: design of `defaults`, groups and overlaps. */
+/**
+ * Tells which namespaces are exempt, which are only observed, and which are under the default deny. It
+ * follows the design of `defaults`, groups and overlaps.
+ */
 import type { ClusterFirewall, Group } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster } from './cluster.ts';
 import { selectorMatches } from './intent-values.ts';
 
 export interface IntendedEnforcement {
-  /** Under the firewall and not exempt, and dropped is what is not allowed. */
+  /** True under the firewall's Enforce and not exempt: traffic that is not allowed is dropped. */
   readonly isEnforced: (namespace: string) => boolean;
   readonly isExempt: (namespace: string) => boolean;
   readonly isClosed: (namespace: string, direction: 'Ingress' | 'Egress') => boolean;
   readonly isOpenWithin: (namespace: string) => boolean;
-  /** Namespaces of a group that it may do something for. */
+  /** Namespaces of a group without exempt ones. */
   readonly membersOf: (group: Group) => readonly string[];
 }
 
@@ -23,7 +26,10 @@ const SYSTEM = [
   'tigera-operator',
 ];
 
-/** `main` is the firewall called default; `active` are those whose rules are not staged, `main` among them. */
+/**
+ * @param main the firewall called default
+ * @param active the firewalls whose rules are not staged, `main` among them
+ */
 export function intendedEnforcement(
   main: ClusterFirewall,
   active: readonly ClusterFirewall[],

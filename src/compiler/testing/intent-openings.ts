@@ -1,4 +1,4 @@
-/** Every rule of every firewall as the two halves of the flows that it opens. */
+/** Turns every rule of every firewall into the two sides of the flows that it opens. */
 import type {
   ClusterFirewall,
   ConnectionRule,
@@ -16,14 +16,14 @@ import { addressOf, inCidr } from './cluster.ts';
 import type { IntendedEnforcement } from './intent-enforcement.ts';
 import { inBlock, isEmptyBlock, isNamed, portsMatch, selectorMatches } from './intent-values.ts';
 
-/** What a rule opens: at the pod that opens the connection, and at the pod that is reached. */
+/** The flows that a rule opens: at the pod that opens the connection, and at the pod that receives it. */
 export interface Opening {
   readonly id: string;
   readonly egress: (flow: Flow) => boolean;
   readonly ingress: (flow: Flow) => boolean;
 }
 
-/** One entry of `from` or `to`. Only pods can be told apart at their own end, where a far half then stands. */
+/** One entry of `from` or `to`. Only pods have a side of their own, where a rule is needed too. */
 export type EntryMatch =
   | { readonly kind: 'pods'; readonly has: (pod: Pod, subject: Pod) => boolean }
   | { readonly kind: 'addresses'; readonly has: (address: string, flow: Flow) => boolean };
@@ -36,7 +36,7 @@ export interface Setting {
 
 type Entry = RuleDestination | GuardrailDestination;
 
-/** undefined: the entry has a problem, and with it the whole rule. */
+/** Undefined when the entry has a problem, and so has the whole rule. */
 export function entryMatch(
   entry: Entry,
   firewall: ClusterFirewall,
@@ -114,7 +114,7 @@ function entityMatch(entity: Entry['entity'], { inventory, cluster }: Setting): 
   }
 }
 
-/** Nodes that carry the label, of whatever value, and where the API server says that it is. */
+/** Nodes that carry the label, with any value, and the endpoints of the API server. */
 function controlPlaneOf({ nodes = [], apiServerEndpoints = [] }: Inventory): readonly string[] {
   const role = /^node-role\.kubernetes\.io\/(control-plane|master)$/;
   const labelled = nodes.filter(({ labels }) => Object.keys(labels).some((key) => role.test(key)));
@@ -124,7 +124,10 @@ function controlPlaneOf({ nodes = [], apiServerEndpoints = [] }: Inventory): rea
 const isKnownToBeNobody = (addresses: readonly string[], inventory: Inventory): boolean =>
   addresses.length === 0 && (inventory.nodes ?? inventory.apiServerEndpoints) !== undefined;
 
-/** From the control plane to the pods that a called Service selects, on what the called port stands for; nothing on the way back. */
+/**
+ * From the control plane to the pods that a called Service selects, on the target of the called port. Nothing
+ * is opened in the other direction.
+ */
 export function apiServerOpening(setting: Defaults['apiServerToPods'], { inventory }: Setting): Opening {
   const controlPlane = controlPlaneOf(inventory);
   const calls = (inventory.apiServerBackends ?? []).flatMap(({ namespace, service, port }) =>
@@ -150,7 +153,7 @@ export function apiServerOpening(setting: Defaults['apiServerToPods'], { invento
   return { id: 'apiServerToPods', egress: () => false, ingress: opens };
 }
 
-/** The entries of a rule, or undefined when one of them, or its ports, has a problem. */
+/** The entries of a rule; undefined when an entry or the ports have a problem. */
 export function entryMatches(
   entries: readonly Entry[],
   ports: readonly PortValue[],
@@ -167,7 +170,10 @@ export function entryMatches(
 
 const isPod = (endpoint: Endpoint): endpoint is Pod => endpoint.kind === 'pod';
 
-/** Whether one of the ends is meant: at its own end only as a pod, at the other end by address too. */
+/**
+ * True when one of the entries matches the end of the flow. At the peer's own side an entry matches pods
+ * only, at the subject it matches addresses too.
+ */
 export function reaches(
   matches: readonly EntryMatch[],
   flow: Flow,
@@ -181,7 +187,7 @@ export function reaches(
   });
 }
 
-/** What the rules of one firewall open. */
+/** The flows that the rules of one firewall open. */
 export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonly Opening[] {
   return (firewall.spec.namespaces ?? []).flatMap((group) => {
     const prefix = `${firewall.metadata.name}/${group.name}`;
@@ -258,7 +264,7 @@ export function dnsOpening(dns: Defaults['dns'], { cluster }: Setting): Opening 
     id: 'dns',
     egress: (flow) =>
       toServer(flow) || (portsMatch(ports, flow) && nodeLocal.includes(addressOf(flow, 'to'))),
-    // Exempt pods ask for names too: a closed DNS server answers every pod.
+    // Exempt pods resolve names too, so a DNS server under the default deny answers every pod.
     ingress: toServer,
   };
 }

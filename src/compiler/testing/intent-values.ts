@@ -1,4 +1,4 @@
-/** Labels, ports and address blocks as the API's texts mean them, read without the compiler's own code. */
+/** Labels, ports and address blocks as the API's texts define them, read without the compiler's own code. */
 import ipaddr from 'ipaddr.js';
 import type { IpBlock, LabelSelector, PortValue } from '../../api/schema.ts';
 import type { Flow, Labels } from './cluster.ts';
@@ -27,7 +27,7 @@ export function selectorMatches(selector: LabelSelector | undefined, labels: Lab
 
 const PORT = /^(?:(?<from>[0-9]+)(?:-(?<to>[0-9]+))?|(?<name>[a-z0-9-]+))(?:\/(?<protocol>[A-Za-z]+))?$/;
 
-/** Whether one of the ports is the flow's; a name is a container port of the pod the flow goes to. */
+/** True when one of the ports is the flow's. A name is a container port of the destination pod. */
 export const portsMatch = (ports: readonly PortValue[], flow: Flow): boolean =>
   ports.some((port) => portMatches(String(port), flow));
 
@@ -66,7 +66,7 @@ export const isNamed = (port: PortValue): boolean =>
 export const inBlock = (address: string, { cidr, except = [] }: IpBlock): boolean =>
   inCidr(address, cidr) && !except.some((each) => inCidr(address, each));
 
-/** Whether `except` leaves nothing of `cidr`. */
+/** True when `except` leaves nothing of `cidr`. */
 export function isEmptyBlock({ cidr, except = [] }: IpBlock): boolean {
   const whole = spanOf(cidr);
   const holes = except.map(spanOf).sort((a, b) => (a.first < b.first ? -1 : 1));

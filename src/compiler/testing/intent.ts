@@ -1,6 +1,7 @@
 /**
- * What a ClusterFirewall means, flow by flow, straight from the API's texts: no policies, no selectors of Calico's. The compiler is
- * right when a reading of its objects (reading.ts) says the same.
+ * The meaning of a ClusterFirewall, flow by flow, directly from the API's texts: without policies and without
+ * Calico's selectors. The compiler is right when a reading of its objects (reading.ts) gives the same
+ * verdicts.
  */
 import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
@@ -25,7 +26,7 @@ import type { Verdict } from './reading.ts';
 type Direction = 'Ingress' | 'Egress';
 type PodVerdict = (pod: Pod, direction: Direction, flow: Flow) => Verdict;
 
-/** Reads the firewalls once; what it gives back judges one flow. */
+/** Reads the firewalls once. The returned function decides one flow. */
 export function intentOf(
   firewalls: readonly ClusterFirewall[],
   inventory: Inventory,
@@ -35,7 +36,7 @@ export function intentOf(
   return (flow) => {
     const egress = flow.from.kind === 'pod' ? verdictAt(flow.from, 'Egress', flow) : FREE;
     if (!egress.allowed || flow.to.kind !== 'pod') return egress;
-    // What a node says to its own pods, Calico does not police.
+    // Calico does not police the traffic of a node to its own pods.
     if (flow.from.kind === 'node' && flow.to.node === flow.from.id) return FREE;
     return verdictAt(flow.to, 'Ingress', flow);
   };
@@ -80,7 +81,7 @@ interface Denial {
   readonly egress: (flow: Flow) => boolean;
 }
 
-/** Guardrails bind pods of enforced, non-exempt namespaces, whatever `deny` says. */
+/** Guardrails apply to pods of enforced, non-exempt namespaces, whatever `deny` says. */
 const isBound = ({ from }: Flow, { enforcement }: Setting): boolean =>
   from.kind === 'pod' && enforcement.isEnforced(from.namespace);
 
@@ -103,7 +104,7 @@ function metadataDenial(main: ClusterFirewall, setting: Setting): Denial {
 function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Denial[] {
   return (main.spec.guardrails ?? []).map((guardrail: Guardrail) => {
     const { name, pods, to, ports } = guardrail;
-    // An entry with a problem denies nothing; the others still do.
+    // An entry with a problem denies nothing. The others still do.
     const matches = to.flatMap(
       (one) =>
         entryMatches([one], ports, (entry) => entryMatch(entry, main, setting, 'every namespace'), 'to') ??
@@ -122,7 +123,7 @@ function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Den
   });
 }
 
-/** undefined: no tenant's NetworkPolicy isolates the pod in this direction. */
+/** Undefined when no tenant's NetworkPolicy isolates the pod in this direction. */
 function tenantVerdict(cluster: Cluster, pod: Pod, direction: Direction, flow: Flow): Verdict | undefined {
   const selecting = cluster.tenantPolicies.filter(
     ({ namespace, podLabels, types }) =>

@@ -94,12 +94,15 @@ const nodeAndHostPorts: fc.Arbitrary<NodeAndHostPorts> = record<NodeAndHostPorts
   hostPorts: maybe(some(HOST_PORTS)),
 });
 
-/** Whom it means depends on where the pods are; unit tests have it. */
+/** Such an entry depends on where the pods are. Unit tests cover it. */
 const isLocal = (entry: IngressRule['from'][number]): boolean =>
   entry.entity === 'SameNamespace' ||
   (entry.pods !== undefined && entry.pods.namespaceSelector === undefined);
 
-/** Gives the firewall called default `nodes`, and the first ingress rule of each group of every firewall ways in through them. */
+/**
+ * Adds `nodes` to the firewall called default, and nodePorts and hostPorts to the first ingress rule of each
+ * group.
+ */
 export const withNodes = (list: readonly ClusterFirewall[]): fc.Arbitrary<readonly ClusterFirewall[]> =>
   fc.record({ nodes, nodeAndHostPorts }).map(({ nodes: ofDefault, nodeAndHostPorts: openPorts }) => {
     const open = (group: Group): Group => {

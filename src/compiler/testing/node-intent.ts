@@ -1,4 +1,7 @@
-/** What `spec.nodes` means for one flow at one node, straight from the API's texts: no policies, no sets, no selectors of Calico's. */
+/**
+ * The meaning of `spec.nodes` for one flow at one node, directly from the API's texts: without policies, sets
+ * and Calico's selectors.
+ */
 import type { ClusterFirewall, IngressRule, Nodes, Peer, PortValue, Zone } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, ClusterNode, Flow } from './cluster.ts';
@@ -74,7 +77,7 @@ const isBreakGlass = (flow: Flow, setting: Setting): boolean =>
   (setting.nodes.breakGlass ?? []).some((entry) => comesFrom(entry, flow, setting)) &&
   portsMatch([...serviceOf('ssh', setting.nodes), ...serviceOf('kube-apiserver', setting.nodes)], flow);
 
-/** At a node that is not of the zone, what is on its way to one that is. */
+/** At a node outside the zone, a flow on its way to a node of the zone counts too. */
 function zoneAllows(at: ClusterNode, layer: Layer, flow: Flow, setting: Setting): boolean {
   const to = addressOf(flow, 'to');
   const isOnItsWay = (nodeSelector: Zone['nodeSelector']): boolean =>
@@ -125,7 +128,9 @@ function isBaseline(layer: Layer, flow: Flow, setting: Setting): boolean {
 const rulesOf = ({ spec }: ClusterFirewall): readonly IngressRule[] =>
   (spec.namespaces ?? []).flatMap(({ ingress = [], metrics = [] }) => [...ingress, ...metrics]);
 
-/** Pods that speak for the control plane do so at nodes; a rule of pods means its addresses. */
+/**
+ * Pods of the control plane count as such at nodes. In a rule of pods, ControlPlane means its addresses only.
+ */
 function openRulesOf(firewall: ClusterFirewall, setting: Setting): readonly ((flow: Flow) => boolean)[] {
   return rulesOf(firewall).map(
     ({ from, nodePorts = [], hostPorts = [] }) =>
@@ -141,9 +146,12 @@ const peerOf = (name: string, { firewall }: Setting): Peer | undefined =>
   firewall.spec.peers?.find((peer) => peer.name === name);
 const isPodPeer = (name: string, setting: Setting): boolean => peerOf(name, setting)?.pods !== undefined;
 
-/** Addresses are those of outside hosts alone; and behind NAT any pod is a node, so that nodes come in with pods. */
+/**
+ * Addresses mean outside hosts alone. Behind NAT any pod may be a node, so nodes are let in together with
+ * pods.
+ */
 function comesFrom(entry: From, flow: Flow, setting: Setting): boolean {
-  // A node of which no address is known is a stranger.
+  // A node without a known address is a stranger.
   const outside = flow.from.kind !== 'pod' && !isNode(flow, setting);
   if (entry.ipBlock !== undefined) return outside && inBlock(addressOf(flow, 'from'), entry.ipBlock);
   if (entry.peer !== undefined) {

@@ -1,6 +1,7 @@
 /**
- * What Felix does with host endpoints, read slowly and plainly (felix/rules/endpoints.go): at every interface the preDNAT policies of all
- * tiers first, and then, for what is delivered to the node, the others. In both an end of the tier passes, since tier and profile allow.
+ * Felix's treatment of host endpoints, in slow and plain code (felix/rules/endpoints.go). At every interface
+ * the preDNAT policies of all tiers come first. The other policies follow for traffic that is delivered to
+ * the node. The end of a tier passes in both layers, because tier and profile allow.
  */
 import type { GeneratedObject } from '../../calico/types.ts';
 import type { Cluster, ClusterNode, Flow, Labels } from './cluster.ts';
@@ -10,7 +11,7 @@ import { plainRule } from './reading-rules.ts';
 
 export type Layer = 'ports' | 'host';
 
-/** True when the layer lets the flow on at a node's interface, lo apart. */
+/** True when the layer lets the flow on at a node's interface, lo excluded. */
 export function nodeReadingOf(
   objects: readonly GeneratedObject[],
   cluster: Cluster,

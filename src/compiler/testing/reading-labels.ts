@@ -1,22 +1,22 @@
-/** Which endpoints and network sets there are for Calico's selectors, and with which labels. */
+/** The endpoints and network sets that Calico's selectors see, with their labels. */
 import type { EntityRule, GeneratedObject, GlobalNetworkSet } from '../../calico/types.ts';
 import type { Cluster, ContainerPort, Endpoint, Labels } from './cluster.ts';
 import { inCidr } from './cluster.ts';
 import { type GetLabel, type Predicate, predicateOf } from './selectors.ts';
 
-/** Something that a rule's selector can match: it stands for addresses. */
+/** Something that a rule's selector can match. It stands for addresses. */
 export interface Matchable {
   readonly label: GetLabel;
   readonly has: (address: string) => boolean;
   readonly ports: readonly ContainerPort[];
-  /** Absent for sets: a policy applies to endpoints only. */
+  /** Absent for sets, because a policy applies to endpoints only. */
   readonly endpoint?: Endpoint;
 }
 
 const NAMESPACE = 'projectcalico.org/namespace';
 const inNamespace: Predicate = (label) => label(NAMESPACE) !== undefined;
 
-/** What a rule is read against. */
+/** The labels and endpoints that a rule is evaluated with. */
 export interface Surroundings {
   readonly matchables: readonly Matchable[];
   readonly apiServer: Cluster['apiServer'];
@@ -51,7 +51,8 @@ function matchablesOf(cluster: Cluster): readonly Matchable[] {
   const ofNamespace = new Map(cluster.namespaces.map((namespace) => [namespace.name, inherited(namespace)]));
   const parent = (namespace: string): Labels => ofNamespace.get(namespace) ?? {};
   const pods = cluster.pods.map((pod): Matchable => ({
-    // workloadendpointprocessor.go takes these prefixes from pods; networksetprocessor.go leaves them to a set.
+    // workloadendpointprocessor.go removes these prefixes from pods, networksetprocessor.go leaves them in a
+    // set.
     label: lookup(
       { ...withoutPrefixes(pod.labels), [NAMESPACE]: pod.namespace, 'projectcalico.org/orchestrator': 'k8s' },
       parent(pod.namespace),
@@ -74,7 +75,7 @@ function matchablesOf(cluster: Cluster): readonly Matchable[] {
   return [...pods, ...hostEndpoints, ...sets];
 }
 
-/** conversion.go, NamespaceToProfile: what pods and sets of a namespace inherit. */
+/** conversion.go, NamespaceToProfile: the labels that pods and sets of a namespace inherit. */
 const inherited = ({ name, labels }: { readonly name: string; readonly labels: Labels }): Labels => ({
   ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [`pcns.${key}`, value])),
   'pcns.projectcalico.org/name': name,
@@ -83,20 +84,24 @@ const inherited = ({ name, labels }: { readonly name: string; readonly labels: L
 const withoutPrefixes = (labels: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).filter(([key]) => !/^pc(ns|sa)\./.test(key)));
 
-/** label_inheritance_index.go: its own labels go before those of its parents. */
+/** label_inheritance_index.go: its own labels take precedence over those of its parents. */
 const lookup =
   (own: Labels, parent: Labels): GetLabel =>
   (key) =>
     own[key] ?? parent[key];
 
-/** Whom a policy applies to; `namespace` is that of a NetworkPolicy. */
+/**
+ * The endpoints that a policy applies to.
+ * @param namespace the namespace of a NetworkPolicy
+ */
 export function subjectPredicate(
   selector: string,
   namespaceSelector: string | undefined,
   namespace: string | undefined,
 ): Predicate {
   const given = namespaceSelector !== undefined && namespaceSelector !== '';
-  // globalnetworkpolicyprocessor.go: beside a namespaceSelector `all()` means what is in a namespace, in both texts.
+  // globalnetworkpolicyprocessor.go: with a namespaceSelector, `all()` means "in a namespace" in both
+  // selectors.
   const own = selector === '' ? () => true : predicateOf(selector, { all: given ? inNamespace : () => true });
   const ofNamespace = given
     ? predicateOf(namespaceSelector, { prefix: 'pcns.', all: inNamespace })
@@ -111,7 +116,10 @@ export interface SelectorMatch {
   readonly negative?: Predicate;
 }
 
-/** rules.go, getEndpointSelector, and rule_scanner.go, combineMatchesIfPossible; `namespace` is '' in a global policy. */
+/**
+ * rules.go, getEndpointSelector, and rule_scanner.go, combineMatchesIfPossible.
+ * @param namespace '' in a global policy
+ */
 export function selectorMatch(entity: EntityRule, namespace: string): SelectorMatch {
   const all: Predicate = () => true;
   const { selector = '', namespaceSelector = '', notSelector = '' } = entity;

@@ -1,4 +1,4 @@
-/** One Calico rule as a question about a flow. */
+/** One Calico rule as a predicate over flows. */
 import type { Action, CalicoPort, EntityRule, Rule } from '../../calico/types.ts';
 import type { Flow } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
@@ -13,7 +13,7 @@ export interface PlainRule {
 
 const KUBERNETES = 'default/kubernetes';
 
-/** `namespace` is that of the policy, '' of a global one. */
+/** @param namespace the namespace of the policy, '' for a global one */
 export function plainRule(rule: Rule, namespace: string, around: Surroundings): PlainRule {
   refuseInvalid(rule);
   const source = addressMatch(rule.source ?? {}, namespace, around.matchables);
@@ -34,7 +34,7 @@ export function plainRule(rule: Rule, namespace: string, around: Surroundings): 
 const wireProtocol = ({ protocol, ipVersion }: Flow): string =>
   protocol === 'ICMP' && ipVersion === 6 ? 'ICMPv6' : protocol;
 
-/** What makes Felix treat the whole policy as missing, or what is read in no way here. */
+/** @throws Error for a rule that makes Felix drop the whole policy, or that this reading does not support */
 function refuseInvalid(rule: Rule): void {
   const refuse = (why: string): never => {
     throw new Error(`${why}: ${JSON.stringify(rule)}`);
@@ -47,7 +47,7 @@ function refuseInvalid(rule: Rule): void {
   if (destination.services === undefined) return;
   const { namespace, name } = destination.services;
   if (`${namespace}/${name}` !== KUBERNETES) refuse('a Service that this cluster has not');
-  if (Object.keys(destination).length > 1) refuse('services beside something else');
+  if (Object.keys(destination).length > 1) refuse('services together with something else');
 }
 
 type AddressMatch = (address: string, flow: Flow) => boolean;
@@ -72,7 +72,10 @@ const netsMatch = (nets: EntityRule['nets'], address: string, ipVersion: 4 | 6):
   nets.length === 0 ||
   nets.some((net) => familyOf(net) === ipVersion && inCidr(address, net));
 
-/** felix/rules/policy.go, filterNets: a rule whose negated nets are all of the other family is not there for this one. */
+/**
+ * felix/rules/policy.go, filterNets: a rule whose negated nets are all of the other family does not exist for
+ * this family.
+ */
 function notNetsMatch(notNets: EntityRule['notNets'], address: string, ipVersion: 4 | 6): boolean {
   if (notNets === undefined || notNets.length === 0) return true;
   const own = notNets.filter((net) => familyOf(net) === ipVersion);
@@ -88,7 +91,8 @@ function portMatch(rule: Rule, namespace: string, { matchables, apiServer }: Sur
   }
   if (ports === undefined || ports.length === 0) return () => true;
   const { positive } = selectorMatch(rule.destination ?? {}, namespace);
-  // rule_scanner.go: a named port is those endpoints' addresses, filtered by the positive selector.
+  // rule_scanner.go: a named port stands for the addresses of the endpoints that have it, filtered by the
+  // positive selector.
   const endpoints = matchables.filter(({ label }) => positive?.(label) ?? true);
   const ranges = ports.map((each) => ({ name: each, range: rangeOf(each) }));
   return (address, { port, protocol }) =>

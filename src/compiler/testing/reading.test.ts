@@ -89,7 +89,7 @@ describe('tiers and policies', () => {
     expect(allows([], flow(other, web))).toBe(true);
   });
 
-  test('what a policy selects is closed in its direction, and in that one only', () => {
+  test('a pod that a policy selects is closed in that direction, and in no other', () => {
     const closed = [inNamespace({})];
     expect(allows(closed, flow(other, web))).toBe(false);
     expect(allows(closed, flow(web, other))).toBe(true);
@@ -101,7 +101,7 @@ describe('tiers and policies', () => {
     expect(allows([both], flow(other, db))).toBe(true);
   });
 
-  test('the lower order decides, and of equal orders the name', () => {
+  test('the lower order decides, and the name decides between equal orders', () => {
     const deny = (order: number, name: string) =>
       inNamespace({ order, ingress: [{ action: 'Deny' }] }, 'a', name);
     const allow = inNamespace({ order: 10, ingress: [{ action: 'Allow' }] }, 'a', 'm');
@@ -111,7 +111,7 @@ describe('tiers and policies', () => {
     expect(allows([deny(10, 'z'), allow], flow(other, web))).toBe(true);
   });
 
-  test('Pass, and the end of a tier that passes, lead to the next tier; the end of one that denies does not', () => {
+  test('Pass, and the end of a tier that passes, lead to the next tier; the end of a tier that denies does not', () => {
     const early = (...ingress: readonly Rule[]) => everywhere({ tier: 'early', ingress }, 'early.x');
     const late = inNamespace({ ingress: [{ action: 'Deny' }] });
     expect(allows([tier(1, 'Deny'), early({ action: 'Pass' }), late], flow(other, web))).toBe(false);
@@ -122,11 +122,11 @@ describe('tiers and policies', () => {
     expect(allows([tier(1, 'Pass'), early({ action: 'Allow' }), late], flow(other, web))).toBe(true);
   });
 
-  test('a tier that is missing is an error', () => {
+  test('a missing tier is an error', () => {
     expect(() => readingOf([everywhere({ tier: 'gone' })], cluster)).toThrow('tier gone, which is missing');
   });
 
-  test('staged policies do nothing', () => {
+  test('staged policies have no effect', () => {
     const staged: GeneratedObject = {
       apiVersion,
       kind: 'StagedGlobalNetworkPolicy',
@@ -136,7 +136,7 @@ describe('tiers and policies', () => {
     expect(allows([staged], flow(other, web))).toBe(true);
   });
 
-  test('a node reaches its own pods whatever policy says, and other pods not', () => {
+  test('a node reaches its own pods whatever policies say, and other pods only if they allow it', () => {
     const closed = [inNamespace({})];
     expect(allows(closed, flow(node1, web))).toBe(true);
     expect(allows(closed, flow(node2, web))).toBe(false);
@@ -150,13 +150,13 @@ describe('tiers and policies', () => {
     expect(allows(closed("team != 'p'"), flow(node1, host), hosts)).toBe(false);
     expect(allows(closed("has(projectcalico.org/name) && team != 'p'"), flow(node1, host), hosts)).toBe(true);
     expect(allows(closed('all()'), flow(node1, host), hosts)).toBe(true);
-    // Beside a namespaceSelector Calico reads `all()` as what is in a namespace.
+    // With a namespaceSelector, Calico reads `all()` as "in a namespace".
     expect(allows(closed("team != 'p'", 'all()'), flow(node1, host), hosts)).toBe(true);
     expect(allows(closed("team != 'p'"), flow(node1, host))).toBe(true);
   });
 });
 
-describe('what a rule matches', () => {
+describe('a rule', () => {
   const from = (source: Rule['source']) => [inNamespace({ ingress: [allowFrom(source)] })];
   const globallyFrom = (source: Rule['source']) => [everywhere({ ingress: [allowFrom(source)] })];
   const tenantSet = (labels: Labels): Cluster => ({
@@ -164,7 +164,7 @@ describe('what a rule matches', () => {
     tenantSets: [{ namespace: 'b', labels, nets: ['0.0.0.0/0'] }],
   });
 
-  test('in a NetworkPolicy a selector means its own namespace', () => {
+  test('in a NetworkPolicy, matches a selector in its own namespace', () => {
     expect(allows(from({ selector: "app == 'web'" }), flow(web, db))).toBe(true);
     expect(allows(from({ selector: "app == 'web'" }), flow(other, db))).toBe(false);
     expect(
@@ -172,14 +172,14 @@ describe('what a rule matches', () => {
     ).toBe(true);
   });
 
-  test('in a NetworkPolicy a notSelector limits to the namespace, in a global one to nothing', () => {
+  test('in a NetworkPolicy, scopes a notSelector to the namespace; in a global policy it does not', () => {
     expect(allows(from({ notSelector: "app == 'db'" }), flow(web, db))).toBe(true);
     expect(allows(from({ notSelector: "app == 'db'" }), flow(host, db))).toBe(false);
     expect(allows(globallyFrom({ notSelector: "app == 'db'" }), flow(host, db))).toBe(true);
     expect(allows(globallyFrom({ notSelector: "app == 'web'" }), flow(other, db))).toBe(false);
   });
 
-  test("a tenant's NetworkSet is matched like a pod, but not by global()", () => {
+  test("matches a tenant's NetworkSet like a pod, but not by global()", () => {
     const set = tenantSet({ office: 'yes' });
     expect(allows(globallyFrom({ selector: 'has(office)' }), flow(host, web), set)).toBe(true);
     expect(
@@ -188,7 +188,7 @@ describe('what a rule matches', () => {
     expect(allows(from({ selector: 'has(office)' }), flow(host, web), set)).toBe(false);
   });
 
-  test("a NetworkSet inherits its namespace's labels, and its own go before them", () => {
+  test("matches a NetworkSet by its namespace's labels, and by its own before them", () => {
     const teamP = globallyFrom({ namespaceSelector: "team == 'p'" });
     expect(allows(teamP, flow(host, web), tenantSet({}))).toBe(false);
     expect(allows(teamP, flow(host, web), tenantSet({ 'pcns.team': 'p' }))).toBe(true);
@@ -197,7 +197,7 @@ describe('what a rule matches', () => {
     );
   });
 
-  test('a pod cannot carry the labels of another namespace, nor another namespace', () => {
+  test('does not match a pod by labels of another namespace that it gives itself', () => {
     const forger = pod('b/forger', '4', { 'pcns.team': 'p', 'projectcalico.org/namespace': 'a' });
     const where = { ...cluster, pods: [...cluster.pods, forger] };
     expect(allows(globallyFrom({ namespaceSelector: "team == 'p'" }), flow(forger, web), where)).toBe(false);
@@ -206,7 +206,7 @@ describe('what a rule matches', () => {
     ).toBe(false);
   });
 
-  test('global() means global sets', () => {
+  test('matches global sets by global()', () => {
     const set: GeneratedObject = {
       apiVersion,
       kind: 'GlobalNetworkSet',
@@ -219,7 +219,7 @@ describe('what a rule matches', () => {
     expect(allows([set, ...from(rule)], flow(host, web, { ipVersion: 6 }))).toBe(false);
   });
 
-  test('without a namespaceSelector a global policy means host endpoints too', () => {
+  test('without a namespaceSelector, matches host endpoints too in a global policy', () => {
     const hosts = { ...cluster, hostEndpoints: true };
     expect(allows(globallyFrom({ selector: "app == 'web'" }), flow(node2, web), hosts)).toBe(true);
     expect(
@@ -227,7 +227,7 @@ describe('what a rule matches', () => {
     ).toBe(false);
   });
 
-  test('nets are of their family, and a rule whose notNets are of the other family is not there', () => {
+  test('matches nets of their own family, and does not exist where all notNets are of the other family', () => {
     expect(allows(from({ nets: ['203.0.113.0/24'] }), flow(host, web))).toBe(true);
     expect(allows(from({ nets: ['203.0.113.0/24'] }), flow(host, web, { ipVersion: 6 }))).toBe(false);
     expect(allows(from({ notNets: ['10.0.0.0/8'] }), flow(host, web))).toBe(true);
@@ -235,7 +235,7 @@ describe('what a rule matches', () => {
     expect(allows(from({ notNets: ['10.0.0.0/8'] }), flow(host, web, { ipVersion: 6 }))).toBe(false);
   });
 
-  test('ports: numbers, ranges, and names of the containers that are reached', () => {
+  test('matches ports by number, range, and the names of the destination’s container ports', () => {
     const to = (...ports: readonly (number | string)[]) => [
       inNamespace({ ingress: [{ action: 'Allow', protocol: 'TCP', destination: { ports } }] }),
     ];
@@ -250,7 +250,7 @@ describe('what a rule matches', () => {
     ).toThrow('ports without a protocol');
   });
 
-  test('ICMP is a protocol of its own for IPv6; no protocol is every one', () => {
+  test('matches ICMP by a protocol of its own for IPv6, and every protocol without one', () => {
     const icmp = [inNamespace({ ingress: [{ action: 'Allow', protocol: 'ICMP' }] })];
     const icmpv6 = [inNamespace({ ingress: [{ action: 'Allow', protocol: 'ICMPv6' }] })];
     const of = (ipVersion: 4 | 6): Flow => ({ from: other, to: web, protocol: 'ICMP', ipVersion });
@@ -259,7 +259,7 @@ describe('what a rule matches', () => {
     expect(allows(from({}), flow(other, web, { protocol: 'GRE' }))).toBe(true);
   });
 
-  test('services are the addresses and ports of the API server', () => {
+  test('matches services by the addresses and ports of the API server', () => {
     const services = { name: 'kubernetes', namespace: 'default' };
     const toApi = [
       inNamespace({ types: ['Egress'], egress: [{ action: 'Allow', destination: { services } }] }),
@@ -269,7 +269,7 @@ describe('what a rule matches', () => {
     expect(allows(toApi, flow(web, other, { port: 6443 }))).toBe(false);
   });
 
-  test("a tenant's Kubernetes NetworkPolicy adds to what tier default allows", () => {
+  test("a tenant's Kubernetes NetworkPolicy adds to the allows of tier default", () => {
     const policy: TenantPolicy = {
       name: 'own',
       namespace: 'a',

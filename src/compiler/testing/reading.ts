@@ -1,6 +1,7 @@
 /**
- * What Calico makes of policies, read slowly and plainly: a second opinion on what the compiler emits. It knows nothing of
- * ClusterFirewalls. Rules: felix/calc (policy_sorter, rule_scanner), felix/rules/endpoints.go and libcalico-go's updateprocessors.
+ * Calico's treatment of policies, in slow and plain code: a second opinion on the objects that the compiler
+ * emits. It knows nothing of ClusterFirewalls. The rules come from felix/calc (policy_sorter, rule_scanner),
+ * felix/rules/endpoints.go and libcalico-go's updateprocessors.
  */
 import type { GeneratedObject, NetworkPolicy, PolicyType } from '../../calico/types.ts';
 import type { Cluster, Endpoint, Flow, TenantPolicy, TenantRule } from './cluster.ts';
@@ -11,7 +12,7 @@ import { type PlainRule, plainRule } from './reading-rules.ts';
 
 export interface Verdict {
   readonly allowed: boolean;
-  /** Which rule, which end of a tier, or what else decided. */
+  /** The rule, the end of a tier, or whatever else decided. */
   readonly by: string;
 }
 
@@ -85,7 +86,7 @@ function endsOf(objects: readonly GeneratedObject[], cluster: Cluster): Ends {
   };
   return {
     egress: (flow) => verdictOf(chainsOf(flow.from, 'Egress'), 'Egress', flow),
-    // felix/rules/static.go: what a node says to its own pods is not policed.
+    // felix/rules/static.go: traffic of a node to its own pods is not policed.
     ingress: (flow) =>
       flow.from.kind === 'node' && flow.to.kind === 'pod' && flow.to.node === flow.from.id
         ? { allowed: true, by: 'from its own node' }
@@ -98,7 +99,7 @@ interface Chain {
   readonly policies: readonly PlainPolicy[];
 }
 
-/** Tiers without a policy for the endpoint in this direction are not there for it. */
+/** A tier counts for an endpoint only if it has a policy that selects the endpoint in this direction. */
 function chainsFor(
   endpoint: Endpoint,
   direction: PolicyType,

@@ -1,6 +1,6 @@
 /**
- * Calico's selector language, read a second time: a recursive descent straight to a predicate, so that the reading shares no code
- * with what printed the selector. Rules: libcalico-go/lib/selector/parser.
+ * A second parser of Calico's selector language: a recursive descent straight to a predicate. It shares no
+ * code with the printer of selectors. Rules: libcalico-go/lib/selector/parser.
  */
 export type GetLabel = (key: string) => string | undefined;
 export type Predicate = (label: GetLabel) => boolean;
@@ -144,7 +144,7 @@ class Descent {
 
   #comparison(key: string, operator: string): Predicate {
     const wanted = this.#take('string');
-    // Of an absent label `!=` is true and everything else false.
+    // For an absent label, `!=` is true and every other comparison is false.
     if (operator === '!=') return (label) => label(key) !== wanted;
     const holds = COMPARISONS[operator];
     if (holds === undefined) throw new Error(`unknown operator ${operator}: ${this.#text}`);

@@ -1,4 +1,7 @@
-/** fast-check arbitraries for the cluster around the firewalls: namespaces, pods, nodes and what tenants put there. */
+/**
+ * fast-check arbitraries for the cluster around the firewalls: namespaces, pods, nodes and objects of
+ * tenants.
+ */
 import fc from 'fast-check';
 import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import {
@@ -122,7 +125,10 @@ const tenantPolicies = fc.oneof(
   },
 );
 
-/** A set that takes everybody's address, with labels that rules speak of: it is no pod, so no rule may mean it. */
+/**
+ * A set that claims everybody's address, with labels that rules select. It is no pod, so no rule may match
+ * it.
+ */
 const tenantSets = fc.array(
   fc.record({
     namespace: fc.constantFrom('a', 'c'),
@@ -133,7 +139,7 @@ const tenantSets = fc.array(
 );
 
 const WEBHOOK_PLACES = ['a', 'b', 'kube-system', 'later'] as const;
-/** Of the labels that pods carry; the empty one selects no pod, not every pod. */
+/** Labels that pods carry. The empty selector selects no pod, not every pod. */
 const serviceSelector = fc.constantFrom<Labels>(
   { app: 'p' },
   { role: 'x' },
@@ -168,7 +174,7 @@ const backends: fc.Arbitrary<readonly ApiServerBackend[]> = fc.array(
   { minLength: 3, maxLength: 8 },
 );
 
-/** What the compiler is told of the API server; the list of backends is at times what could be had of it. */
+/** The inventory of the API server. At times the list of backends is incomplete. */
 const apiServer = fc
   .record({
     apiServerEndpoints: fc.option(
@@ -184,7 +190,10 @@ const apiServer = fc
     ...(apiServerEndpoints !== undefined && { apiServerEndpoints }),
   }));
 
-/** A cluster and the inventory that the compiler has of it; `later` is a namespace that rules name and that is not there. */
+/**
+ * A cluster and the compiler's inventory of it. `later` is a namespace that rules name and that does not
+ * exist.
+ */
 export const scene: fc.Arbitrary<Scene> = fc
   .record({
     namespaces,
@@ -233,7 +242,7 @@ const PROBES: readonly Pick<Flow, 'protocol' | 'port'>[] = [
   { protocol: 'GRE' },
 ];
 
-/** Every pair of different ends of which at least one is a pod, every probe, both families. */
+/** Every pair of different ends with every probe in both families. */
 export function flowsOf(cluster: Cluster): readonly Flow[] {
   const ends = endpointsOf(cluster);
   return ends.flatMap((from) => ends.flatMap((to) => (from === to ? [] : flowsBetween(from, to))));

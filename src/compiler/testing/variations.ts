@@ -1,11 +1,13 @@
-/** Changes to firewalls and clusters of which properties speak: another order, an entry more, labels that tenants forge. */
+/**
+ * Changes to firewalls and clusters for properties: another order, one entry more, labels that tenants forge.
+ */
 import fc from 'fast-check';
 import type { ClusterFirewall, EgressRule, Group, IngressRule } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Labels } from './cluster.ts';
 
-/** Reorders every list and the keys of every object in a value, down to the last. */
+/** Reorders every list and the keys of every object in a value, at every depth. */
 export function shuffled<T>(value: T, random: () => number): T {
   const mixed = (items: readonly unknown[]): unknown[] =>
     items
@@ -22,7 +24,10 @@ export function shuffled<T>(value: T, random: () => number): T {
   return walk(value) as T;
 }
 
-/** A source of numbers in [0, 1) that fast-check can repeat: a linear congruential generator (Numerical Recipes). */
+/**
+ * A source of numbers in [0, 1) that fast-check can repeat: a linear congruential generator (Numerical
+ * Recipes).
+ */
 export const random: fc.Arbitrary<() => number> = fc.nat().map((seed) => {
   let state = seed;
   return () => {
@@ -39,7 +44,7 @@ const mapGroups = (firewall: ClusterFirewall, change: (group: Group) => Group): 
   },
 });
 
-/** Names every namespace of the list in the groups that go by name; undefined when there is no such group. */
+/** Adds the namespaces to every group that names namespaces; undefined when there is no such group. */
 export function namingToo(
   list: readonly ClusterFirewall[],
   names: readonly string[],
@@ -55,7 +60,7 @@ export function namingToo(
   );
 }
 
-/** Adds to some rules an entry whose peer is nowhere. */
+/** Adds an entry with an unknown peer to some rules. */
 export function withUnknownPeer(
   list: readonly ClusterFirewall[],
   chance: () => number,
@@ -91,7 +96,7 @@ export const observing = (list: readonly ClusterFirewall[]): readonly ClusterFir
     },
   }));
 
-/** Without modes of groups: then no two groups can disagree on whether a namespace is enforced. */
+/** Removes the modes of groups, so no two groups disagree on whether a namespace is enforced. */
 export const withoutGroupModes = (list: readonly ClusterFirewall[]): readonly ClusterFirewall[] =>
   list.map((firewall) =>
     mapGroups(firewall, (group) => {
@@ -100,7 +105,7 @@ export const withoutGroupModes = (list: readonly ClusterFirewall[]): readonly Cl
     }),
   );
 
-/** The tier as it would be, had somebody else set what happens at its end. */
+/** The tier with the default action Deny, as another client might set it. */
 export const denyingAtTheEndOfTiers = (objects: readonly GeneratedObject[]): readonly GeneratedObject[] =>
   objects.map((object) =>
     object.kind === 'Tier' ? { ...object, spec: { ...object.spec, defaultAction: 'Deny' } } : object,
@@ -118,7 +123,10 @@ export const ownLabels = (objects: readonly GeneratedObject[]): readonly Labels[
   return [...new Set(texts)].map((text) => JSON.parse(text) as Labels);
 };
 
-/** Tenants of namespace c give such labels to their pods and to NetworkSets of all addresses, and kubelets to their Nodes. */
+/**
+ * Tenants of namespace c give these labels to their pods and to NetworkSets of all addresses. Kubelets give
+ * them to their Nodes.
+ */
 export const forging = (cluster: Cluster, forged: readonly Labels[]): Cluster => ({
   ...cluster,
   pods: cluster.pods.map((pod, index) =>

@@ -1,4 +1,7 @@
-/** What every emitted object must be like before any packet is judged: what Calico checks, and what it does not (native v3 CRDs). */
+/**
+ * Conditions that every emitted object must meet before any packet is evaluated: those that Calico checks,
+ * and those that it does not (native v3 CRDs).
+ */
 import ipaddr from 'ipaddr.js';
 import { parseSelector } from '../../calico/selector-parser.ts';
 import type { EntityRule, GeneratedObject, HostEndpoint, Rule } from '../../calico/types.ts';
@@ -11,10 +14,10 @@ export interface Limits {
   readonly selector: number;
 }
 
-/** Calico's own from v3.33 on. */
+/** Calico's own limits from v3.33 on. */
 const CALICO_LIMITS: Limits = { rules: 1024, nets: 256, ports: 50, selector: 1024 };
 
-/** Everything that is wrong with the objects, a line each. */
+/** Everything that is wrong with the objects, one line each. */
 export function flawsOf(objects: readonly GeneratedObject[], limits: Limits = CALICO_LIMITS): string[] {
   const keys = objects.map(({ kind, metadata: { namespace = '', name } }) => `${kind} ${namespace}/${name}`);
   return [
@@ -26,7 +29,7 @@ export function flawsOf(objects: readonly GeneratedObject[], limits: Limits = CA
 }
 
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/;
-/** A host endpoint is called after its node, whose name may have dots. */
+/** A host endpoint has the name of its node, which may contain dots. */
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const DNS_LABELS = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
@@ -46,7 +49,7 @@ function flawsOfObject(object: GeneratedObject, limits: Limits): string[] {
 function flawsOfEndpoint({ node, interfaceName, profiles }: HostEndpoint['spec']): string[] {
   const flaws =
     node === '' || !['lo', '*'].includes(interfaceName) ? ['no node, or an unknown interface'] : [];
-  // Without it what no policy selects is dropped: the node would lose itself.
+  // Without it, traffic that no policy selects is dropped, and the node would be cut off.
   return profiles.includes('projectcalico-default-allow') ? flaws : [...flaws, 'no profile that allows'];
 }
 
@@ -55,7 +58,7 @@ type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' | 'Ho
 function flawsOfPolicy({ kind, metadata, spec }: Policy, limits: Limits): string[] {
   const flaws: string[] = [];
   const { tier, order, selector, types, ingress = [], egress = [] } = spec;
-  // Up to Calico 3.31 a policy is called TIER.NAME in every tier but default, and has no dot there.
+  // Up to Calico 3.31 a policy is called TIER.NAME in every tier but default, and its name has no dot there.
   const prefix = tier === 'default' ? '' : `${tier}.`;
   if (!metadata.name.startsWith(prefix) || metadata.name.slice(prefix.length).includes('.'))
     flaws.push('its name is not one for its tier');
@@ -74,7 +77,9 @@ function flawsOfPolicy({ kind, metadata, spec }: Policy, limits: Limits): string
   return [...flaws, ...[...ingress, ...egress].flatMap((rule) => flawsOfRule(rule, limits))];
 }
 
-/** Anybody can put a label on a pod; the two for host endpoints are only matched where there is no namespace. */
+/**
+ * Anybody can label a pod, so the two labels of host endpoints are only matched where there is no namespace.
+ */
 function selectsByOurLabel(text: string): boolean {
   const isForHostEndpoints = [LABEL_ENFORCED, LABEL_LO].some((label) => text.includes(`has(${label})`));
   if (isForHostEndpoints) return !text.includes('!has(projectcalico.org/namespace)');
@@ -118,7 +123,7 @@ function flawsOfEntity(entity: EntityRule, limits: Limits): string[] {
     flaws.push(`a set by a label that a tenant can give: ${notSelector}`);
   const others = [...nets, ...notNets, ...ports, selector, namespaceSelector, notSelector];
   if (services !== undefined && others.some((other) => other !== undefined))
-    flaws.push('services beside something else');
+    flaws.push('services together with something else');
   return flaws;
 }
 
