@@ -130,7 +130,7 @@ async function client(load: () => KubeConfig) {
       const name = randomUUID();
       const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' } };
       await apply(transport, resource, object);
-      await until(`the watch to show ${name}`, () => reflector.get(`default/${name}`) === true);
+      await until(`the watch to show ${name}`, () => reflector.store.get(`default/${name}`) === true);
     },
     [Symbol.asyncDispose]: dispose,
   };

@@ -106,12 +106,12 @@ describe('a list', () => {
     expect(
       network.requests.filter(({ query }) => query?.['watch'] !== true).map(({ query }) => query?.['limit']),
     ).toEqual([500, 500, 500]);
-    expect(reflector.keys()).toEqual(names.map((name) => `${namespace}/${name}`));
+    expect(reflector.store.keys()).toEqual(names.map((name) => `${namespace}/${name}`));
     expect(events).toHaveLength(1200);
-    expect(reflector.get(`${namespace}/map-0777`)).toEqual({ value: '1' });
+    expect(reflector.store.get(`${namespace}/map-0777`)).toEqual({ value: '1' });
 
     await remove(transport, resource, 'map-0777');
-    await until('the delete', () => reflector.size === 1199);
+    await until('the delete', () => reflector.store.size === 1199);
     expect(events.at(-1)).toEqual({ type: 'deleted', key: `${namespace}/map-0777`, old: { value: '1' } });
   });
 
@@ -124,7 +124,7 @@ describe('a list', () => {
     };
     const { reflector } = reflect(resource, { pageSize: 2 });
     await until('the list', () => reflector.hasSynced);
-    expect(reflector.size).toBe(5);
+    expect(reflector.store.size).toBe(5);
     const lists = network.requests.filter(({ query }) => query?.['watch'] !== true);
     expect(lists.map(({ query }) => query?.['limit'])).toEqual([2, 2, undefined]);
   });
@@ -199,7 +199,7 @@ describe('a watch', () => {
         text.replace(' ', ` ${namespace}/`),
       ),
     );
-    expect(reflector.get(`${namespace}/again`)).toEqual({ value: 'Mg==' });
+    expect(reflector.store.get(`${namespace}/again`)).toEqual({ value: 'Mg==' });
     expect(network.requests.filter(({ query }) => query?.['watch'] !== true)).toHaveLength(2);
   });
 
@@ -265,7 +265,7 @@ describe('a kind that is not there', () => {
       kind: 'Widget',
       metadata: { name: 'a' },
     });
-    await until('the widget', () => reflector.size === 1);
+    await until('the widget', () => reflector.store.size === 1);
     await remove(transport, CRDS, 'widgets.example.com');
     await until('NotServed again', () => reflector.state.name === 'NotServed');
     expect(told()).toEqual(['added a', 'deleted a']);
@@ -296,7 +296,7 @@ describe('a ServiceAccount', () => {
       const whom = [`--serviceaccount=${namespace}:default`, '--role=reader', '--namespace', namespace];
       await cluster.kubectl(['create', 'rolebinding', 'reader', ...whom]);
       await until('the list', () => reflector.hasSynced);
-      expect(reflector.keys()).toEqual([`${namespace}/a`]);
+      expect(reflector.store.keys()).toEqual([`${namespace}/a`]);
     } finally {
       stop.abort();
       await Promise.all(running);

@@ -49,15 +49,15 @@ export function fastTransport(kubeconfig: string, server?: string): UndiciTransp
   });
 }
 
-interface MirrorSetup {
+interface InformerSetup {
   readonly kind: string;
   readonly resource: Resource;
   readonly transport: Transport;
   readonly writer?: Transport;
 }
 
-/** A mirror with its heartbeat. */
-export function startMirror({ kind, resource, transport, writer }: MirrorSetup) {
+/** An informer with its heartbeat. */
+export function startInformer({ kind, resource, transport, writer }: InformerSetup) {
   const log = recordingLogger();
   const beats: string[] = [];
   const watches = new Watches({
@@ -72,7 +72,7 @@ export function startMirror({ kind, resource, transport, writer }: MirrorSetup) 
     const { name, namespace, uid = '' } = metadata;
     return { name, namespace, uid };
   };
-  const mirror = new Informer<KubernetesObject>(
+  const informer = new Informer<KubernetesObject>(
     { transport, clock, log, watches },
     {
       kind,
@@ -83,9 +83,9 @@ export function startMirror({ kind, resource, transport, writer }: MirrorSetup) 
       heartbeatObject,
     },
   );
-  mirror.start();
+  informer.start();
   const relists = () => log.lines.filter(({ message }) => message.includes('listing anew')).length;
-  return { mirror, beats, relists, log };
+  return { informer, beats, relists, log };
 }
 
 export interface InProcess extends AsyncDisposable {

@@ -15,7 +15,7 @@ import { installManifests } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
 import { connect, until } from '../harness/connect.ts';
 import { firewall } from './controller-harness.ts';
-import { fastTransport, startInProcess, startMirror, type InProcess } from './liveness-harness.ts';
+import { fastTransport, startInProcess, startInformer, type InProcess } from './liveness-harness.ts';
 import { nativeCrdsFolder } from '../harness/native-crds.ts';
 
 jest.setTimeout(180_000);
@@ -58,23 +58,23 @@ describe('a watch whose connection has become a black hole', () => {
   });
 
   let changes = 0;
-  const showsChanges = async (mirror: Informer<KubernetesObject>): Promise<void> => {
+  const showsChanges = async (informer: Informer<KubernetesObject>): Promise<void> => {
     // Or it would come with the list.
-    await until('the list', () => mirror.isWatching);
+    await until('the list', () => informer.isWatching);
     changes += 1;
     const value = String(changes);
     const patch = { metadata: { labels: { change: value } } };
     await mergePatch(direct, CONFIG_MAPS, 'changed', patch);
-    const shown = () => mirror.get('shop/changed')?.metadata.labels?.['change'] === value;
+    const shown = () => informer.store.get('shop/changed')?.metadata.labels?.['change'] === value;
     await until('a change to come through the watch', shown);
   };
 
   test('is found out by what it does not show, and mended, while the others go on', async () => {
-    const holed = startMirror({ kind: 'ConfigMap', resource: CONFIG_MAPS, transport: relayed });
-    const other = startMirror({ kind: 'Namespace', resource: NAMESPACES, transport: direct });
+    const holed = startInformer({ kind: 'ConfigMap', resource: CONFIG_MAPS, transport: relayed });
+    const other = startInformer({ kind: 'Namespace', resource: NAMESPACES, transport: direct });
     try {
-      await showsChanges(holed.mirror);
-      await until('the other list', () => other.mirror.isWatching);
+      await showsChanges(holed.informer);
+      await until('the other list', () => other.informer.isWatching);
       relay.blackHole();
       await mergePatch(direct, CONFIG_MAPS, 'changed', { data: { a: 'b' } });
       await remove(direct, CONFIG_MAPS, 'deleted');
@@ -82,35 +82,35 @@ describe('a watch whose connection has become a black hole', () => {
       await mergePatch(direct, NAMESPACES, 'shop', { metadata: { labels: { a: 'b' } } });
       await until(
         'the label, through the other watch',
-        () => other.mirror.get('shop')?.metadata.labels?.['a'] === 'b',
+        () => other.informer.store.get('shop')?.metadata.labels?.['a'] === 'b',
       );
-      await until('the copy to be right', () => holed.mirror.get('shop/made') !== undefined, WITHIN);
-      expect(holed.mirror.get('shop/changed')?.['data']).toEqual({ a: 'b' });
-      expect(holed.mirror.get('shop/deleted')).toBeUndefined();
+      await until('the copy to be right', () => holed.informer.store.get('shop/made') !== undefined, WITHIN);
+      expect(holed.informer.store.get('shop/changed')?.['data']).toEqual({ a: 'b' });
+      expect(holed.informer.store.get('shop/deleted')).toBeUndefined();
       expect(holed.relists()).toBe(1);
-      await showsChanges(holed.mirror);
+      await showsChanges(holed.informer);
       expect(other.relists()).toBe(0);
     } finally {
-      await Promise.all([holed.mirror.stop(), other.mirror.stop()]);
+      await Promise.all([holed.informer.stop(), other.informer.stop()]);
     }
   });
 
   test('is found out although nothing changes, by a heartbeat of our own', async () => {
-    const holed = startMirror({
+    const holed = startInformer({
       ...{ kind: 'ConfigMap', resource: CONFIG_MAPS, transport: relayed },
       writer: direct,
     });
     try {
-      await showsChanges(holed.mirror);
+      await showsChanges(holed.informer);
       relay.blackHole();
       await until('a heartbeat to be missed', () => holed.beats.includes('written missed'), WITHIN);
       expect(
         holed.beats.filter((beat) => beat.startsWith('read')).every((beat) => beat !== 'read missed'),
       ).toBe(true);
       expect(holed.relists()).toBe(1);
-      await showsChanges(holed.mirror);
+      await showsChanges(holed.informer);
     } finally {
-      await holed.mirror.stop();
+      await holed.informer.stop();
     }
   });
 });

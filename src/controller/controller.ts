@@ -20,7 +20,7 @@ import {
   specChanged,
   type StoredFirewall,
 } from './observe/firewalls.ts';
-import type { WatchedStore, HeartbeatMethod, HeartbeatResult } from '../cluster/informer/heartbeat.ts';
+import type { WatchedCollection, HeartbeatMethod, HeartbeatResult } from '../cluster/informer/heartbeat.ts';
 import { ClusterState } from './observe/cluster-state.ts';
 import { remembering } from '../compiler/memo.ts';
 import type { Metrics, Readiness } from './metrics/metrics.ts';
@@ -96,8 +96,8 @@ export class Controller {
       log,
       writer: () => this.#leading?.transport,
       ...HEARTBEAT,
-      onResult: (copy, method, result) => {
-        this.#noteHeartbeat(copy, method, result);
+      onResult: (collection, method, result) => {
+        this.#noteHeartbeat(collection, method, result);
       },
     });
     const context = { transport, clock, log, answers, watches: this.#watches };
@@ -113,11 +113,11 @@ export class Controller {
     this.#inventory = new ClusterState(context, changed);
     this.#calico = new CalicoConnection(context, {
       onChange: changed,
-      isKept: (firewall) => this.#firewalls.get(firewall)?.deleting === false,
+      isKept: (firewall) => this.#firewalls.store.get(firewall)?.deleting === false,
     });
     metrics.lookUp({
       staleness: () => this.#watches.staleness(),
-      readiness: () => this.#firewalls.list().map(readiness),
+      readiness: () => this.#firewalls.store.list().map(readiness),
     });
   }
 
@@ -125,7 +125,7 @@ export class Controller {
   get isReady(): boolean {
     const { api, stored } = this.#calico;
     const calicoKnown = api !== undefined && (!api.served || stored !== undefined);
-    return this.#firewalls.hasSynced && this.#inventory.hasSynced && calicoKnown;
+    return this.#firewalls.hasSynced && this.#inventory.informers.hasSynced && calicoKnown;
   }
 
   /** Why the pod is not ready, for people; undefined when it is. That Calico is missing is no reason: the status of every firewall says so. */
@@ -138,9 +138,9 @@ export class Controller {
   /** Watches until `signal` is aborted; resolves when everything has ended. Writes nothing. */
   async run(signal: AbortSignal): Promise<void> {
     this.#firewalls.start();
-    this.#inventory.start();
+    this.#inventory.informers.start();
     await this.#calico.run(signal);
-    await Promise.all([this.#firewalls.stop(), this.#inventory.stop()]);
+    await Promise.all([this.#firewalls.stop(), this.#inventory.informers.stop()]);
   }
 
   /** Writes until the term is over; resolves when the step under way is finished. One term at a time. */
@@ -197,7 +197,7 @@ export class Controller {
         this.#noteGateDrift(node, leading.events);
       },
       onFailsafes: (note) => {
-        const firewall = this.#firewalls.get(DEFAULT_FIREWALL);
+        const firewall = this.#firewalls.store.get(DEFAULT_FIREWALL);
         if (firewall !== undefined) leading.events.record({ ...note, regarding: reference(firewall) });
       },
     });
@@ -241,7 +241,7 @@ export class Controller {
 
   #reconcile(reconciler: Reconciler, { reporter, announcer }: LeaderState): Promise<Result> {
     const { operatorNamespace } = this.#options;
-    const firewalls = this.#firewalls.list();
+    const firewalls = this.#firewalls.store.list();
     const { api: calico, stored } = this.#calico;
     if (calico === undefined) return Promise.resolve({ type: 'done' });
     reporter.retain(firewalls);
@@ -260,7 +260,7 @@ export class Controller {
 
   #noteDrift({ id, desired, live }: ApplyStep, events: EventRecorder): void {
     this.#options.metrics.driftRepaired(desired.object.kind, live?.foreignManager);
-    const firewall = this.#firewalls.get(desired.firewall);
+    const firewall = this.#firewalls.store.get(desired.firewall);
     if (firewall === undefined) return;
     const who = live?.foreignManager === undefined ? 'somebody' : live.foreignManager;
     events.record({
@@ -274,14 +274,14 @@ export class Controller {
 
   #noteGateDrift(node: string, events: EventRecorder): void {
     this.#options.metrics.driftRepaired('Node', undefined);
-    const firewall = this.#firewalls.get(DEFAULT_FIREWALL);
+    const firewall = this.#firewalls.store.get(DEFAULT_FIREWALL);
     if (firewall === undefined) return;
     const note = `the label ${LABEL_ENFORCED} of Node/${node} had been changed; it is as desired again`;
     const reason = 'DriftRepaired';
     events.record({ regarding: reference(firewall), type: 'Warning', reason, action: 'Repair', note });
   }
 
-  #noteHeartbeat({ kind }: WatchedStore, method: HeartbeatMethod, result: HeartbeatResult): void {
+  #noteHeartbeat({ kind }: WatchedCollection, method: HeartbeatMethod, result: HeartbeatResult): void {
     this.#options.metrics.heartbeat(kind, method, result);
     if (result !== 'missed') return;
     const { instance, operatorNamespace } = this.#options;

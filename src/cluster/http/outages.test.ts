@@ -186,7 +186,7 @@ describe('a reflector', () => {
     answers.note({ request: { method: 'PUT', path: LEASES }, code: '200' });
     await clock.advance(4000);
     expect(reflector.state.name).toBe('Watching');
-    expect(reflector.keys()).toEqual(['a']);
+    expect(reflector.store.keys()).toEqual(['a']);
   });
 
   test('that alone fails while all others are answered comes back every few seconds at most', async () => {

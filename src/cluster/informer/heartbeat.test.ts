@@ -66,7 +66,7 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
   });
   server.put('a', 1);
   server.put('b', 1);
-  const mirror = new Informer<string>(
+  const informer = new Informer<string>(
     { transport, clock, log, watches },
     {
       kind: 'ConfigMap',
@@ -77,7 +77,7 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
       heartbeatObject: (uid) => ({ name: 'a', namespace: undefined, uid }),
     },
   );
-  mirror.start();
+  informer.start();
   await settle();
   const staleness = (): number | undefined => watches.staleness()[0]?.seconds;
   const relists = () => log.lines.filter(({ message }) => message.includes('listing anew'));
@@ -91,7 +91,7 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
     onAnswer,
     watching,
     watches,
-    mirror,
+    informer,
     staleness,
     relists,
   };
@@ -138,9 +138,9 @@ describe('a quiet watch', () => {
     expect(beats).toHaveLength(2);
   });
 
-  test('stops beating with its mirror', async () => {
-    const { clock, mirror, watches } = await setup();
-    await mirror.stop();
+  test('stops beating with its informer', async () => {
+    const { clock, informer, watches } = await setup();
+    await informer.stop();
     expect(clock.pending).toBe(0);
     expect(watches.staleness()).toEqual([]);
   });
@@ -179,19 +179,19 @@ describe('a watch that went silent', () => {
       [],
     ],
   ])('is found out when %s, and the copy is mended', async (_, change, keys) => {
-    const { server, clock, beats, mirror, relists, staleness } = await setup();
+    const { server, clock, beats, informer, relists, staleness } = await setup();
     server.disturb('black-hole');
     change(server);
     await clock.advance(A_BEAT);
     expect(beats).toEqual([{ method: 'read', result: 'missed' }]);
     expect(relists()).toMatchObject([{ level: 'warn', fields: { kind: 'ConfigMap', silentForSeconds: 48 } }]);
-    expect(mirror.keys()).toEqual(keys);
+    expect(informer.store.keys()).toEqual(keys);
     for (const key of keys)
-      expect(mirror.versionOf(key)).toBe(server.objects().get(key)?.metadata.resourceVersion);
+      expect(informer.store.versionOf(key)).toBe(server.objects().get(key)?.metadata.resourceVersion);
     expect(staleness()).toBeLessThan(10);
     server.put('later', 1);
     await settle();
-    expect(mirror.keys()).toContain('later');
+    expect(informer.store.keys()).toContain('later');
   });
 
   test('is not found out by reading while nothing changes: the copy is right', async () => {
@@ -203,7 +203,7 @@ describe('a watch that went silent', () => {
   });
 
   test('but shows it before the deadline was only slow', async () => {
-    const { server, clock, beats, watching, relists, mirror } = await setup();
+    const { server, clock, beats, watching, relists, informer } = await setup();
     const gate = Promise.withResolvers<undefined>();
     watching.gate = gate.promise;
     server.put('a', 2);
@@ -211,7 +211,7 @@ describe('a watch that went silent', () => {
     server.delete('b');
     await clock.advance(40_000);
     expect(beats).toEqual([]);
-    expect(mirror.keys()).toEqual(['a', 'b']);
+    expect(informer.store.keys()).toEqual(['a', 'b']);
     gate.resolve(undefined);
     await settle();
     expect(beats).toEqual([{ method: 'read', result: 'shown' }]);
@@ -294,14 +294,14 @@ describe('a written heartbeat', () => {
   });
 
   test('finds out a silent watch in which nothing has changed', async () => {
-    const { server, clock, beats, mirror, relists } = await setup({ writable: true });
+    const { server, clock, beats, informer, relists } = await setup({ writable: true });
     server.disturb('black-hole');
     await clock.advance(360_000);
     expect(beats).toContainEqual({ method: 'written', result: 'missed' });
     expect(relists()).toHaveLength(1);
     server.put('later', 1);
     await settle();
-    expect(mirror.keys()).toContain('later');
+    expect(informer.store.keys()).toContain('later');
   });
 
   test.each([404, 409, 403])('that is refused (%i) is a read instead', async (code) => {

@@ -5,7 +5,7 @@ import { sleep, type Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { collectionPath, type KubernetesObject, type Resource } from '../resource.ts';
 import type { Transport } from '../http/transport.ts';
-import { WatchProof, type ComparedStore } from './watch-proof.ts';
+import { WatchProof, type ObservedStore } from './watch-proof.ts';
 
 /** One life of one object. */
 export interface HeartbeatObject {
@@ -14,19 +14,19 @@ export interface HeartbeatObject {
   readonly uid: string;
 }
 
-/** A watched collection and the copy of it. */
-export interface WatchedStore extends ComparedStore {
+/** A watched collection with its copy. */
+export interface WatchedCollection extends ObservedStore {
   readonly kind: string;
   readonly resource: Resource;
-  keyOf(object: KubernetesObject): string;
+  readonly keyOf: (object: KubernetesObject) => string;
   /** False while it is listed, or waits to be. */
   readonly isWatching: boolean;
   /** `Clock.now()` of the last whole list, event or bookmark. */
   readonly lastEventAt: number | undefined;
-  /** An object that we may touch, where there is one. */
+  /** An object that a heartbeat may touch, where there is one. */
   heartbeatObject(): HeartbeatObject | undefined;
-  /** Ends the watch and lists anew. */
-  relist(): void;
+  /** Ends the watch and lists anew. Never rejects. */
+  relist(): Promise<unknown>;
 }
 
 export type HeartbeatMethod = 'read' | 'written';
@@ -50,7 +50,11 @@ export interface HeartbeatOptions {
   readonly annotation: string;
   /** The field manager of that write. */
   readonly fieldManager: string;
-  readonly onResult: (copy: WatchedStore, method: HeartbeatMethod, result: HeartbeatResult) => void;
+  readonly onResult: (
+    collection: WatchedCollection,
+    method: HeartbeatMethod,
+    result: HeartbeatResult,
+  ) => void;
 }
 
 /** A copy of which nothing was heard for this long, and up to half as much again, is compared with what is stored. */
@@ -67,7 +71,7 @@ const NAMED = 5;
 
 /** Asks of one watch, again and again, to show something that is known to be stored. */
 export class Heartbeat {
-  readonly store: WatchedStore;
+  readonly collection: WatchedCollection;
   readonly #options: HeartbeatOptions;
   readonly #random: Random;
   /** The last proof from the start on; `lastEventAt` of the copy may be later. */
@@ -75,8 +79,8 @@ export class Heartbeat {
   #triedAt: number;
   #quietMs: number;
 
-  constructor(copy: WatchedStore, options: HeartbeatOptions) {
-    this.store = copy;
+  constructor(collection: WatchedCollection, options: HeartbeatOptions) {
+    this.collection = collection;
     this.#options = options;
     this.#random = options.random ?? Math.random;
     this.#provenAt = options.clock.now();
@@ -86,7 +90,7 @@ export class Heartbeat {
 
   /** Seconds since the copy was last known to be true: by a list, an event, a bookmark or a heartbeat. */
   get staleSeconds(): number {
-    return (this.#options.clock.now() - Math.max(this.#provenAt, this.store.lastEventAt ?? 0)) / 1000;
+    return (this.#options.clock.now() - Math.max(this.#provenAt, this.collection.lastEventAt ?? 0)) / 1000;
   }
 
   /** Beats until `signal` is aborted. Never rejects. */
@@ -99,33 +103,33 @@ export class Heartbeat {
   }
 
   #dueInMs(): number {
-    const quietSince = Math.max(this.#triedAt, this.store.lastEventAt ?? 0);
+    const quietSince = Math.max(this.#triedAt, this.collection.lastEventAt ?? 0);
     return Math.min(quietSince + this.#quietMs, this.#triedAt + COMPARE_MS) - this.#options.clock.now();
   }
 
   async #beat(signal: AbortSignal): Promise<void> {
     const { clock, onResult } = this.#options;
-    const claim = new WatchProof(this.store);
-    const outcome = this.store.isWatching ? await this.#ask(claim, signal) : undefined;
-    claim.end();
+    const proof = new WatchProof(this.collection);
+    const outcome = this.collection.isWatching ? await this.#ask(proof, signal) : undefined;
+    proof.end();
     this.#triedAt = clock.now();
     this.#quietMs = this.#nextQuiet();
     if (signal.aborted || outcome === undefined) return;
     if (outcome.result === 'shown') this.#provenAt = this.#triedAt;
-    onResult(this.store, outcome.method, outcome.result);
-    if (outcome.result === 'missed') this.#giveUp(claim);
+    onResult(this.collection, outcome.method, outcome.result);
+    if (outcome.result === 'missed') this.#giveUp(proof);
   }
 
   /** Undefined when the watch ended meanwhile, and is no more to be judged. */
-  async #ask(claim: WatchProof, signal: AbortSignal): Promise<BeatResult | undefined> {
-    const isWritten = await this.#write(claim, signal);
-    if (!isWritten && !(await this.#read(claim, signal))) return { method: 'read', result: 'error' };
+  async #ask(proof: WatchProof, signal: AbortSignal): Promise<BeatResult | undefined> {
+    const isWritten = await this.#write(proof, signal);
+    if (!isWritten && !(await this.#read(proof, signal))) return { method: 'read', result: 'error' };
     const enough = new AbortController();
     const deadline = sleep(this.#options.clock, DEADLINE_MS, AbortSignal.any([signal, enough.signal]));
-    await Promise.race([claim.fulfilled(), deadline.catch(() => undefined)]);
+    await Promise.race([proof.fulfilled(), deadline.catch(() => undefined)]);
     enough.abort();
-    const isShown = claim.pending.length === 0;
-    if (!isShown && !this.store.isWatching) return undefined;
+    const isShown = proof.pending.length === 0;
+    if (!isShown && !this.collection.isWatching) return undefined;
     return { method: isWritten ? 'written' : 'read', result: isShown ? 'shown' : 'missed' };
   }
 
@@ -133,21 +137,21 @@ export class Heartbeat {
    * A merge patch and no apply, which would make the object anew where it has just been deleted. False when nothing was written: it is not
    * the time, there is no such object, or the API server would not have it.
    */
-  async #write(claim: WatchProof, signal: AbortSignal): Promise<boolean> {
+  async #write(proof: WatchProof, signal: AbortSignal): Promise<boolean> {
     const { clock, writer, annotation, fieldManager } = this.#options;
     const transport = writer();
-    const isDue = clock.now() - (this.store.lastEventAt ?? 0) >= WRITE_MS;
-    const object = isDue && transport !== undefined ? this.store.heartbeatObject() : undefined;
+    const isDue = clock.now() - (this.collection.lastEventAt ?? 0) >= WRITE_MS;
+    const object = isDue && transport !== undefined ? this.collection.heartbeatObject() : undefined;
     if (object === undefined || transport === undefined) return false;
     const { name, namespace, uid } = object;
-    const resource = { ...this.store.resource, ...(namespace === undefined ? {} : { namespace }) };
+    const resource = { ...this.collection.resource, ...(namespace === undefined ? {} : { namespace }) };
     const annotations = { [annotation]: clock.date().toISOString() };
     const options = { fieldManager, signal, timeoutMs: REQUEST_MS };
     try {
       // The uid is a precondition: what has been made anew under this name may not be ours.
       const patch = { metadata: { uid, annotations } };
       const touched = await mergePatch(transport, resource, name, patch, options);
-      claim.expect(this.store.keyOf(touched), touched.metadata.resourceVersion ?? '');
+      proof.expect(this.collection.keyOf(touched), touched.metadata.resourceVersion ?? '');
       return true;
     } catch (error) {
       this.#noteError(error, signal);
@@ -156,39 +160,40 @@ export class Heartbeat {
   }
 
   /** Everything that is stored, and nothing else, must be in the copy. False when the API server does not say what is. */
-  async #read(claim: WatchProof, signal: AbortSignal): Promise<boolean> {
+  async #read(proof: WatchProof, signal: AbortSignal): Promise<boolean> {
     const stored = new Map<string, string>();
     const note = (object: KubernetesObject): void => {
-      stored.set(this.store.keyOf(object), object.metadata.resourceVersion ?? '');
+      stored.set(this.collection.keyOf(object), object.metadata.resourceVersion ?? '');
     };
     let next: string | undefined;
     try {
       do {
         const options = { metadataOnly: true, next, signal, timeoutMs: REQUEST_MS };
-        ({ next } = await projectPage(this.#options.transport, this.store.resource, note, options));
+        ({ next } = await projectPage(this.#options.transport, this.collection.resource, note, options));
       } while (next !== undefined);
     } catch (error) {
       this.#noteError(error, signal);
       return false;
     }
-    claim.expectAll(stored);
+    proof.expectAll(stored);
     return true;
   }
 
   #noteError(error: unknown, signal: AbortSignal): void {
-    if (!signal.aborted) this.#options.log.debug({ err: error, kind: this.store.kind }, 'heartbeat not sent');
+    if (!signal.aborted)
+      this.#options.log.debug({ err: error, kind: this.collection.kind }, 'heartbeat not sent');
   }
 
-  #giveUp(claim: WatchProof): void {
-    const { kind, resource } = this.store;
+  #giveUp(proof: WatchProof): void {
+    const { kind, resource } = this.collection;
     const fields = {
       kind,
       resource: collectionPath(resource),
-      silentForSeconds: Math.round((this.#options.clock.now() - (this.store.lastEventAt ?? 0)) / 1000),
-      notShown: claim.pending.slice(0, NAMED),
+      silentForSeconds: Math.round((this.#options.clock.now() - (this.collection.lastEventAt ?? 0)) / 1000),
+      notShown: proof.pending.slice(0, NAMED),
     };
     this.#options.log.warn(fields, 'the watch does not show what is stored: listing anew');
-    this.store.relist();
+    void this.collection.relist();
   }
 
   #nextQuiet(): number {

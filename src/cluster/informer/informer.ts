@@ -4,19 +4,20 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { Reflector } from './reflector.ts';
 import { objectKey, type KubernetesObject, type Resource } from '../resource.ts';
-import type { ChangeEvent } from './store.ts';
+import type { ChangeEvent, StoreReader } from './store.ts';
 import type { Transport } from '../http/transport.ts';
-import type { WatchedStore, HeartbeatObject } from './heartbeat.ts';
+import type { HeartbeatObject, WatchedCollection } from './heartbeat.ts';
+import type { Informers } from './informer-group.ts';
 import type { Watches } from './watches.ts';
 
-/** What every mirror of the controller needs. */
+/** The dependencies that every informer of a process shares. */
 export interface InformerContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
   /** See ReflectorOptions. */
   readonly answers?: OutageTracker | undefined;
-  /** Where every mirror that runs is known, for its heartbeat. */
+  /** Every running informer has its heartbeat there. */
   readonly watches: Watches;
 }
 
@@ -33,24 +34,27 @@ export interface InformerOptions<T> {
   readonly onChange: (event: ChangeEvent<T>) => void;
   /** Called once when the first list is in, which may have been empty. */
   readonly onSynced: () => void;
-  /** The object of this projection, where we may touch it for a heartbeat. */
+  /** The object of this projection, where a heartbeat may touch it. */
   readonly heartbeatObject?: (value: T) => HeartbeatObject | undefined;
 }
 
 /** A reflector with a heartbeat. */
-export class Informer<T> implements WatchedStore {
+export class Informer<T> implements Informers, WatchedCollection {
   readonly kind: string;
   readonly resource: Resource;
+  readonly keyOf: (object: KubernetesObject) => string;
+  readonly store: StoreReader<T>;
   readonly #context: InformerContext;
   readonly #options: InformerOptions<T>;
   readonly #reflector: Reflector<T>;
+  readonly #handlers = new Set<(event: ChangeEvent<unknown>) => void>();
   readonly #stop = new AbortController();
   #ended: Promise<unknown> = Promise.resolve();
-  #listener: ((event: ChangeEvent<unknown>) => void) | undefined;
 
   constructor(context: InformerContext, options: InformerOptions<T>) {
     this.kind = options.kind;
     this.resource = options.resource;
+    this.keyOf = options.keyOf ?? objectKey;
     this.#context = context;
     this.#options = options;
     const { transport, clock, log, answers } = context;
@@ -61,13 +65,14 @@ export class Informer<T> implements WatchedStore {
       answers,
       resource: options.resource,
       project: options.project,
-      keyOf: (object) => this.keyOf(object),
+      keyOf: this.keyOf,
       ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
       onChange: (event) => {
-        this.#listener?.(event);
+        for (const handler of this.#handlers) handler(event);
         options.onChange(event);
       },
     });
+    this.store = this.#reflector.store;
   }
 
   get hasSynced(): boolean {
@@ -82,67 +87,45 @@ export class Informer<T> implements WatchedStore {
     return this.#reflector.lastEventAt;
   }
 
-  keyOf(object: KubernetesObject): string {
-    return (this.#options.keyOf ?? objectKey)(object);
-  }
-
-  /** By keyOf. */
-  get(key: string): T | undefined {
-    return this.#reflector.get(key);
-  }
-
-  list(): readonly T[] {
-    return this.#reflector.list();
-  }
-
-  keys(): readonly string[] {
-    return this.#reflector.keys();
-  }
-
-  versionOf(key: string): string | undefined {
-    return this.#reflector.versionOf(key);
-  }
-
   start(): void {
     const { signal } = this.#stop;
     this.#ended = Promise.all([this.#reflector.start(signal), this.#context.watches.watch(this, signal)]);
     this.#reflector.waitForSync(signal).then(this.#options.onSynced, () => undefined);
   }
 
-  /** One listener at a time hears every change, before onChange does. */
-  listen(listener: ((event: ChangeEvent<unknown>) => void) | undefined): void {
-    this.#listener = listener;
+  addEventHandler(handler: (event: ChangeEvent<unknown>) => void): () => void {
+    this.#handlers.add(handler);
+    return () => this.#handlers.delete(handler);
   }
 
   heartbeatObject(): HeartbeatObject | undefined {
     const { heartbeatObject } = this.#options;
     if (heartbeatObject === undefined) return undefined;
-    for (const value of this.list()) {
+    for (const value of this.store.list()) {
       const object = heartbeatObject(value);
       if (object !== undefined) return object;
     }
     return undefined;
   }
 
-  relist(): void {
-    void this.#reflector.relist();
-  }
-
   /**
-   * Lists anew, while the copy stays readable. Resolves to true when that list is in, to false when `signal` was aborted before.
+   * Lists anew, while the copy stays readable. Resolves to true when that list is in, to false when `signal` was aborted or the
+   * informer stopped before.
    *
    * Calico's API server lists and watches only the policies of tiers that it knew when the request came (apiserver
    * pkg/registry/projectcalico/util, EnsureTierSelector), so a watch may be blind to the policies of a Tier made since.
    */
-  refresh(signal: AbortSignal): Promise<boolean> {
-    const bounded = AbortSignal.any([signal, this.#stop.signal]);
-    return abortable(this.#reflector.relist(), bounded).then(
+  relist(signal?: AbortSignal): Promise<boolean> {
+    const stop = this.#stop.signal;
+    return abortable(
+      this.#reflector.relist(),
+      signal === undefined ? stop : AbortSignal.any([signal, stop]),
+    ).then(
       () => true,
       () => false,
     );
   }
 
-  /** Ends list and watch; resolves when they have ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#ended;

@@ -17,7 +17,7 @@ describe('what stands in the way is visible and retried', () => {
     expect(reflector.hasSynced).toBe(false);
     await clock.advance(1000);
     expect(reflector.state.name).toBe('Watching');
-    expect(reflector.keys()).toEqual(['a']);
+    expect(reflector.store.keys()).toEqual(['a']);
   });
 
   test('delays grow, with jitter, and start over after two quiet minutes', async () => {
@@ -85,7 +85,7 @@ describe('what stands in the way is visible and retried', () => {
     server.disturb('garbage');
     await clock.advance(400);
     expect(reflector.state.name).toBe('NotServed');
-    expect(reflector.keys()).toEqual(['a']);
+    expect(reflector.store.keys()).toEqual(['a']);
   });
 
   test('the same failure again is logged once as a warning', async () => {
@@ -117,7 +117,7 @@ describe('what stands in the way is visible and retried', () => {
     await start();
     server.put('b', 1);
     await settle();
-    expect(reflector.keys()).toEqual(['a', 'b']);
+    expect(reflector.store.keys()).toEqual(['a', 'b']);
     expect(log.lines.map(({ level }) => level)).toEqual(['error', 'error']);
   });
 

@@ -135,7 +135,7 @@ class Story {
   }
 
   copy(): ReadonlyMap<string, Projection | undefined> {
-    return new Map(this.reflector.keys().map((key) => [key, this.reflector.get(key)]));
+    return new Map(this.reflector.store.keys().map((key) => [key, this.reflector.store.get(key)]));
   }
 }
 

@@ -107,7 +107,7 @@ test('after any faults the store equals the server, and the events tell the whol
         server.forgetFaults();
         await clock.advance(LONG);
         const truth = new Map([...server.objects()].map(([name, object]) => [name, project(object)]));
-        expect(new Map(reflector.keys().map((key) => [key, reflector.get(key)]))).toEqual(truth);
+        expect(new Map(reflector.store.keys().map((key) => [key, reflector.store.get(key)]))).toEqual(truth);
         expect(replay(events)).toEqual(truth);
         expect(reflector.state.name).toBe('Watching');
         stop.abort();

@@ -15,7 +15,7 @@ describe('a reflector lists, then watches', () => {
     const lists = queriesOf(server, false);
     expect(lists.map((query) => query['limit'])).toEqual([3, 3, 3]);
     expect(lists.every((query) => !('resourceVersion' in query))).toBe(true);
-    expect(reflector.keys()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
+    expect(reflector.store.keys()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']);
   });
 
   test('from the version of the list, asking for bookmarks and for an end in five to ten minutes', async () => {
@@ -52,12 +52,12 @@ describe('a reflector lists, then watches', () => {
     server.put('b', 2);
     server.put('a', 1);
     await start();
-    expect(reflector.list()).toEqual([
+    expect(reflector.store.list()).toEqual([
       { uid: 'uid-2', data: 1 },
       { uid: 'uid-1', data: 2 },
     ]);
-    expect(reflector.get('b')).toEqual({ uid: 'uid-1', data: 2 });
-    expect(reflector.size).toBe(2);
+    expect(reflector.store.get('b')).toEqual({ uid: 'uid-1', data: 2 });
+    expect(reflector.store.size).toBe(2);
   });
 
   test('stops when told to, whatever it is waiting for', async () => {
@@ -214,7 +214,7 @@ describe('on any doubt there is a new list, and deletes that nobody saw are deli
     };
     await start();
     expect(queriesOf(server, false).map((query) => query['limit'])).toEqual([3, 3, undefined]);
-    expect(reflector.keys()).toEqual(['b', 'c', 'd', 'e']);
+    expect(reflector.store.keys()).toEqual(['b', 'c', 'd', 'e']);
   });
 });
 
@@ -229,12 +229,12 @@ describe('a copy that is doubted', () => {
     server.put('new', 1);
     events.length = 0;
     const relisted = reflector.relist();
-    expect(reflector.keys()).toEqual(['gone', 'kept']);
+    expect(reflector.store.keys()).toEqual(['gone', 'kept']);
     await relisted;
     expect(summary(events)).toEqual(['deleted gone', 'added new']);
     server.put('later', 1);
     await settle();
-    expect(reflector.keys()).toEqual(['kept', 'later', 'new']);
+    expect(reflector.store.keys()).toEqual(['kept', 'later', 'new']);
     expect(server.openWatches).toBe(1);
   });
 
@@ -249,7 +249,7 @@ describe('a copy that is doubted', () => {
     };
     await start();
     await relisted;
-    expect(reflector.keys()).toEqual(['a', 'b', 'c', 'd', 'e', 'late']);
+    expect(reflector.store.keys()).toEqual(['a', 'b', 'c', 'd', 'e', 'late']);
     expect(queriesOf(server, false).filter((query) => query['continue'] === undefined)).toHaveLength(2);
   });
 
@@ -266,7 +266,7 @@ describe('a copy that is doubted', () => {
     void start();
     await reflector.waitForSync();
     await relisted;
-    expect(reflector.keys()).toEqual(['a', 'late']);
+    expect(reflector.store.keys()).toEqual(['a', 'late']);
   });
 
   test('while a failure is waited out: that delay is kept', async () => {

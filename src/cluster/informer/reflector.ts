@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { ApiError, isExpired, isForbidden, isInitializing, isNotFound, TransportError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { collectionPath, objectKey, type KubernetesObject, type Resource } from '../resource.ts';
-import { entryOf, Store, type ChangeEvent, type Entry } from './store.ts';
+import { entryOf, Store, type ChangeEvent, type Entry, type StoreReader } from './store.ts';
 import type { Transport } from '../http/transport.ts';
 import { watch, type WatchEvent } from '../objects/watch.ts';
 
@@ -134,27 +134,8 @@ export class Reflector<T> {
     return this.#synced;
   }
 
-  get size(): number {
-    return this.#store.size;
-  }
-
-  /** By `namespace/name`, or `name` for what has no namespace. */
-  get(key: string): T | undefined {
-    return this.#store.get(key);
-  }
-
-  /** The resourceVersion of the copy of an object; undefined where there is none. */
-  versionOf(key: string): string | undefined {
-    return this.#store.versionOf(key);
-  }
-
-  /** Every projection, in the order of the keys. */
-  list(): readonly T[] {
-    return this.#store.list();
-  }
-
-  keys(): readonly string[] {
-    return this.#store.keys();
+  get store(): StoreReader<T> {
+    return this.#store;
   }
 
   /**

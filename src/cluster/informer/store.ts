@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Metadata } from '../resource.ts';
 
 /** What happened to one object of the store. `old` and `new` are projections. */
@@ -17,8 +18,29 @@ export function entryOf<T>(metadata: Metadata, value: T): Entry<T> {
   return { uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '', value };
 }
 
+/** A handler that calls `notify` where the projection itself differs. @param absent as what an object that is not there counts */
+export const ifChanged =
+  <T>(notify: () => void, absent?: T) =>
+  (event: ChangeEvent<T>): void => {
+    const old = event.type === 'added' ? absent : event.old;
+    const now = event.type === 'deleted' ? absent : event.new;
+    if (!isDeepStrictEqual(old, now)) notify();
+  };
+
+/** The copy of a collection, to read. Keys are the informer's `keyOf`. */
+export interface StoreReader<T> {
+  readonly size: number;
+  get(key: string): T | undefined;
+  /** The resourceVersion that the projection was made of; undefined where there is none. */
+  versionOf(key: string): string | undefined;
+  /** Sorted. */
+  keys(): readonly string[];
+  /** Every projection, in the order of the keys. */
+  list(): readonly T[];
+}
+
 /** Projections by key. Every change gives back the events that lead from the old content to the new. */
-export class Store<T> {
+export class Store<T> implements StoreReader<T> {
   #entries: Map<string, Entry<T>> = new Map();
 
   get size(): number {
@@ -29,7 +51,6 @@ export class Store<T> {
     return this.#entries.get(key)?.value;
   }
 
-  /** The resourceVersion that the projection was made of. */
   versionOf(key: string): string | undefined {
     return this.#entries.get(key)?.resourceVersion;
   }

@@ -1,20 +1,21 @@
-import type { ChangeEvent } from './store.ts';
+import type { ChangeEvent, StoreReader } from './store.ts';
 import { isAtLeast } from '../resource.ts';
 
-/** As much of a copy as is compared. */
-export interface ComparedStore {
-  keys(): readonly string[];
-  versionOf(key: string): string | undefined;
-  listen(listener: ((event: ChangeEvent<unknown>) => void) | undefined): void;
+/** The copy of a collection, and what happens to it. */
+export interface ObservedStore {
+  readonly store: StoreReader<unknown>;
+  /** The handler is called for every change, when the store has it already. Returns a function that removes the handler. */
+  addEventHandler(handler: (event: ChangeEvent<unknown>) => void): () => void;
 }
 
 /**
- * What the copy of a collection must come to show. Begun before the API server is asked, so that it hears of every change that the answer
- * may not contain yet or may still contain: an answer and a watch are two connections, and either may be ahead.
+ * The objects that a watch must show. A proof begins before the API server is asked, so it sees every change that the answer may not
+ * contain yet or may still contain: an answer and a watch are two connections, and either may be ahead.
  */
 export class WatchProof {
-  readonly #store: ComparedStore;
-  /** Changes since the claim began. */
+  readonly #store: StoreReader<unknown>;
+  readonly #removeHandler: () => void;
+  /** Keys of changes since the proof began. */
   readonly #touched = new Set<string>();
   readonly #deleted = new Set<string>();
   /** Versions to be shown. */
@@ -23,9 +24,9 @@ export class WatchProof {
   readonly #extra = new Set<string>();
   #wake: () => void = () => undefined;
 
-  constructor(copy: ComparedStore) {
-    this.#store = copy;
-    copy.listen((event) => {
+  constructor(observed: ObservedStore) {
+    this.#store = observed.store;
+    this.#removeHandler = observed.addEventHandler((event) => {
       this.#take(event);
     });
   }
@@ -35,7 +36,7 @@ export class WatchProof {
     if (!this.#shows(key, version)) this.#missing.set(key, version);
   }
 
-  /** As demand, each of these by its version; and of what the copy had when the claim began, it must keep no others. */
+  /** As expect, for each of these by its version. No other object that the copy had when the proof began may stay in it. */
   expectAll(stored: ReadonlyMap<string, string>): void {
     for (const [key, version] of stored) this.expect(key, version);
     for (const key of this.#store.keys()) {
@@ -43,12 +44,12 @@ export class WatchProof {
     }
   }
 
-  /** What the copy does not show yet, or still shows. */
+  /** Keys of what the copy does not show yet, or still shows. */
   get pending(): readonly string[] {
     return [...this.#missing.keys(), ...this.#extra];
   }
 
-  /** Resolves when nothing is open any more. */
+  /** Resolves when nothing is pending any more. */
   fulfilled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
@@ -59,7 +60,7 @@ export class WatchProof {
   }
 
   end(): void {
-    this.#store.listen(undefined);
+    this.#removeHandler();
   }
 
   #take({ type, key }: ChangeEvent<unknown>): void {

@@ -1,4 +1,4 @@
-import { Heartbeat, type WatchedStore, type HeartbeatOptions } from './heartbeat.ts';
+import { Heartbeat, type WatchedCollection, type HeartbeatOptions } from './heartbeat.ts';
 
 export interface Staleness {
   readonly kind: string;
@@ -20,9 +20,9 @@ export class Watches {
     this.#options = options;
   }
 
-  /** Keeps watch over the copy until `signal` is aborted; resolves then. */
-  async watch(copy: WatchedStore, signal: AbortSignal): Promise<void> {
-    const heartbeat = new Heartbeat(copy, this.#options);
+  /** Sends heartbeats through the watch until `signal` is aborted; resolves then. */
+  async watch(collection: WatchedCollection, signal: AbortSignal): Promise<void> {
+    const heartbeat = new Heartbeat(collection, this.#options);
     this.#running.add(heartbeat);
     await heartbeat.run(signal);
     this.#running.delete(heartbeat);
@@ -30,10 +30,10 @@ export class Watches {
 
   /** Of every kind that is watched. */
   staleness(): readonly Staleness[] {
-    return [...this.#running].map(({ store, staleSeconds }) => ({
-      kind: store.kind,
+    return [...this.#running].map(({ collection, staleSeconds }) => ({
+      kind: collection.kind,
       seconds: staleSeconds,
-      known: store.lastEventAt !== undefined,
+      known: collection.lastEventAt !== undefined,
     }));
   }
 

@@ -7,7 +7,7 @@ import { kindResource } from '../objects/kinds.ts';
 
 const ENFORCED: readonly GeneratedKind[] = ['GlobalNetworkPolicy', 'NetworkPolicy'];
 
-/** Our policies in force as they are stored, whole: mirrors keep hashes only. @throws ApiError or TransportError */
+/** Our policies in force as they are stored, whole: informers keep hashes only. @throws ApiError or TransportError */
 export async function wholePolicies(
   transport: Transport,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** What the API server calls in the cluster, and where it is itself, as plain data for the compiler. */
+/** The Services that the API server calls, and where it is itself, as plain data for the compiler. */
 import {
   API_SERVER_SLICES,
   BACKEND_SOURCES,
@@ -8,26 +8,27 @@ import {
   SERVICES,
 } from '../../inventory/api-server.ts';
 import type { Clock } from '../../cluster/clock.ts';
-import type { ChangeEvent } from '../../cluster/informer/store.ts';
+import { ifChanged } from '../../cluster/informer/store.ts';
 import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
-import { stableJson } from '../objects/content-hash.ts';
+import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 
 type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unseen'>;
 
 /**
- * A kind that cannot be listed for so long (rights that are missing, an API that is not served) is gone without: the rest of the
- * firewall does not depend on it.
+ * The wait for a kind that cannot be listed (rights are missing, its API is not served). Then the operator goes on without it, because
+ * the rest of the firewall does not depend on it.
  */
 const PATIENCE_MS = 10_000;
 
-export class ApiServerCallees {
+export class ApiServerCallees implements Informers {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   readonly #sources: readonly Informer<readonly ApiServerBackend[]>[];
-  /** Of the whole cluster: which of them will be called is not known before, and little is kept of each. */
+  /** Of the whole cluster: it is not known beforehand which of them will be called, and little is kept of each. */
   readonly #services: Informer<ServiceInfo>;
   readonly #endpoints: Informer<readonly string[]>;
+  readonly #informers: InformerGroup;
   #isPatient = true;
   #cancel: () => void = () => undefined;
 
@@ -35,47 +36,45 @@ export class ApiServerCallees {
   constructor(context: InformerContext, onChange: () => void) {
     this.#clock = context.clock;
     this.#onChange = onChange;
-    const mirrored = { onSynced: onChange };
     this.#sources = BACKEND_SOURCES.map(
       (source) =>
         new Informer(context, {
-          ...mirrored,
           kind: source.kind,
           resource: source.resource,
           pageSize: source.pageSize,
           project: (object) => readBackends(source, object),
-          onChange: (event) => {
-            if (isChange(event)) onChange();
-          },
+          // An object that names no Service may come and go.
+          onChange: ifChanged<readonly ApiServerBackend[]>(onChange, []),
+          onSynced: onChange,
         }),
     );
+    const serviceChanged = ifChanged<ServiceInfo>(onChange);
     this.#services = new Informer(context, {
-      ...mirrored,
       kind: 'Service',
       resource: SERVICES,
       project: readService,
       onChange: (event) => {
-        // Of the first list onSynced tells.
-        if (this.#services.hasSynced && this.#isCalled(event.key) && isChange(event)) onChange();
+        // The first list is reported as a whole, by onSynced.
+        if (this.#services.hasSynced && this.#called().has(event.key)) serviceChanged(event);
       },
+      onSynced: onChange,
     });
     this.#endpoints = new Informer(context, {
-      ...mirrored,
       kind: 'EndpointSlice',
       resource: API_SERVER_SLICES,
       project: readApiServerSlice,
-      onChange: (event) => {
-        if (isChange(event)) onChange();
-      },
+      onChange: ifChanged<readonly string[]>(onChange, []),
+      onSynced: onChange,
     });
+    this.#informers = new InformerGroup(this.#all);
   }
 
-  get #all(): readonly Pick<Informer<unknown>, 'start' | 'stop' | 'hasSynced' | 'resource'>[] {
+  get #all() {
     return [...this.#sources, this.#services, this.#endpoints];
   }
 
   start(): void {
-    for (const mirror of this.#all) mirror.start();
+    this.#informers.start();
     this.#cancel = this.#clock.setTimeout(() => {
       this.#isPatient = false;
       this.#onChange();
@@ -84,40 +83,29 @@ export class ApiServerCallees {
 
   async stop(): Promise<void> {
     this.#cancel();
-    await Promise.all(this.#all.map((mirror) => mirror.stop()));
+    await this.#informers.stop();
   }
 
-  /** True once everything is listed that can be. */
+  /** True once every kind is listed, or the time to wait for the others is over. */
   get hasSynced(): boolean {
-    return !this.#isPatient || this.#all.every(({ hasSynced }) => hasSynced);
+    return !this.#isPatient || this.#informers.hasSynced;
   }
 
   snapshot(): Snapshot {
     const unseen = this.#all.filter(({ hasSynced }) => !hasSynced);
     return {
       apiServerBackends: this.#backends(),
-      services: [...this.#called()].flatMap((key) => this.#services.get(key) ?? []),
-      ...(this.#endpoints.hasSynced && { apiServerEndpoints: this.#endpoints.list().flat() }),
+      services: [...this.#called()].flatMap((key) => this.#services.store.get(key) ?? []),
+      ...(this.#endpoints.hasSynced && { apiServerEndpoints: this.#endpoints.store.list().flat() }),
       ...(unseen.length > 0 && { unseen: unseen.map(({ resource }) => resource.plural) }),
     };
   }
 
   #backends(): readonly ApiServerBackend[] {
-    return this.#sources.flatMap((source) => source.list().flat());
+    return this.#sources.flatMap((source) => source.store.list().flat());
   }
 
   #called(): ReadonlySet<string> {
     return new Set(this.#backends().map(({ namespace, service }) => `${namespace}/${service}`));
   }
-
-  #isCalled(key: string): boolean {
-    return this.#called().has(key);
-  }
-}
-
-/** Whether what the compiler sees of it is different; an object that names nothing may come and go. */
-function isChange(event: ChangeEvent<unknown>): boolean {
-  const before = event.type === 'added' ? [] : event.old;
-  const after = event.type === 'deleted' ? [] : event.new;
-  return stableJson(before) !== stableJson(after);
 }

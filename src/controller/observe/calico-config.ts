@@ -1,4 +1,4 @@
-/** What is only read of Calico, as plain data for the compiler. */
+/** The kinds of Calico's that the operator only reads, as plain data for the compiler. */
 import {
   makesHostEndpoints,
   readBGPPeer,
@@ -6,85 +6,70 @@ import {
   readIPPool,
 } from '../../inventory/calico.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
-import type { ChangeEvent } from '../../cluster/informer/store.ts';
+import { ifChanged } from '../../cluster/informer/store.ts';
 import type { FelixConfigurationInfo, Inventory } from '../../inventory/types.ts';
 import { readFailsafes, type StoredFailsafes } from './stored-failsafes.ts';
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS, type ReadKind } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
-import { stableJson } from '../objects/content-hash.ts';
+import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 
 type Snapshot = Pick<Inventory, 'ipPools' | 'felixConfigurations' | 'bgpPeers' | 'automaticHostEndpoints'>;
 
-interface FelixMirrored {
+interface FelixState {
   readonly info: FelixConfigurationInfo;
   readonly failsafes: StoredFailsafes;
 }
 
 /** IPPools and Calico's configurations, each where it is served. */
 export class CalicoConfig {
+  readonly informers: Informers;
   readonly #pools: Informer<readonly string[]> | undefined;
-  readonly #felix: Informer<FelixMirrored> | undefined;
+  readonly #felix: Informer<FelixState> | undefined;
   readonly #peers: Informer<readonly string[]> | undefined;
   readonly #controllers: Informer<boolean> | undefined;
 
   /** @param onChange called when something that the compiler sees changed */
   constructor(read: ReadonlySet<ReadKind>, context: InformerContext, onChange: () => void) {
-    const mirror = <T>(kind: ReadKind, project: (object: KubernetesObject) => T): Informer<T> | undefined =>
+    const informer = <T>(
+      kind: ReadKind,
+      project: (object: KubernetesObject) => T,
+    ): Informer<T> | undefined =>
       read.has(kind)
         ? new Informer<T>(context, {
             kind,
             resource: { group: CALICO_GROUP, version: CALICO_VERSION, plural: READ_KINDS[kind] },
             project,
-            onChange: (event) => {
-              if (isChange(event)) onChange();
-            },
+            onChange: ifChanged(onChange),
             onSynced: onChange,
           })
         : undefined;
-    this.#pools = mirror('IPPool', readIPPool);
-    this.#felix = mirror<FelixMirrored>('FelixConfiguration', (object) => ({
+    this.#pools = informer('IPPool', readIPPool);
+    this.#felix = informer<FelixState>('FelixConfiguration', (object) => ({
       info: readFelixConfiguration(object),
       failsafes: readFailsafes(object),
     }));
-    this.#peers = mirror('BGPPeer', readBGPPeer);
-    this.#controllers = mirror('KubeControllersConfiguration', makesHostEndpoints);
-  }
-
-  get #all() {
-    return [this.#pools, this.#felix, this.#peers, this.#controllers].filter((each) => each !== undefined);
-  }
-
-  start(): void {
-    for (const mirror of this.#all) mirror.start();
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#all.map((mirror) => mirror.stop()));
-  }
-
-  get hasSynced(): boolean {
-    return this.#all.every((mirror) => mirror.hasSynced);
+    this.#peers = informer('BGPPeer', readBGPPeer);
+    this.#controllers = informer('KubeControllersConfiguration', makesHostEndpoints);
+    const all = [this.#pools, this.#felix, this.#peers, this.#controllers];
+    this.informers = new InformerGroup(all.filter((each) => each !== undefined));
   }
 
   /** Of FelixConfiguration `default`; undefined where there is none. */
   failsafes(): StoredFailsafes | undefined {
-    return this.#felix?.list().find(({ info }) => info.name === 'default')?.failsafes;
+    return this.#felix?.store.list().find(({ info }) => info.name === 'default')?.failsafes;
   }
 
   /** Lists are sorted; what is not served is absent, save automatic host endpoints: without their configuration nobody makes any. */
   snapshot(): Snapshot {
     return {
-      ...(this.#pools && { ipPools: this.#pools.list().flat().sort() }),
-      ...(this.#felix && { felixConfigurations: this.#felix.list().map(({ info }) => info) }),
-      ...(this.#peers && { bgpPeers: [...new Set(this.#peers.list().flat())].sort() }),
-      automaticHostEndpoints: this.#controllers?.list().includes(true) ?? false,
+      ...(this.#pools && { ipPools: this.#pools.store.list().flat().sort() }),
+      ...(this.#felix && { felixConfigurations: this.#felix.store.list().map(({ info }) => info) }),
+      ...(this.#peers && { bgpPeers: [...new Set(this.#peers.store.list().flat())].sort() }),
+      automaticHostEndpoints: this.#controllers?.store.list().includes(true) ?? false,
     };
   }
 }
-
-const isChange = (event: ChangeEvent<unknown>): boolean =>
-  event.type !== 'modified' || stableJson(event.old) !== stableJson(event.new);
 
 /** Host endpoints and global policies that are not ours, sorted by name. */
 export function othersOf(

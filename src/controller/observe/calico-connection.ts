@@ -31,7 +31,7 @@ export class CalicoConnection {
 
   /** Undefined while Calico is not served or not yet listed. */
   get stored(): GeneratedObjects | undefined {
-    return this.#stored?.hasSynced === true ? this.#stored : undefined;
+    return this.#stored?.informers.hasSynced === true ? this.#stored : undefined;
   }
 
   /** Something went wrong that another way of being served would explain: look now. */
@@ -51,7 +51,7 @@ export class CalicoConnection {
         () => undefined,
       );
     }
-    await this.#stored?.stop();
+    await this.#stored?.informers.stop();
   }
 
   async #look(signal: AbortSignal): Promise<boolean> {
@@ -70,14 +70,14 @@ export class CalicoConnection {
     if (api.served) this.#context.log.info({ mode: api.mode, version: api.version }, 'Calico is served');
     else this.#context.log.warn({ reason: api.reason }, api.message);
     this.#api = api;
-    await this.#stored?.stop();
+    await this.#stored?.informers.stop();
     this.#stored = api.served ? this.#copy(api) : undefined;
     this.#options.onChange();
   }
 
   #copy(served: ServedCalico): GeneratedObjects {
     const stored = new GeneratedObjects(served, this.#context, this.#options);
-    stored.start();
+    stored.informers.start();
     return stored;
   }
 }

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { readNamespace } from '../../inventory/namespaces.ts';
 import { readNode } from '../../inventory/nodes.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
-import type { ChangeEvent } from '../../cluster/informer/store.ts';
+import { ifChanged } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../inventory/types.ts';
 import { ApiServerCallees } from './api-server-callees.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
-import { stableJson } from '../objects/content-hash.ts';
+import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 
 const SERVICE_ACCOUNT_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
@@ -33,61 +33,46 @@ const projectNode = (object: KubernetesObject): StoredNode => ({
   uid: object.metadata.uid ?? '',
 });
 
-/** What of the cluster decides on policies, kept up to date. */
+/** The parts of the cluster that decide on policies, kept up to date. */
 export class ClusterState {
+  readonly informers: Informers;
   readonly #namespaces: Informer<NamespaceInfo>;
   readonly #nodes: Informer<StoredNode>;
   readonly #apiServer: ApiServerCallees;
 
   /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
   constructor(context: InformerContext, onChange: () => void) {
-    const changed = (event: ChangeEvent<NamespaceInfo> | ChangeEvent<NodeInfo>): void => {
-      if (event.type !== 'modified' || stableJson(event.old) !== stableJson(event.new)) onChange();
-    };
     const core = { group: '', version: 'v1' };
     this.#namespaces = new Informer(context, {
       kind: 'Namespace',
       resource: { ...core, plural: 'namespaces' },
       project: readNamespace,
-      onChange: changed,
+      onChange: ifChanged(onChange),
       onSynced: onChange,
     });
     this.#nodes = new Informer(context, {
       kind: 'Node',
       resource: { ...core, plural: 'nodes' },
       project: projectNode,
-      onChange: changed,
+      onChange: ifChanged(onChange),
       onSynced: onChange,
     });
     this.#apiServer = new ApiServerCallees(context, onChange);
-  }
-
-  start(): void {
-    this.#namespaces.start();
-    this.#nodes.start();
-    this.#apiServer.start();
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([this.#namespaces.stop(), this.#nodes.stop(), this.#apiServer.stop()]);
-  }
-
-  get hasSynced(): boolean {
-    return this.#namespaces.hasSynced && this.#nodes.hasSynced && this.#apiServer.hasSynced;
+    this.informers = new InformerGroup([this.#namespaces, this.#nodes, this.#apiServer]);
   }
 
   /** Namespaces and nodes are sorted by name. */
   snapshot(): Omit<Inventory, 'operatorNamespace'> & { readonly nodes: readonly StoredNode[] } {
     return {
-      namespaces: this.#namespaces.list(),
-      nodes: this.#nodes.list(),
+      namespaces: this.#namespaces.store.list(),
+      nodes: this.#nodes.store.list(),
       ...this.#apiServer.snapshot(),
     };
   }
 
   /** True where nothing can be created: the namespace is absent or being deleted. */
   isClosed(namespace: string): boolean {
-    const known = this.#namespaces.get(namespace);
+    const known = this.#namespaces.store.get(namespace);
     return known === undefined || known.terminating === true;
   }
 }

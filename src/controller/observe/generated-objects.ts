@@ -9,6 +9,7 @@ import { generatedKinds, kindResource } from '../objects/kinds.ts';
 import type { HeartbeatObject } from '../../cluster/informer/heartbeat.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
+import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 import { Impostors } from './impostors.ts';
 import { stableJson } from '../objects/content-hash.ts';
 
@@ -36,9 +37,10 @@ export interface GeneratedObjectsOptions {
 
 /** What is stored of Calico: every object of the generated kinds that are served, and what is only read. */
 export class GeneratedObjects {
+  readonly informers: Informers;
   readonly #context: InformerContext;
   readonly #objects = new Map<GeneratedKind, Informer<LiveObject>>();
-  readonly #inventory: CalicoConfig;
+  readonly #config: CalicoConfig;
   readonly #impostors: Impostors;
   /** Kinds of which something that was written does not show, and that could not be listed anew. */
   readonly #unsure = new Set<GeneratedKind>();
@@ -50,7 +52,7 @@ export class GeneratedObjects {
     this.#impostors = new Impostors(context.transport, context.log);
     const known = new Set<string>();
     for (const kind of generatedKinds.filter((each) => kinds.has(each))) {
-      const mirror = new Informer<LiveObject>(context, {
+      const informer = new Informer<LiveObject>(context, {
         kind,
         resource: kindResource(kind),
         project: projectLive(kind, known),
@@ -63,22 +65,10 @@ export class GeneratedObjects {
         onSynced: onChange,
         heartbeatObject: (live) => heartbeatObject(live, isKept),
       });
-      this.#objects.set(kind, mirror);
+      this.#objects.set(kind, informer);
     }
-    this.#inventory = new CalicoConfig(read, context, onChange);
-  }
-
-  start(): void {
-    for (const mirror of this.#mirrors()) mirror.start();
-    this.#inventory.start();
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([...this.#mirrors().map((mirror) => mirror.stop()), this.#inventory.stop()]);
-  }
-
-  get hasSynced(): boolean {
-    return this.#inventory.hasSynced && this.#mirrors().every((mirror) => mirror.hasSynced);
+    this.#config = new CalicoConfig(read, context, onChange);
+    this.informers = new InformerGroup([...this.#objects.values(), this.#config.informers]);
   }
 
   serves(kind: GeneratedKind): boolean {
@@ -99,17 +89,17 @@ export class GeneratedObjects {
   }
 
   #everything(): readonly LiveObject[] {
-    return [...this.#objects.values()].flatMap((mirror) => mirror.list());
+    return [...this.#objects.values()].flatMap(({ store }) => store.list());
   }
 
   /** What the compiler sees of other people's objects. */
   inventory(): Inventory {
-    return { ...this.#inventory.snapshot(), ...othersOf(this.objects()) };
+    return { ...this.#config.snapshot(), ...othersOf(this.objects()) };
   }
 
   /** See CalicoConfig. */
   failsafes(): StoredFailsafes | undefined {
-    return this.#inventory.failsafes();
+    return this.#config.failsafes();
   }
 
   /**
@@ -126,7 +116,7 @@ export class GeneratedObjects {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(LIST_MS)]);
     await Promise.all(
       [...doubted].map(async (kind) => {
-        if ((await this.#objects.get(kind)?.refresh(deadline)) === false) this.#unsure.add(kind);
+        if ((await this.#objects.get(kind)?.relist(deadline)) === false) this.#unsure.add(kind);
         else this.#unsure.delete(kind);
       }),
     );
@@ -139,7 +129,7 @@ export class GeneratedObjects {
   }
 
   #isShown({ id, kind, uid, resourceVersion }: Expectation): boolean {
-    const live = this.#objects.get(kind)?.get(lifeKeyOf(id.slice(kind.length + 1), uid));
+    const live = this.#objects.get(kind)?.store.get(lifeKeyOf(id.slice(kind.length + 1), uid));
     if (resourceVersion === undefined) return live === undefined || this.#impostors.has(uid);
     return live?.ours === true && isAtLeast(live.resourceVersion, resourceVersion);
   }
@@ -158,10 +148,6 @@ export class GeneratedObjects {
   #wake(): void {
     this.#changed.resolve(undefined);
     this.#changed = Promise.withResolvers();
-  }
-
-  #mirrors(): readonly Informer<LiveObject>[] {
-    return [...this.#objects.values()];
   }
 }
 
