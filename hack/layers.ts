@@ -19,6 +19,20 @@ const WORDS = ['inventory', 'calico', 'api', 'net', 'json'];
 const pure = (...rooms: readonly string[]): Room => ({ rooms, packages: ['node:crypto'] });
 const edge = (...rooms: readonly string[]): Room => ({ rooms, packages: 'all' });
 
+/** The floors of a house, from the bottom to the top: each may import those named before it, and the rooms `below`. */
+const floors = (
+  make: (...rooms: readonly string[]) => Room,
+  house: string,
+  names: readonly string[],
+  below: readonly string[],
+): Readonly<Record<string, Room>> => {
+  const rooms = names.map((name) => `${house}/${name}`);
+  return Object.fromEntries(rooms.map((room, index) => [room, make(...rooms.slice(0, index), ...below)]));
+};
+
+const CONTROLLER_FLOORS = ['objects', 'observe', 'plan', 'apply', 'nodes', 'report', 'metrics'];
+const UNDER_CONTROLLER = ['compiler', 'cluster', ...WORDS];
+
 /** From the bottom to the top. A file belongs to the room with the longest matching name; a file without a room is refused. */
 export const ROOMS: Readonly<Record<string, Room>> = {
   json: { rooms: [], packages: [] },
@@ -29,68 +43,14 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   simulator: pure('calico', 'net'),
 
   compiler: pure(...WORDS),
-  'compiler/namespaces': pure('compiler', ...WORDS),
-  'compiler/flows': pure('compiler/namespaces', 'compiler', ...WORDS),
-  'compiler/nodes': pure('compiler/flows', 'compiler/namespaces', 'compiler', ...WORDS),
-  'compiler/pods': pure('compiler/nodes', 'compiler/flows', 'compiler/namespaces', 'compiler', ...WORDS),
-  'compiler/compile': pure(
-    'compiler/pods',
-    'compiler/nodes',
-    'compiler/flows',
-    'compiler/namespaces',
-    'compiler',
-    ...WORDS,
-  ),
+  ...floors(pure, 'compiler', ['namespaces', 'flows', 'nodes', 'pods', 'compile'], ['compiler', ...WORDS]),
 
   cluster: edge('json'),
-  'cluster/http': edge('cluster', 'json'),
-  'cluster/objects': edge('cluster/http', 'cluster', 'json'),
-  'cluster/informer': edge('cluster/objects', 'cluster/http', 'cluster', 'json'),
+  ...floors(edge, 'cluster', ['http', 'objects', 'informer'], ['cluster', 'json']),
   'cluster/leader': edge('cluster/objects', 'cluster/http', 'cluster', 'json'),
 
-  'controller/objects': edge('compiler', 'cluster', ...WORDS),
-  'controller/observe': edge('controller/objects', 'compiler', 'cluster', ...WORDS),
-  'controller/plan': edge('controller/observe', 'controller/objects', 'compiler', 'cluster', ...WORDS),
-  'controller/apply': edge(
-    'controller/plan',
-    'controller/observe',
-    'controller/objects',
-    'compiler',
-    'cluster',
-    ...WORDS,
-  ),
-  'controller/nodes': edge(
-    'controller/apply',
-    'controller/plan',
-    'controller/observe',
-    'controller/objects',
-    'compiler',
-    'cluster',
-    ...WORDS,
-  ),
-  'controller/report': edge(
-    'controller/nodes',
-    'controller/apply',
-    'controller/plan',
-    'controller/observe',
-    'controller/objects',
-    'compiler',
-    'cluster',
-    ...WORDS,
-  ),
-  'controller/metrics': edge('controller/report', 'controller/objects', 'compiler', 'cluster', ...WORDS),
-  controller: edge(
-    'controller/metrics',
-    'controller/report',
-    'controller/nodes',
-    'controller/apply',
-    'controller/plan',
-    'controller/observe',
-    'controller/objects',
-    'compiler',
-    'cluster',
-    ...WORDS,
-  ),
+  ...floors(edge, 'controller', CONTROLLER_FLOORS, UNDER_CONTROLLER),
+  controller: edge(...CONTROLLER_FLOORS.map((floor) => `controller/${floor}`), ...UNDER_CONTROLLER),
 
   operator: edge('controller', 'cluster', ...WORDS),
   cli: edge('operator', 'compiler', 'simulator', 'cluster', ...WORDS),
