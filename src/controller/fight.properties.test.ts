@@ -4,26 +4,22 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { API_VERSION, KIND, PLURAL } from '../api/schema.ts';
 import type { Clock } from '../cluster/clock.ts';
-import type { KubernetesObject } from '../cluster/resource.ts';
+import { objectKey, type KubernetesObject } from '../cluster/resource.ts';
 import { isRecord } from '../json.ts';
 import { recordingLogger } from '../cluster/testing/logs.ts';
 import { ManualClock } from '../cluster/testing/manual-clock.ts';
-import { web } from '../compiler/testing/examples.ts';
+import { slow } from '../cluster/testing/slow-transport.ts';
 import { FEWER } from '../compiler/testing/runs.ts';
 import { random } from '../compiler/testing/variations.ts';
 import { LABEL_ENFORCED, LABEL_MANAGED_BY } from '../compiler/names.ts';
 import { Controller } from './controller.ts';
-import { FINALIZER } from './observe/firewalls.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { contentHash } from './objects/content-hash.ts';
-import { FakeCluster } from './testing/fake-cluster.ts';
+import { kindResource } from './objects/kinds.ts';
+import { blogCluster, NAMESPACES, NODES, OPERATOR_NAMESPACE } from './testing/calico-server.ts';
 
-const POLICIES = 'projectcalico.org/v3/networkpolicies';
-const FIREWALLS = `${API_VERSION}/${PLURAL}`;
-const NAMESPACES = 'v1/namespaces';
-const NODES = 'v1/nodes';
+const POLICIES = kindResource('NetworkPolicy');
 
 /** The back-off never waits longer (drift.ts). */
 const BACKOFF_MS = 60_000;
@@ -47,13 +43,6 @@ function imprecise(manual: ManualClock, { tick, early }: Imprecision): Clock {
     setTimeout: (callback, ms) => manual.setTimeout(callback, Math.max(0, ms - early())),
   };
 }
-
-const firewall = {
-  apiVersion: API_VERSION,
-  kind: KIND,
-  metadata: { name: 'default', finalizers: [FINALIZER] },
-  spec: { mode: 'Enforce', namespaces: [web] },
-};
 
 const withoutLabel = (object: KubernetesObject): KubernetesObject => {
   const labels = Object.entries(object.metadata.labels ?? {}).filter(([key]) => key !== LABEL_MANAGED_BY);
@@ -106,57 +95,54 @@ const fight: fc.Arbitrary<Fight> = fc
 class Scene {
   readonly manual = new ManualClock();
   readonly log = recordingLogger();
-  readonly cluster: FakeCluster;
+  readonly server = blogCluster();
   readonly #stop = new AbortController();
   readonly #ended: Promise<unknown>;
 
   constructor({ imprecision, delayMs }: Fight) {
     const clock = imprecise(this.manual, imprecision);
-    this.cluster = new FakeCluster({ clock, delayMs });
-    this.cluster.put(FIREWALLS, firewall);
-    for (const name of ['kube-system', 'blog']) this.touch(name, 0);
-    this.cluster.put(NODES, { metadata: { name: 'node1' } });
+    const transport = slow(this.server, { clock, delayMs });
     const controller = new Controller({
-      transport: this.cluster,
+      transport,
       clock,
       log: this.log,
-      operatorNamespace: 'clusterfirewall-system',
+      operatorNamespace: OPERATOR_NAMESPACE,
       instance: 'operator',
       metrics: new Metrics(clock),
     });
     const { signal } = this.#stop;
     const finalizers = { settle: () => Promise.resolve() };
-    const term = { transport: this.cluster, finalizers, signal };
+    const term = { transport, finalizers, signal };
     this.#ended = Promise.all([controller.run(signal), controller.lead(term)]);
   }
 
   touch(name: string, times: number): void {
-    this.cluster.put(NAMESPACES, { metadata: { name, labels: { touched: String(times) } } });
+    this.server.put(NAMESPACES, { metadata: { name, labels: { touched: String(times) } } });
   }
 
   get policy(): KubernetesObject | undefined {
-    return this.cluster.objects(POLICIES).find(({ metadata }) => metadata.namespace === 'blog');
+    return [...this.server.collection(POLICIES).objects().values()][0];
   }
 
   strike(blow: string): void {
     const { policy } = this;
     if (policy === undefined) return;
     const struck = BLOWS[blow]?.(policy);
-    if (struck === undefined) this.cluster.delete(POLICIES, policy);
-    else this.cluster.put(POLICIES, struck);
+    if (struck === undefined) this.server.collection(POLICIES).delete(objectKey(policy));
+    else this.server.put(POLICIES, struck);
   }
 
-  get node(): KubernetesObject | undefined {
-    return this.cluster.objects(NODES)[0];
+  get node(): KubernetesObject {
+    return this.server.object(NODES, 'a');
   }
 
   get isLabelled(): boolean {
-    return this.node?.metadata.labels?.[LABEL_ENFORCED] !== undefined;
+    return this.node.metadata.labels?.[LABEL_ENFORCED] !== undefined;
   }
 
   /** No node is to have the label: the firewall has no spec.nodes. */
   labelNode(): void {
-    this.cluster.put(NODES, { metadata: { name: 'node1', labels: { [LABEL_ENFORCED]: 'enforced' } } });
+    this.server.put(NODES, { metadata: { name: 'a', labels: { [LABEL_ENFORCED]: 'enforced' } } });
   }
 
   get lastLines(): string {

@@ -1,5 +1,5 @@
 import { ApiError, statusError, TransportError } from '../errors.ts';
-import type { KubernetesObject } from '../resource.ts';
+import { objectKey, type KubernetesObject } from '../resource.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
 /** What the server does to the next request instead of answering it. */
@@ -63,14 +63,21 @@ export class FakeServer implements Transport {
 
   /** Creates the object, or updates it when it is there. */
   put(name: string, data: unknown): void {
-    const old = this.#objects.get(name);
-    if (old === undefined) this.#lives += 1;
-    const uid = old?.metadata.uid ?? `uid-${String(this.#lives)}`;
-    this.#change(old === undefined ? 'ADDED' : 'MODIFIED', { metadata: { name, uid }, data });
+    this.store({ metadata: { name }, data });
   }
 
-  delete(name: string): void {
-    const old = this.#objects.get(name);
+  /** The same with a whole object; returns it as stored. An object without a uid is given one when it is created. */
+  store(object: KubernetesObject): KubernetesObject {
+    const old = this.#objects.get(objectKey(object));
+    if (old === undefined) this.#lives += 1;
+    const uid = object.metadata.uid ?? old?.metadata.uid ?? `uid-${String(this.#lives)}`;
+    const metadata = { ...object.metadata, uid };
+    return this.#change(old === undefined ? 'ADDED' : 'MODIFIED', { ...object, metadata });
+  }
+
+  /** @param key as objectKey makes it */
+  delete(key: string): void {
+    const old = this.#objects.get(key);
     if (old !== undefined) this.#change('DELETED', old);
   }
 
@@ -172,14 +179,15 @@ export class FakeServer implements Transport {
     throw new ApiError({ message: `HTTP ${String(fault.code)}`, ...fault });
   }
 
-  #change(type: Change['type'], object: KubernetesObject): void {
+  #change(type: Change['type'], object: KubernetesObject): KubernetesObject {
     this.#version += 1;
     const metadata = { ...object.metadata, resourceVersion: String(this.#version) };
     const change: Change = { version: this.#version, type, object: { ...object, metadata } };
-    if (type === 'DELETED') this.#objects.delete(metadata.name);
-    else this.#objects.set(metadata.name, change.object);
+    if (type === 'DELETED') this.#objects.delete(objectKey(object));
+    else this.#objects.set(objectKey(object), change.object);
     this.#history.push(change);
     for (const watch of this.#watches) watch.push(eventOf(change));
+    return change.object;
   }
 
   #page(request: TransportRequest): unknown {
@@ -195,12 +203,20 @@ export class FakeServer implements Transport {
     const next = end < snapshot.length ? `${String(version)}/${String(end)}` : undefined;
     return {
       metadata: { resourceVersion: String(version), continue: next },
-      items: this.shuffle(snapshot.slice(offset, end)),
+      items: this.shuffle(snapshot.slice(offset, end).filter(selected(request))),
     };
   }
 }
 
 const EXPIRED = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
+
+/** Of label selectors, those with one label and its value. */
+function selected({ query }: TransportRequest): (object: KubernetesObject) => boolean {
+  const selector = query?.['labelSelector'];
+  if (selector === undefined) return () => true;
+  const [label = '', value] = String(selector).split('=');
+  return ({ metadata }) => metadata.labels?.[label] === value;
+}
 
 const eventOf = (change: Change): unknown => ({ type: change.type, object: change.object });
 

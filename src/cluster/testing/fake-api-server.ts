@@ -1,0 +1,339 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isRecord } from '../../json.ts';
+import { ApiError } from '../errors.ts';
+import {
+  collectionPath,
+  isKubernetesObject,
+  objectKey,
+  type KubernetesObject,
+  type ManagedFieldsEntry,
+  type Resource,
+} from '../resource.ts';
+import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
+import { contestedField, mergeApplied, mergePatched } from './fake-merge.ts';
+import { FakeServer } from './fake-server.ts';
+
+/** A kind that the server has. */
+export interface ServedKind extends Resource {
+  readonly kind: string;
+  readonly namespaced?: boolean;
+}
+
+/** One object, or one collection where `name` is undefined. */
+interface Place {
+  readonly collection: FakeServer;
+  readonly served: ServedKind;
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+}
+
+const NAMESPACES = 'namespaces';
+
+/**
+ * An API server with several collections, in memory, as far as our writes depend on one: server-side apply with the fields of each manager,
+ * merge patches, preconditions on uid and resourceVersion, finalizers, subresources, and namespaces that must exist. Served is only what
+ * `kinds` names; everything else is 404. Each collection is a FakeServer, which can be told to misbehave.
+ *
+ * Left out: admission, validation, and what one collection's versions say about another's.
+ */
+export class FakeApiServer implements Transport {
+  /** In the order in which they came, lists and watches included. */
+  readonly requests: TransportRequest[] = [];
+  readonly #kinds: readonly ServedKind[];
+  readonly #collections = new Map<string, FakeServer>();
+  /** What a manager has applied last, by object and manager: the fields that it owns. */
+  readonly #applied = new Map<string, KubernetesObject>();
+  /** Objects that were ever created: no two have the same uid, whatever their kinds. */
+  #lives = 0;
+  /** An Error for a request that is not to be carried out. May wait, for example for a test that changes something meanwhile. */
+  fault: (request: TransportRequest) => Error | undefined | Promise<Error | undefined> = () => undefined;
+
+  /** What the server makes of an object that is written: defaults that it fills in. */
+  fill: (object: KubernetesObject) => KubernetesObject = (object) => object;
+
+  constructor(kinds: readonly ServedKind[]) {
+    this.#kinds = kinds;
+    for (const { group, plural } of kinds) this.#collections.set(`${group}/${plural}`, new FakeServer());
+  }
+
+  /** @throws Error for a kind that is not served */
+  collection({ group, plural }: Pick<Resource, 'group' | 'plural'>): FakeServer {
+    const collection = this.#collections.get(`${group}/${plural}`);
+    if (collection === undefined) throw new Error(`${group}/${plural} is not served`);
+    return collection;
+  }
+
+  /** Stores the object as another client does, by `manager`. Returns it as stored. */
+  put(
+    resource: Pick<Resource, 'group' | 'plural'>,
+    object: KubernetesObject,
+    manager = 'kubectl',
+  ): KubernetesObject {
+    return this.#store(this.collection(resource), object, manager, 'Update');
+  }
+
+  /**
+   * The one object of a collection whose name contains `part`, as stored.
+   * @throws Error where there is none, or more than one
+   */
+  object(resource: Pick<Resource, 'group' | 'plural'>, part: string): KubernetesObject {
+    const objects = [...this.collection(resource).objects().values()];
+    const [found, ...more] = objects.filter(({ metadata }) => metadata.name.includes(part));
+    if (found === undefined || more.length > 0)
+      throw new Error(
+        `${String(more.length + (found === undefined ? 0 : 1))} ${resource.plural} with ${part}`,
+      );
+    return found;
+  }
+
+  /** The requests that change something, as `PATCH name`, oldest first. */
+  writes(): readonly string[] {
+    return this.requests
+      .filter(({ method }) => method !== 'GET')
+      .map(({ method, path }) => `${method} ${path.split('/').at(-1) ?? ''}`);
+  }
+
+  async request(request: TransportRequest): Promise<TransportResponse> {
+    this.requests.push(request);
+    const fault = await this.fault(request);
+    if (fault !== undefined) throw fault;
+    const place = this.#placeOf(request.path);
+    if (place === undefined) return answer(this.#discovery(request.path));
+    if (request.method === 'GET' && place.name === undefined) return place.collection.request(request);
+    return answer(this.#carryOut(request, place));
+  }
+
+  async *stream(request: TransportRequest): AsyncGenerator<unknown, void, undefined> {
+    this.requests.push(request);
+    const place = this.#placeOf(request.path);
+    if (place === undefined) throw notServed(request.path);
+    yield* place.collection.stream(request);
+  }
+
+  #placeOf(path: string): Place | undefined {
+    const [, group = '', version, rest = ''] = /^(?:\/api|\/apis\/([^/]+))\/([^/]+)\/(.+)$/.exec(path) ?? [];
+    const parts = rest.split('/');
+    const inNamespace = parts[0] === NAMESPACES && parts.length > 2;
+    const [plural = '', name, subresource] = inNamespace ? parts.slice(2) : parts;
+    const served = this.#kinds.find(
+      (each) => each.group === group && each.version === version && each.plural === plural,
+    );
+    if (served === undefined) return undefined;
+    const namespace = inNamespace ? parts[1] : undefined;
+    return { collection: this.collection(served), served, namespace, name, subresource };
+  }
+
+  #discovery(path: string): unknown {
+    const groups = [...new Set(this.#kinds.map(({ group }) => group))].filter((group) => group !== '');
+    if (path === '/apis') return { groups: groups.map((name) => ({ name, versions: [] })) };
+    const resources = this.#kinds.filter((each) => collectionPath({ ...each, plural: '' }) === `${path}/`);
+    if (resources.length === 0) throw notServed(path);
+    return {
+      resources: resources.map(({ plural, kind, namespaced = false }) => ({
+        name: plural,
+        kind,
+        namespaced,
+        verbs: [],
+      })),
+    };
+  }
+
+  #carryOut(request: TransportRequest, place: Place): KubernetesObject {
+    switch (request.method) {
+      case 'GET':
+        return this.#existing(place);
+      case 'POST':
+        return this.#create(request, place);
+      case 'PUT':
+        return this.#replace(request, place);
+      case 'PATCH':
+        return request.contentType === 'application/merge-patch+json'
+          ? this.#patch(request, place)
+          : this.#apply(request, place);
+      case 'DELETE':
+        return this.#delete(request, place);
+    }
+  }
+
+  #find({ collection, namespace, name = '' }: Place): KubernetesObject | undefined {
+    return collection.objects().get(namespace === undefined ? name : `${namespace}/${name}`);
+  }
+
+  #existing(place: Place): KubernetesObject {
+    const stored = this.#find(place);
+    if (stored !== undefined) return stored;
+    const message = `${place.served.plural} "${place.name ?? ''}" not found`;
+    throw new ApiError({ code: 404, reason: 'NotFound', message });
+  }
+
+  #create(request: TransportRequest, place: Place): KubernetesObject {
+    const object = objectOf(request);
+    const name = object.metadata.name;
+    if (this.#find({ ...place, name }) !== undefined)
+      throw new ApiError({ code: 409, reason: 'AlreadyExists', message: `"${name}" already exists` });
+    this.#checkNamespace(place.namespace);
+    return this.#written(place, withStatus(object, undefined), request, 'Update');
+  }
+
+  /** @throws ApiError where nothing can be created in the namespace */
+  #checkNamespace(namespace: string | undefined): void {
+    if (namespace === undefined) return;
+    const stored = this.collection({ group: '', plural: NAMESPACES }).objects().get(namespace);
+    if (stored === undefined)
+      throw new ApiError({ code: 404, reason: 'NotFound', message: `namespaces "${namespace}" not found` });
+    if (stored.metadata.deletionTimestamp !== undefined)
+      throw new ApiError({
+        code: 403,
+        reason: 'Forbidden',
+        message: `namespace ${namespace} is being terminated`,
+        causes: [{ reason: 'NamespaceTerminating' }],
+      });
+  }
+
+  #replace(request: TransportRequest, place: Place): KubernetesObject {
+    const stored = this.#existing(place);
+    const object = objectOf(request);
+    const { uid = stored.metadata.uid } = object.metadata;
+    if (uid !== stored.metadata.uid) throw conflict('the UID in the precondition is another');
+    checkVersion(object.metadata, stored);
+    return this.#written(place, withStatus(object, stored['status']), request, 'Update');
+  }
+
+  #patch(request: TransportRequest, place: Place): KubernetesObject {
+    const stored = this.#existing(place);
+    const patch = isRecord(request.body) ? request.body : {};
+    const metadata = isRecord(patch['metadata']) ? patch['metadata'] : {};
+    checkVersion(metadata, stored);
+    if (metadata['uid'] !== undefined && metadata['uid'] !== stored.metadata.uid) throw immutableUid();
+    const patched = mergePatched(stored, patch);
+    if (!isKubernetesObject(patched)) throw new Error('not an object any more');
+    return this.#written(place, patched, request, 'Update');
+  }
+
+  #apply(request: TransportRequest, place: Place): KubernetesObject {
+    const stored = this.#find(place);
+    const object = objectOf(request);
+    if (stored === undefined) {
+      if (place.subresource !== undefined) return this.#existing(place);
+      if (object.metadata.uid !== undefined) throw conflict('uid mismatch, and no existing object was found');
+      this.#checkNamespace(place.namespace);
+    } else if (object.metadata.uid !== undefined && object.metadata.uid !== stored.metadata.uid) {
+      throw immutableUid();
+    }
+    const key = (uid = ''): string => `${objectKey(object)} ${uid} ${managerOf(request)}`;
+    const before = this.#applied.get(key(stored?.metadata.uid));
+    const isForced = request.query?.['force'] === true;
+    const path = stored === undefined || isForced ? undefined : contestedField(stored, before ?? {}, object);
+    if (path !== undefined) throw conflict(`Apply failed with 1 conflict: .${path}`);
+    const merged = mergeApplied(stored ?? {}, before ?? {}, object);
+    if (!isKubernetesObject(merged)) throw new Error('not an object any more');
+    const isStatus = place.subresource === 'status' && stored !== undefined;
+    const next = isStatus ? withStatus(stored, merged['status']) : withStatus(merged, stored?.['status']);
+    const written = this.#written(place, next, request, 'Apply');
+    this.#applied.set(key(written.metadata.uid), object);
+    return written;
+  }
+
+  #delete(request: TransportRequest, place: Place): KubernetesObject {
+    const stored = this.#existing(place);
+    const options = isRecord(request.body) ? request.body : {};
+    const { uid = stored.metadata.uid } = isRecord(options['preconditions']) ? options['preconditions'] : {};
+    if (uid !== stored.metadata.uid) throw conflict('the UID in the precondition is another');
+    if ((stored.metadata.finalizers ?? []).length === 0) {
+      place.collection.delete(objectKey(stored));
+      return stored;
+    }
+    const { deletionTimestamp = timeOf(place.collection.version) } = stored.metadata;
+    return place.collection.store({ ...stored, metadata: { ...stored.metadata, deletionTimestamp } });
+  }
+
+  /** What was written through a request. An object that is being deleted goes with its last finalizer. */
+  #written(
+    { collection }: Place,
+    object: KubernetesObject,
+    request: TransportRequest,
+    operation: 'Apply' | 'Update',
+  ): KubernetesObject {
+    const stored = this.#store(collection, object, managerOf(request), operation);
+    const { deletionTimestamp, finalizers = [] } = stored.metadata;
+    if (deletionTimestamp !== undefined && finalizers.length === 0) collection.delete(objectKey(stored));
+    return stored;
+  }
+
+  /** A write that changes nothing makes no new version. */
+  #store(
+    collection: FakeServer,
+    sent: KubernetesObject,
+    manager: string,
+    operation: 'Apply' | 'Update',
+  ): KubernetesObject {
+    const object = this.fill(sent);
+    const old = collection.objects().get(objectKey(object));
+    if (old !== undefined && isDeepStrictEqual(contentOf(object), contentOf(old))) return old;
+    const { managedFields = [], generation = 0 } = old?.metadata ?? {};
+    const entry: ManagedFieldsEntry = { manager, operation, time: timeOf(collection.version) };
+    const others = managedFields.filter((each) => each.manager !== manager || each.operation !== operation);
+    if (old === undefined) this.#lives += 1;
+    const isSameSpec = old !== undefined && isDeepStrictEqual(object['spec'], old['spec']);
+    const metadata = {
+      ...object.metadata,
+      uid: old?.metadata.uid ?? object.metadata.uid ?? `uid-${String(this.#lives)}`,
+      generation: isSameSpec ? generation : generation + 1,
+      managedFields: [...others, entry],
+    };
+    return collection.store({ ...object, metadata });
+  }
+}
+
+const answer = (body: unknown): TransportResponse => ({ status: 200, headers: {}, body });
+
+function objectOf({ method, path, body }: TransportRequest): KubernetesObject {
+  if (!isKubernetesObject(body)) throw new Error(`${method} ${path} without an object`);
+  return body;
+}
+
+const managerOf = ({ query }: TransportRequest): string => String(query?.['fieldManager'] ?? 'unknown');
+
+/** A second later with every version. */
+const timeOf = (version: number): string => new Date(Date.UTC(2026, 0, 1) + version * 1000).toISOString();
+
+/** What is a writer's to decide, and not the server's. */
+const contentOf = ({ metadata, ...fields }: KubernetesObject): unknown => ({
+  ...fields,
+  metadata: { ...metadata, uid: '', resourceVersion: '', generation: 0, managedFields: [] },
+});
+
+function withStatus(object: KubernetesObject, status: unknown): KubernetesObject {
+  const rest = Object.entries(object).filter(([field]) => field !== 'status');
+  return {
+    ...Object.fromEntries(rest),
+    metadata: object.metadata,
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+function checkVersion(
+  { resourceVersion }: Readonly<Record<string, unknown>> | KubernetesObject['metadata'],
+  stored: KubernetesObject,
+): void {
+  if (resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion)
+    throw conflict('the object has been modified');
+}
+
+const conflict = (message: string): ApiError => new ApiError({ code: 409, reason: 'Conflict', message });
+
+const immutableUid = (): ApiError =>
+  new ApiError({
+    code: 422,
+    reason: 'Invalid',
+    message: 'metadata.uid: field is immutable',
+    causes: [{ field: 'metadata.uid' }],
+  });
+
+const notServed = (path: string): ApiError =>
+  new ApiError({
+    code: 404,
+    reason: 'NotFound',
+    message: `the server could not find the requested resource: ${path}`,
+  });

@@ -1,0 +1,51 @@
+/** How the API server merges what it is sent with what it has. */
+import { isDeepStrictEqual } from 'node:util';
+import { isRecord } from '../../json.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** JSON merge patch (RFC 7386): null takes a field away. */
+export function mergePatched(target: Fields, patch: Fields): Fields {
+  const merged: Record<string, unknown> = { ...target };
+  for (const [key, value] of Object.entries(patch)) {
+    const old = merged[key];
+    if (value === null) Reflect.deleteProperty(merged, key);
+    else merged[key] = isRecord(value) ? mergePatched(isRecord(old) ? old : {}, value) : value;
+  }
+  return merged;
+}
+
+/**
+ * Server-side apply: what the manager applies now over what is stored, without what it applied before and no longer does. Lists of strings
+ * are sets, in which others' entries stay; other lists belong to one manager as a whole.
+ */
+export function mergeApplied(stored: Fields, before: Fields, now: Fields): Fields {
+  const merged: Record<string, unknown> = { ...stored };
+  for (const key of Object.keys(before)) if (!(key in now)) Reflect.deleteProperty(merged, key);
+  for (const [key, value] of Object.entries(now)) merged[key] = applied(stored[key], before[key], value);
+  return merged;
+}
+
+function applied(stored: unknown, before: unknown, now: unknown): unknown {
+  if (isRecord(now)) return mergeApplied(isRecord(stored) ? stored : {}, isRecord(before) ? before : {}, now);
+  if (!isSet(now) || !isSet(stored)) return now;
+  const dropped = isSet(before) ? before.filter((entry) => !now.includes(entry)) : [];
+  return [...new Set([...stored.filter((entry) => !dropped.includes(entry)), ...now])];
+}
+
+const isSet = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+
+/** The path of a field that the manager applies and that somebody else has with another value. */
+export function contestedField(stored: Fields, before: Fields, now: Fields): string | undefined {
+  for (const [key, value] of Object.entries(now)) {
+    const [theirs, own] = [stored[key], before[key]];
+    if (isRecord(value) && isRecord(theirs)) {
+      const inner = contestedField(theirs, isRecord(own) ? own : {}, value);
+      if (inner !== undefined) return `${key}.${inner}`;
+    } else if (theirs !== undefined && own === undefined && !isDeepStrictEqual(theirs, value)) {
+      if (!isSet(theirs) || !isSet(value)) return key;
+    }
+  }
+  return undefined;
+}

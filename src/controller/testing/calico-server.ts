@@ -1,0 +1,124 @@
+/** A cluster with Calico, as far as the operator sees one. */
+import { API_VERSION, KIND, type Spec } from '../../api/schema.ts';
+import { FakeApiServer, type ServedKind } from '../../cluster/testing/fake-api-server.ts';
+import { web } from '../../compiler/testing/examples.ts';
+import { API_SERVER_SLICES, BACKEND_SOURCES, SERVICES } from '../../inventory/api-server.ts';
+import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
+import type { Finalizers } from '../world.ts';
+import { mergePatch } from '../../cluster/objects/apply.ts';
+import type { Transport } from '../../cluster/http/transport.ts';
+import type { ServedCalico } from '../observe/calico-api.ts';
+import { FINALIZER, FIREWALLS } from '../observe/firewalls.ts';
+import {
+  CALICO_GROUP,
+  CALICO_VERSION,
+  GENERATED_KINDS,
+  generatedKinds,
+  kindResource,
+  READ_KINDS,
+} from '../objects/kinds.ts';
+
+export const OPERATOR_NAMESPACE = 'clusterfirewall-system';
+
+const core = (kind: string, plural: string): ServedKind => ({ group: '', version: 'v1', plural, kind });
+
+export const NAMESPACES = core('Namespace', 'namespaces');
+export const NODES = core('Node', 'nodes');
+export const EVENTS: ServedKind = {
+  group: 'events.k8s.io',
+  version: 'v1',
+  plural: 'events',
+  kind: 'Event',
+  namespaced: true,
+};
+const readResource = (kind: keyof typeof READ_KINDS): Resource => ({
+  group: CALICO_GROUP,
+  version: CALICO_VERSION,
+  plural: READ_KINDS[kind],
+});
+export const FELIX = readResource('FelixConfiguration');
+export const CONTROLLERS = readResource('KubeControllersConfiguration');
+
+const ofCalico: readonly ServedKind[] = [
+  ...generatedKinds.map((kind) => ({
+    ...kindResource(kind),
+    kind,
+    namespaced: GENERATED_KINDS[kind].namespaced,
+  })),
+  ...Object.entries(READ_KINDS).map(([kind, plural]) => ({
+    group: CALICO_GROUP,
+    version: CALICO_VERSION,
+    plural,
+    kind,
+  })),
+];
+
+/** @param isServed false leaves Calico's kinds out */
+export const calicoServer = (isServed = true): FakeApiServer =>
+  new FakeApiServer([
+    { ...FIREWALLS, kind: KIND },
+    NAMESPACES,
+    NODES,
+    { ...SERVICES, kind: 'Service', namespaced: true },
+    { ...API_SERVER_SLICES, kind: 'EndpointSlice', namespaced: true },
+    ...BACKEND_SOURCES.map(({ resource, kind }) => ({ ...resource, kind })),
+    EVENTS,
+    ...(isServed ? ofCalico : []),
+  ]);
+
+/** As detectCalico finds it on calicoServer. */
+export const CALICO: ServedCalico = {
+  served: true,
+  mode: 'Native',
+  version: undefined,
+  kinds: new Set(generatedKinds),
+  read: new Set(['IPPool', 'FelixConfiguration', 'BGPPeer', 'KubeControllersConfiguration']),
+};
+
+export const namespaceObject = (name: string): KubernetesObject => ({ metadata: { name } });
+
+export const nodeObject = (
+  name: string,
+  address: string,
+  labels: Readonly<Record<string, string>> = {},
+): KubernetesObject => ({
+  metadata: { name, labels },
+  status: { addresses: [{ type: 'InternalIP', address }] },
+});
+
+/** As it is once the operator has seen it: with our finalizer. */
+export const firewallObject = (
+  spec: Partial<Spec> = {},
+  name = 'default',
+  metadata: Partial<KubernetesObject['metadata']> = { finalizers: [FINALIZER] },
+): KubernetesObject => ({
+  apiVersion: API_VERSION,
+  kind: KIND,
+  metadata: { ...metadata, name },
+  spec: { mode: 'Enforce', ...spec },
+});
+
+/** As the operator does it (src/operator.ts). */
+export const finalizersOf = (transport: Transport): Finalizers => ({
+  async settle({ name, resourceVersion, finalizers, deleting }) {
+    const others = finalizers.filter((each) => each !== FINALIZER);
+    const wanted = deleting ? others : [...others, FINALIZER];
+    await mergePatch(transport, FIREWALLS, name, { metadata: { finalizers: wanted, resourceVersion } });
+  },
+});
+
+/** Namespaces blog, default, kube-system and the operator's, the node `a` of the control plane, and the firewall called default. */
+export function blogCluster(spec: Partial<Spec> = { namespaces: [web] }): FakeApiServer {
+  const server = calicoServer();
+  for (const name of ['blog', 'default', 'kube-system', OPERATOR_NAMESPACE])
+    server.put(NAMESPACES, namespaceObject(name));
+  server.put(NODES, nodeObject('a', '10.0.0.1', { 'node-role.kubernetes.io/control-plane': '' }));
+  server.put(FIREWALLS, firewallObject(spec));
+  return server;
+}
+
+/** For FakeApiServer.fault: the error for every write of an object whose name contains `part`. */
+export const refusing =
+  (part: string, error: Error): FakeApiServer['fault'] =>
+  ({ method, path }) =>
+    method !== 'GET' && path.includes(part) ? error : undefined;
