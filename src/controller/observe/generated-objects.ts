@@ -113,14 +113,23 @@ export class GeneratedObjects {
       await this.#nextChange(doubtAt - this.#context.clock.now(), signal);
     }
     const doubted = new Set([...this.#unsure, ...pending().map(({ kind }) => kind)]);
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(LIST_MS)]);
+    await this.#relist([...doubted], signal);
+    return pending().length === 0;
+  }
+
+  async #relist(kinds: readonly GeneratedKind[], signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const cancel = this.#context.clock.setTimeout(() => {
+      late.abort();
+    }, LIST_MS);
+    const deadline = AbortSignal.any([signal, late.signal]);
     await Promise.all(
-      [...doubted].map(async (kind) => {
+      kinds.map(async (kind) => {
         if ((await this.#objects.get(kind)?.relist(deadline)) === false) this.#unsure.add(kind);
         else this.#unsure.delete(kind);
       }),
     );
-    return pending().length === 0;
+    cancel();
   }
 
   /** False while objects may be stored that the copy does not show: not the time to say that nothing is left. */

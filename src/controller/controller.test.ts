@@ -1,0 +1,221 @@
+import { describe, expect, test } from '@jest/globals';
+import { ApiError } from '../cluster/errors.ts';
+import { remove } from '../cluster/objects/apply.ts';
+import type { KubernetesObject } from '../cluster/resource.ts';
+import type { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
+import { recordingLogger } from '../cluster/testing/logs.ts';
+import { ManualClock } from '../cluster/testing/manual-clock.ts';
+import { Controller } from './controller.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { kindResource } from './objects/kinds.ts';
+import { FIREWALLS } from './observe/firewalls.ts';
+import {
+  blogCluster,
+  calicoServer,
+  EVENTS,
+  finalizersOf,
+  firewallObject,
+  namespaceObject,
+  NAMESPACES,
+  OPERATOR_NAMESPACE,
+  refusing,
+} from './testing/calico-server.ts';
+
+const POLICIES = kindResource('GlobalNetworkPolicy');
+const DISCOVERY = '/apis/projectcalico.org/v3';
+
+function controllerOn(server: FakeApiServer) {
+  const clock = new ManualClock();
+  const log = recordingLogger();
+  const metrics = new Metrics(clock);
+  const controller = new Controller({
+    transport: server,
+    clock,
+    log,
+    metrics,
+    operatorNamespace: OPERATOR_NAMESPACE,
+    instance: 'pod-1',
+  });
+  const stop = new AbortController();
+  const running = controller.run(stop.signal);
+  /** A term of leadership; ends it, and resolves when its work is done. */
+  const lead = () => {
+    const term = new AbortController();
+    const led = controller.lead({ transport: server, finalizers: finalizersOf(server), signal: term.signal });
+    return async (): Promise<void> => {
+      term.abort();
+      await led;
+    };
+  };
+  return { server, clock, log, metrics, controller, stop, running, lead };
+}
+
+const eventsOf = (server: FakeApiServer) => [...server.collection(EVENTS).objects().values()];
+const reasonsOf = (server: FakeApiServer) => eventsOf(server).map(({ reason }) => reason);
+const conditionOf = (server: FakeApiServer, type: string, name = 'default'): unknown => {
+  const { conditions = [] } = (server.object(FIREWALLS, name)['status'] ?? {}) as {
+    conditions?: readonly { type: string }[];
+  };
+  return conditions.find((each) => each.type === type);
+};
+/** Writes of Calico's objects. */
+const policiesWritten = ({ requests }: FakeApiServer) =>
+  requests.filter(({ method, path }) => method !== 'GET' && path.startsWith(DISCOVERY));
+
+describe('a controller', () => {
+  test('that leads makes what is stored what the firewalls ask for, and says so in status and Event', async () => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    expect(server.object(POLICIES, 'default-defaults-deny')).toBeDefined();
+    expect(conditionOf(server, 'Ready')).toMatchObject({ status: 'True', reason: 'Ready' });
+    expect(reasonsOf(server)).toEqual(['Ready']);
+    const before = server.writes().length;
+    await clock.advance(25_000);
+    expect(server.writes().slice(before)).toEqual([]);
+  });
+
+  test('writes nothing while another one leads, no heartbeat either, and takes over at once', async () => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    await clock.advance(20_000);
+    expect(server.writes()).toEqual([]);
+    const end = lead();
+    await clock.advance(20_000);
+    expect(server.writes()).not.toEqual([]);
+    await end();
+    const before = server.writes().length;
+    server.put(NAMESPACES, namespaceObject('shop'));
+    await clock.advance(900_000);
+    expect(server.writes().slice(before)).toEqual([]);
+  });
+
+  test('writes nothing before everything is listed that the compiler depends on', async () => {
+    const server = blogCluster();
+    const namespaces = server.collection(NAMESPACES);
+    namespaces.failNext(...Array.from({ length: 200 }, () => ({ type: 'drop' }) as const));
+    const { clock, controller, lead } = controllerOn(server);
+    lead();
+    await clock.advance(20_000);
+    expect([controller.isReady, server.writes()]).toEqual([false, []]);
+    expect(controller.unready()).toBe('the cluster has not been listed yet');
+    namespaces.forgetFaults();
+    await clock.advance(60_000);
+    expect([controller.isReady, controller.unready()]).toEqual([true, undefined]);
+    expect(server.object(POLICIES, 'default-defaults-deny')).toBeDefined();
+  });
+
+  test('looks at how Calico is served as soon as a round has failed', async () => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    const looks = () => server.requests.filter(({ path }) => path === DISCOVERY).length;
+    const before = looks();
+    server.fault = refusing('default-defaults-deny', new ApiError({ code: 500, message: 'etcd is sad' }));
+    await remove(server, POLICIES, server.object(POLICIES, 'default-defaults-pass').metadata.name);
+    await remove(server, POLICIES, server.object(POLICIES, 'default-defaults-metadataapi').metadata.name);
+    server.put(POLICIES, { ...server.object(POLICIES, 'default-defaults-deny'), spec: {} });
+    await clock.advance(1000);
+    expect(looks()).toBeGreaterThan(before);
+  });
+
+  test('ends when it is told to, and leaves no timer behind', async () => {
+    const { clock, stop, running, lead } = controllerOn(blogCluster());
+    const end = lead();
+    await clock.advance(20_000);
+    await end();
+    stop.abort();
+    await running;
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('a round is begun', () => {
+  test.each<[string, (server: FakeApiServer) => void]>([
+    ['a namespace that appears', (server) => server.put(NAMESPACES, namespaceObject('shop'))],
+    ['a spec that changes', (server) => server.put(FIREWALLS, firewallObject({}))],
+    [
+      'a policy that is deleted',
+      (server) => {
+        server.collection(POLICIES).delete(server.object(POLICIES, 'default-defaults-deny').metadata.name);
+      },
+    ],
+  ])('by %s', async (_, change) => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    const before = server.writes().length;
+    change(server);
+    await clock.advance(20_000);
+    expect(server.writes().length).toBeGreaterThan(before);
+  });
+
+  test("not by the status that we write ourselves, nor by a stranger's annotation", async () => {
+    const { server, clock, metrics, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    const rounds = async (): Promise<number> => {
+      const values = (await metrics.registry.getMetricsAsJSON()).find(
+        ({ name }) => name === 'controller_runtime_reconcile_total',
+      );
+      return (values?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+    };
+    const before = await rounds();
+    const stored = server.object(FIREWALLS, 'default');
+    server.put(FIREWALLS, { ...stored, metadata: { ...stored.metadata, annotations: { note: 'x' } } });
+    await clock.advance(1000);
+    expect(await rounds()).toBe(before);
+  });
+});
+
+describe('people are told', () => {
+  test('who changed an object that was repaired', async () => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    const deny: KubernetesObject = server.object(POLICIES, 'default-defaults-deny');
+    server.put(POLICIES, { ...deny, spec: { selector: 'none()' } }, 'kubectl-edit');
+    await clock.advance(2000);
+    expect(server.object(POLICIES, 'default-defaults-deny')['spec']).toEqual(deny['spec']);
+    expect(eventsOf(server)).toContainEqual(
+      expect.objectContaining({
+        reason: 'DriftRepaired',
+        type: 'Warning',
+        regarding: expect.objectContaining({ kind: 'ClusterFirewall', name: 'default' }),
+        note: expect.stringContaining('changed by kubectl-edit'),
+      }),
+    );
+  });
+
+  test('of a watch that does not show what is stored', async () => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    server.collection(NAMESPACES).disturb('black-hole');
+    server.put(NAMESPACES, namespaceObject('shop'));
+    await clock.advance(600_000);
+    expect(reasonsOf(server)).toContain('WatchStale');
+  });
+
+  test('what is wrong with a spec, and that it is right again', async () => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    server.put(FIREWALLS, { ...firewallObject(), spec: { mode: 'Sometimes' } });
+    await clock.advance(20_000);
+    expect(conditionOf(server, 'Accepted')).toMatchObject({ status: 'False', reason: 'Invalid' });
+    server.put(FIREWALLS, firewallObject());
+    await clock.advance(20_000);
+    expect(conditionOf(server, 'Ready')).toMatchObject({ status: 'True' });
+    expect(reasonsOf(server)).toEqual(['Ready', 'Invalid', 'Mended']);
+  });
+
+  test('that Calico is not installed', async () => {
+    const server = calicoServer(false);
+    server.put(FIREWALLS, firewallObject());
+    const { clock, lead } = controllerOn(server);
+    lead();
+    await clock.advance(20_000);
+    expect(conditionOf(server, 'Ready')).toMatchObject({ status: 'False', reason: 'CalicoNotInstalled' });
+    expect(policiesWritten(server)).toEqual([]);
+  });
+});

@@ -1,0 +1,268 @@
+import { describe, expect, test } from '@jest/globals';
+import { sleep } from '../cluster/clock.ts';
+import { ApiError, TransportError } from '../cluster/errors.ts';
+import { remove } from '../cluster/objects/apply.ts';
+import { web } from '../compiler/testing/examples.ts';
+import { kindResource } from './objects/kinds.ts';
+import { FIREWALLS } from './observe/firewalls.ts';
+import { blogCluster, firewallObject, refusing } from './testing/calico-server.ts';
+import { Rounds, settled } from './testing/rounds.ts';
+
+const POLICIES = kindResource('GlobalNetworkPolicy');
+const TIERS = kindResource('Tier');
+const forbidden = new ApiError({ code: 403, reason: 'Forbidden', message: 'may not' });
+const narrower = { ...web, ingress: [{ ...web.ingress?.[0], name: 'web', ports: [8080] }] } as typeof web;
+
+describe('the order of a round', () => {
+  test('a firewall has its finalizer before anything is written for it', async () => {
+    const server = blogCluster();
+    server.put(FIREWALLS, firewallObject({ namespaces: [web] }, 'default', {}));
+    const rounds = await new Rounds(server).start();
+    expect(await rounds.round()).toEqual({ type: 'done' });
+    expect(rounds.wrote()).toEqual(['PATCH default']);
+    await rounds.round();
+    expect(rounds.wrote()[0]).toBe('PATCH clusterfirewall');
+  });
+
+  test('the tier comes first, what opens before what closes, and what was temporary goes last', async () => {
+    const rounds = await new Rounds(blogCluster()).start();
+    const wrote = await rounds.settle();
+    expect(wrote[0]).toBe('PATCH clusterfirewall');
+    expect(wrote.slice(-3)).toEqual([
+      'PATCH default-blog-ingress-web',
+      'PATCH default-defaults-deny',
+      'DELETE default-defaults-bridge-to-1',
+    ]);
+  });
+
+  test('drift is repaired before anything new is written', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    const deny = server.object(POLICIES, 'default-defaults-deny');
+    server.put(POLICIES, { ...deny, spec: { selector: 'none()' } });
+    const shop = { ...web, name: 'shop' };
+    server.put(FIREWALLS, firewallObject({ namespaces: [web, shop] }));
+    expect((await rounds.settle())[0]).toBe('PATCH default-defaults-deny');
+    expect(rounds.told.drift).toEqual([`GlobalNetworkPolicy/${deny.metadata.name}`]);
+  });
+
+  test('what is said of a firewall is what is stored after the writes', async () => {
+    const rounds = await settled(blogCluster());
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      programming: { programmed: true },
+      policies: { desired: 6, current: 6 },
+    });
+  });
+
+  test('the finalizer goes when nothing is left', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    await remove(server, FIREWALLS, 'default');
+    rounds.wrote();
+    const wrote = await rounds.settle();
+    expect(wrote.at(-2)).toBe('DELETE clusterfirewall');
+    expect(wrote.at(-1)).toBe('PATCH default');
+    expect(server.collection(POLICIES).objects().size).toBe(0);
+    expect(server.collection(FIREWALLS).objects().size).toBe(0);
+  });
+
+  test('the finalizer is taken away once, also while the watch still shows it', async () => {
+    const server = blogCluster({ deletionPolicy: 'Retain' });
+    const rounds = await settled(server);
+    await remove(server, FIREWALLS, 'default');
+    await rounds.round('unlisted');
+    server.collection(FIREWALLS).disturb('black-hole');
+    rounds.wrote();
+    await rounds.round();
+    await rounds.round();
+    expect(rounds.wrote()).toEqual(['PATCH default']);
+  });
+
+  test('with deletionPolicy: Retain the finalizer goes and the objects stay', async () => {
+    const server = blogCluster({ namespaces: [web], deletionPolicy: 'Retain' });
+    const rounds = await settled(server);
+    const before = server.collection(POLICIES).objects().size;
+    await remove(server, FIREWALLS, 'default');
+    rounds.wrote();
+    expect(await rounds.settle()).toEqual(['PATCH default']);
+    expect(server.collection(POLICIES).objects().size).toBe(before);
+  });
+});
+
+describe('a round ends', () => {
+  test('when nothing is left to do, without a write', async () => {
+    const rounds = await settled(blogCluster());
+    expect(await rounds.round()).toEqual({ type: 'done' });
+    expect(rounds.wrote()).toEqual([]);
+  });
+
+  test('after five seconds of writing, and goes on at once', async () => {
+    const server = blogCluster();
+    const rounds = await new Rounds(server).start();
+    server.fault = async ({ method }) => {
+      if (method !== 'GET') await sleep(rounds.clock, 6000);
+      return undefined;
+    };
+    expect(await rounds.roundWithin(10_000)).toEqual({ type: 'requeueAfter', ms: 0 });
+    expect(rounds.wrote()).toEqual(['PATCH clusterfirewall']);
+  });
+
+  test('when the operator stops: no step is begun, and what was repaired is still told', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    const tier = server.object(TIERS, 'clusterfirewall');
+    server.put(TIERS, { ...tier, spec: { order: 1 } });
+    await remove(server, POLICIES, server.object(POLICIES, 'default-defaults-pass').metadata.name);
+    rounds.wrote();
+    server.fault = ({ method }) => {
+      if (method === 'PATCH') rounds.stop.abort();
+      return undefined;
+    };
+    await rounds.round().catch(() => undefined);
+    expect(rounds.wrote()).toEqual(['PATCH clusterfirewall']);
+    expect(rounds.told.drift).toEqual(['Tier/clusterfirewall']);
+  });
+
+  test.each([
+    ['is not reached', new TransportError('reset'), { type: 'retry', message: 'reset' }],
+    [
+      'asks for time',
+      new ApiError({ code: 503, message: 'busy', retryAfterSeconds: 7 }),
+      { type: 'requeueAfter', ms: 7000 },
+    ],
+  ])('when the server %s', async (_, error, next) => {
+    const server = blogCluster();
+    const rounds = await new Rounds(server).start();
+    server.fault = refusing('default-defaults-pass', error);
+    expect(await rounds.round()).toEqual(next);
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      programming: { programmed: false, reason: 'APIError', message: error.message },
+    });
+  });
+
+  test('without an object that the server refuses, which is tried again after a minute', async () => {
+    const server = blogCluster();
+    const rounds = await new Rounds(server).start();
+    server.fault = refusing('default-blog-ingress-web', forbidden);
+    let next = await rounds.round();
+    for (let count = 0; next.type === 'requeueAfter' && next.ms < 60_000 && count < 20; count += 1) {
+      await rounds.clock.advance(next.ms);
+      next = await rounds.round();
+    }
+    expect(next).toEqual({ type: 'requeueAfter', ms: 60_000 });
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      problems: expect.arrayContaining([
+        expect.objectContaining({ reason: 'Refused', rule: 'default/blog/ingress/web' }),
+      ]),
+      programming: { programmed: false, reason: 'Refused', stalled: true },
+    });
+    server.fault = () => undefined;
+    await rounds.clock.advance(60_000);
+    await rounds.settle();
+    expect(rounds.told.findings.get('default')).toMatchObject({ programming: { programmed: true } });
+  });
+
+  test('and is repeated while the watch does not show what was written', async () => {
+    const server = blogCluster();
+    const rounds = await new Rounds(server).start();
+    const tiers = server.collection(TIERS);
+    tiers.disturb('black-hole');
+    tiers.failNext(...Array.from({ length: 50 }, () => ({ type: 'drop' }) as const));
+    const message = 'the watch does not show what was written';
+    expect(await rounds.roundWithin(20_000)).toEqual({ type: 'retry', message });
+  });
+});
+
+describe('safety lines', () => {
+  test('a firewall stays while objects may be stored that the copy does not show', async () => {
+    const server = blogCluster();
+    const rounds = await new Rounds(server).start();
+    const policies = server.collection(POLICIES);
+    policies.disturb('black-hole');
+    policies.failNext(...Array.from({ length: 500 }, () => ({ type: 'drop' }) as const));
+    const rounds20s = async (count: number): Promise<void> => {
+      for (let index = 0; index < count; index += 1) await rounds.roundWithin(20_000);
+    };
+    await rounds20s(2);
+    expect(policies.objects().size).toBeGreaterThan(0);
+    await remove(server, FIREWALLS, 'default');
+    await rounds20s(5);
+    expect(server.collection(FIREWALLS).objects().size).toBe(1);
+    policies.forgetFaults();
+    await rounds20s(20);
+    expect(policies.objects().size).toBe(0);
+    expect(server.collection(FIREWALLS).objects().size).toBe(0);
+  });
+
+  test('what is taken away last waits until nodes have heard of what was written before an outage', async () => {
+    const server = blogCluster();
+    const outage = { endedAt: -Infinity };
+    const rounds = await settled(server, { answers: { recoveredAt: () => outage.endedAt } });
+    outage.endedAt = rounds.clock.now();
+    server.put(FIREWALLS, firewallObject({ namespaces: [{ ...web, name: 'renamed' }] }));
+    const times = new Map<string, number>();
+    server.fault = ({ method, path }) => {
+      if (method === 'DELETE') times.set(path, rounds.clock.now() - outage.endedAt);
+      return undefined;
+    };
+    await rounds.settle();
+    expect(times.size).toBeGreaterThan(0);
+    expect(Math.min(...times.values())).toBeGreaterThanOrEqual(10_000);
+  });
+
+  test.each([
+    [
+      'another object than the one that was seen',
+      'PATCH',
+      new ApiError({ code: 409, reason: 'Conflict', message: '' }),
+    ],
+    ['no object', 'DELETE', new ApiError({ code: 404, reason: 'NotFound', message: '' })],
+  ])('a write that found %s under a name has the name read', async (_, method, error) => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    const name = server.object(POLICIES, 'default-blog-ingress-web').metadata.name;
+    server.put(FIREWALLS, firewallObject(method === 'DELETE' ? {} : { namespaces: [narrower] }));
+    const reads: string[] = [];
+    server.fault = ({ method: verb, path }) => {
+      const isOfIt = path.endsWith(`/${name}`);
+      if (isOfIt && verb === 'GET') reads.push(path);
+      return isOfIt && verb === method && reads.length === 0 ? error : undefined;
+    };
+    for (let count = 0; count < 5 && reads.length === 0; count += 1) await rounds.roundWithin(2000);
+    expect(reads).toHaveLength(1);
+  });
+
+  test('nothing is written while Calico is listed for the first time', async () => {
+    const rounds = await new Rounds(blogCluster()).start();
+    expect(await rounds.round('unlisted')).toEqual({ type: 'done' });
+    expect(rounds.wrote()).toEqual([]);
+  });
+});
+
+describe('without Calico', () => {
+  const missing = { served: false, reason: 'CalicoNotInstalled', message: 'install it' } as const;
+  const away = { served: false, reason: 'CalicoUnavailable', message: 'it is away' } as const;
+
+  test('every firewall says so, an invalid one what is wrong with it', async () => {
+    const server = blogCluster();
+    server.put(FIREWALLS, { ...firewallObject({}, 'team'), spec: { mode: 'Sometimes' } });
+    const rounds = await new Rounds(server).start();
+    expect(await rounds.round(missing)).toEqual({ type: 'done' });
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      type: 'blocked',
+      reason: 'CalicoNotInstalled',
+    });
+    expect(rounds.told.findings.get('team')).toMatchObject({ type: 'invalid' });
+    expect(rounds.wrote()).toEqual([]);
+  });
+
+  test('one that is deleted may go when there can be nothing of it, and stays when there may be', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    await remove(server, FIREWALLS, 'default');
+    await rounds.round(away);
+    expect(server.collection(FIREWALLS).objects().size).toBe(1);
+    await rounds.round(missing);
+    expect(server.collection(FIREWALLS).objects().size).toBe(0);
+  });
+});

@@ -1,0 +1,140 @@
+/** Rounds of a reconciler, one at a time, on a server and a clock that the test owns. */
+import type { EventNote } from '../../cluster/objects/events.ts';
+import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
+import { Watches } from '../../cluster/informer/watches.ts';
+import type { Result } from '../../cluster/queue.ts';
+import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
+import { recordingLogger } from '../../cluster/testing/logs.ts';
+import { ManualClock, settle } from '../../cluster/testing/manual-clock.ts';
+import { compile } from '../../compiler/compile.ts';
+import { Drift } from '../apply/drift.ts';
+import { ServerForms } from '../apply/write.ts';
+import { HEARTBEAT } from '../objects/ownership.ts';
+import type { CalicoApi } from '../observe/calico-api.ts';
+import { ClusterState } from '../observe/cluster-state.ts';
+import { FIREWALLS, projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
+import { GeneratedObjects } from '../observe/generated-objects.ts';
+import { CALICO, finalizersOf, OPERATOR_NAMESPACE } from './calico-server.ts';
+import { Reconciler, type ReconcilerOptions } from '../reconcile.ts';
+import type { RoundResult } from '../report/findings.ts';
+import type { Finding } from '../report/status.ts';
+
+/** What the reconciler has said since the test looked last. */
+export class Told {
+  findings = new Map<string, Finding>();
+  results: RoundResult | undefined;
+  drift: string[] = [];
+  notes: Omit<EventNote, 'regarding'>[] = [];
+}
+
+export class Rounds {
+  readonly server: FakeApiServer;
+  readonly clock = new ManualClock();
+  readonly log = recordingLogger();
+  readonly stop = new AbortController();
+  readonly told = new Told();
+  readonly #firewalls: Informer<StoredFirewall>;
+  readonly #state: ClusterState;
+  readonly #stored: GeneratedObjects;
+  readonly #reconciler: Reconciler;
+  #seen = 0;
+
+  constructor(server: FakeApiServer, options: Partial<ReconcilerOptions> = {}) {
+    this.server = server;
+    const { clock, log } = this;
+    const parts = { transport: server, clock, log };
+    const watches = new Watches({
+      ...parts,
+      ...HEARTBEAT,
+      writer: () => undefined,
+      onResult: () => undefined,
+    });
+    const context: InformerContext = { ...parts, watches };
+    const ignore = (): void => undefined;
+    this.#firewalls = new Informer(context, {
+      kind: 'ClusterFirewall',
+      resource: FIREWALLS,
+      project: projectFirewall,
+      onChange: ignore,
+      onSynced: ignore,
+    });
+    this.#state = new ClusterState(context, ignore);
+    this.#stored = new GeneratedObjects(CALICO, context, { onChange: ignore, isKept: () => false });
+    this.#reconciler = new Reconciler({
+      ...parts,
+      compile,
+      drift: new Drift(clock),
+      forms: new ServerForms(),
+      finalizers: finalizersOf(server),
+      signal: this.stop.signal,
+      report: ({ name }, finding) => {
+        this.told.findings.set(name, finding);
+        return Promise.resolve();
+      },
+      onResults: (results) => (this.told.results = results),
+      onDrift: ({ id }) => this.told.drift.push(id),
+      onGateDrift: (node) => this.told.drift.push(`Node/${node}`),
+      onFailsafes: (note) => this.told.notes.push(note),
+      ...options,
+    });
+  }
+
+  /** Lists and watches; resolves when everything is listed. */
+  async start(): Promise<this> {
+    for (const each of [this.#firewalls, this.#state.informers, this.#stored.informers]) each.start();
+    await settle();
+    return this;
+  }
+
+  /** One round on what is stored now. @param calico as it is served; unlisted: served, and not listed yet */
+  async round(calico: CalicoApi | 'unlisted' = CALICO): Promise<Result> {
+    await settle();
+    const inventory = this.#state.snapshot();
+    return this.#reconciler.reconcile({
+      firewalls: this.#firewalls.store.list(),
+      inventory: { ...inventory, ...this.#stored.inventory(), operatorNamespace: OPERATOR_NAMESPACE },
+      nodes: inventory.nodes,
+      isClosedNamespace: (name) => this.#state.isClosed(name),
+      calico: calico === 'unlisted' ? CALICO : calico,
+      stored: calico === 'unlisted' || !calico.served ? undefined : this.#stored,
+    });
+  }
+
+  /** One round, while as much time passes. */
+  async roundWithin(ms: number): Promise<Result> {
+    const round = this.round();
+    await this.clock.advance(ms);
+    return round;
+  }
+
+  /** Rounds, each when the one before asked for it, until one asks for nothing. Returns what was written, as `wrote` does. */
+  async settle(): Promise<readonly string[]> {
+    for (let rounds = 0; rounds < 100; rounds += 1) {
+      const next = await this.round();
+      if (next.type === 'done') return this.wrote();
+      await this.clock.advance(next.type === 'requeueAfter' ? next.ms : 1000);
+    }
+    throw new Error('no end after a hundred rounds');
+  }
+
+  /** What was written since this was asked last, oldest first, as `PATCH default-defaults-deny`: the name without its digest. */
+  wrote(): readonly string[] {
+    const writes = this.server.writes().map(readable);
+    const news = writes.slice(this.#seen);
+    this.#seen = writes.length;
+    return news;
+  }
+}
+
+const readable = (write: string): string =>
+  write.replace(/ (?:clusterfirewall\.|0-)?cfw-(.+)-[0-9a-f]{6}$/, ' $1');
+
+/** Rounds on a server where everything that is desired is stored. */
+export async function settled(
+  server: FakeApiServer,
+  options: Partial<ReconcilerOptions> = {},
+): Promise<Rounds> {
+  const rounds = await new Rounds(server, options).start();
+  await rounds.settle();
+  return rounds;
+}
