@@ -1,37 +1,30 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApiError, TransportError } from '../../cluster/errors.ts';
-import { isRecord } from '../../json.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { LABEL_SET } from '../../compiler/names.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
+import { kindResource } from '../objects/kinds.ts';
 import { Drift } from './drift.ts';
 import { execute, type Executor } from './execute.ts';
 import { plan, type PlanInput } from '../plan/plan.ts';
-import { allow, deny, endpoint, lastWord, live, nodeAllow, set } from '../testing/objects.ts';
+import { calicoServer, namespaceObject, NAMESPACES } from '../testing/calico-server.ts';
+import { allow, deny, endpoint, lastWord, live, nodeAllow, set, storedObject } from '../testing/objects.ts';
 import { ServerForms } from './write.ts';
 
 const refused = new ApiError({ code: 422, reason: 'Invalid', message: 'the selector is wrong' });
+const anotherOne = new ApiError({ code: 409, reason: 'Conflict', message: 'uid mismatch' });
 
-/** Stores whatever it is sent, but for names that `answers` has an error for. */
-function server(answers: Readonly<Record<string, Error>> = {}) {
-  const done: string[] = [];
-  const transport: Transport = {
-    request(request) {
-      const name = request.path.split('/').at(-1) ?? '';
-      const answer = answers[name];
-      if (answer !== undefined) return Promise.reject(answer);
-      done.push(`${request.method} ${name}`);
-      const body = isRecord(request.body) ? request.body : {};
-      const metadata = isRecord(body['metadata']) ? body['metadata'] : {};
-      const stored = { ...body, metadata: { ...metadata, name, uid: 'u', resourceVersion: '9' } };
-      return Promise.resolve({ status: 200, headers: {}, body: stored });
-    },
-    stream() {
-      throw new Error('not a watch');
-    },
-  };
-  return { transport, done };
+const resourceOf = ({ object: { kind, metadata } }: DesiredObject) => kindResource(kind, metadata.namespace);
+
+/** A server where these are stored, with an error for every write of the names in `errors`. */
+function serverWith(stored: readonly DesiredObject[], errors: Readonly<Record<string, Error>> = {}) {
+  const server = calicoServer();
+  server.put(NAMESPACES, namespaceObject('shop'));
+  for (const desired of stored) server.put(resourceOf(desired), storedObject(desired));
+  server.fault = ({ path }) => errors[path.split('/').at(-1) ?? ''];
+  return server;
 }
 
 const planned = (input: Partial<PlanInput>) =>
@@ -54,50 +47,64 @@ const executor = (transport: Transport, fields: Partial<Executor> = {}): Executo
   ...fields,
 });
 
+interface Case {
+  readonly desired?: readonly DesiredObject[];
+  readonly stored?: readonly DesiredObject[];
+  readonly errors?: Readonly<Record<string, Error>>;
+  readonly fields?: Partial<Executor>;
+}
+
+/** What comes of the plan from what is stored to what is desired; `done` as FakeApiServer.writes, those without an error. */
+async function carriedOut({ desired = [], stored = [], errors = {}, fields = {} }: Case) {
+  const server = serverWith(stored, errors);
+  const outcome = await execute(
+    planned({ desired, live: stored.map((each) => live(each)) }),
+    executor(server, fields),
+  );
+  const done = server.writes().filter((write) => errors[write.split(' ')[1] ?? ''] === undefined);
+  return { server, outcome, done };
+}
+
 const rule = 'default/g/ingress/a';
 
 describe('executing a plan', () => {
   test('writes everything and says what the watch has to show', async () => {
-    const { transport, done } = server();
-    const phases = planned({
+    const { server, outcome, done } = await carriedOut({
       desired: [deny({ name: 'deny' }), allow({ name: 'web' })],
-      live: [live(allow({ name: 'old' }))],
+      stored: [allow({ name: 'old' })],
     });
-    const outcome = await execute(phases, executor(transport));
     expect(done).toEqual(['PATCH web', 'PATCH deny', 'DELETE old']);
     expect(outcome).toMatchObject({ refused: [], stopped: undefined });
+    const versionOf = (name: string) =>
+      server.object(kindResource('GlobalNetworkPolicy'), name).metadata.resourceVersion;
     expect(outcome.written.map(({ id, resourceVersion }) => [id, resourceVersion])).toEqual([
-      ['GlobalNetworkPolicy/web', '9'],
-      ['GlobalNetworkPolicy/deny', '9'],
+      ['GlobalNetworkPolicy/web', versionOf('web')],
+      ['GlobalNetworkPolicy/deny', versionOf('deny')],
       ['GlobalNetworkPolicy/old', undefined],
     ]);
   });
 
   test('stops before the denies when an allow could not be written', async () => {
-    const { transport, done } = server({ web: new TransportError('connection reset') });
-    const phases = planned({
+    const { outcome, done } = await carriedOut({
       desired: [allow({ name: 'web' }), deny({ name: 'deny' })],
-      live: [live(allow({ name: 'old' }))],
+      stored: [allow({ name: 'old' })],
+      errors: { web: new TransportError('connection reset') },
     });
-    const outcome = await execute(phases, executor(transport));
     expect(done).toEqual([]);
     expect(outcome.stopped).toEqual({ message: 'connection reset', retryAfterMs: 0 });
   });
 
   test('asks for the delay that the server asked for', async () => {
-    const { transport } = server({
-      web: new ApiError({ code: 429, message: 'slow down', retryAfterSeconds: 7 }),
-    });
-    const outcome = await execute(planned({ desired: [allow({ name: 'web' })] }), executor(transport));
+    const busy = new ApiError({ code: 429, message: 'slow down', retryAfterSeconds: 7 });
+    const { outcome } = await carriedOut({ desired: [allow({ name: 'web' })], errors: { web: busy } });
     expect(outcome.stopped?.retryAfterMs).toBe(7000);
   });
 
   test('goes on without an object that is refused for good', async () => {
-    const { transport, done } = server({ bad: refused });
-    const phases = planned({
+    const { outcome, done } = await carriedOut({
       desired: [allow({ name: 'bad', rules: [rule] }), allow({ name: 'web' }), deny({ name: 'deny' })],
+      errors: { bad: refused },
     });
-    const outcome = await execute(phases, executor(transport));
     expect(done).toEqual(['PATCH web', 'PATCH deny']);
     expect(outcome.refused.map(({ step, message }) => [step.id, message])).toEqual([
       ['GlobalNetworkPolicy/bad', 'the selector is wrong'],
@@ -106,53 +113,71 @@ describe('executing a plan', () => {
   });
 
   test('keeps the old object of a rule whose new one is refused', async () => {
-    const { transport, done } = server({ new: refused });
-    const phases = planned({
+    const { done } = await carriedOut({
       desired: [allow({ name: 'new', rules: [rule] })],
-      live: [live(allow({ name: 'old', rules: [rule] }))],
+      stored: [allow({ name: 'old', rules: [rule] })],
+      errors: { new: refused },
     });
-    await execute(phases, executor(transport));
     expect(done).toEqual([]);
   });
 
   test('keeps every allow while a deny could not be changed', async () => {
-    const { transport, done } = server({ deny: refused });
-    const phases = planned({
+    const { done } = await carriedOut({
       desired: [deny({ name: 'deny', content: 'narrow' })],
-      live: [live(deny({ name: 'deny' })), live(allow({ name: 'old' }))],
+      stored: [deny({ name: 'deny' }), allow({ name: 'old' })],
+      errors: { deny: refused },
     });
-    await execute(phases, executor(transport));
+    expect(done).toEqual([]);
+  });
+
+  test('keeps every allow at nodes while what denies there could not be changed', async () => {
+    const { done } = await carriedOut({
+      desired: [lastWord()],
+      stored: [lastWord('Pass'), nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] })],
+      errors: { last: refused },
+    });
     expect(done).toEqual([]);
   });
 
   test('leaves a policy as it is whose set was refused: World without its nodes would take them in', async () => {
-    const { transport, done } = server({ nodes: refused });
     const world = allow({ name: 'world', content: `!(${LABEL_SET} == 'nodes')` });
-    await execute(
-      planned({ desired: [set({ name: 'nodes' }), world, allow({ name: 'web' })] }),
-      executor(transport),
-    );
+    const { done } = await carriedOut({
+      desired: [set({ name: 'nodes' }), world, allow({ name: 'web' })],
+      errors: { nodes: refused },
+    });
     expect(done).toEqual(['PATCH web']);
   });
 
   test('removes no allow while a deny refuses to go', async () => {
-    const { transport, done } = server({ deny: new ApiError({ code: 403, message: 'may not delete' }) });
-    const outcome = await execute(
-      planned({ live: [live(deny({ name: 'deny' })), live(allow({ name: 'web' }))] }),
-      executor(transport),
-    );
+    const { outcome, done } = await carriedOut({
+      stored: [deny({ name: 'deny' }), allow({ name: 'web' })],
+      errors: { deny: new ApiError({ code: 403, message: 'may not delete' }) },
+    });
     expect(done).toEqual([]);
     expect(outcome.stopped?.message).toBe('may not delete');
   });
 
+  test.each<[string, Case]>([
+    [
+      'the object to be changed is another',
+      { desired: [allow({ name: 'web', content: 'new' })], errors: { web: anotherOne } },
+    ],
+    ['the object to be removed is another', { errors: { web: anotherOne } }],
+    [
+      'there is no object to be removed',
+      { errors: { web: new ApiError({ code: 404, reason: 'NotFound', message: '' }) } },
+    ],
+  ])('names what has to be looked at again where %s', async (_, given) => {
+    const { outcome } = await carriedOut({ stored: [allow({ name: 'web' })], ...given });
+    expect(outcome.mistaken).toEqual(['GlobalNetworkPolicy/web']);
+  });
+
   test('takes a namespace that has just gone for no error', async () => {
-    const { transport } = server({
-      web: new ApiError({ code: 403, message: 'no', causes: [{ reason: 'NamespaceTerminating' }] }),
+    const gone = new ApiError({ code: 403, message: 'no', causes: [{ reason: 'NamespaceTerminating' }] });
+    const { outcome } = await carriedOut({
+      desired: [allow({ name: 'web', namespace: 'shop' })],
+      errors: { web: gone },
     });
-    const outcome = await execute(
-      planned({ desired: [allow({ name: 'web', namespace: 'shop' })] }),
-      executor(transport),
-    );
     expect(outcome).toEqual({
       mistaken: [],
       written: [],
@@ -164,19 +189,19 @@ describe('executing a plan', () => {
   });
 
   test('tells drift from change, with the name of the other manager', async () => {
-    const { transport } = server();
     const log = recordingLogger();
     const drift = new Drift(new ManualClock());
     const repaired: string[] = [];
     const desired = allow({ name: 'web', rules: [rule] });
-    const stored = {
-      ...live(allow({ name: 'web', rules: [rule], content: 'edited' })),
-      foreignManager: 'kubectl-edit',
-    };
-    const phases = planned({ desired: [desired], live: [stored] });
+    const edited = allow({ name: 'web', rules: [rule], content: 'edited' });
+    const server = serverWith([edited]);
+    const phases = planned({
+      desired: [desired],
+      live: [{ ...live(edited), foreignManager: 'kubectl-edit' }],
+    });
     const hash = phases[0]?.[0]?.action === 'apply' ? phases[0][0].desiredHash : '';
     drift.remember(new Map([['GlobalNetworkPolicy/web', hash]]), new Set(['GlobalNetworkPolicy/web']));
-    await execute(phases, executor(transport, { log, drift, onDrift: ({ id }) => repaired.push(id) }));
+    await execute(phases, executor(server, { log, drift, onDrift: ({ id }) => repaired.push(id) }));
     expect(repaired).toEqual(['GlobalNetworkPolicy/web']);
     expect(log.lines).toEqual([
       {
@@ -193,21 +218,21 @@ describe('executing a plan', () => {
   });
 
   test('begins no step after the operator was told to stop', async () => {
-    const { transport, done } = server();
-    const outcome = await execute(
-      planned({ desired: [allow({ name: 'web' })] }),
-      executor(transport, { signal: AbortSignal.abort() }),
-    );
+    const { outcome, done } = await carriedOut({
+      desired: [allow({ name: 'web' })],
+      fields: { signal: AbortSignal.abort() },
+    });
     expect(done).toEqual([]);
     expect(outcome).toMatchObject({ interrupted: true, stopped: undefined });
   });
 });
 
 test('nothing closes at nodes while what opens there is refused', async () => {
-  const { transport, done } = server({ zone: refused });
   const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
-  const desired = [zone, lastWord(), endpoint('a', 'lo'), endpoint('a', '*')];
-  const { skipped } = await execute(planned({ desired }), executor(transport));
-  expect(skipped.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
+  const { outcome, done } = await carriedOut({
+    desired: [zone, lastWord(), endpoint('a', 'lo'), endpoint('a', '*')],
+    errors: { zone: refused },
+  });
+  expect(outcome.skipped.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
   expect(done.some((each) => each.endsWith(' a-lo'))).toBe(true);
 });

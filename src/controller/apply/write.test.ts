@@ -1,91 +1,194 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApiError, TransportError } from '../../cluster/errors.ts';
-import { ScriptedTransport } from '../../cluster/testing/scripted-transport.ts';
-import { objectId } from '../objects/kinds.ts';
-import { desiredHash } from '../objects/content-hash.ts';
+import { mergePatch } from '../../cluster/objects/apply.ts';
+import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
+import type { KubernetesObject } from '../../cluster/resource.ts';
+import { isRecord } from '../../json.ts';
+import { objectId, kindResource } from '../objects/kinds.ts';
+import { contentHash, desiredHash } from '../objects/content-hash.ts';
+import { projectLive } from '../objects/live.ts';
 import type { ApplyStep } from '../plan/step.ts';
-import { live, set, storedObject } from '../testing/objects.ts';
-import { judgeError, ServerForms, writeObject } from './write.ts';
+import { calicoServer } from '../testing/calico-server.ts';
+import { set } from '../testing/objects.ts';
+import { judgeError, removeObject, ServerForms, writeObject } from './write.ts';
 
+const SETS = kindResource('GlobalNetworkSet');
 const office = set({ name: 'office', content: '198.51.100.0/24' });
 
-function stepFor(stored?: ReturnType<typeof live>): ApplyStep {
+/** The step that makes what is stored what is desired. */
+function stepOn(server: FakeApiServer): ApplyStep {
+  const stored = server.collection(SETS).objects().get('office');
+  const live = stored === undefined ? undefined : projectLive('GlobalNetworkSet', new Set())(stored);
   return {
     action: 'apply',
     id: objectId(office.object.kind, office.object.metadata),
     desired: office,
     desiredHash: desiredHash(office.object),
-    live: stored?.ours === true ? stored : undefined,
+    live: live?.ours === true ? live : undefined,
   };
 }
 
+const write = (server: FakeApiServer, step = stepOn(server), forms = new ServerForms()) =>
+  writeObject(server, step, forms);
+const stored = (server: FakeApiServer) => server.object(SETS, 'office');
+const isAsDesired = (server: FakeApiServer): boolean =>
+  contentHash(stored(server)) === desiredHash(office.object);
+const fieldsOf = ({ spec }: KubernetesObject): object => (isRecord(spec) ? spec : {});
+/** What a stranger adds, as kubectl does. */
+const add = (server: FakeApiServer, patch: Readonly<Record<string, unknown>>) =>
+  mergePatch(server, SETS, 'office', patch, { fieldManager: 'kubectl' });
+
 describe('writing an object', () => {
-  test.each([
-    ['one forced apply when the server stores what we sent', live(office), true],
-    ['not forced where there is nothing yet: what somebody has made meanwhile is his', undefined, undefined],
-  ])('is %s', async (_, stored, force) => {
-    const transport = new ScriptedTransport({ ...storedObject(office) });
-    await writeObject(transport, stepFor(stored), new ServerForms());
-    expect(
-      transport.requests.map(({ method, query }) => [method, query?.['force'], query?.['fieldManager']]),
-    ).toEqual([['PATCH', force, 'clusterfirewall']]);
+  test('creates it under our field manager', async () => {
+    const server = calicoServer();
+    await write(server);
+    expect(isAsDesired(server)).toBe(true);
+    expect(stored(server).metadata.managedFields).toMatchObject([
+      { manager: 'clusterfirewall', operation: 'Apply' },
+    ]);
   });
 
-  test("replaces what is invalid only together with somebody's additions, and only the object that was seen", async () => {
-    const invalid = new ApiError({ code: 422, message: 'preDNAT policy cannot have any egress rules' });
-    const anew = {
-      ...storedObject(office, '8'),
-      metadata: { ...storedObject(office, '8').metadata, uid: 'other' },
-    };
-    const transport = new ScriptedTransport(invalid, anew, { ...storedObject(office, '9') });
-    await writeObject(transport, stepFor(live(office)), new ServerForms());
-    expect(transport.requests.map(({ method }) => method)).toEqual(['PATCH', 'GET', 'PUT']);
-    expect(transport.requests[2]?.body).toMatchObject({
-      metadata: { uid: storedObject(office).metadata.uid, resourceVersion: '8' },
-    });
-  });
-
-  test('demands that an object to be changed is still the one that was seen', async () => {
-    const transport = new ScriptedTransport({ ...storedObject(office) });
-    await writeObject(transport, stepFor(live(office)), new ServerForms());
-    expect(transport.requests[0]?.body).toMatchObject({
-      metadata: { uid: storedObject(office).metadata.uid },
-    });
-  });
-
-  test('replaces what apply leaves in place, and keeps labels and finalizers of others', async () => {
-    const stored = storedObject(office, '7');
+  test('leaves to somebody what he has made under the name meanwhile', async () => {
+    const server = calicoServer();
+    const step = stepOn(server);
     const theirs = {
-      ...stored,
+      ...office.object,
+      metadata: { name: 'office', annotations: { team: 'blue' } },
+      spec: { nets: [] },
+    };
+    server.put(SETS, {
+      ...theirs,
+      metadata: { ...theirs.metadata, labels: { 'clusterfirewall.io/set': 'x' } },
+    });
+    await expect(write(server, step)).rejects.toMatchObject({ code: 409 });
+    expect(stored(server)['spec']).toEqual({ nets: [] });
+  });
+
+  test('takes back what somebody has changed in it', async () => {
+    const server = calicoServer();
+    await write(server);
+    await add(server, { metadata: { labels: { 'clusterfirewall.io/set': 'evil' } } });
+    await write(server);
+    expect(isAsDesired(server)).toBe(true);
+  });
+
+  test('does nothing to an object that was made anew under the name', async () => {
+    const server = calicoServer();
+    await write(server);
+    await add(server, { spec: { nets: [] } });
+    const step = stepOn(server);
+    server.collection(SETS).delete('office');
+    server.put(SETS, { ...office.object, spec: { nets: ['203.0.113.0/24'] } });
+    await expect(write(server, step)).rejects.toMatchObject({ code: 422 });
+    expect(stored(server)['spec']).toEqual({ nets: ['203.0.113.0/24'] });
+  });
+
+  describe('where an apply leaves additions of others in place', () => {
+    const theirs = {
       metadata: {
-        ...stored.metadata,
-        labels: { ...stored.metadata.labels, team: 'blue', 'clusterfirewall.io/set': 'evil' },
+        labels: { team: 'blue', 'clusterfirewall.io/more': 'evil' },
+        annotations: { 'example.com/note': 'ours too', 'clusterfirewall.io/more': 'evil' },
         finalizers: ['example.com/keep'],
+        ownerReferences: [{ kind: 'Team', name: 'blue', uid: 'u' }],
       },
       spec: { nets: ['198.51.100.0/24', '0.0.0.0/0'] },
     };
-    const transport = new ScriptedTransport({ ...theirs }, { ...theirs }, { ...stored });
-    const forms = new ServerForms();
-    await writeObject(transport, stepFor(), forms);
-    expect(transport.requests.map(({ method }) => method)).toEqual(['PATCH', 'GET', 'PUT']);
-    expect(transport.requests[2]?.body).toMatchObject({
-      metadata: {
-        resourceVersion: '7',
+
+    test('replaces the object', async () => {
+      const server = calicoServer();
+      await write(server);
+      await add(server, theirs);
+      await write(server);
+      expect(isAsDesired(server)).toBe(true);
+    });
+
+    test('keeps labels, annotations, finalizers and owners that are theirs to decide', async () => {
+      const server = calicoServer();
+      await write(server);
+      await add(server, theirs);
+      await write(server);
+      const { labels, annotations, finalizers, ownerReferences } = stored(server).metadata;
+      expect({ labels, annotations, finalizers, ownerReferences }).toEqual({
+        labels: { ...office.object.metadata.labels, team: 'blue' },
+        annotations: { ...office.object.metadata.annotations, 'example.com/note': 'ours too' },
         finalizers: ['example.com/keep'],
-        labels: { team: 'blue', 'clusterfirewall.io/set': 'office' },
-      },
-      spec: { nets: ['198.51.100.0/24'] },
+        ownerReferences: theirs.metadata.ownerReferences,
+      });
+    });
+
+    test('replaces no object that has changed since it was read', async () => {
+      const server = calicoServer();
+      await write(server);
+      await add(server, theirs);
+      server.fault = async ({ method }) => {
+        if (method === 'PUT') await add(server, { metadata: { labels: { team: 'red' } } });
+        return undefined;
+      };
+      await expect(write(server)).rejects.toMatchObject({ code: 409, reason: 'Conflict' });
+      expect(stored(server).metadata.labels).toMatchObject({ team: 'red' });
+    });
+
+    test('replaces what is invalid only together with them', async () => {
+      const server = calicoServer();
+      await write(server);
+      await add(server, theirs);
+      const invalid = new ApiError({ code: 422, message: 'preDNAT policy cannot have any egress rules' });
+      server.fault = ({ contentType = '' }) =>
+        contentType.startsWith('application/apply') ? invalid : undefined;
+      await write(server);
+      expect(isAsDesired(server)).toBe(true);
+    });
+
+    test('replaces no object that was made anew under the name', async () => {
+      const server = calicoServer();
+      await write(server);
+      await add(server, theirs);
+      server.fault = ({ method }) => {
+        if (method !== 'GET') return undefined;
+        server.collection(SETS).delete('office');
+        server.put(SETS, { ...office.object, spec: { nets: ['203.0.113.0/24'] } });
+        return undefined;
+      };
+      await expect(write(server)).rejects.toMatchObject({ code: 409 });
+      expect(stored(server)['spec']).toEqual({ nets: ['203.0.113.0/24'] });
     });
   });
 
   test("takes what a server adds to a full replacement for the server's own, from then on", async () => {
-    const stored = storedObject(office);
-    const defaulted = { ...stored, spec: { nets: ['198.51.100.0/24'], someLaterField: 'its default' } };
-    const transport = new ScriptedTransport(...Array.from({ length: 4 }, () => ({ ...defaulted })));
+    const server = calicoServer();
     const forms = new ServerForms();
-    await writeObject(transport, stepFor(), forms);
-    await writeObject(transport, stepFor(), forms);
-    expect(transport.requests.map(({ method }) => method)).toEqual(['PATCH', 'GET', 'PUT', 'PATCH']);
+    server.fill = (object) => ({ ...object, spec: { ...fieldsOf(object), someLaterField: 'its default' } });
+    await write(server, stepOn(server), forms);
+    const { resourceVersion } = stored(server).metadata;
+    const before = server.writes().length;
+    await write(server, stepOn(server), forms);
+    expect(server.writes().slice(before)).toEqual(['PATCH office']);
+    expect(stored(server).metadata.resourceVersion).toBe(resourceVersion);
+    const id = objectId('GlobalNetworkSet', office.object.metadata);
+    expect(forms.isEquivalent(id, desiredHash(office.object), contentHash(stored(server)))).toBe(true);
+  });
+});
+
+describe('removing an object', () => {
+  test('takes it away whatever has changed in it, and says when there was none', async () => {
+    const server = calicoServer();
+    await write(server);
+    const { live, id } = stepOn(server);
+    if (live === undefined) throw new Error('not stored');
+    await add(server, { spec: { nets: [] } });
+    expect(await removeObject(server, { action: 'remove', id, live })).toBe(true);
+    expect(await removeObject(server, { action: 'remove', id, live })).toBe(false);
+  });
+
+  test('leaves one that was made anew under the name', async () => {
+    const server = calicoServer();
+    await write(server);
+    const { live, id } = stepOn(server);
+    if (live === undefined) throw new Error('not stored');
+    server.collection(SETS).delete('office');
+    server.put(SETS, { ...office.object });
+    await expect(removeObject(server, { action: 'remove', id, live })).rejects.toMatchObject({ code: 409 });
+    expect(stored(server)).toBeDefined();
   });
 });
 

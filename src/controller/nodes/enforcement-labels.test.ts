@@ -2,15 +2,23 @@ import { describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../cluster/errors.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
-import { ScriptedTransport, type Answer } from '../../cluster/testing/scripted-transport.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
+import { readNode } from '../../inventory/nodes.ts';
 import { Drift } from '../apply/drift.ts';
 import { EnforcementLabels, labelPlan, isDeferred } from './enforcement-labels.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
-import { creation, lastWord, nodeAllow, endpoint as ownEndpoint, removal } from '../testing/objects.ts';
+import { calicoServer, nodeObject, NODES } from '../testing/calico-server.ts';
+import {
+  creation,
+  lastWord,
+  nodeAllow,
+  endpoint as ownEndpoint,
+  removal,
+  set as networkSet,
+} from '../testing/objects.ts';
 
 const node = (name: string, gate?: string): StoredNode => ({
   name,
@@ -101,6 +109,20 @@ describe('what waits for an endpoint that is still to leave', () => {
   });
 });
 
+describe('what waits for an endpoint that is still to come', () => {
+  const joining = labelPlan([node('a', 'enforced')], [endpoint('a', false)], NONE, gated('a'));
+
+  test('what is taken away in the end, for example a set that the former policies name', () => {
+    expect(joining).toMatchObject({ joining: true });
+    expect(isDeferred(joining)(removal(networkSet({ name: 'former' })))).toBe(true);
+  });
+
+  test('nothing else', () => {
+    expect(isDeferred(joining)(removal(nodeAllow({ name: 'zone' })))).toBe(false);
+    expect(isDeferred(joining)(creation(networkSet({ name: 'new' })))).toBe(false);
+  });
+});
+
 describe("where Calico's endpoints take the place of ours, and ours of them", () => {
   const ours = ownEndpoint('a', '*');
 
@@ -129,53 +151,72 @@ describe("where Calico's endpoints take the place of ours, and ours of them", ()
   });
 });
 
-describe('writing gates', () => {
-  function writer(...answers: readonly Answer[]) {
-    const clock = new ManualClock();
-    const transport = new ScriptedTransport(...answers);
+describe('writing enforcement labels', () => {
+  function setup(...nodes: readonly StoredNode[]) {
+    const server = calicoServer();
+    for (const { name, labels } of nodes) server.put(NODES, nodeObject(name, '10.0.0.1', labels));
     const repaired: string[] = [];
-    const gates = new EnforcementLabels({
-      transport,
+    const labels = new EnforcementLabels({
+      transport: server,
       log: recordingLogger(),
-      drift: new Drift(clock),
+      drift: new Drift(new ManualClock()),
       onDrift: (name) => repaired.push(name),
       signal: new AbortController().signal,
     });
-    return { gates, transport, repaired };
+    const stored = (name: string): StoredNode => {
+      const object = server.object(NODES, name);
+      return { ...readNode(object), uid: object.metadata.uid ?? '' };
+    };
+    const set = (name: string) => ({ node: stored(name), value: 'enforced' });
+    const takeOff = (name: string) => ({ node: stored(name), value: undefined });
+    return { server, labels, repaired, stored, set, takeOff };
   }
-  const answer = { metadata: { name: 'a' } };
 
-  test('patches that one label, of that very Node', async () => {
-    const { gates, transport } = writer(answer, answer);
-    await gates.write([
-      { node: node('a'), value: 'enforced' },
-      { node: node('b', 'enforced'), value: undefined },
-    ]);
-    expect(transport.requests.map(({ method, path, body }) => [method, path, body])).toEqual([
-      ['PATCH', '/api/v1/nodes/a', { metadata: { uid: 'uid-a', labels: { [LABEL_ENFORCED]: 'enforced' } } }],
-      ['PATCH', '/api/v1/nodes/b', { metadata: { uid: 'uid-b', labels: { [LABEL_ENFORCED]: null } } }],
-    ]);
+  test('changes that one label of a Node', async () => {
+    const others = { zone: 'x' };
+    const { labels, stored, set, takeOff } = setup(
+      { ...node('a'), labels: others },
+      { ...node('b'), labels: { ...others, [LABEL_ENFORCED]: 'enforced' } },
+    );
+    await labels.write([set('a'), takeOff('b')]);
+    expect(stored('a').labels).toEqual({ ...others, [LABEL_ENFORCED]: 'enforced' });
+    expect(stored('b').labels).toEqual(others);
   });
 
-  test('a Node that is gone is no trouble; a right that is missing is', async () => {
-    const gone = new ApiError({ code: 404, reason: 'NotFound', message: 'gone' });
-    expect(await writer(gone).gates.write([{ node: node('a'), value: 'enforced' }])).toBeUndefined();
-    const forbidden = new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch nodes' });
-    expect(await writer(forbidden).gates.write([{ node: node('a'), value: 'enforced' }])).toEqual({
-      message: 'may not patch nodes',
-      isRefused: true,
-    });
+  test('leaves alone a Node that was made anew under the same name, and misses none that is gone', async () => {
+    const { server, labels, stored, set } = setup(node('a'), node('b'));
+    const changes = [set('a'), set('b')];
+    for (const name of ['a', 'b']) server.collection(NODES).delete(name);
+    server.put(NODES, nodeObject('a', '10.0.0.1'));
+    expect(await labels.write(changes)).toBeUndefined();
+    expect(stored('a').labels).toEqual({});
   });
 
-  test("somebody else's change is repaired and told, and not at full speed for ever", async () => {
-    const answers = Array.from({ length: 20 }, () => answer);
-    const { gates, transport, repaired } = writer(...answers);
+  test('says which right is missing', async () => {
+    const { server, labels, set } = setup(node('a'));
+    server.fault = () => new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch nodes' });
+    expect(await labels.write([set('a')])).toEqual({ message: 'may not patch nodes', isRefused: true });
+  });
+
+  test('is not repeated before the watch has shown the Node anew', async () => {
+    const { server, labels, set } = setup(node('a'));
+    const change = set('a');
+    await labels.write([change]);
+    await labels.write([change]);
+    expect(server.writes()).toEqual(['PATCH a']);
+    await labels.write([{ ...change, node: { ...change.node } }]);
+    expect(server.writes()).toHaveLength(2);
+  });
+
+  test("repairs and tells somebody else's change, and not at full speed for ever", async () => {
+    const { server, labels, repaired, stored, set } = setup(node('a', 'enforced'));
     for (let round = 0; round < 10; round++) {
-      gates.remember([node('a', 'enforced')], new Set(['a']));
-      await gates.write([{ node: node('a'), value: 'enforced' }]);
+      labels.remember([stored('a')], new Set(['a']));
+      server.put(NODES, nodeObject('a', '10.0.0.1'));
+      await labels.write([set('a')]);
     }
-    expect(repaired.length).toBe(transport.requests.length);
+    expect(repaired.length).toBe(server.writes().length);
     expect(repaired.length).toBeLessThan(10);
-    expect(gates.waitMs([{ node: node('a'), value: 'enforced' }])).toBeGreaterThan(0);
+    expect(labels.waitMs([set('a')])).toBeGreaterThan(0);
   });
 });

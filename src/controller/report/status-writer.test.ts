@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { ApiError } from '../../cluster/errors.ts';
+import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
-import { ScriptedTransport, type Answer } from '../../cluster/testing/scripted-transport.ts';
-import { projectFirewall } from '../observe/firewalls.ts';
+import { FIREWALLS, projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
+import { calicoServer, firewallObject } from '../testing/calico-server.ts';
 import { Reporter } from './status-writer.ts';
 import type { Finding } from './status.ts';
 
@@ -13,54 +14,61 @@ const blocked: Finding = {
   message: 'install it',
   stalled: false,
 };
-const stored = (resourceVersion: string, status?: unknown) =>
-  projectFirewall({
-    metadata: { name: 'default', uid: 'u', generation: 2, resourceVersion },
-    spec: { mode: 'Enforce' },
-    status,
-  });
 
-function reporter(...answers: readonly Answer[]) {
-  const transport = new ScriptedTransport(...answers);
+function setup() {
+  const server = calicoServer();
+  server.put(FIREWALLS, firewallObject());
   const clock = new ManualClock();
-  return { transport, clock, reporter: new Reporter(transport, clock, recordingLogger()) };
+  return { server, clock, reporter: new Reporter(server, clock, recordingLogger()) };
 }
-const answer = (resourceVersion: string) => ({ metadata: { name: 'default', uid: 'u', resourceVersion } });
 
-test('a status is applied under a manager of its own, and not again while it says the same', async () => {
-  const { transport, clock, reporter: report } = reporter(answer('5'));
-  await report.report(stored('4'), blocked);
-  expect(transport.requests).toMatchObject([
-    {
-      method: 'PATCH',
-      path: '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/default/status',
-      query: { fieldManager: 'clusterfirewall-status', force: true },
-      body: { metadata: { name: 'default', uid: 'u' }, status: { observedGeneration: 2 } },
-    },
-  ]);
+const stored = (server: FakeApiServer): StoredFirewall =>
+  projectFirewall(server.object(FIREWALLS, 'default'));
+
+test('a status is written under a manager of its own, and takes nothing else with it', async () => {
+  const { server, reporter } = setup();
+  const { spec } = server.object(FIREWALLS, 'default');
+  await reporter.report(stored(server), blocked);
+  const after = server.object(FIREWALLS, 'default');
+  expect(after).toMatchObject({ spec, status: { observedGeneration: 1 } });
+  expect(after.metadata.managedFields?.map(({ manager }) => manager)).toContain('clusterfirewall-status');
+});
+
+test('a status that says the same is not written again, also while the watch lags behind', async () => {
+  const { server, clock, reporter } = setup();
+  const before = stored(server);
+  await reporter.report(before, blocked);
   await clock.advance(60_000);
-  const [{ body } = { body: {} }] = transport.requests;
-  await report.report(stored('4'), blocked); // the watch lags behind
-  await report.report(stored('5', (body as { status: unknown }).status), blocked);
-  expect(transport.requests).toHaveLength(1);
+  await reporter.report(before, blocked);
+  await reporter.report(stored(server), blocked);
+  expect(server.writes()).toEqual(['PATCH status']);
 });
 
 test('somebody else’s change of the status is undone', async () => {
-  const { transport, reporter: report } = reporter(answer('5'), answer('7'));
-  await report.report(stored('4'), blocked);
-  await report.report(stored('6', { observedGeneration: 99 }), blocked);
-  expect(transport.requests).toHaveLength(2);
+  const { server, reporter } = setup();
+  await reporter.report(stored(server), blocked);
+  server.put(FIREWALLS, { ...server.object(FIREWALLS, 'default'), status: { observedGeneration: 99 } });
+  await reporter.report(stored(server), blocked);
+  expect(stored(server).status).toMatchObject({ observedGeneration: 1, conditions: expect.any(Array) });
 });
 
-test.each([
-  ['is gone', new ApiError({ code: 404, message: 'not found' })],
-  ['was made anew', new ApiError({ code: 422, message: 'no', causes: [{ field: 'metadata.uid' }] })],
-])('a firewall that %s needs no status', async (_, error) => {
-  const { reporter: report } = reporter(error);
-  await report.report(stored('4'), blocked);
+test.each<[string, (server: FakeApiServer) => void]>([
+  ['is gone', () => undefined],
+  ['was made anew', (server) => server.put(FIREWALLS, firewallObject())],
+])('a firewall that %s needs no status, and nothing is remembered of it', async (_, meanwhile) => {
+  const { server, reporter } = setup();
+  const seen = stored(server);
+  server.collection(FIREWALLS).delete('default');
+  meanwhile(server);
+  await reporter.report(seen, blocked);
+  await reporter.report(seen, blocked);
+  expect(server.writes()).toEqual(['PATCH status', 'PATCH status']);
+  const statuses = [...server.collection(FIREWALLS).objects().values()].map(({ status }) => status);
+  expect(statuses.every((status) => status === undefined)).toBe(true);
 });
 
 test('other errors are thrown, for the queue to try again', async () => {
-  const { reporter: report } = reporter(new ApiError({ code: 500, message: 'etcd is sad' }));
-  await expect(report.report(stored('4'), blocked)).rejects.toThrow('etcd is sad');
+  const { server, reporter } = setup();
+  server.fault = () => new ApiError({ code: 500, message: 'etcd is sad' });
+  await expect(reporter.report(stored(server), blocked)).rejects.toThrow('etcd is sad');
 });
