@@ -1,25 +1,59 @@
-import { expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall } from '../api/schema.ts';
-import type { Compilation, Compile } from './types.ts';
+import type { Inventory } from '../inventory/types.ts';
+import { compile } from './compile.ts';
 import { remembering } from './memo.ts';
+import { firewall, inventory, namespace, web } from './testing/examples.ts';
+import type { Compile } from './types.ts';
 
-test('compiles again only when a firewall or a part of the inventory changed', () => {
-  const compile = jest.fn<Compile>((): Compilation => ({
-    objects: [],
-    problems: [],
-    held: [],
-    summaries: [],
-  }));
-  const remembered = remembering(compile);
-  const firewall: ClusterFirewall = { metadata: { name: 'default' }, spec: { mode: 'Enforce' } };
-  const namespace = { name: 'shop', labels: {} };
-  remembered([firewall], { namespaces: [namespace], nodes: [] });
-  remembered([firewall], { namespaces: [namespace], nodes: [] });
-  expect(compile).toHaveBeenCalledTimes(1);
-  remembered([firewall], { namespaces: [{ ...namespace }], nodes: [] });
-  expect(compile).toHaveBeenCalledTimes(2);
-  remembered([firewall], { namespaces: [], nodes: [] });
-  remembered([firewall], { nodes: [] });
-  remembered([{ ...firewall }], { nodes: [] });
-  expect(compile).toHaveBeenCalledTimes(5);
+/** The compiler, and how often it was asked. */
+function counting() {
+  let count = 0;
+  const counted: Compile = (...input) => {
+    count += 1;
+    return compile(...input);
+  };
+  return { remembered: remembering(counted), asked: () => count };
+}
+
+const main = firewall({ namespaces: [web] });
+const known = inventory(namespace('blog'));
+const same = (value: Inventory): Inventory => ({
+  ...value,
+  namespaces: [...(value.namespaces ?? [])],
+  nodes: [...(value.nodes ?? [])],
+});
+
+describe('a compiler that remembers its last answer', () => {
+  test('is asked once for the same firewalls and the same inventory', () => {
+    const { remembered, asked } = counting();
+    const first = remembered([main], known);
+    expect(remembered([main], same(known))).toBe(first);
+    expect(first).toEqual(compile([main], known));
+    expect(asked()).toBe(1);
+  });
+
+  test.each<[string, readonly ClusterFirewall[], Inventory]>([
+    ['a changed spec', [firewall({ namespaces: [] })], known],
+    ['another firewall', [main, firewall({ namespaces: [] }, 'team')], known],
+    ['no firewall', [], known],
+    ['a namespace more', [main], inventory(namespace('blog'), namespace('shop'))],
+    ['a changed label', [main], inventory(namespace('blog', { role: 'edge' }))],
+    ['a namespace less', [main], inventory()],
+    ['namespaces that are not known', [main], { nodes: known.nodes ?? [] }],
+    ['another namespace of the operator', [main], { ...known, operatorNamespace: 'blog' }],
+    ['a pool', [main], { ...known, ipPools: ['10.244.0.0/16'] }],
+  ])('answers for %s what the compiler answers', (_, firewalls, changed) => {
+    const { remembered, asked } = counting();
+    remembered([main], known);
+    expect(remembered(firewalls, changed)).toEqual(compile(firewalls, changed));
+    expect(asked()).toBe(2);
+  });
+
+  test('answers again what it did when a change is taken back', () => {
+    const { remembered } = counting();
+    const first = remembered([main], known);
+    remembered([], known);
+    expect(remembered([main], known)).toEqual(first);
+  });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { isDeepStrictEqual } from 'node:util';
 import { WorkQueue } from '../../cluster/queue.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import type { Method } from '../../cluster/http/transport.ts';
@@ -11,14 +12,23 @@ beforeEach(() => {
   metrics = new Metrics(clock);
 });
 
-/** Value of one sample, by its name and labels as they are printed. */
-async function sample(text: string): Promise<number | undefined> {
-  const lines = (await metrics.registry.metrics()).split('\n');
-  const line = lines.find((each) => each.startsWith(`${text} `));
-  return line === undefined ? undefined : Number(line.slice(text.length + 1));
+type Labels = Readonly<Record<string, string>>;
+
+/** Value of the one sample with this name and these labels; undefined where there is none. */
+async function sample(name: string, labels: Labels): Promise<number | undefined> {
+  const metricName = name.replace(/_(?:sum|count)$/, '');
+  const all = await metrics.registry.getMetricsAsJSON();
+  const metric = all.find((each) => each.name === name) ?? all.find((each) => each.name === metricName);
+  const values: readonly { readonly value: number; readonly labels: object; readonly metricName?: string }[] =
+    metric?.values ?? [];
+  const found = values.filter(
+    (each) => (each.metricName ?? name) === name && isDeepStrictEqual({ ...each.labels }, labels),
+  );
+  expect(found.length).toBeLessThan(2);
+  return found[0]?.value;
 }
 
-const QUEUE = '{name="clusterfirewall",controller="clusterfirewall"}';
+const QUEUE = { name: 'clusterfirewall', controller: 'clusterfirewall' };
 
 describe('the work queue, as client-go counts it', () => {
   test('a key waits, is worked on, and is done', async () => {
@@ -26,65 +36,66 @@ describe('the work queue, as client-go counts it', () => {
     queue.add('a');
     queue.add('a');
     await clock.advance(2000);
-    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(1);
+    expect(await sample('workqueue_depth', QUEUE)).toBe(1);
     const key = await queue.get();
     queue.add('a');
     await clock.advance(3000);
-    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(1);
-    expect(await sample(`workqueue_adds_total${QUEUE}`)).toBe(2);
-    expect(await sample(`workqueue_queue_duration_seconds_sum${QUEUE}`)).toBe(2);
-    expect(await sample(`workqueue_unfinished_work_seconds${QUEUE}`)).toBe(3);
-    expect(await sample(`workqueue_longest_running_processor_seconds${QUEUE}`)).toBe(3);
+    expect(await sample('workqueue_depth', QUEUE)).toBe(1);
+    expect(await sample('workqueue_adds_total', QUEUE)).toBe(2);
+    expect(await sample('workqueue_queue_duration_seconds_sum', QUEUE)).toBe(2);
+    expect(await sample('workqueue_unfinished_work_seconds', QUEUE)).toBe(3);
+    expect(await sample('workqueue_longest_running_processor_seconds', QUEUE)).toBe(3);
     queue.done(key ?? '');
-    expect(await sample(`workqueue_work_duration_seconds_sum${QUEUE}`)).toBe(3);
-    expect(await sample(`workqueue_unfinished_work_seconds${QUEUE}`)).toBe(0);
+    expect(await sample('workqueue_work_duration_seconds_sum', QUEUE)).toBe(3);
+    expect(await sample('workqueue_unfinished_work_seconds', QUEUE)).toBe(0);
     await queue.get();
-    expect(await sample(`workqueue_queue_duration_seconds_sum${QUEUE}`)).toBe(5);
-    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(0);
+    expect(await sample('workqueue_queue_duration_seconds_sum', QUEUE)).toBe(5);
+    expect(await sample('workqueue_depth', QUEUE)).toBe(0);
   });
 
   test('what is added later is a retry', async () => {
     const queue = new WorkQueue({ clock, observer: metrics.queue });
     queue.addAfter('a', 1000);
     queue.addRateLimited('b');
-    expect(await sample(`workqueue_retries_total${QUEUE}`)).toBe(2);
-    expect(await sample(`workqueue_adds_total${QUEUE}`)).toBe(0);
+    expect(await sample('workqueue_retries_total', QUEUE)).toBe(2);
+    expect(await sample('workqueue_adds_total', QUEUE)).toBe(0);
     await clock.advance(1000);
-    expect(await sample(`workqueue_adds_total${QUEUE}`)).toBe(2);
+    expect(await sample('workqueue_adds_total', QUEUE)).toBe(2);
   });
 
   test('ends with the term', async () => {
     const queue = new WorkQueue({ clock, observer: metrics.queue });
     queue.add('a');
     metrics.endTerm();
-    expect(await sample(`workqueue_depth${QUEUE}`)).toBe(0);
+    expect(await sample('workqueue_depth', QUEUE)).toBe(0);
   });
 });
 
 describe('requests', () => {
+  const host = '10.0.0.1:6443';
   const request = (method: Method, path: string, contentType?: string): void => {
-    const observer = metrics.requests.observer('https://10.0.0.1:6443');
+    const observer = metrics.requests.observer(`https://${host}`);
     const type = contentType === undefined ? {} : { contentType };
     observer({ request: { method, path, ...type }, code: '200', seconds: 0.5 });
   };
 
   test('are counted by code, method and host', async () => {
     request('GET', '/api/v1/nodes');
-    expect(await sample('rest_client_requests_total{code="200",method="GET",host="10.0.0.1:6443"}')).toBe(1);
-    const seconds = 'rest_client_request_duration_seconds_sum{verb="GET",host="10.0.0.1:6443"}';
-    expect(await sample(seconds)).toBe(0.5);
+    expect(await sample('rest_client_requests_total', { code: '200', method: 'GET', host })).toBe(1);
+    const labels = { verb: 'GET', host };
+    expect(await sample('rest_client_request_duration_seconds_sum', labels)).toBe(0.5);
   });
 
   test('of watches have no duration', async () => {
-    const observer = metrics.requests.observer('https://10.0.0.1:6443');
+    const observer = metrics.requests.observer(`https://${host}`);
     observer({
       request: { method: 'GET', path: '/api/v1/nodes', query: { watch: true } },
       code: '200',
       seconds: 400,
     });
-    expect(await sample('rest_client_requests_total{code="200",method="GET",host="10.0.0.1:6443"}')).toBe(1);
-    const count = 'rest_client_request_duration_seconds_count{verb="GET",host="10.0.0.1:6443"}';
-    expect(await sample(count)).toBeUndefined();
+    expect(await sample('rest_client_requests_total', { code: '200', method: 'GET', host })).toBe(1);
+    const labels = { verb: 'GET', host };
+    expect(await sample('rest_client_request_duration_seconds_count', labels)).toBeUndefined();
   });
 
   test.each<[Method, string, string | undefined, string, string]>([
@@ -107,14 +118,14 @@ describe('requests', () => {
     ],
   ])('%s %s is a write of ours', async (method, path, contentType, kind, verb) => {
     request(method, path, contentType);
-    const count = `clusterfirewall_apply_duration_seconds_count{kind="${kind}",verb="${verb}"}`;
-    expect(await sample(count)).toBe(1);
+    expect(await sample('clusterfirewall_apply_duration_seconds_count', { kind, verb })).toBe(1);
   });
 
   test('that read, or write something else, are none', async () => {
     request('GET', '/apis/projectcalico.org/v3/tiers');
     request('POST', '/apis/events.k8s.io/v1/namespaces/default/events');
-    expect(await metrics.registry.metrics()).not.toContain('clusterfirewall_apply_duration_seconds_count{');
+    const writes = await metrics.registry.getSingleMetric('clusterfirewall_apply_duration_seconds')?.get();
+    expect(writes?.values).toEqual([]);
   });
 });
 
@@ -123,7 +134,7 @@ test('field managers come from users: twenty are told apart', async () => {
   metrics.driftRepaired('Tier', undefined);
   metrics.driftRepaired('Tier', 'manager-7');
   const drift = (manager: string) =>
-    sample(`clusterfirewall_drift_repaired_total{kind="Tier",manager="${manager}"}`);
+    sample('clusterfirewall_drift_repaired_total', { kind: 'Tier', manager });
   expect(await drift('manager-7')).toBe(2);
   expect(await drift('manager-20')).toBeUndefined();
   expect(await drift('other')).toBe(10);
@@ -134,16 +145,16 @@ describe('what is looked up at a scrape', () => {
   test('is what is true then', async () => {
     let kinds = [{ kind: 'Namespace', seconds: 1.5, known: true }];
     metrics.lookUp({ staleness: () => kinds, readiness: () => [{ firewall: 'default', ready: true }] });
-    expect(await sample('watch_staleness_seconds{kind="Namespace"}')).toBe(1.5);
-    expect(await sample('clusterfirewall_ready{firewall="default"}')).toBe(1);
+    expect(await sample('watch_staleness_seconds', { kind: 'Namespace' })).toBe(1.5);
+    expect(await sample('clusterfirewall_ready', { firewall: 'default' })).toBe(1);
     kinds = [];
-    expect(await sample('watch_staleness_seconds{kind="Namespace"}')).toBeUndefined();
+    expect(await sample('watch_staleness_seconds', { kind: 'Namespace' })).toBeUndefined();
   });
 });
 
 describe('findings', () => {
   const problems = (reason: string, severity = 'problem') =>
-    sample(`clusterfirewall_problems{firewall="default",reason="${reason}",severity="${severity}"}`);
+    sample('clusterfirewall_problems', { firewall: 'default', reason, severity });
   const problem = { severity: 'problem', rule: 'r', path: 'p', reason: 'UnknownPeer', message: 'm' } as const;
   const counts = { policies: { desired: 1, current: 1 }, namespaces: null };
 
