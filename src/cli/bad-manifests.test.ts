@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { type Diagnostic, formatFinding } from './manifests/findings.ts';
+import { type Diagnostic, formatDiagnostic } from './manifests/diagnostics.ts';
 import { runCommand } from './testing.ts';
 
 const folder = join(import.meta.dirname, '../../e2e/bad-manifests');
@@ -34,8 +34,8 @@ describe('validate refuses every bad manifest, and names the field and the remed
     expect(message).not.toBe('');
     expect(ran).toMatchObject({ exitCode: 1, stdout: '' });
     const start = path === '' ? '' : `${path}: `;
-    const findings = ran.stderr.split('\n').map((line) => line.replace(/^.*?\.yaml(:\d+)?: /, ''));
-    expect(findings.filter((each) => each.startsWith(start) && each.includes(message))).not.toEqual([]);
+    const diagnostics = ran.stderr.split('\n').map((line) => line.replace(/^.*?\.yaml(:\d+)?: /, ''));
+    expect(diagnostics.filter((each) => each.startsWith(start) && each.includes(message))).not.toEqual([]);
     expect(ran.stderr.startsWith(`${file}:`)).toBe(true);
     expect(ran.stderr).not.toMatch(/^\s+at /m);
   });
@@ -52,7 +52,7 @@ describe('validate refuses every bad manifest, and names the field and the remed
     const [text, json] = [await runCommand(argv), await runCommand([...argv, '--output', 'json'])];
     expect(json).toMatchObject({ exitCode: 1, stderr: '' });
     const { findings } = JSON.parse(json.stdout) as { findings: readonly Diagnostic[] };
-    expect(findings.map((finding) => `${formatFinding(finding, (bold) => bold)}\n`).join('')).toBe(
+    expect(findings.map((finding) => `${formatDiagnostic(finding, (bold) => bold)}\n`).join('')).toBe(
       text.stderr,
     );
     for (const { reason } of findings) expect(reason).toMatch(/^[A-Z][A-Za-z]+$/);

@@ -10,14 +10,14 @@ const stateOf = (stdout: string, entry: string): string | undefined =>
   stdout.split('\n').find((line) => line.startsWith(`${entry} `));
 
 describe('baseline', () => {
-  test('lists every entry, as its golden file says', async () => {
+  test('lists every entry, as in its golden file', async () => {
     const { exitCode, stdout, stderr } = await runCommand(['baseline']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     if (process.env['UPDATE_GOLDEN'] !== undefined) writeFileSync(GOLDEN, stdout);
     expect(stdout).toBe(readFileSync(GOLDEN, 'utf8'));
   });
 
-  test('shows what a manifest switches off and replaces', async () => {
+  test('shows disabled entries and replaced ports of a manifest', async () => {
     const nodes =
       '{ mode: Enforce, baseline: { disable: [typha] }, services: [{ name: etcd, ports: [4001], override: true }] }';
     const { exitCode, stdout } = await runCommand(['baseline', '-'], { stdin: firewall(nodes) });
@@ -36,7 +36,7 @@ describe('baseline', () => {
         .replace(/, nodes.*$/m, ' }'),
       'default',
     ],
-  ])('says what is wrong with a manifest', async (stdin, message) => {
+  ])('reports the problems of a manifest', async (stdin, message) => {
     const { exitCode, stdout, stderr } = await runCommand(['baseline', '-'], { stdin });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toContain(message);

@@ -8,8 +8,8 @@ import { report } from './report.ts';
 import { table } from './table.ts';
 
 /**
- * Prints what is open at nodes whatever zones say; with a manifest, as that has it. Exit code 1 for a manifest that is invalid or has no
- * ClusterFirewall called default.
+ * Prints the ports that are open at nodes whatever zones say. With a manifest, it prints them as the manifest
+ * changes them. Exit code 1 for a manifest that is invalid or has no ClusterFirewall called default.
  */
 export async function baseline(file: string | undefined, io: CommandIO): Promise<ExitCode> {
   if (file === undefined) {
@@ -17,13 +17,18 @@ export async function baseline(file: string | undefined, io: CommandIO): Promise
     return 0;
   }
   const loaded = await loadDocuments([file], io.stdin);
-  const { firewalls, findings } = readFirewalls(loaded.documents, loaded.findings.length === 0 ? [file] : []);
-  const invalid = [...loaded.findings, ...findings];
+  const { firewalls, diagnostics } = readFirewalls(
+    loaded.documents,
+    loaded.diagnostics.length === 0 ? [file] : [],
+  );
+  const invalid = [...loaded.diagnostics, ...diagnostics];
   report(invalid, io);
   if (invalid.length > 0) return 1;
   const main = firewalls.find(({ metadata }) => metadata.name === DEFAULT_FIREWALL);
   if (main === undefined) {
-    io.stderr(`${file}: has no ClusterFirewall called ${DEFAULT_FIREWALL}, which alone has nodes\n`);
+    io.stderr(
+      `${file}: has no ClusterFirewall called ${DEFAULT_FIREWALL}, the only one that may have nodes: give its manifest\n`,
+    );
     return 1;
   }
   io.stdout(table(rowsOf(listBaseline(main.spec.nodes))));

@@ -1,4 +1,7 @@
-/** Fixtures are chains of Felix's on nodes of the local cluster that were probed, as iptables 1.8.9 and nft 1.0.6 printed them; the others are left out. */
+/**
+ * The fixtures are chains of Felix on probed nodes of the local cluster, as iptables 1.8.9 and nft 1.0.6
+ * printed them. Other chains are left out.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -22,8 +25,8 @@ const some = (lines: readonly string[]): readonly string[] => lines.filter((line
 
 const LONG = 'nodes/zones/a-zone-with-quite-a-long-name-so-that-comments-are-truncated-';
 
-describe('what each rule has counted', () => {
-  test('iptables, observed: what would drop first, then what counted most, each packet once a layer', async () => {
+describe('the counters of each rule', () => {
+  test('iptables, observed: rules that would drop first, then by packets, each packet once a layer', async () => {
     expect(await counted(dump('iptables-observe'))).toEqual([
       'WouldDrop 10 573 ports nodes/deny',
       'WouldDrop 8 453 host nodes/deny',
@@ -60,7 +63,7 @@ describe('what each rule has counted', () => {
     expect(lines).toContain('Passed 12 840 ingress nodes/ingress/web');
   });
 
-  test('nftables, observed; a rule whose comment is cut is known by the next lines of its chain', async () => {
+  test('nftables, observed; a rule whose comment is cut is recognised by the next lines of its chain', async () => {
     const lines = await counted(dump('nftables-observe'));
     expect(some(lines)).toEqual([
       'WouldDrop 21 1426 ports nodes/deny',
@@ -75,7 +78,7 @@ describe('what each rule has counted', () => {
     expect(lines.filter((line) => /…$|nodes-$/.test(line))).toEqual([]);
   });
 
-  test('nftables, enforced; a name that nft has no room for ends in …', async () => {
+  test('nftables, enforced; a name that does not fit into nft’s comment ends in …', async () => {
     expect(await counted(dump('nftables-enforce'))).toEqual([
       'Dropped 36 2386 ports nodes/deny',
       'Dropped 0 0 host nodes/deny',
@@ -99,7 +102,7 @@ describe('what each rule has counted', () => {
     expect(await counted(words)).toEqual(await counted(dump('nftables-enforce')));
   });
 
-  test('sources with exceptions alone, which Felix begins with a bit that is set', async () => {
+  test('sources with only exceptions, whose rules Felix begins with a set bit', async () => {
     const comment = 'comment "cali:AGhC0jNCvIjV2Eaw; clusterfirewall.io/rule=default/nodes/zones/most"';
     const lines = [
       `counter packets 9 bytes 90 meta mark set meta mark & 0xffefffff | 0x00080000`,
@@ -119,14 +122,18 @@ describe('what each rule has counted', () => {
   });
 });
 
-describe('what cannot be counted', () => {
+describe('a file without counters', () => {
   test.each([
-    ['a manifest', 'kind: ClusterFirewall\n', 'is not what iptables-save -c'],
-    ['nothing', '', 'is not what iptables-save -c'],
+    ['a manifest', 'kind: ClusterFirewall\n', 'is not the output of iptables-save -c'],
+    ['nothing', '', 'is not the output of iptables-save -c'],
     ['JSON of nft', '{"nftables": []}', 'without -j'],
     ['a dump without -c', dump('iptables-observe').replaceAll(/^\[\d+:\d+\] /gm, ''), 'with -c'],
     ['a stateless dump', dump('nftables-observe').replaceAll(/ packets \d+ bytes \d+/g, ''), 'stateless'],
-    ['a dump of others', '*filter\n[1:60] -A INPUT -j ACCEPT\nCOMMIT\n', 'no rule of a ClusterFirewall'],
+    [
+      'a dump without our rules',
+      '*filter\n[1:60] -A INPUT -j ACCEPT\nCOMMIT\n',
+      'no rule of a ClusterFirewall',
+    ],
     ['rules of iptables as nft prints them', 'table ip filter {\n}\n', 'no rule of a ClusterFirewall'],
   ])('%s', async (_, stdin, message) => {
     const { exitCode, stdout, stderr } = await runCommand(['counters'], { stdin });

@@ -9,8 +9,9 @@ export interface CountersInput {
 }
 
 /**
- * Prints what each rule has counted on a node, from what its packet filter was dumped to; several dumps are added up. Exit code 1 for what
- * cannot be read, is no dump with counters, or has none of our rules.
+ * Prints the counters of each rule on a node, from one or more dumps of its packet filter, which are added
+ * up. Exit code 1 for a file that cannot be read, for a dump without counters, and for dumps without one of
+ * our rules.
  */
 export async function counters(
   files: readonly string[],
@@ -28,7 +29,7 @@ export async function counters(
     }
   }
   if (lines.length === 0) {
-    io.stderr(`${NOTHING}\n`);
+    io.stderr(`${NO_RULES}\n`);
     return 1;
   }
   const rules = countByRule(lines);
@@ -36,8 +37,8 @@ export async function counters(
   return 0;
 }
 
-const NOTHING =
-  'no rule of a ClusterFirewall: Calico programs this node in the other packet filter (iptables-save -c, iptables-legacy-save -c, nft list ruleset), or in eBPF, which has no counters';
+const NO_RULES =
+  'the dump contains no rule of a ClusterFirewall: dump the packet filter that Calico uses on this node (iptables-save -c, iptables-legacy-save -c or nft list ruleset); eBPF has no counters';
 
 const VERDICTS = { Dropped: 'dropped', WouldDrop: 'would drop', Passed: 'passed' } as const;
 

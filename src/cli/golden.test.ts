@@ -26,7 +26,7 @@ async function render(name: string): Promise<string> {
   return stdout;
 }
 
-test.each(samples)('%s renders as its golden file says', async (name) => {
+test.each(samples)('%s renders as in its golden file', async (name) => {
   const rendered = await render(name);
   const text = isDifference(name) ? createTwoFilesPatch(BASE, name, await render(BASE), rendered) : rendered;
   const golden = path.join(GOLDEN, goldenOf(name));

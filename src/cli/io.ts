@@ -1,9 +1,9 @@
-/** What a command may touch of the process; tests bring their own. */
+/** The parts of the process that a command may use. Tests bring their own. */
 export interface CommandIO {
   readonly stdin: () => Promise<Uint8Array>;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
-  /** Whether standard error is a terminal that wants colours. */
+  /** True when standard error is a terminal that shows colours. */
   readonly color: boolean;
 }
 

@@ -37,7 +37,7 @@ afterAll(() => {
 });
 
 describe('validate', () => {
-  test('says that a good manifest is good', async () => {
+  test('confirms a valid manifest', async () => {
     expect(await runCommand(['validate', '-f', file('good.yaml', GOOD)])).toEqual({
       exitCode: 0,
       stdout: 'valid: default\n',
@@ -53,7 +53,7 @@ describe('validate', () => {
     expect(stderr).toBe('<stdin>:6: spec.mode: "enforce" is unknown here: did you mean "Enforce"?\n');
   });
 
-  test('judges all files together, and what comes from where', async () => {
+  test('validates all files together, and names the file of each diagnostic', async () => {
     const team = file(
       'team.yaml',
       UNKNOWN_PEER.replace('name: default', 'name: team-a').replace('wordpress', 'ghost'),
@@ -77,12 +77,12 @@ describe('validate', () => {
     expect(await runCommand(['validate', '-f', problem])).toMatchObject({ exitCode: 1, stdout: '' });
   });
 
-  test('two firewalls of one name are refused, wherever they stand', async () => {
+  test('two firewalls of one name are refused, in one file or in two', async () => {
     const [one, two] = [file('one.yaml', GOOD), file('two.yaml', GOOD)];
     const { exitCode, stderr } = await runCommand(['validate', '-f', one, '-f', two]);
     expect(exitCode).toBe(1);
     expect(stderr).toContain(
-      `${two}:4: metadata.name: "default" is the name of the ClusterFirewall at ${one}:4, too`,
+      `${two}:4: metadata.name: "default" is also the name of the ClusterFirewall at ${one}:4`,
     );
   });
 
@@ -91,7 +91,7 @@ describe('validate', () => {
     ['.', undefined, 'is a directory: give a file'],
     ['binary.yaml', Uint8Array.of(1, 0, 2), 'is a binary file'],
     ['latin1.yaml', Uint8Array.of(0x6b, 0x3a, 0x20, 0xe9), 'is not UTF-8 text'],
-    ['comment.yaml', '# nothing\n', 'has no document'],
+    ['comment.yaml', '# nothing\n', 'contains no document'],
     ['broken.yaml', 'a: [1\nb: 2\n', ':2: is not valid YAML'],
   ])('%s is refused with one clear line', async (name, content, message) => {
     const path = content === undefined ? join(folder, name) : file(name, content);
@@ -104,13 +104,13 @@ describe('validate', () => {
     expect(stderr).toContain(message);
   });
 
-  test('one unreadable file does not hide what is wrong with the next', async () => {
+  test('one unreadable file does not hide the problems of the next', async () => {
     const bad = file('bad.yaml', GOOD.replace('Enforce', 'enforce'));
     const { stderr } = await runCommand(['validate', '-f', join(folder, 'missing.yaml'), '-f', bad]);
     expect(stderr.trimEnd().split('\n')).toHaveLength(2);
   });
 
-  test('the inventory is judged, too', async () => {
+  test('the inventory is validated, too', async () => {
     const good = file('good.yaml', GOOD);
     const cluster = file('cluster.yaml', 'kind: Node\nmetadata: {}\n');
     const { exitCode, stderr } = await runCommand(['validate', '-f', good, '--inventory', cluster]);
@@ -119,7 +119,7 @@ describe('validate', () => {
     expect(await runCommand(['validate', '-f', '-', '--inventory', '-'])).toMatchObject({ exitCode: 1 });
   });
 
-  test('colours only where they are wanted', async () => {
+  test('uses colours only on a terminal that wants them', async () => {
     const bad = file('bad.yaml', GOOD.replace('Enforce', 'enforce'));
     const plain = await runCommand(['validate', '-f', bad]);
     const colored = await runCommand(['validate', '-f', bad], { color: true });
@@ -129,14 +129,14 @@ describe('validate', () => {
 });
 
 describe('validate --output json', () => {
-  const judged = async (...argv: readonly string[]) => {
+  const validated = async (...argv: readonly string[]) => {
     const { exitCode, stdout, stderr } = await runCommand(['validate', '-o', 'json', ...argv]);
     expect(stderr).toBe('');
     return { exitCode, ...(JSON.parse(stdout) as object) };
   };
 
-  test('says that a good manifest is good', async () => {
-    expect(await judged('-f', file('good.yaml', GOOD))).toEqual({
+  test('confirms a valid manifest', async () => {
+    expect(await validated('-f', file('good.yaml', GOOD))).toEqual({
       exitCode: 0,
       valid: true,
       firewalls: ['default'],
@@ -144,10 +144,10 @@ describe('validate --output json', () => {
     });
   });
 
-  test('says of each finding where it is, whose, and why, in the order of files and lines', async () => {
+  test('reports the place, the firewall and the reason of each finding, in the order of files and lines', async () => {
     const two = GOOD.replace('mode: Enforce', 'mode: enforce').replace('ports: [80]', 'port: [80]');
     const [one, other] = [file('one.yaml', `---\n---\n${two}`), join(folder, 'missing.yaml')];
-    expect(await judged('-f', other, '-f', one)).toEqual({
+    expect(await validated('-f', other, '-f', one)).toEqual({
       exitCode: 1,
       valid: false,
       firewalls: [],
@@ -184,14 +184,14 @@ describe('validate --output json', () => {
   });
 
   test('has the reasons of the compiler, and warnings that do not make it invalid', async () => {
-    expect(await judged('-f', file('peer.yaml', UNKNOWN_PEER))).toMatchObject({
+    expect(await validated('-f', file('peer.yaml', UNKNOWN_PEER))).toMatchObject({
       exitCode: 1,
       valid: false,
       firewalls: ['default'],
       findings: [{ severity: 'problem', reason: 'UnknownPeer', document: 1, line: 11 }],
     });
     const empty = file('empty.yaml', CLUSTER.replaceAll('wordpress', 'other'));
-    expect(await judged('-f', file('good.yaml', GOOD), '--inventory', empty)).toMatchObject({
+    expect(await validated('-f', file('good.yaml', GOOD), '--inventory', empty)).toMatchObject({
       exitCode: 0,
       valid: true,
       findings: [{ severity: 'warning', reason: 'NamespaceNotFound', firewall: 'default' }],
@@ -213,7 +213,7 @@ describe('render', () => {
     expect(rendered.stdout).not.toMatch(/[>|]-?$/m);
   });
 
-  test('leaves out what has a problem, says so, and exits with 3', async () => {
+  test('leaves out a rule with a problem, reports it, and exits with 3', async () => {
     const { exitCode, stdout, stderr } = await runCommand(['render', '-f', file('bad.yaml', UNKNOWN_PEER)]);
     expect(exitCode).toBe(3);
     expect(stderr).toContain('peer "office" is not in spec.peers');

@@ -1,4 +1,4 @@
-/** The command line: names the commands, and turns whatever happens into an exit code and a message. */
+/** The command line: declares the commands, and turns every outcome into an exit code and a message. */
 import { Command, CommanderError, Option } from 'commander';
 import type { CountersInput } from './counters.ts';
 import type { CommandIO, ExitCode } from './io.ts';
@@ -29,7 +29,8 @@ Examples:
   $ clusterfirewall render -f firewall.yaml --inventory cluster.yaml > policies.yaml
   $ kubectl get clusterfirewall default -o yaml | clusterfirewall render -f -
 
-Without an inventory every namespace named is taken to exist, and neither nodes nor what the API server calls are known:
+Without an inventory, every named namespace is assumed to exist. The nodes and the pods that the API server calls are not known.
+An inventory comes from this command:
   $ kubectl get -A -o yaml namespaces,nodes,ippools,hostendpoints,globalnetworkpolicies,felixconfigurations,bgppeers,kubecontrollersconfigurations,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
 
 const VALIDATE_EXAMPLES = `
@@ -43,10 +44,11 @@ Examples:
   $ kustomize build . | clusterfirewall validate -f -
   $ clusterfirewall validate -f firewall.yaml --output json | jq -r '.findings[].message'
 
-JSON has valid, firewalls (the names judged) and findings: severity (problem or warning), file, document (its place in the file, from 1),
-line, firewall, path, reason and message, in the order of the files and lines. What is not known is left out.
+JSON contains valid, firewalls (the names that were validated) and findings. A finding contains severity (problem or warning), file,
+document (its number in the file, from 1), line, firewall, path, reason and message. Unknown fields are left out.
+Findings are sorted by file and line.
 
-All files are judged together, as one cluster would have them.`;
+All files are validated together, as if they were in one cluster.`;
 
 const BASELINE_EXAMPLES = `
 Examples:
@@ -54,34 +56,35 @@ Examples:
   $ clusterfirewall baseline firewall.yaml
   $ kubectl get clusterfirewall default -o yaml | clusterfirewall baseline -
 
-An entry is switched off by its name in spec.nodes.baseline.disable. "where found" is on in clusters that have what it is for.`;
+spec.nodes.baseline.disable switches off entries by name. An entry that says "where found" is on in clusters with the program it is for.`;
 
 const COUNTERS_EXAMPLES = `
 Exit codes:
   0  counted
-  1  not readable, no dump with counters, or nothing of a ClusterFirewall in it
+  1  not readable, no dump with counters, or no rule of a ClusterFirewall in it
 
 Examples:
   $ ssh edge1 'sudo iptables-save -c; sudo ip6tables-save -c' | clusterfirewall counters
   $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- nft list ruleset | clusterfirewall counters
   $ clusterfirewall counters edge1.txt edge2.txt --output json | jq '.rules[] | select(.verdict == "WouldDrop")'
 
-Counted are packets that begin a connection: what is established is not asked again. "would drop" is what nodes in Observe let pass.
-Where: ports and host are the layers at nodes, before DNAT and behind it, and what passes both counts in both; ingress and egress are at
-pods. Counters begin anew when Felix writes a rule anew. Pods that are observed have none: Felix leaves staged policies out.
+Only packets that begin a connection are counted. "would drop" counts packets that nodes in Observe let pass.
+WHERE is ports or host for the layers at nodes, before and after DNAT. A packet that passes both is counted in both.
+WHERE is ingress or egress at pods. Observed pods have no counters, because Felix does not program staged policies.
+A counter starts again at 0 when Felix rewrites its rule.
 
-JSON has rules: rule, where, verdict (Dropped, WouldDrop, Passed), packets and bytes, in the order of the text.`;
+JSON contains rules. A rule contains rule, where, verdict (Dropped, WouldDrop, Passed), packets and bytes, in the same order.`;
 
 const RUN_EXAMPLES = `
 Examples:
   $ clusterfirewall run --health-address 0.0.0.0:8081
   $ KUBECONFIG=~/.kube/config clusterfirewall run
 
-Takes the cluster from KUBECONFIG, or from the pod it runs in.`;
+The cluster is the one of KUBECONFIG, or of the pod that the operator runs in.`;
 
 /**
- * Runs one command line, without `node` and the script's name. Commands are loaded when they are used: render and validate start
- * without a Kubernetes client.
+ * Runs one command line, without `node` and the script's name. Commands are loaded when they are used, so
+ * render and validate start without a Kubernetes client.
  */
 export async function main(argv: readonly string[], io: CommandIO): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
@@ -99,7 +102,7 @@ export async function main(argv: readonly string[], io: CommandIO): Promise<Exit
 function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
   const program = new Command('clusterfirewall')
     .description(
-      'One resource, ClusterFirewall, says who may talk to whom; this turns it into Calico policies.',
+      'Turns one resource, ClusterFirewall, which says who may talk to whom, into Calico policies.',
     )
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
@@ -114,7 +117,7 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
       exit(await render(input, io));
     });
   manifestCommand(program, 'validate', VALIDATE_EXAMPLES)
-    .description('judge ClusterFirewall manifests, without a cluster')
+    .description('validate ClusterFirewall manifests, without a cluster')
     .addOption(outputOption())
     .action(async (input: ValidateInput) => {
       const { validate } = await import('./validate.ts');
@@ -122,8 +125,8 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     });
   program
     .command('baseline')
-    .description('list what is open at nodes whatever zones say')
-    .argument('[file]', 'a manifest, - for standard input: with what it switches off and replaces')
+    .description('list the ports that are open at nodes whatever zones say')
+    .argument('[file]', 'a manifest that disables entries or replaces ports; - for standard input')
     .addHelpText('after', BASELINE_EXAMPLES)
     .action(async (file: string | undefined) => {
       const { baseline } = await import('./baseline.ts');
@@ -131,8 +134,8 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     });
   program
     .command('counters')
-    .description("list what each rule has counted on a node, by what the node's packet filter prints")
-    .argument('[file...]', 'what iptables-save -c or nft list ruleset printed, - for standard input')
+    .description("list the counters of each rule on a node, from a dump of the node's packet filter")
+    .argument('[file...]', 'the output of iptables-save -c or nft list ruleset; - for standard input')
     .addOption(outputOption())
     .addHelpText('after', COUNTERS_EXAMPLES)
     .action(async (files: readonly string[], input: CountersInput) => {
@@ -144,7 +147,7 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
     .description('run the operator')
     .option(
       '--health-address <host:port>',
-      'serve /healthz, /readyz and /metrics there; without it nothing listens',
+      'serve /healthz, /readyz and /metrics there; without it, nothing listens',
     )
     .addHelpText('after', RUN_EXAMPLES)
     .action(async (options: RunOptions) => {
@@ -155,25 +158,25 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
 }
 
 const outputOption = (): Option =>
-  new Option('-o, --output <format>', 'how to say it').choices(['text', 'json']).default('text');
+  new Option('-o, --output <format>', 'format of the output').choices(['text', 'json']).default('text');
 
 const manifestCommand = (program: Command, name: string, examples: string): Command =>
   program
     .command(name)
-    .requiredOption('-f, --filename <file...>', 'manifests, - for standard input; may be repeated')
+    .requiredOption('-f, --filename <file...>', 'manifests; - for standard input; may be repeated')
     .option(
       '--inventory <file>',
-      'manifests of the cluster: namespaces, nodes, pools and what the API server calls; other kinds are ignored',
+      'manifests of the cluster: namespaces, nodes, pools and the objects that the API server calls; other kinds are ignored',
     )
     .option(
       '--operator-namespace <name>',
-      'where the operator runs: always exempt',
+      'namespace of the operator, which is always exempt',
       DEFAULT_OPERATOR_NAMESPACE,
     )
     .addHelpText('after', examples);
 
 function exitCodeOf(error: unknown, io: CommandIO): ExitCode {
-  // commander has printed its own message by then.
+  // commander has printed its own message at this point.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
   const message = error instanceof Error ? error.message : String(error);
   io.stderr(`clusterfirewall: ${message}\n`);

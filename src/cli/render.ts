@@ -5,15 +5,15 @@ import { type ManifestInput, compileManifests } from './manifests/compiled.ts';
 import { report } from './report.ts';
 
 /**
- * Prints the generated objects as a multi-document stream, problems and warnings to standard error. Exit code 1 for invalid input,
- * and then prints no object; 3 when a problem left something out.
+ * Prints the generated objects as a multi-document stream, and problems and warnings to standard error. Exit
+ * code 1 for invalid input, without any object. Exit code 3 when a problem left something out.
  */
 export async function render(input: ManifestInput, io: CommandIO): Promise<ExitCode> {
-  const outcome = await compileManifests(input, io.stdin);
-  report(outcome.findings, io);
-  if (outcome.state === 'invalid') return 1;
-  io.stdout(outcome.compilation.objects.map(({ object }) => `---\n${toYaml(object)}`).join(''));
-  return outcome.findings.some(({ severity }) => severity === 'problem') ? 3 : 0;
+  const result = await compileManifests(input, io.stdin);
+  report(result.diagnostics, io);
+  if (result.state === 'invalid') return 1;
+  io.stdout(result.compilation.objects.map(({ object }) => `---\n${toYaml(object)}`).join(''));
+  return result.diagnostics.some(({ severity }) => severity === 'problem') ? 3 : 0;
 }
 
 const toYaml = ({ apiVersion, kind, metadata, spec }: GeneratedObject): string =>

@@ -1,17 +1,20 @@
 import { styleText } from 'node:util';
 import type { CommandIO } from './io.ts';
-import { type Diagnostic, formatFinding } from './manifests/findings.ts';
+import { type Diagnostic, formatDiagnostic } from './manifests/diagnostics.ts';
 
-/** What stands in the file as a whole, or in an inventory, has no reason of its own. */
+/** Diagnostics of a whole file, or of an inventory, have no reason of their own. */
 const OTHER_REASON = 'Invalid';
 
-/** One object: valid, the names of the firewalls judged, and the findings in reading order; absent fields are left out. */
+/**
+ * Returns one object: valid, the names of the validated firewalls, and the diagnostics in reading order as
+ * `findings`. Absent fields are left out.
+ */
 export function toJson(
   valid: boolean,
   firewalls: readonly string[],
-  findings: readonly Diagnostic[],
+  diagnostics: readonly Diagnostic[],
 ): string {
-  const flat = findings.map(({ severity, file, document, line, firewall, path, reason, message }) => ({
+  const flat = diagnostics.map(({ severity, file, document, line, firewall, path, reason, message }) => ({
     severity,
     file,
     document,
@@ -24,15 +27,16 @@ export function toJson(
   return `${JSON.stringify({ valid, firewalls, findings: flat }, undefined, 2)}\n`;
 }
 
-/** Prints findings to standard error, one a line. */
-export function report(findings: readonly Diagnostic[], io: CommandIO): void {
-  for (const finding of findings) io.stderr(`${formatFinding(finding, emphasis(finding, io))}\n`);
+/** Prints diagnostics to standard error, one a line. */
+export function report(diagnostics: readonly Diagnostic[], io: CommandIO): void {
+  for (const diagnostic of diagnostics)
+    io.stderr(`${formatDiagnostic(diagnostic, emphasis(diagnostic, io))}\n`);
 }
 
 const emphasis =
   ({ severity }: Diagnostic, { color }: CommandIO) =>
   (text: string): string =>
-    // The caller knows whether this is a terminal; styleText would ask another stream.
+    // The caller knows whether this is a terminal. styleText would check another stream.
     color
       ? styleText(['bold', severity === 'problem' ? 'red' : 'yellow'], text, { validateStream: false })
       : text;

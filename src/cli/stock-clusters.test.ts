@@ -1,4 +1,4 @@
-/** Stock clusters: what each lives on stays open with nothing but `mode: Enforce` in spec.nodes. */
+/** Stock clusters: `mode: Enforce` in spec.nodes alone keeps open the traffic that each needs. */
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Nodes, Peer } from '../api/schema.ts';
 import type { GlobalNetworkPolicy, Rule } from '../calico/types.ts';
@@ -10,8 +10,8 @@ import type { Compilation } from '../compiler/types.ts';
 
 const inventoryOf = (text: string): Inventory => {
   const documents = parseYaml(text).map((document, index) => ({ ...document, file: 'cluster.yaml', index }));
-  const { inventory, findings } = readInventory(documents);
-  expect(findings).toEqual([]);
+  const { inventory, diagnostics } = readInventory(documents);
+  expect(diagnostics).toEqual([]);
   return inventory;
 };
 const POOL = `---
@@ -27,7 +27,7 @@ metadata: { name: kubernetes, namespace: default, labels: { kubernetes.io/servic
 endpoints: [{ addresses: [${addresses.join(', ')}] }]
 `;
 
-/** As kubeadm and the Calico operator leave a node. */
+/** A node in the state in which kubeadm and the Calico operator leave it. */
 const KUBEADM = `
 apiVersion: v1
 kind: Node
@@ -53,7 +53,10 @@ status:
   addresses: [{ type: InternalIP, address: 10.0.0.21 }, { type: Hostname, address: worker-1 }]
 ${POOL}${slice('10.0.0.10')}`;
 
-/** k3s labels its servers with control-plane and master, and flannel leaves its marks where it is not switched off. */
+/**
+ * k3s labels its servers with control-plane and master. Flannel leaves its annotations where it is not
+ * switched off.
+ */
 const K3S = `
 apiVersion: v1
 kind: Node
@@ -90,7 +93,7 @@ metadata: { name: metrics-server, namespace: kube-system }
 spec: { selector: { k8s-app: metrics-server }, ports: [{ port: 443, targetPort: https }] }
 ${slice('10.1.0.10')}`;
 
-/** Canal on kubeadm of an older day: the master label alone, flannel's annotations, no tunnel of Calico's. */
+/** Canal on an old kubeadm: only the master label, flannel's annotations, no tunnel of Calico. */
 const CANAL = `
 apiVersion: v1
 kind: Node
@@ -107,7 +110,10 @@ status:
   addresses: [{ type: InternalIP, address: 172.16.0.10 }]
 ${slice('172.16.0.10')}`;
 
-/** EKS, GKE, AKS: no node of the control plane, endpoints in the provider's network, and tunnels for which pods speak. */
+/**
+ * EKS, GKE, AKS: no node of the control plane, endpoints in the provider's network, and pods that act for the
+ * control plane through tunnels.
+ */
 const MANAGED = `
 apiVersion: v1
 kind: Node
@@ -133,7 +139,7 @@ const enforce = (
   return compile([firewall], typeof cluster === 'string' ? inventoryOf(cluster) : cluster);
 };
 
-/** What the baseline opens: entry, layer, protocol, source, ports. */
+/** The rules of the baseline: entry, layer, protocol, source, ports. */
 function opened(compilation: Compilation): readonly string[] {
   return compilation.objects
     .map(({ object }) => object)
@@ -193,7 +199,7 @@ describe('the baseline', () => {
     ['k3s', K3S, [...COMMON, ...FLANNEL, ...METRICS]],
     ['Canal', CANAL, [...COMMON, ...FLANNEL]],
     ['a managed control plane', MANAGED, COMMON],
-  ])('of %s lacks nothing', (_, cluster, lines) => {
+  ])('of %s is complete', (_, cluster, lines) => {
     const compilation = enforce(cluster);
     expect(compilation.problems).toEqual([]);
     expect(opened(compilation)).toEqual([...inBothLayers(lines)].sort());
@@ -209,7 +215,7 @@ describe('the baseline', () => {
     expect(set?.object.spec).toEqual({ nets });
   });
 
-  test('has kubelets reached by the pods and the addresses that stand for a managed control plane', () => {
+  test('lets the pods and the addresses of a managed control plane reach kubelets', () => {
     const peers: Peer[] = [
       {
         name: 'konnectivity',
@@ -232,14 +238,14 @@ describe('the baseline', () => {
     expect(set?.object.spec).toEqual({ nets: ['10.2.0.5/32', '10.2.1.5/32', '203.0.113.0/28'] });
   });
 
-  test('leaves out what is switched off, and nothing else', () => {
+  test('leaves out disabled entries, and nothing else', () => {
     const lines = opened(enforce(KUBEADM, { baseline: { disable: ['nodes-to-nodes', 'typha'] } }));
     expect(lines).toEqual(
       [...inBothLayers(COMMON.filter((line) => !/^(nodes-to-nodes|typha):/.test(line)))].sort(),
     );
   });
 
-  test('takes the numbers that the firewall, else Felix, gives its services', () => {
+  test('takes the port numbers of the firewall’s services, or else those of Felix', () => {
     const cluster = `${KUBEADM}---
 apiVersion: projectcalico.org/v3
 kind: FelixConfiguration
@@ -261,7 +267,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
     expect(lines.some((line) => line.includes('6443/'))).toBe(false);
   });
 
-  test('does not take a control plane that is nobody: nothing is compiled, what stands stays', () => {
+  test('with a control plane without addresses compiles nothing, and stored objects stay', () => {
     const nowhere = MANAGED.replace(/---\napiVersion: discovery[^]*/, '');
     const compilation = enforce(nowhere);
     expect(compilation.problems).toMatchObject([
@@ -275,14 +281,14 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
   });
 });
 
-describe('machines that are to join', () => {
-  test('are nodes before they have a Node object', () => {
+describe('machines that will join', () => {
+  test('count as nodes before they have a Node object', () => {
     const compilation = enforce(KUBEADM, { nodeCIDRs: ['10.0.0.0/24'] });
     const set = compilation.objects.find(({ rules }) => rules.includes('default/nodes'));
     expect(set?.object.spec).toEqual({ nets: ['10.0.0.0/24', '192.168.10.0/32', '192.168.21.0/32'] });
   });
 
-  test('are not where pods are', () => {
+  test('do not count as nodes where pods are', () => {
     const compilation = enforce(KUBEADM, { nodeCIDRs: ['192.168.0.0/17', '10.0.0.0/24'] });
     expect(compilation.problems).toMatchObject([
       { path: 'spec.nodes.nodeCIDRs[0]', reason: 'NodeCIDRsContainPods' },

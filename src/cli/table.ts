@@ -1,4 +1,4 @@
-/** Columns padded with blanks, three between them; one line a row. */
+/** Pads columns with blanks and puts three blanks between them. Each row is one line. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows

@@ -1,4 +1,4 @@
-/** Runs a command line in this process, as main.ts would, and keeps what it prints. */
+/** Runs a command line in this process, as main.ts would, and keeps its output. */
 import { main } from './program.ts';
 
 interface Ran {

@@ -8,22 +8,22 @@ export interface ValidateInput extends ManifestInput {
 }
 
 /**
- * Judges manifests. As text, problems and warnings go to standard error; as JSON, everything to standard output. Exit code 1 for
- * anything but warnings.
+ * Validates manifests. As text, problems and warnings go to standard error. As JSON, everything goes to
+ * standard output. Exit code 1 for anything but warnings.
  */
 export async function validate(input: ValidateInput, io: CommandIO): Promise<ExitCode> {
-  const outcome = await compileManifests(input, io.stdin, isAboutTheManifest);
-  const valid = !outcome.findings.some(({ severity }) => severity === 'problem');
-  const firewalls = outcome.state === 'compiled' ? outcome.firewalls : [];
+  const result = await compileManifests(input, io.stdin, isAboutTheManifest);
+  const valid = !result.diagnostics.some(({ severity }) => severity === 'problem');
+  const firewalls = result.state === 'compiled' ? result.firewalls : [];
   if (input.output === 'json') {
-    io.stdout(toJson(valid, firewalls, outcome.findings));
+    io.stdout(toJson(valid, firewalls, result.diagnostics));
   } else {
-    report(outcome.findings, io);
-    if (valid && outcome.state === 'compiled') io.stdout(`valid: ${firewalls.join(', ')}\n`);
+    report(result.diagnostics, io);
+    if (valid && result.state === 'compiled') io.stdout(`valid: ${firewalls.join(', ')}\n`);
   }
   return valid ? 0 : 1;
 }
 
-/** Not what a render without an inventory could not show. */
+/** False for warnings that are about a render without an inventory. */
 const isAboutTheManifest = ({ reason }: Problem): boolean =>
   reason !== 'NodesUnknown' && reason !== 'NamespacesUnknown';

@@ -1,2 +1,5 @@
-/** The package's; a test holds it to package.json. A constant, because the bundle has no package.json beside it. */
+/**
+ * The package's version; a test compares it with package.json. It is a constant, because there is no
+ * package.json next to the bundle.
+ */
 export const VERSION = '0.1.0';

@@ -1,6 +1,7 @@
 /**
- * YAML as kubectl reads it (sigs.k8s.io/yaml over go-yaml v2), so that what is judged here is what the API server will get: `yes` and
- * `on` are booleans, `0443` is octal, `<<` merges. Stricter in one thing only: a key may not stand twice in a mapping.
+ * YAML as kubectl reads it (sigs.k8s.io/yaml over go-yaml v2), so the API server would get the same values.
+ * `yes` and `on` are booleans, `0443` is octal, `<<` merges. There is one difference: a mapping may not
+ * contain a key twice.
  */
 import { CORE_SCHEMA, NOT_RESOLVED, boolYaml11Tag, defineScalarTag, mergeTag } from 'js-yaml';
 

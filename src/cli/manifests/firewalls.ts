@@ -1,44 +1,46 @@
-/** Documents → ClusterFirewalls, each judged alone, and by its name among the others. */
+/**
+ * Turns documents into ClusterFirewalls. Each is validated alone, and its name is compared with the others.
+ */
 import { formatPath, parsePath } from '../../api/path.ts';
 import { API_VERSION, type ClusterFirewall, KIND } from '../../api/schema.ts';
 import { type Issue, validateDocument } from '../../api/validate.ts';
 import type { Problem } from '../../compiler/types.ts';
 import { isRecord } from '../../json.ts';
-import { type Diagnostic, displayName } from './findings.ts';
+import { type Diagnostic, displayName } from './diagnostics.ts';
 import type { Document } from './load.ts';
 
 export interface Firewalls {
   readonly firewalls: readonly ClusterFirewall[];
-  readonly findings: readonly Diagnostic[];
-  /** Where a problem of the compiler stands in the files. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Finds the place of a compiler's problem in the files. */
   readonly locate: (problem: Problem) => Diagnostic;
 }
 
-/** Every document has to be a ClusterFirewall, and every file has to have one. */
+/** Every document has to be a ClusterFirewall, and every file has to contain one. */
 export function readFirewalls(documents: readonly Document[], files: readonly string[]): Firewalls {
   const firewalls: ClusterFirewall[] = [];
-  const findings: Diagnostic[] = files
+  const diagnostics: Diagnostic[] = files
     .filter((file) => !documents.some((document) => document.file === file))
     .map((file) => ({
       severity: 'problem',
       file,
       path: '',
-      message: `has no document: write a ${KIND} of ${API_VERSION}`,
+      message: `contains no document: write a ${KIND} of ${API_VERSION}`,
     }));
   const byName = new Map<string, Document>();
   for (const document of documents) {
     const result = validateDocument(document.value);
     if (!result.ok) {
-      findings.push(...result.issues.map((issue) => issueAt(document, issue)));
+      diagnostics.push(...result.issues.map((issue) => issueAt(document, issue)));
       continue;
     }
     const { name } = result.firewall.metadata;
     const other = byName.get(name);
-    if (other !== undefined) findings.push(issueAt(document, duplicate(name, other)));
+    if (other !== undefined) diagnostics.push(issueAt(document, duplicate(name, other)));
     byName.set(name, other ?? document);
     firewalls.push(result.firewall);
   }
-  return { firewalls, findings, locate: (problem) => locate(problem, byName) };
+  return { firewalls, diagnostics, locate: (problem) => locate(problem, byName) };
 }
 
 const issueAt = (document: Document, { path, message }: Issue): Diagnostic => ({
@@ -52,7 +54,7 @@ const issueAt = (document: Document, { path, message }: Issue): Diagnostic => ({
   message,
 });
 
-/** What it calls itself, right or wrong. */
+/** The name in the document, valid or not. */
 function named(value: unknown): { readonly firewall?: string } {
   const name = isRecord(value) && isRecord(value['metadata']) ? value['metadata']['name'] : undefined;
   return typeof name === 'string' ? { firewall: name } : {};
@@ -63,7 +65,7 @@ const duplicate = (name: string, other: Document): Issue => {
   const first = `${displayName(other.file)}:${String(other.lineOf(path))}`;
   return {
     path,
-    message: `"${name}" is the name of the ${KIND} at ${first}, too: merge them, or rename one`,
+    message: `"${name}" is also the name of the ${KIND} at ${first}: merge them, or rename one`,
   };
 };
 

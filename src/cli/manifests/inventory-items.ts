@@ -1,11 +1,14 @@
-/** Objects in the documents of an inventory, which know where they are. */
+/** Objects in the documents of an inventory, with their places. */
 import { type Path, formatPath } from '../../api/path.ts';
 import type { KubernetesObject } from '../../inventory/object.ts';
 import { isRecord, valueAt } from '../../json.ts';
-import type { Diagnostic } from './findings.ts';
+import type { Diagnostic } from './diagnostics.ts';
 import type { Document } from './load.ts';
 
-/** The objects of a document: of `kind: List`, of a typed list such as an API server gives, or the document itself. */
+/**
+ * The objects of a document: those of `kind: List`, those of a typed list of an API server, or the document
+ * itself.
+ */
 export function itemsOf(document: Document): Item[] {
   const whole = new Item(document, [], document.value);
   if (!String(whole.at('kind')).endsWith('List')) return [whole];
@@ -14,7 +17,7 @@ export function itemsOf(document: Document): Item[] {
   return items.map((value: unknown, index) => new Item(document, ['items', index], value));
 }
 
-/** A field is not as an API server prints it. */
+/** A field does not have the form that an API server prints. */
 export class ItemError extends Error {
   override readonly name = 'ItemError';
   readonly path: Path;
@@ -28,7 +31,7 @@ export class ItemError extends Error {
 /** One object of an inventory. The file may be written by hand, so each field is checked when it is read. */
 export class Item {
   readonly #document: Document;
-  /** In its document: below `items` in a list. */
+  /** The path in the document, which is below `items` in a list. */
   readonly #path: Path;
   readonly #value: unknown;
 
@@ -49,21 +52,30 @@ export class Item {
     throw new ItemError(path, value === undefined ? 'is missing' : 'must be a string');
   }
 
-  /** Absent is empty. @throws ItemError unless every value is a string */
+  /**
+   * An absent mapping is empty.
+   * @throws ItemError unless every value is a string
+   */
   texts(...path: Path): Readonly<Record<string, string>> {
     const value = this.at(...path) ?? {};
     if (!isRecord(value)) throw new ItemError(path, 'must be a mapping');
     return Object.fromEntries(Object.keys(value).map((key) => [key, this.text(...path, key)]));
   }
 
-  /** Absent is empty. @throws ItemError unless it is a list */
+  /**
+   * An absent list is empty.
+   * @throws ItemError unless it is a list
+   */
   list(...path: Path): readonly unknown[] {
     const value = this.at(...path) ?? [];
     if (Array.isArray(value)) return value as readonly unknown[];
     throw new ItemError(path, 'must be a list');
   }
 
-  /** The object as it is, for the readers of src/inventory. @throws ItemError without a name, or with labels of another form */
+  /**
+   * The object as it is, for the readers of src/inventory.
+   * @throws ItemError without a name, or with labels of another form
+   */
   object(): KubernetesObject {
     const metadata = { name: this.text('metadata', 'name'), labels: this.texts('metadata', 'labels') };
     const deletionTimestamp = this.at('metadata', 'deletionTimestamp');
@@ -73,20 +85,23 @@ export class Item {
     };
   }
 
-  /** The same of a kind that is in a namespace. @throws ItemError without one */
+  /**
+   * The same for a kind that is namespaced.
+   * @throws ItemError without a namespace
+   */
   namespacedObject(): KubernetesObject {
     const object = this.object();
     return { ...object, metadata: { ...object.metadata, namespace: this.text('metadata', 'namespace') } };
   }
 
-  finding(kind: string, { path, message }: ItemError): Diagnostic {
+  diagnostic(kind: string, { path, message }: ItemError): Diagnostic {
     const full = [...this.#path, ...path];
     return {
       severity: 'problem',
       file: this.#document.file,
       line: this.#document.lineOf(full),
       path: formatPath(full),
-      message: `${message} in a ${kind}: give what kubectl get -o yaml prints`,
+      message: `${message} in a ${kind}: give the output of kubectl get -o yaml`,
     };
   }
 }

@@ -20,12 +20,12 @@ status: { addresses: [{ type: InternalIP, address: 10.0.0.5 }] }
 `;
 
 describe('readInventory', () => {
-  test('reads namespaces, nodes and pools, and leaves other kinds alone', () => {
+  test('reads namespaces, nodes and pools, and ignores other kinds', () => {
     const pool =
       'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: { name: a }\nspec: { cidr: 192.168.0.0/16 }\n';
     const other = 'apiVersion: v1\nkind: Secret\nmetadata: { name: a }\n';
     expect(read([NAMESPACE, NODE, pool, other].join('---\n'))).toEqual({
-      findings: [],
+      diagnostics: [],
       inventory: {
         namespaces: [{ name: 'wordpress', labels: { team: 'blog' } }],
         nodes: [{ name: 'node1', labels: {}, addresses: ['10.0.0.5', '192.168.7.0'] }],
@@ -42,11 +42,11 @@ describe('readInventory', () => {
     });
   });
 
-  test('reads what of others meets nodes, and leaves out what is ours', () => {
+  test('reads objects of others that affect nodes, and leaves out ours', () => {
     const named = (kind: string, name: string, labels: string, spec: string): string =>
       `apiVersion: projectcalico.org/v3\nkind: ${kind}\nmetadata: { name: ${name}, labels: ${labels} }\nspec: ${spec}\n`;
     const ours = '{ app.kubernetes.io/managed-by: clusterfirewall }';
-    const { inventory, findings } = read(
+    const { inventory, diagnostics } = read(
       [
         named('HostEndpoint', 'eth0', '{}', '{ node: node1, interfaceName: eth0 }'),
         named('HostEndpoint', 'lo', ours, '{ node: node1, interfaceName: lo }'),
@@ -68,7 +68,7 @@ describe('readInventory', () => {
         named('IPPool', 'services', '{}', '{ cidr: 203.0.113.0/24, allowedUses: [LoadBalancer] }'),
       ].join('---\n'),
     );
-    expect(findings).toEqual([]);
+    expect(diagnostics).toEqual([]);
     expect(inventory).toMatchObject({
       hostEndpoints: [{ name: 'eth0', node: 'node1', interfaceName: 'eth0', automatic: false }],
       foreignPolicies: [{ name: 'deny', namespaceSelector: 'all()', selector: "a == 'b'" }],
@@ -83,7 +83,7 @@ describe('readInventory', () => {
     expect(read(NAMESPACE).inventory).toMatchObject({ nodes: [], ipPools: [] });
   });
 
-  test('reads what the API server calls, where that is, and where the API server is', () => {
+  test('reads the backends of the API server, their Services, and the API server’s endpoints', () => {
     const webhook = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
@@ -109,12 +109,12 @@ kind: EndpointSlice
 metadata: { name: ${name}, namespace: default, labels: { kubernetes.io/service-name: ${name} } }
 endpoints: [{ addresses: ["${address}"] }]
 `;
-    const { inventory, findings } = read(
+    const { inventory, diagnostics } = read(
       [webhook, conversion, local, service, slice('kubernetes', '10.0.0.5'), slice('shop', '10.1.1.1')].join(
         '---\n',
       ),
     );
-    expect(findings).toEqual([]);
+    expect(diagnostics).toEqual([]);
     expect(inventory).toMatchObject({
       apiServerBackends: [
         {
@@ -145,16 +145,16 @@ endpoints: [{ addresses: ["${address}"] }]
     });
   });
 
-  test('kind List is looked into, and a namespace that is going is marked', () => {
+  test('a List is expanded, and a terminating namespace is marked', () => {
     const going = { kind: 'Namespace', metadata: { name: 'old', deletionTimestamp: '2026-01-01T00:00:00Z' } };
     expect(
       read(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [going] })).inventory.namespaces,
     ).toEqual([{ name: 'old', labels: {}, terminating: true }]);
   });
 
-  test('what is not as an API server prints it is named with its place', () => {
-    const { findings } = read('kind: List\nitems:\n  - kind: Node\n    metadata: { labels: { a: b } }\n');
-    expect(findings).toEqual([
+  test('a field of another form than an API server prints is reported with its place', () => {
+    const { diagnostics } = read('kind: List\nitems:\n  - kind: Node\n    metadata: { labels: { a: b } }\n');
+    expect(diagnostics).toEqual([
       expect.objectContaining({ file: 'cluster.yaml', line: 4, path: 'items[0].metadata.name' }),
     ]);
   });

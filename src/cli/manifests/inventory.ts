@@ -1,4 +1,7 @@
-/** Manifests of a cluster, as `kubectl get namespaces,nodes,… -o yaml` prints them → what the compiler knows of it. */
+/**
+ * Reads manifests of a cluster, as `kubectl get namespaces,nodes,… -o yaml` prints them, into the compiler's
+ * inventory.
+ */
 import { LABEL_MANAGED_BY, MANAGED_BY } from '../../compiler/names.ts';
 import {
   BACKEND_SOURCES,
@@ -19,17 +22,17 @@ import { readNode } from '../../inventory/nodes.ts';
 import type { KubernetesObject } from '../../inventory/object.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
-import type { Diagnostic } from './findings.ts';
+import type { Diagnostic } from './diagnostics.ts';
 import { type Item, ItemError, itemsOf } from './inventory-items.ts';
 import type { Document } from './load.ts';
 
 /** Other kinds are ignored. A kind that does not occur is known to be empty. */
 export function readInventory(documents: readonly Document[]): {
   readonly inventory: Inventory;
-  readonly findings: readonly Diagnostic[];
+  readonly diagnostics: readonly Diagnostic[];
 } {
   const items = documents.flatMap(itemsOf);
-  const findings: Diagnostic[] = [];
+  const diagnostics: Diagnostic[] = [];
   const readAll = <T>(kind: string, read: (item: Item) => T): T[] =>
     items
       .filter((item) => item.at('kind') === kind)
@@ -38,7 +41,7 @@ export function readInventory(documents: readonly Document[]): {
           return [read(item)];
         } catch (error) {
           if (!(error instanceof ItemError)) throw error;
-          findings.push(item.finding(kind, error));
+          diagnostics.push(item.diagnostic(kind, error));
           return [];
         }
       });
@@ -61,7 +64,7 @@ export function readInventory(documents: readonly Document[]): {
       readApiServerSlice(item.namespacedObject()),
     ).flat(),
   };
-  return { inventory, findings };
+  return { inventory, diagnostics };
 }
 
 /* The readers take what they find. A file may be written by hand, so a field that decides on rules is checked here first. */
@@ -86,7 +89,7 @@ function poolIn(item: Item): KubernetesObject {
   return item.object();
 }
 
-/** Nothing for an object that the operator made: it would be in its own way. */
+/** Returns nothing for an object that the operator made, because it does not conflict with itself. */
 function foreignIn(item: Item): readonly KubernetesObject[] {
   const object = item.object();
   return object.metadata.labels?.[LABEL_MANAGED_BY] === MANAGED_BY ? [] : [object];

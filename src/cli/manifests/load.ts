@@ -1,9 +1,9 @@
-/** Files → documents, or what keeps them from being read. */
-import type { Diagnostic } from './findings.ts';
+/** Reads files into documents, or into diagnostics when they cannot be read. */
+import type { Diagnostic } from './diagnostics.ts';
 import { UnreadableError, readText } from './source.ts';
 import { type YamlDocument, YamlSyntaxError, parseYaml } from './yaml.ts';
 
-/** A document with content, the file that it stands in, and its place there, from 1. */
+/** A document with content, its file, and its number in the file, from 1. */
 export interface Document extends YamlDocument {
   readonly file: string;
   readonly index: number;
@@ -11,10 +11,13 @@ export interface Document extends YamlDocument {
 
 export interface Loaded {
   readonly documents: readonly Document[];
-  readonly findings: readonly Diagnostic[];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads the files one after the other; a file that cannot be read is a finding and does not hide the others. */
+/**
+ * Reads the files one after the other. A file that cannot be read becomes a diagnostic and does not hide the
+ * others.
+ */
 export async function loadDocuments(
   files: readonly string[],
   readStdin: () => Promise<Uint8Array>,
@@ -23,7 +26,7 @@ export async function loadDocuments(
   for (const file of files) loaded.push(await loadFile(file, readStdin));
   return {
     documents: loaded.flatMap((each) => each.documents),
-    findings: loaded.flatMap((each) => each.findings),
+    diagnostics: loaded.flatMap((each) => each.diagnostics),
   };
 }
 
@@ -34,7 +37,7 @@ async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Pro
       file,
       index: before + 1,
     }));
-    return { documents: documents.filter(({ value }) => value !== null), findings: [] };
+    return { documents: documents.filter(({ value }) => value !== null), diagnostics: [] };
   } catch (error) {
     if (error instanceof YamlSyntaxError) return failed(file, error.message, error.line);
     if (error instanceof UnreadableError) return failed(file, error.message);
@@ -44,7 +47,7 @@ async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Pro
 
 const failed = (file: string, message: string, line?: number): Loaded => ({
   documents: [],
-  findings: [
+  diagnostics: [
     {
       severity: 'problem',
       file,

@@ -1,9 +1,9 @@
-/** Text: a file, or standard input for `-`. */
+/** Reads text from a file, or from standard input for `-`. */
 import { readFile } from 'node:fs/promises';
 
 export const STDIN = '-';
 
-/** The file cannot be read as text; the message says so for people, without the file's name. */
+/** The file cannot be read as text. The message is for people and does not contain the file's name. */
 export class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
 }
@@ -15,7 +15,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'there is no such file',
 };
 
-/** @throws UnreadableError when the file is not there, may not be read, is a directory or not UTF-8 text. */
+/**
+ * @throws UnreadableError when the file does not exist, may not be read, is a directory or is not UTF-8 text
+ */
 export async function readText(file: string, readStdin: () => Promise<Uint8Array>): Promise<string> {
   return decode(await (file === STDIN ? readStdin() : readBytes(file)));
 }

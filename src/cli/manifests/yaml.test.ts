@@ -43,7 +43,7 @@ describe('parseYaml', () => {
     ['spec.again[1]', 5],
     ['spec.text', 13],
     ['spec.empty', 16],
-    // What is not there is looked for as near as possible.
+    // A missing part has the line of its nearest existing parent.
     ['spec.peers[1].cidrs', 10],
     ['spec.peers[7]', 6],
     ['spec.mode', 2],
@@ -52,7 +52,7 @@ describe('parseYaml', () => {
     expect(first?.lineOf(parsePath(path))).toBe(line);
   });
 
-  test('documents are told apart, empty ones too, and JSON is read as well', () => {
+  test('documents are separated, empty ones too, and JSON is read as well', () => {
     expect(nothing?.value).toBeNull();
     expect(json?.value).toEqual({ json: [1, { key: 2 }] });
     expect(json?.lineOf(['json', 1, 'key'])).toBe(21);
@@ -82,7 +82,7 @@ describe('parseYaml', () => {
   });
 });
 
-describe('values are what kubectl makes of them', () => {
+describe('values are the same as in kubectl', () => {
   // Seen with kubectl 1.35: label --local -o json.
   test.each([
     ['yes', true],

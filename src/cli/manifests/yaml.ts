@@ -1,4 +1,4 @@
-/** YAML documents that know where their parts stand. JSON is YAML, too. */
+/** YAML documents with the lines of their parts. JSON is YAML, too. */
 import {
   EVENT_ID,
   type Event,
@@ -12,7 +12,7 @@ import { KUBECTL_YAML } from './dialect.ts';
 
 export interface YamlDocument {
   readonly value: unknown;
-  /** Line, from 1, of what is at the path, or of the nearest part above it that is there. */
+  /** The line, from 1, of the part at the path, or of its nearest existing parent. */
   readonly lineOf: (path: Path) => number;
 }
 
@@ -29,8 +29,8 @@ export class YamlSyntaxError extends Error {
 }
 
 /**
- * Splits a stream into documents; one without content has the value null.
- * @throws YamlSyntaxError, also for a key that stands twice in a mapping.
+ * Splits a stream into documents. A document without content has the value null.
+ * @throws YamlSyntaxError, also for a mapping that contains a key twice
  */
 export function parseYaml(source: string): YamlDocument[] {
   try {
@@ -47,7 +47,7 @@ export function parseYaml(source: string): YamlDocument[] {
   }
 }
 
-/** `offset` is where a reader looks for the part: a mapping's value is found at its key. */
+/** `offset` is where a reader looks for the part. The value of a mapping entry is found at its key. */
 type Part = { readonly offset: number } & (
   | { readonly kind: 'leaf' }
   | { readonly kind: 'sequence'; readonly items: readonly Part[] }
@@ -78,12 +78,12 @@ function offsetOf(root: Part, path: Path): number {
   return offset;
 }
 
-/** The events are a depth-first walk; this is the walk back into trees. */
+/** The events are a depth-first walk. This class walks them back into trees. */
 class TreeBuilder {
   readonly #events: readonly Event[];
   readonly #source: string;
   #next = 0;
-  /** End of the last scalar read: where an empty value stands. */
+  /** End of the last scalar, which is where an empty value is. */
   #reached = 0;
   readonly #anchors = new Map<string, Part>();
 

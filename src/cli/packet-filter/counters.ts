@@ -1,20 +1,23 @@
-/** Lines of a packet filter → what each of our rules has counted. */
+/** Sums the lines of a packet filter into counters of our rules. */
 import { isRuleOfNodes, ruleId } from '../../compiler/names.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { FilterLine } from './lines.ts';
 
 export interface RuleCounter {
-  /** As everywhere: FIREWALL/GROUP/LIST/NAME; ends in … where the packet filter has less of it. */
+  /**
+   * FIREWALL/GROUP/LIST/NAME, as everywhere. It ends in … where the packet filter contains only its
+   * beginning.
+   */
   readonly rule: string;
   /** `ports`, `host`: the layers of nodes (docs/nodes.md). `ingress`, `egress`: at pods. */
   readonly where: 'ports' | 'host' | 'ingress' | 'egress';
-  /** `WouldDrop`: passed, since nodes are observed. */
+  /** `WouldDrop`: passed, because nodes are observed. */
   readonly verdict: 'Dropped' | 'WouldDrop' | 'Passed';
   readonly packets: number;
   readonly bytes: number;
 }
 
-/** Sums by rule, place and verdict: what drops first, then what counted most. */
+/** Sums by rule, place and verdict. Dropping rules come first, then rules by their number of packets. */
 export function countByRule(lines: readonly FilterLine[]): readonly RuleCounter[] {
   const verdicts = verdictLines(lines);
   const sums = new Map<string, RuleCounter>();
@@ -38,15 +41,15 @@ export function countByRule(lines: readonly FilterLine[]): readonly RuleCounter[
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** What denies where nodes are enforced (src/compiler/nodes/node-denies.ts). */
+/** Rules that deny where nodes are enforced (src/compiler/nodes/node-denies.ts). */
 const OBSERVED: ReadonlySet<string> = new Set(
   ['blocked', 'loopback', 'deny'].map((name) => ruleId(DEFAULT_FIREWALL, 'nodes', name)),
 );
 
 /**
- * Felix makes several lines of a rule: some that put together what matches, in scratch bits, then one that matches all of it and sets the bit
- * of the verdict, then one that acts on that bit, which it leaves out where nothing follows (felix/rules/policy.go). A packet that the rule
- * meant has passed the one with the verdict exactly once.
+ * Felix makes several lines of a rule (felix/rules/policy.go). Some collect matches in scratch bits. One
+ * matches all of them and sets the bit of the verdict. The last one acts on that bit, and is left out where
+ * nothing follows. A packet that matches the rule passes the line that sets the verdict exactly once.
  */
 function verdictLines(lines: readonly FilterLine[]): readonly VerdictLine[] {
   const scratch = lines.reduce(
@@ -65,7 +68,7 @@ interface VerdictLine {
   readonly dropped: boolean;
 }
 
-/** Whether one of the lines that act on what this one sets drops. */
+/** True when a line that acts on this line's bit drops. */
 function dropsAfter(index: number, lines: readonly FilterLine[]): boolean {
   const chain = lines[index]?.chain;
   for (let next = index + 1; lines[next]?.chain === chain; next += 1) {
@@ -82,7 +85,7 @@ function whereOf({ chain, mangle, rule }: FilterLine): RuleCounter['where'] {
   return isRuleOfNodes(rule) ? 'host' : 'ingress';
 }
 
-/** The first line of a chain has a second comment, and so less of the rule than the next ones. */
+/** The first line of a chain has a second comment, so less of the rule's id fits into it. */
 function wholeRule({ rule, cut, chain }: FilterLine, lines: readonly FilterLine[]): string {
   if (!cut) return rule;
   const longer = lines.filter((line) => line.rule.startsWith(rule) && !(line.cut && line.rule === rule));

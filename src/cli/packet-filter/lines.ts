@@ -1,35 +1,39 @@
 /**
- * What iptables-save(8), ip6tables-save and `nft list ruleset` print of the rules that Felix made of ours. Felix writes the annotations of a
- * Calico rule into comments, of every line that it makes of it (felix/rules/policy.go).
+ * Reads the output of iptables-save(8), ip6tables-save and `nft list ruleset` for the rules that Felix made
+ * of ours. Felix writes the annotations of a Calico rule into a comment of every line that it makes of the
+ * rule (felix/rules/policy.go).
  */
 import { ANNOTATION_RULE } from '../../compiler/names.ts';
 
 /** A line of a chain that carries one of our rules. */
 export interface FilterLine {
   readonly chain: string;
-  /** Before DNAT; the other table is filter. */
+  /** True before DNAT. The other table is filter. */
   readonly mangle: boolean;
   readonly rule: string;
-  /** Whether the rule's id may be longer: nft's comments are short. */
+  /** True when the rule's id may be longer, because comments of nft are short. */
   readonly cut: boolean;
   readonly packets: number;
   readonly bytes: number;
   readonly action: LineAction;
 }
 
-/** `sets`: bits of the mark. `scratch`: bits that it resets, by which Felix remembers what matched so far. */
+/** `sets`: sets bits of the mark. `scratch`: resets bits that Felix uses to remember matches. */
 export type LineAction =
   | { readonly kind: 'sets'; readonly bits: number }
   | { readonly kind: 'scratch'; readonly bits: number }
   | { readonly kind: 'drops' }
   | { readonly kind: 'other' };
 
-/** The text is not what we read; the message says so for people. */
+/** The text is no supported dump. The message is for people. */
 export class PacketFilterError extends Error {
   override readonly name = 'PacketFilterError';
 }
 
-/** The lines of ours, of one or more dumps one after the other. @throws PacketFilterError when it is no dump, or has no counters */
+/**
+ * Returns our lines of one or more dumps that follow each other.
+ * @throws PacketFilterError when it is no dump, or has no counters
+ */
 export function readPacketFilter(text: string): readonly FilterLine[] {
   if (text.trimStart().startsWith('{')) throw new PacketFilterError(NO_JSON);
   const found: FilterLine[] = [];
@@ -49,10 +53,10 @@ export function readPacketFilter(text: string): readonly FilterLine[] {
   return found;
 }
 
-const UNKNOWN = 'is not what iptables-save -c, ip6tables-save -c or nft list ruleset prints';
-const NO_JSON = 'is JSON: give what nft list ruleset prints without -j';
+const UNKNOWN = 'is not the output of iptables-save -c, ip6tables-save -c or nft list ruleset';
+const NO_JSON = 'is JSON: give the output of nft list ruleset without -j';
 const NO_COUNTERS =
-  'has no counters: give what iptables-save prints with -c, or nft list ruleset without --stateless';
+  'has no counters: give the output of iptables-save with -c, or of nft list ruleset without --stateless';
 
 interface Place {
   readonly chain: string;
@@ -65,7 +69,7 @@ const iptablesTable = (line: string): Place | undefined =>
 const nftTable = (line: string): Place | undefined =>
   /^table \w+ \S+ \{/.test(line) ? { chain: '', mangle: false } : undefined;
 
-/** Felix has one table in nft, and says in the chain's name which of iptables' tables it would be. */
+/** Felix has one table in nft. The chain's name contains the name that the table would have in iptables. */
 function nftChain(line: string): Place | undefined {
   const chain = /^\tchain (\S+) \{/.exec(line)?.[1];
   return chain === undefined ? undefined : { chain, mangle: chain.startsWith('mangle-') };
@@ -90,7 +94,10 @@ function readLine(line: string, place: Place): FilterLine | undefined {
   };
 }
 
-/** nft's limit (sigs.k8s.io/knftables, CommentLengthMax); Felix shares what its hash leaves among the comments (felix/nftables/renderer.go). */
+/**
+ * nft's limit (sigs.k8s.io/knftables, CommentLengthMax). Felix divides the characters after its hash among
+ * the comments (felix/nftables/renderer.go).
+ */
 const NFT_COMMENT = 128;
 
 function isCut(line: string, rule: string): boolean {
@@ -110,7 +117,10 @@ function iptablesAction(line: string): LineAction {
   return / -j (?:DROP|REJECT)\b/.test(line) ? { kind: 'drops' } : { kind: 'other' };
 }
 
-/** `… | VALUE`, or `… & MASK` with the bits that stay. Versions of nft differ in how they print operators. */
+/**
+ * `…
+ * VALUE`, or `… & MASK` with the bits that stay. Versions of nft differ in how they print operators.
+ */
 function nftAction(line: string): LineAction {
   const mark = /meta mark set (?:meta )?mark (\||or|&|and) (\w+)/.exec(line);
   if (mark !== null) {
