@@ -122,7 +122,6 @@ const tier = (): DesiredObject => ({
   },
   firewall: DEFAULT_FIREWALL,
   rules: [],
-  phase: 'tier',
 });
 
 function summary(firewall: ClusterFirewall, enforcement: Enforcement, inventory: Inventory): FirewallSummary {

@@ -42,17 +42,6 @@ export const ORDER = {
   defaultDeny: 1000,
 } as const;
 
-/** Last part of the id that bridges carry instead of the ids of their rules (controller/plan/bridges.ts). */
-export const BRIDGES = { from: 'bridge-from', to: 'bridge-to' } as const;
-/**
- * Ids of copies that are written before or after the others: those of the nodes' final deny, and those of
- * denies at pods.
- */
-export const BRIDGES_LAST_WORD = 'bridge-deny';
-export const BRIDGES_AT_PODS = 'bridge-pods';
-/** An additional id of the copy that is written last. */
-export const BRIDGES_COMPLETE = 'bridge-complete';
-
 /**
  * Order within tier clusterfirewall. The policy that passes comes last, because `Pass` leaves the tier and
  * skips the guardrails after it.
@@ -123,7 +112,7 @@ export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 export const ZONE_NODES = 'where';
 
 /** The addresses that count as nodes' own where node policies deny. */
-export const JUDGED_SET_VALUE = 'judged';
+export const NODE_ADDRESSES_SET_VALUE = 'judged';
 
 /**
  * Matches a set, but not a host endpoint with the same label, because a kubelet may write labels to its Node.

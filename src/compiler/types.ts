@@ -47,29 +47,6 @@ export interface Problem {
   readonly message: string;
 }
 
-/**
- * The purpose of an object, which decides when it is written (controller/plan/plan.ts). Bridges are not
- * compiled: they exist together with these objects while they change (controller/plan/bridges.ts).
- */
-export type Phase =
-  | 'tier'
-  | 'pass'
-  | 'set'
-  | 'guardrail'
-  | 'allow'
-  | 'deny'
-  | 'bridgeFrom'
-  | 'bridgeTo'
-  /**
-   * The objects of nodes: the exemption of lo, the policies that pass, those that deny, the host endpoints,
-   * and the set of the nodes' addresses.
-   */
-  | 'lo'
-  | 'nodeAllow'
-  | 'nodeDeny'
-  | 'hostEndpoint'
-  | 'judged';
-
 /** A generated object, with the facts that the operator needs to order and hold it. */
 export interface DesiredObject {
   readonly object: GeneratedObject;
@@ -77,7 +54,6 @@ export interface DesiredObject {
   readonly firewall: string;
   /** Ids of the rules that it carries, sorted. */
   readonly rules: readonly string[];
-  readonly phase: Phase;
   /**
    * The remaining part of a deny that has a problem. It is written only where nothing of the deny is stored:
    * a stored object may deny more, and leaving out the deny altogether would widen.

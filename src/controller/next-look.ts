@@ -1,6 +1,6 @@
 /** When the next round is to be, where no change brings it. Pure. */
 import type { Result } from '../cluster/queue.ts';
-import { SETTLE_MS } from './plan/transition.ts';
+import { SETTLE_MS } from './plan/wave-timer.ts';
 import type { WriteFailure } from './apply/write.ts';
 
 /** A step that was tried without effect is not tried at full speed. */

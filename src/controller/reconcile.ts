@@ -6,7 +6,7 @@ import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import type { Compile, DesiredObject } from '../compiler/types.ts';
-import { bridgesFrom } from './plan/bridges.ts';
+import { oldBridges } from './plan/bridges.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import { Drift } from './apply/drift.ts';
 import { execute, type WriteResult } from './apply/execute.ts';
@@ -24,7 +24,7 @@ import { FINALIZER, issueMessages, type StoredFirewall } from './observe/firewal
 import { desiredState, type DesiredState } from './plan/desired-state.ts';
 import { objectId } from './objects/kinds.ts';
 import type { LiveObject } from './objects/live.ts';
-import { nodeCopies } from './plan/node-shadows.ts';
+import { nodeShadows } from './plan/node-shadows.ts';
 import { lacksAllows, nodesStand, nodesReport } from './nodes/nodes-report.ts';
 import { Orphans } from './report/orphans.ts';
 import type { ApplyStep, Step } from './plan/step.ts';
@@ -33,13 +33,8 @@ import type { Finding } from './report/status.ts';
 import { NO_EFFECT_MS, REFUSED_RETRY_MS, soonest } from './next-look.ts';
 import type { Finalizers, Round, World } from './world.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
-import {
-  SETTLE_MS,
-  WaveTimer,
-  transition,
-  type Transition,
-  type TransitionInput,
-} from './plan/transition.ts';
+import { transition, type FromStored, type Transition } from './plan/transition.ts';
+import { SETTLE_MS, WaveTimer } from './plan/wave-timer.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
 import type { ServerForms, WriteFailure } from './apply/write.ts';
 
@@ -218,13 +213,13 @@ export class Reconciler {
     const first = this.#plan(round, live);
     if (!first.needsStored) return first;
     const policies = await wholePolicies(this.#options.transport, this.#options.signal);
-    return this.#plan(round, live, { bridges: bridgesFrom(policies), copies: nodeCopies(policies) });
+    return this.#plan(round, live, { bridges: oldBridges(policies), shadows: nodeShadows(policies) });
   }
 
   #plan(
     { world: { isClosedNamespace }, stored, intent, isKeptBack }: Round,
     live: readonly LiveObject[],
-    from?: TransitionInput['from'],
+    fromStored?: FromStored,
   ): Transition {
     const { forms } = this.#options;
     return transition({
@@ -236,7 +231,7 @@ export class Reconciler {
       holdsEndpoints: intent.nodes?.blocked !== undefined,
       isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
       ignoresWaves: (step) => this.#ignoresWaves(step) || isKeptBack(step),
-      from,
+      fromStored,
     });
   }
 
@@ -271,7 +266,7 @@ export class Reconciler {
     }
   }
 
-  /** What no stage waits for: repairs, and what the API server refuses anyway. */
+  /** What no wave waits for: repairs, and what the API server refuses anyway. */
   #ignoresWaves(step: Step): boolean {
     return this.#isDrift(step) || this.#unwritable.has(keyOf(step));
   }
@@ -300,7 +295,7 @@ export class Reconciler {
     if (!shown) return { type: 'retry', message: 'the watch does not show what was written' };
     if (interrupted) return { type: 'requeueAfter', ms: 0 };
     const next = this.#waveTimer.due(after, ignoresWaves);
-    // The next stage: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
+    // The next wave: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
     if (next.waitMs === 0 && next.phases.flat().some((step) => !ignoresWaves(step)))
       return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
     // The status says for a while that an object is fought over; nothing else would bring us back to say that it is not any more.

@@ -3,7 +3,7 @@ import { chunk, MAX_RULES } from '../../calico/limits.ts';
 import type { GlobalPolicySpec, PolicySpec, PolicyType, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import { objectMeta, objectName } from '../names.ts';
-import type { DesiredObject, Phase } from '../types.ts';
+import type { DesiredObject } from '../types.ts';
 
 export interface PolicyParts {
   readonly firewall: string;
@@ -12,7 +12,6 @@ export interface PolicyParts {
   readonly variant?: string;
   /** Ids of the rules in it. */
   readonly rules: readonly string[];
-  readonly phase: Phase;
   readonly isStaged: boolean;
   readonly tier: string;
   readonly order: number;
@@ -120,6 +119,5 @@ function numbered<T>(
     object: make(index === 0 ? '' : String(index + 1), item),
     firewall: parts.firewall,
     rules: parts.rules,
-    phase: parts.phase,
   }));
 }

@@ -90,7 +90,6 @@ export function networkSet(
   id: string,
   value: string,
   nets: readonly Cidr[],
-  phase: 'set' | 'judged' = 'set',
 ): DesiredObject {
   const { labels, ...metadata } = objectMeta(objectName(DEFAULT_TIER, id), firewall, [id]);
   return {
@@ -102,6 +101,5 @@ export function networkSet(
     },
     firewall,
     rules: [id],
-    phase,
   };
 }

@@ -40,7 +40,6 @@ export function compileBaseline(context: NodeContext): Baseline {
           .filter(({ rules }) => rules.length > 0)
           .map((entry) => entry.id)
           .sort(),
-        phase: 'nodeAllow',
         order: NODE_ORDER.baseline,
       },
       {

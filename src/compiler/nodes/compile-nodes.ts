@@ -20,7 +20,7 @@ import { BASELINE } from './baseline.ts';
 import { compileBaseline } from './baseline-rules.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { compileBlocked, compileFinalDeny, compileLoopback, refusePods } from './node-denies.ts';
-import { compileLo, compileManaged, judgedSet } from './endpoints.ts';
+import { compileLo, compileManaged, nodeAddressSet } from './endpoints.ts';
 import { failsafesOpen, managedFailsafes } from './failsafes.ts';
 import { compilePodGuard } from './pod-guard.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
@@ -185,7 +185,7 @@ function compiled(context: NodeContext): CompiledNodes {
     ...zones.objects,
     ...compileFinalDeny(declaredHostPorts(context.firewalls), context),
     ...(endpoints === 'Managed' ? compileManaged(context) : []),
-    judgedSet(context),
+    nodeAddressSet(context),
     ...compilePodGuard(openPorts, context),
   ];
   const summary = summaryOf(context, openPorts);
@@ -210,7 +210,7 @@ function compileBreakGlass(context: NodeContext): readonly DesiredObject[] {
     ),
   );
   return layerPolicies(
-    { firewall: place.firewall, id, phase: 'nodeAllow', order: NODE_ORDER.breakGlass },
+    { firewall: place.firewall, id, order: NODE_ORDER.breakGlass },
     bothLayers(canonicalRules(rules)),
   );
 }

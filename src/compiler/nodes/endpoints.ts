@@ -8,7 +8,7 @@ import { CALICO_API_VERSION } from '../../calico/types.ts';
 import { parseAddress, parseCidr } from '../../net/cidr.ts';
 import {
   endpointName,
-  JUDGED_SET_VALUE,
+  NODE_ADDRESSES_SET_VALUE,
   LABEL_ENFORCED,
   LABEL_LO,
   NODE_ORDER,
@@ -40,10 +40,10 @@ export function compileLo(context: NodeContext): readonly DesiredObject[] {
   const { firewall } = context.place;
   return [
     ...(context.selected ?? []).map((node) =>
-      endpoint(firewall, { id, phase: 'lo', node, interfaceName: 'lo', labels: { [LABEL_LO]: '' } }),
+      endpoint(firewall, { id, node, interfaceName: 'lo', labels: { [LABEL_LO]: '' } }),
     ),
     ...layerPolicies(
-      { firewall, id, phase: 'lo', order: NODE_ORDER.lo, label: LABEL_LO },
+      { firewall, id, order: NODE_ORDER.lo, label: LABEL_LO },
       bothLayers([catchAll(id, 'Pass')]),
     ),
   ];
@@ -57,7 +57,6 @@ export function compileManaged(context: NodeContext): readonly DesiredObject[] {
   return (context.selected ?? []).map((node) =>
     endpoint(context.place.firewall, {
       id: ruleId(context.place.id, 'endpoints'),
-      phase: 'hostEndpoint',
       node,
       interfaceName: '*',
       labels: { ...labelsTaken(node), [LABEL_ENFORCED]: '' },
@@ -75,16 +74,12 @@ export const labelsTaken = ({ labels }: NodeInfo): Readonly<Record<string, strin
 
 interface EndpointParts {
   readonly id: string;
-  readonly phase: 'lo' | 'hostEndpoint';
   readonly node: NodeInfo;
   readonly interfaceName: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-function endpoint(
-  firewall: string,
-  { id, phase, node, interfaceName, labels }: EndpointParts,
-): DesiredObject {
+function endpoint(firewall: string, { id, node, interfaceName, labels }: EndpointParts): DesiredObject {
   const meta = objectMeta(endpointName(ruleId(id, node.name)), firewall, [id]);
   const object: HostEndpoint = {
     apiVersion: CALICO_API_VERSION,
@@ -92,7 +87,7 @@ function endpoint(
     metadata: { ...meta, labels: { ...sorted(labels), ...meta.labels } },
     spec: { node: node.name, interfaceName, profiles: [ALLOWING_PROFILE] },
   };
-  return { object, firewall, rules: [id], phase };
+  return { object, firewall, rules: [id] };
 }
 
 const sorted = (labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
@@ -102,9 +97,9 @@ const sorted = (labels: Readonly<Record<string, string>>): Readonly<Record<strin
 const LINK_LOCAL = 'fe80::/10';
 
 /** The addresses at which traffic before DNAT is meant for a selected node. */
-export function judgedSet(context: NodeContext): DesiredObject {
+export function nodeAddressSet(context: NodeContext): DesiredObject {
   const id = ruleId(context.place.id, 'judged');
   const own = (context.selected ?? []).flatMap(({ addresses }) => addresses).map(parseAddress);
   const extra = [...(context.nodeFirewall.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
-  return networkSet(context.place.firewall, id, JUDGED_SET_VALUE, [...own, ...extra], 'judged');
+  return networkSet(context.place.firewall, id, NODE_ADDRESSES_SET_VALUE, [...own, ...extra]);
 }

@@ -10,7 +10,7 @@ import type { Action, Rule } from '../../calico/types.ts';
 import { ANNOTATION_RULE, LABEL_ENFORCED, TIER } from '../names.ts';
 import { podSelectorText } from '../namespaces/namespaces.ts';
 import { globalPolicies } from '../flows/policies.ts';
-import type { DesiredObject, Phase } from '../types.ts';
+import type { DesiredObject } from '../types.ts';
 
 /**
  * Host endpoints with a label. A pod that gives itself the same label does not match, because it has a
@@ -23,7 +23,6 @@ export interface NodePolicy {
   readonly id: string;
   /** Ids of the rules in it, where there are others than `id`. */
   readonly rules?: readonly string[];
-  readonly phase: Extract<Phase, 'lo' | 'nodeAllow' | 'nodeDeny'>;
   readonly order: number;
   /** The label of the host endpoints; absent: the enforcement label. */
   readonly label?: string;
@@ -47,8 +46,8 @@ export function layerPolicies(policy: NodePolicy, layers: Layers): readonly Desi
     const ingress = layers[name];
     if (ingress.length === 0) return [];
     const variant = policy.variant === undefined ? name : `${name}-${policy.variant}`;
-    const { firewall, id, phase, order, rules = [id] } = policy;
-    const parts = { firewall, id, variant, rules, phase, order, ingress, types: ['Ingress'] } as const;
+    const { firewall, id, order, rules = [id] } = policy;
+    const parts = { firewall, id, variant, rules, order, ingress, types: ['Ingress'] } as const;
     const layer = name === 'ports' ? ({ preDNAT: true } as const) : {};
     return globalPolicies({ ...parts, ...layer, tier: TIER, isStaged: false }, [{ selector }]);
   });

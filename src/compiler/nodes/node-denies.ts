@@ -9,7 +9,7 @@ import { parseCidr } from '../../net/cidr.ts';
 import { groupPorts, parsePort } from '../../net/ports.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
-import { JUDGED_SET_VALUE, NODE_ORDER, ruleId } from '../names.ts';
+import { NODE_ADDRESSES_SET_VALUE, NODE_ORDER, ruleId } from '../names.ts';
 import { located, RuleProblem } from '../problems.ts';
 import { anyEnd, canonicalRules, chunkPorts, crossRules } from '../flows/rules.ts';
 import type { DesiredObject } from '../types.ts';
@@ -41,7 +41,7 @@ export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
   const rules = canonicalRules(
     crossRules({ id, action: denyAction(context), sources: matches, destinations: anyEnd, ports: [{}] }),
   );
-  const policy = { firewall, id, phase: 'nodeDeny', order: NODE_ORDER.blocked } as const;
+  const policy = { firewall, id, order: NODE_ORDER.blocked } as const;
   const objects = layerPolicies(policy, bothLayers(rules));
   return sources.length === blocked.length ? objects : objects.map((each) => ({ ...each, standIn: true }));
 }
@@ -65,7 +65,7 @@ export function compileLoopback(context: NodeContext): readonly DesiredObject[] 
     ports: [{}],
   });
   return layerPolicies(
-    { firewall: context.place.firewall, id, phase: 'nodeDeny', order: NODE_ORDER.loopback },
+    { firewall: context.place.firewall, id, order: NODE_ORDER.loopback },
     bothLayers(canonicalRules(rules)),
   );
 }
@@ -90,7 +90,6 @@ export function compileFinalDeny(
       firewall: context.place.firewall,
       id,
       rules: [id, pass],
-      phase: 'nodeDeny',
       order: NODE_ORDER.deny,
     },
     { ports: deny(portDenies(id, hostPorts, context)), host: deny(hostDenies(id, context)) },
@@ -108,7 +107,7 @@ function hostDenies(id: string, context: NodeContext): readonly Rule[] {
 
 function portDenies(id: string, hostPorts: readonly PortValue[], context: NodeContext): readonly Rule[] {
   const toNodes = TRANSPORTS.flatMap((protocol) =>
-    matchEnd({ kind: 'set', value: JUDGED_SET_VALUE }).map(({ entity }) =>
+    matchEnd({ kind: 'set', value: NODE_ADDRESSES_SET_VALUE }).map(({ entity }) =>
       deny({ id, protocol, destination: entity }, context),
     ),
   );

@@ -61,7 +61,7 @@ export function nodePortPolicies(
     ports: matchPorts(rule.ports),
   });
   return layerPolicies(
-    { firewall, id, phase: 'nodeAllow', order: NODE_ORDER.nodePorts },
+    { firewall, id, order: NODE_ORDER.nodePorts },
     { ports: canonicalRules(rules), host: [] },
   );
 }

@@ -61,7 +61,6 @@ function restrict(
         id,
         variant: except.length === 0 ? '' : `but-${contentTag(except)}`,
         rules: [id],
-        phase: 'guardrail',
         isStaged,
         tier: TIER,
         order: TIER_POLICY_ORDER.guardrail,

@@ -9,7 +9,7 @@ import { and, has, matchesSelector, or, prefixed, SelectorError } from '../../ca
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
-  JUDGED_SET_VALUE,
+  NODE_ADDRESSES_SET_VALUE,
   LABEL_FIREWALL,
   LABEL_ENFORCED,
   LABEL_LO,
@@ -160,7 +160,7 @@ function foreignEndpoints({ selected = [], nodeFirewall, inventory }: NodeContex
 const described = ({ name, node, interfaceName }: HostEndpointInfo): string =>
   `HostEndpoint/${name} (node ${node}, ${interfaceName === undefined ? 'by address' : `interface ${interfaceName}`})`;
 
-const SETS = [NODE_SET_VALUE, CONTROL_PLANE_SET_VALUE, JUDGED_SET_VALUE].map((value): Labels => ({
+const SETS = [NODE_SET_VALUE, CONTROL_PLANE_SET_VALUE, NODE_ADDRESSES_SET_VALUE].map((value): Labels => ({
   [LABEL_MANAGED_BY]: MANAGED_BY,
   [LABEL_FIREWALL]: DEFAULT_FIREWALL,
   [LABEL_SET]: value,

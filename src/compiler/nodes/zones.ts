@@ -64,7 +64,6 @@ function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone
   const policy = {
     firewall: context.place.firewall,
     id,
-    phase: 'nodeAllow',
     order: NODE_ORDER.zones,
   } as const;
   const openPort = { id, ports, sources, isEverywhere: zone.nodeSelector === undefined };

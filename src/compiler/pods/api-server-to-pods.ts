@@ -167,7 +167,6 @@ function backendPolicies(
       firewall: place.firewall,
       id: place.id,
       rules: [place.id],
-      phase: 'allow',
       isStaged,
       tier: DEFAULT_TIER,
       order: ORDER.apiServerToPods,

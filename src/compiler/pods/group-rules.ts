@@ -231,7 +231,6 @@ const partsOf = (rule: DirectedRule, scope: GroupScope, isStaged: boolean) =>
     firewall: scope.place.firewall,
     id: rule.place.id,
     rules: [rule.place.id],
-    phase: 'allow',
     isStaged,
     tier: DEFAULT_TIER,
     order: rule.order,

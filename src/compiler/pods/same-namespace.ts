@@ -158,7 +158,6 @@ function object(
       id,
       variant,
       rules: sortedUnique(rules.map((each) => each.flow.place.id)),
-      phase: 'allow',
       isStaged,
       tier: DEFAULT_TIER,
       order,

@@ -10,7 +10,7 @@ import { Drift } from './drift.ts';
 import { execute, type Executor } from './execute.ts';
 import { plan, type PlanInput } from '../plan/plan.ts';
 import { calicoServer, namespaceObject, NAMESPACES } from '../testing/calico-server.ts';
-import { allow, deny, endpoint, lastWord, live, nodeAllow, set, storedObject } from '../testing/objects.ts';
+import { allow, deny, endpoint, finalDeny, live, nodeAllow, set, storedObject } from '../testing/objects.ts';
 import { ServerForms } from './write.ts';
 
 const refused = new ApiError({ code: 422, reason: 'Invalid', message: 'the selector is wrong' });
@@ -132,8 +132,8 @@ describe('executing a plan', () => {
 
   test('keeps every allow at nodes while what denies there could not be changed', async () => {
     const { done } = await carriedOut({
-      desired: [lastWord()],
-      stored: [lastWord('Pass'), nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] })],
+      desired: [finalDeny()],
+      stored: [finalDeny('Pass'), nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] })],
       errors: { last: refused },
     });
     expect(done).toEqual([]);
@@ -230,7 +230,7 @@ describe('executing a plan', () => {
 test('nothing closes at nodes while what opens there is refused', async () => {
   const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
   const { outcome, done } = await carriedOut({
-    desired: [zone, lastWord(), endpoint('a', 'lo'), endpoint('a', '*')],
+    desired: [zone, finalDeny(), endpoint('a', 'lo'), endpoint('a', '*')],
     errors: { zone: refused },
   });
   expect(outcome.skipped.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);

@@ -4,8 +4,9 @@ import type { Logger } from '../../cluster/logger.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { Drift } from './drift.ts';
+import type { Role } from '../objects/role.ts';
 import { closesTooEarly, needsAny } from '../plan/plan.ts';
-import type { ApplyStep, RemoveStep, Step } from '../plan/step.ts';
+import { rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import type { Expectation } from '../observe/generated-objects.ts';
 import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
 
@@ -137,14 +138,17 @@ function mustStay({ live }: RemoveStep, refused: readonly Refusal[]): boolean {
     ({ step }) =>
       step.action === 'apply' &&
       (step.desired.rules.some((rule) => live.rules.includes(rule)) ||
-        (live.phase === 'allow' && (step.desired.phase === 'deny' || step.desired.phase === 'guardrail')) ||
-        (live.phase === 'nodeAllow' && step.desired.phase === 'nodeDeny')),
+        (live.role === 'allow' && DENIES_AT_PODS.has(step.role)) ||
+        (live.role === 'nodeAllow' && DENIES_AT_NODES.has(step.role))),
   );
 }
 
+const DENIES_AT_PODS: ReadonlySet<Role> = new Set(['defaultDeny', 'guardrail', 'podBlock']);
+const DENIES_AT_NODES: ReadonlySet<Role> = new Set(['nodeBlock', 'finalDeny', 'finalObserve']);
+
 function logFields(step: Step): object {
-  const { firewall, rules } = step.action === 'apply' ? step.desired : step.live;
-  return { firewall, rules, object: step.id };
+  const { firewall } = step.action === 'apply' ? step.desired : step.live;
+  return { firewall, rules: rulesOf(step), object: step.id };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

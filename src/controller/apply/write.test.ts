@@ -7,7 +7,7 @@ import { isRecord } from '../../json.ts';
 import { objectId, kindResource } from '../objects/kinds.ts';
 import { contentHash, desiredHash } from '../objects/content-hash.ts';
 import { projectLive } from '../objects/live.ts';
-import type { ApplyStep } from '../plan/step.ts';
+import { applyStep, removeStep, type ApplyStep } from '../plan/step.ts';
 import { calicoServer } from '../testing/calico-server.ts';
 import { set } from '../testing/objects.ts';
 import { judgeError, removeObject, ServerForms, writeObject } from './write.ts';
@@ -19,13 +19,7 @@ const office = set({ name: 'office', content: '198.51.100.0/24' });
 function stepOn(server: FakeApiServer): ApplyStep {
   const stored = server.collection(SETS).objects().get('office');
   const live = stored === undefined ? undefined : projectLive('GlobalNetworkSet', new Set())(stored);
-  return {
-    action: 'apply',
-    id: objectId(office.object.kind, office.object.metadata),
-    desired: office,
-    desiredHash: desiredHash(office.object),
-    live: live?.ours === true ? live : undefined,
-  };
+  return applyStep(office, live?.ours === true ? live : undefined);
 }
 
 const write = (server: FakeApiServer, step = stepOn(server), forms = new ServerForms()) =>
@@ -173,21 +167,21 @@ describe('removing an object', () => {
   test('takes it away whatever has changed in it, and says when there was none', async () => {
     const server = calicoServer();
     await write(server);
-    const { live, id } = stepOn(server);
+    const { live } = stepOn(server);
     if (live === undefined) throw new Error('not stored');
     await add(server, { spec: { nets: [] } });
-    expect(await removeObject(server, { action: 'remove', id, live })).toBe(true);
-    expect(await removeObject(server, { action: 'remove', id, live })).toBe(false);
+    expect(await removeObject(server, removeStep(live))).toBe(true);
+    expect(await removeObject(server, removeStep(live))).toBe(false);
   });
 
   test('leaves one that was made anew under the name', async () => {
     const server = calicoServer();
     await write(server);
-    const { live, id } = stepOn(server);
+    const { live } = stepOn(server);
     if (live === undefined) throw new Error('not stored');
     server.collection(SETS).delete('office');
     server.put(SETS, { ...office.object });
-    await expect(removeObject(server, { action: 'remove', id, live })).rejects.toMatchObject({ code: 409 });
+    await expect(removeObject(server, removeStep(live))).rejects.toMatchObject({ code: 409 });
     expect(stored(server)).toBeDefined();
   });
 });

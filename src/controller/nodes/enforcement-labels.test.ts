@@ -13,7 +13,7 @@ import type { StoredNode } from '../observe/cluster-state.ts';
 import { calicoServer, nodeObject, NODES } from '../testing/calico-server.ts';
 import {
   creation,
-  lastWord,
+  finalDeny,
   nodeAllow,
   endpoint as ownEndpoint,
   removal,
@@ -33,7 +33,7 @@ const endpoint = (of: string, gated: boolean): HostEndpointInfo => ({
   interfaceName: '*',
   automatic: true,
 });
-const desired = [lastWord()];
+const desired = [finalDeny()];
 const gated = (...names: readonly string[]) => ({ labelledNodes: new Set(names), nodes: undefined, desired });
 const blocked: NodesSummary = {
   mode: 'Enforce',

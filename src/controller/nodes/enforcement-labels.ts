@@ -13,9 +13,9 @@ import type { DesiredObject } from '../../compiler/types.ts';
 import type { Drift } from '../apply/drift.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
-import { isLastWord, type LiveObject } from '../objects/live.ts';
-import type { Step } from '../plan/step.ts';
-import { END, isAtPods, isNodeStep, phaseOf, stageOf } from '../plan/waves.ts';
+import type { LiveObject } from '../objects/live.ts';
+import { isAtPods, isNodeStep, waveOf } from '../plan/order.ts';
+import { desiredRole, type Step } from '../plan/step.ts';
 import { isOtherObject, writeFailure, type WriteFailure } from '../apply/write.ts';
 
 const NODES = { group: '', version: 'v1', plural: 'nodes' };
@@ -56,7 +56,7 @@ export function labelPlan(
   if (labelledNodes === undefined)
     return { set: [], takeOff: [], leaving: false, joining: false, waitingForAutomatic: new Set() };
   // Where all of spec.nodes goes, every node is opened anyway, and nothing waits for Calico.
-  const denies = desired.some(({ rules }) => isLastWord(rules));
+  const denies = desired.some((each) => ['finalDeny', 'finalObserve'].includes(desiredRole(each)));
   const isBlocked = summary?.blocked !== undefined;
   const replaced = new Set(desired.flatMap(nodeOfEndpoint).filter((node) => !own.has(node)));
   const changes = nodes
@@ -82,14 +82,16 @@ export function labelPlan(
 const isHolding = ({ automatic, interfaceName, labels }: HostEndpointInfo): boolean =>
   automatic && interfaceName === '*' && labels[LABEL_ENFORCED] !== undefined;
 
-const nodeOfEndpoint = ({ phase, object }: DesiredObject): readonly string[] =>
-  phase === 'hostEndpoint' && object.kind === 'HostEndpoint' ? [object.spec.node] : [];
+const nodeOfEndpoint = (desired: DesiredObject): readonly string[] =>
+  desired.object.kind === 'HostEndpoint' && desiredRole(desired) === 'nodeEndpoint'
+    ? [desired.object.spec.node]
+    : [];
 
 /** Nodes with a stored endpoint of ours for all interfaces. */
 export const nodesOfOurs = (live: readonly LiveObject[]): ReadonlySet<string> =>
   new Set(
     live.flatMap((object) =>
-      object.ours && object.phase === 'hostEndpoint' && object.node !== undefined ? [object.node] : [],
+      object.ours && object.role === 'nodeEndpoint' && object.node !== undefined ? [object.node] : [],
     ),
   );
 
@@ -98,19 +100,19 @@ export const isReplacedByAutomatic =
   ({ waitingForAutomatic }: Pick<LabelPlan, 'waitingForAutomatic'>) =>
   (step: Step): boolean =>
     step.action === 'remove' &&
-    phaseOf(step) === 'hostEndpoint' &&
+    step.role === 'nodeEndpoint' &&
     step.live.node !== undefined &&
     waitingForAutomatic.has(step.live.node);
 
 /**
- * Endpoints leave first and come last (stages.ts). Until Calico has seen to its own, nothing else of nodes changes, and what is taken away
+ * Endpoints leave first and join last (plan/order.ts). Until Calico has seen to its own, nothing else of nodes changes, and what is taken away
  * in the end stays. Where Calico's take the place of ours, or ours of them, the ones go when the others have come.
  */
 export const isDeferred =
   (gating: LabelPlan) =>
   (step: Step): boolean =>
     isReplacedByAutomatic(gating)(step) ||
-    (gating.joining && stageOf(step) === END) ||
+    (gating.joining && waveOf(step) === 'sweep') ||
     (gating.leaving && isNodeStep(step) && !isAtPods(step));
 
 export interface EnforcementLabelOptions {

@@ -23,8 +23,8 @@ import {
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS } from '../objects/kinds.ts';
 import { stableJson } from '../objects/content-hash.ts';
 import type { Step } from '../plan/step.ts';
-import { isNodeStep } from '../plan/waves.ts';
-import { SETTLE_MS } from '../plan/transition.ts';
+import { isNodeStep } from '../plan/order.ts';
+import { SETTLE_MS } from '../plan/wave-timer.ts';
 import { writeFailure, type WriteFailure } from '../apply/write.ts';
 
 const FELIX: Resource = {

@@ -5,7 +5,8 @@ import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { lacksAllows, nodesReport, type NodesReportInput } from './nodes-report.ts';
 import { plan } from '../plan/plan.ts';
-import { endpoint, lastWord, live, nodeAllow } from '../testing/objects.ts';
+import { desiredRole } from '../plan/step.ts';
+import { endpoint, finalDeny, live, nodeAllow } from '../testing/objects.ts';
 
 const summary: NodesSummary = {
   mode: 'Enforce',
@@ -16,7 +17,7 @@ const summary: NodesSummary = {
 };
 const desired = [
   nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] }),
-  lastWord(),
+  finalDeny(),
   ...['a', 'b'].flatMap((node) => [endpoint(node, 'lo'), endpoint(node, '*')]),
 ];
 
@@ -79,7 +80,7 @@ test('objects that a problem holds count as they stand', () => {
 });
 
 test('an automatic endpoint counts when it has the gate, and the wait is explained', () => {
-  const own = desired.filter(({ phase }) => phase !== 'hostEndpoint');
+  const own = desired.filter((each) => desiredRole(each) !== 'nodeEndpoint');
   const automatic = (node: string, labels: HostEndpointInfo['labels']): HostEndpointInfo => ({
     name: `${node}-auto-hep`,
     node,

@@ -2,11 +2,13 @@
 import type { Condition } from '../../api/status.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
-import type { DesiredObject, NodesSummary, Phase } from '../../compiler/types.ts';
+import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
 import { objectId } from '../objects/kinds.ts';
+import type { Role } from '../objects/role.ts';
 import { opensNodes, type Plan } from '../plan/plan.ts';
-import { END, phaseOf, stageOf } from '../plan/waves.ts';
+import { isBefore } from '../plan/order.ts';
+import { desiredRole, kindOf } from '../plan/step.ts';
 import type { WriteFailure } from '../apply/write.ts';
 
 export interface NodesReport {
@@ -32,27 +34,34 @@ export interface NodesReportInput {
   readonly gateTrouble: WriteFailure | undefined;
 }
 
-const POLICIES: ReadonlySet<Phase> = new Set(['set', 'lo', 'nodeAllow', 'nodeDeny', 'judged']);
+const POLICIES: ReadonlySet<Role> = new Set([
+  'set',
+  'lo',
+  'nodeAllow',
+  'nodeBlock',
+  'finalDeny',
+  'finalObserve',
+  'nodeAddresses',
+]);
 /** Names in a message. */
 const NAMED = 5;
 
 /** True when everything stands that has to before a node comes under the policies; what is left may be to go afterwards. */
 export function nodesStand({ phases, taken, blocked }: Plan): boolean {
-  const steps = phases.flat().filter((step) => stageOf(step) < END);
-  const open = steps.map(phaseOf);
-  const missing = [...taken.map(({ desired }) => desired), ...blocked].map(({ phase }) => phase);
-  return ![...open, ...missing].some((phase) => POLICIES.has(phase));
+  const steps = phases.flat().filter((step) => isBefore(step, 'sweep'));
+  const missing = [...taken.map(({ desired }) => desired), ...blocked].map(desiredRole);
+  return ![...steps.map(({ role }) => role), ...missing].some((role) => POLICIES.has(role));
 }
 
 /** The policies alone: a node that joins changes sets and has endpoints to come, and is no business of the others. */
 function policiesStand({ phases, taken, blocked }: Plan): boolean {
-  const steps = phases.flat().filter((step) => stageOf(step) < END);
+  const steps = phases.flat().filter((step) => isBefore(step, 'sweep'));
   const missing = [...taken.map(({ desired }) => desired), ...blocked];
   const open = [
-    ...steps.map((step) => ({ kind: step.id.split('/')[0], phase: phaseOf(step) })),
-    ...missing.map(({ object: { kind }, phase }) => ({ kind, phase })),
+    ...steps.map((step) => ({ kind: kindOf(step), role: step.role })),
+    ...missing.map((desired) => ({ kind: desired.object.kind, role: desiredRole(desired) })),
   ];
-  return !open.some(({ kind, phase }) => kind === 'GlobalNetworkPolicy' && POLICIES.has(phase));
+  return !open.some(({ kind, role }) => kind === 'GlobalNetworkPolicy' && POLICIES.has(role));
 }
 
 /** True when something that lets in at nodes is not stored and cannot be: by its absence people may be shut out. */
@@ -80,21 +89,22 @@ export function nodesReport(input: NodesReportInput): NodesReport {
 }
 
 function enforcedNodes({ desired, plan, hostEndpoints }: NodesReportInput): ReadonlySet<string> {
-  const ours = (phase: Phase): ReadonlySet<string> =>
+  const ours = (role: Role): ReadonlySet<string> =>
     new Set([
-      ...desired.flatMap(({ object, phase: own }) =>
-        own === phase &&
-        object.kind === 'HostEndpoint' &&
-        plan.current.has(objectId(object.kind, object.metadata))
+      ...desired.flatMap((each) => {
+        const { object } = each;
+        return object.kind === 'HostEndpoint' &&
+          desiredRole(each) === role &&
+          plan.current.has(objectId(object.kind, object.metadata))
           ? [object.spec.node]
-          : [],
-      ),
-      ...plan.held.flatMap((live) => (live.phase === phase && live.node !== undefined ? [live.node] : [])),
+          : [];
+      }),
+      ...plan.held.flatMap((live) => (live.role === role && live.node !== undefined ? [live.node] : [])),
     ]);
   const automatic = hostEndpoints.flatMap(({ automatic: isAutomatic, interfaceName, node, labels }) =>
     isAutomatic && interfaceName === '*' && labels[LABEL_ENFORCED] !== undefined ? [node] : [],
   );
-  const gated = new Set([...ours('hostEndpoint'), ...automatic]);
+  const gated = new Set([...ours('nodeEndpoint'), ...automatic]);
   return new Set([...ours('lo')].filter((node) => gated.has(node)));
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { MAX_SELECTOR } from '../../calico/limits.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { allow, deny, storedObject } from '../testing/objects.ts';
-import { bridgesFrom, bridgesTo } from './bridges.ts';
+import { oldBridges, newBridges } from './bridges.ts';
 
 /** An allow for the pods of a selector as long as this. */
 const selecting = (name: string, length: number): DesiredObject =>
@@ -23,15 +23,15 @@ describe('a bridge', () => {
   const closing = deny({ name: 'deny' });
 
   test('carries every allow, for the pods of the policy that it is taken from', () => {
-    const bridges = bridgesTo([closing, allow({ name: 'a', content: "app == 'a'" }), selecting('b', 200)]);
+    const bridges = newBridges([closing, allow({ name: 'a', content: "app == 'a'" }), selecting('b', 200)]);
     expect(bridges.length).toBeGreaterThan(0);
     expect(rulesIn(bridges)).toHaveLength(2);
     expect(selectorsIn(bridges).every((selector) => selector.includes('app == '))).toBe(true);
   });
 
   test.each([
-    ['what is desired', (desired: readonly DesiredObject[]) => bridgesTo(desired)],
-    ['what is stored', (desired: readonly DesiredObject[]) => bridgesFrom(stored(desired))],
+    ['what is desired', (desired: readonly DesiredObject[]) => newBridges(desired)],
+    ['what is stored', (desired: readonly DesiredObject[]) => oldBridges(stored(desired))],
   ])('to %s leaves out a rule whose selector Calico would not take', (_, bridged) => {
     const fitting = allow({ name: 'fits', content: "app == 'a'" });
     const bridges = bridged([closing, fitting, selecting('long', MAX_SELECTOR)]);
@@ -40,6 +40,6 @@ describe('a bridge', () => {
   });
 
   test('is not made where nothing is isolated', () => {
-    expect(bridgesTo([allow({ name: 'a' })])).toEqual([]);
+    expect(newBridges([allow({ name: 'a' })])).toEqual([]);
   });
 });

@@ -3,11 +3,11 @@
  *
  * Any policy that selects a pod isolates it (end of tier), and objects change one at a time. So the first allow of many shuts the pod to
  * the flows of all others, and on the way down the last one does. A bridge selects what a default deny selects and carries the rules of
- * all its allows, each narrowed to the pods of the policy it is taken from. Written first and removed last, it takes pods from open to
- * their final state, and back, in one write; what happens to the single policies meanwhile makes no difference.
+ * all its allows, each narrowed to the pods of the policy it is taken from. It is written first and removed last, so one write takes pods
+ * from open to their final state, and one takes them back. Changes of the single policies have no effect meanwhile.
  *
- * It has only allows, each of which is in force before or after, and the order of the default deny: what a tenant's own policies refuse
- * stays refused. Pure.
+ * It has the order of the default deny, and only allows that are in force before or after the change. So it never opens what a tenant's
+ * own policies refuse. Pure.
  */
 import { chunk, MAX_RULES, MAX_SELECTOR } from '../../calico/limits.ts';
 import { LABEL_NAMESPACE, LABEL_NAMESPACE_NAME, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
@@ -15,18 +15,13 @@ import { eq, has, printSelector } from '../../calico/selector.ts';
 import type {
   EntityRule,
   GeneratedObject,
-  GlobalNetworkPolicy,
   GlobalPolicySpec,
-  NetworkPolicy,
   Rule,
 } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
-import { isRecord } from '../../json.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import {
   ANNOTATION_RULES,
-  BRIDGES,
-  BRIDGES_COMPLETE,
   DEFAULT_TIER,
   objectMeta,
   objectName,
@@ -36,49 +31,44 @@ import {
 } from '../../compiler/names.ts';
 import { canonicalRules } from '../../compiler/flows/rules.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
-import { isDefaultDeny } from '../objects/live.ts';
-import { isNodePolicy } from './node-shadows.ts';
-import { firewallOf, ruleIds } from '../objects/ownership.ts';
-
-type EnforcedPolicy = GlobalNetworkPolicy | NetworkPolicy;
+import { firewallOf } from '../objects/ownership.ts';
+import { familyOf, TEMPORARY } from '../objects/role.ts';
+import { storedPolicies, withRole, type EnforcedPolicy, type PolicyWithRole } from './stored-policy.ts';
 
 /** From open to what is desired: everything that will be allowed, for all that will be isolated. */
-export function bridgesTo(desired: readonly DesiredObject[]): readonly DesiredObject[] {
+export function newBridges(desired: readonly DesiredObject[]): readonly DesiredObject[] {
   return bridges(
-    desired.flatMap(({ object }) => (isEnforced(object) ? [object] : [])),
-    'to',
+    desired.flatMap(({ object }) => (isEnforced(object) ? [withRole(object)] : [])),
+    'new',
   );
 }
 
 /**
  * From what is stored: everything that is allowed now, for all that is isolated now, and a copy of each guardrail. `stored` are whole
- * objects, as the API server gives them: what is in force, whatever it was made from.
+ * objects as the API server returns them, so a bridge has what is in force, whatever it was made from.
  */
-export function bridgesFrom(stored: readonly KubernetesObject[]): readonly DesiredObject[] {
-  const policies: readonly EnforcedPolicy[] = stored
-    .filter(isStoredPolicy)
-    .filter((policy) => !isNodePolicy(policy));
-  const settled = policies.filter((policy) => !isBridge(policy));
-  const made = [...settled.filter(isGuardrail).map(copyOf), ...bridges(settled, 'from')];
-  return made.map((each, index) => (index === made.length - 1 ? marked(each) : each));
+export function oldBridges(stored: readonly KubernetesObject[]): readonly DesiredObject[] {
+  const policies = storedPolicies(stored).filter(({ role }) => familyOf(role) === 'pods');
+  const made = [...policies.flatMap(copiedGuardrail), ...bridges(policies, 'old')];
+  return made.map((each, index) => (index === made.length - 1 ? completing(each) : each));
 }
 
-/** True for the stored bridge that was written last of those from one state: with it there, all of them are. */
-export const closesBridges = (rules: readonly string[]): boolean =>
-  rules.some((rule) => rule.endsWith(`/${BRIDGES_COMPLETE}`));
-
-function marked(last: DesiredObject): DesiredObject {
-  const rules = [...last.rules, ruleId(last.firewall, 'defaults', BRIDGES_COMPLETE)];
+/** The one that is written last says that all of them are stored. */
+function completing(last: DesiredObject): DesiredObject {
+  const rules = [...last.rules, ruleId(last.firewall, 'defaults', TEMPORARY.complete)];
   const { object } = last;
   const annotations = { ...object.metadata.annotations, [ANNOTATION_RULES]: rules.join(',') };
   return { ...last, rules, object: { ...object, metadata: { ...object.metadata, annotations } } };
 }
 
-function bridges(policies: readonly EnforcedPolicy[], side: keyof typeof BRIDGES): readonly DesiredObject[] {
-  const inDefault = policies.filter(({ spec }) => spec.tier === DEFAULT_TIER);
-  const denies = inDefault.filter((policy): policy is GlobalNetworkPolicy => {
-    return policy.kind === 'GlobalNetworkPolicy' && ruleIds(policy.metadata).some(isDefaultDeny);
-  });
+type Side = 'old' | 'new';
+
+function bridges(policies: readonly PolicyWithRole[], side: Side): readonly DesiredObject[] {
+  const inTier = policies.filter(({ policy }) => policy.spec.tier === DEFAULT_TIER);
+  const inDefault = inTier.map(({ policy }) => policy);
+  const denies = inTier.flatMap(({ policy, role }) =>
+    role === 'defaultDeny' && policy.kind === 'GlobalNetworkPolicy' ? [policy] : [],
+  );
   const rules = {
     Ingress: chunk(canonicalRules(inDefault.flatMap((policy) => narrowed(policy, 'ingress'))), MAX_RULES),
     Egress: chunk(canonicalRules(inDefault.flatMap((policy) => narrowed(policy, 'egress'))), MAX_RULES),
@@ -103,12 +93,12 @@ function bridges(policies: readonly EnforcedPolicy[], side: keyof typeof BRIDGES
 
 function bridge(
   { metadata }: EnforcedPolicy,
-  side: keyof typeof BRIDGES,
+  side: Side,
   variant: string,
   spec: GlobalPolicySpec,
 ): DesiredObject {
   const firewall = firewallOf(metadata) ?? '';
-  const id = ruleId(firewall, 'defaults', BRIDGES[side]);
+  const id = ruleId(firewall, 'defaults', TEMPORARY[side]);
   return {
     object: {
       apiVersion: CALICO_API_VERSION,
@@ -118,13 +108,14 @@ function bridge(
     },
     firewall,
     rules: [id],
-    phase: side === 'to' ? 'bridgeTo' : 'bridgeFrom',
   };
 }
 
 /** Calico takes one dot in a name, the one after the tier. */
-const copyOf = (guardrail: GlobalNetworkPolicy): DesiredObject =>
-  bridge(guardrail, 'from', guardrail.metadata.name.replace(`${TIER}.`, ''), guardrail.spec);
+const copiedGuardrail = ({ policy, role }: PolicyWithRole): readonly DesiredObject[] =>
+  role === 'guardrail' && policy.kind === 'GlobalNetworkPolicy' && policy.spec.tier === TIER
+    ? [bridge(policy, 'old', policy.metadata.name.replace(`${TIER}.`, ''), policy.spec)]
+    : [];
 
 /** The allows of one direction, each for the pods that the policy selects. */
 function narrowed(policy: EnforcedPolicy, direction: 'ingress' | 'egress'): readonly Rule[] {
@@ -185,20 +176,3 @@ function withoutEmpty({ source = {}, destination = {}, ...rest }: Rule): Rule {
 
 const isEnforced = (object: GeneratedObject): object is EnforcedPolicy =>
   object.kind === 'GlobalNetworkPolicy' || object.kind === 'NetworkPolicy';
-
-const isBridge = ({ metadata }: EnforcedPolicy): boolean =>
-  ruleIds(metadata).some((id) => id.endsWith(`/${BRIDGES.from}`) || id.endsWith(`/${BRIDGES.to}`));
-
-const isGuardrail = (policy: EnforcedPolicy): policy is GlobalNetworkPolicy =>
-  policy.kind === 'GlobalNetworkPolicy' &&
-  policy.spec.tier === TIER &&
-  [...(policy.spec.ingress ?? []), ...(policy.spec.egress ?? [])].some(({ action }) => action === 'Deny');
-
-/** Written by this project once; what others have added to it since goes into the bridge as it is, for it is in force. */
-function isStoredPolicy(object: KubernetesObject): object is KubernetesObject & EnforcedPolicy {
-  const { kind, spec } = object;
-  if (kind !== 'GlobalNetworkPolicy' && kind !== 'NetworkPolicy') return false;
-  if (!isRecord(spec)) return false;
-  const { selector, tier, types } = spec;
-  return typeof selector === 'string' && typeof tier === 'string' && Array.isArray(types);
-}

@@ -17,17 +17,18 @@ import { readOnce } from '../../compiler/testing/read-once.ts';
 import { random } from '../../compiler/testing/variations.ts';
 import type { Compilation } from '../../compiler/types.ts';
 import type { HostEndpointInfo, Inventory } from '../../inventory/types.ts';
-import { bridgesFrom } from './bridges.ts';
+import { oldBridges } from './bridges.ts';
 import { labelPlan, isDeferred, nodesOfOurs, type LabelPlan } from '../nodes/enforcement-labels.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
-import { nodeCopies } from './node-shadows.ts';
+import { nodeShadows } from './node-shadows.ts';
 import { nodesStand } from '../nodes/nodes-report.ts';
 import { contentOf } from '../testing/objects.ts';
 import type { Step } from './step.ts';
 import { describeNodeFlow, nodeReadingOf, type NodeFlow } from '../testing/node-reading.ts';
 import { Nodes as Watchers, type Stored } from '../testing/watchers.ts';
-import { WaveTimer, transition, type Transition } from './transition.ts';
+import { transition, type Transition } from './transition.ts';
+import { WaveTimer } from './wave-timer.ts';
 
 const EDGE = { edge: 'true' };
 const CONTROL_PLANE: StoredNode = {
@@ -221,11 +222,11 @@ class World {
       isClosedNamespace: () => false,
       ignoresWaves: isKeptBack,
     };
-    const first = transition({ ...input, from: undefined });
+    const first = transition({ ...input, fromStored: undefined });
     if (!first.needsStored) return [gating, first, isKeptBack];
     const stored = [...this.#stored.values()].map(asStored);
-    const from = { bridges: bridgesFrom(stored), copies: nodeCopies(stored) };
-    return [gating, transition({ ...input, from }), isKeptBack];
+    const fromStored = { bridges: oldBridges(stored), shadows: nodeShadows(stored) };
+    return [gating, transition({ ...input, fromStored }), isKeptBack];
   }
 
   #labelled(): readonly StoredNode[] {

@@ -4,9 +4,10 @@ import { LABEL_SET, TIER } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
+import type { Role } from '../objects/role.ts';
 import { isHeld, plan, type Plan, type PlanInput } from './plan.ts';
 import type { Step } from './step.ts';
-import { allow, deny, endpoint, foreign, lastWord, live, nodeAllow, set, tier } from '../testing/objects.ts';
+import { allow, deny, endpoint, foreign, finalDeny, live, nodeAllow, set, tier } from '../testing/objects.ts';
 
 const planned = (input: Partial<PlanInput>): Plan =>
   plan({
@@ -61,7 +62,7 @@ describe('the order of writes', () => {
   test('nodes: lo first, then what opens, what closes, and the endpoints', () => {
     const desired = [
       endpoint('a', '*'),
-      lastWord(),
+      finalDeny(),
       nodeAllow({ name: 'zone' }),
       endpoint('a', 'lo'),
       set({ name: 'nodes' }),
@@ -91,7 +92,7 @@ describe('the order of writes', () => {
 
   test('nothing closes at nodes while the name of what opens there is taken', () => {
     const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
-    const result = planned({ desired: [zone, lastWord(), endpoint('a', '*')], live: [foreign(zone)] });
+    const result = planned({ desired: [zone, finalDeny(), endpoint('a', '*')], live: [foreign(zone)] });
     expect(phases(result)).toEqual([]);
     expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
   });
@@ -274,7 +275,7 @@ describe('carried out one write at a time, in any order inside a phase', () => {
   });
 
   const carrying = (rule: string) => (object: LiveObject) =>
-    object.ours && object.phase === 'allow' && object.rules.includes(rule);
+    object.ours && object.role === 'allow' && object.rules.includes(rule);
   const shuffled = fc.infiniteStream(fc.nat()).map(
     (stream) => (steps: readonly Step[]) =>
       steps
@@ -321,21 +322,20 @@ describe('carried out one write at a time, in any order inside a phase', () => {
       fc.property(objects, objects, shuffled, (before, after, shuffle) => {
         const input = inputOf(before, after);
         const desired = new Map(after.map(live).map((object) => [object.id, object]));
-        const isDone = (state: ReadonlyMap<string, LiveObject>, phase: string): boolean =>
+        const isDone = (state: ReadonlyMap<string, LiveObject>, role: Role): boolean =>
           [...desired.values()].every(
-            (object) =>
-              !object.ours || object.phase !== phase || hashOf(state.get(object.id)) === object.hash,
+            (object) => !object.ours || object.role !== role || hashOf(state.get(object.id)) === object.hash,
           );
         let previous: ReadonlyMap<string, LiveObject> = new Map(
           [...input.live].map((object) => [object.id, object]),
         );
         for (const state of states(input, shuffle)) {
-          const denies = idsOf(state, 'deny');
-          if (!sameDenies(previous, state) && denies.length >= idsOf(previous, 'deny').length)
+          const denies = idsOf(state, 'defaultDeny');
+          if (!sameDenies(previous, state) && denies.length >= idsOf(previous, 'defaultDeny').length)
             expect(isDone(state, 'allow')).toBe(true);
           if (idsOf(state, 'allow').length < idsOf(previous, 'allow').length) {
-            expect(denies.toSorted()).toEqual(idsOf(desired, 'deny').toSorted());
-            expect(isDone(state, 'deny')).toBe(true);
+            expect(denies.toSorted()).toEqual(idsOf(desired, 'defaultDeny').toSorted());
+            expect(isDone(state, 'defaultDeny')).toBe(true);
           }
           previous = state;
         }
@@ -345,9 +345,9 @@ describe('carried out one write at a time, in any order inside a phase', () => {
 
   const hashOf = (object: LiveObject | undefined): string | undefined =>
     object?.ours === true ? object.hash : undefined;
-  const idsOf = (state: ReadonlyMap<string, LiveObject>, phase: string): string[] =>
-    [...state.values()].filter((object) => object.ours && object.phase === phase).map(({ id }) => id);
+  const idsOf = (state: ReadonlyMap<string, LiveObject>, role: Role): string[] =>
+    [...state.values()].filter((object) => object.ours && object.role === role).map(({ id }) => id);
   const sameDenies = (a: ReadonlyMap<string, LiveObject>, b: ReadonlyMap<string, LiveObject>): boolean =>
-    JSON.stringify(idsOf(a, 'deny').map((id) => [id, hashOf(a.get(id))])) ===
-    JSON.stringify(idsOf(b, 'deny').map((id) => [id, hashOf(b.get(id))]));
+    JSON.stringify(idsOf(a, 'defaultDeny').map((id) => [id, hashOf(a.get(id))])) ===
+    JSON.stringify(idsOf(b, 'defaultDeny').map((id) => [id, hashOf(b.get(id))]));
 });

@@ -1,27 +1,18 @@
 /**
- * What has to be written, and in which order, so that what is stored becomes what is desired. Pure.
+ * Which writes turn what is stored into what is desired, and in which order (order.ts). Pure.
  *
- *   up     tier, its last word → sets → exemption of lo → bridges from what is stored → guardrails, what nodes block
- *          → bridges to what is desired → new allows → changed allows → default deny, last word of nodes → judged addresses
- *   down   judged addresses → default deny, last word of nodes → allows → bridges → guardrails, what nodes block
- *          → exemption of lo → sets → the tier
- *
- * Host endpoints go before anything changes at nodes, and new ones come when all of it has (stages.ts).
- *
- * Guardrails come before what they bound and go after it. Up before down: in a rename or a merge, a flow never lacks a policy. Where that
- * is not enough, because any policy that selects a pod isolates it, bridges stand beside the single policies (bridge.ts), and the stages
- * of the order wait for one another (transition.ts).
+ * Any policy that selects a pod isolates it, so the order of single policies is not enough for pods. Bridges keep their traffic open
+ * meanwhile (bridges.ts), and waves wait for one another (transition.ts).
  */
 import type { GeneratedObject } from '../../calico/types.ts';
 import { LABEL_SET, setSelector } from '../../compiler/names.ts';
-import type { DesiredObject, Phase } from '../../compiler/types.ts';
-import { closesBridges } from './bridges.ts';
-import { objectId } from '../objects/kinds.ts';
-import { isLastWord, type LiveObject, type OwnedObject } from '../objects/live.ts';
-import { copiesLastWord } from './node-shadows.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
 import { desiredHash as hashOf } from '../objects/content-hash.ts';
-import type { ApplyStep, RemoveStep, Step } from './step.ts';
-import { beginsToClose, isAtPods, phaseOf } from './waves.ts';
+import { objectId } from '../objects/kinds.ts';
+import type { LiveObject, OwnedObject } from '../objects/live.ts';
+import type { Role } from '../objects/role.ts';
+import { ordered } from './order.ts';
+import { applyStep, desiredRole, removeStep, type ApplyStep, type RemoveStep, type Step } from './step.ts';
 
 export interface PlanInput {
   readonly desired: readonly DesiredObject[];
@@ -70,77 +61,14 @@ export function isHeld(held: readonly string[], rule: string): boolean {
 const isHeldObject = (held: readonly string[], live: OwnedObject): boolean =>
   live.rules.some((rule) => isHeld(held, rule)) || held.includes(`${live.firewall ?? ''}/`);
 
+const KEPT_UP_TO_DATE: ReadonlySet<Role> = new Set(['tier', 'set', 'nodeAddresses']);
+
 /** A policy that carries a held rule which the new one lacks stays as it is; a set's content is its peer's, not the rule's. */
 function isFrozen(held: readonly string[], desired: DesiredObject, live: OwnedObject): boolean {
   if (desired.standIn === true) return true;
-  if (desired.phase === 'tier' || desired.phase === 'set' || desired.phase === 'judged') return false;
+  if (KEPT_UP_TO_DATE.has(desiredRole(desired))) return false;
   return live.rules.some((rule) => isHeld(held, rule) && !desired.rules.includes(rule));
 }
-
-const rulesOf = (step: Step): readonly string[] =>
-  step.action === 'apply' ? step.desired.rules : step.live.rules;
-const creates = (step: Step): boolean => step.action === 'apply' && step.live === undefined;
-const updates = (step: Step): boolean => !creates(step);
-const closes = (step: Step): boolean => closesBridges(rulesOf(step));
-const isLast = (step: Step): boolean => isLastWord(rulesOf(step));
-const copiesLast = (step: Step): boolean => copiesLastWord(rulesOf(step));
-const not =
-  (...tests: readonly ((step: Step) => boolean)[]) =>
-  (step: Step): boolean =>
-    tests.every((test) => !test(step));
-
-type Part = (step: Step) => boolean;
-type Which = readonly [Phase, Part?];
-
-const isOneOf =
-  (action: Step['action'], parts: readonly Which[]): Part =>
-  (step) =>
-    step.action === action &&
-    parts.some(([phase, which]) => phaseOf(step) === phase && (which?.(step) ?? true));
-const up = (...parts: readonly Which[]): Part => isOneOf('apply', parts);
-const down = (...parts: readonly Which[]): Part => isOneOf('remove', parts);
-
-/** Each step is in one of these. Stages (stages.ts) keep this order as well. */
-const ORDER: readonly Part[] = [
-  up(['tier']),
-  up(['pass']),
-  up(['set', creates]),
-  up(['bridgeFrom', isAtPods]),
-  up(['guardrail', isAtPods]),
-  down(['hostEndpoint']),
-  up(['set', updates]),
-  up(['lo']),
-  up(['bridgeFrom', not(closes, isAtPods)]),
-  up(['bridgeFrom', closes]),
-  up(['guardrail', not(isAtPods)]),
-  up(['nodeDeny', not(isLast)]),
-  up(['bridgeTo']),
-  up(['allow', creates]),
-  up(['allow', updates]),
-  up(['nodeAllow', creates]),
-  up(['nodeAllow', updates]),
-  up(['deny', creates]),
-  up(['deny', updates]),
-  up(['nodeDeny', (step) => isLast(step) && !beginsToClose(step)]),
-  up(['judged']),
-  up(['nodeDeny', beginsToClose]),
-  up(['hostEndpoint', updates]),
-  down(['judged']),
-  down(['deny'], ['nodeDeny', isLast]),
-  down(['bridgeFrom', copiesLast]),
-  down(['allow'], ['nodeAllow']),
-  down(['bridgeFrom', not(copiesLast, isAtPods)], ['bridgeTo']),
-  down(['guardrail', not(isAtPods)], ['nodeDeny', not(isLast)]),
-  up(['hostEndpoint', creates]),
-  down(['guardrail', isAtPods], ['bridgeFrom', isAtPods]),
-  down(['lo']),
-  down(['pass']),
-  down(['set']),
-  down(['tier']),
-];
-
-const ordered = (steps: readonly Step[]): readonly (readonly Step[])[] =>
-  ORDER.map((part) => steps.filter(part)).filter((some) => some.length > 0);
 
 type Verdict =
   | { readonly is: 'taken' | 'waiting' }
@@ -157,10 +85,10 @@ function judge(input: PlanInput, desired: DesiredObject, id: string, live: LiveO
     const isCurrent = live.hash === desiredHash || input.isEquivalent?.(id, desiredHash, live.hash) === true;
     if (isCurrent) return { is: 'current', desiredHash };
     if (isFrozen(input.held, desired, live)) return { is: 'frozen', live };
-  } else if (desired.phase === 'hostEndpoint' && input.holdsEndpoints === true) {
+  } else if (input.holdsEndpoints === true && desiredRole(desired) === 'nodeEndpoint') {
     return { is: 'waiting' };
   }
-  return { is: 'different', step: { action: 'apply', id, desired, desiredHash, live } };
+  return { is: 'different', step: applyStep(desired, live) };
 }
 
 /** True when the object is a policy that needs one of these: the tier it is in, a set it names. */
@@ -175,19 +103,21 @@ export function needsAny(object: GeneratedObject, needed: readonly GeneratedObje
   });
 }
 
-const OPENS_NODES: ReadonlySet<Phase> = new Set(['set', 'lo', 'nodeAllow']);
-const CLOSES_NODES: ReadonlySet<Phase> = new Set(['hostEndpoint', 'judged']);
+const OPENS_NODES: ReadonlySet<Role> = new Set(['set', 'lo', 'nodeAllow']);
+const CLOSES_NODES: ReadonlySet<Role> = new Set([
+  'nodeEndpoint',
+  'nodeAddresses',
+  'finalDeny',
+  'finalObserve',
+]);
 
-/** True for what lets in at nodes, and the sets and the exemption of lo that this needs. */
-export const opensNodes = ({ phase, rules }: DesiredObject): boolean =>
-  OPENS_NODES.has(phase) && rules.some((rule) => rule.split('/')[1] === 'nodes');
+/** True for what lets in at nodes, and for the sets and the exemption of lo that this needs. */
+export const opensNodes = (desired: DesiredObject): boolean =>
+  OPENS_NODES.has(desiredRole(desired)) && desired.rules.some((rule) => rule.split('/')[1] === 'nodes');
 
-/** Nothing closes at nodes while something of theirs that opens cannot be written: it would shut people out. */
-export function closesTooEarly(desired: DesiredObject, unwritable: readonly DesiredObject[]): boolean {
-  const closesNodes =
-    CLOSES_NODES.has(desired.phase) || (desired.phase === 'nodeDeny' && isLastWord(desired.rules));
-  return closesNodes && unwritable.some(opensNodes);
-}
+/** Nothing closes at nodes while something that opens there cannot be written. It would shut people out. */
+export const closesTooEarly = (desired: DesiredObject, unwritable: readonly DesiredObject[]): boolean =>
+  unwritable.some(opensNodes) && CLOSES_NODES.has(desiredRole(desired));
 
 /** The steps from what is stored to what is desired, and what is left alone on the way. */
 export function plan(input: PlanInput): Plan {
@@ -237,7 +167,7 @@ function prune(input: PlanInput, live: ReadonlyMap<string, LiveObject>, taken: r
     if (!object.ours || wanted.has(object.id)) continue;
     if (object.firewall === undefined || !input.firewalls.has(object.firewall)) orphans.push(object);
     else if (isHeldObject(keep, object)) held.push(object);
-    else removals.push({ action: 'remove', id: object.id, live: object });
+    else removals.push(removeStep(object));
   }
   return { removals, held, orphans };
 }

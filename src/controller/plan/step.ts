@@ -1,10 +1,16 @@
 /** One write that a plan asks for. */
+import type { GeneratedKind } from '../../calico/types.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
+import { desiredHash } from '../objects/content-hash.ts';
+import { objectId } from '../objects/kinds.ts';
 import type { OwnedObject } from '../objects/live.ts';
+import { roleOf, type Role } from '../objects/role.ts';
 
 export interface ApplyStep {
   readonly action: 'apply';
   readonly id: string;
+  /** Of the desired object. */
+  readonly role: Role;
   readonly desired: DesiredObject;
   readonly desiredHash: string;
   /** Absent: to be created. */
@@ -14,7 +20,48 @@ export interface ApplyStep {
 export interface RemoveStep {
   readonly action: 'remove';
   readonly id: string;
+  readonly role: Role;
   readonly live: OwnedObject;
 }
 
 export type Step = ApplyStep | RemoveStep;
+
+export const applyStep = (desired: DesiredObject, live: OwnedObject | undefined): ApplyStep => ({
+  action: 'apply',
+  id: objectId(desired.object.kind, desired.object.metadata),
+  role: desiredRole(desired),
+  desired,
+  desiredHash: desiredHash(desired.object),
+  live,
+});
+
+export const removeStep = (live: OwnedObject): RemoveStep => ({
+  action: 'remove',
+  id: live.id,
+  role: live.role,
+  live,
+});
+
+export const desiredRole = ({ object: { kind, spec }, rules }: DesiredObject): Role =>
+  roleOf({ kind, spec, rules });
+
+export type Change = 'create' | 'update' | 'remove';
+
+/** What a step does to its role. An object that takes on another role, such as a final policy that begins to deny, is new in it. */
+export function changeOf(step: Step): Change {
+  if (step.action === 'remove') return 'remove';
+  return step.live?.role === step.role ? 'update' : 'create';
+}
+
+export const rulesOf = (step: Step): readonly string[] =>
+  step.action === 'apply' ? step.desired.rules : step.live.rules;
+
+export const kindOf = (step: Step): GeneratedKind =>
+  step.action === 'apply' ? step.desired.object.kind : step.live.kind;
+
+/** True when another content takes the place of the stored one. */
+export const replaces = (step: Step): boolean => step.action === 'apply' && step.live !== undefined;
+/** True when something that is in force may end with the step. */
+export const mayLose = (step: Step): boolean => step.action === 'remove' || replaces(step);
+/** True when something may come into force with the step. */
+export const mayGain = (step: Step): boolean => step.action === 'apply';

@@ -14,13 +14,14 @@ import { readingOf, refusalsOf } from '../../compiler/testing/reading.ts';
 import { flowsOf, scene, type Scene } from '../../compiler/testing/surroundings.ts';
 import { random } from '../../compiler/testing/variations.ts';
 import type { Inventory } from '../../inventory/types.ts';
-import { bridgesFrom } from './bridges.ts';
+import { oldBridges } from './bridges.ts';
 import { projectLive } from '../objects/live.ts';
-import { nodeCopies } from './node-shadows.ts';
+import { nodeShadows } from './node-shadows.ts';
 import type { Step } from './step.ts';
 import { contentOf } from '../testing/objects.ts';
 import { Nodes, type Stored } from '../testing/watchers.ts';
-import { WaveTimer, transition, type Transition } from './transition.ts';
+import { transition, type Transition } from './transition.ts';
+import { WaveTimer } from './wave-timer.ts';
 
 type Chance = (below: number) => number;
 /** A cluster's API, the nodes that watch it, and the operator's rounds. */
@@ -84,10 +85,13 @@ class World {
       isClosedNamespace: () => false,
       ignoresWaves: () => false,
     };
-    const first = transition({ ...input, from: undefined });
+    const first = transition({ ...input, fromStored: undefined });
     if (!first.needsStored) return first;
     const stored = [...this.#stored.values()].map(asStored);
-    return transition({ ...input, from: { bridges: bridgesFrom(stored), copies: nodeCopies(stored) } });
+    return transition({
+      ...input,
+      fromStored: { bridges: oldBridges(stored), shadows: nodeShadows(stored) },
+    });
   }
 
   #inAnyOrder(steps: readonly Step[]): readonly Step[] {

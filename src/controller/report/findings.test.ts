@@ -6,6 +6,7 @@ import { projectFirewall } from '../observe/firewalls.ts';
 import { desiredState } from '../plan/desired-state.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { plan } from '../plan/plan.ts';
+import { applyStep } from '../plan/step.ts';
 import { allow, foreign, live, set } from '../testing/objects.ts';
 
 const rule = 'default/blog/ingress/web';
@@ -88,13 +89,7 @@ test('a taken name is a problem of its rule, with the place in the manifest', ()
 });
 
 test('a refused object is a problem of its rule, in the words of the API server', () => {
-  const step = {
-    action: 'apply',
-    id: 'GlobalNetworkPolicy/web',
-    desired: web,
-    desiredHash: '',
-    live: undefined,
-  } as const;
+  const step = applyStep(web, undefined);
   const outcome: WriteResult = {
     written: [],
     refused: [{ step, message: 'quota exceeded' }],

@@ -14,7 +14,7 @@ import type { DesiredObject } from '../../compiler/types.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
-import type { ApplyStep, RemoveStep } from '../plan/step.ts';
+import { applyStep, removeStep, type ApplyStep, type RemoveStep } from '../plan/step.ts';
 
 export interface Made {
   readonly name: string;
@@ -35,11 +35,10 @@ const metadata = (
   annotations: { [ANNOTATION_RULES]: rules.join(',') },
 });
 
-const wrap = (made: Made, phase: DesiredObject['phase'], object: GeneratedObject): DesiredObject => ({
+const wrap = (made: Made, object: GeneratedObject): DesiredObject => ({
   object,
   firewall: made.firewall ?? 'default',
   rules: made.rules ?? [],
-  phase,
 });
 
 const spec = (action: Rule['action'], { content = 'all()' }: Made, tier = 'default') => ({
@@ -56,7 +55,6 @@ export function allow(made: Made): DesiredObject {
   const common = { apiVersion, metadata: metadata(made), spec: spec('Allow', made) } as const;
   return wrap(
     made,
-    'allow',
     made.namespace === undefined
       ? { ...common, kind: 'GlobalNetworkPolicy' }
       : { ...common, kind: 'NetworkPolicy' },
@@ -67,7 +65,7 @@ export function allow(made: Made): DesiredObject {
 export function deny(made: Made, tier = 'default'): DesiredObject {
   const isDefault = tier === 'default';
   const given = isDefault ? { ...made, rules: ['default/defaults/deny', ...(made.rules ?? [])] } : made;
-  return wrap(given, isDefault ? 'deny' : 'guardrail', {
+  return wrap(given, {
     apiVersion,
     kind: 'GlobalNetworkPolicy',
     metadata: metadata(given),
@@ -78,19 +76,19 @@ export function deny(made: Made, tier = 'default'): DesiredObject {
 export function set(made: Made): DesiredObject {
   const labels = { [LABEL_SET]: made.name };
   const object = { apiVersion, kind: 'GlobalNetworkSet', metadata: metadata(made, labels) } as const;
-  return wrap(made, 'set', { ...object, spec: { nets: [made.content ?? '192.0.2.0/24'] } });
+  return wrap(made, { ...object, spec: { nets: [made.content ?? '192.0.2.0/24'] } });
 }
 
 /** A policy on host endpoints that lets something in. */
-export const nodeAllow = (made: Made): DesiredObject => onHosts(made, 'nodeAllow', [{ action: 'Pass' }]);
+export const nodeAllow = (made: Made): DesiredObject => onHosts(made, [{ action: 'Pass' }]);
 
-/** What refuses the rest at nodes, or while they are observed, lets it pass. */
-export const lastWord = (action: Rule['action'] = 'Deny'): DesiredObject =>
-  onHosts({ name: 'last', rules: ['default/nodes/deny'] }, 'nodeDeny', [{ action, protocol: 'TCP' }]);
+/** Refuses the rest at nodes. While they are observed it lets the rest pass. */
+export const finalDeny = (action: Rule['action'] = 'Deny'): DesiredObject =>
+  onHosts({ name: 'last', rules: ['default/nodes/deny'] }, [{ action, protocol: 'TCP' }]);
 
-function onHosts(made: Made, phase: DesiredObject['phase'], ingress: readonly Rule[]): DesiredObject {
+function onHosts(made: Made, ingress: readonly Rule[]): DesiredObject {
   const selector = `has(${LABEL_ENFORCED})`;
-  return wrap(made, phase, {
+  return wrap(made, {
     apiVersion,
     kind: 'GlobalNetworkPolicy',
     metadata: metadata(made),
@@ -103,7 +101,7 @@ export function endpoint(node: string, interfaceName: 'lo' | '*'): DesiredObject
   const isLo = interfaceName === 'lo';
   const rule = isLo ? 'default/nodes/lo' : 'default/nodes/endpoints';
   const made = { name: `${node}-${isLo ? 'lo' : 'all'}`, rules: [rule] };
-  return wrap(made, isLo ? 'lo' : 'hostEndpoint', {
+  return wrap(made, {
     apiVersion,
     kind: 'HostEndpoint',
     metadata: metadata(made, { [isLo ? LABEL_LO : LABEL_ENFORCED]: '' }),
@@ -114,7 +112,7 @@ export function endpoint(node: string, interfaceName: 'lo' | '*'): DesiredObject
 export function tier(made: Partial<Made> = {}): DesiredObject {
   const given = { name: TIER, ...made };
   const object = { apiVersion, kind: 'Tier', metadata: metadata(given) } as const;
-  return wrap(given, 'tier', { ...object, spec: { order: 900, defaultAction: 'Pass' } });
+  return wrap(given, { ...object, spec: { order: 900, defaultAction: 'Pass' } });
 }
 
 /** The object as a server would give it back. */
@@ -150,14 +148,8 @@ export const contentOf = (objects: readonly GeneratedObject[]): readonly string[
 export function removal(desired: DesiredObject): RemoveStep {
   const stored = live(desired);
   if (!stored.ours) throw new Error('not ours');
-  return { action: 'remove', id: stored.id, live: stored };
+  return removeStep(stored);
 }
 
 /** The step that makes it. */
-export const creation = (desired: DesiredObject): ApplyStep => ({
-  action: 'apply',
-  id: live(desired).id,
-  desired,
-  desiredHash: '',
-  live: undefined,
-});
+export const creation = (desired: DesiredObject): ApplyStep => applyStep(desired, undefined);
