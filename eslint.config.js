@@ -15,7 +15,7 @@ const TESTS = ['**/*.test.ts', '**/*.suite.ts', 'src/**/testing/*.ts'];
 export default defineConfig(
   { ignores: ['node_modules/', 'dist/', 'coverage/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
-  { files: ['**/*.{js,cjs,ts}'], extends: [js.configs.recommended] },
+  { files: ['**/*.{js,ts}'], extends: [js.configs.recommended] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
@@ -73,9 +73,5 @@ export default defineConfig(
     plugins: { local },
     language: 'markdown/gfm',
     rules: { 'local/prose': 'error' },
-  },
-  {
-    files: ['**/*.cjs'],
-    languageOptions: { sourceType: 'commonjs', globals: { module: 'writable', require: 'readonly' } },
   },
 );
