@@ -3,6 +3,7 @@
  * Without it fast-check's own defaults hold, and a failure prints the seed that repeats it.
  *   FUZZ_RUNS=10000   examples a property
  *   SEED=42           the same examples again
+ *   SHRINK=0          the first example that fails is reported as it is
  */
 const runs = process.env['FUZZ_RUNS'];
 const seed = process.env['SEED'];
@@ -13,6 +14,7 @@ if (runs !== undefined || seed !== undefined) {
   configureGlobal({
     ...(runs !== undefined && { numRuns: wholeNumber('FUZZ_RUNS', runs) }),
     ...(seed !== undefined && { seed: wholeNumber('SEED', seed) }),
+    endOnFailure: process.env['SHRINK'] === '0',
   });
 }
 
