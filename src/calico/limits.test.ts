@@ -15,6 +15,10 @@ describe('chunk', () => {
     expect(chunk(items, 2)).toEqual(chunks);
   });
 
+  test('by one is every item alone', () => {
+    expect(chunk([1, 2], 1)).toEqual([[1], [2]]);
+  });
+
   test('loses nothing, keeps the order, and fills every run but the last', () => {
     fc.assert(
       fc.property(fc.array(fc.nat()), fc.integer({ min: 1, max: 10 }), (items, size) => {

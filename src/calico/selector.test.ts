@@ -13,6 +13,7 @@ import {
   not,
   notIn,
   or,
+  prefixed,
   printSelector,
   SelectorError,
 } from './selector.ts';
@@ -44,6 +45,18 @@ describe('constructors', () => {
     ['or with all is all', or(a, all()), all()],
   ])('%s', (_, made, expected) => {
     expect(made).toEqual(expected);
+  });
+
+  test.each<[Selector, Selector]>([
+    [all(), all()],
+    [global(), global()],
+    [has('k'), has('p.k')],
+    [eq('k', 'v'), eq('p.k', 'v')],
+    [not(has('k')), not(has('p.k'))],
+    [and(a, has('c')), and(eq('p.a', '1'), has('p.c'))],
+    [or(a, and(b, has('c'))), or(eq('p.a', '1'), and(eq('p.b', '1'), has('p.c')))],
+  ])('%j with a prefix is %j', (selector, expected) => {
+    expect(prefixed('p.', selector)).toEqual(expected);
   });
 
   test('a value with quotes is never taken for another selector', () => {

@@ -26,11 +26,38 @@ test('collects the addresses of the node and of its tunnels, each once, without 
   });
 });
 
+test.each([
+  'projectcalico.org/IPv4Address',
+  'projectcalico.org/IPv6Address',
+  'projectcalico.org/IPv4IPIPTunnelAddr',
+  'projectcalico.org/IPv4VXLANTunnelAddr',
+  'projectcalico.org/IPv6VXLANTunnelAddr',
+  'projectcalico.org/IPv4WireguardInterfaceAddr',
+  'projectcalico.org/IPv6WireguardInterfaceAddr',
+])('reads the annotation %s', (annotation) => {
+  const metadata = { name: 'n1', annotations: { [annotation]: '10.0.0.5/24' } };
+  expect(readNode({ metadata }).addresses).toEqual(['10.0.0.5']);
+});
+
+test.each([
+  ['InternalIP', ['10.0.0.5']],
+  ['ExternalIP', ['10.0.0.5']],
+  ['Hostname', []],
+])('an address of type %s gives %j', (type, found) => {
+  const addresses = [{ type, address: '10.0.0.5' }];
+  expect(readNode({ metadata: { name: 'n1' }, status: { addresses } }).addresses).toEqual(found);
+});
+
 test('a node that has not registered its addresses yet has none', () => {
   expect(readNode({ metadata: { name: 'n1' } })).toEqual({ name: 'n1', labels: {}, addresses: [] });
 });
 
 test("flannel's annotations make it a node of Canal", () => {
-  const annotations = { 'flannel.alpha.coreos.com/backend-type': 'vxlan' };
+  const annotations = { 'other.io/backend-type': 'none', 'flannel.alpha.coreos.com/backend-type': 'vxlan' };
   expect(readNode({ metadata: { name: 'n1', annotations } })).toMatchObject({ flannel: true });
+});
+
+test("another client's annotations do not", () => {
+  const annotations = { 'other.io/flannel': 'vxlan' };
+  expect(readNode({ metadata: { name: 'n1', annotations } })).not.toHaveProperty('flannel');
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Port } from './ports.ts';
-import { formatPort, groupPorts, parsePort, PORT_PATTERN, PortError } from './ports.ts';
+import { formatPort, groupPorts, otherPorts, parsePort, PORT_PATTERN, PortError } from './ports.ts';
 
 const pattern = new RegExp(PORT_PATTERN);
 
@@ -201,6 +201,10 @@ describe('grouping ports', () => {
     expect(grouped('10-50', '20-30', 51).transports).toEqual([{ protocol: 'TCP', ports: ['10:51'] }]);
   });
 
+  test('ICMP is in it only when it is given', () => {
+    expect(grouped(80)).toEqual({ all: false, icmp: false, transports: [{ protocol: 'TCP', ports: [80] }] });
+  });
+
   test('All has everything in it', () => {
     expect(grouped(80, 'All', 'ICMP')).toEqual({ all: true, icmp: false, transports: [] });
   });
@@ -218,6 +222,20 @@ describe('grouping ports', () => {
       }),
     );
   });
+});
+
+test.each<[(number | string)[], string[]]>([
+  [[], ['1-65535/TCP', '1-65535/UDP', '1-65535/SCTP']],
+  [
+    [22, '80-90', '53/UDP'],
+    ['1-21/TCP', '23-79/TCP', '91-65535/TCP', '1-52/UDP', '54-65535/UDP', '1-65535/SCTP'],
+  ],
+  [
+    ['1-65535', '1/UDP', '65535/SCTP'],
+    ['2-65535/UDP', '1-65534/SCTP'],
+  ],
+])('the ports other than %j are %j', (given, others) => {
+  expect(otherPorts(given)).toEqual(others);
 });
 
 const enumerate = (protocol: string, from: number, to: number): string[] =>
