@@ -75,7 +75,7 @@ describe('objects of nodes', () => {
           }
         }
       }),
-      { numRuns: 25 },
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 25) },
     );
     expect(compared).toBeGreaterThan(0);
   });
