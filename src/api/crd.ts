@@ -1,4 +1,4 @@
-/** The CustomResourceDefinition, made of the zod schemas. Written to crds/ by hack/generate.ts. */
+/** The CustomResourceDefinition, built from the zod schemas. hack/generate.ts writes it to crds/. */
 import {
   API_VERSION,
   DEFAULT_FIREWALL,
@@ -18,7 +18,7 @@ const onlyDefault = (field: string, condition: string): CelRule => ({
   message: `${field} belongs to the ClusterFirewall called ${DEFAULT_FIREWALL} alone: move it there`,
 });
 
-/** validate.ts judges the same, for the CLI and for objects that are older than a rule. */
+/** validate.ts checks the same, for the CLI and for objects that are older than a rule. */
 const ROOT_RULES: CelRule[] = [
   {
     rule: `self.metadata.name.matches('${FIREWALL_NAME_PATTERN}')`,
@@ -37,7 +37,7 @@ const ROOT_RULES: CelRule[] = [
   },
 ];
 
-/** `kubectl explain` has its own words for apiVersion, kind and metadata. */
+/** `kubectl explain` has its own descriptions of apiVersion, kind and metadata. */
 const rootSchema = (): StructuralSchema => ({
   description:
     'Says who may talk to whom: pods, namespaces, nodes and the outside. The operator turns it into Calico policies and repairs them when they change.',
@@ -72,7 +72,7 @@ const printerColumns = [
   { name: 'Message', type: 'string', jsonPath: readyCondition('message'), priority: 1 },
 ];
 
-/** @throws NotStructuralError when the zod schema says what a CRD cannot say. */
+/** @throws NotStructuralError when a CRD cannot express the zod schema */
 export const customResourceDefinition = () => ({
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',

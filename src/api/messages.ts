@@ -1,8 +1,8 @@
-/** What is said about an issue that the schema itself says nothing about: what is wrong, and what to write instead. */
+/** Messages for issues without a message in the schema: what is wrong, and what to write instead. */
 import type { z } from 'zod';
 import { nearest } from './suggest.ts';
 
-/** What to write where a field is missing or empty: absence never widens, so "all" has to be said. */
+/** Remedies for a missing or empty field. Absence never widens, so "all" has to be written. */
 const REMEDIES: Readonly<Record<string, string>> = {
   from: 'name at least one source; for everything outside the cluster write [{ entity: World }]',
   to: 'name at least one destination; for everything outside the cluster write [{ entity: World }]',
@@ -26,7 +26,7 @@ const NOUNS: Readonly<Record<string, string>> = {
 
 type RawIssue = z.core.$ZodRawIssue;
 
-/** zod's error map for spec: used wherever a schema does not bring a message of its own. */
+/** zod's error map for spec. It applies where the schema has no message of its own. */
 export function describe(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
@@ -46,7 +46,7 @@ export function describe(issue: RawIssue): string | undefined {
   }
 }
 
-/** For an unknown field; the known ones are those of the same object. */
+/** For an unknown field. The known fields are those of the same object. */
 export function unknownField(key: string, known: readonly string[]): string {
   const guess = nearest(key, known);
   const hint = guess === undefined ? `drop it; known here: ${known.join(', ')}` : `did you mean "${guess}"?`;

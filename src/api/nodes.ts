@@ -1,4 +1,4 @@
-/** `spec.nodes`: who may reach what on the nodes themselves. What it becomes: src/compiler/nodes/. */
+/** `spec.nodes`: who may reach which ports on the nodes themselves. src/compiler/nodes/ compiles it. */
 import * as z from 'zod';
 import { parsePort } from '../net/ports.ts';
 import { SERVICES } from '../net/services.ts';
@@ -10,7 +10,7 @@ const name = (what: string) =>
 
 const peer = dnsLabel.meta({ description: 'Name of an entry in spec.peers.' });
 
-/** Peers alone: what has to be named to be trusted. */
+/** Peers only, because a trusted source must have a name. */
 const peerOnly = z.strictObject({ peer });
 
 const numberedPorts = (what: string) =>
@@ -28,7 +28,7 @@ const numberedPorts = (what: string) =>
     })
     .meta({ description: what });
 
-/** What is not a port at all is said elsewhere. */
+/** A text that is no port at all is reported elsewhere. */
 function isNumbered(port: string | number): boolean {
   try {
     return parsePort(port).kind === 'range';

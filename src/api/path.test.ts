@@ -19,6 +19,6 @@ test('parsePath reads back every path that formatPath writes', () => {
   );
 });
 
-test('what cannot be read ends the path', () => {
+test('an unreadable part ends the path', () => {
   expect(parsePath('spec.peers[x].name')).toEqual(['spec', 'peers']);
 });

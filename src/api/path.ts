@@ -1,4 +1,4 @@
-/** Field paths as people read them: `spec.namespaces[0].ingress[2].from[1].peer`. */
+/** Field paths in readable form: `spec.namespaces[0].ingress[2].from[1].peer`. */
 
 export type Path = readonly (string | number)[];
 
@@ -16,7 +16,10 @@ export function formatPath(path: Path): string {
   return text;
 }
 
-/** The reverse of formatPath; what cannot be read ends the path, so that a position is found as near as possible. */
+/**
+ * The reverse of formatPath. The path ends at the first part that cannot be read, so the nearest position is
+ * found.
+ */
 export function parsePath(text: string): Path {
   const path: (string | number)[] = [];
   SEGMENT.lastIndex = 0;

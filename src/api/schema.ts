@@ -1,9 +1,10 @@
 /**
- * The ClusterFirewall API, v1alpha1. This schema is its only definition: TypeScript types, defaults, validation in CLI and
- * controller and the CustomResourceDefinition (crd.ts) all come from it.
+ * The ClusterFirewall API, v1alpha1. This schema is its only definition: TypeScript types, defaults,
+ * validation in CLI and controller and the CustomResourceDefinition (crd.ts) all come from it.
  *
- * What an API server can check stands here as patterns, bounds and `x-kubernetes-*` metadata; what it cannot (references,
- * uniqueness of keys in maps, address arithmetic) as refinements, which the CRD does not carry.
+ * Conditions that an API server can check are patterns, bounds and `x-kubernetes-*` metadata. The others
+ * (references, uniqueness of keys in maps, address arithmetic) are refinements, which are not part of the
+ * CRD.
  */
 import * as z from 'zod';
 import { hostPorts, nodePorts, nodes } from './nodes.ts';
@@ -23,7 +24,7 @@ export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 export const KIND = 'ClusterFirewall';
 export const PLURAL = 'clusterfirewalls';
-/** The one firewall that may have `defaults`, `guardrails` and `nodes`. */
+/** The only firewall that may have `defaults`, `guardrails` and `nodes`. */
 export const DEFAULT_FIREWALL = 'default';
 
 export const FIREWALL_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$';
@@ -337,7 +338,7 @@ export type GuardrailDestination = z.infer<typeof guardrailDestination>;
 export type { Nodes, Zone } from './nodes.ts';
 export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';
 
-/** A valid ClusterFirewall, without what only the API server adds. */
+/** A valid ClusterFirewall, without the fields that only the API server adds. */
 export interface ClusterFirewall {
   readonly metadata: { readonly name: string };
   readonly spec: Spec;

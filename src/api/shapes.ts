@@ -1,9 +1,12 @@
-/** Combinators that say the same thing twice: to zod as a refinement, to the API server as schema metadata. */
+/**
+ * Combinators that declare the same condition twice: for zod as a refinement, and for the API server as
+ * schema metadata.
+ */
 import * as z from 'zod';
 
 type AnyObject = z.ZodObject;
 
-/** CEL validations and structural bounds that the CRD walker copies as they are. */
+/** CEL validations and structural bounds that the CRD walker copies unchanged. */
 export interface CrdMeta {
   description?: string;
   format?: 'date-time';
@@ -21,12 +24,13 @@ export interface CrdMeta {
 }
 
 /**
- * For objects and lists that mean something when they are empty: server-side apply owns leaves, and an empty one has none, so that it
- * would refuse a selector that becomes `{}` and drop a list that becomes `[]`. Kubernetes' own LabelSelector is atomic, too.
+ * For objects and lists that have a meaning when they are empty. Server-side apply owns leaves, and an empty
+ * value has none. It would refuse a selector that becomes `{}`, and drop a list that becomes `[]`.
+ * Kubernetes' own LabelSelector is atomic, too.
  */
 export const ATOMIC = { 'x-kubernetes-map-type': 'atomic' } satisfies CrdMeta;
 
-/** One entry of `x-kubernetes-validations`; `fieldPath` is relative to the schema it stands on. */
+/** One entry of `x-kubernetes-validations`. `fieldPath` is relative to the schema that contains it. */
 export interface CelRule {
   rule: string;
   message: string;
@@ -39,8 +43,9 @@ const given = (value: object): string[] =>
     .map(([k]) => k);
 
 /**
- * zod skips the checks on an object or a list once something inside it is wrong; these run all the same, so that one pass names
- * every problem. An unknown key is the exception: a misspelt `peer` must not be reported as a missing one, too.
+ * zod skips the checks of an object or a list once something inside it is wrong. These checks run
+ * nevertheless, so one pass reports every problem. An unknown key is the exception: a misspelt `peer` must
+ * not be reported as a missing one, too.
  */
 const evenIfPartsFail = {
   when: ({ value, issues }: z.core.ParsePayload) =>
@@ -49,7 +54,7 @@ const evenIfPartsFail = {
     !issues.some((issue) => (issue.path ?? []).length === 0 && issue.code !== 'custom'),
 };
 
-/** At least one of its keys is given. */
+/** At least one of its keys is present. */
 export function nonEmpty<T extends AnyObject>(schema: T): T {
   const keys = Object.keys(schema.shape).join(' or ');
   return schema
@@ -60,7 +65,7 @@ export function nonEmpty<T extends AnyObject>(schema: T): T {
     .meta({ minProperties: 1 } satisfies CrdMeta);
 }
 
-/** An object of which exactly one key is given (API conventions: a union without a discriminator). */
+/** An object with exactly one of its keys (API conventions: a union without a discriminator). */
 export function oneKey<T extends AnyObject>(schema: T): T {
   const keys = Object.keys(schema.shape).join(', ');
   return schema
@@ -74,7 +79,7 @@ export function oneKey<T extends AnyObject>(schema: T): T {
     .meta({ minProperties: 1, maxProperties: 1 } satisfies CrdMeta);
 }
 
-/** Exactly one of the two named fields is given, beside others. */
+/** Exactly one of the two named fields is present. Other fields are independent. */
 export function exactlyOneOf<T extends AnyObject>(schema: T, [a, b]: readonly [string, string]): T {
   const message = `must have exactly one of ${a} and ${b}`;
   return schema
@@ -91,7 +96,7 @@ export function exactlyOneOf<T extends AnyObject>(schema: T, [a, b]: readonly [s
     } satisfies CrdMeta);
 }
 
-/** A list whose items are known by their `name`: unique, and merged by name under server-side apply. */
+/** A list whose items have a unique `name`. Server-side apply merges them by name. */
 export function namedList<T extends AnyObject>(item: T, max: number) {
   return z
     .array(item)
@@ -108,7 +113,7 @@ export function namedList<T extends AnyObject>(item: T, max: number) {
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] } satisfies CrdMeta);
 }
 
-/** A list of strings without repetition; merged by value under server-side apply. */
+/** A list of strings without repetition. Server-side apply merges it by value. */
 export function stringSet<T extends z.ZodString>(item: T, { min = 0, max }: { min?: number; max: number }) {
   const list = z.array(item).max(max);
   return (min === 0 ? list : list.min(min))
@@ -127,7 +132,7 @@ export function stringSet<T extends z.ZodString>(item: T, { min = 0, max }: { mi
 const nameOf = (item: unknown): unknown =>
   typeof item === 'object' && item !== null && 'name' in item ? item.name : undefined;
 
-/** Strings that stood in the list before, with their later index. */
+/** Strings that occur earlier in the list, with their later index. */
 function repeated(values: readonly unknown[]): { index: number; value: string }[] {
   const seen = new Set<string>();
   const found: { index: number; value: string }[] = [];

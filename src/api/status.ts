@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { CrdMeta } from './shapes.ts';
 
-/** More are counted in the message of the condition PartiallyInvalid. */
+/** Further problems are only counted, in the message of the condition PartiallyInvalid. */
 export const MAX_PROBLEMS = 100;
 
 // Bounds of metav1.Condition: https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#Condition

@@ -5,7 +5,7 @@ import { NotStructuralError, structural } from './structural.ts';
 const described = (schema: z.ZodType) => z.strictObject({ field: schema.meta({ description: 'x' }) });
 
 describe('structural', () => {
-  test('says what zod says: types, bounds, patterns, required fields', () => {
+  test('has the types, bounds, patterns and required fields of the zod schema', () => {
     const schema = z.strictObject({
       name: z
         .string()

@@ -1,9 +1,10 @@
 /**
- * zod → structural OpenAPI schema, as CustomResourceDefinitions take it:
+ * Turns zod schemas into structural OpenAPI schemas for CustomResourceDefinitions:
  * https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
  *
- * An allow-list: what this file does not know has no faithful counterpart in a CRD, and throws rather than being dropped in silence.
- * The exception is refinements: they are zod's alone by design, and leave no trace here.
+ * It is an allow-list: a construct that this file does not know has no faithful counterpart in a CRD, and
+ * throws rather than being dropped silently. Refinements are the exception. They belong to zod alone by
+ * design, and leave no trace here.
  */
 import * as z from 'zod';
 import type { CelRule, CrdMeta } from './shapes.ts';
@@ -22,7 +23,7 @@ export interface StructuralSchema extends Omit<CrdMeta, 'x-kubernetes-validation
   'x-kubernetes-validations'?: CelRule[];
 }
 
-/** The zod schema says something that a CRD cannot say. */
+/** A CRD cannot express the zod schema. */
 export class NotStructuralError extends Error {
   override readonly name = 'NotStructuralError';
 
@@ -47,9 +48,12 @@ const META_KEYS: ReadonlySet<string> = new Set<keyof CrdMeta>([
   'x-kubernetes-int-or-string',
 ]);
 
-/** @throws NotStructuralError at the first construct that has no counterpart, is not bounded or lacks a description. */
+/**
+ * @throws NotStructuralError at the first construct that has no counterpart, is not bounded or lacks a
+ * description
+ */
 export function structural(schema: z.core.$ZodType, path: string): StructuralSchema {
-  // Keyword order: metadata first, so that a reader of the YAML meets the description before the bounds.
+  // Metadata comes first, so a reader of the YAML meets the description before the bounds.
   const meta = metadata(schema, path);
   return { ...meta, ...keywords(schema, meta, path) };
 }
@@ -82,11 +86,11 @@ function keywords(schema: z.core.$ZodType, meta: CrdMeta, path: string): Structu
     case 'enum':
       return { type: 'string', enum: Object.values(def.entries).map(String) };
     case 'literal':
-      // Only ever `true`: a switch that is said, or absent.
+      // Only ever `true`: a switch is present or absent.
       if (def.values.length === 1 && def.values[0] === true) return { type: 'boolean', enum: [true] };
       throw new NotStructuralError(path, 'is a literal other than true');
     case 'union':
-      // The one union a structural schema has; its bounds come from the metadata.
+      // The only union in a structural schema. Its bounds come from the metadata.
       if (meta['x-kubernetes-int-or-string'] === true) return {};
       throw new NotStructuralError(path, 'is a union');
     default:
@@ -118,7 +122,8 @@ function arrayKeywords(def: z.core.$ZodArrayDef, path: string): StructuralSchema
     else if (check.check === 'max_length') bounds.maxItems = check.maximum;
     else throw unknownCheck(path, check.check);
   }
-  // Without it the cost of every CEL rule below is estimated for as many items as fit into a request.
+  // Without this bound, the cost of every CEL rule below is estimated for as many items as fit into a
+  // request.
   if (bounds.maxItems === undefined) throw new NotStructuralError(path, 'has no maximum of items');
   return { type: 'array', ...bounds, items: structural(def.element, `${path}[]`) };
 }
@@ -149,7 +154,7 @@ function integerKeywords(def: z.core.$ZodNumberDef, path: string): StructuralSch
   return { type: 'integer', ...bounds };
 }
 
-/** Checks but refinements, each with its own definition. */
+/** All checks but refinements, each with its own definition. */
 const checksOf = (def: z.core.$ZodTypeDef): z.core.$ZodChecks['_zod']['def'][] =>
   (def.checks ?? [])
     .map((check) => (check as z.core.$ZodChecks)._zod.def)

@@ -1,4 +1,4 @@
-/** The known word nearest to a misspelt one, or undefined when none is near enough to be meant. */
+/** The known word nearest to a misspelt one, or undefined when none is near enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const allowed = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly candidate: string; readonly distance: number } | undefined;

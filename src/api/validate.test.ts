@@ -12,12 +12,12 @@ const blog = (group: object) => document({ mode: 'Enforce', namespaces: [{ name:
 const rule = { name: 'web', pods: {}, from: [{ entity: 'World' }], ports: [80] };
 
 function issues(value: unknown): string[] {
-  const judged = validateDocument(value);
-  return judged.ok ? [] : judged.issues.map(({ path, message }) => `${formatPath(path)}: ${message}`);
+  const validated = validateDocument(value);
+  return validated.ok ? [] : validated.issues.map(({ path, message }) => `${formatPath(path)}: ${message}`);
 }
 
 describe('validateDocument', () => {
-  test('gives back what it accepts', () => {
+  test('returns an accepted document', () => {
     const spec = {
       mode: 'Enforce',
       namespaces: [{ name: 'blog', namespaces: ['wordpress'], ingress: [rule] }],
@@ -28,13 +28,13 @@ describe('validateDocument', () => {
     });
   });
 
-  test('takes an object as an API server gives it', () => {
+  test('accepts an object in the form of an API server', () => {
     const object = document({ mode: 'Enforce' });
     const metadata = { ...object.metadata, uid: '1', managedFields: [{}], annotations: { a: 'b' } };
     expect(issues({ ...object, metadata, status: { observedGeneration: -1 } })).toEqual([]);
   });
 
-  test('names every problem at once, also beside and around broken parts', () => {
+  test('reports every problem at once, even where other parts are broken', () => {
     const group = {
       namespaces: ['wordpress'],
       namespaceSelector: { matchLabels: { a: 'b' } },
@@ -58,7 +58,7 @@ describe('validateDocument', () => {
     ]);
   });
 
-  test('one message a place, though zod may find two', () => {
+  test('reports one message a path, though zod may find two', () => {
     const name = 'Blog'.repeat(20);
     expect(issues(document({ mode: 'Enforce', namespaces: [{ name, namespaces: ['a'] }] }))).toHaveLength(1);
   });

@@ -1,4 +1,6 @@
-/** Judges one document, for the CLI (a manifest) and for the controller (an object from the API server). */
+/**
+ * Validates one document, for the CLI (a manifest) and for the controller (an object from the API server).
+ */
 import type { z } from 'zod';
 import { isRecord } from '../json.ts';
 import { describe, unknownField } from './messages.ts';
@@ -13,7 +15,7 @@ import {
   spec as specSchema,
 } from './schema.ts';
 
-/** What is wrong at one place; the message is a predicate of the path, with the remedy. */
+/** A problem at one path. The message is a predicate of the path, with the remedy. */
 export interface Issue {
   readonly path: Path;
   readonly message: string;
@@ -26,8 +28,9 @@ export type Validation =
 const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
 /**
- * Everything that can be said of one ClusterFirewall without knowing others or the cluster. References between its parts (an unknown
- * peer) are the compiler's to judge, rule by rule. Never throws; at most one issue a path.
+ * Finds all issues of one ClusterFirewall that need no knowledge of others or of the cluster. The compiler
+ * checks references between its parts (an unknown peer), rule by rule. Never throws. Reports at most one
+ * issue a path.
  */
 export function validateDocument(value: unknown): Validation {
   if (!isRecord(value)) {
@@ -49,7 +52,7 @@ export function validateDocument(value: unknown): Validation {
 
 const refused = (...issues: readonly Issue[]): Validation => ({ ok: false, issues });
 
-/** Wrong kind or version: then nothing else of the document can be judged. */
+/** Wrong kind or version, in which case nothing else of the document can be checked. */
 function identityIssues({ apiVersion, kind }: Readonly<Record<string, unknown>>): Issue[] {
   if (kind !== KIND) return [{ path: ['kind'], message: wrongKind(apiVersion, kind) }];
   if (apiVersion === API_VERSION) return [];
@@ -92,7 +95,10 @@ function nameIssues(metadata: unknown): Issue[] {
   return [{ path, message: `${JSON.stringify(name)} must be a DNS label without dots: ${rule}` }];
 }
 
-/** The twins of the other root CEL rules in crd.ts. Judges the raw value, so that it says so even if something else is wrong. */
+/**
+ * The twins of the other root CEL rules in crd.ts. They check the raw value, so they report even if something
+ * else is wrong.
+ */
 function onlyInDefault(spec: unknown): Issue[] {
   if (!isRecord(spec)) return [];
   const paths: Path[] = ['defaults', 'guardrails', 'nodes']

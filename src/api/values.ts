@@ -4,7 +4,7 @@ import { AddressError, containsCidr, parseAddress, parseCidr } from '../net/cidr
 import { PORT_PATTERN, PortError, parsePort } from '../net/ports.ts';
 import { ATOMIC, type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
 
-/** RFC 1123 label, as Kubernetes names namespaces. */
+/** RFC 1123 label, the form of a Kubernetes namespace's name. */
 const DNS_LABEL_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const LABEL_VALUE_PATTERN = '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$';
 const LABEL_KEY_PATTERN =
@@ -58,7 +58,7 @@ const requirement = z
     });
   });
 
-/** A Kubernetes label selector; `{}` selects everything, and is the only way to say so. */
+/** A Kubernetes label selector. `{}` selects everything, and is the only way to do so. */
 export const labelSelector = z
   .strictObject({
     matchLabels: z
@@ -81,7 +81,7 @@ export const labelSelector = z
       .optional(),
   })
   .meta(ATOMIC);
-/** A label selector that must say something: `{}` is refused. */
+/** A label selector that must not be empty: `{}` is refused. */
 export const nonEmptyLabelSelector = nonEmpty(labelSelector);
 
 const parsedBy = (parse: (text: string) => unknown) => (text: string, context: z.core.$RefinementCtx) => {
@@ -93,7 +93,8 @@ const parsedBy = (parse: (text: string) => unknown) => (text: string, context: z
   }
 };
 
-// The bounds and patterns below are the API server's share of what the parsers refuse: one message each, the parser's.
+// The bounds and patterns below are the part of the parsers' checks that the API server can do. Each uses the
+// parser's message.
 export const cidrString = z
   .string()
   .superRefine(parsedBy(parseCidr))
@@ -137,7 +138,7 @@ export const ipBlock = z
 const PORT_FORMS =
   "80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; or All, or ICMP";
 
-/** A port as it is written: a number is TCP. */
+/** A port as it is written. A number is TCP. */
 export const portValue = z
   .union([z.number(), z.string()], { error: `must be a port: ${PORT_FORMS}` })
   .superRefine((value, context) => {

@@ -1,12 +1,20 @@
-/** Labels that Calico itself puts on what it shows to selectors (libcalico-go/lib/apis/v3 and the Kubernetes backend). */
+/**
+ * Labels that Calico itself adds to the objects that selectors see (libcalico-go/lib/apis/v3 and the
+ * Kubernetes backend).
+ */
 
-/** On namespaces, set by the API server: nobody can fake it. */
+/** On namespaces. The API server sets it, so nobody can fake it. */
 export const LABEL_METADATA_NAME = 'kubernetes.io/metadata.name';
-/** On namespaces, as a namespaceSelector sees them; host endpoints and global sets do not have it. */
+/**
+ * On namespaces, in the form that a namespaceSelector sees. Host endpoints and global sets do not have it.
+ */
 export const LABEL_NAMESPACE_NAME = 'projectcalico.org/name';
 /** On pods and NetworkSets: the namespace they are in. */
 export const LABEL_NAMESPACE = 'projectcalico.org/namespace';
-/** On host endpoints that Calico's kube-controllers make, whose other labels are those of the Node: its kubelet may choose them. */
+/**
+ * On host endpoints that Calico's kube-controllers make. Their other labels are those of the Node, which its
+ * kubelet may choose.
+ */
 export const LABEL_CREATED_BY = 'projectcalico.org/created-by';
-/** On pods: `k8s`. Sets and host endpoints get it from nobody. */
+/** On pods: `k8s`. Sets and host endpoints never have it. */
 export const LABEL_ORCHESTRATOR = 'projectcalico.org/orchestrator';

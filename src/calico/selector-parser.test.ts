@@ -6,7 +6,7 @@ import { all, and, eq, global, has, isIn, not, notIn, or, printSelector, Selecto
 
 const long = 'k'.repeat(512);
 
-describe("what Calico's own parser reads (v3.31)", () => {
+describe("texts that Calico's own parser reads (v3.31)", () => {
   test.each<[string, string]>([
     ['', 'all()'],
     [' \t ', 'all()'],
@@ -81,7 +81,7 @@ describe("what Calico's own parser reads (v3.31)", () => {
   });
 });
 
-test('what is printed reads back as the same selector', () => {
+test('printed text reads back as the same selector', () => {
   fc.assert(
     fc.property(selectors, (selector) => {
       const text = printSelector(selector);

@@ -1,11 +1,13 @@
-/** Reads Calico's selector language, exactly as far as Calico does (libcalico-go/lib/selector: tokenizer.go, parser.go). */
+/**
+ * Parses Calico's selector language, and accepts exactly the texts that Calico accepts
+ * (libcalico-go/lib/selector: tokenizer.go, parser.go).
+ */
 import type { Selector } from './selector.ts';
 import { SelectorError, all, and, eq, global, has, isIn, not, notIn, or } from './selector.ts';
 
 /**
- * The selector that a text says, in the canonical form of the constructors; an empty text matches everything.
- *
- * @throws SelectorError with the place (counted in characters from 1) for what Calico would refuse.
+ * Parses a text into a selector in the canonical form of the constructors. An empty text matches everything.
+ * @throws SelectorError with the position (counted in characters from 1) for a text that Calico would refuse
  */
 export function parseSelector(text: string): Selector {
   const cursor = new Cursor(text);
@@ -15,7 +17,10 @@ export function parseSelector(text: string): Selector {
   return selector;
 }
 
-/** A place in the text that moves on past what it takes. Only spaces and tabs are white space: a line break is an error. */
+/**
+ * A position in the text, which moves past the text that it takes. Only spaces and tabs are white space. A
+ * line break is an error.
+ */
 class Cursor {
   readonly #text: string;
   #at = 0;
@@ -24,7 +29,10 @@ class Cursor {
     this.#text = text;
   }
 
-  /** The first group of a sticky pattern, or all that matched; undefined, without moving, when it does not match here. */
+  /**
+   * Returns the first group of a sticky pattern, or the whole match. When the pattern does not match here, it
+   * returns undefined and does not move.
+   */
   take(pattern: RegExp): string | undefined {
     this.#skipSpace();
     pattern.lastIndex = this.#at;
@@ -65,7 +73,7 @@ function parseAnd(cursor: Cursor): Selector {
 function parseTerm(cursor: Cursor): Selector {
   if (cursor.take(/!/y) !== undefined) return not(parseTerm(cursor));
   if (cursor.take(/\(/y) !== undefined) return parseGroup(cursor);
-  // No space before these parentheses: `has (a)` is the label "has", then a syntax error.
+  // No space before these parentheses: `has (a)` is the label "has", and then a syntax error.
   if (cursor.take(/all\([ \t]*\)/y) !== undefined) return all();
   if (cursor.take(/global\([ \t]*\)/y) !== undefined) return global();
   const present = cursor.take(/has\([ \t]*([\w./-]{1,512})[ \t]*\)/y);
@@ -79,7 +87,10 @@ function parseGroup(cursor: Cursor): Selector {
   return selector;
 }
 
-/** What may follow a label; a word ends where no label character follows. Calico takes `notin` and `startswith` as well. */
+/**
+ * The operators after a label. A word ends where no label character follows. Calico accepts `notin` and
+ * `startswith` as well.
+ */
 const OPERATOR = /==|!=|(?:contains|starts[ \t]*with|ends[ \t]*with|not[ \t]*in|in)(?![\w./-])/y;
 
 function parseComparison(cursor: Cursor): Selector {
@@ -113,7 +124,7 @@ function parseString(cursor: Cursor): string {
   return literal.slice(1, -1);
 }
 
-/** `{}` and a comma after the last value are fine with Calico. */
+/** Calico accepts `{}`, and a comma after the last value. */
 function parseSet(cursor: Cursor): string[] {
   if (cursor.take(/\{/y) === undefined) throw cursor.expected('{');
   const values: string[] = [];

@@ -59,7 +59,7 @@ describe('constructors', () => {
     expect(prefixed('p.', selector)).toEqual(expected);
   });
 
-  test('a value with quotes is never taken for another selector', () => {
+  test('a value with quotes is never read as another selector', () => {
     const forged = eq('a', "1' && b == '1");
     expect(or(and(a, b), forged)).toEqual({ kind: 'or', of: expect.arrayContaining([and(a, b), forged]) });
   });
@@ -142,7 +142,7 @@ describe('matching', () => {
     value: text,
   });
 
-  // As Calico's own Evaluate answers (v3.31): absent labels match != and not in, and nothing else.
+  // The results of Calico's own Evaluate (v3.31): absent labels match != and not in, and nothing else.
   test.each<[Selector, Record<string, boolean>]>([
     [all(), { absent: true, '': true, xy: true }],
     [global(), { absent: true, '': true, xy: true }],
@@ -198,7 +198,7 @@ describe('from a Kubernetes label selector', () => {
     }
   });
 
-  test('matches what Kubernetes matches', () => {
+  test('matches the same labels as Kubernetes', () => {
     fc.assert(
       fc.property(labelSelectors, labelSets, (selector, labels) => {
         expect(matchesSelector(fromLabelSelector(selector), labels)).toBe(
@@ -227,7 +227,7 @@ const labelSelectors: fc.Arbitrary<LabelSelectorLike> = fc.record(
   { requiredKeys: [] },
 );
 
-/** The rules of k8s.io/apimachinery/pkg/labels: Requirement.Matches, written down separately. */
+/** The rules of k8s.io/apimachinery/pkg/labels, Requirement.Matches, written a second time. */
 function kubernetesMatches(selector: LabelSelectorLike, labels: Record<string, string>): boolean {
   const present = new Map(Object.entries(labels));
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {

@@ -1,6 +1,6 @@
 /**
- * Calico's selector language (libcalico-go/lib/selector at v3.31): terms over labels, `&&`, `||`, `!`, parentheses.
- * Strings stand in single or double quotes and know no escapes, so not every value can be written.
+ * Calico's selector language (libcalico-go/lib/selector at v3.31): terms over labels, `&&`, `||`, `!`,
+ * parentheses. Strings are in single or double quotes without escapes, so some values cannot be written.
  */
 
 export type Selector =
@@ -13,29 +13,33 @@ export type Selector =
 
 type ValueOperator = 'eq' | 'ne' | 'contains' | 'startsWith' | 'endsWith';
 
-/** A text that is no selector, or a selector that Calico's language cannot write. */
+/** A text that is no selector, or a selector that Calico's language cannot express. */
 export class SelectorError extends Error {
   override readonly name = 'SelectorError';
 }
 
 /**
- * Matches everything. In a namespaceSelector Calico replaces the text `all()` by `has(projectcalico.org/namespace)`, inside a
- * negation too: `!all()` there means what is in no namespace. For nothing write `isIn(key, [])`.
+ * Matches everything. In a namespaceSelector Calico replaces the text `all()` by
+ * `has(projectcalico.org/namespace)`, inside a negation too. `!all()` there means "in no namespace". Use
+ * `isIn(key, [])` to match nothing.
  */
 export const all = (): Selector => ({ kind: 'all' });
-/** Global sets and host endpoints; Calico takes it in a rule's namespaceSelector only, and only alone. */
+/**
+ * Matches global sets and host endpoints. Calico accepts it only in a rule's namespaceSelector, and only
+ * alone.
+ */
 export const global = (): Selector => ({ kind: 'global' });
 export const has = (key: string): Selector => ({ kind: 'has', key });
 export const eq = (key: string, value: string): Selector => ({ kind: 'eq', key, value });
 
-/** The label has one of the values; of no values, matches nothing. */
+/** The label has one of the values. Without values it matches nothing. */
 export function isIn(key: string, values: readonly string[]): Selector {
   const [first, ...rest] = sortedUnique(values);
   if (first !== undefined && rest.length === 0) return eq(key, first);
   return { kind: 'in', key, values: sortedUnique(values) };
 }
 
-/** The label is absent or has none of the values; of no values, matches everything. */
+/** The label is absent or has none of the values. Without values it matches everything. */
 export function notIn(key: string, values: readonly string[]): Selector {
   const [first, ...rest] = sortedUnique(values);
   if (first === undefined) return all();
@@ -43,7 +47,7 @@ export function notIn(key: string, values: readonly string[]): Selector {
   return { kind: 'notIn', key, values: [first, ...rest] };
 }
 
-/** The complement; `==` and `in` have their own, an absent label included. */
+/** The complement. `==` and `in` have their own, which an absent label matches. */
 export function not(of: Selector): Selector {
   switch (of.kind) {
     case 'not':
@@ -62,9 +66,9 @@ export function not(of: Selector): Selector {
 }
 
 /**
- * All of them; of none, matches everything. Sorted, so that the order of the arguments changes no byte.
- *
- * @throws SelectorError for what is no label key, as `or` does too.
+ * All operands. Without operands it matches everything. They are sorted, so the order of the arguments
+ * changes no byte.
+ * @throws SelectorError for an invalid label key, like `or`
  */
 export function and(...of: readonly Selector[]): Selector {
   const operands = operandsOf('and', of).filter(({ kind }) => kind !== 'all');
@@ -74,9 +78,8 @@ export function and(...of: readonly Selector[]): Selector {
 }
 
 /**
- * Any of them, sorted.
- *
- * @throws SelectorError of no operands: "any of nothing" is nothing, and no caller means that.
+ * Any operand, sorted.
+ * @throws SelectorError without operands, which would match nothing, and which no caller means
  */
 export function or(...of: readonly Selector[]): Selector {
   const operands = operandsOf('or', of);
@@ -86,14 +89,17 @@ export function or(...of: readonly Selector[]): Selector {
   return rest.length === 0 ? first : { kind: 'or', of: operands };
 }
 
-/** Told apart by a text in which quotes are escaped: in Calico's own, a value with quotes could look like another selector. */
+/**
+ * Operands are compared by a text with escaped quotes. In Calico's own text, a value with quotes could look
+ * like another selector.
+ */
 function operandsOf(kind: 'and' | 'or', of: readonly Selector[]): Selector[] {
   const flat = of.flatMap((each) => (each.kind === kind ? each.of : [each]));
   const byText = new Map(flat.map((each) => [write(each, JSON.stringify), each]));
   return sortedUnique([...byText.keys()]).flatMap((text) => byText.get(text) ?? []);
 }
 
-/** The same about labels whose keys begin with the prefix; `all()` and `global()` stay as they are. */
+/** The same selector over labels whose keys begin with the prefix. `all()` and `global()` stay unchanged. */
 export function prefixed(prefix: string, selector: Selector): Selector {
   switch (selector.kind) {
     case 'all':
@@ -113,10 +119,9 @@ export function prefixed(prefix: string, selector: Selector): Selector {
 const sortedUnique = (values: readonly string[]): string[] => [...new Set(values)].sort();
 
 /**
- * As Calico reads it, with no parentheses but those needed.
- *
- * @throws SelectorError for a label key with other characters than letters, digits and `_./-` or more than 512 of them, and for
- * a value with both kinds of quotes.
+ * Prints the selector in Calico's language, with only the necessary parentheses.
+ * @throws SelectorError for a label key with other characters than letters, digits and `_./-` or more than
+ * 512 of them, and for a value with both kinds of quotes
  */
 export function printSelector(selector: Selector): string {
   return write(selector, quote);
@@ -174,8 +179,9 @@ function checkedKey(key: string): string {
 }
 
 /**
- * Whether labels match, an absent label as in Calico: `!=` and `not in` match it, every other operator does not.
- * `global()` is true here, as in Calico's own evaluation: what it restricts is replaced before labels are looked at.
+ * True when the labels match. As in Calico, `!=` and `not in` match an absent label, and every other operator
+ * does not. `global()` is true here, as in Calico's own evaluation, because it is replaced before labels are
+ * compared.
  */
 export function matchesSelector(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
   switch (selector.kind) {
@@ -217,7 +223,7 @@ function matchesLabel(term: LabelTerm, label: string | undefined): boolean {
   }
 }
 
-/** A Kubernetes LabelSelector, as far as this function reads it. */
+/** The fields of a Kubernetes LabelSelector that this function reads. */
 export interface LabelSelectorLike {
   readonly matchLabels?: Readonly<Record<string, string>> | undefined;
   readonly matchExpressions?: readonly LabelRequirementLike[] | undefined;
@@ -230,9 +236,9 @@ interface LabelRequirementLike {
 }
 
 /**
- * The Calico selector that matches the same labels; `{}` matches everything.
- *
- * @throws SelectorError for In or NotIn without values, which Kubernetes refuses too: it must not become "everything".
+ * The Calico selector that matches the same labels. `{}` matches everything.
+ * @throws SelectorError for In or NotIn without values, which Kubernetes refuses too, because it must not
+ * become "everything"
  */
 export function fromLabelSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelectorLike): Selector {
   return and(

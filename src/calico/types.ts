@@ -1,6 +1,6 @@
 /**
- * Calico `projectcalico.org/v3` objects, as far as this project writes or reads them.
- * Field meanings: https://docs.tigera.io/calico/latest/reference/resources/
+ * Calico `projectcalico.org/v3` objects, with the fields that this project writes or reads. Meaning of the
+ * fields: https://docs.tigera.io/calico/latest/reference/resources/
  */
 
 export const CALICO_API_VERSION = 'projectcalico.org/v3';
@@ -39,7 +39,10 @@ export interface Rule {
   readonly metadata?: { readonly annotations: Readonly<Record<string, string>> };
 }
 
-/** Shared by the four policy kinds. `types`, `tier`, `order` and `selector` are never left to defaults: native CRDs have none. */
+/**
+ * Shared by the four kinds of policies. `types`, `tier`, `order` and `selector` are required, because native
+ * CRDs have no defaults for them.
+ */
 export interface PolicySpec {
   readonly tier: string;
   readonly order: number;
@@ -51,7 +54,10 @@ export interface PolicySpec {
 
 export interface GlobalPolicySpec extends PolicySpec {
   readonly namespaceSelector?: string;
-  /** Before DNAT hides NodePorts and hostPorts; needs applyOnForward, and judges host endpoints only. */
+  /**
+   * Applies before DNAT hides NodePorts and hostPorts. It needs applyOnForward, and only affects host
+   * endpoints.
+   */
   readonly preDNAT?: true;
   readonly applyOnForward?: true;
 }

@@ -27,7 +27,7 @@ function cidrOf(family: 4 | 6, value: bigint, prefix: number): Cidr {
 const isMapped = (cidr: Cidr): boolean =>
   cidr.family === 6 && cidr.prefix >= 96 && cidr.value >> 32n === 0xffffn;
 
-/** Any CIDR there is. */
+/** Any valid CIDR. */
 const anyCidr = fc.constantFrom<4 | 6>(4, 6).chain((family) =>
   fc
     .tuple(fc.bigInt({ min: 0n, max: (1n << BigInt(BITS[family])) - 1n }), fc.nat({ max: BITS[family] }))
@@ -35,7 +35,7 @@ const anyCidr = fc.constantFrom<4 | 6>(4, 6).chain((family) =>
     .filter((cidr) => !isMapped(cidr)),
 );
 
-/** CIDRs of one family inside 64 neighbouring addresses, so that they meet. */
+/** CIDRs of one family within 64 neighbouring addresses, so they often overlap. */
 const neighbours = (family: 4 | 6) =>
   fc
     .tuple(fc.bigInt({ min: 0n, max: 63n }), fc.integer({ min: BITS[family] - 6, max: BITS[family] }))
@@ -131,7 +131,7 @@ describe('reading a CIDR', () => {
     );
   });
 
-  test('IPv6 text is what RFC 5952 says, as ipaddr.js has it', () => {
+  test('IPv6 text follows RFC 5952, as in ipaddr.js', () => {
     const fewGroups = fc.array(fc.constantFrom(0, 0, 1, 0xabc), { minLength: 8, maxLength: 8 });
     fc.assert(
       fc.property(fewGroups, fc.boolean(), (groups, upper) => {
@@ -175,7 +175,7 @@ describe('sets of addresses', () => {
     );
   });
 
-  test('families never meet, not even as everything', () => {
+  test('families never overlap, not even as everything', () => {
     expect(containsCidr(parseCidr('::/0'), parseCidr('10.0.0.0/8'))).toBe(false);
     expect(overlapsCidr(parseCidr('0.0.0.0/0'), parseCidr('::/0'))).toBe(false);
     expect(texts(subtractCidrs(parseCidr('0.0.0.0/0'), parsed(['::/0'])))).toEqual(['0.0.0.0/0']);
@@ -209,7 +209,7 @@ describe('sets of addresses', () => {
     );
   });
 
-  test('what is cut out of all of IPv6 never has the IPv4-mapped block, which Calico would take for 0.0.0.0/0', () => {
+  test('a result from all of IPv6 never contains the IPv4-mapped block, which Calico would read as 0.0.0.0/0', () => {
     const left = texts(subtractCidrs(parseCidr('::/0'), parsed(['::fffe:0:0/96', '2001:db8::/32'])));
     expect(left).toContain('8000::/1');
     expect(left).not.toContain('::ffff:0:0/96');
@@ -248,7 +248,7 @@ describe('sets of addresses', () => {
     expect(texts(unionCidrs(parsed(list)))).toEqual(union);
   });
 
-  test('distinct are the same addresses, and one more takes none away but what it contains', () => {
+  test('distinct CIDRs cover the same addresses, and one more removes only those that it contains', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(neighbours(4), neighbours(6)), { maxLength: 12 }),

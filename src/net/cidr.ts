@@ -1,18 +1,19 @@
 /**
- * CIDRs as Go's net.ParseCIDR reads them, because Calico does: an address with a leading zero is an error there, not octal.
- * Stricter than Go in what would be read as something else later: host bits and IPv4-mapped IPv6 are refused.
+ * CIDRs as Go's net.ParseCIDR reads them, because Calico uses it. An address with a leading zero is an error
+ * there, and not octal. This parser is stricter than Go in two cases that would later be read as something
+ * else: it refuses host bits and IPv4-mapped IPv6.
  */
 
 type Family = 4 | 6;
 
-/** A block of addresses; `value` is the network address as an integer, its host bits zero. */
+/** A block of addresses. `value` is the network address as an integer, with host bits zero. */
 export interface Cidr {
   readonly family: Family;
   readonly value: bigint;
   readonly prefix: number;
 }
 
-/** What was written is not an address or CIDR; the message says what is wrong and what to write. */
+/** The text is not an address or CIDR. The message says what is wrong and what to write. */
 export class AddressError extends Error {
   override readonly name = 'AddressError';
 }
@@ -20,9 +21,8 @@ export class AddressError extends Error {
 const BITS = { 4: 32, 6: 128 } as const;
 
 /**
- * Reads a CIDR: with a mask, without host bits. IPv6 in upper case and unabbreviated is accepted.
- *
- * @throws AddressError with the remedy in its message.
+ * Reads a CIDR with a mask and without host bits. IPv6 may be in upper case and unabbreviated.
+ * @throws AddressError with the remedy in its message
  */
 export function parseCidr(text: string): Cidr {
   const slash = text.indexOf('/');
@@ -42,8 +42,7 @@ export function parseCidr(text: string): Cidr {
 
 /**
  * Reads one address without a mask, as a CIDR of full prefix.
- *
- * @throws AddressError with the remedy in its message.
+ * @throws AddressError with the remedy in its message
  */
 export function parseAddress(text: string): Cidr {
   if (text.includes('/')) throw new AddressError(`${text} has a mask: write the address alone`);
@@ -104,7 +103,7 @@ function parseIpv4(text: string, whole: string): number {
   return value;
 }
 
-/** RFC 4291, section 2.2, with at most one "::", which stands for at least one group. */
+/** RFC 4291, section 2.2: at most one "::", which stands for at least one group. */
 function parseIpv6(text: string): bigint {
   const halves = text.split('::');
   const head = groupsOf(halves[0] ?? '', halves.length === 1, text);
@@ -119,7 +118,7 @@ function parseIpv6(text: string): bigint {
   return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n);
 }
 
-/** 16-bit groups of one side of "::"; the last may be a dotted IPv4 address when it ends the whole. */
+/** The 16-bit groups of one side of "::". The last may be a dotted IPv4 address when it ends the whole. */
 function groupsOf(side: string, endsAddress: boolean, whole: string): number[] {
   if (side === '') return [];
   const parts = side.split(':');
@@ -137,7 +136,7 @@ function groupsOf(side: string, endsAddress: boolean, whole: string): number[] {
 
 const quoted = (text: string): string => (text === '' ? 'an empty text' : `"${text}"`);
 
-/** ::ffff:0:0/96. Go's net.IP takes these for IPv4, and a net.IPNet of the whole range prints as 0.0.0.0/0. */
+/** ::ffff:0:0/96. Go's net.IP reads these as IPv4, and a net.IPNet of the whole range prints as 0.0.0.0/0. */
 const MAPPED: Cidr = { family: 6, value: 0xffff00000000n, prefix: 96 };
 
 function refuseMapped(text: string, network: Cidr): void {
@@ -151,7 +150,7 @@ function refuseMapped(text: string, network: Cidr): void {
   throw new AddressError(`${text} is an IPv4-mapped IPv6 address, which no packet carries: write ${remedy}`);
 }
 
-/** Canonical text, always with a mask; IPv6 as RFC 5952 has it. */
+/** Canonical text, always with a mask. IPv6 follows RFC 5952. */
 export const formatCidr = (cidr: Cidr): string => `${formatAddress(cidr)}/${String(cidr.prefix)}`;
 
 /** Canonical text of the network address, without the mask. */
@@ -182,14 +181,14 @@ function networkOf(family: Family, value: bigint, prefix: number): Cidr {
   return { family, value: (value >> bits) << bits, prefix };
 }
 
-/** True when every address of `inner` is in `outer`; families never contain each other. */
+/** True when every address of `inner` is in `outer`. Families never contain each other. */
 export function containsCidr(outer: Cidr, inner: Cidr): boolean {
   if (outer.family !== inner.family || outer.prefix > inner.prefix) return false;
   const bits = hostBits(outer.family, outer.prefix);
   return inner.value >> bits === outer.value >> bits;
 }
 
-/** True when they share an address; of two CIDRs that do, one contains the other. */
+/** True when they share an address. One of two such CIDRs contains the other. */
 export const overlapsCidr = (a: Cidr, b: Cidr): boolean => containsCidr(a, b) || containsCidr(b, a);
 
 /** Order for sorting: IPv4 first, then by address, then the larger block. */
@@ -200,8 +199,9 @@ export function compareCidr(a: Cidr, b: Cidr): number {
 }
 
 /**
- * What is left of `base` without `excepts`: the fewest CIDRs, sorted; none when nothing is left. Entries outside `base` or of
- * the other family take nothing away. IPv4-mapped addresses are never part of a result cut out of IPv6: see MAPPED.
+ * The rest of `base` without `excepts`: the fewest CIDRs, sorted, or none when nothing is left. Entries
+ * outside `base` or of the other family remove nothing. IPv4-mapped addresses are never part of a result from
+ * IPv6: see MAPPED.
  */
 export function subtractCidrs(base: Cidr, excepts: readonly Cidr[]): Cidr[] {
   const inside = excepts.filter((except) => overlapsCidr(base, except));
@@ -218,7 +218,7 @@ function halvesOf({ family, value, prefix }: Cidr): readonly [Cidr, Cidr] {
   ];
 }
 
-/** The same addresses, sorted: duplicates and contained ones dropped. */
+/** The same addresses, sorted. Duplicates and contained CIDRs are dropped. */
 export function distinctCidrs(list: readonly Cidr[]): Cidr[] {
   const distinct: Cidr[] = [];
   for (const cidr of [...list].sort(compareCidr)) {
@@ -228,7 +228,7 @@ export function distinctCidrs(list: readonly Cidr[]): Cidr[] {
   return distinct;
 }
 
-/** The same addresses in the fewest CIDRs, sorted: besides, siblings are merged. */
+/** The same addresses in the fewest CIDRs, sorted. Siblings are merged. */
 export function unionCidrs(list: readonly Cidr[]): Cidr[] {
   const merged: Cidr[] = [];
   for (const cidr of distinctCidrs(list)) {

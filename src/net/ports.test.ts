@@ -80,7 +80,7 @@ describe('reading a port', () => {
   });
 });
 
-/** What the pattern is known to take and `parsePort` to refuse. */
+/** Texts that the pattern accepts and `parsePort` refuses. */
 const beyondPattern = (text: string): boolean => {
   const what = text.replace(/\/.*$/, '');
   const range = /^([0-9]+)-([0-9]+)$/.exec(what);
@@ -112,14 +112,14 @@ const nearlyPorts = fc.oneof(
 );
 
 describe('the pattern', () => {
-  test('takes every number from 1 to 65535 and none beside', () => {
+  test('accepts every number from 1 to 65535 and no other', () => {
     const taken = Array.from({ length: 100_001 }, (_, port) => port).filter((port) =>
       pattern.test(String(port)),
     );
     expect([taken[0], taken.at(-1), taken.length]).toEqual([1, 65535, 65535]);
   });
 
-  test('counts to 15 characters wherever the first letter of a name stands', () => {
+  test('counts up to 15 characters wherever the first letter of a name is', () => {
     for (let digits = 0; digits < 15; digits += 1) {
       const longest = '1'.repeat(digits) + 'a'.repeat(15 - digits);
       expect([longest, `${longest}a`, `1${longest}`].map((name) => pattern.test(name))).toEqual([
@@ -205,7 +205,7 @@ describe('grouping ports', () => {
     expect(grouped(80)).toEqual({ all: false, icmp: false, transports: [{ protocol: 'TCP', ports: [80] }] });
   });
 
-  test('All has everything in it', () => {
+  test('All includes everything', () => {
     expect(grouped(80, 'All', 'ICMP')).toEqual({ all: true, icmp: false, transports: [] });
   });
 
@@ -249,7 +249,7 @@ function coveredBy(ports: readonly Port[]): string[] {
   return [...new Set(covered)].sort();
 }
 
-/** Without removing duplicates: a port in two ranges shows up as a difference. */
+/** Duplicates stay, so a port in two ranges shows up as a difference. */
 function coveredByGroups({ transports }: ReturnType<typeof groupPorts>): string[] {
   return transports
     .flatMap(({ protocol, ports }) =>

@@ -1,8 +1,11 @@
-/** Ports as a manifest says them: `80`, `30000-32767`, `http`, each with an optional protocol; `All`; `ICMP`. */
+/**
+ * Ports in the form of a manifest: `80`, `30000-32767`, `http`, each with an optional protocol; `All`;
+ * `ICMP`.
+ */
 
 export type TransportProtocol = 'TCP' | 'UDP' | 'SCTP';
 
-/** `all` is every port of every protocol; `icmp` is ICMP and ICMPv6. Ranges include both ends. */
+/** `all` is every port of every protocol. `icmp` is ICMP and ICMPv6. Ranges include both ends. */
 export type Port =
   | { readonly kind: 'all' }
   | { readonly kind: 'icmp' }
@@ -14,7 +17,7 @@ export type Port =
     }
   | { readonly kind: 'named'; readonly protocol: TransportProtocol; readonly name: string };
 
-/** What was written is not a port; the message says what is wrong and what to write. */
+/** The text is not a port. The message says what is wrong and what to write. */
 export class PortError extends Error {
   override readonly name = 'PortError';
 }
@@ -22,13 +25,16 @@ export class PortError extends Error {
 const MAX_PORT = 65535;
 const PROTOCOLS: readonly TransportProtocol[] = ['TCP', 'UDP', 'SCTP'];
 
-/** RFC 6335, section 5.1; Kubernetes allows no more in a container port's name. */
+/** RFC 6335, section 5.1. Kubernetes has the same limit for a container port's name. */
 const MAX_NAME = 15;
 
 const NUMBER_PATTERN =
   '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
 
-/** Names whose first letter is the character number `index`; without look-ahead "has a letter" must be said by its place. */
+/**
+ * Names whose first letter is the character number `index`. Without look-ahead, a pattern can require a
+ * letter only at a given position.
+ */
 function namesWithFirstLetterAt(index: number): string {
   const before = ['', '[0-9]'][index] ?? `[0-9][0-9-]{${String(index - 1)}}`;
   const after = MAX_NAME - 1 - index;
@@ -39,15 +45,15 @@ function namesWithFirstLetterAt(index: number): string {
 const NAME_PATTERN = Array.from({ length: MAX_NAME }, (_, index) => namesWithFirstLetterAt(index)).join('|');
 
 /**
- * Regular expression (RE2 and ECMAScript, anchored) for ports written as text. It takes what `parsePort` takes, and
- * besides what an expression of bearable size cannot refuse: reversed ranges, `--` inside a name, the names all and icmp.
+ * Regular expression (RE2 and ECMAScript, anchored) for ports written as text. It accepts everything that
+ * `parsePort` accepts. It also accepts texts that no expression of reasonable size can refuse: reversed
+ * ranges, `--` inside a name, the names all and icmp.
  */
 export const PORT_PATTERN = `^(All|ICMP|(${NUMBER_PATTERN}(-${NUMBER_PATTERN})?|${NAME_PATTERN})(/(TCP|UDP|SCTP|tcp|udp|sctp))?)$`;
 
 /**
- * Reads a port; a number, or one without a protocol, is TCP.
- *
- * @throws PortError with the remedy in its message.
+ * Reads a port. A number, or a text without a protocol, is TCP.
+ * @throws PortError with the remedy in its message
  */
 export function parsePort(value: number | string): Port {
   const text = String(value);
@@ -109,7 +115,7 @@ function parseName(name: string, text: string): string {
   return name;
 }
 
-/** Canonical text; the protocol is always said. `parsePort` reads it back. */
+/** Canonical text, always with the protocol. `parsePort` reads it back. */
 export function formatPort(port: Port): string {
   switch (port.kind) {
     case 'all':
@@ -123,7 +129,7 @@ export function formatPort(port: Port): string {
   }
 }
 
-/** Ports of one protocol as Calico writes them: a number, `from:to`, or a name. */
+/** Ports of one protocol in Calico's form: a number, `from:to`, or a name. */
 export interface TransportPorts {
   readonly protocol: TransportProtocol;
   readonly ports: readonly (number | string)[];
@@ -136,8 +142,8 @@ export interface PortGroups {
 }
 
 /**
- * Ports by protocol (TCP, UDP, SCTP), overlapping and adjacent ranges merged, numbers before names, both sorted.
- * `all` includes everything: beside it nothing else is given.
+ * Ports by protocol (TCP, UDP, SCTP). Overlapping and adjacent ranges are merged, numbers come before names,
+ * both are sorted. `all` includes everything, so nothing else is returned with it.
  */
 export function groupPorts(ports: readonly Port[]): PortGroups {
   if (ports.some((port) => port.kind === 'all')) return { all: true, icmp: false, transports: [] };

@@ -1,7 +1,8 @@
 /**
- * Services by name, as zones use them. Numbers are IANA's where there is one (https://www.iana.org/assignments/service-names-port-numbers),
- * Kubernetes' (https://kubernetes.io/docs/reference/networking/ports-and-protocols/) and Calico's
- * (https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements) for the rest.
+ * Services by name, for zones. The numbers are IANA's where it has one
+ * (https://www.iana.org/assignments/service-names-port-numbers). The others come from Kubernetes
+ * (https://kubernetes.io/docs/reference/networking/ports-and-protocols/) and Calico
+ * (https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements).
  */
 export const SERVICES = {
   ssh: ['22'],
