@@ -120,7 +120,8 @@ async function rendered(desk: Desk, firewall: KubernetesObject): Promise<Objects
     { filename: [files.firewall], inventory: files.inventory, operatorNamespace },
     () => Promise.reject(new Error('standard input is not read')),
   );
-  if (outcome.state === 'invalid') throw new Error(`render refuses it: ${JSON.stringify(outcome.diagnostics)}`);
+  if (outcome.state === 'invalid')
+    throw new Error(`render refuses it: ${JSON.stringify(outcome.diagnostics)}`);
   return byId(outcome.compilation.objects.map(({ object }) => ({ ...object })));
 }
 

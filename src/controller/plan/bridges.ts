@@ -12,12 +12,7 @@
 import { chunk, MAX_RULES, MAX_SELECTOR } from '../../calico/limits.ts';
 import { LABEL_NAMESPACE, LABEL_NAMESPACE_NAME, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { eq, has, printSelector } from '../../calico/selector.ts';
-import type {
-  EntityRule,
-  GeneratedObject,
-  GlobalPolicySpec,
-  Rule,
-} from '../../calico/types.ts';
+import type { EntityRule, GeneratedObject, GlobalPolicySpec, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import {

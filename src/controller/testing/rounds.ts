@@ -20,7 +20,7 @@ import type { RoundResult } from '../report/findings.ts';
 import type { Finding } from '../report/status.ts';
 
 /** What the reconciler has said since the test looked last. */
-export class Told {
+class Told {
   findings = new Map<string, Finding>();
   results: RoundResult | undefined;
   drift: string[] = [];
