@@ -2,7 +2,7 @@
  * Shadows of policies of nodes. A shadow keeps in force what a stored policy said, under another name, until everything that changes with
  * the policy has changed (docs/decisions/0013-node-firewall.md). Pure.
  */
-import type { GlobalNetworkPolicy } from '../../calico/types.ts';
+import type { GlobalNetworkPolicy, GlobalPolicySpec } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import { objectMeta, objectName, ruleId, TIER } from '../../compiler/names.ts';
@@ -41,9 +41,15 @@ function shadowOf({ metadata, spec }: GlobalNetworkPolicy, role: Role): DesiredO
       apiVersion: CALICO_API_VERSION,
       kind: 'GlobalNetworkPolicy',
       metadata: objectMeta(shadowName(firewall, metadata.name), firewall, rules, TIER),
-      spec,
+      spec: role === 'finalDeny' ? onlyDenies(spec) : spec,
     },
     firewall,
     rules,
   };
 }
+
+/** A final policy ends in a Pass. In its shadow, the Pass would leave the tier before the new final policy can deny. */
+const onlyDenies = (spec: GlobalPolicySpec): GlobalPolicySpec => ({
+  ...spec,
+  ingress: (spec.ingress ?? []).filter(({ action }) => action === 'Deny'),
+});
