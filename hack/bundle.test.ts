@@ -29,17 +29,17 @@ test('the same source gives the same bytes in another folder', async () => {
   await bundle(elsewhere, path.join(elsewhere, 'dist'));
   for (const name of [BUNDLE, LICENSES]) {
     const again = await readFile(path.join(elsewhere, 'dist', name), 'utf8');
-    // Two million characters are nothing to show a difference of.
+    // The difference of two million characters would not be readable.
     expect(again === (await built(name))).toBe(true);
   }
 });
 
-test('it tells nothing of the machine it was built on', async () => {
+test('it contains nothing of the machine it was built on', async () => {
   const text = await built(BUNDLE);
   for (const place of [ROOT, folder, homedir()]) expect(text.includes(place)).toBe(false);
 });
 
-test('it needs nothing beside it', async () => {
+test('it needs no other file', async () => {
   const out = path.join(folder, 'out');
   const { version } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
     version: string;
@@ -51,7 +51,7 @@ test('it needs nothing beside it', async () => {
   expect(run('validate', '-f', sample)).toBe('valid: default\n');
 });
 
-test('the licences of what is in it are beside it', async () => {
+test('the licences of its packages are next to it', async () => {
   const text = await built(LICENSES);
   for (const name of ['@kubernetes/client-node', '@dot-i/k8s-operator', 'zod', 'undici', 'pino']) {
     expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\((Apache-2\\.0|MIT)\\)$`, 'm'));

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
 
-/** By file, the files that it imports; both relative to `root`. Packages are left out. */
+/** The files that each file imports, all relative to `root`. Packages are left out. */
 export type Imports = ReadonlyMap<string, readonly string[]>;
 
 export function readImports(root: string, files: readonly string[]): Imports {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { isRecord, valueAt } from './json.ts';
 
-test('an object with fields is a record; a list, null and a text are none', () => {
+test('an object with fields is a record; a list, null and a text are not', () => {
   expect([{}, { a: 1 }].every(isRecord)).toBe(true);
   expect([[], null, undefined, 'a'].some(isRecord)).toBe(false);
 });

@@ -1,11 +1,11 @@
-/** Values of JSON or YAML whose shape is not known yet. */
+/** Values of JSON or YAML with an unknown shape. */
 
-/** True for an object with fields; a list is none. */
+/** True for an object with fields. A list is not one. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The value at a path of keys and, in lists, positions; undefined where the path leads nowhere. */
+/** The value at a path of keys and list positions; undefined where the path leads nowhere. */
 export const valueAt = (value: unknown, ...path: readonly (string | number)[]): unknown =>
   path.reduce<unknown>(step, value);
 

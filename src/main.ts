@@ -2,11 +2,12 @@
 import { enableCompileCache } from 'node:module';
 import { buffer } from 'node:stream/consumers';
 
-// A third of the start-up is compiling; the cache is Node's own, in its temporary folder.
+// Compilation is a third of the start-up time. The cache is Node's own, in its temporary folder.
 enableCompileCache();
 const { main } = await import('./cli/program.ts');
 
-// `render | head`: the reader has had enough, which is no error of ours.
+// `render
+// head`: the reader stops early, which is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit();

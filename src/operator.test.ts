@@ -4,7 +4,8 @@ import path from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { recordingLogger } from './cluster/testing/logs.ts';
 
-// One after the other: jest runs the shell, which is CommonJS, while it links, and client-node must be through by then.
+// These imports are sequential: jest runs the shell, which is CommonJS, while it links, and client-node must
+// be loaded by then.
 const client = await import('@kubernetes/client-node');
 const { FirewallOperator } = await import('./operator.ts');
 
@@ -18,7 +19,7 @@ function nowhere(): KubeConfig {
   return config;
 }
 
-/** Opens what the shell keeps for its subclasses. */
+/** Makes the protected methods of the shell public. */
 class OpenOperator extends FirewallOperator {
   override watchResource(): Promise<void> {
     return super.watchResource();
@@ -54,7 +55,7 @@ describe('the operator', () => {
     expect(watch).not.toHaveBeenCalled();
   });
 
-  test('listens nowhere unless it is told to', async () => {
+  test('listens nowhere by default', async () => {
     const operator = new FirewallOperator({ loadKubeConfig: nowhere, log: recordingLogger(), env: {} });
     await operator.start();
     expect(operator.healthPort).toBeUndefined();
@@ -62,7 +63,7 @@ describe('the operator', () => {
     await operator.ended;
   });
 
-  test('does not start without a kubeconfig, and says what is missing', async () => {
+  test('does not start without a kubeconfig, and reports what is missing', async () => {
     const loadKubeConfig = () => {
       throw new Error('no kubeconfig found: set KUBECONFIG');
     };
@@ -79,7 +80,10 @@ describe('the operator', () => {
 });
 
 describe('the process', () => {
-  /** `script` runs beside an operator whose API server refuses connections, or takes them and is silent. */
+  /**
+   * Runs `script` next to an operator whose API server refuses connections, or accepts them and does not
+   * answer.
+   */
   const run = (script: string, apiServer: 'refuses' | 'is silent' = 'refuses') => {
     const source = `
       import { once } from 'node:events';
@@ -115,7 +119,7 @@ describe('the process', () => {
     expect(messages.slice(-2)).toEqual(['stopping', 'operator stopped']);
   });
 
-  test('ends at once after a second one, whatever it waits for', () => {
+  test('ends at once after a second signal, whatever it waits for', () => {
     const { status, messages } = run(
       `await once(silent, 'connection');
       process.once('SIGTERM', () => setImmediate(() => process.kill(process.pid, 'SIGTERM')));
@@ -127,11 +131,11 @@ describe('the process', () => {
     expect(messages.at(-1)).toBe('stopping');
   });
 
-  test('never dies in silence', () => {
+  test('logs an unhandled error before it ends', () => {
     const { status, messages } = run(
       `setTimeout(() => Promise.reject(new Error('boom')), 0); await running;`,
     );
     expect(status).toBe(1);
-    expect(messages.at(-1)).toBe('operator failed: nobody handled this error');
+    expect(messages.at(-1)).toBe('operator failed: unhandled error');
   });
 });

@@ -1,8 +1,10 @@
 /**
- * The operator's process. The shell is @dot-i/k8s-operator: its life cycle, its kubeConfig and logger, and its decision what a finalizer
- * needs. What it does over the network is not used: its watch loses deletes and ends the process on an error, its writes swallow theirs.
+ * The operator's process. Its shell is @dot-i/k8s-operator, of which we use the life cycle, kubeConfig, the
+ * logger, and the decision whether a finalizer has work to do. We do not use its requests: its watch loses
+ * deletes and ends the process on an error, and its writes swallow theirs.
  */
-// The shell is CommonJS and would load client-node, an ES module, by itself: it must be there before.
+// The shell is CommonJS and would load client-node, an ES module, by itself. It therefore has to be loaded
+// before.
 import type { KubeConfig } from '@kubernetes/client-node';
 import '@kubernetes/client-node';
 import shell from '@dot-i/k8s-operator';
@@ -46,16 +48,18 @@ export interface OperatorOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** How long a stop may take: well below the 30 s after which kubelet kills. */
+/** The maximum time to stop, well below the 30 s after which kubelet kills. */
 const STOP_MS = 20_000;
-/** The election's own: a renewal must not wait until slow lists and writes have left a connection free. */
+/** Connections of the election alone, so a renewal does not wait for slow lists and writes. */
 const LEASE_CONNECTIONS = 2;
-/** The Lease that replicas share, in the operator's namespace; config/rbac names it too. */
+/** The Lease that replicas share, in the operator's namespace. config/rbac names it too. */
 const LEASE = 'clusterfirewall';
-/** A replica that could never lead must not pass for one that can: a rolling update would end with nobody leading. */
-const NO_LEASE = 'it takes no part in leader election yet; the log says why';
+/**
+ * A replica that cannot lead must not count as ready. Otherwise a rolling update could end without a leader.
+ */
+const NO_LEASE = 'it cannot take part in leader election yet; the log has the reason';
 
-/** JSON lines on standard output, the level by its name and the time as people write it. */
+/** JSON lines on standard output, with the level by name and the time in ISO format. */
 function jsonLog(): Logger {
   return pino({
     timestamp: stdTimeFunctions.isoTime,
@@ -71,7 +75,7 @@ export class FirewallOperator extends Shell {
   readonly #clock: Clock = systemClock;
   readonly #abort = new AbortController();
   readonly #transports: UndiciTransport[] = [];
-  /** Of the present term: what is written goes through it. */
+  /** The transport for writes of the present term. */
   #writes: Transport | undefined;
   #running: Promise<void> = Promise.resolve();
   #health: HealthServer | undefined;
@@ -83,21 +87,24 @@ export class FirewallOperator extends Shell {
     this.#log = log;
   }
 
-  /** Port of the health server; undefined when none was asked for. */
+  /** Port of the health server; undefined when none was configured. */
   get healthPort(): number | undefined {
     return this.#health?.port;
   }
 
-  /** Resolves when the operator has stopped; rejects when it failed. */
+  /** Resolves when the operator has stopped. Rejects when it failed. */
   get ended(): Promise<void> {
     return this.#running;
   }
 
-  /** Called by start(). Resolves when the operator works, which does not mean that it has seen the cluster: /readyz tells. */
+  /**
+   * start() calls this. It resolves when the operator works, which does not mean that it has seen the
+   * cluster: /readyz reports that.
+   */
   protected override async init(): Promise<void> {
     const { loadKubeConfig = loadDefaultKubeConfig, healthAddress, env = process.env } = this.#options;
     this.kubeConfig = loadKubeConfig();
-    const credentials = kubeConfigCredentials(sameFirst(this.kubeConfig, loadKubeConfig), this.#clock);
+    const credentials = kubeConfigCredentials(reloading(this.kubeConfig, loadKubeConfig), this.#clock);
     const instance = env['POD_NAME'] ?? hostname();
     const userAgent = `clusterfirewall (${instance})`;
     const metrics = new Metrics(this.#clock);
@@ -140,13 +147,13 @@ export class FirewallOperator extends Shell {
     this.#log.info({ server: credentials.server, identity }, 'operator started');
   }
 
-  /** Finishes the write under way, begins no other; `ended` resolves then. */
+  /** Finishes the current write and begins no other. `ended` then resolves. */
   override stop(): void {
     super.stop();
     this.#abort.abort();
   }
 
-  /** Watches from the start, so that it can take over at once; writes when elected. */
+  /** Watches from the start, so it can take over at once. Writes while elected. */
   async #run(controller: Controller, election: LeaderElection, transport: Transport): Promise<void> {
     const { signal } = this.#abort;
     const lead = (term: LeaseTerm): Promise<void> => this.#lead(controller, transport, term);
@@ -174,12 +181,13 @@ export class FirewallOperator extends Shell {
     await this.handleResourceFinalizer(event, FINALIZER, () => Promise.resolve());
   }
 
-  /** Called by handleResourceFinalizer. A firewall that is gone needs none. */
+  /** handleResourceFinalizer calls this. A deleted firewall needs no finalizers. */
   protected override async setResourceFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<void> {
     if (this.#writes === undefined) throw new Error('the operator does not lead');
     const { name, resourceVersion } = meta;
     try {
-      // The version is a precondition: a merge patch replaces the whole list, also what others have added meanwhile.
+      // The version is a precondition, because a merge patch replaces the whole list, including entries that
+      // others have added meanwhile.
       await mergePatch(this.#writes, FIREWALLS, name, { metadata: { finalizers, resourceVersion } });
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -199,11 +207,14 @@ export class FirewallOperator extends Shell {
   }
 }
 
-/** As client-go and controller-runtime name it; by the value of 1 an alert sees who leads, and that somebody does. */
+/**
+ * The name is that of client-go and controller-runtime. An alert can use the value 1 to see who leads, and
+ * that a replica leads.
+ */
 function leaderGauge(registry: Registry, election: LeaderElection): void {
   new Gauge({
     name: 'leader_election_master_status',
-    help: 'Whether this process leads (1) or stands by (0).',
+    help: '1 while this process leads, 0 while it is a standby.',
     labelNames: ['name'] as const,
     registers: [registry],
     collect() {
@@ -212,7 +223,7 @@ function leaderGauge(registry: Registry, election: LeaderElection): void {
   });
 }
 
-/** The shell changes the list of finalizers that it is given: it gets its own. */
+/** The shell changes the list of finalizers that it gets, so it gets its own. */
 function firewallEvent({ name, resourceVersion, finalizers, deleting }: StoredFirewall): ResourceEvent {
   const object = {
     apiVersion: API_VERSION,
@@ -231,8 +242,8 @@ function firewallEvent({ name, resourceVersion, finalizers, deleting }: StoredFi
   };
 }
 
-/** The configuration that is already loaded, then what its files say. */
-function sameFirst(first: KubeConfig, load: LoadKubeConfig): LoadKubeConfig {
+/** Returns the loaded configuration first, and then reads the files again. */
+function reloading(first: KubeConfig, load: LoadKubeConfig): LoadKubeConfig {
   let loaded: KubeConfig | undefined = first;
   return () => {
     const config = loaded ?? load();
@@ -257,14 +268,14 @@ const shellLogger = (log: Logger) => ({
 });
 
 /**
- * Runs the operator until SIGTERM or SIGINT. A second signal ends the process at once, and so does an error that nobody handled, after a line
- * in the log.
+ * Runs the operator until SIGTERM or SIGINT. A second signal ends the process at once. So does an unhandled
+ * error, after a line in the log.
  * @throws Error when the operator cannot start, or fails
  */
 export async function runOperator(options: OperatorOptions = {}): Promise<void> {
   const log = options.log ?? jsonLog();
   const fatal = (err: unknown): void => {
-    log.error({ err }, 'operator failed: nobody handled this error');
+    log.error({ err }, 'operator failed: unhandled error');
     process.exit(1);
   };
   process.on('unhandledRejection', fatal);
@@ -283,7 +294,7 @@ function stopOnSignal(operator: FirewallOperator, log: Logger): void {
     log.info({ signal }, 'stopping');
     operator.stop();
     setTimeout(() => {
-      log.warn({ afterMs: STOP_MS }, 'not stopped in time: what was under way is cut off');
+      log.warn({ afterMs: STOP_MS }, 'not stopped in time: ongoing requests are cut off');
       process.exit(0);
     }, STOP_MS).unref();
   };
