@@ -66,7 +66,7 @@ export async function observing<T>(
       signal: abort.signal,
     });
     for await (const event of events) {
-      if (event.type !== 'BOOKMARK') onEvent({ at: performance.now(), event });
+      if ('object' in event) onEvent({ at: performance.now(), event });
     }
   })().catch((error: unknown) => {
     if (!abort.signal.aborted) throw error;

@@ -91,9 +91,7 @@ test('apply creates, changes nothing when nothing changes, and preconditions hol
   expect(await outcome(remove(transport, SETS, 'applied', { preconditions }))).toMatchObject({
     reason: 'Conflict',
   });
-  expect(await remove(transport, SETS, 'applied', { preconditions: { uid: first.metadata.uid ?? '' } })).toBe(
-    true,
-  );
+  expect(await remove(transport, SETS, 'applied', { preconditions: { uid: first.metadata.uid } })).toBe(true);
   expect(await get(transport, SETS, 'applied')).toBeUndefined();
 });
 
@@ -108,7 +106,7 @@ test('a list is never cut into pages', async () => {
 
 test('a watch from an expired version ends in an InternalError without a code', async () => {
   const created = await create(transport, SETS, networkSet('old', '10.0.0.0/8'));
-  const line = await expiredLine(created.metadata.resourceVersion ?? '');
+  const line = await expiredLine(created.metadata.resourceVersion);
   expect(line).toMatchObject({ type: 'ERROR', object: { reason: 'InternalError' } });
   expect(isRecord(line) && line['object']).not.toHaveProperty('code');
 });

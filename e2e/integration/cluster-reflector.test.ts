@@ -207,7 +207,7 @@ describe('a watch', () => {
     const resource = inNamespace(SECRETS);
     const created = await create(transport, resource, secret('a'));
     await create(transport, resource, secret('b'));
-    const resourceVersion = created.metadata.resourceVersion ?? '';
+    const resourceVersion = created.metadata.resourceVersion;
     await compactedBeyond(resource, resourceVersion);
     const query = { watch: true, resourceVersion };
     for await (const line of transport.stream({ method: 'GET', path: collectionPath(resource), query })) {
@@ -226,7 +226,7 @@ describe('a watch', () => {
     for await (const event of watch({
       ...{ transport, resource, resourceVersion, timeoutSeconds: 6, clock: systemClock, signal },
     })) {
-      seen.push(event.type === 'BOOKMARK' ? event.type : event.object.metadata.name);
+      seen.push('object' in event ? event.object.metadata.name : event.type);
       // The first one shows that the watch is open.
       if (seen.length === 1) await cluster.createNamespace(`${namespace}-later`);
     }

@@ -1,7 +1,7 @@
 /** Native Calico comes with admission policies that complete what is written: types, the tier, and its label. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { apply } from '../../src/cluster/objects/apply.ts';
-import { isRecord } from '../../src/json.ts';
+import { collectionPath } from '../../src/cluster/resource.ts';
+import { valueAt } from '../../src/json.ts';
 import { kindResource } from '../../src/controller/objects/kinds.ts';
 import { eventually, firewall, rule, type Rig } from './controller-harness.ts';
 import { generatedThings } from './controller-objects.ts';
@@ -74,9 +74,14 @@ export const mutatingPolicies = (rig: () => Rig): void => {
         spec: {},
       };
       await eventually(async () => {
-        const resource = kindResource('NetworkPolicy', 'wordpress');
-        const { metadata, spec } = await apply(rig().transport, resource, probe, { dryRun: true });
-        return metadata.labels?.['projectcalico.org/tier'] === 'default' && isRecord(spec) && 'types' in spec;
+        const { body } = await rig().transport.request({
+          method: 'POST',
+          path: collectionPath(kindResource('NetworkPolicy', 'wordpress')),
+          query: { dryRun: 'All' },
+          body: probe,
+        });
+        const isLabelled = valueAt(body, 'metadata', 'labels', 'projectcalico.org/tier') === 'default';
+        return isLabelled && valueAt(body, 'spec', 'types') !== undefined;
       }, 'the admission policies to be in force');
       await rig().apply(firewall());
       await rig().ready();

@@ -42,7 +42,17 @@ export interface KubernetesObject {
   readonly [field: string]: unknown;
 }
 
-/** True for a record whose metadata has a name; deeper fields are the server's word. */
+/** The API server sets both on every object that it stores. */
+export interface StoredMetadata extends Metadata {
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+export interface StoredObject extends KubernetesObject {
+  readonly metadata: StoredMetadata;
+}
+
+/** True for a record whose metadata has a name. Other fields are not checked. */
 export function isKubernetesObject(value: unknown): value is KubernetesObject {
   return isRecord(value) && isRecord(value['metadata']) && typeof value['metadata']['name'] === 'string';
 }
@@ -51,6 +61,12 @@ export function isKubernetesObject(value: unknown): value is KubernetesObject {
 export function objectKey(object: KubernetesObject): string {
   const { name, namespace } = object.metadata;
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
+}
+
+/** True for an object whose metadata is complete. Without a uid, an object and its successor of the same name would be one. */
+export function isStoredObject(object: KubernetesObject): object is StoredObject {
+  const { uid, resourceVersion } = object.metadata;
+  return [uid, resourceVersion].every((value) => typeof value === 'string' && value !== '');
 }
 
 const NUMBER = /^\d+$/;

@@ -71,7 +71,7 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
     {
       kind: 'ConfigMap',
       resource: CONFIG_MAPS,
-      project: ({ metadata }) => metadata.uid ?? '',
+      project: ({ metadata }) => metadata.uid,
       onChange: () => undefined,
       onSynced: () => undefined,
       heartbeatObject: (uid) => ({ name: 'a', namespace: undefined, uid }),
@@ -136,6 +136,15 @@ describe('a quiet watch', () => {
       await clock.advance(20_000);
     }
     expect(beats).toHaveLength(2);
+  });
+
+  test('leaves out objects without a uid, as the copy does', async () => {
+    const { server, clock, beats, relists } = await setup();
+    server.anonymous.add('bare');
+    server.put('bare', 1);
+    await clock.advance(A_BEAT);
+    expect(beats).toEqual([{ method: 'read', result: 'shown' }]);
+    expect(relists()).toEqual([]);
   });
 
   test('stops beating with its informer', async () => {

@@ -3,7 +3,7 @@ import { mergePatch, projectPage } from '../objects/apply.ts';
 import type { Random } from '../backoff.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
-import { collectionPath, type KubernetesObject, type Resource } from '../resource.ts';
+import { collectionPath, type Resource, type StoredObject } from '../resource.ts';
 import type { Transport } from '../http/transport.ts';
 import { WatchProof, type ObservedStore } from './watch-proof.ts';
 
@@ -18,7 +18,7 @@ export interface HeartbeatObject {
 export interface WatchedCollection extends ObservedStore {
   readonly kind: string;
   readonly resource: Resource;
-  readonly keyOf: (object: KubernetesObject) => string;
+  readonly keyOf: (object: StoredObject) => string;
   /** False while it is listed, or waits to be. */
   readonly isWatching: boolean;
   /** `Clock.now()` of the last whole list, event or bookmark. */
@@ -151,7 +151,7 @@ export class Heartbeat {
       // The uid is a precondition: what has been made anew under this name may not be ours.
       const patch = { metadata: { uid, annotations } };
       const touched = await mergePatch(transport, resource, name, patch, options);
-      proof.expect(this.collection.keyOf(touched), touched.metadata.resourceVersion ?? '');
+      proof.expect(this.collection.keyOf(touched), touched.metadata.resourceVersion);
       return true;
     } catch (error) {
       this.#noteError(error, signal);
@@ -162,8 +162,8 @@ export class Heartbeat {
   /** Everything that is stored, and nothing else, must be in the copy. False when the API server does not say what is. */
   async #read(proof: WatchProof, signal: AbortSignal): Promise<boolean> {
     const stored = new Map<string, string>();
-    const note = (object: KubernetesObject): void => {
-      stored.set(this.collection.keyOf(object), object.metadata.resourceVersion ?? '');
+    const note = (object: StoredObject): void => {
+      stored.set(this.collection.keyOf(object), object.metadata.resourceVersion);
     };
     let next: string | undefined;
     try {

@@ -3,7 +3,7 @@ import type { OutageTracker } from '../http/outages.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { Reflector } from './reflector.ts';
-import { objectKey, type KubernetesObject, type Resource } from '../resource.ts';
+import { objectKey, type Resource, type StoredObject } from '../resource.ts';
 import type { ChangeEvent, StoreReader } from './store.ts';
 import type { Transport } from '../http/transport.ts';
 import type { HeartbeatObject, WatchedCollection } from './heartbeat.ts';
@@ -27,9 +27,9 @@ export interface InformerOptions<T> {
   readonly resource: Resource;
   /** Objects a page of the list; the reflector's default where absent. */
   readonly pageSize?: number | undefined;
-  readonly project: (object: KubernetesObject) => T;
+  readonly project: (object: StoredObject) => T;
   /** What tells one object from another; default objectKey. */
-  readonly keyOf?: (object: KubernetesObject) => string;
+  readonly keyOf?: (object: StoredObject) => string;
   /** Called for every change, as Reflector's; must not block. */
   readonly onChange: (event: ChangeEvent<T>) => void;
   /** Called once when the first list is in, which may have been empty. */
@@ -42,7 +42,7 @@ export interface InformerOptions<T> {
 export class Informer<T> implements Informers, WatchedCollection {
   readonly kind: string;
   readonly resource: Resource;
-  readonly keyOf: (object: KubernetesObject) => string;
+  readonly keyOf: (object: StoredObject) => string;
   readonly store: StoreReader<T>;
   readonly #context: InformerContext;
   readonly #options: InformerOptions<T>;

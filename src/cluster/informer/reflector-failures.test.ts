@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { FakeServer } from '../testing/fake-server.ts';
 import { settle } from '../testing/manual-clock.ts';
-import { LONG, queriesOf, setup } from '../testing/reflector.ts';
+import { LONG, queriesOf, setup, summary } from '../testing/reflector.ts';
 
 describe('what stands in the way is visible and retried', () => {
   test.each([
@@ -130,4 +130,22 @@ describe('what stands in the way is visible and retried', () => {
     impatient.abort(new Error('too long'));
     await expect(waiting).rejects.toThrow('too long');
   });
+});
+
+test('an object without a uid is left out and named; the others of its collection still count', async () => {
+  const { server, log, events, reflector, start } = setup();
+  server.anonymous.add('bare').add('late');
+  server.put('bare', 1);
+  server.put('a', 1);
+  await start();
+  server.put('late', 1);
+  server.put('b', 1);
+  await settle();
+  expect(summary(events)).toEqual(['added a', 'added b']);
+  expect(reflector.store.keys()).toEqual(['a', 'b']);
+  expect(log.lines).toMatchObject([
+    { level: 'warn', fields: { object: 'bare', resource: '/api/v1/configmaps' } },
+    { level: 'warn', fields: { object: 'late', resource: '/api/v1/configmaps' } },
+  ]);
+  expect(queriesOf(server, true)).toHaveLength(1);
 });

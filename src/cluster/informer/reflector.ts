@@ -5,7 +5,7 @@ import { Backoff, type BackoffPolicy, type Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { ApiError, isExpired, isForbidden, isInitializing, isNotFound, TransportError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { collectionPath, objectKey, type KubernetesObject, type Resource } from '../resource.ts';
+import { collectionPath, objectKey, type StoredObject, type Resource } from '../resource.ts';
 import { entryOf, Store, type ChangeEvent, type Entry, type StoreReader } from './store.ts';
 import type { Transport } from '../http/transport.ts';
 import { watch, type WatchEvent } from '../objects/watch.ts';
@@ -24,9 +24,9 @@ export interface ReflectorOptions<T> {
   readonly transport: Transport;
   readonly resource: Resource;
   /** What to keep of an object; the rest is dropped before it is stored. Pure: what it throws counts as a failed list or watch. */
-  readonly project: (object: KubernetesObject) => T;
+  readonly project: (object: StoredObject) => T;
   /** What tells one object from another; default objectKey. */
-  readonly keyOf?: (object: KubernetesObject) => string;
+  readonly keyOf?: (object: StoredObject) => string;
   /** Called for every change, in order, when the store has it already. Must not block: put a key into a queue. */
   readonly onChange?: (event: ChangeEvent<T>) => void;
   readonly labelSelector?: string;
@@ -96,7 +96,7 @@ export class Reflector<T> {
   readonly #random: Random;
   readonly #backoff: Backoff;
   readonly #answers: OutageTracker;
-  readonly #keyOf: (object: KubernetesObject) => string;
+  readonly #keyOf: (object: StoredObject) => string;
   readonly #firstList = Promise.withResolvers<undefined>();
   /** The next list that was begun after the last doubt. */
   #newList = Promise.withResolvers<undefined>();
@@ -208,7 +208,7 @@ export class Reflector<T> {
       pageSize = PAGE_SIZE,
     } = this.#options;
     const limit = state.paged ? pageSize : 0;
-    const entry = (object: KubernetesObject) =>
+    const entry = (object: StoredObject) =>
       [this.#keyOf(object), entryOf(object.metadata, project(object))] as const;
     const page = await projectPage(transport, resource, entry, {
       labelSelector,
@@ -219,6 +219,9 @@ export class Reflector<T> {
       signal,
     });
     for (const [key, value] of page.items) state.entries.set(key, value);
+    page.incomplete.forEach((key) => {
+      this.#reportIncomplete(key);
+    });
     if (page.next !== undefined) return { ...state, next: page.next };
     if (page.resourceVersion === '') {
       // A watch without a version begins anywhere: what was deleted between list and watch would be lost.
@@ -269,14 +272,17 @@ export class Reflector<T> {
       this.#state = { name: 'Watching', resourceVersion: event.resourceVersion };
       return;
     }
+    if (event.type === 'INCOMPLETE') {
+      this.#reportIncomplete(event.key);
+      return;
+    }
     const { object } = event;
     const key = this.#keyOf(object);
     const changes =
       event.type === 'DELETED'
         ? this.#store.remove(key)
         : this.#store.put(key, entryOf(object.metadata, this.#options.project(object)));
-    const version = object.metadata.resourceVersion;
-    if (version !== undefined) this.#state = { name: 'Watching', resourceVersion: version };
+    this.#state = { name: 'Watching', resourceVersion: object.metadata.resourceVersion };
     this.#deliver(changes);
   }
 
@@ -321,6 +327,12 @@ export class Reflector<T> {
     const mostMs = isExpired(error) ? RELIST_AT_ONCE_MS : isInitializing(error) ? INITIALIZING_MS : Infinity;
     const delayMs = Math.max(Math.min(this.#backoff.next(), mostMs), retryAfterMs);
     return { error, group: this.resource.group, at, tookMs: at - this.#steppedAt, delayMs };
+  }
+
+  /** Nothing can be decided about such an object; the others of its collection still count. */
+  #reportIncomplete(key: string): void {
+    const fields = { resource: collectionPath(this.resource), object: key };
+    this.#options.log.warn(fields, 'object left out: the API server sent it without uid or resourceVersion');
   }
 
   /** The same failure again and again is one line in the log. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Metadata } from '../resource.ts';
+import type { StoredMetadata } from '../resource.ts';
 
 /** What happened to one object of the store. `old` and `new` are projections. */
 export type ChangeEvent<T> =
@@ -14,8 +14,8 @@ export interface Entry<T> {
   readonly value: T;
 }
 
-export function entryOf<T>(metadata: Metadata, value: T): Entry<T> {
-  return { uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '', value };
+export function entryOf<T>({ uid, resourceVersion }: StoredMetadata, value: T): Entry<T> {
+  return { uid, resourceVersion, value };
 }
 
 /** A handler that calls `notify` where the projection itself differs. @param absent as what an object that is not there counts */

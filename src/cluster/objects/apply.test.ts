@@ -12,13 +12,14 @@ const POLICY = {
   kind: 'NetworkPolicy',
   metadata: { name: 'web', namespace: 'shop' },
 };
+const STORED = { ...POLICY, metadata: { ...POLICY.metadata, uid: 'u', resourceVersion: '5' } };
 
 const status = (code: number, reason = '') => new ApiError({ code, reason, message: `HTTP ${String(code)}` });
 
 describe('server-side apply', () => {
   test('sends the object as an apply patch of our field manager', async () => {
-    const transport = new ScriptedTransport(POLICY);
-    expect(await apply(transport, POLICIES, POLICY, { force: true })).toEqual(POLICY);
+    const transport = new ScriptedTransport(STORED);
+    expect(await apply(transport, POLICIES, POLICY, { force: true })).toEqual(STORED);
     expect(transport.requests).toEqual([
       {
         method: 'PATCH',
@@ -30,16 +31,16 @@ describe('server-side apply', () => {
     ]);
   });
 
-  test('does not force unless asked to, and can rehearse and apply a subresource', async () => {
-    const transport = new ScriptedTransport(POLICY);
-    await apply(transport, POLICIES, POLICY, { subresource: 'status', dryRun: true, fieldManager: 'other' });
+  test('does not force unless asked to, and can apply a subresource', async () => {
+    const transport = new ScriptedTransport(STORED);
+    await apply(transport, POLICIES, POLICY, { subresource: 'status', fieldManager: 'other' });
     expect(transport.requests[0]).toMatchObject({ path: `${PATH}/web/status` });
-    expect(transport.requests[0]?.query).toEqual({ fieldManager: 'other', dryRun: 'All', force: undefined });
+    expect(transport.requests[0]?.query).toEqual({ fieldManager: 'other', force: undefined });
   });
 
   test('that is answered NotFound creates, then applies', async () => {
-    const transport = new ScriptedTransport(status(404), POLICY, POLICY);
-    expect(await apply(transport, POLICIES, POLICY, { force: true })).toEqual(POLICY);
+    const transport = new ScriptedTransport(status(404), STORED, STORED);
+    expect(await apply(transport, POLICIES, POLICY, { force: true })).toEqual(STORED);
     expect(transport.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
       `PATCH ${PATH}/web`,
       `POST ${PATH}`,
@@ -71,7 +72,7 @@ describe('server-side apply', () => {
 
 describe('other writes', () => {
   test('create posts, replace puts, mergePatch patches', async () => {
-    const transport = new ScriptedTransport(POLICY, POLICY, POLICY);
+    const transport = new ScriptedTransport(STORED, STORED, STORED);
     await create(transport, POLICIES, POLICY);
     await replace(transport, POLICIES, POLICY, { subresource: 'status' });
     await mergePatch(transport, POLICIES, 'web', { metadata: { finalizers: [] } });
@@ -96,31 +97,35 @@ describe('other writes', () => {
   });
 
   test('carry signal and timeout', async () => {
-    const transport = new ScriptedTransport(POLICY);
+    const transport = new ScriptedTransport(STORED);
     const { signal } = new AbortController();
     await apply(transport, POLICIES, POLICY, { signal, timeoutMs: 5 });
     expect(transport.requests[0]).toMatchObject({ signal, timeoutMs: 5 });
   });
 
-  test('an answer that is no object is an error', async () => {
-    await expect(create(new ScriptedTransport({}), POLICIES, POLICY)).rejects.toThrow(`POST ${PATH}`);
+  test.each<[string, Readonly<Record<string, unknown>>]>([
+    ['is no object', {}],
+    ['has no uid', { metadata: { name: 'web', resourceVersion: '5' } }],
+    ['has no version', { metadata: { name: 'web', uid: 'u', resourceVersion: '' } }],
+  ])('an answer that %s is an error', async (_, body) => {
+    await expect(create(new ScriptedTransport(body), POLICIES, POLICY)).rejects.toThrow(`POST ${PATH}`);
   });
 });
 
 describe('reads', () => {
   test('get gives undefined for what is not there', async () => {
-    const transport = new ScriptedTransport(POLICY, status(404), status(403));
-    expect(await get(transport, POLICIES, 'web')).toEqual(POLICY);
+    const transport = new ScriptedTransport(STORED, status(404), status(403));
+    expect(await get(transport, POLICIES, 'web')).toEqual(STORED);
     expect(await get(transport, POLICIES, 'web')).toBeUndefined();
     await expect(get(transport, POLICIES, 'web')).rejects.toMatchObject({ code: 403 });
   });
 
   test('list follows the pages', async () => {
     const transport = new ScriptedTransport(
-      { metadata: { resourceVersion: '5', continue: 'more' }, items: [POLICY] },
-      { metadata: { resourceVersion: '5', continue: '' }, items: [POLICY] },
+      { metadata: { resourceVersion: '5', continue: 'more' }, items: [STORED] },
+      { metadata: { resourceVersion: '5', continue: '' }, items: [STORED] },
     );
-    expect(await list(transport, POLICIES, { labelSelector: 'a=b' })).toEqual([POLICY, POLICY]);
+    expect(await list(transport, POLICIES, { labelSelector: 'a=b' })).toEqual([STORED, STORED]);
     expect(transport.requests.map(({ query }) => query)).toMatchObject([
       { limit: 500, continue: undefined, labelSelector: 'a=b' },
       { limit: 500, continue: 'more', labelSelector: 'a=b' },
@@ -128,9 +133,10 @@ describe('reads', () => {
   });
 
   test.each(['hands over items', 'answers with all of them'])(
-    'a projection is what is kept of a page, whether the transport %s',
+    'a projection is kept of each complete object of a page, whether the transport %s',
     async (how) => {
-      const page = { metadata: { resourceVersion: '5' }, items: [POLICY] };
+      const bare = { metadata: { name: 'bare', namespace: 'shop', resourceVersion: '4' } };
+      const page = { metadata: { resourceVersion: '5' }, items: [bare, STORED] };
       const scripted = new ScriptedTransport(page, page);
       const reading: Transport = {
         stream: (request) => scripted.stream(request),
@@ -145,6 +151,7 @@ describe('reads', () => {
       const name = ({ metadata }: KubernetesObject): string => metadata.name;
       expect(await projectPage(reading, POLICIES, name)).toEqual({
         items: ['web'],
+        incomplete: ['shop/bare'],
         resourceVersion: '5',
         next: undefined,
       });

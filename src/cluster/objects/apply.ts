@@ -3,9 +3,12 @@ import { isRecord } from '../../json.ts';
 import {
   collectionPath,
   isKubernetesObject,
+  isStoredObject,
+  objectKey,
   objectPath,
   type KubernetesObject,
   type Resource,
+  type StoredObject,
 } from '../resource.ts';
 import type { Method, Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
@@ -31,8 +34,6 @@ export interface ApplyOptions extends CallOptions {
   readonly fieldManager?: string;
   /** For example `status`. */
   readonly subresource?: string;
-  /** Validate and answer, but store nothing. */
-  readonly dryRun?: boolean;
 }
 
 export interface Preconditions {
@@ -65,13 +66,12 @@ export async function apply(
   resource: Resource,
   object: KubernetesObject,
   options: ApplyOptions = {},
-): Promise<KubernetesObject> {
+): Promise<StoredObject> {
   try {
     return await applyPatch(transport, resource, object, options);
   } catch (error) {
     if (!isNotFound(error) || options.subresource !== undefined) throw error;
-    const created = await create(transport, resource, object, options);
-    if (options.dryRun === true) return created;
+    await create(transport, resource, object, options);
     return applyPatch(transport, resource, object, options);
   }
 }
@@ -81,7 +81,7 @@ function applyPatch(
   resource: Resource,
   object: KubernetesObject,
   options: ApplyOptions,
-): Promise<KubernetesObject> {
+): Promise<StoredObject> {
   return write(transport, {
     method: 'PATCH',
     path: objectPath(resource, object.metadata.name, options.subresource),
@@ -98,7 +98,7 @@ export function create(
   resource: Resource,
   object: KubernetesObject,
   options: Omit<ApplyOptions, 'force' | 'subresource'> = {},
-): Promise<KubernetesObject> {
+): Promise<StoredObject> {
   return write(transport, {
     method: 'POST',
     path: collectionPath(resource),
@@ -117,7 +117,7 @@ export function replace(
   resource: Resource,
   object: KubernetesObject,
   options: Omit<ApplyOptions, 'force'> = {},
-): Promise<KubernetesObject> {
+): Promise<StoredObject> {
   return write(transport, {
     method: 'PUT',
     path: objectPath(resource, object.metadata.name, options.subresource),
@@ -137,7 +137,7 @@ export function mergePatch(
   name: string,
   patch: Readonly<Record<string, unknown>>,
   options: Omit<ApplyOptions, 'force'> = {},
-): Promise<KubernetesObject> {
+): Promise<StoredObject> {
   return write(transport, {
     method: 'PATCH',
     path: objectPath(resource, name, options.subresource),
@@ -177,15 +177,17 @@ export async function get(
   resource: Resource,
   name: string,
   options: CallOptions = {},
-): Promise<KubernetesObject | undefined> {
+): Promise<StoredObject | undefined> {
   const path = objectPath(resource, name);
   const response = await found(transport.request({ method: 'GET', path, ...call(options) }));
   return response === undefined ? undefined : objectOf(response.body, 'GET', path);
 }
 
 /** One page of a collection, as the server gave it. */
-export interface Page<T = KubernetesObject> {
+export interface Page<T = StoredObject> {
   readonly items: readonly T[];
+  /** Keys of objects that were left out, because they lack metadata that every stored object has. */
+  readonly incomplete: readonly string[];
   /** Of the whole snapshot: every page of one list has the first one's. */
   readonly resourceVersion: string;
   /** Token for the next page; undefined on the last. */
@@ -206,12 +208,21 @@ export function listPage(transport: Transport, resource: Resource, options: Page
   return projectPage(transport, resource, (object) => object, options);
 }
 
-/** What is kept of an item, told from an item that the transport has passed on as it came. */
+/** The projection of an item, so that it differs from an item that the transport has passed on as it came. */
 class Kept<T> {
   readonly value: T;
 
   constructor(value: T) {
     this.value = value;
+  }
+}
+
+/** An item that is left out. */
+class Incomplete {
+  readonly key: string;
+
+  constructor(object: KubernetesObject) {
+    this.key = objectKey(object);
   }
 }
 
@@ -223,7 +234,7 @@ class Kept<T> {
 export async function projectPage<T>(
   transport: Transport,
   resource: Resource,
-  project: (object: KubernetesObject) => T,
+  project: (object: StoredObject) => T,
   options: PageOptions = {},
 ): Promise<Page<T>> {
   const { limit = PAGE_SIZE, next, labelSelector, fieldSelector } = options;
@@ -236,18 +247,19 @@ export async function projectPage<T>(
   const token = metadata['continue'];
   const resourceVersion = metadata['resourceVersion'];
   return {
-    items: itemsOf(body),
+    ...itemsOf(body),
     resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : '',
     next: typeof token === 'string' && token !== '' ? token : undefined,
   };
 }
 
-function keeping<T>(path: string, project: (object: KubernetesObject) => T) {
+function keeping<T>(path: string, project: (object: StoredObject) => T) {
   const notAList = `GET ${path} did not answer with a list of objects`;
-  const keep = (each: unknown): Kept<T> => {
+  const keep = (each: unknown): Kept<T> | Incomplete => {
+    if (each instanceof Incomplete) return each;
     if (each instanceof Kept) return each as Kept<T>;
     if (!isKubernetesObject(each)) throw new TypeError(notAList);
-    return new Kept(project(each));
+    return isStoredObject(each) ? new Kept(project(each)) : new Incomplete(each);
   };
   return {
     // An error would end the request as if the connection had failed: the item stays as it is, and fails again outside.
@@ -258,21 +270,25 @@ function keeping<T>(path: string, project: (object: KubernetesObject) => T) {
         return each;
       }
     },
-    itemsOf: (body: unknown): readonly T[] => {
+    itemsOf: (body: unknown): Pick<Page<T>, 'items' | 'incomplete'> => {
       const items = isRecord(body) ? (body['items'] ?? []) : undefined;
       if (!Array.isArray(items)) throw new TypeError(notAList);
-      return items.map((each) => keep(each).value);
+      const kept = items.map(keep);
+      return {
+        items: kept.flatMap((each) => (each instanceof Kept ? [each.value] : [])),
+        incomplete: kept.flatMap((each) => (each instanceof Incomplete ? [each.key] : [])),
+      };
     },
   };
 }
 
-/** Every object of a collection, page by page. */
+/** Every object of a collection, page by page, without the incomplete ones. */
 export async function list(
   transport: Transport,
   resource: Resource,
   options: ListOptions = {},
-): Promise<readonly KubernetesObject[]> {
-  const items: KubernetesObject[] = [];
+): Promise<readonly StoredObject[]> {
+  const items: StoredObject[] = [];
   let next: string | undefined;
   do {
     const page = await listPage(transport, resource, { ...options, next });
@@ -287,13 +303,10 @@ function call({ signal, timeoutMs }: CallOptions): Pick<TransportRequest, 'signa
 }
 
 function writeQuery(options: ApplyOptions): TransportRequest['query'] & object {
-  return {
-    fieldManager: options.fieldManager ?? FIELD_MANAGER,
-    dryRun: options.dryRun === true ? 'All' : undefined,
-  };
+  return { fieldManager: options.fieldManager ?? FIELD_MANAGER };
 }
 
-async function write(transport: Transport, request: TransportRequest): Promise<KubernetesObject> {
+async function write(transport: Transport, request: TransportRequest): Promise<StoredObject> {
   const { body } = await transport.request(request);
   return objectOf(body, request.method, request.path);
 }
@@ -307,7 +320,8 @@ async function found(answer: Promise<TransportResponse>): Promise<TransportRespo
   }
 }
 
-function objectOf(body: unknown, method: Method, path: string): KubernetesObject {
+function objectOf(body: unknown, method: Method, path: string): StoredObject {
   if (!isKubernetesObject(body)) throw new TypeError(`${method} ${path} did not answer with an object`);
-  return body;
+  if (isStoredObject(body)) return body;
+  throw new TypeError(`${method} ${path} answered with an object without uid or resourceVersion`);
 }

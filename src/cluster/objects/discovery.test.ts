@@ -4,7 +4,10 @@ import { ApiError } from '../errors.ts';
 import { ScriptedTransport } from '../testing/scripted-transport.ts';
 
 const status = (code: number) => new ApiError({ code, message: `HTTP ${String(code)}` });
-const named = (name: string, fields: object) => ({ metadata: { name }, ...fields });
+const named = (name: string, fields: object) => ({
+  metadata: { name, uid: 'u', resourceVersion: '1' },
+  ...fields,
+});
 
 test('groups with their versions, sorted by name', async () => {
   const transport = new ScriptedTransport({

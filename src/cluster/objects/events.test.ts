@@ -25,7 +25,11 @@ async function setup(fail: (request: TransportRequest) => Error | undefined = ()
       requests.push(request);
       const error = fail(request);
       return error === undefined
-        ? Promise.resolve({ status: 200, headers: {}, body: { metadata: { name: 'stored' } } })
+        ? Promise.resolve({
+            status: 200,
+            headers: {},
+            body: { metadata: { name: 'stored', uid: 'u', resourceVersion: '1' } },
+          })
         : Promise.reject(error);
     },
     stream() {

@@ -1,11 +1,20 @@
 import type { Clock } from '../clock.ts';
 import { statusError } from '../errors.ts';
 import { isRecord } from '../../json.ts';
-import { collectionPath, isKubernetesObject, type KubernetesObject, type Resource } from '../resource.ts';
+import {
+  collectionPath,
+  isKubernetesObject,
+  isStoredObject,
+  objectKey,
+  type Resource,
+  type StoredObject,
+} from '../resource.ts';
 import type { Transport } from '../http/transport.ts';
 
 export type WatchEvent =
-  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubernetesObject }
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: StoredObject }
+  /** An event of an object without the metadata that every stored object has. */
+  | { readonly type: 'INCOMPLETE'; readonly key: string }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
 export interface WatchOptions {
@@ -72,8 +81,8 @@ function parseEvent(line: unknown): WatchEvent {
     case 'ADDED':
     case 'MODIFIED':
     case 'DELETED':
-      if (isKubernetesObject(object)) return { type, object };
-      break;
+      if (!isKubernetesObject(object)) break;
+      return isStoredObject(object) ? { type, object } : { type: 'INCOMPLETE', key: objectKey(object) };
     case 'BOOKMARK': {
       const version =
         isRecord(object) && isRecord(object['metadata']) ? object['metadata']['resourceVersion'] : '';

@@ -8,6 +8,7 @@ import {
   type KubernetesObject,
   type ManagedFieldsEntry,
   type Resource,
+  type StoredObject,
 } from '../resource.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 import { contestedField, mergeApplied, mergePatched } from './fake-merge.ts';
@@ -69,7 +70,7 @@ export class FakeApiServer implements Transport {
     resource: Pick<Resource, 'group' | 'plural'>,
     object: KubernetesObject,
     manager = 'kubectl',
-  ): KubernetesObject {
+  ): StoredObject {
     return this.#store(this.collection(resource), object, manager, 'Update');
   }
 
@@ -77,7 +78,7 @@ export class FakeApiServer implements Transport {
    * The one object of a collection whose name contains `part`, as stored.
    * @throws Error where there is none, or more than one
    */
-  object(resource: Pick<Resource, 'group' | 'plural'>, part: string): KubernetesObject {
+  object(resource: Pick<Resource, 'group' | 'plural'>, part: string): StoredObject {
     const objects = [...this.collection(resource).objects().values()];
     const [found, ...more] = objects.filter(({ metadata }) => metadata.name.includes(part));
     if (found === undefined || more.length > 0)
@@ -139,7 +140,7 @@ export class FakeApiServer implements Transport {
     };
   }
 
-  #carryOut(request: TransportRequest, place: Place): KubernetesObject {
+  #carryOut(request: TransportRequest, place: Place): StoredObject {
     switch (request.method) {
       case 'GET':
         return this.#existing(place);
@@ -156,18 +157,18 @@ export class FakeApiServer implements Transport {
     }
   }
 
-  #find({ collection, namespace, name = '' }: Place): KubernetesObject | undefined {
+  #find({ collection, namespace, name = '' }: Place): StoredObject | undefined {
     return collection.objects().get(namespace === undefined ? name : `${namespace}/${name}`);
   }
 
-  #existing(place: Place): KubernetesObject {
+  #existing(place: Place): StoredObject {
     const stored = this.#find(place);
     if (stored !== undefined) return stored;
     const message = `${place.served.plural} "${place.name ?? ''}" not found`;
     throw new ApiError({ code: 404, reason: 'NotFound', message });
   }
 
-  #create(request: TransportRequest, place: Place): KubernetesObject {
+  #create(request: TransportRequest, place: Place): StoredObject {
     const object = objectOf(request);
     const name = object.metadata.name;
     if (this.#find({ ...place, name }) !== undefined)
@@ -191,7 +192,7 @@ export class FakeApiServer implements Transport {
       });
   }
 
-  #replace(request: TransportRequest, place: Place): KubernetesObject {
+  #replace(request: TransportRequest, place: Place): StoredObject {
     const stored = this.#existing(place);
     const object = objectOf(request);
     const { uid = stored.metadata.uid } = object.metadata;
@@ -200,7 +201,7 @@ export class FakeApiServer implements Transport {
     return this.#written(place, withStatus(object, stored['status']), request, 'Update');
   }
 
-  #patch(request: TransportRequest, place: Place): KubernetesObject {
+  #patch(request: TransportRequest, place: Place): StoredObject {
     const stored = this.#existing(place);
     const patch = isRecord(request.body) ? request.body : {};
     const metadata = isRecord(patch['metadata']) ? patch['metadata'] : {};
@@ -211,7 +212,7 @@ export class FakeApiServer implements Transport {
     return this.#written(place, patched, request, 'Update');
   }
 
-  #apply(request: TransportRequest, place: Place): KubernetesObject {
+  #apply(request: TransportRequest, place: Place): StoredObject {
     const stored = this.#find(place);
     const object = objectOf(request);
     if (stored === undefined) {
@@ -235,7 +236,7 @@ export class FakeApiServer implements Transport {
     return written;
   }
 
-  #delete(request: TransportRequest, place: Place): KubernetesObject {
+  #delete(request: TransportRequest, place: Place): StoredObject {
     const stored = this.#existing(place);
     const options = isRecord(request.body) ? request.body : {};
     const { uid = stored.metadata.uid } = isRecord(options['preconditions']) ? options['preconditions'] : {};
@@ -254,7 +255,7 @@ export class FakeApiServer implements Transport {
     object: KubernetesObject,
     request: TransportRequest,
     operation: 'Apply' | 'Update',
-  ): KubernetesObject {
+  ): StoredObject {
     const stored = this.#store(collection, object, managerOf(request), operation);
     const { deletionTimestamp, finalizers = [] } = stored.metadata;
     if (deletionTimestamp !== undefined && finalizers.length === 0) collection.delete(objectKey(stored));
@@ -267,7 +268,7 @@ export class FakeApiServer implements Transport {
     sent: KubernetesObject,
     manager: string,
     operation: 'Apply' | 'Update',
-  ): KubernetesObject {
+  ): StoredObject {
     const object = this.fill(sent);
     const old = collection.objects().get(objectKey(object));
     if (old !== undefined && isDeepStrictEqual(contentOf(object), contentOf(old))) return old;
@@ -315,7 +316,7 @@ function withStatus(object: KubernetesObject, status: unknown): KubernetesObject
 
 function checkVersion(
   { resourceVersion }: Readonly<Record<string, unknown>> | KubernetesObject['metadata'],
-  stored: KubernetesObject,
+  stored: StoredObject,
 ): void {
   if (resourceVersion !== undefined && resourceVersion !== stored.metadata.resourceVersion)
     throw conflict('the object has been modified');

@@ -1,5 +1,5 @@
 import { ApiError, statusError, TransportError } from '../errors.ts';
-import { objectKey, type KubernetesObject } from '../resource.ts';
+import { objectKey, type KubernetesObject, type StoredObject } from '../resource.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
 /** What the server does to the next request instead of answering it. */
@@ -19,7 +19,7 @@ export type WatchFault = (typeof WATCH_FAULTS)[number];
 interface Change {
   readonly version: number;
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  readonly object: KubernetesObject;
+  readonly object: StoredObject;
 }
 
 interface OpenWatch {
@@ -35,17 +35,19 @@ interface OpenWatch {
  */
 export class FakeServer implements Transport {
   readonly requests: TransportRequest[] = [];
-  readonly #objects = new Map<string, KubernetesObject>();
+  readonly #objects = new Map<string, StoredObject>();
   #history: Change[] = [];
   #version = 1;
   #compacted = 0;
   #lives = 0;
   /** What lists have seen, by version: the later pages of a list come from its first one's snapshot. */
-  readonly #snapshots = new Map<number, readonly KubernetesObject[]>();
+  readonly #snapshots = new Map<number, readonly StoredObject[]>();
   readonly #watches = new Set<OpenWatch>();
   readonly #faults: Fault[] = [];
+  /** Names of objects that it sends without their uid. */
+  readonly anonymous = new Set<string>();
   /** Rearranges each page; the order of a list means nothing. */
-  shuffle: (items: readonly KubernetesObject[]) => readonly KubernetesObject[] = (items) => items;
+  shuffle: (items: readonly StoredObject[]) => readonly StoredObject[] = (items) => items;
   /** Runs when a list page has been made and before it is sent: changes made here fall between pages, or between list and watch. */
   betweenPages: () => void = () => undefined;
 
@@ -57,7 +59,7 @@ export class FakeServer implements Transport {
     return this.#watches.size;
   }
 
-  objects(): ReadonlyMap<string, KubernetesObject> {
+  objects(): ReadonlyMap<string, StoredObject> {
     return this.#objects;
   }
 
@@ -67,18 +69,17 @@ export class FakeServer implements Transport {
   }
 
   /** The same with a whole object; returns it as stored. An object without a uid is given one when it is created. */
-  store(object: KubernetesObject): KubernetesObject {
+  store(object: KubernetesObject): StoredObject {
     const old = this.#objects.get(objectKey(object));
     if (old === undefined) this.#lives += 1;
     const uid = object.metadata.uid ?? old?.metadata.uid ?? `uid-${String(this.#lives)}`;
-    const metadata = { ...object.metadata, uid };
-    return this.#change(old === undefined ? 'ADDED' : 'MODIFIED', { ...object, metadata });
+    return this.#change(old === undefined ? 'ADDED' : 'MODIFIED', object, uid);
   }
 
   /** @param key as objectKey makes it */
   delete(key: string): void {
     const old = this.#objects.get(key);
-    if (old !== undefined) this.#change('DELETED', old);
+    if (old !== undefined) this.#change('DELETED', old, old.metadata.uid);
   }
 
   /** Forgets everything older than now: versions and continue tokens from before are expired. */
@@ -126,7 +127,9 @@ export class FakeServer implements Transport {
       yield { type: 'ERROR', object: EXPIRED };
       return;
     }
-    const lines: unknown[] = this.#history.filter((change) => change.version > from).map(eventOf);
+    const lines: unknown[] = this.#history
+      .filter((change) => change.version > from)
+      .map((change) => this.#eventOf(change));
     yield* this.#follow(lines, request.signal);
   }
 
@@ -179,14 +182,14 @@ export class FakeServer implements Transport {
     throw new ApiError({ message: `HTTP ${String(fault.code)}`, ...fault });
   }
 
-  #change(type: Change['type'], object: KubernetesObject): KubernetesObject {
+  #change(type: Change['type'], object: KubernetesObject, uid: string): StoredObject {
     this.#version += 1;
-    const metadata = { ...object.metadata, resourceVersion: String(this.#version) };
+    const metadata = { ...object.metadata, uid, resourceVersion: String(this.#version) };
     const change: Change = { version: this.#version, type, object: { ...object, metadata } };
     if (type === 'DELETED') this.#objects.delete(objectKey(object));
     else this.#objects.set(objectKey(object), change.object);
     this.#history.push(change);
-    for (const watch of this.#watches) watch.push(eventOf(change));
+    for (const watch of this.#watches) watch.push(this.#eventOf(change));
     return change.object;
   }
 
@@ -203,8 +206,19 @@ export class FakeServer implements Transport {
     const next = end < snapshot.length ? `${String(version)}/${String(end)}` : undefined;
     return {
       metadata: { resourceVersion: String(version), continue: next },
-      items: this.shuffle(snapshot.slice(offset, end).filter(selected(request))),
+      items: this.shuffle(snapshot.slice(offset, end).filter(selected(request))).map((object) =>
+        this.#sent(object),
+      ),
     };
+  }
+
+  #eventOf({ type, object }: Change): unknown {
+    return { type, object: this.#sent(object) };
+  }
+
+  #sent(object: StoredObject): unknown {
+    if (!this.anonymous.has(object.metadata.name)) return object;
+    return { ...object, metadata: { ...object.metadata, uid: undefined } };
   }
 }
 
@@ -217,8 +231,6 @@ function selected({ query }: TransportRequest): (object: KubernetesObject) => bo
   const [label = '', value] = String(selector).split('=');
   return ({ metadata }) => metadata.labels?.[label] === value;
 }
-
-const eventOf = (change: Change): unknown => ({ type: change.type, object: change.object });
 
 function disturbOne(watch: OpenWatch, fault: WatchFault): void {
   switch (fault) {

@@ -113,7 +113,7 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
     { ...logFields(step), ...(isDrift && manager !== undefined ? { manager } : {}) },
     isDrift ? 'drift repaired' : 'applied',
   );
-  const { uid = '', resourceVersion = '' } = metadata;
+  const { uid, resourceVersion } = metadata;
   return { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
 }
 

@@ -1,7 +1,7 @@
 /** Writing one object, and what a refusal means. */
 import { apply, get, remove, replace } from '../../cluster/objects/apply.ts';
 import { ApiError, isConflict, isForbidden, isNotFound } from '../../cluster/errors.ts';
-import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
+import type { KubernetesObject, Resource, StoredObject } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { kindResource } from '../objects/kinds.ts';
 import { contentHash, ownsLabels } from '../objects/content-hash.ts';
@@ -35,7 +35,7 @@ export async function writeObject(
   transport: Transport,
   step: ApplyStep,
   forms: ServerForms,
-): Promise<KubernetesObject> {
+): Promise<StoredObject> {
   const { desired, desiredHash, live, id } = step;
   const { object } = desired;
   const resource = kindResource(object.kind, object.metadata.namespace);
@@ -59,7 +59,7 @@ async function applyObject(
   transport: Transport,
   resource: Resource,
   { desired: { object }, live }: ApplyStep,
-): Promise<KubernetesObject | undefined> {
+): Promise<StoredObject | undefined> {
   // The uid is a precondition: what was deleted and made anew by somebody else meanwhile is not ours to take over. Nor is what somebody
   // has made just now where there was nothing: without force, fields of his are a Conflict.
   if (live === undefined) return apply(transport, resource, { ...object });
@@ -75,7 +75,7 @@ async function applyObject(
 /** Our spec, labels and annotations over `current`, of which other people's labels, annotations and finalizers stay. */
 function replacement(
   desired: ApplyStep['desired']['object'],
-  current: KubernetesObject,
+  current: StoredObject,
   uid = current.metadata.uid,
 ): KubernetesObject {
   const { name, namespace, resourceVersion, labels, annotations, finalizers, ownerReferences } =
@@ -85,8 +85,8 @@ function replacement(
     metadata: {
       name,
       ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      uid,
+      resourceVersion,
       ...(finalizers === undefined ? {} : { finalizers }),
       ...(ownerReferences === undefined ? {} : { ownerReferences }),
       labels: { ...(ownsLabels(desired) ? {} : foreign(labels)), ...desired.metadata.labels },

@@ -23,7 +23,7 @@ function server(spec: Fields) {
   let object: Fields | undefined = {
     apiVersion: 'projectcalico.org/v3',
     kind: 'FelixConfiguration',
-    metadata: { name: 'default', resourceVersion: '1' },
+    metadata: { name: 'default', uid: 'u', resourceVersion: '1' },
     spec,
   };
   let failure: Error | undefined;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import type { KubernetesObject } from '../../cluster/resource.ts';
+import type { StoredObject } from '../../cluster/resource.ts';
 import { projectLive } from './live.ts';
 import { allow, storedObject } from '../testing/objects.ts';
 
-const project = (object: KubernetesObject, known = new Set<string>()) =>
+const project = (object: StoredObject, known = new Set<string>()) =>
   projectLive('GlobalNetworkPolicy', known)(object);
 const web = storedObject(allow({ name: 'web', rules: ['default/g/ingress/a', 'default/g/ingress/b'] }));
 const bare = { ...web, metadata: { name: 'web', uid: 'u', resourceVersion: '2' } };

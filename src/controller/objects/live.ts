@@ -2,7 +2,7 @@
 import type { GeneratedKind } from '../../calico/types.ts';
 import { readGlobalNetworkPolicy, readHostEndpoint } from '../../inventory/calico.ts';
 import { isRecord } from '../../json.ts';
-import type { KubernetesObject, Metadata } from '../../cluster/resource.ts';
+import type { KubernetesObject, Metadata, StoredObject } from '../../cluster/resource.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
 import { objectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
@@ -51,13 +51,10 @@ export type LiveObject = OwnedObject | ForeignObject;
  * The projection that reflectors store of a generated kind. `known` holds the uids of objects that have been seen to be ours: behind the
  * aggregated API one edit can take away our labels, our annotations and, with the last field, our entry in managedFields.
  */
-export function projectLive(
-  kind: GeneratedKind,
-  known: Set<string>,
-): (object: KubernetesObject) => LiveObject {
+export function projectLive(kind: GeneratedKind, known: Set<string>): (object: StoredObject) => LiveObject {
   return (object) => {
     const { metadata } = object;
-    const { name, namespace, uid = '', resourceVersion = '' } = metadata;
+    const { name, namespace, uid, resourceVersion } = metadata;
     const id = objectId(kind, metadata);
     const foreignManager = lastForeignManager(metadata.managedFields);
     if (!isOwned(metadata) && !known.has(uid))

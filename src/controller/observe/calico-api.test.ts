@@ -23,8 +23,9 @@ const forbidden = new ApiError({ code: 403, reason: 'Forbidden', message: 'forbi
 const V3 = '/apis/projectcalico.org/v3';
 const INFORMATION = `${V3}/clusterinformations/default`;
 const SERVICE = '/apis/apiregistration.k8s.io/v1/apiservices/v3.projectcalico.org';
-const aggregated = { metadata: { name: 'v3.projectcalico.org' }, spec: { service: { name: 'calico-api' } } };
-const version = (calicoVersion: string) => ({ metadata: { name: 'default' }, spec: { calicoVersion } });
+const metadata = (name: string) => ({ name, uid: 'u', resourceVersion: '1' });
+const aggregated = { metadata: metadata('v3.projectcalico.org'), spec: { service: { name: 'calico-api' } } };
+const version = (calicoVersion: string) => ({ metadata: metadata('default'), spec: { calicoVersion } });
 
 /** Answers by path; what is not mentioned is not found. */
 function serving(answers: Readonly<Record<string, unknown>>): Transport {
@@ -54,7 +55,7 @@ describe('how Calico is served', () => {
   });
 
   test('from native CRDs', async () => {
-    const local = { metadata: { name: 'v3.projectcalico.org' }, spec: {} };
+    const local = { metadata: metadata('v3.projectcalico.org'), spec: {} };
     expect(await detect({ [V3]: resources(ALL), [SERVICE]: local })).toMatchObject({
       served: true,
       mode: 'Native',

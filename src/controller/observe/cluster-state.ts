@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readNamespace } from '../../inventory/namespaces.ts';
 import { readNode } from '../../inventory/nodes.ts';
-import type { KubernetesObject } from '../../cluster/resource.ts';
+import type { StoredObject } from '../../cluster/resource.ts';
 import { ifChanged } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
 import type { Inventory, NamespaceInfo, NodeInfo } from '../../inventory/types.ts';
@@ -28,9 +28,9 @@ export interface StoredNode extends NodeInfo {
   readonly uid: string;
 }
 
-const projectNode = (object: KubernetesObject): StoredNode => ({
+const projectNode = (object: StoredObject): StoredNode => ({
   ...readNode(object),
-  uid: object.metadata.uid ?? '',
+  uid: object.metadata.uid,
 });
 
 /** The parts of the cluster that decide on policies, kept up to date. */

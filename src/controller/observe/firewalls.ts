@@ -5,7 +5,7 @@ import { status as statusSchema, type Status } from '../../api/status.ts';
 import { validateDocument, type Validation } from '../../api/validate.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
 import { isRecord } from '../../json.ts';
-import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
+import type { Resource, StoredObject } from '../../cluster/resource.ts';
 
 export const FIREWALLS: Resource = { group: GROUP, version: VERSION, plural: PLURAL };
 export const FINALIZER = 'clusterfirewall.io/finalizer';
@@ -25,15 +25,8 @@ export interface StoredFirewall {
   readonly status: Status | undefined;
 }
 
-export function projectFirewall(object: KubernetesObject): StoredFirewall {
-  const {
-    name,
-    uid = '',
-    resourceVersion = '',
-    generation = 0,
-    finalizers = [],
-    deletionTimestamp,
-  } = object.metadata;
+export function projectFirewall(object: StoredObject): StoredFirewall {
+  const { name, uid, resourceVersion, generation = 0, finalizers = [], deletionTimestamp } = object.metadata;
   const spec = object['spec'];
   return {
     name,

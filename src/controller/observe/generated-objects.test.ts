@@ -44,7 +44,7 @@ async function observed(server: FakeApiServer = calicoServer()) {
 /** What a write of ours has to show. */
 function written(server: FakeApiServer): Expectation {
   const { metadata } = server.put(POLICIES, web);
-  const { uid = '', resourceVersion = '' } = metadata;
+  const { uid, resourceVersion } = metadata;
   return { id: 'GlobalNetworkPolicy/web', kind: 'GlobalNetworkPolicy', uid, resourceVersion };
 }
 
@@ -62,7 +62,7 @@ describe('an object that has been seen to be ours', () => {
 
   test('is forgotten when it is deleted: one that a backup brings back without a trace is not ours', async () => {
     const { server, stored } = await observed();
-    const { uid = '' } = server.put(POLICIES, web).metadata;
+    const { uid } = server.put(POLICIES, web).metadata;
     await settle();
     server.collection(POLICIES).delete('web');
     await settle();

@@ -1,6 +1,6 @@
 import type { GeneratedKind } from '../../calico/types.ts';
 import { sleep } from '../../cluster/clock.ts';
-import { isAtLeast, objectKey, type KubernetesObject } from '../../cluster/resource.ts';
+import { isAtLeast, objectKey, type StoredObject } from '../../cluster/resource.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CalicoConfig, othersOf } from './calico-config.ts';
@@ -162,7 +162,7 @@ export class GeneratedObjects {
 
 /** By uid, too: Calico's API server lists objects under names that are not theirs (impostors.ts). */
 const lifeKeyOf = (key: string, uid: string): string => `${key}#${uid}`;
-const lifeKey = (object: KubernetesObject): string => lifeKeyOf(objectKey(object), object.metadata.uid ?? '');
+const lifeKey = (object: StoredObject): string => lifeKeyOf(objectKey(object), object.metadata.uid);
 
 type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
 

@@ -14,6 +14,7 @@ const firewall = (name: string, { deleting = false, spec = {} }: Made = {}): Sto
     metadata: {
       name,
       uid: name,
+      resourceVersion: '1',
       generation: 1,
       ...(deleting ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
     },

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
 import type { GeneratedObject, HostEndpoint } from '../../calico/types.ts';
 import { readHostEndpoint } from '../../inventory/calico.ts';
-import type { KubernetesObject } from '../../cluster/resource.ts';
+import type { StoredObject } from '../../cluster/resource.ts';
 import { compile } from '../../compiler/compile.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import { given } from '../../compiler/testing/arbitraries.ts';
@@ -331,7 +331,7 @@ const isAutomatic = (object: GeneratedObject): object is HostEndpoint =>
 
 const live = readOnce((object: GeneratedObject) => projectLive(object.kind, new Set())(asStored(object)));
 
-const asStored = (object: GeneratedObject): KubernetesObject => ({
+const asStored = (object: GeneratedObject): StoredObject => ({
   ...object,
   metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
 });

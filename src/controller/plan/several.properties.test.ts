@@ -5,7 +5,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { DEFAULT_FIREWALL, type ClusterFirewall } from '../../api/schema.ts';
-import type { KubernetesObject } from '../../cluster/resource.ts';
+import type { StoredObject } from '../../cluster/resource.ts';
 import { compile } from '../../compiler/compile.ts';
 import { firewalls } from '../../compiler/testing/generators.ts';
 import { intentOf } from '../../compiler/testing/intent.ts';
@@ -133,7 +133,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 30 }).map((steps): Op => ({ type: 'round', steps })) },
 );
 
-const STRANGER: KubernetesObject = {
+const STRANGER: StoredObject = {
   apiVersion: 'projectcalico.org/v3',
   kind: 'GlobalNetworkPolicy',
   metadata: { name: 'cfw-of-somebody-else', uid: 'stranger', resourceVersion: '1' },
@@ -145,16 +145,14 @@ const STRANGERS = 'GlobalNetworkPolicy/cfw-of-somebody-else';
 /** A cluster with an operator in it that can be stopped after any write. */
 class Model {
   readonly firewalls = new Map<string, StoredFirewall>();
-  readonly stored = new Map<string, KubernetesObject>([
-    ['GlobalNetworkPolicy/cfw-of-somebody-else', STRANGER],
-  ]);
+  readonly stored = new Map<string, StoredObject>([['GlobalNetworkPolicy/cfw-of-somebody-else', STRANGER]]);
   inventory: Inventory;
   /** Firewalls that changed since everything was last as desired; `undefined` = all of them may have to be written. */
   changed: Set<string> | undefined = new Set();
   /** Firewalls that went and left their objects. */
   readonly retained = new Set<string>();
   readonly #compile = remembering(compile);
-  readonly #projections = new WeakMap<KubernetesObject, LiveObject>();
+  readonly #projections = new WeakMap<StoredObject, LiveObject>();
   #made = 0;
 
   constructor(inventory: Inventory) {
@@ -287,7 +285,7 @@ class Model {
   }
 }
 
-const kindOf = (object: KubernetesObject): DesiredObject['object']['kind'] =>
+const kindOf = (object: StoredObject): DesiredObject['object']['kind'] =>
   object.kind as DesiredObject['object']['kind'];
 
 describe('firewalls that are created, edited and deleted in any order, by an operator that may stop after any write and touches nothing of anybody else', () => {

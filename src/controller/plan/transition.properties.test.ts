@@ -6,7 +6,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ClusterFirewall } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
-import type { KubernetesObject } from '../../cluster/resource.ts';
+import type { StoredObject } from '../../cluster/resource.ts';
 import { compile } from '../../compiler/compile.ts';
 import { describeFlow, type Cluster, type Flow } from '../../compiler/testing/cluster.ts';
 import { firewalls } from '../../compiler/testing/generators.ts';
@@ -118,7 +118,7 @@ class World {
   }
 }
 
-const asStored = (object: GeneratedObject): KubernetesObject => ({
+const asStored = (object: GeneratedObject): StoredObject => ({
   ...object,
   metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
 });

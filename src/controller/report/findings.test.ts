@@ -12,7 +12,7 @@ import { allow, foreign, live, set } from '../testing/objects.ts';
 const rule = 'default/blog/ingress/web';
 const web = allow({ name: 'web', rules: [rule] });
 const firewall = projectFirewall({
-  metadata: { name: 'default', uid: 'u', generation: 1 },
+  metadata: { name: 'default', uid: 'u', resourceVersion: '1', generation: 1 },
   spec: {
     mode: 'Enforce',
     namespaces: [
@@ -148,7 +148,13 @@ test('what waits for its namespace is not counted, what is held counts as it is'
 
 describe('a firewall that is being deleted', () => {
   const leaving = projectFirewall({
-    metadata: { name: 'default', uid: 'u', generation: 2, deletionTimestamp: '2026-01-01T00:00:00Z' },
+    metadata: {
+      name: 'default',
+      uid: 'u',
+      resourceVersion: '1',
+      generation: 2,
+      deletionTimestamp: '2026-01-01T00:00:00Z',
+    },
     spec: { mode: 'Enforce' },
   });
   const nothing: Compilation = { objects: [], problems: [], held: [], summaries: [] };

@@ -42,7 +42,7 @@ export class Reporter {
     const options = { fieldManager: STATUS_MANAGER, force: true, subresource: 'status' };
     try {
       const { metadata } = await apply(this.#transport, FIREWALLS, object, options);
-      this.#written.set(uid, { resourceVersion: metadata.resourceVersion ?? '', status });
+      this.#written.set(uid, { resourceVersion: metadata.resourceVersion, status });
     } catch (error) {
       if (isNotFound(error) || isOtherObject(error)) return;
       throw error;

@@ -1,5 +1,5 @@
 import type { GeneratedObject, Rule } from '../../calico/types.ts';
-import type { KubernetesObject } from '../../cluster/resource.ts';
+import type { StoredObject } from '../../cluster/resource.ts';
 import {
   ANNOTATION_RULES,
   LABEL_FIREWALL,
@@ -116,7 +116,7 @@ export function tier(made: Partial<Made> = {}): DesiredObject {
 }
 
 /** The object as a server would give it back. */
-export function storedObject({ object }: DesiredObject, resourceVersion = '1'): KubernetesObject {
+export function storedObject({ object }: DesiredObject, resourceVersion = '1'): StoredObject {
   const { name, namespace } = object.metadata;
   const uid = `uid-${object.kind}-${namespace ?? ''}-${name}`;
   return { ...object, metadata: { ...object.metadata, uid, resourceVersion } };
@@ -129,12 +129,13 @@ export const live = (desired: DesiredObject): LiveObject =>
 /** Somebody else's object of the same name. */
 export const foreign = (desired: DesiredObject, manager = 'helm'): LiveObject => {
   const { metadata: ours, ...rest } = storedObject(desired);
-  const { name, namespace, uid } = ours;
+  const { name, namespace, uid, resourceVersion } = ours;
   const managedFields = [{ manager, operation: 'Update', time: '2026-01-01T00:00:00Z' }];
   const theirs = {
     name,
     ...(namespace === undefined ? {} : { namespace }),
-    ...(uid === undefined ? {} : { uid }),
+    uid,
+    resourceVersion,
     managedFields,
   };
   return projectLive(desired.object.kind, new Set())({ ...rest, metadata: theirs });
