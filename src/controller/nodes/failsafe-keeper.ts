@@ -2,6 +2,7 @@
  * Felix's failsafes with nodes.failsafes: Managed: narrowed in FelixConfiguration `default` when everything else of nodes stands, and given
  * back as they were before anything of it goes (docs/decisions/0013-node-firewall.md).
  */
+import { isDeepStrictEqual } from 'node:util';
 import { get, mergePatch } from '../../cluster/objects/apply.ts';
 import type { Clock } from '../../cluster/clock.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
@@ -21,7 +22,6 @@ import {
   type StoredFailsafes,
 } from '../observe/stored-failsafes.ts';
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS } from '../objects/kinds.ts';
-import { stableJson } from '../objects/content-hash.ts';
 import type { Step } from '../plan/step.ts';
 import { isNodeStep } from '../plan/order.ts';
 import { SETTLE_MS } from '../plan/wave-timer.ts';
@@ -71,7 +71,7 @@ export class FailsafeKeeper {
   /** Tag of what this process has written: somebody may replace the object, annotations and all. */
   #written: string | undefined;
   /** What somebody else has made of it, as it was told. */
-  #left: string | undefined;
+  #left: StoredFailsafes | undefined;
   #restoredAt: number | undefined;
   #isStuck = false;
 
@@ -121,7 +121,7 @@ export class FailsafeKeeper {
       return { note: MISSING, ...(trouble && { trouble }) };
     }
     if (stored?.value === textOf(aim.failsafes)) return { note: OUTRANKED };
-    if (stored !== undefined && this.#left === stableJson(stored)) return { note: LEFT };
+    if (stored !== undefined && isDeepStrictEqual(this.#left, stored)) return { note: LEFT };
     return isReady ? this.#narrow(aim.failsafes) : { note: WAITS };
   }
 
@@ -157,14 +157,13 @@ export class FailsafeKeeper {
   }
 
   #leave(now: StoredFailsafes): FailsafeOutcome {
-    const text = stableJson(now);
-    if (this.#left !== text)
+    if (!isDeepStrictEqual(this.#left, now))
       this.#tell(
         'FailsafesChanged',
         `somebody has changed ${FIELD} of ${OBJECT} since it was narrowed; it is left as it is`,
         'Warning',
       );
-    this.#left = text;
+    this.#left = now;
     return { note: LEFT };
   }
 

@@ -1,8 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { backoffDelay, type BackoffPolicy } from '../../cluster/backoff.ts';
 import { sleep } from '../../cluster/clock.ts';
 import { detectCalico, type CalicoApi, type ServedCalico } from './calico-api.ts';
 import type { InformerContext } from '../../cluster/informer/informer.ts';
-import { stableJson } from '../objects/content-hash.ts';
 import { GeneratedObjects, type GeneratedObjectsOptions } from './generated-objects.ts';
 
 /** While all is well: API servers of Calico are replaced and upgraded without a sign that we could watch. */
@@ -65,8 +65,7 @@ export class CalicoConnection {
   }
 
   async #take(api: CalicoApi): Promise<void> {
-    const before = this.#api;
-    if (before !== undefined && fingerprint(before) === fingerprint(api)) return;
+    if (isDeepStrictEqual(api, this.#api)) return;
     if (api.served) this.#context.log.info({ mode: api.mode, version: api.version }, 'Calico is served');
     else this.#context.log.warn({ reason: api.reason }, api.message);
     this.#api = api;
@@ -81,6 +80,3 @@ export class CalicoConnection {
     return stored;
   }
 }
-
-const fingerprint = (api: CalicoApi): string =>
-  stableJson(api.served ? { ...api, kinds: [...api.kinds], read: [...api.read] } : api);

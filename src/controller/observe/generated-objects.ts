@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { GeneratedKind } from '../../calico/types.ts';
 import { sleep } from '../../cluster/clock.ts';
 import { isAtLeast, objectKey, type StoredObject } from '../../cluster/resource.ts';
@@ -11,7 +12,6 @@ import { projectLive, type LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 import { Impostors } from './impostors.ts';
-import { stableJson } from '../objects/content-hash.ts';
 
 /** A write whose effect must show in the watch: the object at this version or a later one, or its absence. */
 export interface Expectation {
@@ -168,12 +168,15 @@ type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
 
 /** Of other people's objects: as they appear and disappear, and when what of them meets nodes changes. */
 function concernsUs({ old, new: now }: LiveChange): boolean {
-  return old === undefined || now === undefined || planned(old) !== planned(now);
+  return old === undefined || now === undefined || !isDeepStrictEqual(planned(old), planned(now));
 }
 
 /** What plans see of an object: neither its version nor who else wrote to it last, which a heartbeat and a stranger's label change. */
-const planned = (live: LiveObject): string =>
-  stableJson({ ...live, resourceVersion: undefined, foreignManager: undefined });
+const planned = (live: LiveObject): object => ({
+  ...live,
+  resourceVersion: undefined,
+  foreignManager: undefined,
+});
 
 function heartbeatObject(
   live: LiveObject,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { API_VERSION, KIND } from '../../api/schema.ts';
 import type { Status } from '../../api/status.ts';
 import { apply } from '../../cluster/objects/apply.ts';
@@ -7,7 +8,6 @@ import type { Logger } from '../../cluster/logger.ts';
 import { isAtLeast } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { FIREWALLS, type StoredFirewall } from '../observe/firewalls.ts';
-import { stableJson } from '../objects/content-hash.ts';
 import { computeStatus, type Finding } from './status.ts';
 
 /** Not FIELD_MANAGER: an apply without the status would take it away. */
@@ -37,7 +37,7 @@ export class Reporter {
     const { name, uid, generation } = firewall;
     const previous = this.#latest(firewall);
     const status = computeStatus({ name, generation, previous, finding, now: this.#clock.date() });
-    if (stableJson(status) === stableJson(previous)) return;
+    if (isDeepStrictEqual(status, previous)) return;
     const object = { apiVersion: API_VERSION, kind: KIND, metadata: { name, uid }, status };
     const options = { fieldManager: STATUS_MANAGER, force: true, subresource: 'status' };
     try {
