@@ -6,7 +6,7 @@ import type { LiveObject } from '../objects/live.ts';
 import { lacksAllows, nodesReport, type NodesReportInput } from './nodes-report.ts';
 import { plan } from '../plan/plan.ts';
 import { desiredRole } from '../plan/step.ts';
-import { endpoint, finalDeny, live, nodeAllow } from '../testing/objects.ts';
+import { endpoint, finalDeny, foreign, live, nodeAllow } from '../testing/objects.ts';
 
 const summary: NodesSummary = {
   mode: 'Enforce',
@@ -140,7 +140,6 @@ test('allows are missing where they cannot be written, not where they are still 
   expect(lacksAllows(after, { refused: [], skipped: [] })).toBe(false);
   expect(lacksAllows(after, { refused: [{ step, message: 'no' }], skipped: [] })).toBe(true);
   expect(lacksAllows(after, { refused: [], skipped: [step] })).toBe(true);
-  const foreign = { ours: false, id: step.id, uid: 'x', foreignManager: undefined } as const;
-  const taken = plan({ ...input, live: [...without('zone'), foreign] });
+  const taken = plan({ ...input, live: [...without('zone'), foreign(zone)] });
   expect(lacksAllows(taken, { refused: [], skipped: [] })).toBe(true);
 });

@@ -42,6 +42,9 @@ describe('whose an object is', () => {
     expect(project({ ...bare, metadata: { ...bare.metadata, managedFields } })).toEqual({
       ours: false,
       id: 'GlobalNetworkPolicy/web',
+      kind: 'GlobalNetworkPolicy',
+      name: 'web',
+      namespace: undefined,
       uid: bare.metadata.uid,
       policy: { name: 'web', selector: 'all()', namespaceSelector: '', ends: [] },
       foreignManager: 'kubectl',

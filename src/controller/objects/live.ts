@@ -9,15 +9,20 @@ import { contentHash } from './content-hash.ts';
 import { roleOf, type Role } from './role.ts';
 import { firewallOf, isOwned, lastForeignManager, ruleIds } from './ownership.ts';
 
-/** A stored object of ours. */
-export interface OwnedObject {
-  readonly ours: true;
+interface Identity {
   /** As objectId makes it. */
   readonly id: string;
   readonly kind: GeneratedKind;
   readonly name: string;
   readonly namespace: string | undefined;
   readonly uid: string;
+  /** The field manager other than ours that wrote last. */
+  readonly foreignManager: string | undefined;
+}
+
+/** A stored object of ours. */
+export interface OwnedObject extends Identity {
+  readonly ours: true;
   readonly resourceVersion: string;
   /** Undefined when every trace of the firewall was stripped from it. */
   readonly firewall: string | undefined;
@@ -25,8 +30,6 @@ export interface OwnedObject {
   readonly role: Role;
   /** See contentHash. */
   readonly hash: string;
-  /** The field manager other than ours that wrote last. */
-  readonly foreignManager: string | undefined;
   /** Finalizers of others, for which an object that is deleted still waits. */
   readonly waitsFor?: readonly string[];
   /** Of a HostEndpoint: the node it is of. */
@@ -35,12 +38,9 @@ export interface OwnedObject {
   readonly nets?: readonly string[];
 }
 
-/** A stored object of somebody else: that its name is taken counts, and what of it meets nodes. */
-export interface ForeignObject {
+/** A stored object that is not ours: it counts because it takes its name, and for its effect on nodes. */
+export interface ForeignObject extends Identity {
   readonly ours: false;
-  readonly id: string;
-  readonly uid: string;
-  readonly foreignManager: string | undefined;
   readonly hostEndpoint?: HostEndpointInfo;
   readonly policy?: ForeignPolicyInfo;
 }
@@ -57,8 +57,9 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
     const { name, namespace, uid, resourceVersion } = metadata;
     const id = objectId(kind, metadata);
     const foreignManager = lastForeignManager(metadata.managedFields);
+    const identity = { id, kind, name, namespace, uid, foreignManager };
     if (!isOwned(metadata) && !known.has(uid))
-      return { ours: false, id, uid, foreignManager, ...foreignDetails(kind, object) };
+      return { ours: false, ...identity, ...foreignDetails(kind, object) };
     known.add(uid);
     const rules = ruleIds(metadata);
     const role = roleOf({ kind, spec: object['spec'], rules });
@@ -66,17 +67,12 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
     const firewall = firewallOf(metadata);
     return {
       ours: true,
-      id,
-      kind,
-      name,
-      namespace,
-      uid,
+      ...identity,
       resourceVersion,
       firewall,
       rules,
       role,
       hash,
-      foreignManager,
       ...(kind === 'HostEndpoint' && { node: readHostEndpoint(object).node }),
       ...(role === 'nodeAddresses' && { nets: netsOf(object) }),
       ...waiting(metadata),

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GeneratedKind } from '../../calico/types.ts';
 import { sleep } from '../../cluster/clock.ts';
-import { isAtLeast, objectKey, type StoredObject } from '../../cluster/resource.ts';
+import { isAtLeast } from '../../cluster/resource.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CalicoConfig, othersOf } from './calico-config.ts';
 import type { StoredFailsafes } from './stored-failsafes.ts';
-import { generatedKinds, kindResource } from '../objects/kinds.ts';
+import { generatedKinds, kindResource, objectId } from '../objects/kinds.ts';
 import type { HeartbeatObject } from '../../cluster/informer/heartbeat.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
@@ -56,7 +56,8 @@ export class GeneratedObjects {
         kind,
         resource: kindResource(kind),
         project: projectLive(kind, known),
-        keyOf: lifeKey,
+        // By uid, too: Calico's API server lists objects under names that are not theirs (impostors.ts).
+        keyOf: ({ metadata }) => lifeKey(objectId(kind, metadata), metadata.uid),
         onChange: (event) => {
           if (event.type === 'deleted' && event.old.ours) known.delete(event.old.uid);
           this.#wake();
@@ -138,7 +139,7 @@ export class GeneratedObjects {
   }
 
   #isShown({ id, kind, uid, resourceVersion }: Expectation): boolean {
-    const live = this.#objects.get(kind)?.store.get(lifeKeyOf(id.slice(kind.length + 1), uid));
+    const live = this.#objects.get(kind)?.store.get(lifeKey(id, uid));
     if (resourceVersion === undefined) return live === undefined || this.#impostors.has(uid);
     return live?.ours === true && isAtLeast(live.resourceVersion, resourceVersion);
   }
@@ -160,9 +161,7 @@ export class GeneratedObjects {
   }
 }
 
-/** By uid, too: Calico's API server lists objects under names that are not theirs (impostors.ts). */
-const lifeKeyOf = (key: string, uid: string): string => `${key}#${uid}`;
-const lifeKey = (object: StoredObject): string => lifeKeyOf(objectKey(object), object.metadata.uid);
+const lifeKey = (id: string, uid: string): string => `${id}#${uid}`;
 
 type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
 

@@ -1,4 +1,3 @@
-import type { GeneratedKind } from '../../calico/types.ts';
 import { get } from '../../cluster/objects/apply.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
@@ -45,20 +44,19 @@ export class Impostors {
   ): Promise<void> {
     const uids = new Set(objects.map(({ uid }) => uid));
     for (const uid of this.#verdicts.keys()) if (!uids.has(uid)) this.#verdicts.delete(uid);
-    const suspects = Map.groupBy(objects, ({ id }) => id);
-    for (const [id, namesakes] of suspects) {
+    for (const [id, namesakes] of Map.groupBy(objects, (object) => object.id)) {
       const isOpen = namesakes.some(({ uid }) => !this.#verdicts.has(uid));
-      const isSuspect = namesakes.length > 1 || namesakes.some((each) => !each.ours && isOurName(nameIn(id)));
-      if (doubted.includes(id) || (isOpen && isSuspect)) await this.#read(id, namesakes, signal);
+      const isSuspect = namesakes.length > 1 || namesakes.some(({ ours, name }) => !ours && isOurName(name));
+      if (doubted.includes(id) || (isOpen && isSuspect)) await this.#read(namesakes, signal);
     }
   }
 
-  async #read(id: string, namesakes: readonly LiveObject[], signal: AbortSignal): Promise<void> {
-    const [kind, ...path] = id.split('/');
-    const [name = '', namespace] = path.toReversed();
-    const found = await get(this.#transport, kindResource(kind as GeneratedKind, namespace), name, {
-      signal,
-    });
+  /** @param namesakes of one kind, name and namespace */
+  async #read(namesakes: readonly LiveObject[], signal: AbortSignal): Promise<void> {
+    const [first] = namesakes;
+    if (first === undefined) return;
+    const { id, kind, name, namespace } = first;
+    const found = await get(this.#transport, kindResource(kind, namespace), name, { signal });
     for (const { uid } of namesakes) {
       const isGenuine = uid === found?.metadata.uid;
       if (!isGenuine && !this.has(uid)) {
@@ -68,5 +66,3 @@ export class Impostors {
     }
   }
 }
-
-const nameIn = (id: string): string => id.slice(id.lastIndexOf('/') + 1);
