@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** What is awaited, for the error: "kube-apiserver to be ready". */
+  /** The awaited condition, for the error: "kube-apiserver to be ready". */
   readonly what: string;
-  /** Milliseconds until it is given up. */
+  /** Milliseconds until the wait fails. */
   readonly within: number;
   /** Milliseconds between two looks; default 50. */
   readonly every?: number;
-  /** Added to the error: the tail of a log, say. */
+  /** Added to the error, for example the tail of a log. */
   readonly explain?: () => Promise<string>;
-  /** Rejects when waiting became pointless; that error is thrown. */
+  /** Rejects when waiting has become pointless. That error is thrown. */
   readonly abort?: Promise<never>;
 }
 
 /**
- * Looks until `look` gives something other than undefined.
- * @throws after the deadline, with what `look` threw last.
+ * Calls `look` until it returns a value other than undefined.
+ * @throws after the deadline, with the last error of `look`
  */
 export async function waitFor<T>(look: () => Promise<T | undefined>, options: WaitOptions): Promise<T> {
   const deadline = performance.now() + options.within;

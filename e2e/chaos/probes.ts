@@ -30,7 +30,7 @@ const WHILE_MS = 600;
 export async function layLines(cluster: StartedCluster, actors: Actors): Promise<readonly Line[]> {
   const endpoint = (name: string): Endpoint => {
     const found = actors.get(name);
-    if (found === undefined) throw new Error(`nobody is called ${name}: see cast.ts`);
+    if (found === undefined) throw new Error(`no participant is called ${name}: see cast.ts`);
     return found;
   };
   const controls = new Map<string, SocketAddress>();

@@ -1,6 +1,6 @@
 /**
- * `make demo`: a cluster, the operator and the WordPress sample, left running for the reader. A process of its own holds
- * them (hold.ts); this one shows its output and goes, or asks it to probe again or to stop.
+ * `make demo`: a cluster, the operator and the WordPress sample, which stay running for the reader. A process
+ * of its own holds them (hold.ts). This one shows its output and ends, or asks it to probe again or to stop.
  */
 import { fork } from 'node:child_process';
 import { connect } from 'node:net';

@@ -1,4 +1,7 @@
-/** Holds a running demo: brings it up, tells its starter, then answers on a socket until it is told to stop. */
+/**
+ * Holds a running demo: starts it, reports to the process that started it, and then answers on a socket until
+ * it is stopped.
+ */
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
@@ -13,7 +16,7 @@ import { compared, probeRows, wrong, type Verdicts } from './table.ts';
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const SAMPLE = 'config/samples/wordpress.yaml';
 
-// Whoever started us has gone by the time we say our last words.
+// The process that started us may have ended before our last output.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
@@ -30,7 +33,7 @@ function tell(message: Progress): Promise<void> {
   return promise;
 }
 
-/** Resolves once all of it is removed: to the connection on which that was asked for. */
+/** Resolves once all of it is removed, to the connection on which a client asked for that. */
 async function hold(): Promise<Socket | undefined> {
   say('Starting etcd, the API server, Calico and its agents on two nodes, the operator, and pods …');
   await using stage = await startStage();
@@ -51,7 +54,7 @@ async function hold(): Promise<Socket | undefined> {
   return await stopped;
 }
 
-/** The nodes have been told; a moment later packets agree. */
+/** The nodes are programmed. Packets agree a moment later. */
 async function settled(stage: Stage): Promise<Verdicts> {
   let last: Verdicts = new Map();
   await waitFor(
@@ -92,7 +95,7 @@ const hints = ({ cluster, operator }: Stage, kubectl: string): string => `It is 
   make demo-stop                                 # removes all of it
 `;
 
-/** Listens; `stopped` resolves when somebody asked it to stop, or a signal came. */
+/** Listens. `stopped` resolves when a client asked to stop, or a signal arrived. */
 async function serve(stage: Stage): Promise<{ readonly stopped: Promise<Socket | undefined> }> {
   await rm(SOCKET, { force: true });
   const { promise: stopped, resolve: stop } = Promise.withResolvers<Socket | undefined>();

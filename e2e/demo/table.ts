@@ -1,4 +1,4 @@
-/** The demo's table: by hand, what a reader would try first. */
+/** The demo's table, written by hand: the connections that a reader would try first. */
 import { forEachLimit } from '../../src/cluster/parallel.ts';
 import { allowed, refused, type Row } from '../harness/rows.ts';
 import type { Actors } from '../harness/sweep.ts';
@@ -32,7 +32,7 @@ export async function probeRows(actors: Pick<Actors, 'endpoint'>): Promise<Verdi
   return verdicts;
 }
 
-/** Columns of text, as wide as they need to be. */
+/** Columns of text, as wide as necessary. */
 function table(header: readonly string[], lines: readonly (readonly string[])[]): string {
   const all = [header, ...lines];
   const widths = header.map((_, column) => Math.max(...all.map((line) => (line[column] ?? '').length)));

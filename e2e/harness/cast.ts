@@ -1,4 +1,7 @@
-/** Who takes part: namespaces, pods on both nodes, hosts outside. Every port that a row names is listened on, so that what refuses is the firewall. */
+/**
+ * The participants: namespaces, pods on both nodes, hosts outside. There is a listener on every port of every
+ * row, so only the firewall can refuse.
+ */
 import type { ListeningPort, OutsideHostSpec, PodSpec, Transport } from '../cluster.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -31,7 +34,10 @@ const wordpress = { app: 'wordpress' };
 const mariadb = { app: 'mariadb' };
 const kubeDns = { 'k8s-app': 'kube-dns' };
 
-/** Every label that our objects carry, and every one that says of a pod where it is: all of them a tenant's to write. */
+/**
+ * Every label that our objects carry, and every label that says where a pod is. A tenant may write all of
+ * them.
+ */
 function forged(set: string): Labels {
   return {
     'clusterfirewall.io/set': set,
@@ -50,12 +56,12 @@ function forged(set: string): Labels {
 }
 
 export const PODS: readonly PodSpec[] = [
-  // The port that they call http differs.
+  // Their port called http differs.
   pod('wordpress/wp1', 'node1', wordpress, [{ port: 80, name: 'http' }, ...on('TCP', 81, 11011)]),
   pod('wordpress/wp2', 'node2', wordpress, [{ port: 81, name: 'http' }, ...on('TCP', 80, 11011)]),
   pod('wordpress/db', 'node2', mariadb, on('TCP', 3306, 80, 11011)),
   pod('wordpress/job', 'node1', {}, [...on('TCP', 8080), ...dns]),
-  // Labelled as if it were in the other namespaces, or the DNS server: it is neither.
+  // Its labels claim that it is in the other namespaces, or the DNS server. It is neither.
   pod('shop/front', 'node1', wordpress, on('TCP', 80, 11011)),
   pod('shop/cart', 'node2', { app: 'cart', ...kubeDns }, [...on('TCP', 80), ...dns]),
   pod('edge/proxy1', 'node1', { app: 'proxy' }, on('TCP', 443)),
@@ -87,7 +93,7 @@ export const OUTSIDE: readonly OutsideHostSpec[] = [
   { name: 'metadata', addresses: ['169.254.169.254', 'fd00:ec2::254'], ports: on('TCP', 80) },
 ];
 
-/** What listens on nodes. */
+/** The listeners on nodes. */
 export const NODE_PORTS: readonly ListeningPort[] = on('TCP', 80, 443);
-/** An address that every node has for its own pods: where a node-local DNS cache listens. */
+/** An address that every node has for its own pods, where a node-local DNS cache listens. */
 export const NODE_LOCAL_DNS = { address: '169.254.20.10', ports: dns };

@@ -6,7 +6,7 @@ import type { Transport, TransportRequest, TransportResponse } from '../../src/c
 import { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import { waitFor } from '../wait.ts';
 
-/** A transport with the identity of a kubeconfig file, which is read anew as the operator reads its own. */
+/** A transport with the identity of a kubeconfig file, which is read again as the operator reads its own. */
 export function connect(kubeconfig: string): UndiciTransport {
   const load = (): KubeConfig => {
     const config = new KubeConfig();
@@ -17,7 +17,7 @@ export function connect(kubeconfig: string): UndiciTransport {
   return new UndiciTransport({ credentials, clock: systemClock, userAgent: 'clusterfirewall-test' });
 }
 
-/** A network that a test can take down: open watches break, and no request gets through until it is mended. */
+/** A network that a test can take down. Open watches break, and no request succeeds until it is restored. */
 export class BreakableTransport implements Transport {
   readonly requests: TransportRequest[] = [];
   /** Awaited before a request is passed on. */

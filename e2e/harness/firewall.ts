@@ -1,4 +1,4 @@
-/** The life of ClusterFirewalls as a person sees it through kubectl. */
+/** The life of ClusterFirewalls as a user of kubectl sees it. */
 import type { Status } from '../../src/api/status.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { waitFor } from '../wait.ts';
@@ -11,7 +11,7 @@ export interface Firewall {
   readonly status?: Status;
 }
 
-/** Names of the ClusterFirewalls in the manifests, which may be of other kinds as well. */
+/** Names of the ClusterFirewalls in the manifests, which may contain other kinds as well. */
 export async function apply(cluster: StartedCluster, manifest: string): Promise<readonly string[]> {
   const applied = await cluster.kubectl(['apply', '--filename', '-', '--output', 'name'], {
     input: manifest,
@@ -30,7 +30,7 @@ export async function getFirewall(cluster: StartedCluster, name: string): Promis
 /** `{ Programmed: 'True', Ready: 'False' }` */
 export type Conditions = Readonly<Record<string, 'True' | 'False'>>;
 
-/** Waits until all conditions are so for the spec as it is now. Resolves to the object then. */
+/** Waits until all conditions have these values for the present spec. Resolves to the object. */
 export async function conditions(
   cluster: StartedCluster,
   name: string,
@@ -68,7 +68,7 @@ export async function program(cluster: StartedCluster, manifest: string): Promis
   return names;
 }
 
-/** Resolves when it is gone, which is when the operator has done what its deletionPolicy says. */
+/** Resolves when it is deleted, which is when the operator has done its deletionPolicy. */
 export async function deleteFirewall(cluster: StartedCluster, name: string): Promise<void> {
   await cluster.kubectl(['delete', 'clusterfirewall', name, '--timeout=60s']);
   await cluster.policiesProgrammed();
@@ -81,7 +81,7 @@ export async function removeAll(cluster: StartedCluster): Promise<void> {
   await cluster.policiesProgrammed();
 }
 
-/** Waits until there is nothing generated, as Calico serves it and as it is stored. */
+/** Waits until no generated object is left, neither served by Calico nor stored. */
 export async function nothingLeft(cluster: StartedCluster): Promise<void> {
   await waitFor(
     async () => {
@@ -93,7 +93,10 @@ export async function nothingLeft(cluster: StartedCluster): Promise<void> {
   );
 }
 
-/** For after a story, however it ended: what cannot be removed in order is removed all the same. @throws when that was so */
+/**
+ * Cleans up after a story, however it ended. Objects that cannot be removed in order are removed anyway.
+ * @throws when that was necessary
+ */
 export async function clearAway(cluster: StartedCluster): Promise<void> {
   try {
     await removeAll(cluster);
@@ -107,7 +110,7 @@ export async function clearAway(cluster: StartedCluster): Promise<void> {
   }
 }
 
-/** Plurals of Calico's kinds that could be made, and those that could be mistaken for ours. */
+/** Plurals of Calico's kinds that the operator makes, and of those that could be mistaken for ours. */
 export const CALICO_KINDS = [
   'tiers',
   'globalnetworkpolicies',
@@ -121,11 +124,14 @@ export const CALICO_KINDS = [
 
 const LABEL = 'app.kubernetes.io/managed-by=clusterfirewall';
 
-/** `KIND.GROUP/NAME` of everything that carries our label, as Calico's API serves it. */
+/** `KIND.GROUP/NAME` of every object with our label, as Calico's API serves it. */
 export const served = (cluster: StartedCluster): Promise<readonly string[]> =>
   names(cluster, [kindsOf('projectcalico.org'), '--selector', LABEL]);
 
-/** The same of everything stored under a name like ours: what is served depends on the Tier being there. */
+/**
+ * The same for everything stored under a name like ours. Calico serves some of them only while the Tier
+ * exists.
+ */
 async function stored(cluster: StartedCluster): Promise<readonly string[]> {
   const all = await names(cluster, [kindsOf('crd.projectcalico.org')]);
   return all.filter((name) => /\bcfw-|\/clusterfirewall$/.test(name));

@@ -1,4 +1,7 @@
-/** CustomResourceDefinitions of `projectcalico.org/v3`: Calico's own where they are at hand, else as much of them as the operator can tell. */
+/**
+ * CustomResourceDefinitions of `projectcalico.org/v3`: Calico's own where they are available, otherwise
+ * minimal ones for the operator.
+ */
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -11,7 +14,7 @@ interface Kind {
 }
 
 const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-/** As in Calico 3.32: under server-side apply, what others add to a set stays. */
+/** As in Calico 3.32: entries that others add to a set stay under server-side apply. */
 const stringSet = { type: 'array', items: { type: 'string' }, 'x-kubernetes-list-type': 'set' };
 const policy = { ...open, properties: { types: stringSet, tier: { type: 'string', default: 'default' } } };
 
@@ -59,13 +62,13 @@ export const nativeCrds: readonly object[] = KINDS.map(({ kind, plural, scope, s
   },
 }));
 
-/** Calico's CRDs are not part of this repository; beside it they are found, a folder for each version. */
+/** Calico's CRDs are not part of this repository. They are in a folder next to it, one for each version. */
 const SHARED = path.resolve(import.meta.dirname, '../../../shared/calico');
 
 const isVersion = (name: string): boolean => /^v\d+\.\d+\.\d+-crds$/.test(name);
 const newestFirst = (a: string, b: string): number => b.localeCompare(a, 'en', { numeric: true });
 
-/** The newest of Calico's own CRDs that there are: the name of their folder. */
+/** The folder name of Calico's newest available CRDs. */
 const [calicosOwn] = existsSync(SHARED) ? readdirSync(SHARED).filter(isVersion).toSorted(newestFirst) : [];
 
 const nativeTitle =
@@ -75,7 +78,7 @@ const nativeTitle =
 
 export type ApiMode = 'aggregated' | 'native';
 
-/** Both ways in which Calico's API is served; for names of tests, by whom. */
+/** Both ways in which Calico's API is served, for names of tests. */
 export const API_MODES: Readonly<Record<ApiMode, string>> = {
   aggregated: "Calico's API server",
   native: nativeTitle,

@@ -13,20 +13,23 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 const READY_WITHIN = 60_000;
 const TAIL_LINES = 20;
 
-/** Who the operator is, as its Deployment says. */
+/** The operator's identity, from its Deployment. */
 export interface OperatorIdentity {
   readonly namespace: string;
   readonly serviceAccount: string;
 }
 
 export interface OperatorOptions {
-  /** POD_NAME, and the name of the log file; default `operator`. Replicas need one each. */
+  /** POD_NAME, and the name of the log file; default `operator`. Replicas need different ones. */
   readonly name?: string;
   /** Another URL of the API server, for example of a relay in front of it; default the cluster's own. */
   readonly server?: string;
   /** Added to its environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Put before its command line, for example `faketime`; must become the operator by exec, so that signals reach it. */
+  /**
+   * Put before its command line, for example `faketime`. It must become the operator by exec, so signals
+   * reach it.
+   */
   readonly wrap?: readonly string[];
 }
 
@@ -38,15 +41,17 @@ export interface StartedOperator extends AsyncDisposable {
   readonly url: string;
   /** JSON lines. */
   readonly logFile: string;
-  /** SIGTERM. Resolves to how it ended: an exit code, or a signal's name. */
+  /** SIGTERM. Resolves to its exit code, or to the name of a signal. */
   stop(): Promise<string>;
-  /** Sends the signal and waits for nothing; SIGSTOP and SIGCONT are signals too. */
+  /** Sends the signal without waiting. SIGSTOP and SIGCONT are signals too. */
   kill(signal: NodeJS.Signals): void;
-  /** Resolves to how it ended, as stop does. */
+  /** Resolves to its exit code or signal, like stop. */
   readonly ended: Promise<string>;
 }
 
-/** Applies config/default. Its Deployment is stored as well; in a cluster without kubelets it starts nothing. */
+/**
+ * Applies config/default. Its Deployment is stored as well, but starts nothing in a cluster without kubelets.
+ */
 export async function installManifests(cluster: StartedCluster): Promise<OperatorIdentity> {
   const manifests = await cluster.kubectl(['kustomize', path.join(ROOT, 'config/default')]);
   await cluster.kubectl(['apply', '--server-side', '--filename', '-'], { input: manifests });
@@ -72,8 +77,8 @@ function identityIn(manifests: string): OperatorIdentity {
 }
 
 /**
- * Starts `src/main.ts run` and waits until it calls itself ready. Its log goes to the cluster's folder.
- * @throws with the end of its log when it does not get there
+ * Starts `src/main.ts run` and waits until it is ready. Its log goes to the cluster's folder.
+ * @throws with the end of its log when it does not become ready
  */
 export async function startOperator(
   cluster: StartedCluster,
@@ -114,7 +119,7 @@ async function spawnOperator(
   const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, serviceAccount, server);
   const log = openSync(logFile, 'a');
   const command = [...wrap, process.execPath, 'src/main.ts', 'run', '--health-address', address];
-  // Not to outlive a test run that was killed: nobody would stop it then.
+  // It must not outlive a killed test run, because nobody would stop it then.
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
     cwd: ROOT,
     env: {
@@ -136,7 +141,7 @@ function startedOperator(
 ): StartedOperator {
   const stop = (): Promise<string> => {
     child.kill('SIGTERM');
-    // One that a test has stopped and forgotten would never see the SIGTERM.
+    // A process that a test has stopped would never receive SIGTERM.
     child.kill('SIGCONT');
     return facts.ended;
   };
@@ -158,7 +163,7 @@ async function endOf(child: ChildProcess): Promise<string> {
   return signal ?? `exit code ${String(code)}`;
 }
 
-/** Of the loopback address; free a moment ago. */
+/** A port of the loopback address that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');

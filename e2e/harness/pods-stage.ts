@@ -8,15 +8,15 @@ import type { Actors } from './sweep.ts';
 
 export interface Stage extends Actors, AsyncDisposable {
   readonly cluster: StartedCluster;
-  /** The one that runs now. */
+  /** The stage that runs now. */
   readonly operator: StartedOperator;
   restartOperator(): Promise<void>;
-  /** One more of them, for one scenario; its name as in rows. */
+  /** Adds one participant for one scenario. Its name has the form of rows. */
   enter(name: ActorName, endpoint: Endpoint): void;
   leave(name: ActorName): void;
 }
 
-/** What finishes the deletion of objects and namespaces. */
+/** The controllers that finish the deletion of objects and namespaces. */
 const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
 
 export async function startStage(): Promise<Stage> {
@@ -42,7 +42,7 @@ async function operatorStarter(cluster: StartedCluster): Promise<() => Promise<S
 interface Parts {
   readonly cluster: StartedCluster;
   readonly actors: Map<ActorName, Endpoint>;
-  /** What has addresses and sends nothing. */
+  /** Targets that have addresses and send nothing. */
   readonly targets: ReadonlyMap<ActorName, readonly string[]>;
   readonly start: () => Promise<StartedOperator>;
 }
@@ -51,7 +51,7 @@ function stage({ cluster, actors, targets, start }: Parts, started: StartedOpera
   let operator = started;
   const endpoint = (name: ActorName): Endpoint => {
     const found = actors.get(name);
-    if (found === undefined) throw new Error(`nobody is called ${name}: see cast.ts`);
+    if (found === undefined) throw new Error(`no participant is called ${name}: see cast.ts`);
     return found;
   };
   return {

@@ -1,4 +1,4 @@
-/** Choices that a seed repeats. */
+/** Random choices that a seed repeats. */
 export interface Random {
   /** A whole number, both ends included. */
   between(least: number, most: number): number;
@@ -7,7 +7,9 @@ export interface Random {
   shuffle<T>(items: readonly T[]): readonly T[];
 }
 
-/** Mulberry32: 32 bits of state are enough to choose among faults, and it is the same everywhere. */
+/**
+ * Mulberry32: 32 bits of state are enough to choose among faults, and it gives the same numbers everywhere.
+ */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   const fraction = (): number => {

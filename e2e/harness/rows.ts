@@ -1,4 +1,4 @@
-/** What must pass and what must fail, as a table. */
+/** A table of the connections that must pass and those that must fail. */
 import type { Transport } from '../cluster.ts';
 
 /** `NAMESPACE/POD`, `node/NAME`, `outside/NAME`; only as a target: `node-local-dns`, `kube-apiserver`. */
@@ -15,14 +15,15 @@ export interface Row {
 export type Expectation = 'allowed' | 'refused';
 
 /*
- * Most connections between pods are refused twice, at the source and at the destination. What is to show one side alone needs a far end
- * without a firewall: a pod of an exempt namespace, a host outside, or a tenant who opened its own.
+ * Most connections between pods are refused twice, at the source and at the destination. A row for one side
+ * alone needs a far end without a firewall: a pod of an exempt namespace, a host outside, or a tenant with
+ * policies of its own.
  */
 
 /** `80`, `'53/UDP'`: a number is TCP. */
 export type PortText = number | `${number}/${Transport}`;
 
-/** Every `from` to every `to` on every port; nobody to itself. */
+/** Every `from` to every `to` on every port, but none to itself. */
 const rows =
   (expect: Expectation) =>
   (from: readonly ActorName[], to: readonly ActorName[], ports: readonly PortText[]): readonly Row[] =>
@@ -40,6 +41,6 @@ function parsePort(text: PortText): { port: number; protocol: Transport } {
   return { port: Number(port), protocol: protocol === 'UDP' ? 'UDP' : 'TCP' };
 }
 
-/** Without a firewall everything is allowed: what a table refuses afterwards, the firewall refuses. */
+/** Without a firewall everything is allowed, so later refusals are the firewall's. */
 export const open = (table: readonly Row[]): readonly Row[] =>
   table.map((row) => ({ ...row, expect: 'allowed' }));

@@ -1,8 +1,11 @@
-/** Packets until they do what was expected of them. */
+/** Repeats packets until they have the expected verdicts. */
 import type { ProbeResult } from '../cluster.ts';
 import { waitFor } from '../wait.ts';
 
-/** Long for what must be answered: a busy machine is slow. Below a second for the rest, so that it is one SYN. */
+/**
+ * Expected answers get a long time, because a busy machine is slow. Other probes get less than a second, so
+ * each is one SYN.
+ */
 export const TIMEOUT = { allowed: 3000, refused: 800 } as const;
 const MATCHES_WITHIN = 30_000;
 
@@ -17,8 +20,9 @@ interface Matching<Tried, Outcome extends Tried & Seen> {
 }
 
 /**
- * Waits until packets do what is expected, and then sees all of them do it once more; resolves to what was seen then.
- * @throws with all that is not as it should be
+ * Waits until packets have the expected verdicts, and then checks all of them once more. Resolves to the
+ * verdicts of that check.
+ * @throws with all unexpected verdicts
  */
 export async function settle<Tried, Outcome extends Tried & Seen>(
   all: readonly Tried[],
@@ -40,7 +44,8 @@ export async function settle<Tried, Outcome extends Tried & Seen>(
   );
   const seen = await look(all);
   wrong = seen.filter(isWrong);
-  if (wrong.length > 0) throw new Error(`packets matched the table, and then not:\n${describe(wrong)}`);
+  if (wrong.length > 0)
+    throw new Error(`packets matched the table once, but not a second time:\n${describe(wrong)}`);
   return seen;
 }
 

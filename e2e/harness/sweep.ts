@@ -5,7 +5,7 @@ import { forEachLimit } from '../../src/cluster/parallel.ts';
 import type { ActorName, Row } from './rows.ts';
 import { settle, TIMEOUT, type Seen } from './settle.ts';
 
-/** Who stands behind a name. A target without an endpoint of its own (an address) cannot be a source. */
+/** The endpoint behind a name. A target without an endpoint of its own (an address) cannot be a source. */
 export interface Actors {
   endpoint(name: ActorName): Endpoint;
   addresses(name: ActorName): readonly string[];
@@ -22,8 +22,8 @@ type Outcome = Flow & Seen;
 const AT_ONCE = 120;
 
 /**
- * Waits until packets do what the table says, in every IP family that both ends have, and then sees them do it once more.
- * @throws with every row that is not as it should be
+ * Waits until packets match the table, in every IP family that both ends have, and then checks it once more.
+ * @throws with every row that does not match
  */
 export async function expectTable(actors: Actors, table: readonly Row[]): Promise<void> {
   const all: readonly Flow[] = table.flatMap((row) => flowsOf(actors, row));

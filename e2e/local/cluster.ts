@@ -20,9 +20,9 @@ import { startedCluster } from './started-cluster.ts';
 export interface LocalClusterOptions {
   readonly calico: CalicoMode;
   readonly nodes: readonly NodeSpec[];
-  /** Added to kube-apiserver's command line; paths must be absolute. */
+  /** Added to kube-apiserver's command line. Paths must be absolute. */
   readonly apiServerArgs: readonly string[];
-  /** Of kube-controller-manager; without any it is not started. */
+  /** Controllers of kube-controller-manager. Without any, it is not started. */
   readonly controllers: readonly string[];
   readonly podNetwork: PodNetwork;
   readonly serviceProxy: boolean;
@@ -99,7 +99,7 @@ function createNodes(run: Run, { nodes, podNetwork }: LocalClusterOptions): Prom
   return Promise.all(nodes.map((spec, i) => createNode(run, spec, i + 1, place)));
 }
 
-/** Lives until our end of its standard input closes, which the kernel does however we end. */
+/** Runs until our end of its standard input closes. The kernel closes it whichever way we end. */
 function startReaper(run: Run): ChildProcess {
   return spawn(process.execPath, [REAPER, run.dir], {
     cwd: '/',

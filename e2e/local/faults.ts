@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 const COMPACT = fileURLToPath(new URL('control-plane/compact-etcd.ts', import.meta.url));
 
-/** In a table of its own, which Felix leaves alone. */
+/** In a table of its own, which Felix does not touch. */
 const REFUSE = `add table inet refused; add chain inet refused out { type filter hook output priority -250; }; add rule inet refused out tcp dport ${String(API_SERVER_PORT)} reject with tcp reset`;
 
 export function createFaults({ controlPlane, calicoApiServer, nodes }: Parts): Faults {

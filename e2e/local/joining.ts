@@ -10,13 +10,16 @@ export interface Joining {
   readonly run: Run;
   readonly binaries: Binaries;
   readonly controlPlane: ControlPlane;
-  /** Whether Calico's dataplane runs. */
+  /** True where Calico's dataplane runs. */
   readonly enforcing: boolean;
   readonly podNetwork: PodNetwork;
   readonly serviceProxy: boolean;
 }
 
-/** Makes a machine a node: its object, Felix, kube-proxy. Felix need not be ready yet, and its object must not be there already. */
+/**
+ * Turns a machine into a node: its object, Felix, kube-proxy. Felix need not be ready yet. The object must
+ * not exist.
+ */
 export async function join(joining: Joining, node: LocalNode): Promise<Felix | undefined> {
   const { run, binaries, controlPlane } = joining;
   const { innerKubeconfig: kubeconfig } = controlPlane;
@@ -34,16 +37,16 @@ export async function join(joining: Joining, node: LocalNode): Promise<Felix | u
   return felix;
 }
 
-/** Takes its object away, as a cloud does when the machine is gone. What runs on it keeps running. */
+/** Deletes its object, as a cloud does for a deleted machine. Its programs keep running. */
 export async function leave({ controlPlane }: Joining, node: LocalNode): Promise<void> {
   await controlPlane.api.delete(nodePath(node.name));
 }
 
 function felixEnvironment({ podNetwork, serviceProxy }: Joining): Readonly<Record<string, string>> {
   return {
-    // Ways to the pods of other nodes come from the nodes' podCIDRs: there is no Calico IPAM here to tell.
+    // Routes to the pods of other nodes come from the nodes' podCIDRs, because there is no Calico IPAM here.
     ...(podNetwork.overlay === undefined ? {} : { USE_POD_CIDR: 'true' }),
-    // kube-proxy's choice; Felix would choose anew, and perhaps differently, whenever it is started again.
+    // This is kube-proxy's choice. Felix would choose again at each start, and perhaps differently.
     ...(serviceProxy ? { FELIX_IPTABLESBACKEND: 'NFT' } : {}),
   };
 }

@@ -11,10 +11,10 @@ export interface Parts {
   readonly run: Run;
   readonly binaries: Binaries;
   readonly controlPlane: ControlPlane;
-  /** Where Calico's API is aggregated. */
+  /** Present where Calico's API is aggregated. */
   readonly calicoApiServer: AggregatedApiServer | undefined;
   readonly nodes: readonly LocalNode[];
   readonly joining: Joining;
-  /** By node name; empty unless Calico is served by its API server. Nodes that join are added. */
+  /** Keyed by node name; empty unless Calico is served by its API server. Nodes that join are added. */
   readonly felixes: Map<string, Felix>;
 }

@@ -1,6 +1,6 @@
 /**
- * Starts a local cluster in the foreground, prints how to reach it on standard output, and removes it on Ctrl-C.
- * Argument: how Calico is served, `aggregated` (default), `crd-only` or `none`.
+ * Starts a local cluster in the foreground, prints its access data on standard output, and removes it on
+ * Ctrl-C. Argument: how Calico is served, `aggregated` (default), `crd-only` or `none`.
  */
 import { once } from 'node:events';
 import { localCluster } from '../providers/local.ts';

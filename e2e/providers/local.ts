@@ -9,17 +9,26 @@ export interface LocalOptions {
   readonly nodes?: readonly NodeSpec[];
   /** Added to kube-apiserver's command line. */
   readonly apiServerArgs?: readonly string[];
-  /** Controllers of kube-controller-manager, `garbage-collector-controller` say; without any it is not started. */
+  /**
+   * Controllers of kube-controller-manager, for example `garbage-collector-controller`. Without any, it is
+   * not started.
+   */
   readonly controllers?: readonly string[];
   /** Default: routed, without NAT. */
   readonly podNetwork?: PodNetwork;
-  /** kube-proxy on each node, in the node's own dataplane: Services have addresses and NodePorts, in both IP families. Default false. */
+  /**
+   * kube-proxy on each node, in the node's own dataplane. Services then have addresses and NodePorts, in both
+   * IP families. Default false.
+   */
   readonly serviceProxy?: boolean;
-  /** Calico's kube-controllers, which make host endpoints once KubeControllersConfiguration `default` says so. Default false. */
+  /**
+   * Calico's kube-controllers, which make host endpoints once KubeControllersConfiguration `default` says so.
+   * Default false.
+   */
   readonly calicoControllers?: boolean;
 }
 
-/** A cluster of processes and network namespaces on this machine; needs root and, the first time, Go. */
+/** A cluster of processes and network namespaces on this machine. It needs root and, the first time, Go. */
 export function localCluster(options: LocalOptions = {}): Cluster {
   return new LocalCluster({
     calico: options.calico ?? { mode: 'aggregated' },

@@ -37,7 +37,7 @@ const PROGRAMS = {
 
 export type ProgramName = keyof typeof PROGRAMS;
 
-/** What is in the cache once it was asked for: files by program name, and Calico's own CRD manifests. */
+/** The content of the cache after a build: files by program name, and Calico's own CRD manifests. */
 export interface Binaries {
   readonly path: (name: ProgramName) => string;
   /** Folder with the `crd.projectcalico.org` CRDs of the Calico version that is built. */
@@ -52,15 +52,16 @@ interface CacheFolder {
 const CRDS = 'crds';
 const CALICO_MODULE = 'github.com/projectcalico/calico';
 
-/** True when something of `names` is not in the cache yet, so that Go is needed. */
+/** True when a program of `names` is not in the cache yet, so Go is needed. */
 export async function needsBuild(names: readonly ProgramName[]): Promise<boolean> {
   const present = await Promise.all(names.map(async (name) => isFile(await programPath(name))));
   return present.includes(false) || !(await isFile(await crdPath()));
 }
 
 /**
- * Builds what is missing into the user's cache folder, which is keyed by go.mod, go.sum and Go's version, so that other clones reuse it.
- * Progress goes to standard error. @throws with Go's output when a build fails.
+ * Builds missing programs into the user's cache folder. Its key is go.mod, go.sum and Go's version, so other
+ * clones reuse it. Progress goes to standard error.
+ * @throws with Go's output when a build fails
  */
 export async function prepareBinaries(names: readonly ProgramName[]): Promise<Binaries> {
   if (await needsBuild(names)) await withLock(path.join(cacheRoot(), 'lock'), () => buildMissing(names));
@@ -69,7 +70,7 @@ export async function prepareBinaries(names: readonly ProgramName[]): Promise<Bi
   return {
     path: (name) => {
       const file = paths.get(name);
-      if (file === undefined) throw new Error(`${name} was not asked for when the cluster was started`);
+      if (file === undefined) throw new Error(`${name} was not requested at the start of the cluster`);
       return file;
     },
     calicoCrds: await crdPath(),
@@ -136,7 +137,7 @@ async function crdPath(): Promise<string> {
   return path.join((await cacheFolder('calico')).dir, CRDS);
 }
 
-/** Without Go, whatever was built from the same sources serves. */
+/** Without Go, any program that was built from the same sources is used. */
 async function cacheFolder(module: Module): Promise<CacheFolder> {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(path.join(sources(module), file)));

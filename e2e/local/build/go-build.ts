@@ -23,7 +23,10 @@ export function goEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly' };
 }
 
-/** Builds programs, telling on standard error how far it is. @throws with the last lines of Go's output. */
+/**
+ * Builds programs, and reports progress on standard error.
+ * @throws with the last lines of Go's output
+ */
 export async function build({ sources, packages, out, what }: GoBuild): Promise<void> {
   const progress = startProgress(what);
   try {
@@ -52,7 +55,10 @@ async function go(cwd: string, args: readonly string[], progress: Progress): Pro
 interface Progress {
   /** A line of `go list -deps`: a package that will be compiled unless Go's cache has it. */
   readonly listed: () => void;
-  /** A line that Go told beside its output: with -v one for each compiled package, and one for each module it downloads. */
+  /**
+   * A line that Go prints in addition to its output: with -v one for each compiled package, and one for each
+   * module that it downloads.
+   */
   readonly told: (line: string) => void;
   readonly done: () => void;
   readonly stop: () => void;

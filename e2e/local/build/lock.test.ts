@@ -15,18 +15,18 @@ describe('a lock file', () => {
 
   afterEach(() => rm(dir, { recursive: true }));
 
-  test('is taken over from a process that died, and given back', async () => {
+  test('is taken over from a dead process, and released', async () => {
     await writeFile(file, 'another-boot/1/1');
     await expect(withLock(file, () => Promise.resolve('done'))).resolves.toBe('done');
     expect(await readdir(dir)).toEqual([]);
   });
 
-  test('is given back when the work fails', async () => {
+  test('is released when the work fails', async () => {
     await expect(withLock(file, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     expect(await readdir(dir)).toEqual([]);
   });
 
-  test('lets one in at a time', async () => {
+  test('lets one process in at a time', async () => {
     const order: string[] = [];
     const first = Promise.withResolvers<undefined>();
     const started = Promise.withResolvers<undefined>();

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processIdentity, sameProcess } from '../process/identity.ts';
 
-/** Runs `work` while no other process holds the lock file; a lock whose holder died counts as free. */
+/** Runs `work` while no other process holds the lock file. A lock whose holder died counts as free. */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   await mkdir(path.dirname(file), { recursive: true });
   await acquire(file);

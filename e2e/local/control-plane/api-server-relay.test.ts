@@ -4,7 +4,10 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import type { ApiServerRelay } from '../../cluster.ts';
 import { startApiServerRelay } from './api-server-relay.ts';
 
-/** In place of the API server: says again what it hears, and that it heard the end. */
+/**
+ * Takes the place of the API server: it repeats the bytes that it receives, and reports the end of a
+ * connection.
+ */
 let server: Server;
 let relay: ApiServerRelay;
 let atServer: Socket[];
@@ -54,14 +57,14 @@ const chunksOf = (socket: Socket): AsyncIterable<[string]> =>
   on(socket, 'data', { close: ['close'] }) as AsyncIterable<[string]>;
 
 describe('a relay to the API server', () => {
-  test('passes bytes and ends on, in both directions', async () => {
+  test('passes on bytes and ends, in both directions', async () => {
     const socket = await client();
     const heard = hears(socket, 'helloend');
     socket.end('hello');
     await heard;
   });
 
-  test('keeps what open connections send in a black hole until it is restored, and lets new ones through', async () => {
+  test('keeps the bytes of open connections in a black hole until it is restored, and passes new connections', async () => {
     const before = await client();
     const echo = hears(before, 'one');
     before.write('one');
@@ -80,7 +83,7 @@ describe('a relay to the API server', () => {
     await healed;
   });
 
-  test('answers nobody any more once new connections are black-holed too', async () => {
+  test('answers no new connection once new ones are in the black hole too', async () => {
     relay.blackHoleAll();
     const held = await client();
     const events: string[] = [];
@@ -96,7 +99,7 @@ describe('a relay to the API server', () => {
     await healed;
   });
 
-  test('tells the server in the end that a client gave up in a black hole', async () => {
+  test('reports to the server in the end that a client gave up in a black hole', async () => {
     const socket = await client();
     const echo = hears(socket, 'one');
     socket.write('one');
@@ -104,7 +107,7 @@ describe('a relay to the API server', () => {
     relay.blackHole();
     socket.resetAndDestroy();
     const later = await client();
-    const answered = hears(later, 'two'); // then the relay has heard of the first one's end
+    const answered = hears(later, 'two'); // The relay now knows that the first connection has ended.
     later.write('two');
     await answered;
     const [far] = atServer;
@@ -114,7 +117,7 @@ describe('a relay to the API server', () => {
     await closed;
   });
 
-  test('cuts both ends off with RST', async () => {
+  test('resets both ends', async () => {
     const socket = await client();
     const echo = hears(socket, 'one');
     socket.write('one');

@@ -3,7 +3,10 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { ApiServerRelay } from '../../cluster.ts';
 import { createPipe } from './delayed-pipe.ts';
 
-/** In this process, on a free port of 127.0.0.1. @param server `https://HOST:PORT` */
+/**
+ * Runs in this process, on a free port of 127.0.0.1.
+ * @param server `https://HOST:PORT`
+ */
 export async function startApiServerRelay(server: string): Promise<ApiServerRelay> {
   const target = new URL(server);
   const open = new Set<Connection>();
@@ -73,8 +76,9 @@ interface Connection {
 }
 
 /**
- * RST, but for a socket whose FIN is just being sent: libuv refuses that with EINVAL (uv_tcp_close_reset), after which Node takes the
- * handle for closing, never closes it, and at the end of the process waits for it forever.
+ * Sends RST, except for a socket whose FIN is just being sent. libuv refuses that with EINVAL
+ * (uv_tcp_close_reset). Node then counts the handle as closing, never closes it, and waits for it forever at
+ * the end of the process.
  */
 function reset(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();
@@ -93,7 +97,7 @@ function join(near: Socket, far: Socket, closed: () => void): Connection {
     socket.setNoDelay(true);
     socket.on('error', () => {
       isBroken = true;
-      if (!isHeld) cut(); // In a black hole, the other end does not hear of it.
+      if (!isHeld) cut(); // In a black hole, the other end does not see it.
     });
     socket.once('close', () => {
       if (near.destroyed && far.destroyed) closed();

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 
-/** The provider's own small client: creating a pod must not cost a kubectl process. */
+/** The provider's own small client, so that creating a pod does not need a kubectl process. */
 export interface Api {
   get(path: string): Promise<unknown>;
   /** Server-side apply. `path` is the object's own. */

@@ -8,7 +8,10 @@ import { waitFor } from '../../wait.ts';
 const READY_WITHIN = 60_000;
 const CONFIGURATION = '/apis/crd.projectcalico.org/v1/kubecontrollersconfigurations/default';
 
-/** Calico's kube-controllers with the controller for nodes alone; resolves when it has written the configuration that it follows. */
+/**
+ * Calico's kube-controllers with only the controller for nodes. Resolves when it has written the
+ * configuration that it follows.
+ */
 export async function startCalicoControllers(
   run: Run,
   { namespace, innerKubeconfig, api }: ControlPlane,

@@ -16,7 +16,7 @@ const SERVICE = 'calico-api';
 const PORT = 5443;
 
 export interface InstalledCalico {
-  /** What is still to be awaited. */
+  /** The parts that are not ready yet. */
   readonly served: Promise<void>;
   /** In `aggregated` mode. */
   readonly apiServer?: AggregatedApiServer;
@@ -32,7 +32,7 @@ export interface CalicoOptions {
   readonly podNetwork: PodNetwork;
 }
 
-/** Installs Calico's API in the given mode; in `aggregated` mode resolves as soon as Felix can start. */
+/** Installs Calico's API in the given mode. In `aggregated` mode it resolves as soon as Felix can start. */
 export async function installCalico(
   run: Run,
   controlPlane: ControlPlane,
@@ -46,7 +46,7 @@ export async function installCalico(
   if (calico.mode === 'crd-only') return { served: Promise.resolve() };
   const apiServer = startApiServer(run, controlPlane, binaries);
   const served = registerService(controlPlane.api).then(() => apiServer.ready());
-  served.catch(() => undefined); // whoever awaits it sees the error; until then it is not unhandled
+  served.catch(() => undefined); // Callers that await it see the error. Until then it must not count as unhandled.
   return { served, apiServer };
 }
 
@@ -57,7 +57,10 @@ async function applyCrds(controlPlane: ControlPlane, binaries: Binaries, folder:
   await run('wait', '--for=condition=Established', '--timeout=30s');
 }
 
-/** What calico/node and the operator's manifests write at installation; written in the stored form, so that it need not wait for the API server. */
+/**
+ * The objects that calico/node and the operator's manifests write at installation. They have the stored form,
+ * so this need not wait for the API server.
+ */
 async function applySettings(api: Api, network: PodNetwork): Promise<void> {
   const stored = (kind: string, plural: string, name: string, spec: object): Promise<void> =>
     api.apply(`${STORED}/${plural}/${name}`, {
@@ -68,7 +71,7 @@ async function applySettings(api: Api, network: PodNetwork): Promise<void> {
     });
   await Promise.all([
     stored('ClusterInformation', 'clusterinformations', 'default', { datastoreReady: true }),
-    // Felix's own default is Drop: pods could not reach their node.
+    // Felix's own default is Drop, and pods could then not reach their node.
     stored('FelixConfiguration', 'felixconfigurations', 'default', { defaultEndpointToHostAction: 'Accept' }),
     stored('IPPool', 'ippools', 'default-ipv4-ippool', pool(POD_NETWORK.v4, 26, network)),
     stored('IPPool', 'ippools', 'default-ipv6-ippool', pool(POD_NETWORK.v6, 122, network)),
@@ -121,7 +124,10 @@ function startApiServer(run: Run, controlPlane: ControlPlane, binaries: Binaries
   };
 }
 
-/** An ExternalName Service leads to the server next door: there is no service network for the API server to use. */
+/**
+ * An ExternalName Service leads to the server next to it, because there is no service network that the API
+ * server could use.
+ */
 async function registerService(api: Api): Promise<void> {
   await api.apply(`/api/v1/namespaces/${NAMESPACE}`, {
     apiVersion: 'v1',
@@ -154,7 +160,7 @@ async function awaitServed(api: Api): Promise<void> {
   await waitFor(() => isServed(api), { what: 'projectcalico.org/v3 to be served', within: AVAILABLE_WITHIN });
 }
 
-/** A list is the proof: discovery may answer before the storage does. */
+/** A list proves it. Discovery may answer before the storage does. */
 async function isServed(api: Api): Promise<true> {
   await api.get(`${SERVED}/globalnetworkpolicies`);
   await api.get(`${SERVED}/tiers`);

@@ -6,7 +6,7 @@ describe('certificates', () => {
   const authority = createAuthority('a test authority');
   const ca = new X509Certificate(authority.certificate);
 
-  test('an authority vouches for itself and may issue', () => {
+  test('an authority signs its own certificate and may issue others', () => {
     expect(ca.ca).toBe(true);
     expect(ca.subject).toBe('CN=a test authority');
     expect(ca.verify(ca.publicKey)).toBe(true);

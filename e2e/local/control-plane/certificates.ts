@@ -56,7 +56,10 @@ export function createCertificate(
   return { certificate, key: toPem(privateKey) };
 }
 
-/** A private key for signing tokens, in the one PEM form from which kube-apiserver also reads the public half. */
+/**
+ * A private key for signing tokens, in the only PEM form from which kube-apiserver also reads the public
+ * half.
+ */
 export function createSigningKey(): string {
   return generateKeyPair().privateKey.export({ type: 'sec1', format: 'pem' }).toString();
 }

@@ -1,6 +1,6 @@
 /**
- * Runs beside etcd and compacts it up to its present revision, through its JSON gateway (etcd, "gRPC gateway"); `physical` is answered
- * when the old revisions are gone. Argument: etcd's URL.
+ * Runs next to etcd and compacts it up to its present revision, through its JSON gateway (etcd, "gRPC
+ * gateway"). etcd answers `physical` when the old revisions are gone. Argument: etcd's URL.
  */
 const [url = ''] = process.argv.slice(2);
 

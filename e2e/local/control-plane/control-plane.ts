@@ -20,7 +20,7 @@ export interface ControlPlaneOptions {
 export interface ControlPlane {
   readonly namespace: string;
   readonly api: Api;
-  /** As this machine reaches it. */
+  /** The URL for this machine. */
   readonly server: string;
   /** The authority that signed the API server's certificate, in PEM. */
   readonly authority: string;
@@ -35,7 +35,10 @@ export interface ControlPlane {
   ready(): Promise<void>;
 }
 
-/** Felix lets nodes reach this port whatever policies say (failsafeOutboundHostPorts), and it must stay so. */
+/**
+ * Felix lets nodes reach this port whatever policies say (failsafeOutboundHostPorts), so it must stay the
+ * same.
+ */
 export const API_SERVER_PORT = 6443;
 export const ETCD = 'http://127.0.0.1:2379';
 const ETCD_PEER = 'http://127.0.0.1:2380';
@@ -100,7 +103,7 @@ const randomToken = (): string => randomBytes(16).toString('hex');
 /** Resolves to the certificate of the authority that clients must trust. */
 async function writeCredentials(dir: string, tokens: string): Promise<string> {
   const authority = createAuthority('kubernetes');
-  // Its own authority: whoever the first one signed for must not pass for the aggregation proxy.
+  // It has its own authority, so a client of the first authority cannot pass for the aggregation proxy.
   const frontProxyAuthority = createAuthority('front-proxy');
   const server = createCertificate(authority, 'kube-apiserver', [
     '127.0.0.1',
@@ -159,7 +162,7 @@ function apiServerArgs(pki: string): readonly string[] {
     '--requestheader-extra-headers-prefix=X-Remote-Extra-',
     `--proxy-client-cert-file=${file('front-proxy.crt')}`,
     `--proxy-client-key-file=${file('front-proxy.key')}`,
-    // Nothing here creates the ServiceAccount `default` of a new namespace, which this plugin would wait for.
+    // This plugin would wait for the ServiceAccount `default` of a new namespace, which nothing creates here.
     '--disable-admission-plugins=ServiceAccount',
   ];
 }

@@ -5,11 +5,14 @@ import type { ControlPlane } from './control-plane.ts';
 import type { Run } from '../process/run.ts';
 import { waitFor } from '../../wait.ts';
 
-/** Each controller has a ServiceAccount of its own, with the rights that Kubernetes gives it (RBAC, "Roles for built-in controllers"). */
+/**
+ * Each controller has a ServiceAccount of its own, with the rights that Kubernetes gives it (RBAC, "Roles for
+ * built-in controllers").
+ */
 const CREDENTIALS = '--use-service-account-credentials=true';
 const READY_WITHIN = 60_000;
 
-/** Resolves when the controllers run; at once without any. */
+/** Resolves when the controllers run, or at once without any. */
 export async function startControllerManager(
   run: Run,
   { namespace, controllerManagerKubeconfig: kubeconfig, api }: ControlPlane,
@@ -37,7 +40,7 @@ export async function startControllerManager(
   });
 }
 
-/** It makes them as it starts the controllers, and nobody else makes any there. */
+/** It creates them when it starts the controllers, and nothing else creates any there. */
 async function countAccounts(api: Api): Promise<number> {
   const list = await api.get('/api/v1/namespaces/kube-system/serviceaccounts');
   return (list as { readonly items: readonly unknown[] }).items.length;

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 
-/** Passes on what a socket receives, its end included, in order. */
+/** Passes on the bytes of a socket and its end, in order. */
 export interface Pipe {
-  /** From now on everything takes this many milliseconds. */
+  /** Delays everything from now on by this many milliseconds. */
   delay(milliseconds: number): void;
-  /** Passes nothing until it is released, and keeps it. */
+  /** Keeps everything until it is released. */
   hold(): void;
   release(): void;
 }
@@ -40,7 +40,7 @@ export function createPipe(from: Socket, to: Socket): Pipe {
   };
   from.on('data', (chunk: Buffer) => {
     take(() => {
-      // A slow receiver slows the sender down, as a connection without us between would.
+      // A slow receiver slows the sender down, as on a direct connection.
       if (!to.destroyed && !to.write(chunk)) from.pause();
     });
   });

@@ -1,4 +1,4 @@
-/** The few ASN.1 types that a certificate needs, in the distinguished encoding (ITU-T X.690). */
+/** The few ASN.1 types of a certificate, in the distinguished encoding (ITU-T X.690). */
 
 function der(tag: number, ...contents: readonly Buffer[]): Buffer {
   const body = Buffer.concat(contents);
@@ -24,7 +24,7 @@ export function objectIdentifier(dotted: string): Buffer {
   return der(0x06, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
 }
 
-/** Until 2049, as RFC 5280 section 4.1.2.5 has it. */
+/** Valid until 2049 (RFC 5280 section 4.1.2.5). */
 export function utcTime(date: Date): Buffer {
   const digits = date.toISOString().replaceAll(/[-:T]/g, '').slice(2, 14);
   return der(0x17, Buffer.from(`${digits}Z`));

@@ -8,7 +8,7 @@ export interface KubeconfigSpec {
   readonly token: string;
 }
 
-/** Written as JSON, which is YAML too. Contains a credential: readable by its owner only. */
+/** Writes JSON, which is YAML too. It contains a credential, so only its owner may read it. */
 export async function writeKubeconfig(file: string, spec: KubeconfigSpec): Promise<string> {
   const name = 'local';
   const config = {

@@ -4,7 +4,7 @@ import { KubectlError } from '../../errors.ts';
 import type { KubectlOptions } from '../../cluster.ts';
 import { SYSTEM_PATH } from '../process/prerequisites.ts';
 
-/** @throws KubectlError when it ends with another exit code than 0. */
+/** @throws KubectlError when it ends with another exit code than 0 */
 export async function kubectl(
   file: string,
   kubeconfig: string,

@@ -6,7 +6,10 @@ import type { Run } from '../process/run.ts';
 
 const RELAY = fileURLToPath(new URL('relay.ts', import.meta.url));
 
-/** Opens a free port on 127.0.0.1 that leads to `host:port` inside the namespace. Resolves to the port's number. */
+/**
+ * Opens a free port on 127.0.0.1 that leads to `host:port` inside the namespace. Resolves to the port's
+ * number.
+ */
 export async function relayFromLoopback(
   run: Run,
   namespace: string,

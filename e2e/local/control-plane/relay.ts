@@ -1,7 +1,7 @@
 /**
- * Lets this machine reach one port of a namespace over loopback, so that a cluster adds neither an interface nor a route here.
- * Its parent listens in its own namespace and hands the listening socket over: a socket stays in the namespace it was made in.
- * Arguments: host and port to connect to, in the namespace this runs in.
+ * Lets this machine reach one port of a namespace over loopback, so a cluster adds no interface and no route
+ * here. Its parent listens in its own namespace and hands over the listening socket, which stays in the
+ * namespace in which it was made. Arguments: host and port to connect to, in the namespace of this process.
  */
 import { connect, type Server } from 'node:net';
 

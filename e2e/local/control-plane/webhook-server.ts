@@ -1,10 +1,10 @@
 /**
- * Runs inside a pod's network namespace: what kube-apiserver calls there. Admits everything that it is asked about, and serves the
- * discovery of an API without resources.
+ * Runs inside a pod's network namespace and answers the calls of kube-apiserver. It admits every request, and
+ * serves the discovery of an API without resources.
  *
- *     node webhook-server.ts CERTIFICATE KEY PORT…
+ * node webhook-server.ts CERTIFICATE KEY PORT…
  *
- * Says on standard output `listening`, and from then on a line of JSON for each call: see WebhookCall.
+ * It prints `listening` on standard output, and then a line of JSON for each call: see WebhookCall.
  */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -15,7 +15,7 @@ import { json } from 'node:stream/consumers';
 /** A call that was answered. */
 export interface WebhookCall {
   readonly path: string;
-  /** The address that it came from. */
+  /** The source address of the call. */
   readonly from: string;
   readonly port: number;
 }
@@ -61,8 +61,8 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
 }
 
 /**
- * Established connections are let through whatever changes. kube-apiserver keeps those that it did not need in the end, such as one whose
- * SYN it repeated until a policy let it pass.
+ * Established connections pass whatever policies change. kube-apiserver keeps unneeded ones, for example one
+ * whose SYN it repeated until a policy let it pass.
  */
 const IDLE_MS = 500;
 

@@ -1,7 +1,7 @@
 import type { Endpoint } from '../../cluster.ts';
 import type { Agent } from '../probes/agent-client.ts';
 
-/** Under a second, after which Linux would send a second SYN. */
+/** Less than a second, after which Linux would send a second SYN. */
 const PROBE_TIMEOUT = 900;
 
 export function startEndpoint(name: string, addresses: readonly string[], agent: Agent): Endpoint {

@@ -13,7 +13,9 @@ const ROUTER = 'router';
 /** Duplicate address detection would keep a new IPv6 address unusable for a second. */
 export const NO_DAD = 'nodad';
 
-/** The bridge that nodes, control plane and outside hosts hang on; its namespace also routes between them. */
+/**
+ * The bridge that connects nodes, control plane and outside hosts. Its namespace also routes between them.
+ */
 export async function createFabric(run: Run, nodes: number): Promise<void> {
   const router = run.namespace(ROUTER);
   await ip([`netns add ${router}`]);
@@ -50,7 +52,10 @@ export async function attachToFabric(run: Run, name: string, address: DualAddres
   return namespace;
 }
 
-/** A host with addresses of any network: the router has a route to each, and it reaches everything through the router. */
+/**
+ * A host with addresses of any network. The router has a route to each, and the host reaches everything
+ * through the router.
+ */
 export async function attachOutsideHost(
   run: Run,
   name: string,
@@ -74,7 +79,7 @@ export async function attachOutsideHost(
   return namespace;
 }
 
-/** A link of its own to the router, which alone knows the way to these addresses; with their masks. */
+/** A link of its own to the router, which alone has routes to these addresses. They include their masks. */
 export async function attachSecondInterface(
   run: Run,
   node: { readonly name: string; readonly namespace: string },
@@ -92,20 +97,22 @@ export async function attachSecondInterface(
   await ip([`link set ${port} up`, ...addresses.map((each) => `route add ${each} dev ${port}`)], router);
 }
 
-/** On a node: the way to the pods of every other node. */
+/** Adds a route to the pods of every other node, on a node. */
 export function routesToOtherNodes(node: number, nodes: number): readonly string[] {
   const others = Array.from({ length: nodes }, (_, i) => i + 1).filter((other) => other !== node);
   return others.flatMap(podRoutes);
 }
 
 /**
- * Behind Felix's own, and of a protocol that is not its. To Felix an IPv6 route has metric 0, to the kernel 1024: at each look at its routes
- * (when it starts, and every 90 s) Felix takes all of IPv6 away and puts them back, and for up to 150 ms there is no way to a pod
- * (felix/routetable, routeKeyForCIDR; seen with `ip -6 monitor route`). Where an overlay's are away, the router knows the way.
+ * These routes rank behind Felix's own, and have a protocol that is not Felix's. For Felix an IPv6 route has
+ * metric 0, for the kernel 1024. Felix therefore removes all of IPv6 and restores it each time it looks at
+ * its routes, which is when it starts, and every 90 s. For up to 150 ms there is no route to a pod
+ * (felix/routetable, routeKeyForCIDR; seen with `ip -6 monitor route`). Where the routes of an overlay are
+ * missing, the router has them.
  */
 const FALLBACK = 'metric 2048 proto static';
 
-/** A pod's namespace, linked to its node as Calico's CNI plugin does it. */
+/** A pod's namespace, linked to its node in the way of Calico's CNI plugin. */
 export async function attachPod(
   run: Run,
   name: string,

@@ -14,13 +14,13 @@ export interface FelixSpec {
   readonly dataplane: Dataplane;
   readonly file: string;
   readonly kubeconfig: string;
-  /** What else its environment says. */
+  /** Further variables of its environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Serves Felix's metrics to us: they are on the namespace's loopback. */
+  /** Serves Felix's metrics to us. They are on the namespace's loopback. */
   readonly agent: Agent;
 }
 
-/** Felix on one node, started again whenever it ends because its configuration changed. */
+/** Felix on one node. It is restarted whenever it ends because its configuration changed. */
 export interface Felix {
   /** Rejects when it ended for another reason. */
   readonly failed: Promise<never>;
@@ -28,7 +28,7 @@ export interface Felix {
   ready(): Promise<void>;
   /** Resolves when the pod's policy is in the packet filter. */
   programmed(namespace: string, pod: string): Promise<void>;
-  /** Resolves when nothing of the pod is left there. */
+  /** Resolves when the packet filter contains nothing of the pod any more. */
   forgotten(namespace: string, pod: string): Promise<void>;
 }
 
@@ -47,7 +47,8 @@ export async function startFelix(run: Run, spec: FelixSpec): Promise<Felix> {
     args: inPrivate(spec.file),
     env: { ...environment(spec, statusDir), ...spec.env },
   });
-  // Felix keeps a file here for each local pod whose policy is programmed; Calico's CNI plugin waits for it too.
+  // Felix keeps a file here for each local pod whose policy is programmed. Calico's CNI plugin waits for it
+  // too.
   const isNoted = async (namespace: string, pod: string): Promise<boolean> => {
     const files: string[] = await readdir(path.join(statusDir, 'endpoint-status')).catch(() => []);
     return files.includes(`k8s ${encodeURIComponent(`${namespace}/${pod}`)} eth0`);
@@ -68,7 +69,7 @@ export async function startFelix(run: Run, spec: FelixSpec): Promise<Felix> {
     },
     forgotten: async (namespace, pod) => {
       await waitFor(async () => !(await isNoted(namespace, pod)) || undefined, {
-        what: `Felix on ${spec.node} to have forgotten pod ${namespace}/${pod}`,
+        what: `Felix on ${spec.node} to have removed pod ${namespace}/${pod}`,
         within: READY_WITHIN,
         every: 20,
         abort: failed,
@@ -99,9 +100,9 @@ function environment(spec: FelixSpec, statusDir: string): Readonly<Record<string
     FELIX_FELIXHOSTNAME: spec.node,
     FELIX_NFTABLESMODE: spec.dataplane === 'nftables' ? 'Enabled' : 'Disabled',
     FELIX_IPV6SUPPORT: 'true',
-    // It would take the routes away that step in for its own of IPv6 (fabric.ts).
+    // It would remove the routes that replace its own for IPv6 (fabric.ts).
     FELIX_REMOVEEXTERNALROUTES: 'false',
-    // Built without cgo, Felix panics when it tidies up after a BPF dataplane; the name is matched with its case.
+    // Without cgo, Felix panics when it cleans up after a BPF dataplane. The name is case-sensitive.
     FELIX_DebugSkipCTLBCleanup: 'true',
     FELIX_XDPENABLED: 'false',
     FELIX_LOGFILEPATH: 'none',

@@ -16,11 +16,15 @@ interface Marker {
 }
 
 /**
- * Waits for the packet filters themselves. Felix takes each kind of object from its own watch, in order: so a marker of each kind is
- * written, and once all of them are programmed, everything of these kinds that was written earlier is.
+ * Waits for the packet filters themselves. Felix takes each kind of object from its own watch, in order. So a
+ * marker of each kind is written. Once all markers are programmed, every earlier object of these kinds is
+ * programmed too.
  */
 export interface MarkerProbe {
-  /** Resolves when every node has programmed all policies, network sets and pod labels that were written before the call. */
+  /**
+   * Resolves when every node has programmed all policies, network sets and pod labels that were written
+   * before the call.
+   */
   passed(): Promise<void>;
 }
 
@@ -30,7 +34,10 @@ export interface EnforcingNode {
   readonly felix: Felix;
 }
 
-/** `enforcing` is asked at each passing. The markers select a pod of their own on each node, which exists in the API only. */
+/**
+ * Each pass calls `enforcing`. The markers select a pod of their own on each node, which exists in the API
+ * only.
+ */
 export function createMarkerProbe(api: Api, enforcing: () => readonly EnforcingNode[]): MarkerProbe {
   const pods = new Map<string, Promise<void>>();
   let last: Promise<void> = Promise.resolve();
@@ -55,7 +62,7 @@ export function createMarkerProbe(api: Api, enforcing: () => readonly EnforcingN
   };
 }
 
-/** Once there were any, their absence is waited for as well. */
+/** Once there were any, their absence is awaited as well. */
 async function areHostEndpoints(api: Api): Promise<boolean> {
   const list = await api.get(`${CALICO}/hostendpoints?limit=1`);
   return (list as { readonly items: readonly unknown[] }).items.length > 0;
@@ -94,7 +101,10 @@ async function pass(
   }
 }
 
-/** Rules must be there for both IP families, which are programmed one after the other; the sets' addresses are of one only. */
+/**
+ * Rules must exist for both IP families, which are programmed one after the other. The addresses of the sets
+ * are of one family only.
+ */
 async function awaitMarkers(
   { node, felix }: EnforcingNode,
   names: readonly string[],
@@ -179,7 +189,7 @@ function networkSets(token: string, addresses: readonly [string, string]): reado
   ];
 }
 
-/** On no node: what Felix knows of such a one is the address that its labels stand for. */
+/** It is on no node: for Felix, only its address stands for its labels. */
 function hostEndpoint(token: string, address: string): Marker {
   return {
     collection: `${CALICO}/hostendpoints`,
@@ -192,7 +202,7 @@ function hostEndpoint(token: string, address: string): Marker {
   };
 }
 
-/** Never probed; always of the same length, so that none is the beginning of another. */
+/** Never probed. All names have the same length, so none is the beginning of another. */
 function markerAddress(count: number, kind: string): string {
   return [kind, String(100 + (Math.floor(count / 150) % 150)), String(100 + (count % 150))].join('.');
 }

@@ -1,4 +1,4 @@
-/** What a test may add to a node's network. */
+/** Changes that a test may make to a node's network. */
 import { isIPv6 } from 'node:net';
 import type { HostPort } from '../../cluster.ts';
 import { attachSecondInterface, NO_DAD } from './fabric.ts';
@@ -14,7 +14,10 @@ export interface NodePlace {
 
 const withMask = (address: string): string => (isIPv6(address) ? `${address}/128` : `${address}/32`);
 
-/** On an interface that leads nowhere, as NodeLocal DNSCache has it; a bridge without ports, because not every kernel has dummy devices. */
+/**
+ * On an interface that leads nowhere, like that of NodeLocal DNSCache. It is a bridge without ports, because
+ * not every kernel has dummy devices.
+ */
 export async function addLocalAddress({ namespace }: NodePlace, address: string): Promise<void> {
   const device = `extra${shortHash(address).slice(0, 8)}`;
   const lines = [
@@ -25,7 +28,10 @@ export async function addLocalAddress({ namespace }: NodePlace, address: string)
   await ip(lines, namespace);
 }
 
-/** keepalived keeps IPv6 ones from being chosen as a source (preferred_lft 0): their mask is the longest, and so they would be. */
+/**
+ * keepalived keeps IPv6 addresses from being chosen as a source (preferred_lft 0). Their mask is the longest,
+ * so they would be chosen.
+ */
 export async function addVirtualAddress({ namespace }: NodePlace, address: string): Promise<void> {
   const options = isIPv6(address) ? `preferred_lft 0 ${NO_DAD}` : '';
   await ip([`address add ${withMask(address)} dev eth0 ${options}`], namespace);
@@ -41,8 +47,9 @@ export async function addInterface(
 }
 
 /**
- * The rules of the portmap plugin (its CNI-HOSTPORT-DNAT chain, called from PREROUTING and OUTPUT for addresses of type LOCAL), without the
- * masquerading of loopback. A base chain a mapping: they are at one priority and independent of each other.
+ * The rules of the portmap plugin (its CNI-HOSTPORT-DNAT chain, called from PREROUTING and OUTPUT for
+ * addresses of type LOCAL), without the masquerading of loopback. Each mapping has a base chain. All have the
+ * same priority and are independent.
  */
 export async function mapHostPort(
   { namespace }: NodePlace,

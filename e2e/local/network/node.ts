@@ -12,20 +12,20 @@ import type { Run } from '../process/run.ts';
 export interface NodeSpec {
   readonly name: string;
   readonly dataplane: Dataplane;
-  /** Besides those that kubelet sets. */
+  /** In addition to those that kubelet sets. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** False: a machine on the network that joins when it is told to (`StartedCluster.joinNode`). Default true. */
+  /** False: a machine on the network that joins later (`StartedCluster.joinNode`). Default true. */
   readonly joined?: boolean;
 }
 
 export interface NodeOptions {
-  /** How many nodes there are. */
+  /** The number of nodes. */
   readonly nodes: number;
-  /** Whether ways to the pods of other nodes are laid; where not, Felix does it. */
+  /** True where routes to the pods of other nodes are added here. Otherwise Felix adds them. */
   readonly routed: boolean;
 }
 
-/** A node as the provider sees it. */
+/** A node in the view of the provider. */
 export interface LocalNode extends StartedNode {
   /** From 1. */
   readonly index: number;
@@ -71,7 +71,7 @@ export async function createNode(
 
 export const nodePath = (name: string): string => `/api/v1/nodes/${name}`;
 
-/** The Node object as kubelet and calico/node would write it. */
+/** The Node object in the form in which kubelet and calico/node would write it. */
 export async function registerNode(api: Api, node: LocalNode, tunnelled: boolean): Promise<void> {
   const path = nodePath(node.name);
   const address = nodeAddress(node.index);

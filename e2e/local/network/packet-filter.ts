@@ -4,12 +4,15 @@ import type { Dataplane } from '../../cluster.ts';
 import { inNamespace, runIn } from '../process/netns.ts';
 import { SYSTEM_PATH } from '../process/prerequisites.ts';
 
-/** Runs commands of nft(8) in a namespace. @throws with its message */
+/**
+ * Runs commands of nft(8) in a namespace.
+ * @throws with its message
+ */
 export async function nft(namespace: string, commands: string): Promise<void> {
   await runIn(namespace, ['nft', commands]);
 }
 
-/** iptables has two kernel interfaces; Felix takes the one that it finds in use. */
+/** iptables has two kernel interfaces. Felix takes the one that it finds in use. */
 const DUMPS: Readonly<Record<Dataplane, readonly (readonly [file: string, ...args: string[]])[]>> = {
   iptables: [
     ['iptables-legacy-save', '-c'],
@@ -21,7 +24,7 @@ const DUMPS: Readonly<Record<Dataplane, readonly (readonly [file: string, ...arg
   nftables: [['nft', 'list', 'ruleset']],
 };
 
-/** Everything that is programmed in a namespace, rules and sets, as the tools print it. */
+/** All rules and sets of a namespace, as the tools print them. */
 export async function readPacketFilter(namespace: string, dataplane: Dataplane): Promise<string> {
   const dumps = DUMPS[dataplane].map(([file, ...args]) => output(inNamespace(namespace, file, args)));
   return (await Promise.all(dumps)).join('\n');

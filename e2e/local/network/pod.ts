@@ -12,13 +12,13 @@ import type { Run } from '../process/run.ts';
 
 export interface PodPlace {
   readonly node: LocalNode;
-  /** Gives the pod its address; counts from 1 on each node. */
+  /** Determines the pod's address. It counts from 1 on each node. */
   readonly index: number;
   /** Absent where Calico's dataplane does not run. */
   readonly felix: Felix | undefined;
 }
 
-/** The pod's network, its API object and its echo servers; resolves when its node has programmed it. */
+/** The pod's network, its API object and its echo servers. Resolves when its node has programmed it. */
 export async function startPod(run: Run, api: Api, spec: PodSpec, place: PodPlace): Promise<StartedPod> {
   const { node, index, felix } = place;
   const name = `${spec.namespace}.${spec.name}`;
@@ -51,7 +51,7 @@ function podPath(spec: PodSpec): string {
   return `/api/v1/namespaces/${spec.namespace}/pods/${spec.name}`;
 }
 
-/** As scheduler and kubelet would leave it: bound and running. */
+/** In the state in which scheduler and kubelet would leave it: bound and running. */
 async function registerPod(
   api: Api,
   spec: PodSpec,

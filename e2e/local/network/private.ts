@@ -1,7 +1,7 @@
 /**
- * Runs a program with a /run and /var/lib of its own, inside the mount namespace that `ip netns exec` made: Felix writes
- * /var/lib/calico/mtu and takes /run/xtables.lock, and a real Calico on this machine must not notice.
- * Arguments: the program and its arguments.
+ * Runs a program with a /run and /var/lib of its own, inside the mount namespace that `ip netns exec` made.
+ * Felix writes /var/lib/calico/mtu and takes /run/xtables.lock, and a real Calico on this machine must not
+ * see that. Arguments: the program and its arguments.
  */
 import { execFileSync } from 'node:child_process';
 

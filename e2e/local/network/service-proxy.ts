@@ -6,12 +6,12 @@ import type { Run } from '../process/run.ts';
 import { waitFor } from '../../wait.ts';
 
 const READY_WITHIN = 60_000;
-/** Not kube-proxy's own, which a test may want to listen on. */
+/** Not kube-proxy's own port, on which a test may want to listen. */
 const HEALTH = '127.0.0.1:11256';
-/** What it writes first of all. */
+/** The first thing that it writes. */
 const SIGN = { iptables: 'KUBE-NODEPORTS', nftables: 'table ip kube-proxy' } as const;
 
-/** kube-proxy on one node, in the node's own dataplane; resolves when it has programmed something. */
+/** kube-proxy on one node, in the node's own dataplane. Resolves when it has programmed its first rules. */
 export async function startServiceProxy(
   run: Run,
   node: LocalNode,
@@ -33,7 +33,7 @@ export async function startServiceProxy(
       '--nodeport-addresses=0.0.0.0/0,::/0',
       `--healthz-bind-address=${HEALTH}`,
       '--metrics-bind-address=127.0.0.1:11249',
-      // These sysctls are the whole machine's.
+      // These sysctls apply to the whole machine.
       '--conntrack-max-per-core=0',
       '--conntrack-tcp-timeout-established=0',
       '--conntrack-tcp-timeout-close-wait=0',

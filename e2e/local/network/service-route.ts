@@ -8,8 +8,8 @@ export interface ServiceRoute {
 }
 
 /**
- * Does for the processes of one namespace what kube-proxy does on a node: connections to a Service go to its pod, and bear the sender's
- * own address. IPv4 only. Resolves to what ends it.
+ * Does for the processes of one namespace the work of kube-proxy on a node: connections to a Service go to
+ * its pod, with the sender's own address. IPv4 only. Resolves to a function that ends it.
  */
 export async function routeServices(
   namespace: string,

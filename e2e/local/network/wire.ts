@@ -7,7 +7,8 @@ import type { Run } from '../process/run.ts';
 const ECHO = 7;
 
 /**
- * A link from namespace to namespace: Felix polices the node's end of each pod's own link, and nothing inside a pod or a host outside.
+ * A link from namespace to namespace. Felix polices the node's end of each pod's own link, but nothing inside
+ * a pod or a host outside.
  * @param number from 1, never used twice in a run
  */
 export async function layWire(

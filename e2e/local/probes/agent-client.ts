@@ -4,14 +4,14 @@ import type { AgentAnswer, AgentRequest, AgentResults } from './agent-protocol.t
 import { startChild, type Child } from '../process/child.ts';
 import type { Run } from '../process/run.ts';
 
-/** The near end of an agent inside a namespace. */
+/** Our end of an agent inside a namespace. */
 export interface Agent {
   readonly child: Child;
   ask<R extends AgentRequest>(request: R): Promise<AgentResults[R['op']]>;
 }
 
 const AGENT = fileURLToPath(new URL('agent.ts', import.meta.url));
-/** There is one agent a pod: small heaps and one thread keep fifty of them affordable. */
+/** There is one agent a pod, so small heaps and one thread keep fifty of them affordable. */
 const NODE_FLAGS = ['--single-threaded', '--max-semi-space-size=1', '--disable-warning=ExperimentalWarning'];
 
 interface Waiting {

@@ -9,10 +9,10 @@ import type {
   SocketAddress,
 } from '../../cluster.ts';
 
-/** One JSON object a line in both directions: what the agent inside a namespace is asked, and what it answers. */
+/** One JSON object a line in both directions: requests to the agent inside a namespace, and its answers. */
 export type AgentRequest =
   | { readonly op: 'listen'; readonly ports: readonly ListeningPort[]; readonly address?: string }
-  /** On every address of its own, so that datagrams are answered from the address that was asked. */
+  /** On every address of its own, so datagrams are answered from the address that was asked. */
   | { readonly op: 'listen-on-each'; readonly ports: readonly ListeningPort[] }
   | { readonly op: 'addresses' }
   | { readonly op: 'probe'; readonly target: ProbeTarget; readonly timeout: number }
@@ -24,7 +24,7 @@ export type AgentRequest =
 export interface AgentResults {
   readonly listen: null;
   readonly 'listen-on-each': null;
-  /** Not of lo. */
+  /** Not those of lo. */
   readonly addresses: readonly InterfaceAddress[];
   readonly probe: ProbeResult;
   /** Its number. */
@@ -41,7 +41,7 @@ export interface AgentAnswer {
   readonly error?: string;
 }
 
-/** What the echo servers answer to each line or datagram. */
+/** The echo servers' answer to each line or datagram. */
 export interface Echo {
   readonly seenFrom: SocketAddress;
   readonly said: string;

@@ -1,4 +1,7 @@
-/** Runs inside the network namespace of a pod, node or outside host and does there what the cluster asks for on standard input. */
+/**
+ * Runs inside the network namespace of a pod, node or outside host, and executes the cluster's requests from
+ * standard input.
+ */
 import { get } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -78,5 +81,5 @@ async function answer(line: string): Promise<void> {
 
 const requests = createInterface({ input: process.stdin });
 requests.on('line', (line) => void answer(line));
-// Whoever asks is gone.
+// The process that sends requests is gone.
 requests.once('close', () => process.exit(0));

@@ -7,7 +7,7 @@ import type { Echo } from './agent-protocol.ts';
 
 const listening = new Map<string, Promise<void>>();
 
-/** Starts an echo server on the given address or on all; does nothing when there is one already. */
+/** Starts an echo server on the given address or on all addresses. Does nothing when there is one already. */
 export async function listen({ port, protocol = 'TCP' }: ListeningPort, address?: string): Promise<void> {
   const key = [protocol, address, port].join();
   const started = listening.get(key) ?? (protocol === 'TCP' ? listenTcp : listenUdp)(port, address);
@@ -16,8 +16,9 @@ export async function listen({ port, protocol = 'TCP' }: ListeningPort, address?
 }
 
 /**
- * On all addresses, and for UDP on each of these as well: a socket for all answers from the address that the way back suggests. Not on
- * link-local ones, from which such a socket answers anyhow, and which change when Felix gives a tunnel its MAC address.
+ * On all addresses, and for UDP also on each single one, because a socket for all addresses answers from the
+ * address that the way back suggests. Link-local ones are left out: such a socket answers from them anyway,
+ * and they change when Felix gives a tunnel its MAC address.
  */
 export async function listenOnEach(
   ports: readonly ListeningPort[],

@@ -1,4 +1,4 @@
-/** A flow of probes, beside its control. */
+/** A flow of probes, together with its control. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FlowOptions, FlowTally, FlowTarget } from '../../cluster.ts';
 import {
@@ -12,23 +12,29 @@ import {
 import { createTally, settledAfter, type TallyLimits } from './tally.ts';
 
 export interface Flow {
-  /** @throws when somebody answered, but not what was asked. */
+  /** @throws for an unexpected answer */
   tally(): FlowTally;
-  /** Resolves when the last packets had their time. @throws as `tally` */
+  /**
+   * Resolves when the last packets had time to be answered.
+   * @throws like `tally`
+   */
   stop(): Promise<FlowTally>;
 }
 
 const EVERY = 20;
-/** Stopped for more than 40 ms: by its own event loop, or with the machine. */
+/** The sender was stopped for more than 40 ms, by its own event loop or together with the machine. */
 const SENT_WITHIN = EVERY + 40;
-/** Linux sends a SYN again after a second: answered later, it would not be the first that got through. */
+/** Linux repeats a SYN after a second. A later answer would not be the answer to the first SYN. */
 const ONE_PACKET: TallyLimits = {
   answerWithin: 900,
   controlWithin: 450,
   controls: 1,
   sentWithin: SENT_WITHIN,
 };
-/** Linux sends a segment again 200 ms after it was lost or, once the next ones get through, at once; nothing else takes that long. */
+/**
+ * Linux repeats a lost segment after 200 ms or, once the next ones arrive, at once. Nothing else takes that
+ * long.
+ */
 const RETRANSMITTED: TallyLimits = {
   answerWithin: 100,
   controlWithin: 50,
@@ -98,12 +104,15 @@ async function sender(
   return (protocol === 'UDP' ? newDatagrams : newConnections)(where, answerWithin, hears);
 }
 
-/** Calls at the beat from now on, without catching up what a busy machine missed. Returns what ends it. */
+/**
+ * Calls at the beat from now on, without making up for calls that a busy machine missed. Returns a function
+ * that ends it.
+ */
 function tick(work: () => void): () => void {
   const start = performance.now();
   let timer: NodeJS.Timeout;
   const beat = (): void => {
-    // Rounded: a timer may be early by what its turn of the event loop took.
+    // Rounded, because a timer may be early by the time that its turn of the event loop took.
     const next = start + (Math.round((performance.now() - start) / EVERY) + 1) * EVERY;
     timer = setTimeout(beat, Math.ceil(next - performance.now()));
     work();

@@ -6,7 +6,7 @@ import type { Echo } from './agent-protocol.ts';
 import { end } from './senders.ts';
 import { nextSourcePort } from './source-port.ts';
 
-/** One connection or one datagram from a source port that this namespace did not use lately. */
+/** One connection or one datagram from a source port that this namespace did not use recently. */
 export async function probe(target: ProbeTarget, timeout: number): Promise<ProbeResult> {
   for (;;) {
     const attempt = target.protocol === 'UDP' ? probeUdp : probeTcp;
@@ -51,7 +51,7 @@ function probeUdp(target: ProbeTarget, localPort: number, timeout: number): Prom
     allowed(message.toString());
   });
   socket.bind(localPort, () => {
-    // Connected, so that an ICMP "port unreachable" reaches us as an error.
+    // Connected, so an ICMP "port unreachable" is reported as an error.
     socket.connect(target.port, target.host, (error?: Error) => {
       if (error === undefined) socket.send('probe');
       else settle(failure(error));
@@ -92,7 +92,7 @@ function failure(error: NodeJS.ErrnoException): Attempt {
   switch (error.code) {
     case 'EADDRINUSE':
       return 'port in use';
-    // What the kernel answers a sender whose own packet filter dropped the packet.
+    // The kernel's error for a sender whose own packet filter dropped the packet.
     case 'EPERM':
       return { verdict: 'refused' };
     default:

@@ -8,21 +8,21 @@ import type { Echo } from './agent-protocol.ts';
 import { nextSourcePort } from './source-port.ts';
 
 export interface Sender {
-  /** Sends a packet; never throws. */
+  /** Sends a packet. Never throws. */
   send(packet: number): void;
   close(): void;
 }
 
-/** What a sender tells. */
+/** The events that a sender reports. */
 export interface Hears {
   answered(packet: number): void;
-  /** Somebody answered, but not what was asked. */
+  /** An unexpected answer. */
   failed(code: string): void;
 }
 
 type Where = Pick<ProbeTarget, 'host' | 'port'>;
 
-/** Lost on the way, and told so: by the packet filter of our own namespace, or by a router that had no way on. */
+/** Lost, with an error: by the packet filter of our own namespace, or by a router without a route. */
 const LOST: readonly (string | undefined)[] = ['EPERM', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 /** One datagram from each source port. */
@@ -46,7 +46,7 @@ export function newDatagrams(target: Where, timeout: number, hears: Hears): Send
       else fail(hears, error);
     });
     socket.bind(nextSourcePort(), () => {
-      // Connected, so that an ICMP "port unreachable" reaches us as an error.
+      // Connected, so an ICMP "port unreachable" is reported as an error.
       socket.connect(target.port, target.host, () => {
         socket.send(String(packet));
       });
@@ -61,7 +61,9 @@ export function newDatagrams(target: Where, timeout: number, hears: Hears): Send
   };
 }
 
-/** One SYN from each source port; a connection is reset at once, which leaves nothing behind at either end. */
+/**
+ * One SYN from each source port. A connection is reset at once, which leaves nothing behind at either end.
+ */
 export function newConnections(target: Where, timeout: number, hears: Hears): Sender {
   const open = new Set<Socket>();
   const send = (packet: number): void => {
@@ -118,7 +120,10 @@ export async function sameDatagrams(target: Where, hears: Hears): Promise<Sender
   };
 }
 
-/** All lines on one connection, which is not made again when it breaks. @throws when it cannot be made within the time */
+/**
+ * All lines on one connection, which is not restored when it breaks.
+ * @throws when it cannot be made within the time
+ */
 export async function sameConnection(target: Where, timeout: number, hears: Hears): Promise<Sender> {
   const socket = connect({
     ...target,
@@ -144,7 +149,10 @@ export async function sameConnection(target: Where, timeout: number, hears: Hear
   };
 }
 
-/** resetAndDestroy() of a socket that connects waits until it has: one that is refused would go on sending SYNs for two minutes. */
+/**
+ * resetAndDestroy() of a connecting socket waits until it is connected. A refused one would go on sending
+ * SYNs for two minutes.
+ */
 export function end(socket: Socket): void {
   if (socket.connecting) socket.destroy();
   else socket.resetAndDestroy();

@@ -4,7 +4,10 @@ import { createTally } from './tally.ts';
 const LIMITS = { answerWithin: 900, controlWithin: 450, controls: 1, sentWithin: 60 };
 const LATER = 10_000;
 
-/** One packet every 20 ms. `.`: both answered; `x`: the control alone; `-`: neither; `?`: the packet alone; `_`: none, the sender is stopped */
+/**
+ * One packet every 20 ms. `.`: both answered; `x`: the control alone; `-`: neither; `?`: the packet alone;
+ * `_`: none, the sender is stopped
+ */
 function tallyOf(packets: string, limits = LIMITS): ReturnType<ReturnType<typeof createTally>['total']> {
   const tally = createTally(limits, 0);
   let packet = 0;
@@ -20,7 +23,7 @@ function tallyOf(packets: string, limits = LIMITS): ReturnType<ReturnType<typeof
 }
 
 describe('a tally', () => {
-  test('is of packets sent, answered and lost', () => {
+  test('counts packets sent, answered and lost', () => {
     expect(tallyOf('..-x.')).toMatchObject({
       sent: 5,
       answered: 3,
@@ -51,7 +54,7 @@ describe('a tally', () => {
     expect(tallyOf('xx.')).toMatchObject({ longestGapMs: 40, firstAnswered: '1970-01-01T00:00:00.040Z' });
   });
 
-  test('does not take an answer after its time', () => {
+  test('ignores an answer after its time', () => {
     const tally = createTally(LIMITS, 0);
     tally.sent(1, 0);
     tally.controlAnswered(1, 100);
@@ -62,7 +65,7 @@ describe('a tally', () => {
     expect(tally.total()).toMatchObject({ lost: 2, controlled: 1, countedLosses: 1 });
   });
 
-  test('counts what may only be late while the machine is fast enough all the while', () => {
+  test('counts a late answer as lost only while the machine is fast enough all the time', () => {
     const limits = { answerWithin: 100, controlWithin: 50, controls: 5, sentWithin: 60 };
     expect(tallyOf('.xxxxx.', limits).countedLosses).toBe(2);
     expect(tallyOf('.x.-..x...', limits)).toMatchObject({ lost: 3, countedLosses: 0 });
@@ -75,7 +78,7 @@ describe('a tally', () => {
     expect(slow.total()).toMatchObject({ lost: 5, countedLosses: 0 });
   });
 
-  test('cannot tell what was lost right before or after the sender was stopped for more than 40 ms', () => {
+  test('does not decide on losses right before or after the sender was stopped for more than 40 ms', () => {
     expect(tallyOf('.xx___x.x.')).toMatchObject({ sent: 7, lost: 4, controlled: 5, countedLosses: 2 });
     expect(tallyOf('.xx__x.x.')).toMatchObject({ sent: 7, lost: 4, controlled: 7, countedLosses: 4 });
     expect(tallyOf('.x___.x.')).toMatchObject({ lost: 2, countedLosses: 1 });
@@ -86,14 +89,14 @@ describe('a tally', () => {
     expect(tallyOf('..__..').stalls).toEqual([]);
   });
 
-  test('cannot tell of what may only be late where the sender was stopped meanwhile', () => {
+  test('does not decide on a late answer where the sender was stopped meanwhile', () => {
     const limits = { answerWithin: 400, controlWithin: 50, controls: 3, sentWithin: 60 };
     expect(tallyOf('.xx...___.', limits).countedLosses).toBe(2);
     expect(tallyOf('.xx..___..', limits).countedLosses).toBe(1);
     expect(tallyOf('.xx.___...', limits).countedLosses).toBe(0);
   });
 
-  test('leaves out what may still be answered', () => {
+  test('leaves out packets that may still be answered', () => {
     const tally = createTally(LIMITS, 0);
     tally.sent(1, 0);
     tally.sent(2, 20);

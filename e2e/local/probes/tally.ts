@@ -3,16 +3,19 @@ import type { FlowTally, Stall } from '../../cluster.ts';
 export interface TallyLimits {
   /** Milliseconds after which a packet counts as lost. */
   readonly answerWithin: number;
-  /** Milliseconds for its control packet: less, so that a machine that is nearly too slow says nothing. */
+  /**
+   * Milliseconds for its control packet. There are fewer, so packets of a machine that is nearly too slow do
+   * not count.
+   */
   readonly controlWithin: number;
   /**
-   * How many control packets in a row, its own first, must be answered for a loss to count. More than one where an answer may only be
-   * late: then the machine must have been fast enough all the while.
+   * The number of control packets in a row, its own first, that must be answered for a loss to count. It is
+   * more than one where an answer may only be late: the machine must then have been fast enough all the time.
    */
   readonly controls: number;
   /**
-   * How many milliseconds after the one before it, at most, a packet is sent by a sender that is not stopped in between. One that is can have
-   * neither sent on time nor heard: what it missed around then says nothing.
+   * The maximum number of milliseconds between two packets of a running sender. A stopped sender neither
+   * sends in time nor receives, so its losses around that time do not count.
    */
   readonly sentWithin: number;
 }
@@ -21,14 +24,17 @@ export interface TallyLimits {
 export const settledAfter = ({ answerWithin, controlWithin, controls }: TallyLimits): number =>
   controls > 1 ? answerWithin + controlWithin : answerWithin;
 
-/** Keeps the books of one flow. Times are milliseconds of a clock that never jumps; packets are numbered in the order of sending. */
+/**
+ * The records of one flow. Times are milliseconds of a clock that never jumps. Packets are numbered in the
+ * order of sending.
+ */
 export interface Tally {
   sent(packet: number, now: number): void;
   answered(packet: number, now: number): void;
   controlAnswered(packet: number, now: number): void;
-  /** Decides on every packet whose time is up. */
+  /** Decides on every packet whose time is over. */
   settle(now: number): void;
-  /** Of what was decided. */
+  /** The tally of the decided packets. */
   total(): FlowTally;
 }
 
@@ -42,7 +48,7 @@ interface Instant {
 
 const MOST_TIMES = 1000;
 
-/** @param epoch what the clock's 0 was in the time of day, in milliseconds since 1970 */
+/** @param epoch the time of day of the clock's 0, in milliseconds since 1970 */
 export function createTally(limits: TallyLimits, epoch: number): Tally {
   const { answerWithin, controlWithin, controls, sentWithin } = limits;
   const pending = new Map<number, Instant>();
@@ -116,7 +122,7 @@ interface Gaps {
 function createGaps(): Gaps {
   let first: number | undefined;
   let last = 0;
-  let before = 0; // the last answered packet, or the first of all
+  let before = 0; // The last answered packet, or the first of all.
   let longest = 0;
   let hasLosses = false;
   return {

@@ -15,7 +15,7 @@ export interface ChildSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A process inside a namespace of the run whose output goes to the run's logs. */
+/** A process inside a namespace of the run. Its output goes to the run's logs. */
 export interface Child {
   readonly name: string;
   readonly process: ChildProcess;
@@ -31,7 +31,10 @@ const TAIL_BYTES = 4096;
 
 type Stream = 'ignore' | 'pipe' | 'ipc' | 'log';
 
-/** Starts it in a process group of its own, so that Ctrl-C in a terminal reaches only the process that stops it in order. */
+/**
+ * Starts it in a process group of its own, so Ctrl-C in a terminal reaches only the process that stops it in
+ * order.
+ */
 export function startChild(
   run: Run,
   spec: ChildSpec,

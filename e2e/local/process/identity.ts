@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 
 /**
- * Tells a process from a later one with the same id: boot, process id and start time (field 22 of /proc/PID/stat, proc(5)).
- * @throws when there is no such process.
+ * Distinguishes a process from a later one with the same id: boot, process id and start time (field 22 of
+ * /proc/PID/stat, proc(5)).
+ * @throws when there is no such process
  */
 export async function processIdentity(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -11,7 +12,7 @@ export async function processIdentity(pid: number): Promise<string> {
   return [boot.trim(), String(pid), afterName[19] ?? ''].join('/');
 }
 
-/** True while the process that had this identity runs. */
+/** True while the process with this identity runs. */
 export async function sameProcess(identity: string): Promise<boolean> {
   const pid = Number(identity.split('/')[1]);
   return processIdentity(pid).then(

@@ -5,10 +5,13 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { SYSTEM_PATH } from './prerequisites.ts';
 
-/** Where iproute2 keeps named network namespaces. */
+/** The folder in which iproute2 keeps named network namespaces. */
 const NETNS_DIR = '/run/netns';
 
-/** Runs lines of ip(8) in one process, in the given namespace or in this machine's. @throws with ip's message when a line fails. */
+/**
+ * Runs lines of ip(8) in one process, in the given namespace or in this machine's.
+ * @throws with ip's message when a line fails
+ */
 export async function ip(lines: readonly string[], namespace?: string): Promise<void> {
   const args = [...(namespace === undefined ? [] : ['-netns', namespace]), '-batch', '-'];
   await ipCommand(args, lines.map((line) => `${line}\n`).join(''));
@@ -26,7 +29,10 @@ async function ipCommand(args: readonly string[], input: string): Promise<void> 
   if (code !== 0) throw new Error(`ip ${args.join(' ')}: ${stderr.trim()}\n${input.trimEnd()}`);
 }
 
-/** Runs a program inside a namespace; resolves to its standard output. @throws with its standard error when its exit code is not 0 */
+/**
+ * Runs a program inside a namespace. Resolves to its standard output.
+ * @throws with its standard error when its exit code is not 0
+ */
 export async function runIn(namespace: string, command: readonly string[]): Promise<string> {
   const [file = '', ...args] = command;
   const options = { env: { PATH: SYSTEM_PATH } };
@@ -40,8 +46,9 @@ export function inNamespace(namespace: string, file: string, args: readonly stri
 }
 
 /**
- * Writes files under /proc/sys/net, which belong to the namespace of the writing process: hence tee(1) inside it.
- * @throws when the kernel refuses one.
+ * Writes files under /proc/sys/net. They belong to the namespace of the writing process, so tee(1) writes
+ * them inside it.
+ * @throws when the kernel refuses one
  */
 export async function writeSysctls(
   namespace: string,

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Command → the Debian package that has it. */
+/** The Debian package of each command. */
 const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['iptables', 'iptables'],
   ['ip6tables', 'iptables'],
@@ -16,7 +16,7 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['faketime', 'faketime'],
 ]);
 
-/** Go's version that e2e/local/*.mod need; Debian's own package is older. */
+/** The version of Go that e2e/local/*.mod need. Debian's own package is older. */
 const GO_VERSION = '1.26';
 
 /** Users without a login shell of root often lack these in PATH. */
@@ -24,7 +24,7 @@ const SYSTEM_PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bi
 
 export const SYSTEM_PATH = SYSTEM_PATHS.join(':');
 
-/** The command's path, searched for in PATH, in the system's folders and in Go's usual place. */
+/** The command's path, searched in PATH, in the system's folders and in Go's usual place. */
 export async function findCommand(name: string): Promise<string | undefined> {
   const folders = [...(process.env['PATH'] ?? '').split(':'), ...SYSTEM_PATHS, '/usr/local/go/bin'];
   for (const folder of folders.filter((candidate) => candidate !== '')) {
@@ -35,14 +35,15 @@ export async function findCommand(name: string): Promise<string | undefined> {
 }
 
 /**
- * Makes sure that this machine can run a local cluster; installs Debian packages where it can.
- * @throws one error that names everything that is missing and how to get it.
+ * Makes sure that this machine can run a local cluster. Installs Debian packages where it can.
+ * @throws one error that names everything that is missing and how to get it
  */
 export async function checkPrerequisites(options: { readonly needsGo: boolean }): Promise<void> {
   const missing: string[] = [];
   const isRoot = process.getuid?.() === 0;
-  if (process.platform !== 'linux') missing.push('Linux: the cluster is made of network namespaces');
-  if (!isRoot) missing.push('root: network namespaces and packet filters are made (run it with sudo)');
+  if (process.platform !== 'linux') missing.push('Linux: the cluster consists of network namespaces');
+  if (!isRoot)
+    missing.push('root: the cluster needs network namespaces and packet filters (run it with sudo)');
   if (options.needsGo && (await findCommand('go')) === undefined) {
     missing.push(
       `Go ${GO_VERSION} or newer: Kubernetes and Calico are built from source (https://go.dev/dl)`,

@@ -1,4 +1,7 @@
-/** Waits until the process that started a cluster is gone, however it ended, and removes what it left. Argument: the run's folder. */
+/**
+ * Waits until the process that started a cluster is gone, however it ended, and removes its leftovers.
+ * Argument: the run's folder.
+ */
 import { openRun, removeRun } from './run.ts';
 
 const dir = process.argv[2];

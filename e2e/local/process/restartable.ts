@@ -1,11 +1,11 @@
 import { startChild, type Child, type ChildSpec } from './child.ts';
 import type { Run } from './run.ts';
 
-/** A process that may be killed and started again as it was. */
+/** A process that may be killed and started again with the same arguments. */
 export interface Restartable {
-  /** The one that runs now, or ran last. */
+  /** The process that runs now, or ran last. */
   readonly child: Child;
-  /** SIGKILL; resolves when it has ended. */
+  /** SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
   /** @throws while it runs */
   start(): void;

@@ -7,8 +7,9 @@ import { ip, namespacesWithPrefix, processesIn } from './netns.ts';
 import { waitFor } from '../../wait.ts';
 
 /**
- * Everything that one start makes: network namespaces whose names begin with `prefix`, the processes inside them, and files
- * in `dir`. Nothing else is made, so removing these three removes the run, also for another process after a crash.
+ * Everything that one start makes: network namespaces whose names begin with `prefix`, the processes inside
+ * them, and files in `dir`. Nothing else is made, so removing these three removes the run. Another process
+ * can do that too, after a crash.
  */
 export interface Run {
   readonly id: string;
@@ -37,12 +38,12 @@ export function openRun(dir: string): Run {
   return { id, dir, namespace: (name) => `${prefix(id)}${name}` };
 }
 
-/** Removes the run's processes, namespaces and files. Harmless when repeated. */
+/** Removes the run's processes, namespaces and files. It may be repeated. */
 export async function removeRun(run: Run): Promise<void> {
   const namespaces = await namespacesWithPrefix(prefix(run.id));
   await waitFor(() => killAll(namespaces), { what: `the processes of run ${run.id} to end`, within: 20_000 });
   for (const namespace of namespaces) {
-    // Somebody else (the reaper, a next start) may have been faster; what counts is that it is gone.
+    // Another process (the reaper, a next start) may have been faster. The run only has to be gone.
     await ip([`netns delete ${namespace}`]).catch(async (error: unknown) => {
       if ((await namespacesWithPrefix(namespace)).includes(namespace)) throw error;
     });
@@ -69,7 +70,7 @@ async function killAll(namespaces: readonly string[]): Promise<true | undefined>
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It ended by itself in between.
+      // It ended by itself in the meantime.
     }
   }
   return pids.length === 0 ? true : undefined;

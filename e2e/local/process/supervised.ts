@@ -1,10 +1,10 @@
 import { startChild, type Child, type ChildSpec } from './child.ts';
 import type { Run } from './run.ts';
 
-/** What Calico's programs end with when they are to be started again with their new configuration (cmdwrapper). */
+/** The exit code with which Calico's programs ask for a restart with their new configuration (cmdwrapper). */
 const CONFIGURATION_CHANGED = 'exit code 129';
 
-/** One of Calico's programs, started again whenever it ends because its configuration changed. */
+/** One of Calico's programs. It is restarted whenever it ends because its configuration changed. */
 export interface Supervised {
   /** Rejects when it ended for another reason. */
   readonly failed: Promise<never>;

@@ -50,7 +50,7 @@ function stage(cluster: StartedCluster, actors: ReadonlyMap<string, Endpoint>): 
     cluster,
     endpoint: (name) => {
       const found = actors.get(name);
-      if (found === undefined) throw new Error(`nobody is called ${name}: see cast.ts`);
+      if (found === undefined) throw new Error(`no participant is called ${name}: see cast.ts`);
       return found;
     },
     node: (name) => cluster.node(name),
