@@ -13,7 +13,7 @@ const PLAIN_COMMENTS = [
   'src/{api,calico,cli,compiler,net}/**/*.ts',
   'src/*.ts',
   'e2e/*.ts',
-  'e2e/{demo,harness,local,providers}/**/*.ts',
+  'e2e/{demo,harness,local,providers,scenarios}/**/*.ts',
 ];
 
 const TESTS = ['**/*.test.ts', '**/*.suite.ts', 'src/**/testing/*.ts'];

@@ -17,10 +17,10 @@ if [ "${1:-npm}" = cluster ]; then
   PATH="$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin"
   case "$(uname -s)-$(uname -m)" in
     Linux-x86_64 | Linux-aarch64) ;;
-    *) lacks 'Linux on x86-64 or arm64: the cluster is made of network namespaces' ;;
+    *) lacks 'Linux on x86-64 or arm64: the cluster consists of network namespaces' ;;
   esac
   if [ "$(id -u)" != 0 ]; then
-    lacks 'root: network namespaces and packet filters are made (run it with sudo)'
+    lacks 'root: the cluster needs network namespaces and packet filters (run it with sudo)'
   elif has unshare && ! unshare --net true 2>/dev/null; then
     lacks 'the right to make network namespaces (CAP_SYS_ADMIN; in a container: --privileged)'
   fi

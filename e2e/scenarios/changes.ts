@@ -1,8 +1,8 @@
-/** The history of what is generated. */
+/** The history of generated objects. */
 import type { StartedCluster } from '../cluster.ts';
 import { CALICO_KINDS } from '../harness/firewall.ts';
 
-/** As the API server's watch tells it, of the objects that Calico stores. */
+/** An event of the API server's watch, for objects that Calico stores. */
 export interface Change {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: {
@@ -13,14 +13,17 @@ export interface Change {
 
 const STORED = '/apis/crd.projectcalico.org/v1';
 
-/** Where the history is now. */
+/** The present position in the history. */
 export async function revision(cluster: StartedCluster): Promise<string> {
   const list = await cluster.kubectl(['get', '--raw', `${STORED}/tiers`]);
   return (JSON.parse(list) as { readonly metadata: { readonly resourceVersion: string } }).metadata
     .resourceVersion;
 }
 
-/** Of all kinds of ours, in the order in which they were stored: a resourceVersion is etcd's revision, and a deletion has its own. */
+/**
+ * Events of all our kinds, in the order in which they were stored. A resourceVersion is etcd's revision, and
+ * a deletion has its own.
+ */
 export async function changesSince(
   cluster: StartedCluster,
   start: string,
@@ -37,11 +40,15 @@ export async function changesSince(
     .sort((a, b) => Number(a.object.metadata.resourceVersion) - Number(b.object.metadata.resourceVersion));
 }
 
-/** Not the cluster's own, which the provider writes to see how far the nodes are. */
+/** Excludes the cluster's own objects, which the provider writes to see how far the nodes are. */
 const isOurs = ({ kind, metadata: { name } }: Change['object']): boolean =>
   name.includes('cfw-') || (kind === 'Tier' && name === 'clusterfirewall');
 
-/** Somebody who makes anew what was removed does it within seconds: the garbage collector and our own watches are as fast. @throws when he does */
+/**
+ * A client that creates removed objects again does so within seconds, because the garbage collector and our
+ * own watches are as fast.
+ * @throws when it does
+ */
 export async function expectQuiet(cluster: StartedCluster): Promise<void> {
   const changes = await changesSince(cluster, await revision(cluster), 3);
   if (changes.length === 0) return;

@@ -1,11 +1,14 @@
-/** Flows at 50 Hz while something happens: what is allowed all the while must lose nothing, what is refused must never pass. */
+/**
+ * Flows at 50 Hz during a change. Traffic that is allowed all the time must lose nothing. Refused traffic
+ * must never pass.
+ */
 import { readFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import type { FlowOptions, FlowTally, SocketAddress, StartedCluster, StartedFlow } from '../cluster.ts';
 import { allowed, refused, type ActorName, type Row } from '../harness/rows.ts';
 import type { Actors } from '../harness/sweep.ts';
 
-/** Where flows run. */
+/** The cluster in which the flows run. */
 export interface Ground extends Actors {
   readonly cluster: Pick<StartedCluster, 'wire'>;
 }
@@ -13,7 +16,7 @@ export interface Ground extends Actors {
 export interface FlowRow extends Row, FlowOptions {
   /** Default 4. */
   readonly family?: 4 | 6;
-  /** Who is behind `to`: the control goes to him. Default `to` itself. */
+  /** The endpoint behind `to`, which is the target of the control. Default `to` itself. */
   readonly answeredBy?: ActorName;
 }
 
@@ -23,22 +26,22 @@ export const flows = (
   options: FlowOptions & Pick<FlowRow, 'family' | 'answeredBy'> = {},
 ): readonly FlowRow[] => rows.map((row) => ({ ...row, ...options }));
 
-/** What the play tells the flows. */
+/** Reports of the play to the flows. */
 export interface Watch {
-  /** Names what happens from now on, for the report. */
+  /** Names the events from now on, for the report. */
   readonly now: (what: string) => void;
   /** From now on refused flows may pass. */
   readonly mayPass: () => void;
 }
 
-/** Of 50 packets a second. A machine that is busier than that cannot tell. */
+/** The minimum share of 50 packets a second. A busier machine cannot decide. */
 const LEAST_CONTROLLED = 0.2;
 const EVERY = 20;
 
 /** Packets. */
 export interface Counts {
   readonly allowed: { readonly sent: number; readonly lost: number; readonly undecided: number };
-  /** Until they may pass. */
+  /** The packets before they may pass. */
   readonly refused: { readonly sent: number; readonly passed: number };
 }
 
@@ -47,14 +50,16 @@ export interface Counted extends Counts {
 }
 
 export interface Flowed {
-  /** From each event to the next one; what is sent counts when it has had its time, which is up to a second later. */
+  /** From each event to the next one. A packet counts when it had its time, which is up to a second later. */
   readonly events: readonly Counted[];
   readonly flows: readonly Counted[];
 }
 
 /**
- * Sends while something is played, and on until the last packets had their time. Resolves to what was sent and what became of it.
- * @throws with every flow that was allowed and lost a packet, or was refused and had one answered: how many, and what happened then
+ * Sends while an action plays, and until the last packets had their time. Resolves to the packets and their
+ * fates.
+ * @throws with every flow that was allowed and lost a packet, or was refused and had one answered: how many,
+ * and the event at that time
  */
 export async function whileFlowing(
   ground: Ground,
@@ -91,7 +96,10 @@ export async function whileFlowing(
   return flowed(events, ended, opened);
 }
 
-/** Of the whole machine, since it started: a line a processor, the second number in it. */
+/**
+ * Packets that the whole machine has dropped since it started. Each processor has a line, whose second number
+ * counts them.
+ */
 async function droppedByKernel(): Promise<number> {
   const lines = (await readFile('/proc/net/softnet_stat', 'utf8')).trim().split('\n');
   return lines.reduce((total, line) => total + Number.parseInt(line.split(' ')[1] ?? '', 16), 0);
@@ -126,7 +134,7 @@ function start(
 interface Event {
   readonly what: string;
   readonly at: Date;
-  /** Of every flow, until then. */
+  /** The end of every flow before it. */
   readonly tallies: Promise<readonly PromiseSettledResult<FlowTally>[]>;
 }
 
@@ -227,7 +235,7 @@ function total(all: readonly Counts[]): Counts {
   };
 }
 
-/** A line an event, each once whatever flows saw it, and one a flow. */
+/** A line for each event, once for all flows that saw it, and a line for each flow. */
 export function table(all: readonly Flowed[]): string {
   const lines = [
     ...byName(all.flatMap(({ events }) => events)),
@@ -252,7 +260,10 @@ const cellsOf = ({ allowed, refused }: Counts): readonly number[] => [
   ...[refused.sent, refused.passed],
 ];
 
-/** What manifests/flows.yaml allows, and the open cluster too; a rule of each kind, both dataplanes at either end, both IP families. */
+/**
+ * Flows that manifests/flows.yaml allows, and the open cluster too: a rule of each kind, both dataplanes at
+ * either end, both IP families.
+ */
 export const KEPT: readonly FlowRow[] = [
   ...flows(allowed(['edge/proxy1'], ['wordpress/wp2'], [80])),
   ...flows(allowed(['edge/proxy2'], ['wordpress/wp1'], [80]), { kind: 'established' }),
@@ -267,7 +278,7 @@ export const KEPT: readonly FlowRow[] = [
   ...flows(allowed(['blog-b/wp'], ['blog-b/db'], [3306]), { kind: 'established' }),
 ];
 
-/** What it refuses: without any rule, by a rule's absence on one side, across tenants, by a guardrail. */
+/** Flows that it refuses: without any rule, by a missing rule on one side, across tenants, by a guardrail. */
 export const REFUSED: readonly FlowRow[] = [
   ...flows(refused(['shop/front'], ['wordpress/wp2'], [80])),
   ...flows(refused(['shop/front'], ['shop/cart'], ['53/UDP'])),

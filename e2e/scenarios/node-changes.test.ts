@@ -1,6 +1,8 @@
 /**
- * What nodes allow before and after a change is never dropped in between, and what they refuse never passes, also where the operator is killed
- * amid the change: `KILLS` and `SEED`, see nodes/kills.ts. The node `edge` is in iptables, `worker` in nftables.
+ * Changes of node firewalls under flows. Traffic that is allowed before and after a change is never dropped
+ * in between, and refused traffic never passes. This holds even where the operator is killed during the
+ * change: see `KILLS` and `SEED` in nodes/kills.ts. The node `edge` is in iptables mode, `worker` in nftables
+ * mode.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { StartedCluster } from '../cluster.ts';
@@ -20,10 +22,13 @@ import { startNodeStage, type NodeStage } from './nodes/stage.ts';
 import * as standing from './nodes/standing.ts';
 import { ownManifest, readManifest } from './story.ts';
 
-const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not yet
+const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not built yet.
 const WITHIN = 600_000;
 
-/** Machines that join amid it, one of them while no operator runs: that whose automatic endpoint comes first by name, as Felix has it. */
+/**
+ * Machines that join during a change. The one with the automatic endpoint that Felix takes first, by name,
+ * joins while no operator runs.
+ */
 const JOINERS: readonly NodeSpec[] = [
   { name: 'spare', dataplane: 'iptables', joined: false },
   { name: 'aks-1', dataplane: 'nftables', joined: false },
@@ -31,7 +36,7 @@ const JOINERS: readonly NodeSpec[] = [
 const NODES = ['control', 'worker', 'edge'];
 const CASCADES = ['background', 'foreground', 'orphan'] as const;
 
-/** One that is no default of Felix: what it was before shows in what it is afterwards. */
+/** A port that is no default failsafe of Felix, so its former value shows in the later one. */
 const FORMER = [
   ...[22, 6443, 9100].map((port) => ({ protocol: 'tcp', port })),
   { protocol: 'udp', port: 68 },
@@ -214,7 +219,7 @@ describe('a node firewall', () => {
           });
           await flowing(refusedAt('aks-1'), async ({ mayPass: mayPassThere }) => {
             await change('a zone is removed with automatic endpoints', before);
-            // Calico takes its own away whether an operator lives to put ours in their place or not.
+            // Calico removes its own endpoints whether an operator lives to replace them by ours or not.
             if (director.kills(OURS)) for (const open of [mayPass, mayPassThere]) open();
             await switched(OURS, 'ours', 5);
           });

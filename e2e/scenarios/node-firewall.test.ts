@@ -1,6 +1,6 @@
 /**
- * What Calico makes of a node firewall, with packets: what the compiler's output for `spec.nodes` relies on. The node `edge` is in iptables,
- * `worker` in nftables.
+ * Facts about Calico's handling of a node firewall, with packets. The compiler's output for `spec.nodes`
+ * relies on them. The node `edge` is in iptables mode, `worker` in nftables mode.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
@@ -16,13 +16,13 @@ import { apply, remove } from './nodes/objects.ts';
 import { reaches, type Attempt } from './nodes/reach.ts';
 import { startNodeStage, type NodeStage } from './nodes/stage.ts';
 
-const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not yet
+const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not built yet.
 const WITHIN = 120_000;
 const FORGE = fileURLToPath(new URL('nodes/forge-vxlan.ts', import.meta.url));
 const WORLD = ['203.0.113.0/24', '2001:db8::/64'];
 const LOOPBACK = ['127.0.0.1', '::1'];
 const JUDGED = ['edge', 'worker'] as const;
-/** One that no zone of by-hand.ts opens to the world. */
+/** A port that no zone of by-hand.ts opens to the world. */
 const UNLISTED = 9999;
 const KUBELET = 10250;
 const RETURNING = {
@@ -56,7 +56,7 @@ describe('a node firewall', () => {
     await remove(cluster(), objects);
     await cluster().policiesProgrammed();
   };
-  /** While other objects stand than by-hand.ts has; afterwards all is as before. */
+  /** Runs while other objects than those of by-hand.ts exist. Afterwards all is as before. */
   async function withObjects(
     change: {
       readonly plus?: readonly byHand.CalicoObject[];
@@ -322,7 +322,10 @@ describe('a node firewall', () => {
     WITHIN,
   );
 
-  /** Whether a connection goes on of which conntrack forgets: what it sees next belongs to none. */
+  /**
+   * True when a connection continues although conntrack forgot it. Its next packet then belongs to no known
+   * connection.
+   */
   async function survivesForgetting(node: string): Promise<boolean> {
     const host = stage().node(node).address;
     const control = { address: host, port: 9998 };

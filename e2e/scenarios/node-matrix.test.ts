@@ -1,6 +1,6 @@
 /**
- * What the samples for nodes promise, with packets, in both dataplanes. A test's name begins with its scenario's id. Each sample takes the place
- * of the one before.
+ * The promises of the samples for nodes, with packets, in both dataplanes. A test's name begins with its
+ * scenario's id. Each sample replaces the one before.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Dataplane } from '../cluster.ts';
@@ -12,10 +12,10 @@ import { OPEN, SAMPLES } from './nodes/samples.ts';
 import { startNodeStage, type NodeStage } from './nodes/stage.ts';
 import { readManifest } from './story.ts';
 
-const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not yet
+const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not built yet.
 const WITHIN = 180_000;
 
-/** In `make e2e` both; one alone in `make test`, where node-firewall.test.ts has both. */
+/** Both in `make e2e`; one alone in `make test`, where node-firewall.test.ts runs both. */
 const DATAPLANES: readonly Dataplane[] =
   process.env['MATRIX'] === 'both' ? ['iptables', 'nftables'] : ['nftables'];
 

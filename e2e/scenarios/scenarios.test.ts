@@ -1,6 +1,6 @@
 /**
- * Every scenario with packets, on one cluster with one operator. A test's name begins with its id:
- *   jest --selectProjects packets --testNamePattern '\bS3\b'
+ * Every scenario with packets, on one cluster with one operator. A test's name begins with its id: jest
+ * --selectProjects packets --testNamePattern '\bS3\b'
  */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { complaints } from './felix-logs.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   stage = await startStage();
 }, START_WITHIN);
 
-// What a failed story left behind must not fail the next one.
+// Leftovers of a failed story must not fail the next one.
 afterEach(async () => {
   if (stage !== undefined) await clearAway(stage.cluster);
 }, START_WITHIN);

@@ -1,4 +1,4 @@
-/** The programme. */
+/** The list of stories. */
 import { forgery } from './stories/d01-forgery.ts';
 import { farEnds } from './stories/d02-far-ends.ts';
 import { onlyEgress, onlyIngress } from './stories/d03-one-direction.ts';
@@ -30,7 +30,7 @@ import { zeroTrust } from './stories/s16-zero-trust.ts';
 import { observe } from './stories/s20-observe.ts';
 import type { Story } from './story.ts';
 
-/** S: what the firewall was conceived for (its scenarios). D: what would be dangerous. */
+/** S: the purposes of the firewall (its scenarios). D: dangers. */
 export const STORIES: readonly Story[] = [
   defaultDeny,
   dns,

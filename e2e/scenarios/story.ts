@@ -1,4 +1,4 @@
-/** What is played on the stage: from an open cluster to a firewall and back to an open cluster. */
+/** A play on the stage: from an open cluster to a firewall and back to an open cluster. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { program, removeAll } from '../harness/firewall.ts';
@@ -18,9 +18,9 @@ export interface Scenario {
   readonly title: string;
   /** Path from the repository's root. */
   readonly manifest: string;
-  /** Written by hand from what the scenario promises, never from what the compiler makes of the manifest. */
+  /** Written by hand from the scenario's promises, never from the compiler's output for the manifest. */
   readonly rows: readonly Row[];
-  /** More to be seen while the firewall stands and packets do what the rows say. */
+  /** Further checks while the firewall exists and packets match the rows. */
   readonly during?: (stage: Stage) => Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export function scenario({ id, title, manifest, rows, during }: Scenario): Story
   };
 }
 
-/** Everything that the rows refuse is open before, and again when the firewall was removed. */
+/** Every connection that the rows refuse is open before, and again after the firewall was removed. */
 export async function betweenOpen(
   stage: Stage,
   rows: readonly Row[],
@@ -56,5 +56,5 @@ export const fromRoot = (file: string): string => path.join(ROOT, file);
 
 export const readManifest = (file: string): Promise<string> => readFile(fromRoot(file), 'utf8');
 
-/** A manifest of ours that is no sample for anybody. */
+/** A manifest of ours that is no sample for users. */
 export const ownManifest = (name: string): string => `e2e/scenarios/manifests/${name}`;

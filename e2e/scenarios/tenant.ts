@@ -1,4 +1,4 @@
-/** What a tenant may write, for the time of a look at it. */
+/** Objects that a tenant may write, for the duration of a check. */
 import { ownManifest, readManifest } from './story.ts';
 import type { Stage } from '../harness/pods-stage.ts';
 

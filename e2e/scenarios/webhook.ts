@@ -1,4 +1,4 @@
-/** A webhook and an aggregated API in a pod, with all that makes kube-apiserver call them. */
+/** A webhook and an aggregated API in a pod, with everything that makes kube-apiserver call them. */
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import type { WebhookCall } from '../local/control-plane/webhook-server.ts';
 
 const SERVER = fileURLToPath(new URL('../local/control-plane/webhook-server.ts', import.meta.url));
 
-/** Ports of the pod; `named` is called https there. */
+/** Ports of the pod. `named` is called https there. */
 export const POD_PORTS = { named: 9443, numbered: 9444 };
 const SERVICE_PORTS = { named: 443, numbered: 8443 };
 const SERVICE = 'webhook';
@@ -25,7 +25,7 @@ const TIMEOUT = 2;
 export interface Webhook extends AsyncDisposable {
   /** Calls that arrived so far. */
   readonly calls: readonly WebhookCall[];
-  /** Whether the API server lets an object through that the webhook must admit; what it says when it does not. */
+  /** Sends an object that the webhook must admit. Resolves to the API server's answer. */
   attempt(): Promise<'admitted' | { readonly refused: string }>;
   /** From now on the pod is the backend of an aggregated API. */
   aggregate(): Promise<void>;
@@ -44,7 +44,7 @@ export async function startWebhook(
   const caBundle = Buffer.from(authority.certificate).toString('base64');
   const { namespace } = pod;
   const calls: WebhookCall[] = [];
-  // What is begun is also ended when a later step fails.
+  // A begun step is also undone when a later step fails.
   await using begun = new AsyncDisposableStack();
   const certificate = createCertificate(authority, SERVICE, [`${SERVICE}.${namespace}.svc`]);
   begun.defer(await startServer(run, pod, certificate, calls));
@@ -69,7 +69,7 @@ async function remove(cluster: StartedCluster, namespace: string): Promise<void>
   }
 }
 
-/** Resolves to what ends it. */
+/** Resolves to a function that removes it. */
 async function startServer(
   run: Run,
   pod: StartedPod,
@@ -93,7 +93,10 @@ async function startServer(
   };
 }
 
-/** Service and endpoints, and the way there: neither an endpoints controller nor kube-proxy runs here. */
+/**
+ * Service and endpoints, and the route to them, because neither an endpoints controller nor kube-proxy runs
+ * here.
+ */
 async function route(
   cluster: StartedCluster,
   run: Run,

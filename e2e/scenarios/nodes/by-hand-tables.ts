@@ -1,6 +1,6 @@
 /**
- * What by-hand.ts promises. Ports 22, 2379, 2380 and 6443 are Felix's failsafes: open to whoever is not stopped before he gets to the node.
- * The addresses vip and nic2 are in no set.
+ * The promises of by-hand.ts. Ports 22, 2379, 2380 and 6443 are Felix's failsafes, which are open to all
+ * sources that are not stopped before they reach the node. The addresses vip and nic2 are in no set.
  */
 import type { Tables } from './matrix.ts';
 

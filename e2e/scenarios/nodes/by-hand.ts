@@ -1,6 +1,7 @@
 /**
- * The node firewall written by hand: what is proven here about Calico, the compiler relies on. Not what the compiler makes, which may be
- * arranged in another way; sources are plain addresses, so that nothing but the rules themselves is in question.
+ * A node firewall written by hand. It proves the facts about Calico on which the compiler relies. The
+ * compiler's own output may be arranged in another way. Sources are plain addresses, so only the rules
+ * themselves are tested.
  */
 import { CONTROL_PLANE, nodeAddress, POD_NETWORK, tunnelAddress } from '../../local/addresses.ts';
 
@@ -36,14 +37,14 @@ export function object(
   return { apiVersion: 'projectcalico.org/v3', kind, metadata: { name, labels }, spec };
 }
 
-/** preDNAT: sees NodePorts and hostPorts as they were asked for, and whatever else comes in. */
+/** preDNAT: sees NodePorts and hostPorts before translation, and all other incoming traffic. */
 export const ports = (name: string, order: number, rules: readonly Rule[], selector = `has(${GATE})`) =>
   object('GlobalNetworkPolicy', `${TIER}.${name}-ports`, {
     ...{ tier: TIER, order, selector, types: ['Ingress'] },
     ...{ preDNAT: true, applyOnForward: true, ingress: rules },
   });
 
-/** Sees what is delivered to the node itself. */
+/** Sees traffic that is delivered to the node itself. */
 export const host = (name: string, order: number, rules: readonly Rule[], selector = `has(${GATE})`) =>
   object('GlobalNetworkPolicy', `${TIER}.${name}-host`, {
     ...{ tier: TIER, order, selector, types: ['Ingress'], ingress: rules },
@@ -59,7 +60,7 @@ export const both = (
   host(name, order, rules, selector),
 ];
 
-/** Felix wants one family a rule. */
+/** Felix wants one IP family a rule. */
 export function from(
   nets: readonly string[],
   action: Rule['action'],
@@ -81,7 +82,7 @@ const ALL_NODES = NODES.flatMap(own);
 const PODS = [POD_NETWORK.v4, POD_NETWORK.v6];
 const OFFICE = ['198.51.100.0/24', '2001:db8:1::/64'];
 const TRUSTED = ['10.200.0.0/16', 'fd00:200::/64'];
-/** Without nodes and pods, which lie in neither. */
+/** Everything but nodes and pods, which are in neither. */
 const WORLD = [
   ...['203.0.113.0/24', '2001:db8::/64', ...OFFICE, 'fe80::/10'],
   ...[`${CONTROL_PLANE.v4}/32`, `${CONTROL_PLANE.v6}/128`],
@@ -107,11 +108,11 @@ const tier = object('Tier', TIER, { order: 900, defaultAction: 'Pass' });
 const judged = object('GlobalNetworkSet', 'judged', { nets: [...ALL_NODES, 'fe80::/10'] }, { [JUDGED]: '' });
 
 const LOOPBACK = from(['127.0.0.0/8', '::1/128'], 'Deny');
-/** Whatever its source: Felix drops VXLAN from others than nodes further on. */
+/** From any source, because Felix later drops VXLAN from others than nodes. */
 export const VXLAN: Rule = { action: 'Pass', protocol: 'UDP', destination: { ports: [4789] } };
 export const overlay = ports('overlay', 10, [VXLAN]);
 
-/** A NodePort goes on to a pod, which is judged by what the pod's own policy says. */
+/** A NodePort's traffic goes on to a pod, where the pod's own policy applies. */
 const WEB_PORTS = [30080, 30081, 8443];
 const CONTROL_ONLY = [2379, 2380, 10250, 10257, 10259];
 
@@ -128,7 +129,7 @@ function amongNodes(protocols: readonly string[]): readonly CalicoObject[] {
   return both('nodes', 25, rules);
 }
 
-/** In the place of what lets nodes reach each other over UDP as well, VXLAN included. */
+/** Replaces the rules that let nodes reach each other over UDP as well, VXLAN included. */
 export const nodesByTcpAlone = amongNodes(['TCP']);
 
 const zones: readonly CalicoObject[] = [
@@ -144,8 +145,9 @@ const zones: readonly CalicoObject[] = [
 const bound = { selector: `has(${JUDGED})`, namespaceSelector: 'global()' };
 
 /**
- * What neither is a pod nor goes to one, by port: on whatever address of a node. A rule for each IP family. A range stands alone: nft up to
- * 1.0.6 dies when it is to replace a rule that has one among other ports ("BUG: unhandled op 2"), and Felix then takes its tables away.
+ * Traffic that neither comes from a pod nor goes to one, by port, on any address of a node. There is a rule
+ * for each IP family. A range has a rule of its own, because nft up to 1.0.6 crashes when it replaces a rule
+ * with a range among other ports ("BUG: unhandled op 2"). Felix then removes its tables.
  */
 const onAnyAddress = (family: 4 | 6): readonly Rule[] =>
   ['30000:32767', 8443].map((port) => {
@@ -171,7 +173,10 @@ const last: readonly CalicoObject[] = [
 
 const allows: readonly CalicoObject[] = [...both('loopback', 2, LOOPBACK), overlay, ...zones];
 
-/** The pods behind NodePorts and hostPort: open for the office, and for nodes, with whose addresses others' NodePort traffic comes. */
+/**
+ * The pods behind NodePorts and hostPort. They are open to the office, and to nodes, whose addresses the
+ * NodePort traffic of others has.
+ */
 export const podPolicy = object('GlobalNetworkPolicy', 'by-hand-web', {
   ...{ order: 200, types: ['Ingress'] },
   namespaceSelector: "projectcalico.org/name == 'shop'",
@@ -181,7 +186,7 @@ export const podPolicy = object('GlobalNetworkPolicy', 'by-hand-web', {
   })),
 });
 
-/** At the pod, because what a pod sends to another node arrives with its node's address. */
+/** Applies at the pod, because traffic of a pod to another node arrives with its node's address. */
 const guardrail = object('GlobalNetworkPolicy', `${TIER}.guardrail`, {
   ...{ tier: TIER, order: 50, types: ['Egress'] },
   namespaceSelector: "projectcalico.org/name == 'tenant'",
@@ -191,7 +196,7 @@ const guardrail = object('GlobalNetworkPolicy', `${TIER}.guardrail`, {
   ],
 });
 
-/** In the order in which they are to be written. */
+/** In the order in which they have to be written. */
 export const firewall: readonly (readonly CalicoObject[])[] = [
   [tier],
   [podPolicy, guardrail, ...lo, ...allows],

@@ -1,4 +1,7 @@
-/** Who takes part where nodes are concerned: three of them, hosts outside, pods. Every port that a table names is listened on. */
+/**
+ * The participants of node scenarios: three nodes, hosts outside, pods. There is a listener on every port
+ * that a table names.
+ */
 import type { Dataplane, ListeningPort, OutsideHostSpec, PodSpec, Transport } from '../../cluster.ts';
 import type { NodeSpec } from '../../local/network/node.ts';
 
@@ -7,7 +10,10 @@ type Labels = Readonly<Record<string, string>>;
 const on = (protocol: Transport, ...ports: readonly number[]): readonly ListeningPort[] =>
   ports.map((port) => ({ port, protocol }));
 
-/** The control plane's node and the edge in one dataplane, and the worker in the other: two runs see every role in both. */
+/**
+ * The control plane's node and the edge have one dataplane, and the worker has the other. Two runs see every
+ * role in both.
+ */
 export function nodeSpecs(dataplane: Dataplane): readonly NodeSpec[] {
   const other = dataplane === 'iptables' ? 'nftables' : 'iptables';
   return [
@@ -68,7 +74,7 @@ export const PODS: readonly PodSpec[] = [
   pod('kube-system/metrics', 'worker', 'metrics-server'),
 ];
 
-/** NodePort → the `app` of the pods behind it. */
+/** The `app` of the pods behind each NodePort. */
 export const NODE_PORTS: Readonly<Record<number, string>> = { 30080: 'front', 30081: 'far' };
 
 export const HOST_PORT = { hostPort: 8443, port: 8080, pod: 'shop/proxy', node: 'edge' } as const;

@@ -1,4 +1,4 @@
-/** Changes of manifests/node-changes.yaml, as text. What the flows need stays in all of them. */
+/** Changes of manifests/node-changes.yaml, as text. The rules that the flows need stay in all of them. */
 
 export interface Change {
   readonly what: string;
@@ -17,7 +17,7 @@ const WEB_BY_PORT =
 const SWAPPED: Readonly<Record<string, string>> = { front: 'ops', ops: 'front' };
 const zone = (name: string): RegExp => new RegExp(` {6}- name: ${name}\n {8}from.*\n {8}allow.*\n`);
 
-/** One after the other, each of what the one before it left. */
+/** One after the other. Each changes the manifest that the one before it left. */
 export const ZONE_CHANGES: readonly Change[] = [
   { what: 'a zone is added', of: (text) => text + MORE },
   { what: 'a zone is renamed', of: (text) => text.replace('name: public', 'name: front') },

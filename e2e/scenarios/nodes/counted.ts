@@ -1,4 +1,4 @@
-/** What a node's packet filter has counted, read as `clusterfirewall counters` does. */
+/** The counters of a node's packet filter, read in the way of `clusterfirewall counters`. */
 import type { StartedNode } from '../../cluster.ts';
 import { countByRule, type RuleCounter } from '../../../src/cli/packet-filter/counters.ts';
 import { readPacketFilter } from '../../../src/cli/packet-filter/lines.ts';

@@ -1,22 +1,22 @@
-/** Plays transitions one after the other to all flows that run. */
+/** Plays transitions one after the other to all running flows. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { table, whileFlowing, type Flowed, type FlowRow, type Ground, type Watch } from '../flows.ts';
 import type { Kills } from './kills.ts';
 import type { Operators } from './operators.ts';
 
 export interface Director {
-  /** Sends while it is played; what is played inside reaches these flows too. */
+  /** Sends while the action plays. Actions inside it reach these flows too. */
   flowing(rows: readonly FlowRow[], play: (watch: Watch) => Promise<void>): Promise<void>;
-  /** Names what happens from now on. */
+  /** Names the events from now on. */
   now(what: string): void;
   /**
-   * One transition, amid which the operator dies where that was drawn: what begins it, which may last as long as the operator takes, and what
-   * waits for its end.
+   * One transition. The operator dies during it where the draw says so. `begin` starts it and may last as
+   * long as the operator needs, `end` waits for its end.
    */
   change(what: string, begin: () => Promise<unknown>, end: () => Promise<unknown>): Promise<void>;
-  /** Whether the operator dies amid it. */
+  /** True when the operator dies during it. */
   kills(what: string): boolean;
-  /** Of all flows that have ended. */
+  /** The results of all flows that have ended. */
   report(): string;
 }
 

@@ -4,8 +4,8 @@ import { waitFor } from '../../wait.ts';
 type Settings = Readonly<Record<string, string>>;
 
 /**
- * While FelixConfiguration `default` says something else. Felix ends and is started again with it, so `look` is called until it does not
- * throw.
+ * Changes FelixConfiguration `default` for a while. Felix ends and is restarted with it, so `look` is called
+ * until it does not throw.
  */
 export async function withFelixSettings(
   cluster: StartedCluster,

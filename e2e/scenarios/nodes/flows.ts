@@ -1,6 +1,7 @@
 /**
- * Flows that meet a node firewall. What is kept is allowed by manifests/node-changes.yaml, and without a firewall: each kind in both dataplanes
- * (`edge` is in iptables, `worker` in nftables) and both IP families.
+ * Flows that meet a node firewall. The kept flows are allowed by manifests/node-changes.yaml, and without a
+ * firewall. There is each kind in both dataplanes (`edge` is in iptables mode, `worker` in nftables mode) and
+ * both IP families.
  */
 import type { SocketAddress } from '../../cluster.ts';
 import { flows, type FlowRow, type Ground } from '../flows.ts';
@@ -8,8 +9,9 @@ import { allowed, refused, type ActorName, type PortText } from '../../harness/r
 import type { NodeStage } from './stage.ts';
 
 /**
- * Takes the far end of the control's wire where that is a node, whose every interface host endpoints police. It does not tell when the node
- * itself is stopped, which is why connections to nodes are none that count late answers (TCP).
+ * Replaces the far end of the control's wire where that is a node, because host endpoints police every
+ * interface of a node. Such a control does not show that the node itself is stopped. Flows to nodes are
+ * therefore none whose late answers count (TCP).
  */
 const WITNESS = { name: 'witness', addresses: ['203.0.113.99'] };
 
@@ -41,7 +43,7 @@ type Options = Parameters<typeof flows>[1];
 const twice = (from: ActorName, to: ActorName, port: PortText, options: Options = {}): readonly FlowRow[] =>
   ([4, 6] as const).flatMap((family) => flows(allowed([from], [to], [port]), { ...options, family }));
 
-/** As kubelet probes a pod of the host network: over lo. */
+/** Over lo, like kubelet's probes of a pod of the host network. */
 const itself = (node: ActorName): readonly FlowRow[] =>
   ([4, 6] as const).map((family) => ({
     from: node,
@@ -72,13 +74,13 @@ export const KEPT: readonly FlowRow[] = [
   // Pods through the overlay
   ...twice('tenant/on-edge', 'shop/far', 8080),
   ...twice('tenant/on-worker', 'shop/front', 8080),
-  // Of nodes, to others and to themselves
+  // From nodes, to others and to themselves
   ...flows(allowed(['edge'], ['worker'], [9999])),
   ...itself('edge'),
   ...itself('worker'),
-  // A failsafe, and a way in of breakGlass
+  // A failsafe, and a port that breakGlass opens
   ...flows(allowed(['admin'], ['edge'], [22])),
-  // Connections: of nodes to others, to nodes, through nodes
+  // Connections: from nodes to others, to nodes, through nodes
   ...flows(allowed(['edge'], ['world'], [443]), { ...ESTABLISHED, ...IPV6 }),
   ...flows(allowed(['worker'], ['world'], [443]), ESTABLISHED),
   ...flows(allowed(['trusted'], ['edge'], ['9998/UDP']), ESTABLISHED),
@@ -87,15 +89,16 @@ export const KEPT: readonly FlowRow[] = [
 ];
 
 /**
- * NodePorts of a pod on another node, which sees the node's address: the pod's rule lets nodes in for the sake of its nodePorts, and only while
- * nodes judge who comes through them. Not allowed with nodes.mode: Disabled, where others would come through as well.
+ * NodePorts of a pod on another node, which sees the node's address. The pod's rule lets nodes in for its
+ * nodePorts, and only while nodes police who comes through them. With nodes.mode: Disabled it is not allowed,
+ * because others would come through as well.
  */
 export const BY_RULE: readonly FlowRow[] = [
   ...flows(allowed(['office'], ['worker'], [30080]), { ...IPV6, ...behind('shop/front') }),
   ...flows(allowed(['office'], ['edge'], [30081]), behind('shop/far')),
 ];
 
-/** Refused from the first Enforce on, whatever is changed. */
+/** Refused from the first Enforce on, whatever changes. */
 export const REFUSED: readonly FlowRow[] = [
   ...flows(refused(['world'], ['edge', 'worker'], [9999])),
   ...flows(refused(['world'], ['edge'], ['9998/UDP']), IPV6),
@@ -105,13 +108,16 @@ export const REFUSED: readonly FlowRow[] = [
   ...flows(refused(['tenant/on-worker'], ['edge'], [10250])),
 ];
 
-/** Refused with failsafes: Managed, but nobody's otherwise. */
+/** Refused only with failsafes: Managed. */
 export const NARROWED: readonly FlowRow[] = [
   ...flows(refused(['blocked'], ['edge', 'worker'], [22])),
   ...flows(refused(['world'], ['edge'], [9100]), IPV6),
 ];
 
-/** Of machines that join, `spare` (iptables) and `aks-1` (nftables): before they are nodes, until they are judged, and afterwards. */
+/**
+ * Flows of machines that join, `spare` (iptables) and `aks-1` (nftables): before they are nodes, until they
+ * are policed, and afterwards.
+ */
 export const JOINING: readonly FlowRow[] = [
   ...flows(allowed(['world'], ['spare', 'aks-1'], [443])),
   ...flows(allowed(['world'], ['spare', 'aks-1'], [443]), IPV6),
@@ -120,7 +126,7 @@ export const JOINING: readonly FlowRow[] = [
   ...itself('spare'),
   ...flows(allowed(['aks-1'], ['edge'], [9999]), IPV6),
 ];
-/** When it is judged. */
+/** The time from which it is policed. */
 export const refusedAt = (node: ActorName): readonly FlowRow[] => [
   ...flows(refused(['world'], [node], [9999])),
   ...flows(refused(['world'], [node], ['9998/UDP']), IPV6),

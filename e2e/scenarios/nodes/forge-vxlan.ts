@@ -1,7 +1,8 @@
 /**
- * Run by Node.js in the network of whoever forges: sends a VXLAN packet (RFC 7348) to a node, in it a datagram from an address of the forger's
- * to a pod that echoes datagrams, and tells whether the answer came: `answered` or `silence`. IPv4.
- * Arguments: the node's address, the MAC address of its tunnel, the pod's address and port, the forger's address.
+ * Runs in the network of a forger, under Node.js. It sends a VXLAN packet (RFC 7348) to a node. The packet
+ * contains a datagram from an address of the forger to a pod that echoes datagrams. It prints whether the
+ * answer came: `answered` or `silence`. IPv4. Arguments: the node's address, the MAC address of its tunnel,
+ * the pod's address and port, the forger's address.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -9,7 +10,7 @@ import { once } from 'node:events';
 const [node = '', mac = '', pod = '', port = '', self = ''] = process.argv.slice(2);
 const ANSWERS_AT = 34_567;
 const VXLAN_PORT = 4789;
-/** Felix's own (FelixConfiguration, vxlanVNI). */
+/** Felix's own number (FelixConfiguration, vxlanVNI). */
 const VNI = 4096;
 const WITHIN = 1500;
 
@@ -25,7 +26,7 @@ function checksum(header: readonly number[]): number {
 
 function datagram(text: string): readonly number[] {
   const body = [...Buffer.from(text)];
-  // UDP's own checksum may be 0 in IPv4: not computed.
+  // UDP's own checksum may be 0 in IPv4, which means "not computed".
   const udp = [...word(ANSWERS_AT), ...word(Number(port)), ...word(8 + body.length), ...word(0), ...body];
   const start = [0x45, 0, ...word(20 + udp.length), 0, 0, 0x40, 0, 64, 17];
   const ends = [...address(self), ...address(pod)];

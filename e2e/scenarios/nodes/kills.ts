@@ -1,10 +1,10 @@
-/** Which transitions the operator does not survive, and when it dies: drawn anew in each run. */
+/** Draws the transitions that the operator does not survive, and the time of its death, anew in each run. */
 import { seeded } from '../../harness/random.ts';
 
-/** Of what takes about four seconds when nobody dies. */
+/** The latest moment of a kill: a transition takes about four seconds when the operator lives. */
 const LATEST_MS = 4000;
 
-/** By transition: how many milliseconds after it began the operator is killed. */
+/** Keyed by transition: the number of milliseconds from its begin until the operator is killed. */
 export type Kills = ReadonlyMap<string, number>;
 
 /**

@@ -1,4 +1,4 @@
-/** Sources × addresses × ports of a node, against tables written by hand. */
+/** Compares sources × addresses × ports of a node with tables written by hand. */
 import { isIPv6 } from 'node:net';
 import type { ProbeResult, Transport } from '../../cluster.ts';
 import { forEachLimit } from '../../../src/cluster/parallel.ts';
@@ -9,7 +9,7 @@ import type { NodeStage } from './stage.ts';
 export type AddressKind = 'internal' | 'tunnel' | 'vip' | 'nic2' | 'link-local';
 type Expected = 'allowed' | 'refused';
 
-/** What one source may reach at one address of a node. */
+/** The ports that one source may reach at one address of a node. */
 interface Cell {
   readonly node: string;
   readonly source: string;
@@ -28,8 +28,9 @@ interface Seen extends Cell {
 const AT_ONCE = 250;
 
 /**
- * A table: ports in its first line, then a line a source, `+` for what must pass, `-` for what must not, and `.` for what is not tried.
- * `SOURCE/6` is of IPv6 alone, `SOURCE@vip,nic2` of these addresses alone; the last line that fits counts. Link-local addresses are tried
+ * A table. Its first line contains ports. Then a line for each source has `+` for ports that must pass, `-`
+ * for ports that must not, and `.` for ports that are not tried. `SOURCE/6` applies to IPv6 alone,
+ * `SOURCE@vip,nic2` to these addresses alone. The last line that fits counts. Link-local addresses are tried
  * only where a line names them.
  */
 export type Table = string;
@@ -63,12 +64,13 @@ function parse(table: Table): { readonly columns: readonly string[]; readonly li
   return { columns, lines };
 }
 
-/** By node: its table. */
+/** Tables, keyed by node. */
 export type Tables = Readonly<Record<string, Table>>;
 
 /**
- * Waits until packets do what the tables say, and then sees them do it once more. Resolves to what was seen, as text.
- * @throws with every cell that is not as it should be
+ * Waits until packets match the tables, and then checks all of them once more. Resolves to the verdicts of
+ * that check, as text.
+ * @throws with every cell that does not match
  */
 export async function expectTables(stage: NodeStage, tables: Tables): Promise<string> {
   const cells = (
@@ -165,7 +167,7 @@ const describe = (seen: readonly Seen[]): string =>
     .sort()
     .join('\n');
 
-/** What was seen, a line for the addresses of a source where the same passes. */
+/** The verdicts as text, with one line for all addresses of a source with the same verdicts. */
 function draw(seen: readonly Seen[], tables: Tables): string {
   return Object.entries(tables)
     .map(([node, table]) => {

@@ -1,4 +1,4 @@
-/** Writes Calico's objects and takes them away again. */
+/** Writes Calico's objects and removes them again. */
 import type { StartedCluster } from '../../cluster.ts';
 import type { CalicoObject } from './by-hand.ts';
 

@@ -1,4 +1,4 @@
-/** The operator of a test that does not survive it. */
+/** The operator of a test that it does not survive. */
 import type { StartedCluster } from '../../cluster.ts';
 import {
   startOperator,
@@ -7,9 +7,9 @@ import {
 } from '../../harness/operator-process.ts';
 
 export interface Operators extends AsyncDisposable {
-  /** SIGKILL; resolves when another one works in its place. */
+  /** SIGKILL. Resolves when another operator works in its place. */
   kill(): Promise<void>;
-  /** A newer one beside it; SIGTERM to the older one as soon as `amid` is done. */
+  /** Starts a newer one next to it. The older one gets SIGTERM as soon as `amid` is done. */
   upgrade(amid: () => Promise<unknown>): Promise<void>;
   /** Resolves when another one is ready afterwards. */
   whileDown(work: () => Promise<void>): Promise<void>;
@@ -48,7 +48,10 @@ export async function createOperators(
   };
 }
 
-/** Who died keeps the lead for 15 seconds, which is not what is tried here (e2e/chaos does): a process that never saw his Lease takes it at once. */
+/**
+ * A dead operator keeps the lead for 15 seconds, which is tested elsewhere (e2e/chaos). A process that never
+ * saw its Lease takes the lead at once.
+ */
 async function forgetLeader(cluster: StartedCluster, { namespace }: OperatorIdentity): Promise<void> {
   await cluster.kubectl(['delete', 'leases', '--all', '--namespace', namespace]);
 }

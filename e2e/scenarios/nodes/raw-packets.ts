@@ -1,4 +1,4 @@
-/** Packets that no ordinary socket sends: raw-packets.pl does, and says what came back. */
+/** Packets that no ordinary socket sends. raw-packets.pl sends them, and prints the answers. */
 import { expect } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import { counted } from './counted.ts';
@@ -11,7 +11,7 @@ const FORGER = 'control';
 const send = (stage: NodeStage, from: string, ...args: readonly string[]): Promise<string> =>
   stage.cluster.run(stage.endpoint(from), ['perl', PROGRAM, ...args]);
 
-/** What manifests/nodes-without-icmp.yaml makes of ICMP and of SCTP. */
+/** The effect of manifests/nodes-without-icmp.yaml on ICMP and SCTP. */
 export async function expectRawPackets(stage: NodeStage): Promise<void> {
   for (const node of JUDGED) {
     const seen: Readonly<Record<string, string>> = Object.fromEntries(
@@ -31,7 +31,7 @@ export async function expectRawPackets(stage: NodeStage): Promise<void> {
     expect({ node, ...seen }).toEqual({
       node,
       'world echo IPv4': 'silence',
-      'world echo IPv6': 'answered', // another entry of the baseline
+      'world echo IPv6': 'answered', // This is another entry of the baseline.
       'world sctp IPv4': 'silence',
       'world sctp IPv6': 'silence',
       'trusted echo IPv4': 'answered',
@@ -43,8 +43,8 @@ export async function expectRawPackets(stage: NodeStage): Promise<void> {
 }
 
 /**
- * From a machine on the same network, since no router would pass it on. Only in IPv4: what claims to be from ::1 the kernel drops before any
- * packet filter (ip6_rcv_core).
+ * From a machine on the same network, because no router would pass it on. Only in IPv4: the kernel drops
+ * packets that claim to be from ::1 before any packet filter (ip6_rcv_core).
  */
 export async function expectForgedLoopback(stage: NodeStage): Promise<void> {
   const { ifindex } = await linkOf(stage, FORGER);

@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import type { ProbeResult, ProbeTarget } from '../../cluster.ts';
 import type { NodeStage } from './stage.ts';
 
-/** Long for what must be answered, below a second for what must not, so that it is one SYN. */
+/** Expected answers get a long time. Other probes get less than a second, so each is one SYN. */
 const TIMEOUT = { allowed: 3000, refused: 800 } as const;
 
 export interface Attempt extends Omit<ProbeTarget, 'host'> {
@@ -10,7 +10,10 @@ export interface Attempt extends Omit<ProbeTarget, 'host'> {
   readonly to: readonly string[];
 }
 
-/** What has been written must have been programmed. @throws where one of the addresses is not as expected */
+/**
+ * Everything that was written must have been programmed.
+ * @throws where one of the addresses has an unexpected verdict
+ */
 export async function reaches(
   stage: NodeStage,
   expected: 'allowed' | 'refused',

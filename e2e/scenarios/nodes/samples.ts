@@ -1,7 +1,8 @@
 /**
- * What the samples for nodes promise, by hand. Ports 22, 2379, 2380 and 6443 are Felix's failsafes, open whatever rules say to whoever gets as
- * far as the node; `status` names them. Pods of `tenant`, `shop` and `monitoring` are under the default deny, in both directions, unless the
- * sample says otherwise: what they send ends at them. Those of kube-system are exempt.
+ * The promises of the samples for nodes, by hand. Ports 22, 2379, 2380 and 6443 are Felix's failsafes. They
+ * are open, whatever rules say, to everyone who reaches the node, and `status` names them. Pods of `tenant`,
+ * `shop` and `monitoring` are under the default deny in both directions, unless the sample says otherwise.
+ * Their traffic ends at them. Pods of kube-system are exempt.
  */
 import { expectForgedLoopback, expectRawPackets } from './raw-packets.ts';
 import type { NodeStage } from './stage.ts';
@@ -13,13 +14,13 @@ export interface Sample {
   /** Path from the repository's root. */
   readonly manifest: string;
   readonly tables: Tables;
-  /** What stands beside it. Resolves to what ends it. */
+  /** Further objects. Resolves to a function that removes them. */
   readonly prepare?: (stage: NodeStage) => Promise<() => Promise<void>>;
-  /** What no table says. */
+  /** Checks that no table contains. */
   readonly also?: (stage: NodeStage) => Promise<void>;
 }
 
-/** What metrics-server's own manifest registers; nobody answers it here. */
+/** The registration of metrics-server's own manifest. Nothing answers it here. */
 async function serveMetrics({ cluster }: NodeStage): Promise<() => Promise<void>> {
   const [name, namespace] = ['metrics-server', 'kube-system'];
   const service = {

@@ -1,4 +1,4 @@
-/** One cluster with all that reaches a node, in one dataplane. */
+/** One cluster with everything that reaches a node, in one dataplane. */
 import type { Dataplane, Endpoint, StartedCluster, StartedNode } from '../../cluster.ts';
 import type { NodeSpec } from '../../local/network/node.ts';
 import { localCluster } from '../../providers/local.ts';
@@ -9,7 +9,7 @@ export interface NodeStage extends AsyncDisposable {
   /** `world` and the other hosts of cast.ts, `apiserver`, a node's name, `NAMESPACE/POD`. */
   endpoint(name: string): Endpoint;
   node(name: string): StartedNode;
-  /** Of a node: by kind. */
+  /** Addresses of a node, keyed by kind. */
   addresses(node: string): Promise<Addresses>;
 }
 
@@ -20,9 +20,12 @@ export interface Addresses {
 }
 
 export interface NodeStageOptions {
-  /** Besides those of cast.ts. */
+  /** In addition to those of cast.ts. */
   readonly nodes?: readonly NodeSpec[];
-  /** Of kube-controller-manager, besides the one for EndpointSlices, of which kube-proxy lives. */
+  /**
+   * Controllers of kube-controller-manager, in addition to the one for EndpointSlices, which kube-proxy
+   * needs.
+   */
   readonly controllers?: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** How far nodes are, as objects and packets show it. */
+/** The progress of nodes, in objects and packets. */
 import type { StartedCluster } from '../../cluster.ts';
 import { waitFor } from '../../wait.ts';
 import { conditions, getFirewall, type Firewall } from '../../harness/firewall.ts';
@@ -7,7 +7,7 @@ import type { NodeStage } from './stage.ts';
 const WITHIN = 60_000;
 const GATE = 'clusterfirewall.io/gate';
 
-/** Waits until status says of so many nodes that they are enforced, `3/3`, and packet filters have it all. */
+/** Waits until status reports so many enforced nodes, `3/3`, and packet filters are complete. */
 export async function enforced(cluster: StartedCluster, summary: string): Promise<void> {
   await statusThat(cluster, `${summary} nodes enforced`, ({ status }) => {
     const condition = status?.conditions?.find(({ type }) => type === 'NodesEnforced');
@@ -17,7 +17,7 @@ export async function enforced(cluster: StartedCluster, summary: string): Promis
   await cluster.policiesProgrammed();
 }
 
-/** Waits until status has, or has not, something to say of failsafes that are open. */
+/** Waits until status reports, or does not report, open failsafes. */
 export const failsafesOpen = (cluster: StartedCluster, open: boolean): Promise<void> =>
   statusThat(
     cluster,
@@ -66,8 +66,8 @@ async function wholeEndpoints(cluster: StartedCluster): Promise<readonly string[
 const AUTOMATIC = /-auto-hep$/;
 
 /**
- * Has Calico's kube-controllers make host endpoints, or take them away, and waits until nodes have these alone. Our own appear and disappear
- * with them.
+ * Makes Calico's kube-controllers create host endpoints, or remove them, and waits until nodes have only
+ * these. Our own appear and disappear with them.
  */
 export async function switchAutomatic(cluster: StartedCluster, on: boolean): Promise<void> {
   const spec = { controllers: { node: { hostEndpoint: { autoCreate: on ? 'Enabled' : 'Disabled' } } } };
@@ -99,7 +99,10 @@ export async function endpointsAre(
 export const gated = async (cluster: StartedCluster): Promise<readonly string[]> =>
   (await list(cluster, 'nodes', '--selector', GATE)).map(({ metadata }) => metadata.name);
 
-/** Waits until a source reaches, or does not reach, a port of all these nodes, on every address that Kubernetes knows. */
+/**
+ * Waits until a source reaches, or does not reach, a port of all these nodes, on every address that
+ * Kubernetes knows.
+ */
 export async function reachesAll(
   stage: NodeStage,
   verdict: 'allowed' | 'refused',

@@ -41,7 +41,7 @@ export const selectedGroup: Story = {
     await betweenOpen(stage, rows, async () => {
       await program(stage.cluster, await readManifest(ownManifest('selected-group.yaml')));
       await expectTable(stage, rows);
-      // Now blog-b alone refuses what is between the two, in both directions.
+      // Now blog-b alone refuses traffic between the two, in both directions.
       await whileTenantHas(stage, 'open-tenant.yaml', 'blog-a', () => expectTable(stage, betweenBlogs));
       await withMoreBlogs(stage, () => expectTable(stage, [...rows, ...later]));
     });

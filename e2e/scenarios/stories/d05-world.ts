@@ -70,7 +70,7 @@ async function withNodeAddresses(
   }
 }
 
-/** Another CNI's addresses, or those of a pool that was replaced: pods keep theirs. */
+/** Addresses of another CNI, or of a pool that was replaced. Pods keep theirs. */
 export const worldWithoutPools = scenario({
   id: 'D5',
   title: 'World has no pod in it, also where Calico’s pools do not have the pods’ addresses',
@@ -86,7 +86,7 @@ interface Pools {
   }[];
 }
 
-/** Written to the storage: Calico's API lets no pool change its CIDR. */
+/** Written to the storage, because Calico's API does not let a pool change its CIDR. */
 async function withOtherPools({ cluster }: Stage, look: () => Promise<void>): Promise<void> {
   const list = await cluster.kubectl(['get', 'ippools.crd.projectcalico.org', '--output', 'json']);
   const pools = (JSON.parse(list) as Pools).items;

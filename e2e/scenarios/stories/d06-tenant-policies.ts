@@ -6,11 +6,11 @@ import { whileTenantHas } from '../tenant.ts';
 
 const SHOP = ['shop/front', 'shop/cart'] as const;
 
-/** What stays refused to a tenant who opens everything. */
+/** Connections that stay refused to a tenant who opens everything. */
 const guarded: readonly Row[] = [
   ...refused(SHOP, ['outside/vm'], [22, 443, 5432]),
   ...refused(SHOP, ['outside/metadata'], [80]),
-  // Nobody else is opened: these ends are under the default deny themselves.
+  // Nothing else is opened: these ends are under the default deny themselves.
   ...refused(SHOP, ['wordpress/wp1', 'wordpress/wp2'], [80]),
   ...refused(['edge/proxy1', 'edge/proxy2'], SHOP, [80]),
   ...refused(['wordpress/wp1'], ['outside/web', 'outside/vm'], [443]),

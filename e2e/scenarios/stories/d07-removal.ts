@@ -2,7 +2,7 @@ import { changesSince, revision, type Change } from '../changes.ts';
 import { program, removeAll } from '../../harness/firewall.ts';
 import { ownManifest, readManifest, type Story } from '../story.ts';
 
-/** So that no moment isolates what rules allow, and no policy stands without its Tier or its sets. */
+/** No moment isolates traffic that rules allow, and no policy exists without its Tier or its sets. */
 export const removal: Story = {
   id: 'D7',
   title: 'denies are written last and removed first, the Tier first and last, bridges around both',

@@ -15,7 +15,7 @@ const rows: readonly Row[] = [
   ...refused(WORDPRESS, ['outside/web'], [443]),
 ];
 
-/** The rule that was edited badly as it was, and the new one beside it. */
+/** The badly edited rule keeps its old meaning, and the new rule next to it is enforced. */
 const withNewRule: readonly Row[] = [
   ...allowed(PROXIES, WORDPRESS, [80, 81]),
   ...refused(PROXIES, WORDPRESS, [11011]),

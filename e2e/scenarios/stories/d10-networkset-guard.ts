@@ -15,7 +15,7 @@ const rows: readonly Row[] = [
   ...refused(['outside/web', 'kube-system/metrics'], WORDPRESS, [11011]),
 ];
 
-/** While the NetworkSet stands, every address is a proxy of namespace edge. */
+/** While the NetworkSet exists, every address counts as a proxy of namespace edge. */
 const posed: readonly Row[] = allowed(['outside/web', 'kube-system/metrics'], WORDPRESS, [11011]);
 
 export const networkSetGuard: Story = {
@@ -43,7 +43,10 @@ const POSING = [
   'pcsa.team',
 ] as const;
 
-/** Where Calico's API server keeps labels, which it takes as it is from whoever sends it; and how somebody might hide one there. */
+/**
+ * The annotation in which Calico's API server keeps labels. It takes the annotation unchanged from every
+ * client, so a client might hide a label there.
+ */
 const STORED_METADATA = 'projectcalico.org/metadata';
 const HIDDEN = [
   '{"labels":{"pcns.role":"ingress"}}',
@@ -55,7 +58,7 @@ const HIDDEN = [
   String.raw`{"labels":{"p\u0072ojectcalico.org/orchestrator":"k8s"}}`,
 ] as const;
 
-/** Through Calico's API and into its storage. What is no pose is accepted. */
+/** Tries sets through Calico's API and in its storage. Harmless ones are accepted. */
 async function expectGuarded(cluster: StartedCluster): Promise<void> {
   for (const group of GROUPS) {
     for (const label of POSING) {
@@ -71,7 +74,7 @@ async function expectGuarded(cluster: StartedCluster): Promise<void> {
   }
 }
 
-/** The API server takes up a policy, and forgets it, a moment after it was written. */
+/** The API server applies a policy, and drops it, a moment after it was written. */
 async function withoutGuard(cluster: StartedCluster, look: () => Promise<void>): Promise<void> {
   const becomes = async (refused: boolean): Promise<void> => {
     await waitFor(

@@ -40,7 +40,7 @@ export const secondFirewall: Story = {
   },
 };
 
-/** Its allows would isolate the pods they select. */
+/** Its allows would isolate the pods that they select. */
 async function expectWaiting(stage: Stage): Promise<void> {
   await conditions(stage.cluster, 'team', { Ready: 'False' });
   await expectTable(stage, open(both));

@@ -14,7 +14,10 @@ const WITH_A_RANGE = MORE.replace('[11011]', '[11011, 12000-12009]');
 const WITH_MORE = MORE.replace('[11011]', '[11011, 11013, 12000-12009]');
 const SWAPPED: Readonly<Record<string, string>> = { www: 'public', public: 'www' };
 
-/** One after the other, each of what the one before it left. What the flows need stays in all of them. */
+/**
+ * One after the other. Each changes the manifest that the one before it left. The rules that the flows need
+ * stay in all of them.
+ */
 const CHANGES: readonly Change[] = [
   { what: 'a rule is added', of: (text) => text.replace('ingress:\n', `$&        ${MORE}\n`) },
   { what: 'a rule is renamed', of: (text) => text.replace('name: web,', 'name: www,') },

@@ -10,7 +10,10 @@ const WITHIN = 60_000;
 const CONTROL_PLANE = '10.99.0.1';
 const LABELS = { app: 'webhook' };
 
-/** None of them is the control plane; the pod's own node is not asked, since Calico lets a node reach its pods. */
+/**
+ * None of them is the control plane. The pod's own node is not tried, because Calico lets a node reach its
+ * pods.
+ */
 const OTHERS: readonly ActorName[] = [
   'shop/front',
   'edge/proxy1',
@@ -28,7 +31,7 @@ spec:
   mode: Enforce
   defaults: ${apiServerToPods}
 `;
-/** Nothing said: Auto. */
+/** The field is absent: Auto. */
 const AUTO = firewall('{}');
 const NONE = firewall('{ apiServerToPods: None }');
 
@@ -67,7 +70,7 @@ async function play(stage: Stage, pod: StartedPod, webhook: Webhook): Promise<vo
   await admitted(webhook);
   await othersAre('refused', stage, pod);
 
-  // One that comes while the firewall stands.
+  // A Service that is created while the firewall exists.
   await webhook.aggregate();
   await waitFor(async () => (await webhook.isAvailable()) || undefined, {
     what: 'the aggregated API to be available',
@@ -99,7 +102,7 @@ async function admitted(webhook: Webhook): Promise<void> {
   );
 }
 
-/** By silence, which is what a drop looks like: a refused connection would be a server that is not there. */
+/** By silence, which is the sign of a drop. A refused connection would mean a missing server. */
 async function refused(webhook: Webhook): Promise<void> {
   let last: unknown;
   await waitFor(

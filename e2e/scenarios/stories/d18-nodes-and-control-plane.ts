@@ -6,16 +6,16 @@ import { expectTable } from '../../harness/sweep.ts';
 
 const NODES = ['node/node1', 'node/node2'] as const;
 const SHOP = ['shop/front', 'shop/cart'] as const;
-/** As node-exporter and the kubelet have them. */
+/** The ports of node-exporter and the kubelet. */
 const LISTENING = [{ port: 9100 }, { port: 10250 }];
 
-/** What a node says to its own pods is never refused, so nodes are seen at pods of the other one. */
+/** Traffic of a node to its own pods is never refused, so nodes are tried at pods of the other one. */
 const always: readonly Row[] = [
   ...allowed(['monitoring/prometheus'], NODES, [9100]),
   ...refused(['monitoring/prometheus'], NODES, [80, 443]),
   ...refused(['monitoring/prometheus'], ['outside/web'], [443]),
   ...refused(['monitoring/prometheus'], ['kube-apiserver'], [6443]),
-  // A guardrail closes it, also to a rule for all ports; exempt pods are not bound.
+  // A guardrail closes it, even for a rule for all ports. It does not apply to exempt pods.
   ...refused(['monitoring/prometheus', 'monitoring/grafana', ...SHOP], NODES, [10250]),
   ...allowed(['kube-system/metrics'], NODES, [10250]),
 
@@ -37,7 +37,7 @@ const unlabelled: readonly Row[] = [
 ];
 const labelled: readonly Row[] = [
   ...always,
-  // The port that this pod calls http.
+  // This pod's port called http.
   ...allowed(['node/node1'], ['wordpress/wp2'], [81]),
   ...refused(['node/node1'], ['wordpress/wp2'], [80]),
   ...allowed(['monitoring/grafana'], ['node/node1'], [80, 9100]),

@@ -15,7 +15,7 @@ export const defaultDeny = scenario({
     ),
     ...allowed(['outside/web'], ['kube-public/info', 'tigera-operator/operator'], [8080]),
     ...allowed(['kube-system/metrics'], ['node/node1', 'node/node2'], [443]),
-    // Kubelet's probes: a node reaches the pods on it whatever policy says.
+    // Kubelet's probes: a node reaches its own pods whatever policies say.
     ...allowed(['node/node1'], ['wordpress/wp1'], [80]),
     ...allowed(['node/node2'], ['wordpress/wp2'], [80]),
 

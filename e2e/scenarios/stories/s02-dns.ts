@@ -15,7 +15,7 @@ export const dns = scenario({
 
     ...refused(CLIENTS, ['kube-system/metrics'], ['53/UDP', 53]),
     ...refused(CLIENTS, ['wordpress/job'], ['53/UDP', 53]),
-    // Carry the DNS server's label, in other namespaces; the second is exempt.
+    // They carry the DNS server's label in other namespaces. The second one is exempt.
     ...refused(CLIENTS, ['shop/cart', 'kube-public/info'], ['53/UDP', 53]),
     ...refused(CLIENTS, ['outside/web'], ['53/UDP', 53]),
     ...refused(CLIENTS, ['kube-system/dns1', 'kube-system/dns2'], [8080]),

@@ -15,7 +15,7 @@ export const ingress = scenario({
     ...refused(PROXIES, ['wordpress/db', 'shop/front', 'shop/cart', 'blog-a/wp'], [80]),
     ...refused(['shop/front', 'shop/cart', 'blog-a/wp', 'monitoring/prometheus'], WORDPRESS, [80]),
     ...refused(['wordpress/job', 'kube-system/metrics', 'outside/web'], WORDPRESS, [80]),
-    // Says of itself that it is in edge, and that its namespace has role=ingress.
+    // Its labels claim that it is in edge, and that its namespace has role=ingress.
     ...refused(['mallory/nodes', 'mallory/big'], WORDPRESS, [80]),
     ...refused(WORDPRESS, PROXIES, [443]),
     ...refused(PROXIES, ['outside/web'], [443]),
