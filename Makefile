@@ -30,8 +30,8 @@ bench: cluster-ready node_modules/.installed build ## measures the figures of do
 fuzz: npm-ready node_modules/.installed ## properties with more examples; FUZZ_RUNS=, SEED=
 	@node hack/test.ts fuzz
 
-mutants: npm-ready node_modules/.installed ## changes of the code that no unit test notices; DIR=, COUNT=, SEED=, TESTS=, FUZZ_RUNS=
-	@DIR='$(DIR)' COUNT='$(COUNT)' SEED='$(SEED)' TESTS='$(TESTS)' FUZZ_RUNS='$(FUZZ_RUNS)' node hack/mutants.ts
+mutants: npm-ready node_modules/.installed ## changes of the code that no unit test notices; DIR=, COUNT=, SEED=, TESTS=, FUZZ_RUNS=, WORKERS=
+	@DIR='$(DIR)' COUNT='$(COUNT)' SEED='$(SEED)' TESTS='$(TESTS)' FUZZ_RUNS='$(FUZZ_RUNS)' WORKERS='$(WORKERS)' node hack/mutants.ts
 
 demo: cluster-ready node_modules/.installed ## a local cluster, the operator, WordPress, packets before and after
 	@node e2e/demo/demo.ts up

@@ -9,8 +9,9 @@
  *   SEED       chooses the sample and the examples of properties. The same seed repeats a run.
  *   TESTS      folders whose tests run. The default is the folder of src that each file is in.
  *   FUZZ_RUNS  examples of a property. The default is 5.
+ *   WORKERS    mutants that are tried at a time. The default is one for each processor.
  *
- * The last line is `N killed, N survived`. The exit code is 0 with survivors, too.
+ * The last line is `N killed, N timed out, N survived, N equivalent`. The exit code is 0 with survivors, too.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, realpath } from 'node:fs/promises';
@@ -19,7 +20,7 @@ import path from 'node:path';
 import { seeded } from '../e2e/harness/random.ts';
 import { Imports, neighbourhood, sourcesIn, testsIn } from './mutants/files.ts';
 import { mutantsOf } from './mutants/operators.ts';
-import { changeOf, isSame, lineOf, report, staleIn } from './mutants/report.ts';
+import { changeOf, isSame, lineOf, report, shown, staleIn } from './mutants/report.ts';
 import type { Equivalent, Result } from './mutants/report.ts';
 import { judge, witness } from './mutants/trial.ts';
 import type { Candidate, TestFile } from './mutants/trial.ts';
@@ -31,6 +32,7 @@ const EQUIVALENT = path.join(import.meta.dirname, 'mutants/equivalent.json');
 const count = wholeNumber('COUNT') ?? Infinity;
 const seed = wholeNumber('SEED') ?? Math.floor(Math.random() * 2 ** 31);
 const runs = wholeNumber('FUZZ_RUNS') ?? 5;
+const parallel = wholeNumber('WORKERS') ?? os.availableParallelism();
 
 const wanted = await linesOf(words('DIR'));
 if (wanted.size === 0) {
@@ -103,10 +105,12 @@ async function testsOf(mutated: readonly string[]): Promise<readonly TestFile[]>
 async function resultOf(worker: Worker, candidate: Candidate): Promise<Result> {
   const { change, line } = candidate;
   const isListed = listed.some((entry) => isSame(entry, change));
-  return { change, line, verdict: isListed ? 'equivalent' : await judge(worker, candidate, witnesses) };
+  const verdict = isListed ? 'equivalent' : await judge(worker, candidate, witnesses);
+  if (verdict === 'survived') console.error(shown({ change, line, verdict }));
+  return { change, line, verdict };
 }
 
-/** One worker for each processor. They end with this process, and their copies of the tree are removed. */
+/** They end with this process, and their copies of the tree are removed. */
 async function startWorkers(): Promise<readonly Worker[]> {
   const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'mutants-')));
   const started: Worker[] = [];
@@ -116,7 +120,7 @@ async function startWorkers(): Promise<readonly Worker[]> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const paths = tests.map((test) => test.path);
-  for (let index = 0; index < os.availableParallelism(); index++)
+  for (let index = 0; index < parallel; index++)
     started.push(await Worker.create(ROOT, path.join(folder, String(index)), paths));
   return started;
 }

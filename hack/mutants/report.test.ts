@@ -45,7 +45,7 @@ test('an equivalent is known by file and text, and is stale where its file has n
   expect(staleIn([listed], [], ['src/b.ts'])).toEqual([]);
 });
 
-test('the report has a line a file, the survivors, and the sum alone on its last line', () => {
+test('the report has a line a file, what was not killed, and the sums alone on its last line', () => {
   const result = (file: string, verdict: Verdict, line: number): Result => ({
     change: change('a && b', 'a', file),
     line,
@@ -65,6 +65,10 @@ test('the report has a line a file, the survivors, and the sum alone on its last
     'src/ab.ts        6       0          0         0            5           1      0',
     'total            9       1          1         1            5           1      0',
     '',
+    'src/a.ts:2 timed out',
+    '  - a && b',
+    '  + a',
+    '',
     'src/a.ts:3 survived',
     '  - a && b',
     '  + a',
@@ -75,6 +79,6 @@ test('the report has a line a file, the survivors, and the sum alone on its last
     '  - x',
     '  + y',
     '',
-    '2 killed, 6 survived',
+    '1 killed, 1 timed out, 6 survived, 1 equivalent',
   ]);
 });

@@ -59,7 +59,7 @@ export const staleIn = (
 
 const COLUMNS: readonly Verdict[] = ['killed', 'timed out', 'survived', 'not covered', 'equivalent', 'error'];
 
-/** A table of files, each survivor, and `N killed, N survived` as the last line. A mutant that timed out is killed. */
+/** A table of files, each mutant that no test failed for, and the sums as the last line. A survivor is one without a test, too. */
 export function report(results: readonly Result[], stale: readonly Equivalent[]): string {
   const count = (some: readonly Result[], ...verdicts: readonly Verdict[]): number =>
     some.filter(({ verdict }) => verdicts.includes(verdict)).length;
@@ -77,11 +77,16 @@ export function report(results: readonly Result[], stale: readonly Equivalent[])
   return [
     ...aligned(rows),
     '',
-    ...[...files].flatMap(([file, some]) => [...notCovered(file, some), ...some.flatMap(survivor)]),
+    ...[...files].flatMap(([file, some]) => [...notCovered(file, some), ...some.filter(isListed).map(shown)]),
     ...stale.map(
       (entry) => `${entry.file}: no mutant is like this entry of equivalent.json any more\n${diff(entry)}\n`,
     ),
-    `${count(results, 'killed', 'timed out')} killed, ${count(results, 'survived', 'not covered')} survived`,
+    [
+      `${count(results, 'killed')} killed`,
+      `${count(results, 'timed out')} timed out`,
+      `${count(results, 'survived', 'not covered')} survived`,
+      `${count(results, 'equivalent')} equivalent`,
+    ].join(', '),
   ].join('\n');
 }
 
@@ -102,10 +107,12 @@ function ranges(lines: readonly number[]): string {
   return found.map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`)).join(', ');
 }
 
-function survivor({ change, line, verdict }: Result): readonly string[] {
-  if (verdict !== 'survived' && verdict !== 'error') return [];
-  return [`${change.file}:${line} ${verdict}\n${diff(change)}\n`];
-}
+/** A mutant that timed out is listed too: a person sees whether it never ends. */
+const isListed = ({ verdict }: Result): boolean =>
+  verdict === 'survived' || verdict === 'timed out' || verdict === 'error';
+
+export const shown = ({ change, line, verdict }: Result): string =>
+  `${change.file}:${line} ${verdict}\n${diff(change)}\n`;
 
 const diff = ({ before, after }: Change): string => `  - ${before}\n  + ${after}`.trimEnd();
 

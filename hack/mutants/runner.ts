@@ -23,7 +23,8 @@ export interface Order {
 export interface Reply {
   /** Absent: all tests passed. */
   readonly failure?: string;
-  readonly milliseconds: number;
+  readonly processorMs: number;
+  readonly wallMs: number;
   /** Resident memory of the process, in bytes. */
   readonly memory: number;
   /** Indexes into the positions of the order. */
@@ -52,15 +53,17 @@ class MutantRunner extends CallbackTestRunner {
       const only = tests.filter(({ path }) => path === resolve(order.path));
       const run = (): Promise<void> => runner.runTests(only, watcher, { serial: true });
       failure = `Jest does not know ${order.path}`;
-      const began = performance.now();
-      void inEnvironment(order.env, () => counting(order.positions, run)).then((covered) =>
+      const [began, used] = [performance.now(), process.cpuUsage()];
+      void inEnvironment(order.env, () => counting(order.positions, run)).then((covered) => {
+        const { user, system } = process.cpuUsage(used);
         process.send?.({
           ...(failure !== undefined && { failure }),
-          milliseconds: performance.now() - began,
+          processorMs: (user + system) / 1000,
+          wallMs: performance.now() - began,
           memory: process.memoryUsage.rss(),
           covered,
-        } satisfies Reply),
-      );
+        } satisfies Reply);
+      });
     });
     process.send?.('ready');
     await once(process, 'disconnect');

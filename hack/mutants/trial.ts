@@ -1,4 +1,5 @@
 /** Tries mutants: finds the test files that run the changed place, and whether one of them fails. */
+import type { Limit } from './limit.ts';
 import { isProgram, mutate } from './operators.ts';
 import type { Mutant } from './operators.ts';
 import type { Change, Verdict } from './report.ts';
@@ -17,15 +18,21 @@ export interface TestFile {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** A test file that passed without a mutant. */
-export interface Witness extends TestFile {
-  readonly milliseconds: number;
-  readonly covered: ReadonlySet<Candidate>;
-  runs: number;
-  kills: number;
+interface Tally {
+  readonly runs: number;
+  readonly kills: number;
 }
 
-const FIRST_LIMIT_MS = 10 * 60_000;
+/** A test file that passed without a mutant. */
+export interface Witness extends TestFile {
+  readonly processorMs: number;
+  readonly wallMs: number;
+  readonly covered: ReadonlySet<Candidate>;
+  /** One for each mutated file. */
+  readonly tallies: Map<string, Tally>;
+}
+
+const FIRST_LIMIT: Limit = { processorMs: 10 * 60_000, wallMs: 120 * 60_000 };
 
 /**
  * Runs a test file as it is and counts which mutants it would run.
@@ -38,14 +45,15 @@ export async function witness(
 ): Promise<Witness> {
   const byFile = Map.groupBy(candidates, ({ change }) => change.file);
   const starts = [...byFile].map(([file, some]) => [file, some.map(({ mutant }) => mutant.start)] as const);
-  const ended = await worker.run({ ...test, positions: Object.fromEntries(starts) }, FIRST_LIMIT_MS);
+  const ended = await worker.run({ ...test, positions: Object.fromEntries(starts) }, FIRST_LIMIT);
   if (typeof ended === 'string') throw new Error(`${test.path} ${ended} without a mutant`);
   if (ended.failure !== undefined) throw new Error(`${test.path} fails without a mutant: ${ended.failure}`);
   const covered = [...byFile].flatMap(([file, some]) => {
     const indexes = new Set(ended.covered[file]);
     return some.filter((_, index) => indexes.has(index));
   });
-  return { ...test, milliseconds: ended.milliseconds, covered: new Set(covered), runs: 0, kills: 0 };
+  const { processorMs, wallMs } = ended;
+  return { ...test, processorMs, wallMs, covered: new Set(covered), tallies: new Map() };
 }
 
 export async function judge(
@@ -59,23 +67,28 @@ export async function judge(
   const able = witnesses.filter(({ covered }) => covered.has(candidate));
   if (able.length === 0) return 'not covered';
   await worker.write(file, mutated);
-  const verdict = await firstVerdict(worker, able);
+  const verdict = await firstVerdict(worker, file, able);
   await worker.write(file, candidate.source);
   return verdict;
 }
 
-/** The test with the cheapest kill comes first: its time divided by its share of kills. */
-async function firstVerdict(worker: Worker, witnesses: readonly Witness[]): Promise<Verdict> {
-  const cost = ({ milliseconds, runs, kills }: Witness): number => (milliseconds * (runs + 2)) / (kills + 1);
+/** The test with the cheapest kill comes first: its time divided by its share of kills in this file. */
+async function firstVerdict(worker: Worker, file: string, witnesses: readonly Witness[]): Promise<Verdict> {
+  const tallyOf = ({ tallies }: Witness): Tally => tallies.get(file) ?? { runs: 0, kills: 0 };
+  const cost = (test: Witness): number =>
+    (test.processorMs * (tallyOf(test).runs + 2)) / (tallyOf(test).kills + 1);
   for (const test of witnesses.toSorted((a, b) => cost(a) - cost(b))) {
-    const ended = await worker.run(test, limitMs(test));
-    test.runs++;
-    if (typeof ended !== 'string' && ended.failure === undefined) continue;
-    test.kills++;
-    return ended === 'timed out' ? 'timed out' : 'killed';
+    const ended = await worker.run(test, limitOf(test));
+    const isKill = typeof ended === 'string' || ended.failure !== undefined;
+    const { runs, kills } = tallyOf(test);
+    test.tallies.set(file, { runs: runs + 1, kills: kills + (isKill ? 1 : 0) });
+    if (isKill) return ended === 'timed out' ? 'timed out' : 'killed';
   }
   return 'survived';
 }
 
-/** Long enough on a machine that has become busy. */
-const limitMs = ({ milliseconds }: Witness): number => 5_000 + 3 * milliseconds;
+/** The first run also counted, which is slow. Wall time is generous, because the machine may have become busy. */
+const limitOf = ({ processorMs, wallMs }: Witness): Limit => ({
+  processorMs: 5_000 + 3 * processorMs,
+  wallMs: 60_000 + 20 * wallMs,
+});

@@ -4,13 +4,15 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { usedUp } from './limit.ts';
+import type { Limit } from './limit.ts';
 import type { Order, Reply } from './runner.ts';
 
 /** In bytes. Every test file loads its modules again, and Node frees them late. */
 const MOST_MEMORY = 1.5e9;
-const START_LIMIT_MS = 60_000;
+const START_LIMIT: Limit = { processorMs: 60_000, wallMs: 30 * 60_000 };
 /** Longer than any test takes, because the limit of a run already ends a test that hangs. */
-const TEST_TIMEOUT_MS = 60_000;
+const TEST_TIMEOUT_MS = 60 * 60_000;
 /** These are not copied: packages are linked, and no test reads the others. */
 const LEFT_OUT = ['node_modules', '.git', 'dist', 'coverage'];
 
@@ -43,11 +45,11 @@ export class Worker {
   }
 
   /** @throws Error when Jest does not start */
-  async run(order: Order, limitMs: number): Promise<Ended> {
+  async run(order: Order, limit: Limit): Promise<Ended> {
     const isFresh = this.#jest === undefined;
-    const ended = await this.#runOnce(order, limitMs);
+    const ended = await this.#runOnce(order, limit);
     // An earlier run may have left something that ends the process: a fresh process decides.
-    return ended === 'crashed' && !isFresh ? this.#runOnce(order, limitMs) : ended;
+    return ended === 'crashed' && !isFresh ? this.#runOnce(order, limit) : ended;
   }
 
   /** The process is killed at once, and has ended afterwards. */
@@ -57,14 +59,14 @@ export class Worker {
     if (jest?.kill('SIGKILL') === true) await once(jest, 'exit');
   }
 
-  async #runOnce(order: Order, limitMs: number): Promise<Ended> {
+  async #runOnce(order: Order, limit: Limit): Promise<Ended> {
     if (this.#jest === undefined) {
       this.#jest = this.#start();
-      const started = await this.#next(START_LIMIT_MS);
+      const started = await nextOf(this.#jest, START_LIMIT);
       if (started !== 'ready') throw new Error(`Jest does not start: ${String(started)}`);
     }
     this.#jest.send(order);
-    const ended = (await this.#next(limitMs)) as Ended;
+    const ended = (await nextOf(this.#jest, limit)) as Ended;
     if (typeof ended === 'string' || ended.memory > MOST_MEMORY) await this.stop();
     return ended;
   }
@@ -88,21 +90,19 @@ export class Worker {
       },
     );
   }
+}
 
-  /** The next message of the process, or how it ended. */
-  #next(limitMs: number): Promise<unknown> {
-    const { promise, resolve } = Promise.withResolvers<unknown>();
-    const timer = setTimeout(resolve, limitMs, 'timed out');
-    const onMessage = (message: unknown): void => {
-      resolve(message);
-    };
-    const onExit = (): void => {
-      resolve('crashed');
-    };
-    this.#jest?.once('message', onMessage).once('exit', onExit);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      this.#jest?.off('message', onMessage).off('exit', onExit);
-    });
+/** The next message of a process, or how it ended. */
+async function nextOf(child: ChildProcess, limit: Limit): Promise<unknown> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    return await Promise.race([
+      once(child, 'message', { signal }).then(([message]) => message as unknown),
+      once(child, 'exit', { signal }).then(() => 'crashed'),
+      usedUp(child.pid ?? 0, limit, signal).then(() => 'timed out'),
+    ]);
+  } finally {
+    over.abort();
   }
 }
