@@ -193,8 +193,8 @@ export class Controller {
       onDrift: (step) => {
         this.#noteDrift(step, leading.events);
       },
-      onGateDrift: (node) => {
-        this.#noteGateDrift(node, leading.events);
+      onLabelDrift: (node) => {
+        this.#noteLabelDrift(node, leading.events);
       },
       onFailsafes: (note) => {
         const firewall = this.#firewalls.store.get(DEFAULT_FIREWALL);
@@ -272,7 +272,7 @@ export class Controller {
     });
   }
 
-  #noteGateDrift(node: string, events: EventRecorder): void {
+  #noteLabelDrift(node: string, events: EventRecorder): void {
     this.#options.metrics.driftRepaired('Node', undefined);
     const firewall = this.#firewalls.store.get(DEFAULT_FIREWALL);
     if (firewall === undefined) return;

@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Result } from '../cluster/queue.ts';
-import { soonest, REFUSED_RETRY_MS, type Waiting } from './next-look.ts';
+import type { NodesWaiting } from './nodes/rollout.ts';
+import { soonest, REFUSED_RETRY_MS } from './next-look.ts';
 
 const after = (ms: number): Result => ({ type: 'requeueAfter', ms });
-const next = (plan: Result, nodes: Partial<Waiting>): Result =>
+const next = (plan: Result, nodes: Partial<NodesWaiting>): Result =>
   soonest(plan, { failure: undefined, isHolding: false, waits: [], ...nodes });
 
 /** As long as an object of pods may be contested. */
@@ -12,7 +13,7 @@ const passing = { message: 'connection reset', isRefused: false };
 const refused = { message: 'no right to patch Nodes', isRefused: true };
 
 describe('the next look, where nodes wait for something beside the plan', () => {
-  test.each<[string, Result, Partial<Waiting>, Result]>([
+  test.each<[string, Result, Partial<NodesWaiting>, Result]>([
     ['nothing waits', { type: 'done' }, { waits: [0, 0] }, { type: 'done' }],
     ['only nodes wait', { type: 'done' }, { waits: [0, 2000] }, after(2000)],
     ['nodes are to be looked at sooner than the plan', CALM, { waits: [4000, 0] }, after(4000)],

@@ -1,25 +1,15 @@
 /** When the next round is to be, where no change brings it. Pure. */
 import type { Result } from '../cluster/queue.ts';
 import { SETTLE_MS } from './plan/wave-timer.ts';
-import type { WriteFailure } from './apply/write.ts';
+import type { NodesWaiting } from './nodes/rollout.ts';
 
 /** A step that was tried without effect is not tried at full speed. */
 export const NO_EFFECT_MS = 100;
 /** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
 export const REFUSED_RETRY_MS = 60_000;
 
-/** What is waited for that is not in the plan. */
-export interface Waiting {
-  /** Why enforcement labels or failsafes could not be written. */
-  readonly failure: WriteFailure | undefined;
-  /** True while all else of nodes waits for the failsafes. */
-  readonly isHolding: boolean;
-  /** Milliseconds; those that are 0 count for nothing. */
-  readonly waits: readonly number[];
-}
-
 /** The sooner of `next`, which is the plan's, and what else is waited for. */
-export function soonest(next: Result, { failure, isHolding, waits }: Waiting): Result {
+export function soonest(next: Result, { failure, isHolding, waits }: NodesWaiting): Result {
   const isHeldUp = isHolding && failure?.isRefused === false;
   const nextMs = next.type === 'requeueAfter' ? next.ms : next.type === 'done' ? Infinity : 0;
   if (nextMs <= SETTLE_MS && !isHeldUp) return next;

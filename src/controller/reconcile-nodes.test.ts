@@ -3,8 +3,10 @@ import type { Nodes, Spec } from '../api/schema.ts';
 import { LABEL_CREATED_BY } from '../calico/labels.ts';
 import { ApiError } from '../cluster/errors.ts';
 import { remove } from '../cluster/objects/apply.ts';
+import type { Result } from '../cluster/queue.ts';
 import type { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
 import { LABEL_ENFORCED } from '../compiler/names.ts';
+import { web } from '../compiler/testing/examples.ts';
 import { kindResource } from './objects/kinds.ts';
 import { FIREWALLS } from './observe/firewalls.ts';
 import {
@@ -20,6 +22,7 @@ import { Rounds, settled } from './testing/rounds.ts';
 
 const ENDPOINTS = kindResource('HostEndpoint');
 const forbidden = new ApiError({ code: 403, reason: 'Forbidden', message: 'may not' });
+const etcdIsSad = new ApiError({ code: 500, message: 'etcd is sad' });
 const enforce = (nodes: Partial<Nodes> = {}): Partial<Spec> => ({ nodes: { mode: 'Enforce', ...nodes } });
 const managed: Partial<Spec> = {
   peers: [{ name: 'ops', cidrs: ['198.51.100.0/24'] }],
@@ -29,13 +32,17 @@ const managed: Partial<Spec> = {
 /** A cluster whose kube-controllers make an endpoint for every node. */
 function automatic(nodes: Partial<Nodes> = {}): FakeApiServer {
   const server = blogCluster(enforce(nodes));
+  makeAutomatic(server);
+  return server;
+}
+
+function makeAutomatic(server: FakeApiServer): void {
   const hostEndpoint = { autoCreate: 'Enabled', createDefaultHostEndpoint: 'Enabled' };
   server.put(CONTROLLERS, {
     metadata: { name: 'default' },
     spec: { controllers: { node: { hostEndpoint } } },
   });
   copyLabels(server);
-  return server;
 }
 
 /** As kube-controllers do whenever a Node changes. */
@@ -49,6 +56,29 @@ function copyLabels(server: FakeApiServer): void {
       spec: { node, interfaceName: '*' },
     });
 }
+
+/** Automatic endpoints that carry the label. */
+async function labelled(nodes: Partial<Nodes> = {}): Promise<Rounds> {
+  const server = automatic(nodes);
+  const rounds = await settled(server);
+  copyLabels(server);
+  await rounds.settle();
+  return rounds;
+}
+
+/** Rounds until one fails, and what it came to. */
+async function failure(rounds: Rounds): Promise<Result> {
+  let next = await rounds.round();
+  for (let count = 0; next.type !== 'retry' && count < 20; count += 1) {
+    await rounds.clock.advance(1000);
+    next = await rounds.round();
+  }
+  return next;
+}
+
+const takeLabelOff = (server: FakeApiServer): void => {
+  server.put(NODES, nodeObject('a', '10.0.0.1', { 'node-role.kubernetes.io/control-plane': '' }));
+};
 
 const labelOf = (server: FakeApiServer) => server.object(NODES, 'a').metadata.labels?.[LABEL_ENFORCED];
 const failsafesOf = (server: FakeApiServer) => server.object(FELIX, 'default')['spec'];
@@ -71,6 +101,19 @@ describe('host endpoints of ours', () => {
     const ofNodes = wrote.filter((each) => each.includes('default-nodes'));
     expect(ofNodes[0]).toBe('DELETE default-nodes-endpoints-a');
     expect(ofNodes.length).toBeGreaterThan(5);
+  });
+
+  test("stay until Calico's take their place", async () => {
+    const server = blogCluster(enforce());
+    const rounds = await settled(server);
+    makeAutomatic(server);
+    for (let count = 0; count < 10; count += 1) await rounds.roundWithin(5000);
+    expect(labelOf(server)).toBe('enforced');
+    expect(server.object(ENDPOINTS, 'default-nodes-endpoints-a')).toBeDefined();
+    expect(await rounds.round()).toEqual({ type: 'done' });
+    copyLabels(server);
+    rounds.wrote();
+    expect(await rounds.settle()).toEqual(['DELETE default-nodes-endpoints-a']);
   });
 
   test('change after the addresses that are judged', async () => {
@@ -120,21 +163,45 @@ describe('the label by which automatic endpoints are enforced', () => {
   });
 
   test('that somebody takes off is set again, and told', async () => {
-    const server = automatic();
-    const rounds = await settled(server);
-    copyLabels(server);
-    await rounds.settle();
-    server.put(NODES, nodeObject('a', '10.0.0.1', { 'node-role.kubernetes.io/control-plane': '' }));
+    const rounds = await labelled();
+    const { server } = rounds;
+    takeLabelOff(server);
     await rounds.settle();
     expect(labelOf(server)).toBe('enforced');
     expect(rounds.told.drift).toEqual(['Node/a']);
   });
 
-  test('is taken off first when the firewall goes, which stays until that is done', async () => {
-    const server = automatic();
-    const rounds = await settled(server);
-    copyLabels(server);
+  test('that somebody takes off again and again is set again when it has waited', async () => {
+    const rounds = await labelled();
+    const { server } = rounds;
+    for (let count = 0; count < 6; count += 1) {
+      takeLabelOff(server);
+      await rounds.round();
+    }
+    expect(labelOf(server)).toBeUndefined();
+    const next = await rounds.round();
+    expect(next).toEqual({ type: 'requeueAfter', ms: 1000 });
+    await rounds.clock.advance(1000);
+    await rounds.round();
+    expect(labelOf(server)).toBe('enforced');
+  });
+
+  test('is not set in a round whose writes failed', async () => {
+    const rounds = await labelled();
+    const { server } = rounds;
+    takeLabelOff(server);
+    server.put(FIREWALLS, firewallObject({ ...enforce(), namespaces: [web] }));
+    server.fault = refusing('blog-ingress-web', etcdIsSad);
+    expect(await failure(rounds)).toEqual({ type: 'retry', message: 'etcd is sad' });
+    expect(labelOf(server)).toBeUndefined();
+    server.fault = () => undefined;
     await rounds.settle();
+    expect(labelOf(server)).toBe('enforced');
+  });
+
+  test('is taken off first when the firewall goes, which stays until that is done', async () => {
+    const rounds = await labelled();
+    const { server } = rounds;
     await remove(server, FIREWALLS, 'default');
     server.fault = refusing('/nodes/a', forbidden);
     rounds.wrote();
@@ -170,11 +237,7 @@ describe('the label by which automatic endpoints are enforced', () => {
 
   test.each([
     ['refused', forbidden, { type: 'requeueAfter', ms: 60_000 }],
-    [
-      'not answered',
-      new ApiError({ code: 500, message: 'etcd is sad' }),
-      { type: 'retry', message: 'etcd is sad' },
-    ],
+    ['not answered', etcdIsSad, { type: 'retry', message: 'etcd is sad' }],
   ])('that is %s is tried again', async (_, error, next) => {
     const server = automatic();
     const rounds = await new Rounds(server).start();
@@ -218,13 +281,73 @@ describe('with failsafes: Managed', () => {
     const server = felix();
     const rounds = await settled(server);
     await remove(server, FIREWALLS, 'default');
-    server.fault = refusing('felixconfigurations', new ApiError({ code: 500, message: 'etcd is sad' }));
+    server.fault = refusing('felixconfigurations', etcdIsSad);
     for (let count = 0; count < 10; count += 1) await rounds.roundWithin(5000);
+    expect(await rounds.roundWithin(5000)).toEqual({ type: 'retry', message: 'etcd is sad' });
     expect(server.collection(ENDPOINTS).objects().size).toBe(2);
     expect(rounds.told.findings.get('default')).toMatchObject({
       reason: 'RemovalIncomplete',
       stalled: false,
     });
+  });
+
+  test('no label is taken off while they cannot be given back', async () => {
+    const { spec } = firewallObject(managed);
+    const rounds = await labelled((spec as Spec).nodes);
+    const { server } = rounds;
+    server.put(FELIX, { metadata: { name: 'default' }, spec: {} });
+    server.put(FIREWALLS, firewallObject(managed));
+    await rounds.settle();
+    expect(failsafesOf(server)).toHaveProperty('failsafeInboundHostPorts');
+    await remove(server, FIREWALLS, 'default');
+    server.fault = refusing('felixconfigurations', etcdIsSad);
+    for (let count = 0; count < 10; count += 1) await rounds.roundWithin(5000);
+    expect(labelOf(server)).toBe('enforced');
+  });
+
+  test('the firewall stays while it may not give them back, and nothing else does', async () => {
+    const server = felix();
+    const rounds = await settled(server);
+    await remove(server, FIREWALLS, 'default');
+    server.fault = refusing('felixconfigurations', forbidden);
+    for (let count = 0; count < 10; count += 1) await rounds.roundWithin(5000);
+    expect(server.collection(ENDPOINTS).objects().size).toBe(0);
+    expect(server.collection(FIREWALLS).objects().size).toBe(1);
+    expect(rounds.told.findings.get('default')).toMatchObject({ reason: 'RemovalIncomplete', stalled: true });
+    server.fault = () => undefined;
+    for (let count = 0; count < 10; count += 1) await rounds.roundWithin(60_000);
+    expect(server.collection(FIREWALLS).objects().size).toBe(0);
+  });
+
+  test('they are given back when something that lets in at nodes cannot be written', async () => {
+    const server = felix();
+    const rounds = await settled(server);
+    const zones = [{ name: 'world', from: [{ entity: 'World' as const }], allow: { services: ['https'] } }];
+    server.put(
+      FIREWALLS,
+      firewallObject({ ...managed, nodes: { ...managed.nodes, zones } } as Partial<Spec>),
+    );
+    server.fault = refusing('nodes-zones-world', forbidden);
+    for (let count = 0; count < 10; count += 1) await rounds.roundWithin(5000);
+    expect(failsafesOf(server)).toEqual({ logSeverityScreen: 'Info' });
+  });
+
+  test.each([
+    ['a removal fails', 'DELETE', 'bridge-from', etcdIsSad],
+    ['the set of node addresses is refused', 'PATCH', 'nodes-judged', forbidden],
+  ])('they are not narrowed further while %s', async (_, verb, part, error) => {
+    const server = felix();
+    const rounds = await settled(server);
+    const before = failsafesOf(server);
+    server.put(NODES, nodeObject('a', '10.0.0.9', { 'node-role.kubernetes.io/control-plane': '' }));
+    const peers = [{ name: 'ops', cidrs: ['203.0.113.0/24'] }];
+    server.put(FIREWALLS, firewallObject({ ...managed, peers }));
+    server.fault = ({ method, path }) => (method === verb && path.includes(part) ? error : undefined);
+    for (let count = 0; count < 10; count += 1) await rounds.roundWithin(5000);
+    expect(failsafesOf(server)).toEqual(before);
+    server.fault = () => undefined;
+    for (let count = 0; count < 10; count += 1) await rounds.roundWithin(60_000);
+    expect(failsafesOf(server)).not.toEqual(before);
   });
 
   test('they are not narrowed while a node is not enforced', async () => {

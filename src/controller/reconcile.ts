@@ -8,24 +8,16 @@ import type { Transport } from '../cluster/http/transport.ts';
 import type { Compile, DesiredObject } from '../compiler/types.ts';
 import { oldBridges } from './plan/bridges.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
-import { Drift } from './apply/drift.ts';
+import type { Drift } from './apply/drift.ts';
 import { execute, type WriteResult } from './apply/execute.ts';
-import { failsafeGoal, isToNarrow } from './nodes/failsafe-goal.ts';
-import { FailsafeKeeper, type FailsafeOptions, type FailsafeOutcome } from './nodes/failsafe-keeper.ts';
-import {
-  EnforcementLabels,
-  labelPlan,
-  isDeferred,
-  nodesOfOurs,
-  isReplacedByAutomatic,
-} from './nodes/enforcement-labels.ts';
+import type { FailsafeOptions } from './nodes/failsafe-keeper.ts';
+import { NodeRollout, type NodesOutcome } from './nodes/rollout.ts';
 import { findingOf, type RoundResult } from './report/findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './observe/firewalls.ts';
 import { desiredState, type DesiredState } from './plan/desired-state.ts';
 import { objectId } from './objects/kinds.ts';
 import type { LiveObject } from './objects/live.ts';
 import { nodeShadows } from './plan/node-shadows.ts';
-import { lacksAllows, nodesStand, nodesReport } from './nodes/nodes-report.ts';
 import { Orphans } from './report/orphans.ts';
 import type { ApplyStep, Step } from './plan/step.ts';
 import { servedSince } from './apply/served-since.ts';
@@ -36,7 +28,7 @@ import type { GeneratedObjects } from './observe/generated-objects.ts';
 import { transition, type FromStored, type Transition } from './plan/transition.ts';
 import { SETTLE_MS, WaveTimer } from './plan/wave-timer.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
-import type { ServerForms, WriteFailure } from './apply/write.ts';
+import type { ServerForms } from './apply/write.ts';
 
 export interface ReconcilerOptions {
   readonly transport: Transport;
@@ -48,8 +40,8 @@ export interface ReconcilerOptions {
   readonly finalizers: Finalizers;
   readonly report: (firewall: StoredFirewall, finding: Finding) => Promise<void>;
   readonly onDrift: (step: ApplyStep) => void;
-  /** Told of every Node whose gate label somebody else had changed. */
-  readonly onGateDrift: (node: string) => void;
+  /** Told of every Node whose enforcement label somebody else had changed. */
+  readonly onLabelDrift: (node: string) => void;
   /** Told what has become of Felix's failsafes. */
   readonly onFailsafes: FailsafeOptions['onChange'];
   /** Told what a round has come to, before it is reported. */
@@ -69,8 +61,7 @@ export class Reconciler {
   /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
   readonly #released = new Set<string>();
   readonly #waveTimer: WaveTimer;
-  readonly #enforcementLabels: EnforcementLabels;
-  readonly #failsafes: FailsafeKeeper;
+  readonly #nodes: NodeRollout;
   /** Steps that the API server refused in the last round, and those that depend on them. */
   #unwritable: ReadonlySet<string> = new Set();
 
@@ -78,15 +69,7 @@ export class Reconciler {
     this.#options = options;
     this.#orphans = new Orphans(options.log);
     this.#waveTimer = new WaveTimer(options.clock);
-    const { transport, clock, log, signal, onGateDrift: onDrift } = options;
-    this.#enforcementLabels = new EnforcementLabels({
-      transport,
-      log,
-      drift: new Drift(clock),
-      onDrift,
-      signal,
-    });
-    this.#failsafes = new FailsafeKeeper({ transport, clock, log, onChange: options.onFailsafes });
+    this.#nodes = new NodeRollout({ ...options, waveTimer: this.#waveTimer });
   }
 
   /** @throws ApiError or TransportError from writing a finalizer or a status */
@@ -101,111 +84,52 @@ export class Reconciler {
     // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
     if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
     const round = this.#begin(world, stored, intent);
-    const stuck = await this.#opens(round);
+    await round.nodes.openFirst();
     const first = await this.#transition(round, live);
     this.#orphans.notice(first.plan);
     this.#waveTimer.noteOutageEnd(await servedSince(this.#options));
-    const outcome = await this.#execute(first, round.isKeptBack);
+    const outcome = await this.#execute(first, round);
     if (outcome.mistaken.length > 0) await stored.verify(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
 
     const after = this.#plan(round, stored.objects());
     this.#options.drift.remember(after.plan.current, idsOf(intent.desired));
-    // Asked for once: what does not close because of it is what has to wait for it.
-    const { settlingMs } = this.#waveTimer;
-    const mayClose = shown && outcome.stopped === undefined && settlingMs === 0;
-    const gateTrouble = stuck.gates ?? (await this.#setGates(round, after, mayClose));
-    const enforced = this.#results(round, after, outcome, gateTrouble);
-    const failsafes = await this.#closes(round, enforced, mayClose);
-    const failsafeTrouble = stuck.failsafes ?? failsafes.trouble;
-    const results = withFailsafes(enforced, failsafes.note, failsafeTrouble);
+    const isShown = shown && outcome.stopped === undefined;
+    const nodes = await round.nodes.closeLast({ plan: after.plan, outcome, isShown });
+    const results = this.#results(round, after, outcome, nodes);
     this.#options.onResults(results);
     await this.#report(world.firewalls, results);
     await this.#release(round);
+    const { failure, isHolding, waits } = round.nodes.waiting;
     const next = this.#next(after, outcome, shown, round);
-    const waitsToClose = round.gating.set.length > 0 || isToNarrow(round.aim, round.failsafes);
-    return soonest(next, {
-      failure: gateTrouble ?? failsafeTrouble,
-      isHolding: this.#failsafes.mustSettle,
-      waits: [...round.waits, waitsToClose ? settlingMs : 0],
-    });
+    return soonest(next, { failure, isHolding, waits: [...waits, round.calmMs] });
   }
 
   #begin(world: World, stored: GeneratedObjects, intent: DesiredState): Round {
-    const own = nodesOfOurs(stored.objects());
-    const gating = labelPlan(world.nodes, world.inventory.hostEndpoints ?? [], own, intent);
-    const isGated = isDeferred(gating);
-    const isKeptBack = (step: Step): boolean => isGated(step) || this.#failsafes.defers(step);
+    const { nodes, inventory } = world;
+    const hostEndpoints = inventory.hostEndpoints ?? [];
     return {
       world,
       stored,
       intent,
-      gating,
-      waits: [
-        this.#enforcementLabels.waitMs([...gating.set, ...gating.takeOff]),
-        this.#options.drift.calmMs() ?? 0,
-      ],
-      isKeptBack,
-      aim: failsafeGoal(intent),
-      failsafes: stored.failsafes(),
+      nodes: this.#nodes.begin({ nodes, hostEndpoints, stored, intent }),
+      calmMs: this.#options.drift.calmMs() ?? 0,
     };
   }
 
-  /** What goes before everything of nodes that may close: failsafes that were narrowed, then endpoints that leave. */
-  async #opens({
-    aim,
-    failsafes,
-    gating,
-  }: Round): Promise<Partial<Record<'failsafes' | 'gates', WriteFailure>>> {
-    const stuck = await this.#failsafes.restoreIfNeeded(aim, failsafes);
-    this.#waveTimer.noteEndpoints(gating);
-    const gates = this.#failsafes.mustSettle
-      ? undefined
-      : await this.#enforcementLabels.write(gating.takeOff);
-    return { ...(stuck && { failsafes: stuck }), ...(gates && { gates }) };
-  }
-
-  /** What closes last of all. */
-  #closes(
-    { aim, failsafes, stored }: Round,
-    { plan, outcome, nodes }: RoundResult,
-    mayClose: boolean,
-  ): Promise<FailsafeOutcome> {
-    const isEnforced = nodes?.condition.status === 'True' && nodesStand(plan);
-    return this.#failsafes.narrowIfSafe(aim, stored.failsafes() ?? failsafes, {
-      isReady: mayClose && isEnforced,
-      isMissing: lacksAllows(plan, outcome),
-    });
-  }
-
-  /** Nodes come under the policies when all of them stand, and what keeps lo out of them. */
-  async #setGates(
-    { intent, gating, world }: Round,
-    after: Transition,
-    mayClose: boolean,
-  ): Promise<WriteFailure | undefined> {
-    const mayGate = mayClose && nodesStand(after.plan);
-    const trouble = mayGate ? await this.#enforcementLabels.write(gating.set) : undefined;
-    this.#enforcementLabels.remember(world.nodes, intent.labelledNodes);
-    return trouble;
-  }
-
   #results(
-    { world, stored, intent }: Round,
+    { stored, intent }: Round,
     { plan }: Transition,
     outcome: WriteResult,
-    gateTrouble: WriteFailure | undefined,
+    nodes: NodesOutcome,
   ): RoundResult {
-    const { desired, nodes: summary } = intent;
-    const hostEndpoints = world.inventory.hostEndpoints ?? [];
     return {
       intent,
       plan,
       outcome,
-      unserved: desired.filter(({ object }) => !stored.serves(object.kind)),
+      unserved: intent.desired.filter(({ object }) => !stored.serves(object.kind)),
       isContested: (id) => this.#options.drift.isContested(id),
-      gateTrouble,
-      nodes: summary && nodesReport({ summary, desired, plan, hostEndpoints, gateTrouble }),
+      ...nodes,
     };
   }
 
@@ -217,7 +141,7 @@ export class Reconciler {
   }
 
   #plan(
-    { world: { isClosedNamespace }, stored, intent, isKeptBack }: Round,
+    { world: { isClosedNamespace }, stored, intent, nodes }: Round,
     live: readonly LiveObject[],
     fromStored?: FromStored,
   ): Transition {
@@ -230,16 +154,16 @@ export class Reconciler {
       isClosedNamespace,
       holdsEndpoints: intent.nodes?.blocked !== undefined,
       isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
-      ignoresWaves: (step) => this.#ignoresWaves(step) || isKeptBack(step),
+      ignoresWaves: (step) => this.#ignoresWaves(step) || nodes.defers(step),
       fromStored,
     });
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
-  async #execute(now: Transition, isKeptBack: (step: Step) => boolean): Promise<WriteResult> {
+  async #execute(now: Transition, { nodes }: Round): Promise<WriteResult> {
     const { transport, clock, log, drift, forms, onDrift, signal } = this.#options;
-    const { phases } = this.#waveTimer.due(now, (step) => this.#ignoresWaves(step) || isKeptBack(step));
-    const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !isKeptBack(step);
+    const { phases } = this.#waveTimer.due(now, (step) => this.#ignoresWaves(step) || nodes.defers(step));
+    const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !nodes.defers(step);
     const due = phases.map((steps) => steps.filter(isDue));
     const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
     const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step)));
@@ -283,11 +207,11 @@ export class Reconciler {
     after: Transition,
     { stopped, refused, interrupted, written }: WriteResult,
     shown: boolean,
-    { gating, isKeptBack }: Round,
+    { nodes }: Round,
   ): Result {
     const { phases } = after.plan;
-    const isReplaced = isReplacedByAutomatic(gating);
-    const ignoresWaves = (step: Step): boolean => this.#ignoresWaves(step) || isReplaced(step);
+    const ignoresWaves = (step: Step): boolean =>
+      this.#ignoresWaves(step) || nodes.isReplacedByAutomatic(step);
     if (stopped !== undefined) {
       if (stopped.retryAfterMs > 0) return { type: 'requeueAfter', ms: stopped.retryAfterMs };
       return { type: 'retry', message: stopped.message };
@@ -303,7 +227,7 @@ export class Reconciler {
     // Never 0: a repair that had to wait when this round began to write may be due by now, and nothing else would bring us back to it.
     const repairs = phases.flat().filter((step) => this.#isDrift(step) && !this.#unwritable.has(keyOf(step)));
     const repairWaits = repairs.map((step) =>
-      Math.max(this.#waitMs(step), isKeptBack(step) ? SETTLE_MS : NO_EFFECT_MS),
+      Math.max(this.#waitMs(step), nodes.defers(step) ? SETTLE_MS : NO_EFFECT_MS),
     );
     const refusedMs = refused.length > 0 ? REFUSED_RETRY_MS : 0;
     const later = [next.waitMs, calmMs, refusedMs, ...repairWaits].filter((ms) => ms > 0);
@@ -321,8 +245,7 @@ export class Reconciler {
     return bare.length > 0;
   }
 
-  async #release({ world, stored, intent: { lifecycles }, gating }: Round): Promise<void> {
-    const isNarrowed = this.#failsafes.isNarrowed(stored.failsafes());
+  async #release({ world, stored, intent: { lifecycles }, nodes }: Round): Promise<void> {
     if (!stored.isSure) return;
     for (const firewall of world.firewalls) {
       const isOurs = firewall.finalizers.includes(FINALIZER) && !this.#released.has(firewall.uid);
@@ -330,7 +253,7 @@ export class Reconciler {
       const left = stored
         .objects()
         .filter((object) => object.ours && object.firewall === firewall.name).length;
-      const isOpen = firewall.name !== DEFAULT_FIREWALL || (gating.takeOff.length === 0 && !isNarrowed);
+      const isOpen = firewall.name !== DEFAULT_FIREWALL || nodes.isWithdrawn;
       if (lifecycles.get(firewall.name) === 'leaving' && (left > 0 || !isOpen)) continue;
       await this.#options.finalizers.settle(firewall);
       this.#released.add(firewall.uid);
@@ -366,17 +289,6 @@ export class Reconciler {
     return { type: 'done' };
   }
 }
-
-/** What one round works with. */
-const withFailsafes = (
-  results: RoundResult,
-  note: string | undefined,
-  failsafeTrouble: WriteFailure | undefined,
-): RoundResult => ({
-  ...results,
-  nodes: results.nodes && { ...results.nodes, ...(note !== undefined && { failsafesNote: note }) },
-  failsafeTrouble,
-});
 
 const idsOf = (desired: readonly DesiredObject[]): ReadonlySet<string> =>
   new Set(desired.map(({ object }) => objectId(object.kind, object.metadata)));

@@ -3,11 +3,8 @@ import type { StoredNode } from './observe/cluster-state.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import type { StoredFirewall } from './observe/firewalls.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
-import type { LabelPlan } from './nodes/enforcement-labels.ts';
-import type { FailsafeGoal } from './nodes/failsafe-goal.ts';
-import type { StoredFailsafes } from './observe/stored-failsafes.ts';
+import type { NodeRound } from './nodes/rollout.ts';
 import type { DesiredState } from './plan/desired-state.ts';
-import type { Step } from './plan/step.ts';
 
 /** The state that a round works on. Each round reads it anew. */
 export interface World {
@@ -25,13 +22,9 @@ export interface Round {
   readonly world: World;
   readonly stored: GeneratedObjects;
   readonly intent: DesiredState;
-  readonly gating: LabelPlan;
-  /** Milliseconds, as the round began, until an enforcement label may be written and until an object is contested no more. */
-  readonly waits: readonly number[];
-  /** What of nodes waits for something that is not in the plan. */
-  readonly isKeptBack: (step: Step) => boolean;
-  readonly aim: FailsafeGoal;
-  readonly failsafes: StoredFailsafes | undefined;
+  readonly nodes: NodeRound;
+  /** Milliseconds, as the round began, until an object is contested no more. */
+  readonly calmMs: number;
 }
 
 export interface Finalizers {

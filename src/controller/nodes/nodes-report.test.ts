@@ -39,7 +39,7 @@ function standing(
     desired: wanted,
     plan: after,
     hostEndpoints: [],
-    gateTrouble: undefined,
+    labelFailure: undefined,
     ...fields,
   });
 }
@@ -98,8 +98,8 @@ test('an automatic endpoint counts when it has the gate, and the wait is explain
 });
 
 test('a gate that cannot be written is for a person to mend', () => {
-  const gateTrouble = { message: 'may not patch nodes', isRefused: true };
-  const { condition, trouble } = standing(without('a-all'), { gateTrouble });
+  const labelFailure = { message: 'may not patch nodes', isRefused: true };
+  const { condition, trouble } = standing(without('a-all'), { labelFailure });
   expect([condition.reason, trouble]).toEqual(['GateRefused', 'stalled']);
   expect(condition.message).toContain('may not patch nodes');
 });

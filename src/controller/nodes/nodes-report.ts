@@ -31,7 +31,7 @@ export interface NodesReportInput {
   readonly plan: Plan;
   /** Of others. */
   readonly hostEndpoints: readonly HostEndpointInfo[];
-  readonly gateTrouble: WriteFailure | undefined;
+  readonly labelFailure: WriteFailure | undefined;
 }
 
 const POLICIES: ReadonlySet<Role> = new Set([
@@ -138,15 +138,15 @@ function judge(input: NodesReportInput, pending: readonly string[]): Judgement {
 }
 
 function progress(
-  { summary, plan, gateTrouble }: NodesReportInput,
+  { summary, plan, labelFailure }: NodesReportInput,
   pending: readonly string[],
 ): readonly ['passing' | 'stalled', string, string] {
   const names = pending.slice(0, NAMED).join(', ');
   const more = pending.length > NAMED ? ` and ${String(pending.length - NAMED)} more` : '';
   const who = `not yet: ${names}${more}`;
-  if (gateTrouble !== undefined) {
-    const message = `${who}; the label ${LABEL_ENFORCED} could not be written to Nodes: ${gateTrouble.message}`;
-    return [gateTrouble.isRefused ? 'stalled' : 'passing', 'GateRefused', message];
+  if (labelFailure !== undefined) {
+    const message = `${who}; the label ${LABEL_ENFORCED} could not be written to Nodes: ${labelFailure.message}`;
+    return [labelFailure.isRefused ? 'stalled' : 'passing', 'GateRefused', message];
   }
   if (summary.endpoints === 'Automatic' && nodesStand(plan)) {
     const message = `${who}; their automatic host endpoints do not carry ${LABEL_ENFORCED} yet, which Calico's kube-controllers copy from the Nodes: if this lasts, look at calico-kube-controllers`;

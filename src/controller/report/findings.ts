@@ -24,8 +24,8 @@ export interface RoundResult {
   readonly isContested: (id: string) => boolean;
   /** Absent where no firewall has nodes. */
   readonly nodes?: NodesReport | undefined;
-  readonly gateTrouble?: WriteFailure | undefined;
-  readonly failsafeTrouble?: WriteFailure | undefined;
+  readonly labelFailure?: WriteFailure | undefined;
+  readonly failsafeFailure?: WriteFailure | undefined;
 }
 
 /** Undefined for a firewall that is being deleted without trouble: it will be gone in a moment. */
@@ -54,11 +54,11 @@ const FAILSAFES_STUCK = 'the former failsafes cannot be written back to FelixCon
 
 function removalTrouble(
   { name }: StoredFirewall,
-  { outcome, plan, gateTrouble, failsafeTrouble }: RoundResult,
+  { outcome, plan, labelFailure, failsafeFailure }: RoundResult,
 ): Finding | undefined {
   if (name === DEFAULT_FIREWALL) {
-    const what = gateTrouble ? `the label ${LABEL_ENFORCED} cannot be taken off Nodes` : FAILSAFES_STUCK;
-    const trouble = gateTrouble ?? failsafeTrouble;
+    const what = labelFailure ? `the label ${LABEL_ENFORCED} cannot be taken off Nodes` : FAILSAFES_STUCK;
+    const trouble = labelFailure ?? failsafeFailure;
     if (trouble !== undefined) {
       const message = `${what}: ${trouble.message}`;
       return { type: 'blocked', reason: 'RemovalIncomplete', message, stalled: trouble.isRefused };

@@ -73,7 +73,7 @@ export class Rounds {
       },
       onResults: (results) => (this.told.results = results),
       onDrift: ({ id }) => this.told.drift.push(id),
-      onGateDrift: (node) => this.told.drift.push(`Node/${node}`),
+      onLabelDrift: (node) => this.told.drift.push(`Node/${node}`),
       onFailsafes: (note) => this.told.notes.push(note),
       ...options,
     });
