@@ -5,3 +5,19 @@ export interface Logger {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** A logger whose lines carry these fields too. They are asked for line by line. */
+export const withFields = (log: Logger, fields: () => object): Logger => ({
+  debug: (own, message) => {
+    log.debug({ ...fields(), ...own }, message);
+  },
+  info: (own, message) => {
+    log.info({ ...fields(), ...own }, message);
+  },
+  warn: (own, message) => {
+    log.warn({ ...fields(), ...own }, message);
+  },
+  error: (own, message) => {
+    log.error({ ...fields(), ...own }, message);
+  },
+});

@@ -186,6 +186,37 @@ describe('people are told', () => {
     );
   });
 
+  test('what was repaired, also in a round that failed afterwards', async () => {
+    const { server, clock, metrics, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    server.fault = refusing('/status', new ApiError({ code: 500, message: 'etcd is sad' }));
+    server.put(FIREWALLS, firewallObject({}));
+    await remove(server, POLICIES, server.object(POLICIES, 'default-defaults-deny').metadata.name);
+    await clock.advance(100);
+    expect(reasonsOf(server)).toContain('DriftRepaired');
+    const drift = await metrics.registry.getSingleMetric('clusterfirewall_drift_repaired_total')?.get();
+    expect(drift?.values).toEqual([
+      { labels: { kind: 'GlobalNetworkPolicy', manager: 'unknown' }, value: 1 },
+    ]);
+  });
+
+  test('in which round something was done or failed', async () => {
+    const { server, clock, log, lead } = controllerOn(blogCluster());
+    const roundsOf = (message: string): readonly unknown[] =>
+      log.lines.flatMap(({ message: text, fields }) =>
+        text === message && 'round' in fields ? [fields.round] : [],
+      );
+    lead();
+    await clock.advance(20_000);
+    expect(new Set(roundsOf('applied')).size).toBeGreaterThan(1);
+    const last = Math.max(...roundsOf('status written').map(Number));
+    server.fault = refusing('/status', new ApiError({ code: 500, message: 'etcd is sad' }));
+    server.put(FIREWALLS, firewallObject({}));
+    await clock.advance(1);
+    expect(roundsOf('reconcile failed')[0]).toBeGreaterThan(last);
+  });
+
   test('of a watch that does not show what is stored', async () => {
     const { server, clock, lead } = controllerOn(blogCluster());
     lead();

@@ -2,15 +2,14 @@ import { DEFAULT_FIREWALL, KIND } from '../api/schema.ts';
 import type { OutageTracker } from '../cluster/http/outages.ts';
 import type { BackoffPolicy } from '../cluster/backoff.ts';
 import type { Clock } from '../cluster/clock.ts';
-import { EventRecorder } from '../cluster/objects/events.ts';
-import type { Logger } from '../cluster/logger.ts';
+import { EventRecorder, type EventNote } from '../cluster/objects/events.ts';
+import { withFields, type Logger } from '../cluster/logger.ts';
 import { runWorkers, WorkQueue, type Result } from '../cluster/queue.ts';
 import type { ChangeEvent } from '../cluster/informer/store.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import { compile } from '../compiler/compile.ts';
-import { LABEL_ENFORCED } from '../compiler/names.ts';
 import type { Compile } from '../compiler/types.ts';
-import { Announcer } from './report/announcer.ts';
+import { Announcer, repairNote } from './report/announcer.ts';
 import { CalicoConnection } from './observe/calico-connection.ts';
 import { Drift } from './apply/drift.ts';
 import {
@@ -26,11 +25,10 @@ import { remembering } from '../compiler/memo.ts';
 import type { Metrics, Readiness } from './metrics/metrics.ts';
 import { Informer } from '../cluster/informer/informer.ts';
 import { HEARTBEAT } from './objects/ownership.ts';
-import type { ApplyStep } from './plan/step.ts';
 import { Reconciler } from './reconcile.ts';
-import type { Finalizers } from './world.ts';
+import type { Finalizers, World } from './world.ts';
+import { RoundReport } from './report/round-report.ts';
 import { Reporter } from './report/status-writer.ts';
-import type { Finding } from './report/status.ts';
 import { Watches } from '../cluster/informer/watches.ts';
 import { ServerForms } from './apply/write.ts';
 
@@ -83,6 +81,8 @@ export class Controller {
   readonly #watches: Watches;
   /** Absent while another one leads. */
   #leading: LeaderState | undefined;
+  /** Rounds that this process has begun. */
+  #rounds = 0;
 
   constructor(options: ControllerOptions) {
     const { transport, clock, log, metrics, answers } = options;
@@ -145,7 +145,8 @@ export class Controller {
 
   /** Writes until the term is over; resolves when the step under way is finished. One term at a time. */
   async lead(term: LeadershipTerm): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
+    const log = withFields(this.#options.log, () => ({ round: this.#rounds }));
     const { transport, signal } = term;
     const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue, backoff: ROUND_BACKOFF });
     const leading = {
@@ -155,7 +156,7 @@ export class Controller {
       reporter: new Reporter(transport, clock, log),
       announcer: new Announcer(),
     };
-    const reconciler = this.#reconciler(term, leading);
+    const reconciler = this.#reconciler(term, leading.reporter, log);
     this.#leading = leading;
     queue.add(KEY);
     try {
@@ -174,8 +175,12 @@ export class Controller {
     return new EventRecorder({ transport, clock, log, reportingController, reportingInstance: instance });
   }
 
-  #reconciler({ transport, finalizers, signal }: LeadershipTerm, leading: LeaderState): Reconciler {
-    const { clock, log, answers } = this.#options;
+  #reconciler(
+    { transport, finalizers, signal }: LeadershipTerm,
+    reporter: Reporter,
+    log: Logger,
+  ): Reconciler {
+    const { clock, answers } = this.#options;
     return new Reconciler({
       transport,
       clock,
@@ -186,20 +191,7 @@ export class Controller {
       signal,
       drift: new Drift(clock),
       forms: new ServerForms(),
-      report: (firewall, finding) => this.#report(leading, firewall, finding),
-      onResults: (results) => {
-        this.#options.metrics.firewalls.objects(results);
-      },
-      onDrift: (step) => {
-        this.#noteDrift(step, leading.events);
-      },
-      onLabelDrift: (node) => {
-        this.#noteLabelDrift(node, leading.events);
-      },
-      onFailsafes: (note) => {
-        const firewall = this.#firewalls.store.get(DEFAULT_FIREWALL);
-        if (firewall !== undefined) leading.events.record({ ...note, regarding: reference(firewall) });
-      },
+      reporter,
     });
   }
 
@@ -213,72 +205,64 @@ export class Controller {
     };
   }
 
-  #report(
-    { reporter, announcer, events }: LeaderState,
-    firewall: StoredFirewall,
-    finding: Finding,
-  ): Promise<void> {
-    this.#options.metrics.firewalls.found(firewall.name, finding);
-    for (const note of announcer.notes(firewall, finding)) events.record(note);
-    return reporter.report(firewall, finding);
-  }
-
-  async #round(reconciler: Reconciler, leading: LeaderState): Promise<Result> {
+  async #round(reconciler: Reconciler, { reporter, announcer, events }: LeaderState): Promise<Result> {
+    const world = this.#world();
     // Whatever is still missing will bring the key back when it comes.
-    if (!this.isReady) return { type: 'done' };
-    const { clock } = this.#options;
+    if (world === undefined) return { type: 'done' };
+    const { clock, metrics } = this.#options;
     const began = clock.now();
+    this.#rounds += 1;
+    for (const each of [reporter, announcer, metrics.firewalls]) each.retain(world.firewalls);
+    metrics.reconciling();
+    const report = new RoundReport();
     let result: Result | undefined;
-    this.#options.metrics.reconciling();
     try {
-      result = await this.#reconcile(reconciler, leading);
+      result = await reconciler.reconcile(world, report);
     } finally {
-      this.#options.metrics.reconciled(result, (clock.now() - began) / 1000);
+      // A round that failed midway has done something as well.
+      this.#publish(world, report, { announcer, events });
+      metrics.reconciled(result, (clock.now() - began) / 1000);
       if (result === undefined || result.type === 'retry') this.#calico.lookAgain();
     }
     return result;
   }
 
-  #reconcile(reconciler: Reconciler, { reporter, announcer }: LeaderState): Promise<Result> {
-    const { operatorNamespace } = this.#options;
-    const firewalls = this.#firewalls.store.list();
+  /** Undefined while something has not been listed yet. */
+  #world(): World | undefined {
     const { api: calico, stored } = this.#calico;
-    if (calico === undefined) return Promise.resolve({ type: 'done' });
-    reporter.retain(firewalls);
-    announcer.retain(firewalls);
-    this.#options.metrics.firewalls.retain(new Set(firewalls.map(({ name }) => name)));
+    if (!this.isReady || calico === undefined) return undefined;
+    const { operatorNamespace } = this.#options;
     const inventory = this.#inventory.snapshot();
-    return reconciler.reconcile({
-      firewalls,
+    return {
+      firewalls: this.#firewalls.store.list(),
       inventory: { ...inventory, ...stored?.inventory(), operatorNamespace },
       nodes: inventory.nodes,
       isClosedNamespace: (namespace) => this.#inventory.isClosed(namespace),
       calico,
       stored,
-    });
+    };
   }
 
-  #noteDrift({ id, desired, live }: ApplyStep, events: EventRecorder): void {
-    this.#options.metrics.driftRepaired(desired.object.kind, live?.foreignManager);
-    const firewall = this.#firewalls.store.get(desired.firewall);
-    if (firewall === undefined) return;
-    const who = live?.foreignManager === undefined ? 'somebody' : live.foreignManager;
-    events.record({
-      regarding: reference(firewall),
-      type: 'Warning',
-      reason: 'DriftRepaired',
-      action: 'Repair',
-      note: `${id} had been ${live === undefined ? 'deleted' : `changed by ${who}`}; it is as desired again`,
-    });
-  }
-
-  #noteLabelDrift(node: string, events: EventRecorder): void {
-    this.#options.metrics.driftRepaired('Node', undefined);
-    const firewall = this.#firewalls.store.get(DEFAULT_FIREWALL);
-    if (firewall === undefined) return;
-    const note = `the label ${LABEL_ENFORCED} of Node/${node} had been changed; it is as desired again`;
-    const reason = 'DriftRepaired';
-    events.record({ regarding: reference(firewall), type: 'Warning', reason, action: 'Repair', note });
+  #publish(
+    { firewalls }: World,
+    { repairs, failsafes, result, findings }: RoundReport,
+    { announcer, events }: Pick<LeaderState, 'announcer' | 'events'>,
+  ): void {
+    const { metrics } = this.#options;
+    const announce = (name: string, note: Omit<EventNote, 'regarding'>): void => {
+      const firewall = firewalls.find((each) => each.name === name);
+      if (firewall !== undefined) events.record({ ...note, regarding: reference(firewall) });
+    };
+    for (const repair of repairs) {
+      metrics.driftRepaired(repair.kind, repair.manager);
+      announce(repair.firewall, repairNote(repair));
+    }
+    for (const note of failsafes) announce(DEFAULT_FIREWALL, note);
+    if (result !== undefined) metrics.firewalls.objects(result);
+    for (const { firewall, finding } of findings) {
+      metrics.firewalls.found(firewall.name, finding);
+      for (const note of announcer.notes(firewall, finding)) events.record(note);
+    }
   }
 
   #noteHeartbeat({ kind }: WatchedCollection, method: HeartbeatMethod, result: HeartbeatResult): void {

@@ -99,8 +99,8 @@ describe('a round ends', () => {
   test('after five seconds of writing, and goes on at once', async () => {
     const server = blogCluster();
     const rounds = await new Rounds(server).start();
-    server.fault = async ({ method }) => {
-      if (method !== 'GET') await sleep(rounds.clock, 6000);
+    server.fault = async ({ method, path }) => {
+      if (method !== 'GET' && !path.endsWith('/status')) await sleep(rounds.clock, 6000);
       return undefined;
     };
     expect(await rounds.roundWithin(10_000)).toEqual({ type: 'requeueAfter', ms: 0 });
@@ -121,6 +121,24 @@ describe('a round ends', () => {
     await rounds.round().catch(() => undefined);
     expect(rounds.wrote()).toEqual(['PATCH clusterfirewall']);
     expect(rounds.told.drift).toEqual(['Tier/clusterfirewall']);
+  });
+
+  test('when a status cannot be written: what was done till then is told, and no finalizer goes', async () => {
+    const server = blogCluster();
+    server.put(FIREWALLS, firewallObject({ deletionPolicy: 'Retain' }, 'team'));
+    const rounds = await settled(server);
+    await remove(server, POLICIES, server.object(POLICIES, 'default-defaults-pass').metadata.name);
+    await remove(server, FIREWALLS, 'team');
+    server.put(FIREWALLS, firewallObject({ namespaces: [web, { ...web, name: 'shop' }] }));
+    server.fault = refusing('/status', new ApiError({ code: 500, message: 'etcd is sad' }));
+    rounds.told.findings.clear();
+    await expect(rounds.round()).rejects.toThrow('etcd is sad');
+    expect(rounds.told.drift).toEqual([expect.stringContaining('default-defaults-pass')]);
+    expect([...rounds.told.findings.keys()]).toEqual(['default']);
+    expect([...server.collection(FIREWALLS).objects().keys()]).toContain('team');
+    server.fault = () => undefined;
+    await rounds.settle();
+    expect([...server.collection(FIREWALLS).objects().keys()]).not.toContain('team');
   });
 
   test.each([

@@ -10,7 +10,7 @@ import { oldBridges } from './plan/bridges.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import type { Drift } from './apply/drift.ts';
 import { execute, type WriteResult } from './apply/execute.ts';
-import type { FailsafeOptions } from './nodes/failsafe-keeper.ts';
+import type { Journal } from './apply/journal.ts';
 import { NodeRollout, type NodesOutcome } from './nodes/rollout.ts';
 import { findingOf, type RoundResult } from './report/findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './observe/firewalls.ts';
@@ -19,6 +19,8 @@ import { objectId } from './objects/kinds.ts';
 import type { LiveObject } from './objects/live.ts';
 import { nodeShadows } from './plan/node-shadows.ts';
 import { Orphans } from './report/orphans.ts';
+import type { RoundReport } from './report/round-report.ts';
+import type { Reporter } from './report/status-writer.ts';
 import type { ApplyStep, Step } from './plan/step.ts';
 import { servedSince } from './apply/served-since.ts';
 import type { Finding } from './report/status.ts';
@@ -38,14 +40,7 @@ export interface ReconcilerOptions {
   readonly drift: Drift;
   readonly forms: ServerForms;
   readonly finalizers: Finalizers;
-  readonly report: (firewall: StoredFirewall, finding: Finding) => Promise<void>;
-  readonly onDrift: (step: ApplyStep) => void;
-  /** Told of every Node whose enforcement label somebody else had changed. */
-  readonly onLabelDrift: (node: string) => void;
-  /** Told what has become of Felix's failsafes. */
-  readonly onFailsafes: FailsafeOptions['onChange'];
-  /** Told what a round has come to, before it is reported. */
-  readonly onResults: (results: RoundResult) => void;
+  readonly reporter: Pick<Reporter, 'report'>;
   /** Of the server that is written to; absent: it is taken never to be away. */
   readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
@@ -72,10 +67,13 @@ export class Reconciler {
     this.#nodes = new NodeRollout({ ...options, waveTimer: this.#waveTimer });
   }
 
-  /** @throws ApiError or TransportError from writing a finalizer or a status */
-  async reconcile(world: World): Promise<Result> {
+  /**
+   * @param report filled in
+   * @throws ApiError or TransportError from reading stored policies, and from writing a finalizer or a status
+   */
+  async reconcile(world: World, report: RoundReport): Promise<Result> {
     const { calico, stored } = world;
-    if (!calico.served) return this.#withoutCalico(world.firewalls, calico);
+    if (!calico.served) return this.#withoutCalico(world.firewalls, calico, report);
     if (stored === undefined) return { type: 'done' };
 
     await stored.verify([], this.#options.signal);
@@ -83,12 +81,13 @@ export class Reconciler {
     const intent = desiredState({ ...world, live, compile: this.#options.compile });
     // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
     if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
-    const round = this.#begin(world, stored, intent);
+    const round = this.#begin(world, stored, intent, report);
     await round.nodes.openFirst();
     const first = await this.#transition(round, live);
     this.#orphans.notice(first.plan);
     this.#waveTimer.noteOutageEnd(await servedSince(this.#options));
     const outcome = await this.#execute(first, round);
+    report.repairs.push(...outcome.repairs);
     if (outcome.mistaken.length > 0) await stored.verify(outcome.mistaken, this.#options.signal);
     const shown = await stored.shows(outcome.written, this.#options.signal);
 
@@ -97,22 +96,21 @@ export class Reconciler {
     const isShown = shown && outcome.stopped === undefined;
     const nodes = await round.nodes.closeLast({ plan: after.plan, outcome, isShown });
     const results = this.#results(round, after, outcome, nodes);
-    this.#options.onResults(results);
-    await this.#report(world.firewalls, results);
+    await this.#report(world.firewalls, results, report);
     await this.#release(round);
     const { failure, isHolding, waits } = round.nodes.waiting;
     const next = this.#next(after, outcome, shown, round);
     return soonest(next, { failure, isHolding, waits: [...waits, round.calmMs] });
   }
 
-  #begin(world: World, stored: GeneratedObjects, intent: DesiredState): Round {
+  #begin(world: World, stored: GeneratedObjects, intent: DesiredState, journal: Journal): Round {
     const { nodes, inventory } = world;
     const hostEndpoints = inventory.hostEndpoints ?? [];
     return {
       world,
       stored,
       intent,
-      nodes: this.#nodes.begin({ nodes, hostEndpoints, stored, intent }),
+      nodes: this.#nodes.begin({ nodes, hostEndpoints, stored, intent, journal }),
       calmMs: this.#options.drift.calmMs() ?? 0,
     };
   }
@@ -161,7 +159,7 @@ export class Reconciler {
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
   async #execute(now: Transition, { nodes }: Round): Promise<WriteResult> {
-    const { transport, clock, log, drift, forms, onDrift, signal } = this.#options;
+    const { transport, clock, log, drift, forms, signal } = this.#options;
     const { phases } = this.#waveTimer.due(now, (step) => this.#ignoresWaves(step) || nodes.defers(step));
     const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !nodes.defers(step);
     const due = phases.map((steps) => steps.filter(isDue));
@@ -178,7 +176,6 @@ export class Reconciler {
         log,
         drift,
         forms,
-        onDrift,
         signal: bounded,
       });
       this.#unwritable = new Set([...outcome.refused.map(({ step }) => step), ...outcome.skipped].map(keyOf));
@@ -262,16 +259,24 @@ export class Reconciler {
     }
   }
 
-  async #report(firewalls: readonly StoredFirewall[], results: RoundResult): Promise<void> {
+  async #report(
+    firewalls: readonly StoredFirewall[],
+    result: RoundResult,
+    report: RoundReport,
+  ): Promise<void> {
+    report.result = result;
     for (const firewall of firewalls) {
-      const finding = findingOf(firewall, results);
-      if (finding !== undefined) await this.#options.report(firewall, finding);
+      const finding = findingOf(firewall, result);
+      if (finding !== undefined) report.findings.push({ firewall, finding });
     }
+    for (const { firewall, finding } of report.findings)
+      await this.#options.reporter.report(firewall, finding);
   }
 
   async #withoutCalico(
     firewalls: readonly StoredFirewall[],
     { reason, message }: Extract<CalicoApi, { served: false }>,
+    report: RoundReport,
   ): Promise<Result> {
     const stalled = reason === 'CalicoTooOld';
     for (const firewall of firewalls) {
@@ -279,11 +284,14 @@ export class Reconciler {
       const nothingToRemove = deletionPolicy === 'Retain' || reason === 'CalicoNotInstalled';
       if (deleting && nothingToRemove && finalizers.includes(FINALIZER)) {
         await this.#options.finalizers.settle(firewall);
-      } else if (validation.ok || deleting) {
-        await this.#options.report(firewall, { type: 'blocked', reason, message, stalled });
-      } else {
-        await this.#options.report(firewall, { type: 'invalid', issues: issueMessages(validation) });
+        continue;
       }
+      const finding: Finding =
+        validation.ok || deleting
+          ? { type: 'blocked', reason, message, stalled }
+          : { type: 'invalid', issues: issueMessages(validation) };
+      report.findings.push({ firewall, finding });
+      await this.#options.reporter.report(firewall, finding);
     }
     // The look at how Calico is served is repeated on its own.
     return { type: 'done' };

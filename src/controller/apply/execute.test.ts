@@ -42,7 +42,6 @@ const executor = (transport: Transport, fields: Partial<Executor> = {}): Executo
   log: recordingLogger(),
   drift: new Drift(new ManualClock()),
   forms: new ServerForms(),
-  onDrift: () => undefined,
   signal: new AbortController().signal,
   ...fields,
 });
@@ -182,6 +181,7 @@ describe('executing a plan', () => {
       mistaken: [],
       written: [],
       refused: [],
+      repairs: [],
       skipped: [],
       stopped: undefined,
       interrupted: false,
@@ -191,7 +191,6 @@ describe('executing a plan', () => {
   test('tells drift from change, with the name of the other manager', async () => {
     const log = recordingLogger();
     const drift = new Drift(new ManualClock());
-    const repaired: string[] = [];
     const desired = allow({ name: 'web', rules: [rule] });
     const edited = allow({ name: 'web', rules: [rule], content: 'edited' });
     const server = serverWith([edited]);
@@ -201,8 +200,16 @@ describe('executing a plan', () => {
     });
     const hash = phases[0]?.[0]?.action === 'apply' ? phases[0][0].desiredHash : '';
     drift.remember(new Map([['GlobalNetworkPolicy/web', hash]]), new Set(['GlobalNetworkPolicy/web']));
-    await execute(phases, executor(server, { log, drift, onDrift: ({ id }) => repaired.push(id) }));
-    expect(repaired).toEqual(['GlobalNetworkPolicy/web']);
+    const { repairs } = await execute(phases, executor(server, { log, drift }));
+    expect(repairs).toEqual([
+      {
+        id: 'GlobalNetworkPolicy/web',
+        kind: 'GlobalNetworkPolicy',
+        firewall: 'default',
+        manager: 'kubectl-edit',
+        damage: 'GlobalNetworkPolicy/web had been changed by kubectl-edit',
+      },
+    ]);
     expect(log.lines).toEqual([
       {
         level: 'info',

@@ -4,6 +4,7 @@ import type { Logger } from '../../cluster/logger.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { Drift } from './drift.ts';
+import { repairOf, type Repair } from './journal.ts';
 import type { Role } from '../objects/role.ts';
 import { closesTooEarly, needsAny } from '../plan/plan.ts';
 import { rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
@@ -23,6 +24,8 @@ export interface WriteResult {
   /** Writes that the watch has yet to show. */
   readonly written: readonly Expectation[];
   readonly refused: readonly Refusal[];
+  /** Writes that undid what another client had done. */
+  readonly repairs: readonly Repair[];
   /** Not tried, because they need what was refused. */
   readonly skipped: readonly Step[];
   /** What stopped the plan; the steps after it were not tried. */
@@ -38,8 +41,6 @@ export interface Executor {
   readonly log: Logger;
   readonly drift: Drift;
   readonly forms: ServerForms;
-  /** Told of every repaired drift. */
-  readonly onDrift: (step: ApplyStep) => void;
   /** Aborted to end between two steps; a step under way is finished. */
   readonly signal: AbortSignal;
 }
@@ -47,6 +48,7 @@ export interface Executor {
 interface Progress {
   readonly written: Expectation[];
   readonly refused: Refusal[];
+  readonly repairs: Repair[];
   readonly skipped: Step[];
   readonly mistaken: string[];
 }
@@ -64,7 +66,7 @@ export async function execute(
   phases: readonly (readonly Step[])[],
   executor: Executor,
 ): Promise<WriteResult> {
-  const progress: Progress = { written: [], refused: [], skipped: [], mistaken: [] };
+  const progress: Progress = { written: [], refused: [], repairs: [], skipped: [], mistaken: [] };
   let stopped: WriteResult['stopped'];
   let interrupted = false;
   try {
@@ -98,7 +100,7 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
 }
 
 async function carryOut(step: Step, executor: Executor, progress: Progress): Promise<Expectation> {
-  const { transport, drift, forms, log, onDrift } = executor;
+  const { transport, drift, forms, log } = executor;
   if (step.action === 'remove') {
     if (!(await removeObject(transport, step))) progress.mistaken.push(step.id);
     log.info(logFields(step), 'removed');
@@ -107,7 +109,7 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
   const mayBeDrift = drift.isDrift(step.id, step.desiredHash);
   const { metadata } = await writeObject(transport, step, forms);
   const isDrift = mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion);
-  if (isDrift) onDrift(step);
+  if (isDrift) progress.repairs.push(repairOf(step));
   const manager = step.live?.foreignManager;
   log.info(
     { ...logFields(step), ...(isDrift && manager !== undefined ? { manager } : {}) },

@@ -65,10 +65,9 @@ export class FirewallMetrics {
   }
 
   /** Forgets firewalls that do not exist any more. */
-  retain(firewalls: ReadonlySet<string>): void {
-    for (const firewall of this.#findings.keys()) {
-      if (!firewalls.has(firewall)) this.#findings.delete(firewall);
-    }
+  retain(firewalls: readonly { readonly name: string }[]): void {
+    const names = new Set(firewalls.map(({ name }) => name));
+    for (const name of this.#findings.keys()) if (!names.has(name)) this.#findings.delete(name);
   }
 
   reset(): void {

@@ -179,7 +179,7 @@ describe('findings', () => {
     const blocked = { type: 'blocked', reason: 'CalicoTooOld', message: '', stalled: true } as const;
     metrics.firewalls.found('default', blocked);
     expect(await problems('CalicoTooOld')).toBe(1);
-    metrics.firewalls.retain(new Set(['other']));
+    metrics.firewalls.retain([{ name: 'other' }]);
     expect(await problems('CalicoTooOld')).toBeUndefined();
     metrics.firewalls.found('default', blocked);
     metrics.endTerm();

@@ -7,7 +7,8 @@ import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
 import { readNode } from '../../inventory/nodes.ts';
 import { Drift } from '../apply/drift.ts';
-import { EnforcementLabels, labelPlan, isDeferred } from './enforcement-labels.ts';
+import type { Journal } from '../apply/journal.ts';
+import { EnforcementLabels, isDeferred, labelPlan, type LabelChange } from './enforcement-labels.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import { calicoServer, nodeObject, NODES } from '../testing/calico-server.ts';
@@ -155,12 +156,11 @@ describe('writing enforcement labels', () => {
   function setup(...nodes: readonly StoredNode[]) {
     const server = calicoServer();
     for (const { name, labels } of nodes) server.put(NODES, nodeObject(name, '10.0.0.1', labels));
-    const repaired: string[] = [];
+    const journal: Pick<Journal, 'repairs'> = { repairs: [] };
     const labels = new EnforcementLabels({
       transport: server,
       log: recordingLogger(),
       drift: new Drift(new ManualClock()),
-      onDrift: (name) => repaired.push(name),
       signal: new AbortController().signal,
     });
     const stored = (name: string): StoredNode => {
@@ -169,54 +169,55 @@ describe('writing enforcement labels', () => {
     };
     const set = (name: string) => ({ node: stored(name), value: 'enforced' });
     const takeOff = (name: string) => ({ node: stored(name), value: undefined });
-    return { server, labels, repaired, stored, set, takeOff };
+    const write = (...changes: readonly LabelChange[]) => labels.write(changes, journal);
+    return { server, labels, journal, write, stored, set, takeOff };
   }
 
   test('changes that one label of a Node', async () => {
     const others = { zone: 'x' };
-    const { labels, stored, set, takeOff } = setup(
+    const { write, stored, set, takeOff } = setup(
       { ...node('a'), labels: others },
       { ...node('b'), labels: { ...others, [LABEL_ENFORCED]: 'enforced' } },
     );
-    await labels.write([set('a'), takeOff('b')]);
+    await write(set('a'), takeOff('b'));
     expect(stored('a').labels).toEqual({ ...others, [LABEL_ENFORCED]: 'enforced' });
     expect(stored('b').labels).toEqual(others);
   });
 
   test('leaves alone a Node that was made anew under the same name, and misses none that is gone', async () => {
-    const { server, labels, stored, set } = setup(node('a'), node('b'));
+    const { server, write, stored, set } = setup(node('a'), node('b'));
     const changes = [set('a'), set('b')];
     for (const name of ['a', 'b']) server.collection(NODES).delete(name);
     server.put(NODES, nodeObject('a', '10.0.0.1'));
-    expect(await labels.write(changes)).toBeUndefined();
+    expect(await write(...changes)).toBeUndefined();
     expect(stored('a').labels).toEqual({});
   });
 
   test('says which right is missing', async () => {
-    const { server, labels, set } = setup(node('a'));
+    const { server, write, set } = setup(node('a'));
     server.fault = () => new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch nodes' });
-    expect(await labels.write([set('a')])).toEqual({ message: 'may not patch nodes', isRefused: true });
+    expect(await write(set('a'))).toEqual({ message: 'may not patch nodes', isRefused: true });
   });
 
   test('is not repeated before the watch has shown the Node anew', async () => {
-    const { server, labels, set } = setup(node('a'));
+    const { server, write, set } = setup(node('a'));
     const change = set('a');
-    await labels.write([change]);
-    await labels.write([change]);
+    await write(change);
+    await write(change);
     expect(server.writes()).toEqual(['PATCH a']);
-    await labels.write([{ ...change, node: { ...change.node } }]);
+    await write({ ...change, node: { ...change.node } });
     expect(server.writes()).toHaveLength(2);
   });
 
   test("repairs and tells somebody else's change, and not at full speed for ever", async () => {
-    const { server, labels, repaired, stored, set } = setup(node('a', 'enforced'));
+    const { server, labels, journal, write, stored, set } = setup(node('a', 'enforced'));
     for (let round = 0; round < 10; round++) {
       labels.remember([stored('a')], new Set(['a']));
       server.put(NODES, nodeObject('a', '10.0.0.1'));
-      await labels.write([set('a')]);
+      await write(set('a'));
     }
-    expect(repaired.length).toBe(server.writes().length);
-    expect(repaired.length).toBeLessThan(10);
+    expect(journal.repairs.length).toBe(server.writes().length);
+    expect(journal.repairs.length).toBeLessThan(10);
     expect(labels.waitMs([set('a')])).toBeGreaterThan(0);
   });
 });

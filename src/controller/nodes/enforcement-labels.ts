@@ -2,6 +2,7 @@
  * The gate label on Node objects, by which automatic host endpoints come under the policies of nodes: Calico's kube-controllers copy the
  * labels of a Node to its endpoints, and take back whatever is written to those.
  */
+import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { mergePatch } from '../../cluster/objects/apply.ts';
 import { isNotFound } from '../../cluster/errors.ts';
 import type { Logger } from '../../cluster/logger.ts';
@@ -11,6 +12,7 @@ import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { Drift } from '../apply/drift.ts';
+import type { Journal, Repair } from '../apply/journal.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import type { LiveObject } from '../objects/live.ts';
@@ -119,11 +121,18 @@ export interface EnforcementLabelOptions {
   readonly transport: Transport;
   readonly log: Logger;
   readonly drift: Drift;
-  readonly onDrift: (node: string) => void;
   readonly signal: AbortSignal;
 }
 
 const idOf = ({ name }: StoredNode): string => `Node/${name}`;
+
+const repairOf = (node: StoredNode): Repair => ({
+  id: idOf(node),
+  kind: 'Node',
+  firewall: DEFAULT_FIREWALL,
+  manager: undefined,
+  damage: `the label ${LABEL_ENFORCED} of ${idOf(node)} had been changed`,
+});
 
 /** Writes gates, and knows a change of somebody else's from one of ours. */
 export class EnforcementLabels {
@@ -153,14 +162,17 @@ export class EnforcementLabels {
     );
   }
 
-  /** Returns why gates could not be written; a node that is gone, or another one under its name, is left to the watch. */
-  async write(changes: readonly LabelChange[]): Promise<WriteFailure | undefined> {
+  /** A node that is gone, or another one under its name, is left to the watch. Returns why other labels could not be written. */
+  async write(
+    changes: readonly LabelChange[],
+    { repairs }: Pick<Journal, 'repairs'>,
+  ): Promise<WriteFailure | undefined> {
     const { drift, signal } = this.#options;
     const isDue = (node: StoredNode): boolean =>
       this.#written.get(node.name) !== node && drift.waitMs(idOf(node)) === 0;
     const due = changes.filter(({ node }) => isDue(node));
     try {
-      await forEachLimit(due, PARALLEL, (change) => this.#write(change), signal);
+      await forEachLimit(due, PARALLEL, (change) => this.#write(change, repairs), signal);
       return undefined;
     } catch (error) {
       if (error === signal.reason) return undefined;
@@ -168,8 +180,8 @@ export class EnforcementLabels {
     }
   }
 
-  async #write({ node, value }: LabelChange): Promise<void> {
-    const { transport, log, drift, onDrift } = this.#options;
+  async #write({ node, value }: LabelChange, repairs: Repair[]): Promise<void> {
+    const { transport, log, drift } = this.#options;
     const { name, uid } = node;
     const isDrift = drift.isDrift(idOf(node), value ?? '');
     try {
@@ -184,7 +196,7 @@ export class EnforcementLabels {
     if (isDrift) {
       // A node that the watch has not shown anew is not written again: every repair is one.
       drift.repaired(idOf(node), undefined);
-      onDrift(name);
+      repairs.push(repairOf(node));
     }
     const what = value === undefined ? 'gate taken off' : 'gate set';
     log.info({ object: idOf(node) }, isDrift ? 'drift repaired' : what);

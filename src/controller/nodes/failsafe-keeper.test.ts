@@ -6,7 +6,7 @@ import type { Transport, TransportRequest } from '../../cluster/http/transport.t
 import { isRecord } from '../../json.ts';
 import type { FailsafeGoal } from './failsafe-goal.ts';
 import { readFailsafes } from '../observe/stored-failsafes.ts';
-import { FailsafeKeeper } from './failsafe-keeper.ts';
+import { FailsafeKeeper, type FailsafeOutcome } from './failsafe-keeper.ts';
 import { allow, nodeAllow, removal } from '../testing/objects.ts';
 
 const SSH = { protocol: 'tcp', port: 22, net: '198.51.100.0/24' };
@@ -82,13 +82,23 @@ function setup(spec: Fields = {}) {
   const felix = server(spec);
   const clock = new ManualClock();
   const told: string[] = [];
-  const make = () =>
-    new FailsafeKeeper({
-      transport: felix.transport,
-      clock,
-      log: recordingLogger(),
-      onChange: ({ reason, note }) => told.push(`${reason}: ${note}`),
-    });
+  /** As FailsafeKeeper, with what it tells in `told`. */
+  const make = () => {
+    const keeper = new FailsafeKeeper({ transport: felix.transport, clock, log: recordingLogger() });
+    const listen = async (outcome: Promise<FailsafeOutcome>): Promise<Omit<FailsafeOutcome, 'event'>> => {
+      const { event, ...rest } = await outcome;
+      if (event !== undefined) told.push(`${event.reason}: ${event.note}`);
+      return rest;
+    };
+    return {
+      keeper,
+      narrowIfSafe: (...args: Parameters<FailsafeKeeper['narrowIfSafe']>) =>
+        listen(keeper.narrowIfSafe(...args)),
+      restoreIfNeeded: (...args: Parameters<FailsafeKeeper['restoreIfNeeded']>) =>
+        listen(keeper.restoreIfNeeded(...args)),
+      isNarrowed: (stored: ReturnType<typeof readFailsafes>) => keeper.isNarrowed(stored),
+    };
+  };
   return { felix, clock, told, make, keeper: make() };
 }
 const reasons = (told: readonly string[]) => told.map((text) => text.split(':')[0]);
@@ -151,7 +161,7 @@ describe('failsafes are narrowed', () => {
     felix.fail(new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch' }));
     expect(await keeper.narrowIfSafe(NARROW, felix.stored(), READY)).toEqual({
       note: expect.stringContaining('may not patch'),
-      trouble: { message: 'may not patch', isRefused: true },
+      failure: { message: 'may not patch', isRefused: true },
     });
     felix.transport.request = () =>
       Promise.reject(new ApiError({ code: 404, reason: 'NotFound', message: '' }));
@@ -182,21 +192,25 @@ describe('failsafes are given back', () => {
     const [ofNodes, ofPods] = [removal(nodeAllow({ name: 'zone' })), removal(allow({ name: 'web' }))];
     await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     felix.fail(new ApiError({ code: 503, message: 'down' }));
-    expect(await keeper.restoreIfNeeded(RESTORE, felix.stored())).toMatchObject({ isRefused: false });
-    expect([keeper.defers(ofNodes), keeper.defers(ofPods)]).toEqual([true, false]);
+    expect(await keeper.restoreIfNeeded(RESTORE, felix.stored())).toMatchObject({
+      failure: { isRefused: false },
+    });
+    expect([keeper.keeper.defers(ofNodes), keeper.keeper.defers(ofPods)]).toEqual([true, false]);
     felix.fail(undefined);
     await keeper.restoreIfNeeded(RESTORE, felix.stored());
-    expect(keeper.defers(ofNodes)).toBe(true);
+    expect(keeper.keeper.defers(ofNodes)).toBe(true);
     await clock.advance(1000);
-    expect(keeper.defers(ofNodes)).toBe(false);
+    expect(keeper.keeper.defers(ofNodes)).toBe(false);
   });
 
   test('or else hold up nothing, where that is refused', async () => {
     const { felix, keeper } = setup();
     await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     felix.fail(new ApiError({ code: 403, reason: 'Forbidden', message: 'may not patch' }));
-    expect(await keeper.restoreIfNeeded(RESTORE, felix.stored())).toMatchObject({ isRefused: true });
-    expect(keeper.mustSettle).toBe(false);
+    expect(await keeper.restoreIfNeeded(RESTORE, felix.stored())).toMatchObject({
+      failure: { isRefused: true },
+    });
+    expect(keeper.keeper.mustSettle).toBe(false);
     expect(keeper.isNarrowed(felix.stored())).toBe(true);
   });
 
@@ -222,6 +236,6 @@ describe('failsafes are given back', () => {
   test('not at all where they never were narrowed', async () => {
     const { felix, keeper } = setup();
     await keeper.restoreIfNeeded(RESTORE, felix.stored());
-    expect([felix.patches, keeper.mustSettle]).toEqual([[], false]);
+    expect([felix.patches, keeper.keeper.mustSettle]).toEqual([[], false]);
   });
 });

@@ -37,13 +37,12 @@ const FIELD = 'failsafeInboundHostPorts';
 const OBJECT = `FelixConfiguration/${NAME}`;
 
 type Failsafes = NonNullable<NodesSummary['failsafes']>;
-type Note = Omit<EventNote, 'regarding'>;
+type FailsafeEvent = Omit<EventNote, 'regarding'>;
 
 export interface FailsafeOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly onChange: (note: Note) => void;
 }
 
 /** How far what a round has done allows to narrow. */
@@ -57,7 +56,9 @@ export interface FailsafeGround {
 export interface FailsafeOutcome {
   /** Why something is still open and what would close it, to end a sentence with; absent where there is nothing to add. */
   readonly note?: string;
-  readonly trouble?: WriteFailure;
+  readonly failure?: WriteFailure;
+  /** A change that was made, or that somebody else has made. */
+  readonly event?: FailsafeEvent;
 }
 
 const WAITS = 'nodes.failsafes: Managed narrows them when every node that is selected is enforced';
@@ -95,18 +96,15 @@ export class FailsafeKeeper {
   }
 
   /** Before anything is written of nodes: gives back what was there before, where it is not to be narrowed any more. */
-  async restoreIfNeeded(
-    aim: FailsafeGoal,
-    stored: StoredFailsafes | undefined,
-  ): Promise<WriteFailure | undefined> {
+  async restoreIfNeeded(aim: FailsafeGoal, stored: StoredFailsafes | undefined): Promise<FailsafeOutcome> {
     this.#isStuck = false;
-    if (aim.to !== 'restore') return undefined;
+    if (aim.to !== 'restore') return {};
     this.#left = undefined;
-    if (!this.isNarrowed(stored)) return undefined;
-    const trouble = await this.#restore();
+    if (!this.isNarrowed(stored)) return {};
+    const outcome = await this.#restore();
     // What will be refused again holds up nothing: without our endpoints failsafes open nothing that is closed.
-    this.#isStuck = trouble?.isRefused === false;
-    return trouble;
+    this.#isStuck = outcome.failure?.isRefused === false;
+    return outcome;
   }
 
   /** When everything else of the round is written: narrows where all of it stands. */
@@ -117,8 +115,7 @@ export class FailsafeKeeper {
   ): Promise<FailsafeOutcome> {
     if (aim.to !== 'narrow') return aim.because === undefined ? {} : { note: aim.because };
     if (isMissing) {
-      const trouble = this.isNarrowed(stored) ? await this.#restore() : undefined;
-      return { note: MISSING, ...(trouble && { trouble }) };
+      return { note: MISSING, ...(this.isNarrowed(stored) ? await this.#restore() : {}) };
     }
     if (stored?.value === textOf(aim.failsafes)) return { note: OUTRANKED };
     if (stored !== undefined && isDeepStrictEqual(this.#left, stored)) return { note: LEFT };
@@ -134,15 +131,19 @@ export class FailsafeKeeper {
       if (now.value === textOf(failsafes)) return { note: OUTRANKED };
       const known = now.written ?? this.#written;
       if (known !== undefined && known !== tagOf(now.value)) return this.#leave(now);
-      await this.#writeNarrow(object, now, failsafes);
-      return { note: 'they have just been narrowed' };
+      const event = await this.#writeNarrow(object, now, failsafes);
+      return { note: 'they have just been narrowed', event };
     } catch (error) {
-      const trouble = writeFailure(error);
-      return { note: `${OBJECT} could not be written: ${trouble.message}`, trouble };
+      const failure = writeFailure(error);
+      return { note: `${OBJECT} could not be written: ${failure.message}`, failure };
     }
   }
 
-  async #writeNarrow(before: KubernetesObject, now: StoredFailsafes, failsafes: Failsafes): Promise<void> {
+  async #writeNarrow(
+    before: KubernetesObject,
+    now: StoredFailsafes,
+    failsafes: Failsafes,
+  ): Promise<FailsafeEvent> {
     const written = tagOf(textOf(failsafes));
     const former = now.former ?? now.exact;
     const annotations = { [ANNOTATION_FORMER]: former, [ANNOTATION_WRITTEN]: written };
@@ -150,46 +151,45 @@ export class FailsafeKeeper {
     this.#written = written;
     this.#left = undefined;
     const filled = fieldsOf(after).filter((field) => field !== FIELD && !fieldsOf(before).includes(field));
-    this.#tell(
+    return this.#event(
       'FailsafesNarrowed',
       `${FIELD} of ${OBJECT} is narrowed to breakGlass and nodeCIDRs; what was there is kept in the annotation ${ANNOTATION_FORMER}. Felix restarts on every node to take it${filledIn(filled)}`,
     );
   }
 
   #leave(now: StoredFailsafes): FailsafeOutcome {
-    if (!isDeepStrictEqual(this.#left, now))
-      this.#tell(
-        'FailsafesChanged',
-        `somebody has changed ${FIELD} of ${OBJECT} since it was narrowed; it is left as it is`,
-        'Warning',
-      );
+    if (isDeepStrictEqual(this.#left, now)) return { note: LEFT };
     this.#left = now;
-    return { note: LEFT };
+    const event = this.#event(
+      'FailsafesChanged',
+      `somebody has changed ${FIELD} of ${OBJECT} since it was narrowed; it is left as it is`,
+      'Warning',
+    );
+    return { note: LEFT, event };
   }
 
-  async #restore(): Promise<WriteFailure | undefined> {
+  async #restore(): Promise<FailsafeOutcome> {
     try {
       const object = await get(this.#options.transport, FELIX, NAME);
-      const now = object === undefined ? undefined : readFailsafes(object);
-      if (object !== undefined && now !== undefined && (now.former ?? now.written) !== undefined)
-        await this.#writeRestored(object, now);
+      const event = object === undefined ? undefined : await this.#writeRestored(object);
       this.#written = undefined;
-      return undefined;
+      return event === undefined ? {} : { event };
     } catch (error) {
-      return writeFailure(error);
+      return { failure: writeFailure(error) };
     }
   }
 
-  async #writeRestored(object: KubernetesObject, now: StoredFailsafes): Promise<void> {
+  async #writeRestored(object: KubernetesObject): Promise<FailsafeEvent | undefined> {
+    const now = readFailsafes(object);
+    if ((now.former ?? now.written) === undefined) return undefined;
     const annotations = { [ANNOTATION_FORMER]: null, [ANNOTATION_WRITTEN]: null };
     if (now.written !== tagOf(now.value)) {
       await this.#patch(object, annotations);
-      this.#tell(
+      return this.#event(
         'FailsafesChanged',
         `${FIELD} of ${OBJECT} is left as somebody has changed it; what was there before it was narrowed: ${now.former ?? 'not known'}`,
         'Warning',
       );
-      return;
     }
     const former = formerValue(now.former);
     await this.#patch(object, annotations, former ?? null);
@@ -198,7 +198,10 @@ export class FailsafeKeeper {
       former === undefined
         ? `is at Felix's defaults again, for the annotation ${ANNOTATION_FORMER} could not be read`
         : 'is again what it was before it was narrowed';
-    this.#tell('FailsafesRestored', `${FIELD} of ${OBJECT} ${what}. Felix restarts on every node to take it`);
+    return this.#event(
+      'FailsafesRestored',
+      `${FIELD} of ${OBJECT} ${what}. Felix restarts on every node to take it`,
+    );
   }
 
   /** @param value left as it is where undefined; null takes the field away */
@@ -213,9 +216,9 @@ export class FailsafeKeeper {
     });
   }
 
-  #tell(reason: string, note: string, type: Note['type'] = 'Normal'): void {
+  #event(reason: string, note: string, type: FailsafeEvent['type'] = 'Normal'): FailsafeEvent {
     this.#options.log.info({ object: OBJECT, reason }, 'failsafes');
-    this.#options.onChange({ type, reason, action: 'Failsafes', note });
+    return { type, reason, action: 'Failsafes', note };
   }
 }
 

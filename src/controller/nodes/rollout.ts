@@ -8,6 +8,7 @@ import type { Logger } from '../../cluster/logger.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import { Drift } from '../apply/drift.ts';
 import type { WriteResult } from '../apply/execute.ts';
+import type { Journal } from '../apply/journal.ts';
 import type { WriteFailure } from '../apply/write.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import type { GeneratedObjects } from '../observe/generated-objects.ts';
@@ -25,7 +26,7 @@ import {
   type LabelPlan,
 } from './enforcement-labels.ts';
 import { failsafeGoal, isToNarrow, type FailsafeGoal } from './failsafe-goal.ts';
-import { FailsafeKeeper, type FailsafeOptions } from './failsafe-keeper.ts';
+import { FailsafeKeeper, type FailsafeOutcome } from './failsafe-keeper.ts';
 import { lacksAllows, nodesReport, nodesStand, type NodesReport } from './nodes-report.ts';
 
 export interface NodeRolloutOptions {
@@ -33,9 +34,6 @@ export interface NodeRolloutOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly waveTimer: WaveTimer;
-  /** Called with every Node whose enforcement label another client had changed. */
-  readonly onLabelDrift: (node: string) => void;
-  readonly onFailsafes: FailsafeOptions['onChange'];
   /** Aborted when the operator stops. */
   readonly signal: AbortSignal;
 }
@@ -47,6 +45,7 @@ export interface NodeRoundInput {
   readonly hostEndpoints: readonly HostEndpointInfo[];
   readonly stored: GeneratedObjects;
   readonly intent: DesiredState;
+  readonly journal: Journal;
 }
 
 /** The results of a round's writes, from which nodes decide what may close. */
@@ -88,18 +87,10 @@ export class NodeRollout {
   readonly #parts: Parts;
 
   constructor(options: NodeRolloutOptions) {
-    const {
-      transport,
-      clock,
-      log,
-      waveTimer,
-      signal,
-      onLabelDrift: onDrift,
-      onFailsafes: onChange,
-    } = options;
+    const { transport, clock, log, waveTimer, signal } = options;
     this.#parts = {
-      labels: new EnforcementLabels({ transport, log, drift: new Drift(clock), onDrift, signal }),
-      failsafes: new FailsafeKeeper({ transport, clock, log, onChange }),
+      labels: new EnforcementLabels({ transport, log, drift: new Drift(clock), signal }),
+      failsafes: new FailsafeKeeper({ transport, clock, log }),
       waveTimer,
     };
   }
@@ -137,9 +128,10 @@ export class NodeRound {
   /** Restores failsafes that were narrowed, then takes nodes out of the policies. Both come before everything of nodes that may close. */
   async openFirst(): Promise<void> {
     const { labels, failsafes, waveTimer } = this.#parts;
-    this.#failsafeFailure = await failsafes.restoreIfNeeded(this.#goal, this.#failsafes);
+    this.#noteFailsafes(await failsafes.restoreIfNeeded(this.#goal, this.#failsafes));
     waveTimer.noteEndpoints(this.#labelPlan);
-    if (!failsafes.mustSettle) this.#labelFailure = await labels.write(this.#labelPlan.takeOff);
+    if (!failsafes.mustSettle)
+      this.#labelFailure = await labels.write(this.#labelPlan.takeOff, this.#input.journal);
   }
 
   /** True for a step that waits for failsafes, or for endpoints that are not ours to write. */
@@ -162,12 +154,13 @@ export class NodeRound {
     const report = this.#report(plan);
     const isEnforced = report?.condition.status === 'True' && nodesStand(plan);
     const { stored } = this.#input;
-    const { note, trouble } = await this.#parts.failsafes.narrowIfSafe(
+    const narrowed = await this.#parts.failsafes.narrowIfSafe(
       this.#goal,
       stored.failsafes() ?? this.#failsafes,
       { isReady: mayClose && isEnforced, isMissing: lacksAllows(plan, outcome) },
     );
-    this.#failsafeFailure ??= trouble;
+    this.#noteFailsafes(narrowed);
+    const { note } = narrowed;
     return {
       nodes: report && { ...report, ...(note !== undefined && { failsafesNote: note }) },
       labelFailure: this.#labelFailure,
@@ -178,11 +171,16 @@ export class NodeRound {
   /** Nodes come under the policies when all of them stand, and what keeps lo out of them. */
   async #setLabels(plan: Plan, mayClose: boolean): Promise<WriteFailure | undefined> {
     const { labels } = this.#parts;
-    const { nodes, intent } = this.#input;
+    const { nodes, intent, journal } = this.#input;
     const maySet = mayClose && nodesStand(plan);
-    const failure = maySet ? await labels.write(this.#labelPlan.set) : undefined;
+    const failure = maySet ? await labels.write(this.#labelPlan.set, journal) : undefined;
     labels.remember(nodes, intent.labelledNodes);
     return failure;
+  }
+
+  #noteFailsafes({ event, failure }: FailsafeOutcome): void {
+    if (event !== undefined) this.#input.journal.failsafes.push(event);
+    this.#failsafeFailure ??= failure;
   }
 
   #report(plan: Plan): NodesReport | undefined {

@@ -1,5 +1,6 @@
 import type { StatusProblem } from '../../api/status.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
+import type { Repair } from '../apply/journal.ts';
 import { reference, type StoredFirewall } from '../observe/firewalls.ts';
 import type { Finding } from './status.ts';
 
@@ -61,6 +62,13 @@ const problemNote = ({ rule, path, reason, message }: StatusProblem): Note => ({
   reason,
   action: 'Compile',
   note: `${rule}: ${message} (${path})`,
+});
+
+export const repairNote = ({ damage }: Repair): Note => ({
+  type: 'Warning',
+  reason: 'DriftRepaired',
+  action: 'Repair',
+  note: `${damage}; it is as desired again`,
 });
 
 const mendedNote = ({ rule, path, reason }: StatusProblem): Note => ({

@@ -49,6 +49,7 @@ function finding(
   });
   const outcome: WriteResult = {
     written: [],
+    repairs: [],
     refused: [],
     skipped: [],
     stopped: undefined,
@@ -92,6 +93,7 @@ test('a refused object is a problem of its rule, in the words of the API server'
   const step = applyStep(web, undefined);
   const outcome: WriteResult = {
     written: [],
+    repairs: [],
     refused: [{ step, message: 'quota exceeded' }],
     skipped: [],
     stopped: undefined,
@@ -109,6 +111,7 @@ test('a refused object is a problem of its rule, in the words of the API server'
 test('a passing error is retried', () => {
   const outcome: WriteResult = {
     written: [],
+    repairs: [],
     refused: [],
     skipped: [],
     stopped: { message: 'connection refused', retryAfterMs: 0 },
@@ -169,6 +172,7 @@ describe('a firewall that is being deleted', () => {
     const after = plan({ desired, held, firewalls, live: stored, isClosedNamespace: () => false });
     const outcome: WriteResult = {
       written: [],
+      repairs: [],
       refused: [],
       skipped: [],
       stopped: undefined,

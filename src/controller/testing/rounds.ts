@@ -15,16 +15,23 @@ import { ClusterState } from '../observe/cluster-state.ts';
 import { FIREWALLS, projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
 import { GeneratedObjects } from '../observe/generated-objects.ts';
 import { CALICO, finalizersOf, OPERATOR_NAMESPACE } from './calico-server.ts';
+import type { World } from '../world.ts';
 import { Reconciler, type ReconcilerOptions } from '../reconcile.ts';
-import type { RoundResult } from '../report/findings.ts';
+import { RoundReport } from '../report/round-report.ts';
+import { Reporter } from '../report/status-writer.ts';
 import type { Finding } from '../report/status.ts';
 
-/** What the reconciler has said since the test looked last. */
+/** What the rounds have reported so far. */
 class Told {
   findings = new Map<string, Finding>();
-  results: RoundResult | undefined;
   drift: string[] = [];
   notes: Omit<EventNote, 'regarding'>[] = [];
+
+  add({ findings, repairs, failsafes }: RoundReport): void {
+    for (const { firewall, finding } of findings) this.findings.set(firewall.name, finding);
+    this.drift.push(...repairs.map(({ id }) => id));
+    this.notes.push(...failsafes);
+  }
 }
 
 export class Rounds {
@@ -67,14 +74,7 @@ export class Rounds {
       forms: new ServerForms(),
       finalizers: finalizersOf(server),
       signal: this.stop.signal,
-      report: ({ name }, finding) => {
-        this.told.findings.set(name, finding);
-        return Promise.resolve();
-      },
-      onResults: (results) => (this.told.results = results),
-      onDrift: ({ id }) => this.told.drift.push(id),
-      onLabelDrift: (node) => this.told.drift.push(`Node/${node}`),
-      onFailsafes: (note) => this.told.notes.push(note),
+      reporter: new Reporter(server, clock, log),
       ...options,
     });
   }
@@ -90,14 +90,20 @@ export class Rounds {
   async round(calico: CalicoApi | 'unlisted' = CALICO): Promise<Result> {
     await settle();
     const inventory = this.#state.snapshot();
-    return this.#reconciler.reconcile({
+    const report = new RoundReport();
+    const world: World = {
       firewalls: this.#firewalls.store.list(),
       inventory: { ...inventory, ...this.#stored.inventory(), operatorNamespace: OPERATOR_NAMESPACE },
       nodes: inventory.nodes,
       isClosedNamespace: (name) => this.#state.isClosed(name),
       calico: calico === 'unlisted' ? CALICO : calico,
       stored: calico === 'unlisted' || !calico.served ? undefined : this.#stored,
-    });
+    };
+    try {
+      return await this.#reconciler.reconcile(world, report);
+    } finally {
+      this.told.add(report);
+    }
   }
 
   /** One round, while as much time passes. */
@@ -117,9 +123,14 @@ export class Rounds {
     throw new Error('no end after a hundred rounds');
   }
 
-  /** What was written since this was asked last, oldest first, as `PATCH default-defaults-deny`: the name without its digest. */
+  /**
+   * What was written since this was asked last but for statuses, oldest first, as `PATCH default-defaults-deny`: the name without its digest.
+   */
   wrote(): readonly string[] {
-    const writes = this.server.writes().map(readable);
+    const writes = this.server
+      .writes()
+      .filter((write) => write !== 'PATCH status')
+      .map(readable);
     const news = writes.slice(this.#seen);
     this.#seen = writes.length;
     return news;

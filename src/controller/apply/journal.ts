@@ -1,0 +1,28 @@
+import type { GeneratedKind } from '../../calico/types.ts';
+import type { EventNote } from '../../cluster/objects/events.ts';
+import type { ApplyStep } from '../plan/step.ts';
+
+/** Something that another client had changed or deleted, and that is as desired again. */
+export interface Repair {
+  readonly id: string;
+  readonly kind: GeneratedKind | 'Node';
+  readonly firewall: string;
+  /** The field manager that wrote last, where the object names one. */
+  readonly manager: string | undefined;
+  /** Begins a sentence, such as `Tier/clusterfirewall had been deleted`. */
+  readonly damage: string;
+}
+
+/** What a round has done that people are told. It is filled as things are done, so a round that fails midway loses nothing. */
+export interface Journal {
+  readonly repairs: Repair[];
+  /** Of Felix's failsafes. */
+  readonly failsafes: Omit<EventNote, 'regarding'>[];
+}
+
+export function repairOf({ id, desired, live }: ApplyStep): Repair {
+  const manager = live?.foreignManager;
+  const damage = live === undefined ? 'deleted' : `changed by ${manager ?? 'somebody'}`;
+  const { kind } = desired.object;
+  return { id, kind, firewall: desired.firewall, manager, damage: `${id} had been ${damage}` };
+}
