@@ -125,6 +125,8 @@ export const SECTIONS: readonly Section[] = [
       matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['test'] }],
     },
     about: 'The selector of Kubernetes. `{}` selects everything, and nothing else does.',
+    remark:
+      'Keys and values are those that Kubernetes takes. In the rules of groups, the API server checks no key of `matchLabels` but `__proto__`; `clusterfirewall validate` and the operator check all.',
   },
   {
     title: 'Ports',

@@ -103,14 +103,22 @@ const asDefault = (path: string): string => {
   return path in DEFAULTS ? `default \`${dump(DEFAULTS[path], { flowLevel: 0 }).trim()}\`` : '';
 };
 
-/** The section that describes this shape, wherever it is used. Descriptions may differ, and whether it may be empty. */
+/**
+ * The section that describes this shape, wherever it is used. Descriptions may differ, whether it may be empty, and which of its rules
+ * the API server checks.
+ */
 function sectionOf(schema: StructuralSchema): Section | undefined {
   const shape = shapeOf(schema);
   return SECTIONS.find(({ path }) => shapeOf(at(ALL, path)) === shape);
 }
 
 const shapeOf = (schema: StructuralSchema): string =>
-  JSON.stringify({ ...schema, description: undefined, minProperties: undefined });
+  JSON.stringify({
+    ...schema,
+    description: undefined,
+    minProperties: undefined,
+    'x-kubernetes-validations': undefined,
+  });
 
 function typeOf(schema: StructuralSchema, path: string, root: string): string {
   const section = path === root ? undefined : sectionOf(schema);

@@ -231,6 +231,7 @@ const intruder: fc.Arbitrary<Json> = fc.constantFrom<Json>(
   { name: 'a' },
   { matchLabels: {} },
   { matchLabels: { 'a b': 'c' } },
+  JSON.parse('{ "matchLabels": { "a": "b", "__proto__": "c" } }') as Json,
   { matchExpressions: [{ key: 'a', operator: 'In' }] },
 );
 

@@ -1,6 +1,6 @@
 /** Messages for issues without a message in the schema: what is wrong, and what to write instead. */
 import type { z } from 'zod';
-import { nearest } from './suggest.ts';
+import type { Suggest } from './suggest.ts';
 
 /** Remedies for a missing or empty field. Absence never widens, so "all" has to be written. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -27,28 +27,30 @@ const NOUNS: Readonly<Record<string, string>> = {
 type RawIssue = z.core.$ZodRawIssue;
 
 /** zod's error map for spec. It applies where the schema has no message of its own. */
-export function describe(issue: RawIssue): string | undefined {
-  switch (issue.code) {
-    case 'invalid_type':
-      return wrongType(issue.input, NOUNS[issue.expected] ?? issue.expected, lastKey(issue));
-    case 'invalid_value':
-      return notOneOf(issue.input, issue.values.map(String));
-    case 'too_small':
-      return issue.origin === 'array' ? withRemedy('must not be empty', lastKey(issue)) : undefined;
-    case 'too_big':
-      return issue.origin === 'array'
-        ? `must have at most ${String(issue.maximum)} entries: split it`
-        : `must be at most ${String(issue.maximum)} characters: shorten it`;
-    case 'invalid_key':
-      return issue.issues.map((inner) => inner.message).join('; ');
-    default:
-      return undefined;
-  }
-}
+export const describe =
+  (suggest: Suggest) =>
+  (issue: RawIssue): string | undefined => {
+    switch (issue.code) {
+      case 'invalid_type':
+        return wrongType(issue.input, NOUNS[issue.expected] ?? issue.expected, lastKey(issue));
+      case 'invalid_value':
+        return notOneOf(issue.input, issue.values.map(String), suggest);
+      case 'too_small':
+        return issue.origin === 'array' ? withRemedy('must not be empty', lastKey(issue)) : undefined;
+      case 'too_big':
+        return issue.origin === 'array'
+          ? `must have at most ${String(issue.maximum)} entries: split it`
+          : `must be at most ${String(issue.maximum)} characters: shorten it`;
+      case 'invalid_key':
+        return issue.issues.map((inner) => inner.message).join('; ');
+      default:
+        return undefined;
+    }
+  };
 
 /** For an unknown field. The known fields are those of the same object. */
-export function unknownField(key: string, known: readonly string[]): string {
-  const guess = nearest(key, known);
+export function unknownField(key: string, known: readonly string[], suggest: Suggest): string {
+  const guess = suggest(key, known);
   const hint = guess === undefined ? `drop it; known here: ${known.join(', ')}` : `did you mean "${guess}"?`;
   return `unknown field "${key}": ${hint}`;
 }
@@ -63,12 +65,12 @@ function wrongType(input: unknown, expected: string, field: string | undefined):
   return `${written}: put it in quotes; without, yes, no, on and off are booleans, too`;
 }
 
-function notOneOf(input: unknown, values: readonly string[]): string {
+function notOneOf(input: unknown, values: readonly string[], suggest: Suggest): string {
   const choice = `write ${values.length === 1 ? '' : 'one of '}${values.join(', ')}`;
   if (input === undefined) return `is required: ${choice}`;
   if (input === null) return `has no value: ${choice}`;
   if (typeof input !== 'string') return `must be a string, not ${nounOf(input)}: ${choice}`;
-  const guess = nearest(input, values);
+  const guess = suggest(input, values);
   return `"${input}" is unknown here: ${guess === undefined ? choice : `did you mean "${guess}"?`}`;
 }
 

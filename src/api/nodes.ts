@@ -3,7 +3,14 @@ import * as z from 'zod';
 import { parsePort } from '../net/ports.ts';
 import { SERVICES } from '../net/services.ts';
 import { namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
-import { cidrString, dnsLabel, ipBlock, labelSelector, nonEmptyLabelSelector, portList } from './values.ts';
+import {
+  checkedLabelSelector,
+  cidrString,
+  dnsLabel,
+  ipBlock,
+  nonEmptyLabelSelector,
+  portList,
+} from './values.ts';
 
 const name = (what: string) =>
   dnsLabel.meta({ description: `Name of the ${what}: a DNS label, unique in its list.` });
@@ -115,7 +122,7 @@ export const nodes = z
       description:
         'Enforce drops traffic to nodes that nothing allows. Observe lets it pass and counts it. Disabled leaves nodes alone; set it before you remove nodes from the spec.',
     }),
-    nodeSelector: labelSelector
+    nodeSelector: checkedLabelSelector
       .meta({ description: 'Labels of the nodes to protect, for a canary; {} or absent = every node.' })
       .optional(),
     hostEndpoints: z

@@ -10,6 +10,11 @@ test('a path reads as people write it', () => {
   expect(formatPath([])).toBe('');
 });
 
+test('a key longer than any label key is cut', () => {
+  expect(formatPath(['a', 'b'.repeat(318)])).toBe(`a["${'b'.repeat(316)}…"]`);
+  expect(formatPath(['a', 'b'.repeat(317)])).toBe(`a.${'b'.repeat(317)}`);
+});
+
 test('parsePath reads back every path that formatPath writes', () => {
   const segment = fc.oneof(fc.nat(), fc.string(), fc.constantFrom('spec', 'a.b', '"', '\\', '0', '[0]'));
   fc.assert(

@@ -1,14 +1,22 @@
 /** Field paths in readable form: `spec.namespaces[0].ingress[2].from[1].peer`. */
+import { cut } from './cut.ts';
 
 export type Path = readonly (string | number)[];
 
 const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 const SEGMENT = /\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\.?([^.[\]]+)/y;
 
-/** Keys that are no plain words (labels) are quoted: `matchLabels["app.kubernetes.io/name"]`. */
+/** The longest label key. No key that is valid anywhere is longer. */
+const MAX_SEGMENT = 317;
+
+/**
+ * Keys that are no plain words (labels) are quoted: `matchLabels["app.kubernetes.io/name"]`. A key that is
+ * longer than any valid one is cut.
+ */
 export function formatPath(path: Path): string {
   let text = '';
-  for (const segment of path) {
+  for (const whole of path) {
+    const segment = typeof whole === 'number' ? whole : cut(whole, MAX_SEGMENT);
     if (typeof segment === 'number') text += `[${String(segment)}]`;
     else if (!PLAIN_KEY.test(segment)) text += `[${JSON.stringify(segment)}]`;
     else text += text === '' ? segment : `.${segment}`;

@@ -11,6 +11,7 @@ import { hostPorts, nodePorts, nodes } from './nodes.ts';
 import { ATOMIC, exactlyOneOf, namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
 import {
   addressString,
+  checkedLabelSelector,
   cidrString,
   dnsLabel,
   ipBlock,
@@ -34,27 +35,27 @@ const name = (what: string) =>
 
 const mode = z.enum(['Enforce', 'Observe']);
 
-const podsBySelectors = {
-  namespaceSelector: labelSelector
+const podsBySelectors = (selector: typeof labelSelector) => ({
+  namespaceSelector: selector
     .meta({ description: 'Labels of the namespaces that the pods are in; {} = every namespace.' })
     .optional(),
-  podSelector: labelSelector
+  podSelector: selector
     .meta({ description: 'Labels of the pods; {} or absent = every pod there.' })
     .optional(),
-};
+});
 
 const peerReference = {
   peer: dnsLabel.meta({ description: 'Name of an entry in spec.peers.' }).optional(),
 };
 const ipBlockKey = { ipBlock: ipBlock.optional() };
-const podsKey = {
-  pods: nonEmpty(z.strictObject(podsBySelectors))
+const podsKey = (selector: typeof labelSelector) => ({
+  pods: nonEmpty(z.strictObject(podsBySelectors(selector)))
     .meta({
       description:
         'Pods by label. In the rules of a group, an absent namespaceSelector means the same namespace, as in NetworkPolicy.',
     })
     .optional(),
-};
+});
 const entityKey = <const T extends readonly [string, ...string[]]>(values: T, description: string) => ({
   entity: z.enum(values).meta({ description }).optional(),
 });
@@ -67,7 +68,7 @@ export const ruleSource = oneKey(
   z.strictObject({
     ...peerReference,
     ...ipBlockKey,
-    ...podsKey,
+    ...podsKey(labelSelector),
     ...entityKey(
       ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
       `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about.`,
@@ -79,7 +80,7 @@ export const ruleDestination = oneKey(
   z.strictObject({
     ...peerReference,
     ...ipBlockKey,
-    ...podsKey,
+    ...podsKey(labelSelector),
     ...entityKey(
       ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
       `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. ${API_SERVER}`,
@@ -91,7 +92,7 @@ export const guardrailDestination = oneKey(
   z.strictObject({
     ...peerReference,
     ...ipBlockKey,
-    ...podsKey,
+    ...podsKey(checkedLabelSelector),
     ...entityKey(['World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'], `${ENTITIES} ${API_SERVER}`),
   }),
 ).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods and entity.' });
@@ -183,10 +184,10 @@ export const peer = exactlyOneOf(
       .optional(),
     pods: z
       .strictObject({
-        namespaceSelector: labelSelector.meta({
+        namespaceSelector: checkedLabelSelector.meta({
           description: 'Labels of the namespaces; {} = every namespace.',
         }),
-        podSelector: podsBySelectors.podSelector,
+        podSelector: podsBySelectors(checkedLabelSelector).podSelector,
       })
       .meta({ description: 'Pods, by the labels of their namespace and by their own.' })
       .optional(),
@@ -197,7 +198,7 @@ export const peer = exactlyOneOf(
 export const guardrail = z.strictObject({
   name: name('guardrail'),
   pods: z
-    .strictObject(podsBySelectors)
+    .strictObject(podsBySelectors(checkedLabelSelector))
     .meta({ ...ATOMIC, description: 'The pods that it restricts; {} = every pod that is not exempt.' }),
   to: z
     .array(guardrailDestination)
@@ -234,10 +235,10 @@ export const defaults = z.strictObject({
     .optional(),
   dns: z
     .strictObject({
-      namespaceSelector: labelSelector
+      namespaceSelector: checkedLabelSelector
         .meta({ description: "Labels of the DNS server's namespace. The default is kube-system by name." })
         .optional(),
-      podSelector: labelSelector
+      podSelector: checkedLabelSelector
         .meta({ description: "Labels of the DNS server's pods. The default is k8s-app: kube-dns." })
         .optional(),
       ports: portList

@@ -16,6 +16,7 @@ export interface CrdMeta {
   pattern?: string;
   minProperties?: number;
   maxProperties?: number;
+  not?: { required: string[] } | { pattern: string };
   'x-kubernetes-list-type'?: 'map' | 'set' | 'atomic';
   'x-kubernetes-list-map-keys'?: string[];
   'x-kubernetes-map-type'?: 'atomic';

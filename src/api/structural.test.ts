@@ -47,6 +47,23 @@ describe('structural', () => {
     expect(structural(schema, 'root').required).toBeUndefined();
   });
 
+  test('what is looked at before zod reads a value leaves no trace, and what must not be is copied', () => {
+    const schema = described(
+      z
+        .preprocess((value) => value, z.record(z.string(), z.string().max(3)))
+        .meta({ not: { required: ['a'] } })
+        .optional(),
+    );
+    expect(structural(schema, 'root').properties).toEqual({
+      field: {
+        description: 'x',
+        not: { required: ['a'] },
+        type: 'object',
+        additionalProperties: { type: 'string', maxLength: 3 },
+      },
+    });
+  });
+
   const notStructural: Record<string, [z.ZodType, string]> = {
     'a union': [described(z.union([z.string().max(1), z.int()])), 'is a union'],
     'a boolean': [described(z.boolean()), 'zod type "boolean" is unknown'],
@@ -71,6 +88,16 @@ describe('structural', () => {
     ],
     'a back-reference': [described(z.string().max(1).regex(/(a)\1/)), 'is not RE2'],
     'a case-insensitive pattern': [described(z.string().max(1).regex(/a/i)), 'has flags "i"'],
+    'a pipe': [described(z.string().max(1).pipe(z.string().max(1))), 'is a pipe'],
+    'look-ahead in what must not be': [
+      described(
+        z
+          .string()
+          .max(1)
+          .meta({ not: { pattern: '(?=a)' } }),
+      ),
+      'is not RE2',
+    ],
     'look-ahead in metadata': [described(z.string().max(1).meta({ pattern: '(?=a)' })), 'is not RE2'],
     'unknown metadata': [
       described(z.string().max(1).meta({ example: 'a' })),

@@ -41,6 +41,7 @@ const META_KEYS: ReadonlySet<string> = new Set<keyof CrdMeta>([
   'pattern',
   'minProperties',
   'maxProperties',
+  'not',
   'x-kubernetes-list-type',
   'x-kubernetes-list-map-keys',
   'x-kubernetes-map-type',
@@ -64,7 +65,8 @@ function metadata(schema: z.core.$ZodType, path: string): CrdMeta {
     if (!META_KEYS.has(key)) throw new NotStructuralError(path, `metadata "${key}" is unknown`);
   }
   const known = meta as CrdMeta;
-  if (known.pattern !== undefined) re2(new RegExp(known.pattern), path);
+  for (const pattern of [known.pattern, known.not && 'pattern' in known.not ? known.not.pattern : undefined])
+    if (pattern !== undefined) re2(new RegExp(pattern), path);
   return known;
 }
 
@@ -73,6 +75,10 @@ function keywords(schema: z.core.$ZodType, meta: CrdMeta, path: string): Structu
   switch (def.type) {
     case 'optional':
       return structural(def.innerType, path);
+    case 'pipe':
+      // z.preprocess: the first part is a refinement that needs the value before zod reads it.
+      if (isTransform(def.in)) return structural(def.out, path);
+      throw new NotStructuralError(path, 'is a pipe');
     case 'object':
       return objectKeywords(def, path);
     case 'record':
@@ -153,6 +159,8 @@ function integerKeywords(def: z.core.$ZodNumberDef, path: string): StructuralSch
   }
   return { type: 'integer', ...bounds };
 }
+
+const isTransform = (schema: z.core.$ZodType): boolean => schema._zod.def.type === 'transform';
 
 /** All checks but refinements, each with its own definition. */
 const checksOf = (def: z.core.$ZodTypeDef): z.core.$ZodChecks['_zod']['def'][] =>

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { nearest } from './suggest.ts';
+import { suggestions } from './suggest.ts';
 
 test.each([
   ['excpet', 'except'],
@@ -10,5 +10,10 @@ test.each([
   ['x', undefined],
   ['', undefined],
 ])('%s → %s', (word, meant) => {
-  expect(nearest(word, ['except', 'ingress', 'peers', 'ports', 'mode'])).toBe(meant);
+  expect(suggestions(1)(word, ['except', 'ingress', 'peers', 'ports', 'mode'])).toBe(meant);
+});
+
+test('suggests for as many words as it was told to', () => {
+  const suggest = suggestions(2);
+  expect([1, 2, 3].map(() => suggest('prots', ['ports']))).toEqual(['ports', 'ports', undefined]);
 });

@@ -1,8 +1,17 @@
 /** The known word nearest to a misspelt one, or undefined when none is near enough. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+export type Suggest = (word: string, known: readonly string[]) => string | undefined;
+
+/** Suggests for so many words, and then no more: a comparison costs the product of two lengths. */
+export function suggestions(count: number): Suggest {
+  let left = count;
+  return (word, known) => (left-- > 0 ? nearest(word, known) : undefined);
+}
+
+function nearest(word: string, known: readonly string[]): string | undefined {
   const allowed = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly candidate: string; readonly distance: number } | undefined;
   for (const candidate of known) {
+    if (Math.abs(word.length - candidate.length) > allowed) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance <= allowed && distance < (best?.distance ?? Infinity)) best = { candidate, distance };
   }

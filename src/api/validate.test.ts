@@ -76,4 +76,22 @@ describe('validateDocument', () => {
       /^spec\.namespaces\[0]\.ingress\[0]\.pods\.matchLabels\["app\.kubernetes\.io\/name"]: /,
     );
   });
+
+  test('every unknown field of very many is named, and the first get suggestions', () => {
+    const unknown = Object.fromEntries(
+      Array.from({ length: 150_000 }, (_, i) => [`guardrail${String(i)}`, 1]),
+    );
+    const found = issues(document({ mode: 'Enforce', ...unknown }));
+    expect(found).toHaveLength(150_000);
+    expect(found[0]).toContain('did you mean "guardrails"?');
+    expect(found.at(-1)).toContain('unknown field "guardrail149999": drop it; known here: mode');
+  });
+
+  test('a message quotes no more than can be read', () => {
+    const [issue = ''] = issues(
+      document({ mode: 'Enforce', peers: [{ name: 'a', cidrs: ['1'.repeat(1e6)] }] }),
+    );
+    expect(issue.length).toBeLessThan(3000);
+    expect(issue).toMatch(/^spec\.peers\[0]\.cidrs\[0]: .*…$/);
+  });
 });

@@ -3,6 +3,7 @@
  */
 import type { z } from 'zod';
 import { isRecord } from '../json.ts';
+import { cut } from './cut.ts';
 import { describe, unknownField } from './messages.ts';
 import type { Path } from './path.ts';
 import {
@@ -14,6 +15,7 @@ import {
   KIND,
   spec as specSchema,
 } from './schema.ts';
+import { type Suggest, suggestions } from './suggest.ts';
 
 /** A problem at one path. The message is a predicate of the path, with the remedy. */
 export interface Issue {
@@ -25,6 +27,11 @@ export type Validation =
   | { readonly ok: true; readonly firewall: ClusterFirewall }
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
+/** Misspelt words of one document that get a suggestion. Nobody reads more. */
+const MAX_SUGGESTIONS = 200;
+/** Characters of a message, which may quote what is written. */
+const MAX_MESSAGE = 2048;
+
 const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
 /**
@@ -34,23 +41,30 @@ const TOP_LEVEL = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
  */
 export function validateDocument(value: unknown): Validation {
   if (!isRecord(value)) {
-    return refused({
-      path: [],
-      message: 'is not a Kubernetes object: write apiVersion, kind, metadata and spec',
-    });
+    return refused([
+      { path: [], message: 'is not a Kubernetes object: write apiVersion, kind, metadata and spec' },
+    ]);
   }
   const identity = identityIssues(value);
-  if (identity.length > 0) return refused(...identity);
-  const issues = [...topLevelIssues(value), ...nameIssues(value['metadata'])];
-  const parsed = specSchema.safeParse(value['spec'], { error: describe });
-  if (!parsed.success) issues.push(...parsed.error.issues.flatMap(specIssues));
+  if (identity.length > 0) return refused(identity);
+  const suggest = suggestions(MAX_SUGGESTIONS);
+  const parsed = specSchema.safeParse(value['spec'], { error: describe(suggest) });
   const name = nameOf(value['metadata']);
-  if (name !== undefined && name !== DEFAULT_FIREWALL) issues.push(...onlyInDefault(value['spec']));
-  if (issues.length > 0 || !parsed.success || name === undefined) return refused(...onePerPath(issues));
+  const isOther = name !== undefined && name !== DEFAULT_FIREWALL;
+  const issues = [
+    ...topLevelIssues(value, suggest),
+    ...nameIssues(value['metadata']),
+    ...(parsed.error?.issues ?? []).flatMap((issue) => specIssues(issue, suggest)),
+    ...(isOther ? onlyInDefault(value['spec']) : []),
+  ];
+  if (issues.length > 0 || !parsed.success || name === undefined) return refused(onePerPath(issues));
   return { ok: true, firewall: { metadata: { name }, spec: parsed.data } };
 }
 
-const refused = (...issues: readonly Issue[]): Validation => ({ ok: false, issues });
+const refused = (issues: readonly Issue[]): Validation => ({
+  ok: false,
+  issues: issues.map(({ path, message }) => ({ path, message: cut(message, MAX_MESSAGE) })),
+});
 
 /** Wrong kind or version, in which case nothing else of the document can be checked. */
 function identityIssues({ apiVersion, kind }: Readonly<Record<string, unknown>>): Issue[] {
@@ -73,10 +87,10 @@ function wrongVersion(apiVersion: unknown): string {
   return `is ${JSON.stringify(apiVersion)}: ${KIND} is in ${GROUP}, write ${API_VERSION}`;
 }
 
-const topLevelIssues = (value: Readonly<Record<string, unknown>>): Issue[] =>
+const topLevelIssues = (value: Readonly<Record<string, unknown>>, suggest: Suggest): Issue[] =>
   Object.keys(value)
     .filter((key) => !TOP_LEVEL.includes(key))
-    .map((key) => ({ path: [key], message: unknownField(key, TOP_LEVEL) }));
+    .map((key) => ({ path: [key], message: unknownField(key, TOP_LEVEL, suggest) }));
 
 /** The twin of the root CEL rule in crd.ts. */
 function nameIssues(metadata: unknown): Issue[] {
@@ -112,11 +126,14 @@ function onlyInDefault(spec: unknown): Issue[] {
   return paths.map((path) => ({ path, message }));
 }
 
-function specIssues(issue: z.core.$ZodIssue): Issue[] {
+function specIssues(issue: z.core.$ZodIssue, suggest: Suggest): Issue[] {
   const path = issue.path.map((segment) => (typeof segment === 'number' ? segment : String(segment)));
   if (issue.code !== 'unrecognized_keys') return [{ path: ['spec', ...path], message: issue.message }];
   const known = fieldsAt(specSchema, path);
-  return issue.keys.map((key) => ({ path: ['spec', ...path, key], message: unknownField(key, known) }));
+  return issue.keys.map((key) => ({
+    path: ['spec', ...path, key],
+    message: unknownField(key, known, suggest),
+  }));
 }
 
 /** Names of the fields of the object at this path of the schema. */

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { AddressError, containsCidr, parseAddress, parseCidr } from '../net/cidr.ts';
 import { PORT_PATTERN, PortError, parsePort } from '../net/ports.ts';
+import { isRecord } from '../json.ts';
 import { ATOMIC, type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
 
 /** RFC 1123 label, the form of a Kubernetes namespace's name. */
@@ -12,24 +13,29 @@ const LABEL_KEY_PATTERN =
 const LABEL_PREFIX_MAX = 253;
 const LABEL_KEY_MAX = LABEL_PREFIX_MAX + 1 + 63;
 
-const AT_MOST_63 = 'must be at most 63 characters: shorten it';
+// A text that is too long is not compared with a pattern, because V8's stack has an end.
+const AT_MOST_63 = { error: 'must be at most 63 characters: shorten it', abort: true } as const;
 
-export const dnsLabel = z.string().max(63, { error: AT_MOST_63 }).regex(new RegExp(DNS_LABEL_PATTERN), {
+export const dnsLabel = z.string().max(63, AT_MOST_63).regex(new RegExp(DNS_LABEL_PATTERN), {
   error:
     'must be a DNS label: lower-case letters, digits and "-", beginning and ending with a letter or digit',
 });
 
+const NOT_A_LABEL_KEY =
+  'is not a label key: up to 63 letters, digits, "-", "_" and ".", beginning and ending with a letter or digit, with an optional DNS prefix and "/" before them';
+
 const labelKey = z
   .string()
-  .max(LABEL_KEY_MAX, { error: 'is too long for a label key: at most 253 characters, "/" and 63 more' })
-  .regex(new RegExp(LABEL_KEY_PATTERN), {
-    error:
-      'is not a label key: up to 63 letters, digits, "-", "_" and ".", with an optional DNS prefix and "/" before them',
+  .max(LABEL_KEY_MAX, {
+    error: 'is too long for a label key: at most 253 characters, "/" and 63 more',
+    abort: true,
   })
+  .regex(new RegExp(LABEL_KEY_PATTERN), { error: NOT_A_LABEL_KEY })
   .refine((key) => key.indexOf('/') <= LABEL_PREFIX_MAX, {
     error: 'has too long a prefix for a label key: at most 253 characters before the "/"',
-  });
-const labelValue = z.string().max(63, { error: AT_MOST_63 }).regex(new RegExp(LABEL_VALUE_PATTERN), {
+  })
+  .meta({ not: { pattern: `^[^/]{${String(LABEL_PREFIX_MAX + 1)}}` } } satisfies CrdMeta);
+const labelValue = z.string().max(63, AT_MOST_63).regex(new RegExp(LABEL_VALUE_PATTERN), {
   error: 'is not a label value: letters, digits, "-", "_" and ".", without quotes or spaces',
 });
 
@@ -58,21 +64,37 @@ const requirement = z
     });
   });
 
-/** A Kubernetes label selector. `{}` selects everything, and is the only way to do so. */
-export const labelSelector = z
-  .strictObject({
-    matchLabels: z
+/**
+ * The key that z.record leaves out of its result without checking it. The selector would then match more than
+ * is written.
+ */
+const PROTO = '__proto__';
+
+const matchLabels = z
+  .preprocess(
+    (labels, context) => {
+      if (isRecord(labels) && Object.hasOwn(labels, PROTO))
+        context.addIssue({ code: 'custom', path: [PROTO], message: NOT_A_LABEL_KEY });
+      return labels;
+    },
+    z
       .record(labelKey, labelValue)
       .refine((labels) => Object.keys(labels).length > 0, {
         error: 'must not be empty: to say all, leave matchLabels out and write {}',
       })
-      .refine((labels) => Object.keys(labels).length <= 32, { error: 'must have at most 32 entries' })
-      .meta({
-        description: 'Labels that must all be present with exactly these values. Never empty.',
-        minProperties: 1,
-        maxProperties: 32,
-      } satisfies CrdMeta)
-      .optional(),
+      .refine((labels) => Object.keys(labels).length <= 32, { error: 'must have at most 32 entries' }),
+  )
+  .meta({
+    description: 'Labels that must all be present with exactly these values. Never empty.',
+    minProperties: 1,
+    maxProperties: 32,
+    not: { required: [PROTO] },
+  } satisfies CrdMeta);
+
+/** A Kubernetes label selector. `{}` selects everything, and is the only way to do so. */
+export const labelSelector = z
+  .strictObject({
+    matchLabels: matchLabels.optional(),
     matchExpressions: z
       .array(requirement)
       .min(1)
@@ -81,8 +103,23 @@ export const labelSelector = z
       .optional(),
   })
   .meta(ATOMIC);
+/**
+ * The same, where the API server checks the keys of matchLabels too. It estimates the cost of such a rule for
+ * as many selectors as the bounds on lists allow. In the rules of groups that is up to three million, and
+ * more than it permits.
+ */
+export const checkedLabelSelector = labelSelector.meta({
+  ...ATOMIC,
+  'x-kubernetes-validations': [
+    {
+      rule: `!has(self.matchLabels) || self.matchLabels.all(key, key.matches('${LABEL_KEY_PATTERN}') && key.indexOf('/') <= ${String(LABEL_PREFIX_MAX)})`,
+      message: `a key ${NOT_A_LABEL_KEY}`,
+      fieldPath: '.matchLabels',
+    },
+  ],
+} satisfies CrdMeta);
 /** A label selector that must not be empty: `{}` is refused. */
-export const nonEmptyLabelSelector = nonEmpty(labelSelector);
+export const nonEmptyLabelSelector = nonEmpty(checkedLabelSelector);
 
 const parsedBy = (parse: (text: string) => unknown) => (text: string, context: z.core.$RefinementCtx) => {
   try {

@@ -31,7 +31,7 @@ export function readFirewalls(documents: readonly Document[], files: readonly st
   for (const document of documents) {
     const result = validateDocument(document.value);
     if (!result.ok) {
-      diagnostics.push(...result.issues.map((issue) => issueAt(document, issue)));
+      for (const issue of result.issues) diagnostics.push(issueAt(document, issue));
       continue;
     }
     const { name } = result.firewall.metadata;

@@ -166,8 +166,14 @@ class TreeBuilder {
 function lineIndex(source: string): (offset: number) => number {
   const starts = [0];
   for (const match of source.matchAll(/\r\n|\r|\n/g)) starts.push(match.index + match[0].length);
+  /** The number of lines that begin at the offset or before it, by halving: a file may have as many problems as lines. */
   return (offset) => {
-    const after = starts.findIndex((start) => start > offset);
-    return after < 0 ? starts.length : after;
+    let [low, high] = [0, starts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   };
 }

@@ -1,4 +1,5 @@
 /** The status of one ClusterFirewall, computed from what was found and done. Pure; kstatus and people read the result. */
+import { cut } from '../../api/cut.ts';
 import { MAX_PROBLEMS, type Condition, type Status, type StatusProblem } from '../../api/status.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 
@@ -231,8 +232,6 @@ function bounded(
 ): StatusProblem {
   return { severity, rule: cut(rule, 512), path: cut(path, 1024), reason, message: cut(message, 2048) };
 }
-
-const cut = (text: string, max: number): string => (text.length <= max ? text : `${text.slice(0, max - 1)}…`);
 
 function counts({ policies, namespaces, nodes }: Extract<Finding, { type: 'compiled' }>): Partial<Status> {
   const { desired, current } = policies;
