@@ -18,11 +18,8 @@ import { OutageTracker } from './cluster/http/outages.ts';
 import { mergePatch } from './cluster/objects/apply.ts';
 import { systemClock, type Clock } from './cluster/clock.ts';
 import { isNotFound } from './cluster/errors.ts';
-import {
-  kubeConfigCredentials,
-  loadDefaultKubeConfig,
-  type LoadKubeConfig,
-} from './cluster/http/kubeconfig.ts';
+import { kubeConfigCredentials, type LoadKubeConfig } from './cluster/http/kubeconfig.ts';
+import { loadDefaultKubeConfig } from './cluster/http/kubeconfig-file.ts';
 import { withFence } from './cluster/leader/fence.ts';
 import { LeaderElection, type LeaseTerm } from './cluster/leader/lease.ts';
 import type { Logger } from './cluster/logger.ts';
@@ -104,7 +101,8 @@ export class FirewallOperator extends Shell {
   protected override async init(): Promise<void> {
     const { loadKubeConfig = loadDefaultKubeConfig, healthAddress, env = process.env } = this.#options;
     this.kubeConfig = loadKubeConfig();
-    const credentials = kubeConfigCredentials(reloading(this.kubeConfig, loadKubeConfig), this.#clock);
+    const parts = { clock: this.#clock, log: this.#log };
+    const credentials = kubeConfigCredentials(reloading(this.kubeConfig, loadKubeConfig), parts);
     const instance = env['POD_NAME'] ?? hostname();
     const userAgent = `clusterfirewall (${instance})`;
     const metrics = new Metrics(this.#clock);
@@ -121,7 +119,6 @@ export class FirewallOperator extends Shell {
         },
       });
     };
-    const parts = { clock: this.#clock, log: this.#log };
     const transport = withRetry(connect(), parts);
     const namespace = operatorNamespace(env);
     const controller = new Controller({
@@ -280,10 +277,23 @@ export async function runOperator(options: OperatorOptions = {}): Promise<void> 
   };
   process.on('unhandledRejection', fatal);
   process.on('uncaughtException', fatal);
-  const operator = new FirewallOperator({ ...options, log });
+  const operator = newOperator({ ...options, log });
   stopOnSignal(operator, log);
   await operator.start();
   await operator.ended;
+}
+
+/**
+ * The shell reads the default kubeconfig when it is made, although it is not used. Its error would show lines
+ * of the file.
+ */
+function newOperator(options: OperatorOptions): FirewallOperator {
+  try {
+    return new FirewallOperator(options);
+  } catch {
+    loadDefaultKubeConfig();
+    throw new Error('the kubeconfig changed while it was read; start again');
+  }
 }
 
 function stopOnSignal(operator: FirewallOperator, log: Logger): void {

@@ -2,6 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { systemClock } from '../../src/cluster/clock.ts';
 import { TransportError } from '../../src/cluster/errors.ts';
 import { kubeConfigCredentials } from '../../src/cluster/http/kubeconfig.ts';
+import { recordingLogger } from '../../src/cluster/testing/logs.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../../src/cluster/http/transport.ts';
 import { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import { waitFor } from '../wait.ts';
@@ -13,7 +14,7 @@ export function connect(kubeconfig: string): UndiciTransport {
     config.loadFromFile(kubeconfig);
     return config;
   };
-  const credentials = kubeConfigCredentials(load, systemClock);
+  const credentials = kubeConfigCredentials(load, { clock: systemClock, log: recordingLogger() });
   return new UndiciTransport({ credentials, clock: systemClock, userAgent: 'clusterfirewall-test' });
 }
 

@@ -97,7 +97,7 @@ async function withClientCertificate(): Promise<() => KubeConfig> {
 async function client(load: () => KubeConfig) {
   let skew = 0;
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + skew };
-  const credentials = kubeConfigCredentials(load, clock);
+  const credentials = kubeConfigCredentials(load, { clock, log: recordingLogger() });
   const connections = new UndiciTransport({ credentials, clock, userAgent: 'clusterfirewall-test' });
   // A connection may break under a request before the client has heard of it.
   const transport = withRetry(connections, { clock, log: recordingLogger() });

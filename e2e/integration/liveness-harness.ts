@@ -43,7 +43,7 @@ export function fastTransport(kubeconfig: string, server?: string): UndiciTransp
     return redirected;
   };
   return new UndiciTransport({
-    credentials: kubeConfigCredentials(load, clock),
+    credentials: kubeConfigCredentials(load, { clock, log: recordingLogger() }),
     clock,
     userAgent: 'clusterfirewall-test',
   });

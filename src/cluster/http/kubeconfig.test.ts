@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { kubeConfigCredentials, loadDefaultKubeConfig } from './kubeconfig.ts';
+import { kubeConfigCredentials } from './kubeconfig.ts';
+import { recordingLogger } from '../testing/logs.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 
 const environment = { ...process.env };
@@ -38,6 +39,7 @@ function kubeconfig(user: object, cluster: object = {}): string {
 function credentials(user: object, cluster: object = {}) {
   const path = kubeconfig(user, cluster);
   const clock = new ManualClock();
+  const log = recordingLogger();
   let loads = 0;
   const load = (): KubeConfig => {
     loads += 1;
@@ -45,7 +47,7 @@ function credentials(user: object, cluster: object = {}) {
     config.loadFromFile(path);
     return config;
   };
-  return { clock, credentials: kubeConfigCredentials(load, clock), loads: () => loads };
+  return { clock, log, credentials: kubeConfigCredentials(load, { clock, log }), loads: () => loads };
 }
 
 describe('credentials', () => {
@@ -92,11 +94,14 @@ describe('credentials', () => {
     process.env['KUBERNETES_SERVICE_HOST'] = 'fd00::1';
     process.env['KUBERNETES_SERVICE_PORT'] = '443';
     const clock = new ManualClock();
-    const found = kubeConfigCredentials(() => {
-      const config = new KubeConfig();
-      config.loadFromCluster(folder);
-      return config;
-    }, clock);
+    const found = kubeConfigCredentials(
+      () => {
+        const config = new KubeConfig();
+        config.loadFromCluster(folder);
+        return config;
+      },
+      { clock, log: recordingLogger() },
+    );
     const token = async () => (await found.current()).headers['authorization'];
 
     expect(found.server).toBe('https://[fd00::1]:443');
@@ -159,23 +164,5 @@ describe('credentials', () => {
     expect(() => credentials({ token: 't' }, { 'proxy-url': 'http://proxy' })).toThrow(
       'proxy-url is not supported',
     );
-  });
-});
-
-describe('the default kubeconfig', () => {
-  test('is what KUBECONFIG names', () => {
-    process.env['KUBECONFIG'] = kubeconfig({ token: 't' });
-    expect(loadDefaultKubeConfig().getCurrentCluster()?.server).toBe('https://api.example:6443');
-  });
-
-  test('says what to do when there is none', () => {
-    delete process.env['KUBECONFIG'];
-    process.env['HOME'] = folder;
-    expect(loadDefaultKubeConfig).toThrow('set KUBECONFIG');
-  });
-
-  test('says what to do when its context is not one', () => {
-    process.env['KUBECONFIG'] = file('kubeconfig', '{}');
-    expect(loadDefaultKubeConfig).toThrow('kubectl config use-context');
   });
 });

@@ -1,6 +1,8 @@
 import type { RequestOptions } from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../clock.ts';
+import type { Logger } from '../logger.ts';
+import { explainFailure, type Failure } from './credential-failure.ts';
 
 /** Builds the configuration from its files, each time anew, so that rotated tokens, certificates and CAs are seen. */
 export type LoadKubeConfig = () => KubeConfig;
@@ -30,41 +32,44 @@ export interface Credentials {
 /** As client-go: token files are read again after a minute (k8s.io/client-go/transport/token_source.go). */
 const REFRESH_MS = 60_000;
 
-/**
- * KUBECONFIG, `~/.kube/config`, or the ServiceAccount of the pod, in this order.
- * @throws Error with the remedy when none of them is there.
- */
-export function loadDefaultKubeConfig(): KubeConfig {
-  const config = new KubeConfig();
-  config.loadFromDefault();
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) {
-    throw new Error(
-      'kubeconfig: current-context names no cluster; choose one with `kubectl config use-context`',
-    );
-  }
-  // What client-node makes up when it has found nothing.
-  if (cluster.name === 'cluster' && cluster.server === 'http://localhost:8080') {
-    throw new Error('no kubeconfig found: set KUBECONFIG, or run in a pod with a ServiceAccount token');
-  }
-  return config;
+export interface CredentialsOptions {
+  readonly clock: Clock;
+  /** Gets what a command of `user.exec` wrote to its standard error, once for each series of failures. */
+  readonly log: Logger;
 }
 
 /**
- * Credentials that follow their files. A command of `user.exec` keeps its own expiry and is asked again only after invalidate().
- * @throws Error when the configuration cannot be loaded, or needs a proxy.
+ * Credentials that follow their files. A command of `user.exec` keeps its own expiry and is asked again only
+ * after invalidate(). No error repeats a part of the configuration or the output of a command.
+ * @throws Error when the configuration cannot be loaded, or needs a proxy
  */
-export function kubeConfigCredentials(load: LoadKubeConfig, clock: Clock): Credentials {
+export function kubeConfigCredentials(load: LoadKubeConfig, { clock, log }: CredentialsOptions): Credentials {
   let config = load();
   let reading: Promise<Identity> | undefined;
   let readAt = 0;
   let refused = false;
+  let stderrShown = false;
 
+  const identity = async (): Promise<Identity> => {
+    let failure: Failure;
+    try {
+      const read = await identityOf(config);
+      stderrShown = false;
+      return read;
+    } catch (error) {
+      failure = explainFailure(error, config);
+    }
+    const { message, stderr } = failure;
+    if (stderr !== undefined && !stderrShown) log.warn({ stderr }, message);
+    stderrShown ||= stderr !== undefined;
+    // The error of client-node may contain a path, an argument or an output, so it is no cause of this one.
+    throw new Error(message);
+  };
   const readAgain = async (): Promise<Identity> => {
     const command: unknown = config.getCurrentUser()?.exec;
     if (refused || command === undefined || command === null) config = load();
     refused = false;
-    return identityOf(config);
+    return identity();
   };
   return {
     server: serverOf(config),
@@ -72,11 +77,11 @@ export function kubeConfigCredentials(load: LoadKubeConfig, clock: Clock): Crede
       const before = reading;
       if (before !== undefined && !refused && clock.now() - readAt < REFRESH_MS) return before;
       readAt = clock.now();
-      reading = before === undefined ? identityOf(config) : readAgain();
+      reading = before === undefined ? identity() : readAgain();
       try {
         return await reading;
       } catch (error) {
-        // A file that is being replaced can be missing for a moment; what was read before may still be good.
+        // A file that is being replaced can be missing for a moment. The identity before may still be good.
         reading = before;
         if (before === undefined) throw error;
         return before;
@@ -91,8 +96,9 @@ export function kubeConfigCredentials(load: LoadKubeConfig, clock: Clock): Crede
 function serverOf(config: KubeConfig): string {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('kubeconfig: current-context names no cluster');
-  if (cluster.proxyUrl !== undefined) {
-    throw new Error(`kubeconfig: clusters[${cluster.name}].proxy-url is not supported; remove it`);
+  if (typeof cluster.proxyUrl === 'string') {
+    const place = `clusters[${config.getClusters().indexOf(cluster)}].cluster`;
+    throw new Error(`kubeconfig: ${place}.proxy-url is not supported; remove it`);
   }
   return cluster.server;
 }
@@ -109,6 +115,10 @@ async function identityOf(config: KubeConfig): Promise<Identity> {
     headers[name.toLowerCase()] = String(value).trim();
   }
   const { ca, cert, key, rejectUnauthorized, servername } = options;
+  if ([cert, key].some((pem) => pem !== undefined && !isPem(pem))) throw new TypeError('not PEM');
   const tls = { ca, cert, key, rejectUnauthorized, servername };
   return { headers, tls: Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)) };
 }
+
+/** A command can print any value as a certificate or a key. */
+const isPem = (value: unknown): boolean => typeof value === 'string' || Buffer.isBuffer(value);
