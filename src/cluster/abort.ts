@@ -1,4 +1,4 @@
-/** Why `signal` was aborted, as an Error: `abort()` takes anything. */
+/** The reason for which `signal` was aborted, as an Error. `abort()` accepts any value. */
 export function abortReason(signal: AbortSignal): Error {
   const reason: unknown = signal.reason;
   return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
@@ -6,7 +6,7 @@ export function abortReason(signal: AbortSignal): Error {
 
 /**
  * Waits for the promise, but no longer than until `signal` is aborted.
- * @throws the signal's reason then; what the promise stands for goes on.
+ * @throws the signal's reason on abort. The work behind the promise goes on.
  */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();

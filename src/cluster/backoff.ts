@@ -1,25 +1,28 @@
 import type { Clock } from './clock.ts';
 
-/** A number from 0 (included) to 1 (excluded), as Math.random gives. */
+/** A number from 0 (included) to 1 (excluded), like the result of Math.random. */
 export type Random = () => number;
 
 export interface BackoffPolicy {
   /** First delay in milliseconds. */
   readonly initialMs: number;
-  /** No delay grows beyond this, jitter apart. */
+  /** Upper bound of the delay before jitter. */
   readonly maxMs: number;
   readonly factor: number;
-  /** Each delay is drawn from `delay` to `delay × (1 + jitter)`, so that clients cut off together do not return together. */
+  /**
+   * Each delay is drawn from `delay` to `delay × (1 + jitter)`, so clients that lost their connection
+   * together do not return together.
+   */
   readonly jitter: number;
 }
 
-/** Delay before attempt number `attempt` (from 0), in milliseconds. */
+/** Delay in milliseconds before attempt number `attempt`, counted from 0. */
 export function backoffDelay(policy: BackoffPolicy, attempt: number, random: Random): number {
   const delay = Math.min(policy.maxMs, policy.initialMs * policy.factor ** attempt);
   return delay * (1 + policy.jitter * random());
 }
 
-/** Growing delays that start over once nothing has failed for `resetAfterMs`. */
+/** Growing delays that start over when nothing has failed for `resetAfterMs`. */
 export class Backoff {
   readonly #policy: BackoffPolicy & { readonly resetAfterMs: number };
   readonly #clock: Clock;
@@ -33,7 +36,7 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds to wait before the next attempt; each call counts as one failure. */
+  /** Milliseconds to wait before the next attempt. Each call counts as one failure. */
   next(): number {
     const now = this.#clock.now();
     if (this.#last !== undefined && now - this.#last > this.#policy.resetAfterMs) this.#attempt = 0;

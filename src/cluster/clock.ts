@@ -1,12 +1,12 @@
 import { abortReason } from './abort.ts';
 
-/** Time as everything here sees it, so that tests own it. */
+/** The source of time for everything here, so tests can control it. */
 export interface Clock {
-  /** Milliseconds of a monotonic clock: for durations and deadlines, never for a date. */
+  /** Milliseconds of a monotonic clock, for durations and deadlines. It is not a date. */
   now(): number;
-  /** The date, for what other people read (timestamps in Events). It may jump. */
+  /** The date that people read, for example in Events. It may jump. */
   date(): Date;
-  /** Calls back once after `ms` milliseconds; the function returned cancels it. */
+  /** Calls back once after `ms` milliseconds. The returned function cancels it. */
   setTimeout(callback: () => void, ms: number): () => void;
 }
 
@@ -24,7 +24,7 @@ export const systemClock: Clock = {
 
 /**
  * Resolves after `ms` milliseconds.
- * @throws the signal's reason, at once, when `signal` is aborted before or meanwhile.
+ * @throws the signal's reason, immediately, when `signal` is or becomes aborted
  */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

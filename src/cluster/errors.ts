@@ -6,15 +6,18 @@ export interface StatusCause {
   readonly field?: string;
 }
 
-/** The API server answered, and it was not a success: its Status object, as an Error. */
+/** The API server answered with a failure. This is its Status object as an Error. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** HTTP status. */
   readonly code: number;
-  /** Kubernetes' reason in CamelCase, for example NotFound, Conflict, Expired; empty when the answer carried none. */
+  /**
+   * Kubernetes' reason in CamelCase, for example NotFound, Conflict or Expired. Empty when the answer had
+   * none.
+   */
   readonly reason: string;
   readonly causes: readonly StatusCause[];
-  /** From the Retry-After header, or details.retryAfterSeconds where the header is missing. */
+  /** From the Retry-After header, or from details.retryAfterSeconds where the header is missing. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(fields: {
@@ -32,12 +35,15 @@ export class ApiError extends Error {
   }
 }
 
-/** No complete answer came: refused, reset, cut off or timed out. The request may or may not have been carried out. */
+/**
+ * No complete answer arrived: the connection was refused, reset or cut off, or timed out. The request may
+ * have been carried out.
+ */
 export class TransportError extends Error {
   override readonly name = 'TransportError';
 }
 
-/** Builds the error for a Status body (`kind: Status`) or, failing that, for the bare text of an answer. */
+/** Builds the error from a Status body (`kind: Status`), or else from the plain text of an answer. */
 export function statusError(code: number, body: unknown, retryAfterSeconds?: number): ApiError {
   if (!isRecord(body)) {
     const text = typeof body === 'string' && body.trim() !== '' ? `: ${body.trim().slice(0, 500)}` : '';
@@ -60,10 +66,10 @@ export function isApiError(error: unknown, code: number, reason?: string): error
   );
 }
 
-/** The object, or the whole resource, is not there. */
+/** The object or the whole resource does not exist. */
 export const isNotFound = (error: unknown): error is ApiError => isApiError(error, 404);
 
-/** A field manager or a resourceVersion stands against the write. */
+/** A field manager or a resourceVersion conflicts with the write. */
 export const isConflict = (error: unknown): error is ApiError => isApiError(error, 409, 'Conflict');
 
 export const isAlreadyExists = (error: unknown): error is ApiError => isApiError(error, 409, 'AlreadyExists');
@@ -71,12 +77,13 @@ export const isAlreadyExists = (error: unknown): error is ApiError => isApiError
 export const isForbidden = (error: unknown): error is ApiError => isApiError(error, 403);
 
 /**
- * What kube-apiserver says of it. Of a watch Calico's API server passes on nothing else: the reason is InternalError whatever went wrong
- * (projectcalico/calico apiserver/pkg/storage/calico/watcher.go, convertEvent).
+ * kube-apiserver's messages for an expired version. Calico's API server passes on only the message for a
+ * watch: the reason is always InternalError (projectcalico/calico apiserver/pkg/storage/calico/watcher.go,
+ * convertEvent).
  */
 const TOO_OLD = /too old resource version|resourceVersion for the provided \w+ is too old/;
 
-/** The resourceVersion or continue token is older than what etcd keeps: only a new list helps. */
+/** The resourceVersion or continue token is older than the oldest version in etcd. Only a new list helps. */
 export function isExpired(error: unknown): error is ApiError {
   if (!(error instanceof ApiError)) return false;
   const { code, reason, message } = error;
@@ -89,8 +96,8 @@ export function isExpired(error: unknown): error is ApiError {
 }
 
 /**
- * A server that has just started fills its watch cache; Retry-After grows with the time that takes (k8s.io/apiserver
- * pkg/storage/cacher, calculateRetryAfterForUnreadyCache).
+ * A server that has just started fills its watch cache first. Retry-After grows with the time that this takes
+ * (k8s.io/apiserver pkg/storage/cacher, calculateRetryAfterForUnreadyCache).
  */
 export const isInitializing = (error: unknown): error is ApiError =>
   isApiError(error, 429) && error.message.includes('storage is (re)initializing');

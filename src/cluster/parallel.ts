@@ -1,7 +1,7 @@
 /**
- * Calls `run` for every item, at most `limit` at a time, in order of the items. After the first failure (or abort) no further item is begun;
- * those under way are awaited, so that nothing still runs when this returns.
- * @throws what the first failing call threw, or the signal's reason.
+ * Calls `run` for every item, at most `limit` at a time, in the order of the items. After the first failure
+ * or an abort no further call starts. Calls in progress are awaited, so nothing still runs when this returns.
+ * @throws the error of the first failed call, or the signal's reason
  */
 export async function forEachLimit<T>(
   items: Iterable<T>,

@@ -4,7 +4,10 @@ import { runWorkers, WorkQueue, type Result } from './queue.ts';
 import { recordingLogger } from './testing/logs.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 
-/** client-go's queue (util/workqueue: queue.go, delaying_queue.go, default_rate_limiters.go), as slowly and plainly as it can be said. */
+/**
+ * A slow and simple model of client-go's queue (util/workqueue: queue.go, delaying_queue.go,
+ * default_rate_limiters.go).
+ */
 class Model {
   now = 0;
   queue: string[] = [];
@@ -129,7 +132,7 @@ const commands: readonly fc.Arbitrary<Command>[] = [
       async (model, { queue }) => {
         expect(await queue.get()).toBe(model.get());
       },
-      // Else it would wait.
+      // Otherwise it would wait.
       (model) => model.queue.length > 0 || model.isShutDown,
     ),
   ),
@@ -150,7 +153,7 @@ const commands: readonly fc.Arbitrary<Command>[] = [
     }),
   ),
 ];
-/** Rarely shut down: nothing much happens afterwards. */
+/** Shutdown is rare, because little happens after it. */
 const weighted = [...commands, ...commands.slice(0, -1), ...commands.slice(0, -1)];
 
 test('the queue does what client-go’s does, call by call', async () => {
@@ -167,12 +170,12 @@ test('the queue does what client-go’s does, call by call', async () => {
 
 type Outcome = 'done' | 'throw' | 'retry' | 'requeue';
 
-/** Workers, and what must be true of them at any time. */
+/** Workers, with the conditions that always hold for them. */
 class Workers {
   readonly clock = new ManualClock();
   readonly queue = new WorkQueue({ clock: this.clock });
   readonly busy = new Set<string>();
-  /** Keys added since work on them last began. */
+  /** Keys that were added after their last work started. */
   readonly owed = new Set<string>();
   readonly wrong: string[] = [];
   readonly stop = new AbortController();

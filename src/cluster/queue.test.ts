@@ -8,7 +8,7 @@ function setup() {
   return { clock, queue: new WorkQueue({ clock }) };
 }
 
-/** Takes what is ready now. */
+/** Takes all keys that are ready now. */
 async function takeAll(queue: WorkQueue): Promise<readonly string[]> {
   const taken: string[] = [];
   while (queue.length > 0) {

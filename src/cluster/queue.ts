@@ -2,25 +2,28 @@ import { backoffDelay, type BackoffPolicy, type Random } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 
-/** Told of what becomes of keys; after client-go's MetricsProvider. */
+/** Observes keys in the queue, like client-go's MetricsProvider. */
 export interface QueueObserver {
-  /** Was not waiting, and does now. */
+  /** The key was not waiting, and now waits. */
   added(key: string): void;
   taken(key: string): void;
   done(key: string): void;
-  /** Is to be added after a delay. */
+  /** The key will be added after a delay. */
   retried(key: string): void;
 }
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
   readonly observer?: QueueObserver;
-  /** Delays of addRateLimited for one key; default 5 ms doubling to a minute. */
+  /** Delays of addRateLimited for one key. The default is 5 ms, doubling to a minute. */
   readonly backoff?: BackoffPolicy;
   readonly random?: Random;
 }
 
-/** client-go's, but for its ceiling of 1000 s: a quarter of an hour is long for a firewall rule to wait when all is well again. */
+/**
+ * client-go's values, except its maximum of 1000 s: a firewall rule should not wait a quarter of an hour
+ * after a problem is solved.
+ */
 const BACKOFF: BackoffPolicy = { initialMs: 5, maxMs: 60_000, factor: 2, jitter: 0 };
 
 interface Delayed {
@@ -29,8 +32,8 @@ interface Delayed {
 }
 
 /**
- * client-go's work queue: keys in the order of their first add, each at most once, never the same key with two workers. A key added while it
- * is being worked on comes back when that work is done.
+ * client-go's work queue. Keys keep the order of their first add. Each is queued once and is never with two
+ * workers. A key that is added during its work returns when that work is done.
  */
 export class WorkQueue {
   readonly #clock: Clock;
@@ -39,7 +42,7 @@ export class WorkQueue {
   readonly #observer: QueueObserver | undefined;
   readonly #ready = new Set<string>();
   readonly #processing = new Set<string>();
-  /** Added while being processed. */
+  /** Keys that were added while being processed. */
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, Delayed>();
   readonly #retries = new Map<string, number>();
@@ -53,7 +56,7 @@ export class WorkQueue {
     this.#observer = options.observer;
   }
 
-  /** Keys that are ready and not yet taken: the depth that metrics show. */
+  /** Number of keys that are ready and not taken. Metrics show it as the depth. */
   get length(): number {
     return this.#ready.size + this.#again.size;
   }
@@ -65,7 +68,7 @@ export class WorkQueue {
     else this.#makeReady(key);
   }
 
-  /** Adds the key in `ms` milliseconds. Of several delays for one key the earliest counts. */
+  /** Adds the key in `ms` milliseconds. If a key has several delays, the earliest counts. */
   addAfter(key: string, ms: number): void {
     if (this.#shutDown) return;
     this.#observer?.retried(key);
@@ -85,24 +88,27 @@ export class WorkQueue {
     this.#delayed.set(key, { at, cancel });
   }
 
-  /** Adds the key after a delay that grows with every call until the key is forgotten. */
+  /** Adds the key after a delay that grows with each call until the key is forgotten. */
   addRateLimited(key: string): void {
     const retries = this.retries(key);
     this.#retries.set(key, retries + 1);
     this.addAfter(key, backoffDelay(this.#backoff, retries, this.#random));
   }
 
-  /** The key has succeeded, or is given up: its next delay is the first again. Does not take it out of the queue. */
+  /** Resets the delay of a key that has succeeded or was given up. It stays in the queue. */
   forget(key: string): void {
     this.#retries.delete(key);
   }
 
-  /** How often the key was added rate-limited since it was last forgotten. */
+  /** Number of rate-limited adds of the key since it was last forgotten. */
   retries(key: string): number {
     return this.#retries.get(key) ?? 0;
   }
 
-  /** The next key, as soon as there is one; undefined once shut down and empty. Whoever takes a key must call done. */
+  /**
+   * The next key as soon as there is one. Undefined once the queue is shut down and empty. Call done for each
+   * key that you take.
+   */
   get(): Promise<string | undefined> {
     const next = this.#take();
     if (next !== undefined || this.#shutDown) return Promise.resolve(next);
@@ -111,14 +117,14 @@ export class WorkQueue {
     });
   }
 
-  /** The worker has finished with the key, one way or the other. */
+  /** The worker has finished with the key, with or without success. */
   done(key: string): void {
     this.#observer?.done(key);
     this.#processing.delete(key);
     if (this.#again.delete(key)) this.#makeReady(key);
   }
 
-  /** Takes no more keys and drops the delayed ones; what is ready can still be taken. */
+  /** Accepts no more keys and drops delayed ones. Ready keys can still be taken. */
   shutDown(): void {
     this.#shutDown = true;
     for (const delayed of this.#delayed.values()) delayed.cancel();
@@ -142,19 +148,19 @@ export class WorkQueue {
   }
 }
 
-/** What a reconcile came to. One that throws is retried with the key's backoff, like `retry`. */
+/** The result of a reconcile. An error that it throws counts as `retry`. */
 export type Result =
   | { readonly type: 'done' }
   /** Look again later although nothing has failed. */
   | { readonly type: 'requeueAfter'; readonly ms: number }
-  /** Did not succeed yet; `message` says why. */
+  /** Not successful yet. `message` says why. */
   | { readonly type: 'retry'; readonly message: string }
-  /** Cannot succeed until something changes, and that change will add the key. */
+  /** Cannot succeed until a change, which will add the key again. */
   | { readonly type: 'terminal'; readonly message: string };
 
 export interface RunWorkersOptions {
   readonly queue: WorkQueue;
-  /** Keys handled at the same time. */
+  /** Maximum number of keys in progress. */
   readonly workers: number;
   readonly handle: (key: string) => Promise<Result>;
   readonly log: Logger;
@@ -162,8 +168,8 @@ export interface RunWorkersOptions {
 }
 
 /**
- * Hands the queue's keys to `handle` until `signal` is aborted, then shuts the queue down. No call of `handle` begins after the abort; resolves
- * when those under way have ended.
+ * Passes the queue's keys to `handle` until `signal` is aborted, then shuts the queue down. No call of
+ * `handle` starts after the abort. Resolves when current calls have ended.
  */
 export async function runWorkers(options: RunWorkersOptions): Promise<void> {
   const { queue, workers, signal } = options;

@@ -1,7 +1,10 @@
-/** What every Kubernetes object and every collection of them has. */
+/** The common parts of Kubernetes objects and their collections. */
 import { isRecord } from '../json.ts';
 
-/** A collection of objects. `namespace` narrows a namespaced kind to one namespace; without it, the whole cluster. */
+/**
+ * A collection of objects. `namespace` limits a namespaced kind to one namespace. Without it, the collection
+ * covers the whole cluster.
+ */
 export interface Resource {
   /** Empty for the core group. */
   readonly group: string;
@@ -34,7 +37,7 @@ export interface Metadata {
   readonly managedFields?: readonly ManagedFieldsEntry[];
 }
 
-/** An object as the API server sends it. Items of a list of built-in kinds carry neither apiVersion nor kind. */
+/** An object as the API server sends it. Items of a list of built-in kinds have no apiVersion and no kind. */
 export interface KubernetesObject {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -57,13 +60,19 @@ export function isKubernetesObject(value: unknown): value is KubernetesObject {
   return isRecord(value) && isRecord(value['metadata']) && typeof value['metadata']['name'] === 'string';
 }
 
-/** `namespace/name`, or `name` for what has no namespace: the key of stores and queues, as client-go's. */
+/**
+ * `namespace/name`, or `name` for an object without a namespace. Stores and queues use this key, like
+ * client-go.
+ */
 export function objectKey(object: KubernetesObject): string {
   const { name, namespace } = object.metadata;
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
 }
 
-/** True for an object whose metadata is complete. Without a uid, an object and its successor of the same name would be one. */
+/**
+ * True for an object with complete metadata. Without uids, an object and its successor with the same name
+ * would look the same.
+ */
 export function isStoredObject(object: KubernetesObject): object is StoredObject {
   const { uid, resourceVersion } = object.metadata;
   return [uid, resourceVersion].every((value) => typeof value === 'string' && value !== '');
@@ -72,15 +81,15 @@ export function isStoredObject(object: KubernetesObject): object is StoredObject
 const NUMBER = /^\d+$/;
 
 /**
- * True when the first resourceVersion is the second or a later one of the same kind. They are comparable as numbers (Kubernetes API
- * concepts, 1.35); other versions always count as late enough.
+ * True when the first resourceVersion is equal to the second or later. Versions are comparable as numbers
+ * (Kubernetes API concepts, 1.35). Versions that are not numbers always count as late enough.
  */
 export function isAtLeast(version: string, wanted: string): boolean {
   if (!NUMBER.test(version) || !NUMBER.test(wanted)) return true;
   return BigInt(version) >= BigInt(wanted);
 }
 
-/** `group/version`, or `v1` for the core group: what stands in `apiVersion`. */
+/** `group/version`, or `v1` for the core group, as in `apiVersion`. */
 export function apiVersionOf(resource: Resource): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
 }
@@ -93,7 +102,7 @@ export function collectionPath(resource: Resource): string {
   return `${root}/${apiVersionOf(resource)}${scope}/${resource.plural}`;
 }
 
-/** Path of one object, or of a subresource of it such as `status`. */
+/** Path of one object, or of one of its subresources such as `status`. */
 export function objectPath(resource: Resource, name: string, subresource?: string): string {
   const path = `${collectionPath(resource)}/${encodeURIComponent(name)}`;
   return subresource === undefined ? path : `${path}/${subresource}`;

@@ -1,9 +1,12 @@
-/** Reads where the API server is, and which Services it calls: the kinds that name them, and the Services themselves. */
+/**
+ * Reads the addresses of the API server and the Services that it calls: the kinds that name them, and the
+ * Services themselves.
+ */
 import { valueAt } from '../json.ts';
 import { fieldsOf, listOf, type KubernetesObject } from './object.ts';
 import type { ApiServerBackend, ServiceInfo } from './types.ts';
 
-/** As in src/cluster: a collection, in one namespace where it says so. */
+/** A collection, optionally limited to one namespace, like the type in src/cluster. */
 interface Resource {
   /** Empty for the core group. */
   readonly group: string;
@@ -15,7 +18,9 @@ interface Resource {
 interface BackendSource {
   readonly kind: string;
   readonly resource: Resource;
-  /** Objects a page: a CustomResourceDefinition may have a megabyte, of which four words are kept. */
+  /**
+   * Objects in each page. A CustomResourceDefinition may have a megabyte, but only four words of it are kept.
+   */
   readonly pageSize?: number;
   /** The references to Services in one object. */
   readonly references: (object: KubernetesObject) => readonly unknown[];
@@ -50,7 +55,10 @@ export const BACKEND_SOURCES: readonly BackendSource[] = [
 
 export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services' };
 
-/** Every API server enters itself in a slice of the Service default/kubernetes. All slices of that namespace are watched. */
+/**
+ * Every API server adds itself to a slice of the Service default/kubernetes. All slices of that namespace are
+ * watched.
+ */
 export const API_SERVER_SLICES: Resource = {
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -61,7 +69,10 @@ const SERVICE_NAME = 'kubernetes.io/service-name';
 
 /** The default of both clientConfig.service and an APIService's service. */
 const DEFAULT_PORT = 443;
-/** One for all: most APIServices and CustomResourceDefinitions name no Service, most slices are not the API server's. */
+/**
+ * One shared empty list: most APIServices and CustomResourceDefinitions name no Service, and most slices are
+ * not the API server's.
+ */
 const NONE: readonly never[] = [];
 
 function webhookReferences({ webhooks }: KubernetesObject): readonly unknown[] {
@@ -85,7 +96,7 @@ export function readBackends(
 export function readService({ metadata, spec }: KubernetesObject): ServiceInfo {
   const { namespace = '', name } = metadata;
   const { type, selector, ports } = fieldsOf(spec);
-  // An ExternalName is a DNS name outside the cluster; selector and ports have no effect.
+  // An ExternalName is a DNS name outside the cluster. Its selector and ports have no effect.
   if (type === 'ExternalName') return { namespace, name, ports: [] };
   const labels = Object.entries(fieldsOf(selector)).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
@@ -98,7 +109,7 @@ export function readService({ metadata, spec }: KubernetesObject): ServiceInfo {
   };
 }
 
-/** A targetPort that is absent or 0 means the port (Service API). */
+/** An absent targetPort, or 0, means the port (Service API). */
 function readPort(value: unknown): ServiceInfo['ports'] {
   const { port, targetPort } = fieldsOf(value);
   if (typeof port !== 'number') return [];
@@ -107,8 +118,8 @@ function readPort(value: unknown): ServiceInfo['ports'] {
 }
 
 /**
- * Addresses of the API server in an EndpointSlice; none in a slice of another Service. Readiness does not count: an API server that is
- * starting calls webhooks too.
+ * Addresses of the API server in an EndpointSlice. A slice of another Service has none. Readiness does not
+ * count, because a starting API server already calls webhooks.
  */
 export function readApiServerSlice({ metadata, endpoints }: KubernetesObject): readonly string[] {
   const isApiServer =

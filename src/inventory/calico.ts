@@ -1,4 +1,4 @@
-/** Reads other people's Calico objects, as far as they affect nodes and their host endpoints. */
+/** Reads other people's Calico objects, if they affect nodes and their host endpoints. */
 import { LABEL_CREATED_BY } from '../calico/labels.ts';
 import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
 import type { FelixConfigurationInfo, ForeignPolicyInfo, HostEndpointInfo } from './types.ts';
@@ -6,7 +6,7 @@ import type { FelixConfigurationInfo, ForeignPolicyInfo, HostEndpointInfo } from
 /** The value of LABEL_CREATED_BY (kube-controllers/pkg/controllers/node/hostendpoints.go). */
 const KUBE_CONTROLLERS = 'calico-kube-controllers';
 
-/** The CIDR of an IPPool; none for a pool that gives pods no addresses: it serves tunnels or Services. */
+/** The CIDR of an IPPool. Empty for a pool that gives no addresses to pods but serves tunnels or Services. */
 export function readIPPool({ spec }: KubernetesObject): readonly string[] {
   const { cidr, allowedUses } = fieldsOf(spec);
   const uses = listOf(allowedUses);
@@ -40,7 +40,7 @@ export function readGlobalNetworkPolicy({ metadata, spec }: KubernetesObject): F
   };
 }
 
-/** Nothing for an end without a selector. */
+/** Empty for an end without a selector. */
 function readEnd({ selector, notSelector, namespaceSelector }: ReturnType<typeof fieldsOf>) {
   const end = {
     selector: textOf(selector),
@@ -86,7 +86,7 @@ function readFailsafe(value: unknown): NonNullable<FelixConfigurationInfo['fails
   ];
 }
 
-/** The address of a BGPPeer, without the port that it may have; none for a peer that selects nodes instead. */
+/** The address of a BGPPeer, without its optional port. Empty for a peer that selects nodes instead. */
 export function readBGPPeer({ spec }: KubernetesObject): readonly string[] {
   const address = textOf(fieldsOf(spec)['peerIP']);
   const [, bracketed] = /^\[(.+)\](?::\d+)?$/.exec(address) ?? [];
@@ -94,7 +94,7 @@ export function readBGPPeer({ spec }: KubernetesObject): readonly string[] {
   return address === '' ? [] : [bracketed ?? plain ?? address];
 }
 
-/** Whether a KubeControllersConfiguration makes a `*` host endpoint for every node. */
+/** True if a KubeControllersConfiguration makes a `*` host endpoint for every node. */
 export function makesHostEndpoints({ metadata, spec }: KubernetesObject): boolean {
   const { node } = fieldsOf(fieldsOf(spec)['controllers']);
   const { autoCreate, createDefaultHostEndpoint } = fieldsOf(fieldsOf(node)['hostEndpoint']);

@@ -1,4 +1,4 @@
-/** Reads Nodes with the annotations that Calico and flannel put on them. */
+/** Reads Nodes with the annotations of Calico and flannel. */
 import { AddressError, formatAddress, parseAddress } from '../net/cidr.ts';
 import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
 import type { NodeInfo } from './types.ts';
@@ -6,8 +6,8 @@ import type { NodeInfo } from './types.ts';
 const STATUS_TYPES: ReadonlySet<unknown> = new Set(['InternalIP', 'ExternalIP']);
 
 /**
- * Annotations with which calico-node notes a node's own and its tunnels' addresses: a packet from a node to a remote pod has the
- * tunnel's address as its source. Source: libcalico-go/lib/backend/k8s/resources/node.go.
+ * Annotations with the addresses of a node and its tunnels, written by calico-node. A packet from a node to a
+ * remote pod has the tunnel's address as its source. Source: libcalico-go/lib/backend/k8s/resources/node.go.
  */
 const ANNOTATIONS = [
   'projectcalico.org/IPv4Address',
@@ -19,7 +19,7 @@ const ANNOTATIONS = [
   'projectcalico.org/IPv6WireguardInterfaceAddr',
 ];
 
-/** flannel notes its backend on every node that it serves. Together with Calico that is Canal. */
+/** flannel writes its backend to every node that it serves. Together with Calico that is Canal. */
 const FLANNEL_PREFIX = 'flannel.alpha.coreos.com/';
 
 export function readNode({ metadata, status }: KubernetesObject): NodeInfo {
@@ -29,8 +29,9 @@ export function readNode({ metadata, status }: KubernetesObject): NodeInfo {
 }
 
 /**
- * Every address of a node that a policy may meet: canonical, without a mask, sorted, each once. Other texts (an empty annotation, an
- * address with a zone) are left out, because no packet filter could match them.
+ * Every address of a node that a policy may match: canonical, without a mask, sorted, without duplicates.
+ * Other texts (an empty annotation, an address with a zone) are left out, because no packet filter could
+ * match them.
  */
 function addressesOf(annotations: Readonly<Record<string, string>>, status: unknown): readonly string[] {
   const ofStatus = listOf(fieldsOf(status)['addresses'])

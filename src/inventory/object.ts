@@ -1,6 +1,8 @@
 import { isRecord } from '../json.ts';
 
-/** As much of a stored object as the readers of this folder look at: from an API server or from a file. */
+/**
+ * The parts of a stored object that the readers of this folder use. It comes from an API server or a file.
+ */
 export interface KubernetesObject {
   readonly metadata: {
     readonly name: string;
@@ -12,7 +14,7 @@ export interface KubernetesObject {
   readonly [field: string]: unknown;
 }
 
-/* A field whose type is not the one in its API counts as absent. */
+/* A field with a type that differs from its API counts as absent. */
 export const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {});
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

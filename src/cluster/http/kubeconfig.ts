@@ -4,7 +4,10 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
 import { explainFailure, type Failure } from './credential-failure.ts';
 
-/** Builds the configuration from its files, each time anew, so that rotated tokens, certificates and CAs are seen. */
+/**
+ * Builds the configuration from its files. Each call reads them again, so rotated tokens, certificates and
+ * CAs are noticed.
+ */
 export type LoadKubeConfig = () => KubeConfig;
 
 export interface TlsMaterial {
@@ -15,7 +18,7 @@ export interface TlsMaterial {
   readonly servername?: string;
 }
 
-/** Who we are to the API server, and how we know that it is the one. */
+/** Our identity at the API server, and the CA by which we recognise the server. */
 export interface Identity {
   readonly headers: Readonly<Record<string, string>>;
   readonly tls: TlsMaterial;
@@ -25,11 +28,11 @@ export interface Credentials {
   /** Base URL of the API server. */
   readonly server: string;
   current(): Promise<Identity>;
-  /** To be called when the server has refused the identity (401): the next current() reads it anew. */
+  /** Call this when the server has refused the identity (401). The next current() reads the files again. */
   invalidate(): void;
 }
 
-/** As client-go: token files are read again after a minute (k8s.io/client-go/transport/token_source.go). */
+/** Like client-go, token files are read again after a minute (k8s.io/client-go/transport/token_source.go). */
 const REFRESH_MS = 60_000;
 
 export interface CredentialsOptions {
@@ -111,7 +114,7 @@ async function identityOf(config: KubeConfig): Promise<Identity> {
     headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
   }
   for (const [name, value] of Object.entries(options.headers ?? {})) {
-    // A token file may end in a line break, which no header may contain.
+    // A token file may end in a line break, which is not allowed in a header.
     headers[name.toLowerCase()] = String(value).trim();
   }
   const { ca, cert, key, rejectUnauthorized, servername } = options;

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ListReader } from './list-reader.ts';
 
-/** Text that looks like structure, and keys that look like the one that is sought. */
+/** Text that looks like structure, and keys that look like the wanted key. */
 const awkward = fc.oneof(
   fc.string(),
   fc.constantFrom('items', '"items":[', '\\', '\\"', '[{', ']},', ',', 'ü\u2028'),

@@ -1,4 +1,7 @@
-/** Reading a long list as it arrives, so that neither its text nor all of its objects are ever in memory at once. */
+/**
+ * Reads a long list while it arrives. Neither its whole text nor all of its objects are ever in memory at
+ * once.
+ */
 import { isRecord } from '../../json.ts';
 
 const QUOTE = 0x22;
@@ -6,19 +9,19 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);
-/** What stands before the list of a top-level key `items`. */
+/** The text before the list of a top-level key `items`. */
 const ITEMS_KEY = /(?<!\\)"items"\s*:\s*$/;
 
 /**
- * Takes the JSON text of one object, piece by piece, and hands every element of its list `items` to `item` as soon as it is whole; what
- * that gives is kept in place of the element.
+ * Takes the JSON text of one object, piece by piece. It hands each element of the list `items` to `item` as
+ * soon as the element is complete, and keeps the result in the element's place.
  */
 export class ListReader {
   readonly #item: (value: unknown) => unknown;
   readonly #items: unknown[] = [];
-  /** The text outside of `items`. */
+  /** The text outside `items`. */
   #envelope = '';
-  /** The beginning of the element under way. */
+  /** The beginning of an element that is not complete yet. */
   #element = '';
   #inItems = false;
   #depth = 0;
@@ -52,7 +55,7 @@ export class ListReader {
     this.#keep(text.slice(start));
   }
 
-  /** The object with its other fields as they came. @throws SyntaxError when the text was cut short. */
+  /** The object with its other fields unchanged. @throws SyntaxError when the text is incomplete */
   end(): unknown {
     const envelope: unknown = JSON.parse(this.#envelope);
     return isRecord(envelope) && Array.isArray(envelope['items'])
@@ -60,7 +63,7 @@ export class ListReader {
       : envelope;
   }
 
-  /** Where the string that `at` is in ends, or the text. */
+  /** Index at which the string around `at` ends, or at which the text ends. */
   #skipString(text: string, at: number): number {
     for (let next = at; next < text.length; next += 1) {
       const code = text.charCodeAt(next);

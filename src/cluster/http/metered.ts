@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts';
 import { ApiError } from '../errors.ts';
 import type { Transport, TransportRequest } from './transport.ts';
 
-/** One HTTP request, as it ended. */
+/** One finished HTTP request. */
 export interface RequestOutcome {
   readonly request: TransportRequest;
-  /** HTTP status; `<error>` (client-go's word) when no complete answer came. */
+  /** HTTP status. It is `<error>`, client-go's word, when no complete answer arrived. */
   readonly code: string;
-  /** Until the whole answer was there; of a watch, until its first line or its end. */
+  /** Time until the whole answer had arrived. A watch counts until its first line or its end. */
   readonly seconds: number;
 }
 
@@ -16,7 +16,9 @@ export interface MeterOptions {
   readonly onRequest: (outcome: RequestOutcome) => void;
 }
 
-/** A Transport that tells of every request. To be put under withRetry, so that each attempt counts, as in client-go. */
+/**
+ * A Transport that reports every request. Use it under withRetry, so each attempt counts, as in client-go.
+ */
 export function metered(transport: Transport, { clock, onRequest }: MeterOptions): Transport {
   const begin = (request: TransportRequest): ((code: string) => void) => {
     const began = clock.now();

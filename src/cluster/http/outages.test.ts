@@ -20,7 +20,7 @@ const failure = (overrides: Partial<Failure> = {}): Failure => ({
   ...overrides,
 });
 
-/** When the wait was over, on a clock that begins with the failure. */
+/** The time at which the wait ended, on a clock that starts at the failure. */
 async function waited(
   failed: Failure,
   answers: readonly Answer[],
@@ -124,7 +124,7 @@ test('whatever is answered when, nobody waits longer than the delay, or less lon
 });
 
 describe('a server that was away is back', () => {
-  /** Since when it answers for Calico's objects, after requests that ended at these times. */
+  /** The time from which it answers for Calico's objects, after requests that ended at these times. */
   async function recoveredAt(outcomes: readonly Answer[], signal?: AbortSignal): Promise<number | undefined> {
     const clock = new ManualClock();
     const answers = new OutageTracker(clock);
@@ -180,7 +180,7 @@ describe('a reflector', () => {
     server.put('a', 1);
     server.failNext(...Array.from({ length: 8 }, () => ({ type: 'drop' }) as const));
     await start();
-    // The eighth failure; its delay alone is 38 s.
+    // The eighth failure, whose delay alone is 38 s.
     await clock.advance(40_000);
     expect(reflector.state.name).toBe('Failed');
     answers.note({ request: { method: 'PUT', path: LEASES }, code: '200' });
@@ -200,7 +200,7 @@ describe('a reflector', () => {
       await clock.advance(1000);
     }
     expect(reflector.state.name).toBe('Failed');
-    // The first delays are shorter than a look.
+    // The first delays are shorter than the time between two looks.
     expect(server.requests.length).toBeLessThanOrEqual(4 + 600 / 3);
     stop.abort();
     await settle();

@@ -3,32 +3,36 @@ import { sleep, type Clock } from '../clock.ts';
 import { ApiError, TransportError } from '../errors.ts';
 import type { RequestOutcome } from './metered.ts';
 
-/** A request that failed, and how long to wait before it is repeated. */
+/** A failed request, and the delay before it is repeated. */
 export interface Failure {
   readonly error: unknown;
-  /** API group that was asked; empty for the core group. */
+  /** API group of the request. Empty for the core group. */
   readonly group: string;
-  /** `Clock.now()` when it failed. */
+  /** `Clock.now()` at the failure. */
   readonly at: number;
-  /** How long it had taken. */
+  /** Milliseconds from the request to the failure. */
   readonly tookMs: number;
   readonly delayMs: number;
 }
 
-/** A request that fails so long after the last answer failed because the server was away, and not by a connection of its own. */
+/**
+ * A request that fails this long after the last answer shows an outage of the server, and not only of its own
+ * connection.
+ */
 const AWAY_MS = 300;
-/** Between two looks whether an outage is over, and up to twice as long by jitter. */
+/** Time between two looks at whether an outage is over. Jitter may double it. */
 const LOOK_MS = 2000;
 
 /**
- * What an API server has answered lately, to anybody in this process. A back-off that has grown through an outage says nothing any more once
- * the server answers others: the lease is renewed every two seconds, so the end of an outage is known long before 30 s are over.
+ * Remembers recent answers of an API server to any client in this process. A back-off that grew during an
+ * outage is too long once the server answers others. The lease is renewed every two seconds, so the end of an
+ * outage is known long before a delay of 30 s is over.
  */
 export class OutageTracker {
   readonly #clock: Clock;
   #lastAnswer = -Infinity;
   #wasAway = false;
-  /** By API group: its first success since the server was last found to be away. */
+  /** First success of each API group since the last outage of the server. */
   readonly #back = new Map<string, number>();
   readonly #lastSuccess = new Map<string, number>();
 
@@ -37,14 +41,15 @@ export class OutageTracker {
   }
 
   /**
-   * `Clock.now()` when objects of the group were first answered for since the server was last away (it could not be reached, and had not
-   * answered anybody for a moment). Undefined when they were not yet; -Infinity when it never was away.
+   * `Clock.now()` of the first answer for objects of the group since the last outage of the server. In an
+   * outage the server could not be reached and had answered no client for a moment. Undefined before that
+   * answer; -Infinity when there was no outage.
    */
   recoveredAt(group: string): number | undefined {
     return this.#wasAway ? this.#back.get(group) : -Infinity;
   }
 
-  /** To be told of every request. */
+  /** Call this for every request. */
   note({ request, code }: Pick<RequestOutcome, 'request' | 'code'>): void {
     const now = this.#clock.now();
     if (code === '<error>') {
@@ -64,9 +69,11 @@ export class OutageTracker {
   }
 
   /**
-   * Resolves after the delay, or earlier when what failed has turned out to be there again: a server that could not be reached has answered
-   * anything, a group whose server was down (503) has answered with success. The delay of anything else, and what Retry-After asks for, is
-   * waited out: that server is there and wants to be left alone. So is one that took long to fail, for at least as long as it took.
+   * Resolves after the delay, or earlier when the server or group has recovered. A server that could not be
+   * reached recovers with any answer. A group whose server was down (503) recovers with a success.
+   *
+   * Any other failure waits for the whole delay, and so does one with Retry-After: that server is running and
+   * asks for less load. A request that was slow to fail waits at least as long as it took.
    * @throws the signal's reason when aborted
    */
   async waitForRecovery(failure: Failure, random: Random, signal: AbortSignal): Promise<void> {
@@ -85,8 +92,8 @@ export class OutageTracker {
   }
 }
 
-/** Of `/apis/GROUP/VERSION/…`; the core group's paths begin with `/api/`. */
+/** The group in `/apis/GROUP/VERSION/…`. Paths of the core group begin with `/api/`. */
 const groupOf = (path: string): string => /^\/apis\/([^/]+)/.exec(path)?.[1] ?? '';
 
-/** `/apis/GROUP/VERSION`: an aggregated server answers it also while it cannot reach what it serves. */
+/** True for `/apis/GROUP/VERSION`. An aggregated server answers it even while it cannot reach its storage. */
 const isDiscovery = (path: string): boolean => /^\/apis\/[^/]+\/[^/]+$/.test(path);

@@ -8,9 +8,9 @@ export interface PoolRequest extends Dispatcher.RequestOptions {
 }
 
 /**
- * A pool that keeps the promise of TransportRequest.beforeSend. undici starts a request in the same breath in which it writes it
- * (lib/dispatcher/client-h1.js, writeH1: onRequestStart, then socket.write), when it has a connection and not before; a request that is
- * aborted in onRequestStart is not written.
+ * A pool that keeps the promise of TransportRequest.beforeSend. undici starts a request when it has a
+ * connection and not before, and then writes it immediately (lib/dispatcher/client-h1.js, writeH1:
+ * onRequestStart, then socket.write). A request that is aborted in onRequestStart is not written.
  */
 export class RequestPool extends Pool {
   override dispatch(options: Dispatcher.DispatchOptions & Partial<PoolRequest>, handler: Handler): boolean {

@@ -8,17 +8,20 @@ export interface RetryOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random?: Random;
-  /** Attempts in all, default 5. */
+  /** Total number of attempts, default 5. */
   readonly attempts?: number;
 }
 
 const BACKOFF: BackoffPolicy = { initialMs: 100, maxMs: 5000, factor: 2, jitter: 1 };
-/** A server that wants longer than this is left alone: the caller's own queue comes back to it. */
+/**
+ * If a server asks for a longer delay than this, the request fails, and the caller's own queue tries again
+ * later.
+ */
 const MAX_RETRY_AFTER_SECONDS = 30;
 
 /**
- * A Transport whose `request` repeats what may be repeated, a few times, with backoff and jitter, never sooner than Retry-After says.
- * `stream` is passed through: whoever reads a watch resumes it.
+ * A Transport whose `request` repeats safe requests a few times. Delays have backoff and jitter and respect
+ * Retry-After. `stream` is passed through, because the reader of a watch resumes it.
  */
 export function withRetry(transport: Transport, options: RetryOptions): Transport {
   const { clock, log, random = Math.random, attempts = 5 } = options;
@@ -43,7 +46,7 @@ export function withRetry(transport: Transport, options: RetryOptions): Transpor
   };
 }
 
-/** Milliseconds to wait at least, or undefined when the request must not be repeated here. */
+/** Minimum delay in milliseconds, or undefined when the request must not be repeated here. */
 function retryAfter(error: unknown, request: TransportRequest): number | undefined {
   if (error instanceof TransportError) return isRepeatable(request) ? 0 : undefined;
   if (!(error instanceof ApiError)) return undefined;
@@ -55,7 +58,7 @@ function retryAfter(error: unknown, request: TransportRequest): number | undefin
   return code === 429 || isRepeatable(request) ? 0 : undefined;
 }
 
-/** Done twice, it comes to the same: reads and server-side applies. */
+/** True for reads and server-side applies: a second request has the same effect as one. */
 function isRepeatable(request: TransportRequest): boolean {
   return request.method === 'GET' || request.contentType === 'application/apply-patch+yaml';
 }

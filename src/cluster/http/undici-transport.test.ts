@@ -190,7 +190,7 @@ describe('a request', () => {
 
   test('reuses connections', async () => {
     for (let round = 0; round < 20; round += 1) await transport.request(GET);
-    // Two, because one may not be known to be free yet when the next request comes.
+    // Two, because the first may not be known to be free when the next request arrives.
     expect(new Set(seen.map((request) => request.socket)).size).toBeLessThanOrEqual(2);
   });
 });
@@ -326,7 +326,7 @@ describe('credentials that are refused', () => {
       if (request.url === '/slow') slow.resolve(response);
       else json(response, 200, {});
     };
-    // Leaves idle connections behind.
+    // Leaves idle connections open.
     for (let round = 0; round < 5; round += 1) await transport.request(GET);
     const underWay = transport.request({ method: 'GET', path: '/slow' });
     const response = await slow.promise;

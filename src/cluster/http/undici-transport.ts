@@ -11,9 +11,9 @@ import type { Transport, TransportRequest, TransportResponse } from './transport
 export interface UndiciTransportOptions {
   readonly credentials: Credentials;
   readonly clock: Clock;
-  /** For example `clusterfirewall/0.1.0`; shows in the API server's audit log. */
+  /** For example `clusterfirewall/0.1.0`. It appears in the API server's audit log. */
   readonly userAgent: string;
-  /** Connections for requests, default 16. Watches have one each beside them. */
+  /** Connections for requests, default 16. Each watch has one more of its own. */
   readonly connections?: number;
 }
 
@@ -26,14 +26,18 @@ interface Pools {
 const JSON_TYPE = 'application/json';
 const TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** kube-apiserver closes idle connections after 90 s; undici's own 4 s would mean a TLS handshake for nearly every reconcile. */
+/**
+ * kube-apiserver closes idle connections after 90 s. With undici's default of 4 s, almost every reconcile
+ * would need a TLS handshake.
+ */
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * Transport over shared connection pools, following the credentials as they are rotated.
+ * A transport over shared connection pools that follows rotated credentials.
  *
- * HTTP/1.1 on purpose: with HTTP/2 all watches and writes share one connection, so that one stalled connection stops everything and cutting a
- * watch says nothing about its socket. Watches have a pool of their own, because each holds its connection for minutes.
+ * It uses HTTP/1.1 deliberately. With HTTP/2, all watches and writes share one connection: one stall would
+ * stop everything, and ending a watch would not end its socket. Watches have their own pool, because each
+ * holds its connection for minutes.
  */
 export class UndiciTransport implements Transport {
   readonly #options: UndiciTransportOptions;
@@ -73,7 +77,7 @@ export class UndiciTransport implements Transport {
     }
   }
 
-  /** Cuts every connection, for good: requests under way fail, and so do later ones. */
+  /** Closes every connection for good. Current and later requests fail. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#pools = undefined;
@@ -81,7 +85,7 @@ export class UndiciTransport implements Transport {
     this.#open.clear();
   }
 
-  /** A refused identity may be an outdated one. Gives the new one, if there is a new one. */
+  /** A refused identity may be outdated. Returns the new one if it has changed. */
   async #renewed(identity: Identity, error: unknown): Promise<Identity | undefined> {
     if (!isApiError(error, 401)) return undefined;
     this.#options.credentials.invalidate();
@@ -140,7 +144,7 @@ export class UndiciTransport implements Transport {
     };
   }
 
-  /** The caller's signal, and the time that the answer (of a stream: its head) may take. */
+  /** The caller's signal combined with the time limit for the answer, or for the head of a stream. */
   #deadline(request: TransportRequest): { readonly signal: AbortSignal; readonly cancel: () => void } {
     const { signal, timeoutMs = TIMEOUT_MS } = request;
     const controller = new AbortController();
@@ -157,7 +161,7 @@ export class UndiciTransport implements Transport {
     if (this.#closed) throw new TransportError('the transport is closed');
     if (this.#pools !== undefined && isDeepStrictEqual(this.#pools.tls, tls)) return this.#pools;
     if (this.#pools !== undefined) {
-      // Rotated: what is under way may end on the old connections.
+      // Rotated: requests in progress may finish on the old connections.
       this.#retire(this.#pools.requests);
       this.#retire(this.#pools.watches);
     }
@@ -172,7 +176,7 @@ export class UndiciTransport implements Transport {
       allowH2: false,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      // Both are the caller's signal's business here: a watch may be silent for minutes.
+      // Only the caller's signal limits both here, because a watch may be silent for minutes.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelay: 30_000 },
@@ -249,13 +253,16 @@ function flatHeaders(headers: Dispatcher.ResponseData['headers']): Readonly<Reco
   );
 }
 
-/** Kubernetes sends seconds; a date, which HTTP allows too, is left to the backoff. */
+/** Reads seconds, which Kubernetes sends. HTTP also allows a date; then the backoff decides. */
 function retryAfterSeconds(headers: Readonly<Record<string, string>>): number | undefined {
   const value = headers['retry-after'];
   return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined;
 }
 
-/** What a caller can act on: the reason of its own abort, the server's answer, or that none came. */
+/**
+ * An error that a caller can act on: the reason of its own abort, the server's answer, or the lack of an
+ * answer.
+ */
 function readableError(error: unknown, request: TransportRequest): Error {
   if (request.signal?.aborted === true) return abortReason(request.signal);
   if (error instanceof ApiError || error instanceof TransportError) return error;

@@ -9,7 +9,7 @@ import { Informer } from './informer.ts';
 import { Watches } from './watches.ts';
 
 const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' };
-/** Longer than a quiet period with its jitter and the deadline, shorter than two. */
+/** Longer than one quiet period with its jitter and the deadline, and shorter than two. */
 const A_BEAT = 50_000;
 
 interface Beat {
@@ -30,9 +30,9 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
   const log = recordingLogger();
   const beats: Beat[] = [];
   const patches: TransportRequest[] = [];
-  /** What a patch comes to. */
+  /** The result of a patch. */
   const patch = { answer: (request: TransportRequest): KubernetesObject => touch(server, request) };
-  /** Runs when the server has answered, and before that arrives. */
+  /** Runs after the server has answered and before the answer arrives. */
   const onAnswer = { late: () => Promise.resolve() };
   /** Lines of watches wait for it. */
   const watching = { gate: Promise.resolve(undefined) };

@@ -1,4 +1,4 @@
-/** Whether a watch still shows what happens: docs/decisions/0010-watch-liveness.md. */
+/** Checks whether a watch still delivers: docs/decisions/0010-watch-liveness.md. */
 import { mergePatch, projectPage } from '../objects/apply.ts';
 import type { Random } from '../backoff.ts';
 import { sleep, type Clock } from '../clock.ts';
@@ -7,30 +7,30 @@ import { collectionPath, type Resource, type StoredObject } from '../resource.ts
 import type { Transport } from '../http/transport.ts';
 import { WatchProof, type ObservedStore } from './watch-proof.ts';
 
-/** One life of one object. */
+/** One object, identified with its uid. */
 export interface HeartbeatObject {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly uid: string;
 }
 
-/** A watched collection with its copy. */
+/** A watched collection with its local copy. */
 export interface WatchedCollection extends ObservedStore {
   readonly kind: string;
   readonly resource: Resource;
   readonly keyOf: (object: StoredObject) => string;
-  /** False while it is listed, or waits to be. */
+  /** False while it is being listed or waits for that. */
   readonly isWatching: boolean;
   /** `Clock.now()` of the last whole list, event or bookmark. */
   readonly lastEventAt: number | undefined;
-  /** An object that a heartbeat may touch, where there is one. */
+  /** An object that a heartbeat may write to, if there is one. */
   heartbeatObject(): HeartbeatObject | undefined;
-  /** Ends the watch and lists anew. Never rejects. */
+  /** Ends the watch and lists again. Never rejects. */
   relist(): Promise<unknown>;
 }
 
 export type HeartbeatMethod = 'read' | 'written';
-/** Error: the API server did not answer, which says nothing about the watch. */
+/** `error` means that the API server did not answer, which says nothing about the watch. */
 export type HeartbeatResult = 'shown' | 'missed' | 'error';
 
 interface BeatResult {
@@ -39,14 +39,14 @@ interface BeatResult {
 }
 
 export interface HeartbeatOptions {
-  /** For reading. */
+  /** For reads. */
   readonly transport: Transport;
-  /** For writing; undefined while another one leads. */
+  /** For writes. Undefined while another process leads. */
   readonly writer: () => Transport | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random?: Random;
-  /** The annotation that a written heartbeat sets, to the time. */
+  /** The annotation that a written heartbeat sets to the current time. */
   readonly annotation: string;
   /** The field manager of that write. */
   readonly fieldManager: string;
@@ -57,24 +57,24 @@ export interface HeartbeatOptions {
   ) => void;
 }
 
-/** A copy of which nothing was heard for this long, and up to half as much again, is compared with what is stored. */
+/** A copy that has been silent for this long is compared with the stored objects. Jitter adds up to half. */
 const QUIET_MS = 30_000;
-/** And at least this often however much is heard: an event may be lost among others. */
+/** Even a busy copy is compared this often, because one event among many may be lost. */
 const COMPARE_MS = 300_000;
-/** After this long without a word through the watch the comparison gives way to a write. */
+/** After this much silence a heartbeat writes instead of comparing. */
 const WRITE_MS = 300_000;
-/** The time that the watch has to show it. */
+/** Time in which the watch must show the expected objects. */
 const DEADLINE_MS = 10_000;
 const REQUEST_MS = 10_000;
-/** Keys named in the log. */
+/** Maximum number of keys in a log line. */
 const NAMED = 5;
 
-/** Asks of one watch, again and again, to show something that is known to be stored. */
+/** Repeatedly checks that one watch shows objects that are known to be stored. */
 export class Heartbeat {
   readonly collection: WatchedCollection;
   readonly #options: HeartbeatOptions;
   readonly #random: Random;
-  /** The last proof from the start on; `lastEventAt` of the copy may be later. */
+  /** The time of the last proof, initially of the start. `lastEventAt` of the copy may be later. */
   #provenAt: number;
   #triedAt: number;
   #quietMs: number;
@@ -88,12 +88,12 @@ export class Heartbeat {
     this.#quietMs = this.#nextQuiet();
   }
 
-  /** Seconds since the copy was last known to be true: by a list, an event, a bookmark or a heartbeat. */
+  /** Seconds since the copy was last confirmed by a list, an event, a bookmark or a heartbeat. */
   get staleSeconds(): number {
     return (this.#options.clock.now() - Math.max(this.#provenAt, this.collection.lastEventAt ?? 0)) / 1000;
   }
 
-  /** Beats until `signal` is aborted. Never rejects. */
+  /** Runs until `signal` is aborted. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const wait = this.#dueInMs();
@@ -120,7 +120,7 @@ export class Heartbeat {
     if (outcome.result === 'missed') this.#giveUp(proof);
   }
 
-  /** Undefined when the watch ended meanwhile, and is no more to be judged. */
+  /** Undefined when the watch ended meanwhile, so there is nothing left to judge. */
   async #ask(proof: WatchProof, signal: AbortSignal): Promise<BeatResult | undefined> {
     const isWritten = await this.#write(proof, signal);
     if (!isWritten && !(await this.#read(proof, signal))) return { method: 'read', result: 'error' };
@@ -134,8 +134,8 @@ export class Heartbeat {
   }
 
   /**
-   * A merge patch and no apply, which would make the object anew where it has just been deleted. False when nothing was written: it is not
-   * the time, there is no such object, or the API server would not have it.
+   * Sends a merge patch: an apply would recreate an object that has just been deleted. Returns false when
+   * nothing was written, because it is too early, there is no such object, or the API server refused.
    */
   async #write(proof: WatchProof, signal: AbortSignal): Promise<boolean> {
     const { clock, writer, annotation, fieldManager } = this.#options;
@@ -148,7 +148,7 @@ export class Heartbeat {
     const annotations = { [annotation]: clock.date().toISOString() };
     const options = { fieldManager, signal, timeoutMs: REQUEST_MS };
     try {
-      // The uid is a precondition: what has been made anew under this name may not be ours.
+      // The uid is a precondition: a new object under this name may not be ours.
       const patch = { metadata: { uid, annotations } };
       const touched = await mergePatch(transport, resource, name, patch, options);
       proof.expect(this.collection.keyOf(touched), touched.metadata.resourceVersion);
@@ -159,7 +159,9 @@ export class Heartbeat {
     }
   }
 
-  /** Everything that is stored, and nothing else, must be in the copy. False when the API server does not say what is. */
+  /**
+   * The copy must contain exactly the stored objects. Returns false when the API server does not list them.
+   */
   async #read(proof: WatchProof, signal: AbortSignal): Promise<boolean> {
     const stored = new Map<string, string>();
     const note = (object: StoredObject): void => {

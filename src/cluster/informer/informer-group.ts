@@ -1,13 +1,13 @@
-/** One or more informers: the process starts and stops them, and waits until they are in sync. */
+/** One or more informers. The process starts and stops them, and waits until they are in sync. */
 export interface Informers {
   start(): void;
-  /** Ends lists and watches; resolves when they have ended. */
+  /** Ends lists and watches. Resolves when they have ended. */
   stop(): Promise<void>;
-  /** True once every first list is in; stays true. */
+  /** True as soon as every first list has arrived. Stays true. */
   readonly hasSynced: boolean;
 }
 
-/** Several informers as one. */
+/** Several informers behind one interface. */
 export class InformerGroup implements Informers {
   readonly #members: readonly Informers[];
 

@@ -10,31 +10,31 @@ import type { HeartbeatObject, WatchedCollection } from './heartbeat.ts';
 import type { Informers } from './informer-group.ts';
 import type { Watches } from './watches.ts';
 
-/** The dependencies that every informer of a process shares. */
+/** The dependencies that all informers of a process share. */
 export interface InformerContext {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
   /** See ReflectorOptions. */
   readonly answers?: OutageTracker | undefined;
-  /** Every running informer has its heartbeat there. */
+  /** Runs a heartbeat for every running informer. */
   readonly watches: Watches;
 }
 
 export interface InformerOptions<T> {
-  /** For example `Namespace`: names the collection in logs, metrics and /readyz. */
+  /** For example `Namespace`. It names the collection in logs, metrics and /readyz. */
   readonly kind: string;
   readonly resource: Resource;
-  /** Objects a page of the list; the reflector's default where absent. */
+  /** Objects in each page of the list. The default is the reflector's. */
   readonly pageSize?: number | undefined;
   readonly project: (object: StoredObject) => T;
-  /** What tells one object from another; default objectKey. */
+  /** The key that identifies an object. The default is objectKey. */
   readonly keyOf?: (object: StoredObject) => string;
-  /** Called for every change, as Reflector's; must not block. */
+  /** Called for every change, like the Reflector's. It must not block. */
   readonly onChange: (event: ChangeEvent<T>) => void;
-  /** Called once when the first list is in, which may have been empty. */
+  /** Called once when the first list has arrived, even if it is empty. */
   readonly onSynced: () => void;
-  /** The object of this projection, where a heartbeat may touch it. */
+  /** The object of this projection, if a heartbeat may write to it. */
   readonly heartbeatObject?: (value: T) => HeartbeatObject | undefined;
 }
 
@@ -109,11 +109,12 @@ export class Informer<T> implements Informers, WatchedCollection {
   }
 
   /**
-   * Lists anew, while the copy stays readable. Resolves to true when that list is in, to false when `signal` was aborted or the
-   * informer stopped before.
+   * Lists again while the copy stays readable. Resolves to true when that list has arrived, and to false when
+   * `signal` was aborted or the informer stopped first.
    *
-   * Calico's API server lists and watches only the policies of tiers that it knew when the request came (apiserver
-   * pkg/registry/projectcalico/util, EnsureTierSelector), so a watch may be blind to the policies of a Tier made since.
+   * Calico's API server lists and watches only the policies of tiers that it knew when the request arrived
+   * (apiserver pkg/registry/projectcalico/util, EnsureTierSelector). A watch may therefore miss the policies
+   * of a newer Tier.
    */
   relist(signal?: AbortSignal): Promise<boolean> {
     const stop = this.#stop.signal;

@@ -9,10 +9,11 @@ import { recordingLogger } from '../testing/logs.ts';
 import { ManualClock, settle } from '../testing/manual-clock.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
-// A reflector whose requests, pages, events and bookmarks take as long as fast-check's scheduler likes, while the server goes on: the
-// interleavings that a network makes. (reflector.properties.test.ts plays faults to one that is answered at once.)
+// fast-check's scheduler decides how long requests, pages, events and bookmarks of this reflector take, while
+// the server goes on. This produces the interleavings of a real network. In reflector.properties.test.ts, the
+// server answers immediately but has faults.
 
-/** A server, some way off. What has been sent is not lost on the way, unless the connection is. */
+/** A remote server. Sent data arrives unless the connection breaks. */
 class FarServer implements Transport {
   readonly #server: FakeServer;
   readonly #hop: (label: string) => Promise<void>;
@@ -45,7 +46,7 @@ class FarServer implements Transport {
 
 interface Projection {
   readonly uid: string | undefined;
-  /** Counts the writes of the whole server. */
+  /** Number of writes to the whole server. */
   readonly count: number;
 }
 
@@ -70,7 +71,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: fc.constantFrom('compact', 'bookmark', 'bookmark', 'doubt') }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('fail'), code }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('disturb'), fault }) },
-  // Mostly shorter than a watch that is believed in silence.
+  // Mostly shorter than the longest trusted silence of a watch.
   { weight: 3, arbitrary: fc.record({ type: fc.constant('advance'), ms: fc.nat(5000) }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('advance'), ms: fc.nat(700_000) }) },
 );
@@ -140,8 +141,8 @@ class Story {
 }
 
 /**
- * Plays the events to an observer that holds nothing but what it was told. Each must fit what it holds, be about the same life of the object
- * or a new one, and never go back in time.
+ * Plays the events to an observer that knows nothing else. Each event must fit the observer's state, concern
+ * the same uid or a new one, and never go back in time.
  */
 function replay(events: readonly ChangeEvent<Projection>[]): ReadonlyMap<string, Projection> {
   const held = new Map<string, Projection>();
@@ -190,7 +191,7 @@ test('however pages, events and failures interleave, each change is told once an
         isCalm = true;
         server.forgetFaults();
         await scheduler.waitIdle();
-        // Longer than any delay, and than the longest time a silent watch is believed.
+        // Longer than any delay, and than the longest trusted silence of a watch.
         await clock.advance(20 * 60_000);
 
         expect(story.copy()).toEqual(story.truth());

@@ -76,7 +76,7 @@ async function perform(server: FakeServer, clock: ManualClock, todo: Step): Prom
   }
 }
 
-/** Plays the events to an observer that holds nothing but what it was told; every event must fit what it holds. */
+/** Plays the events to an observer that knows nothing else. Every event must fit the observer's state. */
 function replay(events: readonly ChangeEvent<Projection>[]): ReadonlyMap<string, Projection> {
   const held = new Map<string, Projection>();
   for (const event of events) {

@@ -132,7 +132,7 @@ describe('on any doubt there is a new list, and deletes that nobody saw are deli
     server.put('kept', 2);
     server.put('new', 1);
     events.length = 0;
-    // The black hole is over: a second watch meets the fault.
+    // The connection works again: a second watch meets the fault.
     await clock.advance(LONG);
     server.disturb(fault);
     await clock.advance(1000);

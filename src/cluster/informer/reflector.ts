@@ -10,41 +10,55 @@ import { entryOf, Store, type ChangeEvent, type Entry, type StoreReader } from '
 import type { Transport } from '../http/transport.ts';
 import { watch, type WatchEvent } from '../objects/watch.ts';
 
-/** Where a reflector stands, for readiness and metrics. */
+/** The state of a reflector, for readiness and metrics. */
 export type ReflectorState =
-  /** The next thing is a new list. What an earlier list brought is still in the store. */
+  /** A new list comes next. Objects of an earlier list are still in the store. */
   | { readonly name: 'Empty' }
   | { readonly name: 'Listing' }
   | { readonly name: 'Watching'; readonly resourceVersion: string }
-  /** Waiting for the next attempt. NotServed: 404, the kind is not installed. Forbidden: 403, RBAC is missing. Failed: anything else. */
+  /**
+   * Waiting for the next attempt. NotServed (404): the kind is not installed. Forbidden (403): a right is
+   * missing. Failed: any other error.
+   */
   | { readonly name: 'NotServed' | 'Forbidden' | 'Failed'; readonly message: string }
   | { readonly name: 'Stopped' };
 
 export interface ReflectorOptions<T> {
   readonly transport: Transport;
   readonly resource: Resource;
-  /** What to keep of an object; the rest is dropped before it is stored. Pure: what it throws counts as a failed list or watch. */
+  /**
+   * Selects the parts of an object to keep. The rest is dropped before the object is stored. Pure; an error
+   * counts as a failed list or watch.
+   */
   readonly project: (object: StoredObject) => T;
-  /** What tells one object from another; default objectKey. */
+  /** The key that identifies an object. The default is objectKey. */
   readonly keyOf?: (object: StoredObject) => string;
-  /** Called for every change, in order, when the store has it already. Must not block: put a key into a queue. */
+  /**
+   * Called for every change, in order, after the store was updated. It must not block: put a key into a
+   * queue.
+   */
   readonly onChange?: (event: ChangeEvent<T>) => void;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random?: Random;
-  /** Objects a list request, default 500. */
+  /** Objects in each page of a list, default 500. */
   readonly pageSize?: number;
-  /** Delays between failed attempts; default 200 ms doubling to 30 s, each up to twice as long by jitter. */
+  /**
+   * Delays between failed attempts. The default starts at 200 ms and doubles to 30 s; jitter may double each.
+   */
   readonly backoff?: BackoffPolicy;
-  /** What the server answers to others, which may end a delay early; default: nothing is known of that. */
+  /** Answers of the server to other clients, which may end a delay early. By default, none are known. */
   readonly answers?: OutageTracker | undefined;
 }
 
 interface Empty {
   readonly name: 'Empty';
-  /** False after a continue token has expired: pages would be overtaken by compaction again, so the next list comes in one piece. */
+  /**
+   * False after a continue token has expired. Compaction would overtake the pages again, so the next list is
+   * a single page.
+   */
   readonly paged: boolean;
 }
 interface Listing<T> {
@@ -63,31 +77,38 @@ interface Waiting {
   readonly failure: Failure;
   readonly then: Empty | Watching;
 }
-/** `state` with all that the next step needs. */
+/** `state` with everything that the next step needs. */
 type Machine<T> = Empty | Listing<T> | Watching | Waiting | { readonly name: 'Stopped' };
 
 const EMPTY: Empty = { name: 'Empty', paged: true };
 const BACKOFF: BackoffPolicy = { initialMs: 200, maxMs: 30_000, factor: 2, jitter: 1 };
-/** As client-go: after two quiet minutes delays start over. */
+/** Like client-go, delays start over after two quiet minutes. */
 const BACKOFF_RESET_MS = 120_000;
 const PAGE_SIZE = 500;
-/** An expired version is nobody's fault, and until the new list we are blind: no waiting, unless lists follow each other this fast. */
+/**
+ * An expired version is normal, and the copy receives no events until the new list. The list therefore starts
+ * immediately, unless lists follow each other faster than this.
+ */
 const RELIST_AT_ONCE_MS = 10_000;
-/** A delay that has grown while the server was away is not for one that has come back, and says itself when to come again. */
+/**
+ * Maximum delay for a server that has just started. A delay that grew during the outage is too long, and the
+ * server sends its own Retry-After.
+ */
 const INITIALIZING_MS = 2000;
 const LIST_TIMEOUT_MS = 60_000;
 const WATCH_SECONDS = 300;
-/** A watch that ends sooner, without an event, was refused in silence (client-go's "very short watch"). */
+/** A watch that ends sooner and without an event was silently refused (client-go's "very short watch"). */
 const SHORT_WATCH_MS = 1000;
 
 /**
- * A copy of one collection, kept true by list and watch.
+ * A copy of one collection, kept up to date by list and watch.
  *
- * Empty → Listing → Watching, and back to Empty on any doubt: an expired version, an ERROR event, a silent watch, an answer that makes no sense.
- * Only a broken connection resumes the watch where it was, because the versions make that exact.
+ * Empty → Listing → Watching, and back to Empty on any doubt: an expired version, an ERROR event, a silent
+ * watch, an invalid answer. Only after a broken connection does the watch resume at its last version, because
+ * versions make that exact.
  *
- * Lists carry no resourceVersion, unlike client-go's first one (`0`, any state the cache has): they are as fresh as etcd, so the copy never
- * goes back in time, and the server honours the page size.
+ * Lists carry no resourceVersion. client-go's first list has `0`, which allows any state of the cache. Ours
+ * are as fresh as etcd, so the copy never goes back in time, and the server respects the page size.
  */
 export class Reflector<T> {
   readonly resource: Resource;
@@ -98,10 +119,10 @@ export class Reflector<T> {
   readonly #answers: OutageTracker;
   readonly #keyOf: (object: StoredObject) => string;
   readonly #firstList = Promise.withResolvers<undefined>();
-  /** The next list that was begun after the last doubt. */
+  /** The next list that starts after the last doubt. */
   #newList = Promise.withResolvers<undefined>();
   #mustRelist = false;
-  /** Ends the list or watch under way when the copy is doubted. */
+  /** Ends the current list or watch when the copy is in doubt. */
   #cut = new AbortController();
   #synced = false;
   #state: Machine<T> = EMPTY;
@@ -124,12 +145,12 @@ export class Reflector<T> {
     return this.#state;
   }
 
-  /** `Clock.now()` of the last whole list, event or bookmark; undefined before the first. */
+  /** `Clock.now()` of the last whole list, event or bookmark. Undefined before the first. */
   get lastEventAt(): number | undefined {
     return this.#lastEventAt;
   }
 
-  /** True once the first list is in the store and its events have been delivered; stays true. */
+  /** True as soon as the first list is in the store and its events have been delivered. Stays true. */
   get hasSynced(): boolean {
     return this.#synced;
   }
@@ -139,8 +160,8 @@ export class Reflector<T> {
   }
 
   /**
-   * Resolves when hasSynced becomes true, however long that takes: NotServed and Forbidden are waited out.
-   * @throws the signal's reason when aborted before.
+   * Resolves when hasSynced becomes true, however long that takes. NotServed and Forbidden only delay it.
+   * @throws the signal's reason when aborted first
    */
   async waitForSync(signal?: AbortSignal): Promise<void> {
     const first = this.#firstList.promise;
@@ -148,8 +169,9 @@ export class Reflector<T> {
   }
 
   /**
-   * Ends the list or watch under way and begins with a new list, whose differences from the copy are delivered as changes; a delay that a
-   * failure has brought is kept. Resolves when a list that was begun after this call is in; never, if the reflector stops before.
+   * Ends the current list or watch and starts a new list. Its differences from the copy are delivered as
+   * changes. A delay after a failure still applies. Resolves when a list that started after this call has
+   * arrived. It never resolves if the reflector stops first.
    */
   async relist(): Promise<void> {
     this.#mustRelist = true;
@@ -157,7 +179,10 @@ export class Reflector<T> {
     await this.#newList.promise;
   }
 
-  /** Lists and watches until `signal` is aborted, then resolves. Never rejects: every error is retried. */
+  /**
+   * Lists and watches until `signal` is aborted, then resolves. Never rejects, because every error is
+   * retried.
+   */
   async start(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) this.#state = this.#mustRelist ? this.#startOver() : await this.#next(signal);
     this.#state = { name: 'Stopped' };
@@ -168,7 +193,7 @@ export class Reflector<T> {
     try {
       return await this.#step(this.#state, signal);
     } catch (error) {
-      // An abort shows up as whatever the transport makes of it.
+      // The transport decides what error an abort produces.
       return signal.aborted || this.#mustRelist ? EMPTY : this.#afterFailure(this.#state, error);
     }
   }
@@ -224,7 +249,7 @@ export class Reflector<T> {
     });
     if (page.next !== undefined) return { ...state, next: page.next };
     if (page.resourceVersion === '') {
-      // A watch without a version begins anywhere: what was deleted between list and watch would be lost.
+      // A watch without a version may start anywhere, and would miss deletions between list and watch.
       throw new TypeError(`the list of ${collectionPath(resource)} has no resourceVersion`);
     }
     this.#heard();
@@ -266,7 +291,9 @@ export class Reflector<T> {
     return this.#state;
   }
 
-  /** The state carries the version of the last event taken, so that a watch cut off at any point resumes behind it. */
+  /**
+   * The state carries the version of the last event, so a watch that breaks at any point resumes after it.
+   */
   #takeEvent(event: WatchEvent): void {
     if (event.type === 'BOOKMARK') {
       this.#state = { name: 'Watching', resourceVersion: event.resourceVersion };
@@ -293,7 +320,8 @@ export class Reflector<T> {
       try {
         onChange(change);
       } catch (error) {
-        // The store is right whatever the handler does; a handler that throws is a bug to see, not a reason to stop watching.
+        // The store is correct whatever the handler does. An error of a handler is a bug to report, not a
+        // reason to stop watching.
         log.error(
           { err: error, key: change.key, resource: collectionPath(this.resource) },
           'change handler failed',
@@ -329,13 +357,13 @@ export class Reflector<T> {
     return { error, group: this.resource.group, at, tookMs: at - this.#steppedAt, delayMs };
   }
 
-  /** Nothing can be decided about such an object; the others of its collection still count. */
+  /** Such an object is unusable. The other objects of its collection still count. */
   #reportIncomplete(key: string): void {
     const fields = { resource: collectionPath(this.resource), object: key };
     this.#options.log.warn(fields, 'object left out: the API server sent it without uid or resourceVersion');
   }
 
-  /** The same failure again and again is one line in the log. */
+  /** Repetitions of one failure are a single line in the log. */
   #report(waiting: Waiting, error: unknown): void {
     const { log } = this.#options;
     const fields = {
@@ -356,7 +384,10 @@ function failureName(error: unknown): Waiting['name'] {
   return isForbidden(error) ? 'Forbidden' : 'Failed';
 }
 
-/** What says nothing about the version: the connection broke, or the server was too busy to take the watch. */
+/**
+ * True for errors that say nothing about the version: the connection broke, or the server was too busy for
+ * the watch.
+ */
 function isConnectionTrouble(error: unknown): boolean {
   return error instanceof TransportError || (error instanceof ApiError && error.code === 429);
 }

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredMetadata } from '../resource.ts';
 
-/** What happened to one object of the store. `old` and `new` are projections. */
+/** A change of one object in the store. `old` and `new` are projections. */
 export type ChangeEvent<T> =
   | { readonly type: 'added'; readonly key: string; readonly new: T }
   | { readonly type: 'modified'; readonly key: string; readonly old: T; readonly new: T }
   | { readonly type: 'deleted'; readonly key: string; readonly old: T };
 
-/** An object as it is kept: enough of its metadata to tell one version, and one life, of it from another. */
+/** A stored projection with the metadata that identifies the object's version and its uid. */
 export interface Entry<T> {
   readonly uid: string;
   readonly resourceVersion: string;
@@ -18,7 +18,10 @@ export function entryOf<T>({ uid, resourceVersion }: StoredMetadata, value: T): 
   return { uid, resourceVersion, value };
 }
 
-/** A handler that calls `notify` where the projection itself differs. @param absent as what an object that is not there counts */
+/**
+ * A handler that calls `notify` when the projection itself differs.
+ * @param absent the value that represents an absent object
+ */
 export const ifChanged =
   <T>(notify: () => void, absent?: T) =>
   (event: ChangeEvent<T>): void => {
@@ -27,19 +30,19 @@ export const ifChanged =
     if (!isDeepStrictEqual(old, now)) notify();
   };
 
-/** The copy of a collection, to read. Keys are the informer's `keyOf`. */
+/** Read access to the copy of a collection. Keys are the informer's `keyOf`. */
 export interface StoreReader<T> {
   readonly size: number;
   get(key: string): T | undefined;
-  /** The resourceVersion that the projection was made of; undefined where there is none. */
+  /** The resourceVersion of the projected object. Undefined if there is no such object. */
   versionOf(key: string): string | undefined;
-  /** Sorted. */
+  /** Sorted keys. */
   keys(): readonly string[];
-  /** Every projection, in the order of the keys. */
+  /** All projections, in the order of the keys. */
   list(): readonly T[];
 }
 
-/** Projections by key. Every change gives back the events that lead from the old content to the new. */
+/** Projections by key. Every change returns the events that lead from the old content to the new. */
 export class Store<T> implements StoreReader<T> {
   #entries: Map<string, Entry<T>> = new Map();
 
@@ -75,7 +78,10 @@ export class Store<T> implements StoreReader<T> {
     return difference(key, old, undefined);
   }
 
-  /** Takes a whole list over. What it lacks is reported as deleted: those deletes happened while nobody watched. */
+  /**
+   * Replaces the content with a whole list. Objects that it lacks are reported as deleted: nobody was
+   * watching when that happened.
+   */
   replace(entries: Map<string, Entry<T>>): readonly ChangeEvent<T>[] {
     const before = this.#entries;
     this.#entries = entries;
@@ -95,7 +101,8 @@ function difference<T>(
   if (old === undefined) return entry === undefined ? [] : [{ type: 'added', key, new: entry.value }];
   if (entry === undefined) return [{ type: 'deleted', key, old: old.value }];
   if (old.uid !== entry.uid) {
-    // Deleted and made anew while nobody watched: a handler that keeps something per object must hear of both.
+    // Deleted and recreated while nobody watched. A handler that keeps state for each object must learn of
+    // both.
     return [
       { type: 'deleted', key, old: old.value },
       { type: 'added', key, new: entry.value },

@@ -1,26 +1,30 @@
 import type { ChangeEvent, StoreReader } from './store.ts';
 import { isAtLeast } from '../resource.ts';
 
-/** The copy of a collection, and what happens to it. */
+/** The copy of a collection, and its changes. */
 export interface ObservedStore {
   readonly store: StoreReader<unknown>;
-  /** The handler is called for every change, when the store has it already. Returns a function that removes the handler. */
+  /**
+   * Calls the handler for every change, after the store was updated. Returns a function that removes the
+   * handler.
+   */
   addEventHandler(handler: (event: ChangeEvent<unknown>) => void): () => void;
 }
 
 /**
- * The objects that a watch must show. A proof begins before the API server is asked, so it sees every change that the answer may not
- * contain yet or may still contain: an answer and a watch are two connections, and either may be ahead.
+ * The objects that a watch must show. A proof starts before the request to the API server. It therefore sees
+ * every change that the answer may or may not contain. Answer and watch use two connections, and either may
+ * be ahead.
  */
 export class WatchProof {
   readonly #store: StoreReader<unknown>;
   readonly #removeHandler: () => void;
-  /** Keys of changes since the proof began. */
+  /** Keys that changed since the proof started. */
   readonly #touched = new Set<string>();
   readonly #deleted = new Set<string>();
-  /** Versions to be shown. */
+  /** Expected versions that are not shown yet. */
   readonly #missing = new Map<string, string>();
-  /** Not stored any more. */
+  /** Keys that are no longer stored but still shown. */
   readonly #extra = new Set<string>();
   #wake: () => void = () => undefined;
 
@@ -31,12 +35,15 @@ export class WatchProof {
     });
   }
 
-  /** The copy must show this object at this version or a later one, or its deletion. */
+  /** Requires the copy to show this object at this version or a later one, or its deletion. */
   expect(key: string, version: string): void {
     if (!this.#shows(key, version)) this.#missing.set(key, version);
   }
 
-  /** As expect, for each of these by its version. No other object that the copy had when the proof began may stay in it. */
+  /**
+   * Calls expect for each key with its version. Any other object that the copy had at the start of the proof
+   * must disappear.
+   */
   expectAll(stored: ReadonlyMap<string, string>): void {
     for (const [key, version] of stored) this.expect(key, version);
     for (const key of this.#store.keys()) {
@@ -44,12 +51,12 @@ export class WatchProof {
     }
   }
 
-  /** Keys of what the copy does not show yet, or still shows. */
+  /** Keys that the copy does not show yet, or shows although they are gone. */
   get pending(): readonly string[] {
     return [...this.#missing.keys(), ...this.#extra];
   }
 
-  /** Resolves when nothing is pending any more. */
+  /** Resolves when nothing is pending. */
   fulfilled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {

@@ -8,10 +8,10 @@ export interface Staleness {
   readonly known: boolean;
 }
 
-/** Beyond this a copy may be wrong for longer than anybody should rely on: three missed heartbeats. */
+/** A copy that is older than this may be wrong for too long: three heartbeats were missed. */
 const STALE_SECONDS = 120;
 
-/** Every watch that runs, each with its heartbeat. */
+/** All running watches, each with its heartbeat. */
 export class Watches {
   readonly #options: HeartbeatOptions;
   readonly #running = new Set<Heartbeat>();
@@ -20,7 +20,7 @@ export class Watches {
     this.#options = options;
   }
 
-  /** Sends heartbeats through the watch until `signal` is aborted; resolves then. */
+  /** Sends heartbeats through the watch until `signal` is aborted, then resolves. */
   async watch(collection: WatchedCollection, signal: AbortSignal): Promise<void> {
     const heartbeat = new Heartbeat(collection, this.#options);
     this.#running.add(heartbeat);
@@ -28,7 +28,7 @@ export class Watches {
     this.#running.delete(heartbeat);
   }
 
-  /** Of every kind that is watched. */
+  /** The age of the copy of every watched kind. */
   staleness(): readonly Staleness[] {
     return [...this.#running].map(({ collection, staleSeconds }) => ({
       kind: collection.kind,
@@ -37,7 +37,10 @@ export class Watches {
     }));
   }
 
-  /** The kinds of which nothing certain is known any more, for example `Namespace (for 135 s)`. What was never listed is not waited for here. */
+  /**
+   * Kinds whose copy is too old to trust, for example `Namespace (for 135 s)`. Kinds without a first list are
+   * not included.
+   */
   stale(): readonly string[] {
     return this.staleness()
       .filter(({ known, seconds }) => known && seconds > STALE_SECONDS)

@@ -17,7 +17,7 @@ const WRITE: TransportRequest = {
   contentType: 'application/apply-patch+yaml',
 };
 
-/** A clock whose timers are late, as those of a process that was stopped. */
+/** A clock whose timers are late, like those of a process that was paused. */
 class LateClock extends ManualClock {
   #late = 0;
 
@@ -117,7 +117,7 @@ describe('a fenced transport', () => {
 });
 
 describe('what waits for a connection when the time runs out', () => {
-  /** Accepts connections when told to; keeps what it was sent. */
+  /** A server that accepts connections only on request, and keeps the received data. */
   async function gate() {
     const received: string[] = [];
     const server = createServer((socket) => {
@@ -153,7 +153,7 @@ describe('what waits for a connection when the time runs out', () => {
       () => 'sent',
       (error: unknown) => error,
     );
-    // The transport has looked at its credentials and asked undici for a connection.
+    // The transport has read its credentials and asked undici for a connection.
     await Promise.resolve();
     await Promise.resolve();
     clock.stopFor(10_000);

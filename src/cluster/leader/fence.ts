@@ -2,16 +2,18 @@ import { abortReason } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import type { Transport } from '../http/transport.ts';
 
-/** The lease can no longer be proven: somebody else may hold it, or will soon. */
+/** The lease can no longer be proven. Another process may hold it, or will soon. */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
 
 /**
- * The proof that a lease is ours, until a moment of the monotonic clock. Once over it is over for good: a new term has a new fence.
+ * The proof, until a moment of the monotonic clock, that we hold a lease. It never returns after it has
+ * ended: a new term has a new fence.
  *
- * A timer alone would not do. A process that goes on after it was stopped (SIGSTOP, a frozen cgroup, a paused machine) may see its sockets
- * before its timers (libuv's uv_run polls, then runs timers), so whoever is about to write asks the clock: `expire`.
+ * A timer is not enough. A process may continue after a pause (SIGSTOP, a frozen cgroup, a suspended
+ * machine), and then it may see its sockets before its timers: libuv's uv_run polls first. Every writer
+ * therefore asks the clock before it writes, through `expire`.
  */
 export class Fence {
   readonly #clock: Clock;
@@ -26,17 +28,17 @@ export class Fence {
     this.#watchTheClock();
   }
 
-  /** Aborted with a LeaseLost when the proof ends. */
+  /** Aborted with LeaseLost when the proof ends. */
   get signal(): AbortSignal {
     return this.#over.signal;
   }
 
-  /** Aborts the signal if the time is over, however late the timer is. */
+  /** Aborts the signal if the time is over, even if the timer is late. */
   expire(): void {
     if (this.#clock.now() >= this.#until) this.close('it was not renewed in time');
   }
 
-  /** The lease was renewed. Too late for a fence that has fallen. */
+  /** Extends the proof after the lease was renewed. It has no effect on a fence that has already ended. */
   extend(until: number): void {
     if (this.signal.aborted) return;
     this.#until = until;
@@ -61,10 +63,12 @@ export class Fence {
 }
 
 /**
- * A Transport for as long as the fence stands. Afterwards it begins nothing: the clock is asked when a request is made, and again each time
- * one is about to be put on a connection (a repetition, new credentials, the end of a TLS handshake). What is under way is cut off.
+ * A Transport that works only while the proof lasts. Afterwards no request starts. The clock is checked when
+ * a request is made, and again before each write to a connection: a repetition, new credentials, the end of a
+ * TLS handshake. Requests in progress are aborted.
  *
- * Belongs around withRetry, whose waiting it then ends as well. Reads are treated alike: with the lease, their purpose is lost.
+ * Use it around withRetry, so it also ends the waits there. Reads are treated the same, because without the
+ * lease they have no purpose.
  */
 export function withFence(transport: Transport, fence: Fence): Transport {
   const beforeSend = (): void => {

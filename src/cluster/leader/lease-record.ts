@@ -2,17 +2,23 @@ import { microTime } from '../clock.ts';
 import { isRecord } from '../../json.ts';
 import type { KubernetesObject } from '../resource.ts';
 
-/** What a coordination.k8s.io/v1 Lease says of its holder. Its times are somebody else's wall clock: for people, never for a decision. */
+/**
+ * The holder of a coordination.k8s.io/v1 Lease. Its times come from another machine's wall clock: people may
+ * read them, but no decision uses them.
+ */
 export interface LeaseRecord {
-  /** Empty when it was released. */
+  /** Empty after a release. */
   readonly holder: string;
-  /** What the holder claims: others wait for so long after they have last seen the record change. */
+  /**
+   * The duration that the holder claims. Others wait this long after the last change of the record that they
+   * saw.
+   */
   readonly durationSeconds: number;
   readonly acquireTime: string;
   readonly transitions: number;
 }
 
-/** Missing fields are what the API leaves out when they are zero. */
+/** Missing fields are zero, because the API omits zeros. */
 export function leaseRecord({ spec }: KubernetesObject): LeaseRecord {
   const fields = isRecord(spec) ? spec : {};
   const { holderIdentity, leaseDurationSeconds, acquireTime, leaseTransitions } = fields;
@@ -24,7 +30,7 @@ export function leaseRecord({ spec }: KubernetesObject): LeaseRecord {
   };
 }
 
-/** The Lease's spec; `renewed` is the date of this write. */
+/** The Lease's spec. `renewed` is the date of this write. */
 export const leaseSpec = (record: LeaseRecord, renewed: Date): object => ({
   holderIdentity: record.holder,
   leaseDurationSeconds: record.durationSeconds,

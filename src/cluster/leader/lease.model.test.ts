@@ -10,11 +10,12 @@ import { recordingLogger } from '../testing/logs.ts';
 import { settle } from '../testing/manual-clock.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
-// Several candidates in one world with one true time. Each has a clock of its own, faster or slower than the true one, and can be stopped: then
-// none of its code runs, its time goes on, and when it goes on it sees its sockets before its timers. Requests are as slow as fast-check's
-// scheduler likes, and get lost on both ways. What is proven: no write begins while the Lease is somebody else's.
+// Several candidates share one true time. Each has its own clock, faster or slower than the true one. Each
+// can be paused: its code does not run while its time goes on, and afterwards it sees its sockets before its
+// timers. fast-check's scheduler delays requests, and requests and answers get lost. The model proves that no
+// write starts while another candidate holds the Lease.
 
-/** True time, in milliseconds. */
+/** True time in milliseconds. */
 interface World {
   now: number;
 }
@@ -41,7 +42,7 @@ class ProcessClock implements Clock {
   }
 
   date(): Date {
-    // Nobody's decision may rest on it.
+    // No decision may depend on it.
     return new Date(this.#start);
   }
 
@@ -53,12 +54,12 @@ class ProcessClock implements Clock {
     };
   }
 
-  /** True time of the first timer; Infinity when there is none. */
+  /** True time of the first timer. Infinity if there is none. */
   get next(): number {
     return (Math.min(...[...this.#timers].map(({ at }) => at)) - this.#start) / this.#rate;
   }
 
-  /** Calls the first timer back. */
+  /** Runs the callback of the first timer. */
   fire(): void {
     const [timer] = [...this.#timers].sort((a, b) => a.at - b.at);
     if (timer === undefined) return;
@@ -69,21 +70,21 @@ class ProcessClock implements Clock {
 
 type Loss = 'none' | 'request' | 'answer' | 'refused';
 
-/** A process that can be stopped. */
+/** A process that can be paused. */
 class Replica implements Transport {
   readonly name: string;
   readonly clock: ProcessClock;
   readonly election: LeaderElection;
   readonly writes: number[] = [];
-  /** What should not have happened. */
+  /** Violations of the model. */
   readonly wrong: string[] = [];
   readonly #stage: Stage;
   readonly #stop = new AbortController();
   #running = Promise.withResolvers<undefined>();
   isStopped = false;
-  /** None of its requests for the Lease arrives, while all others do. */
+  /** True while its requests for the Lease are lost. All other requests arrive. */
   isCutOff = false;
-  /** Requests are connected, and begin, when this is over: the TLS handshake. */
+  /** Resolves at the end of the TLS handshake, when requests start. */
   readonly ended: Promise<void>;
 
   constructor(stage: Stage, name: string, rate: number) {
@@ -98,21 +99,21 @@ class Replica implements Transport {
     this.ended = this.election.run((term) => this.#lead(term), this.#stop.signal);
   }
 
-  /** SIGSTOP. */
+  /** Acts like SIGSTOP. */
   pause(): void {
     if (this.isStopped) return;
     this.isStopped = true;
     this.#running = Promise.withResolvers();
   }
 
-  /** SIGCONT: what its sockets have for it comes first. */
+  /** Acts like SIGCONT. Pending data of its sockets comes first. */
   async resume(): Promise<void> {
     this.isStopped = false;
     this.#running.resolve(undefined);
     await settle();
   }
 
-  /** SIGTERM. */
+  /** Acts like SIGTERM. */
   stop(): void {
     this.#stop.abort();
   }
@@ -141,7 +142,7 @@ class Replica implements Transport {
     if (aborted.aborted) throw abortReason(aborted);
     if (!request.path.includes('/leases')) return this.#write();
     const loss = this.isCutOff ? 'request' : this.#stage.loss();
-    // Sent: whatever becomes of the process, it is on its way.
+    // It has been sent, and the fate of the process does not matter any more.
     const answer = this.#stage.hop(`${this.name} ${request.method}`).then(() => {
       if (loss === 'request') throw new TransportError('lost');
       if (loss === 'refused') throw new ApiError({ code: 429, message: 'busy' });
@@ -153,7 +154,7 @@ class Replica implements Transport {
     return answer;
   }
 
-  /** The moment at which a write begins. */
+  /** The moment at which a write starts. */
   #write(): TransportResponse {
     const { holder } = this.#stage.server;
     if (holder !== this.name)
@@ -162,7 +163,7 @@ class Replica implements Transport {
     return { status: 200, headers: {}, body: {} };
   }
 
-  /** Something happens at a socket, sooner or later; a process that is stopped sees it when it goes on. */
+  /** An event at a socket, sooner or later. A paused process sees it when it continues. */
   async #io(what: string, aborted: AbortSignal, after: Promise<unknown> = Promise.resolve()): Promise<void> {
     const happened = after
       .catch(() => undefined)
@@ -179,7 +180,7 @@ class Replica implements Transport {
   async #lead({ fence, signal }: LeaseTerm): Promise<void> {
     const fenced = withFence(this, fence);
     while (!signal.aborted) {
-      // A write that fails is tried again, as long as the term lasts. One that is under way when it ends is finished.
+      // A failed write is repeated during the term. A write in progress at the end of the term is finished.
       await fenced.request({ method: 'PATCH', path: '/policy' }).catch((error: unknown) => {
         if (!fence.signal.aborted && !(error instanceof TransportError)) throw error;
       });
@@ -193,11 +194,14 @@ interface Stage {
   readonly server: LeaseServer;
   readonly random: () => number;
   loss(): Loss;
-  /** A part of a way, which takes as long as the scheduler likes. */
+  /** A part of a way. The scheduler decides how long it takes. */
   hop(label: string): Promise<void>;
 }
 
-/** Time goes on; every timer of a running process fires at its time, or as soon as the process runs again. */
+/**
+ * Advances the time. Every timer of a running process fires at its time, or as soon as the process runs
+ * again.
+ */
 async function pass(stage: Stage, replicas: readonly Replica[], ms: number): Promise<void> {
   const end = stage.world.now + ms;
   for (;;) {
@@ -214,7 +218,7 @@ async function pass(stage: Stage, replicas: readonly Replica[], ms: number): Pro
 
 type Step =
   | { readonly type: 'pass'; readonly ms: number }
-  /** Of the replicas: the one that leads, or else the one with this number. */
+  /** Selects a replica: the leader, or else the one with this number. */
   | {
       readonly type: 'pause' | 'resume' | 'cut off' | 'join' | 'stop' | 'replace';
       readonly who: 'leader' | number;
@@ -233,11 +237,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant('join'), who: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom('stop', 'replace', 'replace'), who }) },
 );
-/** The lease lasts half as long again as the proof of it: so much may two clocks differ in speed. */
+/**
+ * The lease lasts 1.5 times as long as the proof of it, so the speeds of two clocks may differ by that
+ * factor.
+ */
 const rate = fc.double({ min: 0.82, max: 1.2, noNaN: true });
 const loss = fc.constantFrom<Loss[]>('none', 'none', 'none', 'none', 'request', 'answer', 'refused');
 
-/** How long a part of a way takes: no time, or until the scheduler picks it, any number of steps later. */
+/** Duration of a part of a way: none, or until the scheduler picks it, any number of steps later. */
 const slow = fc.constantFrom(false, false, false, true);
 
 class Storm implements Stage {
@@ -270,7 +277,7 @@ class Storm implements Stage {
     this.replicas.push(new Replica(this, name, this.#chances.rates[index % 3] ?? 1));
   }
 
-  /** Of three pods, the latest processes. */
+  /** Selects one of the latest processes of the three pods. */
   #find(who: 'leader' | number): Replica | undefined {
     if (who !== 'leader') return this.replicas.at(-1 - who);
     return this.replicas.find(({ name }) => name === this.server.holder);

@@ -8,10 +8,10 @@ import { ManualClock } from '../testing/manual-clock.ts';
 import type { Transport } from '../http/transport.ts';
 
 interface Network extends Transport {
-  /** Thrown away before it reaches the server (true), or answered and the answer lost ('answer'). */
+  /** `true` loses the request. `answer` loses only the answer. */
   lose: boolean | 'answer';
   error: Error | undefined;
-  /** Time on the way, there. */
+  /** Delay of the request on its way to the server. */
   delayMs: number;
 }
 
@@ -33,7 +33,7 @@ function network(server: LeaseServer, clock: ManualClock): Network {
   return self;
 }
 
-/** Candidates of one Lease, all on one clock. */
+/** Candidates for one Lease, all with the same clock. */
 function setup() {
   const server = new LeaseServer();
   const clock = new ManualClock();
@@ -44,7 +44,7 @@ function setup() {
     const election = new LeaderElection({ transport, clock, log, random: () => 0.5, ...names });
     const stop = new AbortController();
     const terms: LeaseTerm[] = [];
-    /** What the leader still has to do when it is told to stop. */
+    /** Work that the leader finishes after it was asked to stop. */
     const work = { finished: Promise.resolve() };
     const lead = async (term: LeaseTerm): Promise<void> => {
       terms.push(term);
@@ -195,7 +195,7 @@ describe('a leader', () => {
     const a = candidate('a');
     await clock.advance(1000);
     a.network.delayMs = 4000;
-    // The renewal begun at 2000 is answered at 6000.
+    // The renewal that started at 2000 is answered at 6000.
     await clock.advance(6000);
     a.network.lose = true;
     await clock.advance(4999);
@@ -243,7 +243,7 @@ describe('a leader', () => {
     const work = Promise.withResolvers<undefined>();
     a.work.finished = work.promise.then(() => undefined);
     a.stop.abort();
-    // Longer than the lease: it goes on renewing meanwhile.
+    // Longer than the lease, which is renewed meanwhile.
     await clock.advance(40_000);
     expect([server.holder, a.election.isLeader, b.terms.length]).toEqual(['a', true, 0]);
     work.resolve(undefined);

@@ -10,56 +10,63 @@ import type { KubernetesObject, Resource } from '../resource.ts';
 import type { Transport } from '../http/transport.ts';
 
 export interface LeaderElectionOptions {
-  /** Neither fenced nor repeating: the election repeats by itself, in time. */
+  /** Without fence and retries: the election repeats its own requests in time. */
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Of the Lease. */
+  /** Namespace of the Lease. */
   readonly namespace: string;
   readonly name: string;
-  /** Unlike that of any other process, also of an earlier one in the same pod. */
+  /** Different from every other process, including earlier ones in the same pod. */
   readonly identity: string;
   readonly random?: Random;
 }
 
-/** The time for which the lease is ours. */
+/** The time during which we hold the lease. */
 export interface LeaseTerm {
-  /** Stands while that can be proven. */
+  /** Lasts while the lease can be proven. */
   readonly fence: Fence;
-  /** Aborted when the fence falls, or when the election is to end: begin nothing more, finish what is under way. */
+  /**
+   * Aborted when the fence ends, or when the election should end. Start nothing new and finish current work.
+   */
   readonly signal: AbortSignal;
 }
 
-/** client-go's defaults, those of the control plane's own components (k8s.io/component-base/config/v1alpha1). */
+/**
+ * client-go's defaults, which the control plane's components use as well
+ * (k8s.io/component-base/config/v1alpha1).
+ */
 const LEASE_DURATION_MS = 15_000;
 const RENEW_DEADLINE_MS = 10_000;
 const RETRY_PERIOD_MS = 2000;
 const JITTER_FACTOR = 1.2;
-/** As controller-runtime: one request that gets no answer must not use up the time for the next. */
+/** Like controller-runtime: one request without an answer must not use up the time for the next. */
 const REQUEST_MS = RENEW_DEADLINE_MS / 2;
-/** The holder is gone then; client-go writes it because zero is invalid. */
+/** The holder is gone. client-go writes this value because zero is invalid. */
 const RELEASED_SECONDS = 1;
 
-/** The Lease as last seen. */
+/** The last seen state of the Lease. */
 interface Observed {
   readonly object: KubernetesObject;
   readonly record: LeaseRecord;
-  /** `Clock.now()` when it was first seen like this. */
+  /** `Clock.now()` when this state was first seen. */
   readonly since: number;
 }
 
 type Attempt =
-  /** `since`: `Clock.now()` before the request was made that proves it. */
+  /** `since`: `Clock.now()` before the request that proves it. */
   | { readonly type: 'held'; readonly since: number }
   | { readonly type: 'other'; readonly holder: string }
   | { readonly type: 'failed' };
 
 /**
- * Leader election by a Lease, with client-go's algorithm and times (k8s.io/client-go/tools/leaderelection): whoever holds it renews it, the
- * others take it when it has not changed for its duration on their own clock. Every write carries the version that was read.
+ * Leader election by a Lease, with client-go's algorithm and times (k8s.io/client-go/tools/leaderelection).
+ * The holder renews the Lease. Others take it when it has not changed for its duration on their own clock.
+ * Every write carries the version that was read.
  *
- * Unlike client-go, which tells its process to exit, a lost lease ends a term and the process stands again: the fence makes a late write
- * impossible (docs/decisions/0009-leader-election.md). And a Lease that somebody deletes is not taken before its holder's time is over.
+ * client-go makes its process exit when it loses the lease. Here a term ends and the process stands for
+ * election again, because the fence prevents late writes (docs/decisions/0009-leader-election.md). Also, a
+ * deleted Lease is not taken before its holder's time is over.
  */
 export class LeaderElection {
   readonly #options: LeaderElectionOptions;
@@ -82,15 +89,18 @@ export class LeaderElection {
     return this.#fence?.signal.aborted === false;
   }
 
-  /** True once the Lease could be read, and written where it was free: this process can be elected. Stays true. */
+  /**
+   * True as soon as the Lease could be read, and written if it was free: this process can be elected. Stays
+   * true.
+   */
   get canBeElected(): boolean {
     return this.#answered;
   }
 
   /**
-   * Stands for election until `signal` is aborted, and calls `lead` for every term. The lease is given back when `lead` has ended, so that
-   * another one can take it at once.
-   * @throws what `lead` throws; nothing else
+   * Stands for election until `signal` is aborted, and calls `lead` for every term. The lease is released
+   * when `lead` has ended, so another process can take it immediately.
+   * @throws any error of `lead`, and nothing else
    */
   async run(lead: (term: LeaseTerm) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -112,7 +122,7 @@ export class LeaderElection {
   ): Promise<void> {
     const { log, identity } = this.#options;
     fence.expire();
-    // The answer took too long to prove anything by now.
+    // The answer took too long to prove the lease now.
     if (fence.signal.aborted) return;
     this.#fence = fence;
     const ended = new AbortController();
@@ -129,7 +139,10 @@ export class LeaderElection {
     }
   }
 
-  /** Until the fence falls, or `ended` is aborted: a request under way is finished first, so that its version is known. */
+  /**
+   * Renews until the fence or `ended` ends. A request in progress is finished first, because its version is
+   * needed.
+   */
   async #renew(fence: Fence, ended: AbortSignal): Promise<void> {
     const over = AbortSignal.any([fence.signal, ended]);
     for (;;) {
@@ -142,7 +155,7 @@ export class LeaderElection {
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    // Ended early by the signal, which the caller looks at.
+    // Ended early by the signal, which the caller checks.
     await sleep(this.#options.clock, ms, signal).catch(() => undefined);
   }
 
@@ -164,7 +177,7 @@ export class LeaderElection {
       try {
         return await this.#take(known, signal);
       } catch (error) {
-        // Somebody else has written, or an answer was lost that had a new version in it.
+        // Another client has written, or a lost answer contained a new version.
         this.#options.log.debug({ err: error }, 'lease not renewed at once: to be read first');
       }
     }
@@ -211,7 +224,7 @@ export class LeaderElection {
     this.#observe(await replace(transport, this.#leases, lease, call(signal)));
   }
 
-  /** Others may take the lease from this moment on: by now nothing may be under way. */
+  /** Releases the lease. Others may take it from this moment, so no write may be in progress. */
   async #release(fence: Fence): Promise<void> {
     const { transport, clock, log, name, identity } = this.#options;
     fence.close('it was given back');
@@ -230,7 +243,8 @@ export class LeaderElection {
   }
 
   /**
-   * Known by its version. client-go compares what the record says; that is no longer renewed when its holder's wall clock stands still.
+   * Detects changes by version. client-go compares the record, which stops changing when its holder's wall
+   * clock stands still.
    */
   #observe(object: KubernetesObject): Observed {
     const { clock, log, identity } = this.#options;
@@ -258,7 +272,7 @@ export class LeaderElection {
     return observed.record.holder !== '' && !this.#isMine(observed) && this.#isValid(observed);
   }
 
-  /** The same failure again and again is one line in the log. */
+  /** Repetitions of one failure are a single line in the log. */
   #report(error: unknown): void {
     const { log, namespace, name } = this.#options;
     const message = error instanceof Error ? error.message : String(error);

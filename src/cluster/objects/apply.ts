@@ -12,23 +12,26 @@ import {
 } from '../resource.ts';
 import type { Method, Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
-/** Name under which our fields stand in managedFields. */
+/** The field manager of our writes, as shown in managedFields. */
 export const FIELD_MANAGER = 'clusterfirewall';
 
-/** JSON is YAML, and the only encoding of an apply patch that every server version takes. */
+/** JSON is YAML, and the only encoding of an apply patch that every server version accepts. */
 const APPLY_PATCH = 'application/apply-patch+yaml';
-/** A server that cannot strip objects down may send them whole (Kubernetes API concepts, "Alternate representations of resources"). */
+/**
+ * A server that cannot reduce objects to their metadata may send them whole (Kubernetes API concepts,
+ * "Alternate representations of resources").
+ */
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 const PAGE_SIZE = 500;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Default: the transport's. */
+  /** The default is the transport's. */
   readonly timeoutMs?: number;
 }
 
 export interface ApplyOptions extends CallOptions {
-  /** Take fields over from other managers; without it they answer with a Conflict. */
+  /** Takes fields over from other managers. Without it, such fields are a Conflict. */
   readonly force?: boolean;
   /** Default FIELD_MANAGER. */
   readonly fieldManager?: string;
@@ -47,19 +50,20 @@ export interface DeleteOptions extends CallOptions {
 }
 
 export interface ListOptions extends CallOptions {
-  /** Ask for nothing of the objects but their metadata. */
+  /** Requests only the metadata of the objects. */
   readonly metadataOnly?: boolean;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
 }
 
 /**
- * Server-side apply of `object`, which needs apiVersion, kind and metadata.name; returns it as stored.
+ * Server-side apply of `object`, which needs apiVersion, kind and metadata.name. Returns the stored object.
  *
- * Calico's API server 3.32.0 answers NotFound when an apply has to create a policy (projectcalico/calico#12841); then the object is posted
- * first, under the same field manager. A NotFound of the namespace or of the resource itself comes back from that POST.
+ * Calico's API server 3.32.0 answers NotFound when an apply would create a policy
+ * (projectcalico/calico#12841). The object is then posted first, with the same field manager. If the
+ * namespace or the resource itself is missing, that POST answers NotFound.
  *
- * @throws ApiError; Conflict when another manager owns a field and `force` is not set.
+ * @throws ApiError; Conflict when another manager owns a field and `force` is not set
  */
 export async function apply(
   transport: Transport,
@@ -109,8 +113,8 @@ export function create(
 }
 
 /**
- * Replaces the whole object. Its metadata.resourceVersion and metadata.uid, where given, are preconditions.
- * @throws ApiError; Conflict when the object has changed since.
+ * Replaces the whole object. Its metadata.resourceVersion and metadata.uid, if present, are preconditions.
+ * @throws ApiError; Conflict when the object has changed since
  */
 export function replace(
   transport: Transport,
@@ -128,8 +132,8 @@ export function replace(
 }
 
 /**
- * JSON merge patch (RFC 7386): for changes that must not be owned by an apply, such as a finalizer.
- * A `metadata.resourceVersion` in the patch is a precondition.
+ * JSON merge patch (RFC 7386), for changes that an apply must not own, such as a finalizer. A
+ * `metadata.resourceVersion` in the patch is a precondition.
  */
 export function mergePatch(
   transport: Transport,
@@ -149,8 +153,9 @@ export function mergePatch(
 }
 
 /**
- * Deletes an object. True when it was there, false when it was already gone. An object with finalizers stays until they are removed.
- * @throws ApiError; Conflict when a precondition does not hold.
+ * Deletes an object. Returns true if it existed and false if it was already gone. An object with finalizers
+ * stays until they are removed.
+ * @throws ApiError; Conflict when a precondition does not hold
  */
 export async function remove(
   transport: Transport,
@@ -171,7 +176,7 @@ export async function remove(
   );
 }
 
-/** The object, or undefined when it (or its resource, or its namespace) is not there. */
+/** The object, or undefined if the object, its resource or its namespace does not exist. */
 export async function get(
   transport: Transport,
   resource: Resource,
@@ -183,32 +188,35 @@ export async function get(
   return response === undefined ? undefined : objectOf(response.body, 'GET', path);
 }
 
-/** One page of a collection, as the server gave it. */
+/** One page of a collection, as sent by the server. */
 export interface Page<T = StoredObject> {
   readonly items: readonly T[];
-  /** Keys of objects that were left out, because they lack metadata that every stored object has. */
+  /** Keys of objects that were left out because they lack metadata that every stored object has. */
   readonly incomplete: readonly string[];
-  /** Of the whole snapshot: every page of one list has the first one's. */
+  /** Version of the whole snapshot. All pages of one list have that of the first page. */
   readonly resourceVersion: string;
-  /** Token for the next page; undefined on the last. */
+  /** Token for the next page. Undefined on the last page. */
   readonly next: string | undefined;
 }
 
 export interface PageOptions extends ListOptions {
-  /** Default 500; 0 = no limit. */
+  /** Default 500. 0 means no limit. */
   readonly limit?: number;
   readonly next?: string | undefined;
 }
 
 /**
- * One page of at most `limit` objects, as of now: no resourceVersion is sent, which makes the server answer with what etcd holds and honour
- * the limit (Kubernetes API concepts, "Resource versions").
+ * One current page with at most `limit` objects. No resourceVersion is sent, so the server reads from etcd
+ * and respects the limit (Kubernetes API concepts, "Resource versions").
  */
 export function listPage(transport: Transport, resource: Resource, options: PageOptions = {}): Promise<Page> {
   return projectPage(transport, resource, (object) => object, options);
 }
 
-/** The projection of an item, so that it differs from an item that the transport has passed on as it came. */
+/**
+ * The projection of an item. The class distinguishes it from an item that the transport has passed on
+ * unchanged.
+ */
 class Kept<T> {
   readonly value: T;
 
@@ -227,9 +235,9 @@ class Incomplete {
 }
 
 /**
- * As listPage, with what `project` makes of each object instead of the objects. Not even a page of them is ever in memory: Calico's API
- * server takes no notice of `limit`.
- * @throws what `project` throws
+ * Like listPage, but with the projection of each object. Not even a page of whole objects is ever in memory:
+ * Calico's API server ignores `limit`.
+ * @throws any error of `project`
  */
 export async function projectPage<T>(
   transport: Transport,
@@ -262,7 +270,8 @@ function keeping<T>(path: string, project: (object: StoredObject) => T) {
     return isStoredObject(each) ? new Kept(project(each)) : new Incomplete(each);
   };
   return {
-    // An error would end the request as if the connection had failed: the item stays as it is, and fails again outside.
+    // An error here would look like a failed connection. The item stays unchanged, and fails again outside
+    // the request.
     item: (each: unknown): unknown => {
       try {
         return keep(each);
@@ -282,7 +291,7 @@ function keeping<T>(path: string, project: (object: StoredObject) => T) {
   };
 }
 
-/** Every object of a collection, page by page, without the incomplete ones. */
+/** All objects of a collection except incomplete ones. Reads page by page. */
 export async function list(
   transport: Transport,
   resource: Resource,

@@ -5,24 +5,24 @@ import type { Transport } from '../http/transport.ts';
 
 export interface ServedGroup {
   readonly name: string;
-  /** Most preferred first, as the server orders them. */
+  /** Sorted by preference, like the server's answer. */
   readonly versions: readonly string[];
 }
 
 export interface ServedResource {
-  /** Plural; subresources are left out. */
+  /** Plural name, without subresources. */
   readonly name: string;
   readonly kind: string;
   readonly namespaced: boolean;
   readonly verbs: readonly string[];
 }
 
-/** Who serves a group and version. */
+/** The server of a group and version. */
 export type ApiService =
   | { readonly served: 'Absent' }
-  /** By the API server that was asked: built in, or from a CustomResourceDefinition. */
+  /** The API server itself, with built-in types or a CustomResourceDefinition. */
   | { readonly served: 'Local' }
-  /** By another server behind a Service; `message` says why when it is not available. */
+  /** Another server behind a Service. `message` says why it is not available. */
   | { readonly served: 'Aggregated'; readonly available: boolean; readonly message: string };
 
 export interface CrdInfo {
@@ -34,7 +34,10 @@ export interface CrdInfo {
 const API_SERVICES = { group: 'apiregistration.k8s.io', version: 'v1', plural: 'apiservices' };
 const CRDS = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' };
 
-/** Every named group (`GET /apis`), sorted by name. Groups of an aggregated server are listed even while that server is down. */
+/**
+ * All named groups (`GET /apis`), sorted by name. They include the groups of an aggregated server that is
+ * down.
+ */
 export async function servedGroups(
   transport: Transport,
   options: CallOptions = {},
@@ -49,8 +52,8 @@ export async function servedGroups(
 }
 
 /**
- * Resources of one group and version, sorted by name; undefined when it is not served.
- * @throws ApiError 503 while the aggregated server behind it is down.
+ * Resources of one group and version, sorted by name. Undefined if it is not served.
+ * @throws ApiError 503 while the aggregated server behind it is down
  */
 export async function servedResources(
   transport: Transport,
@@ -77,7 +80,10 @@ export async function servedResources(
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Looks at the APIService object `VERSION.GROUP`; kube-apiserver makes one for every CustomResourceDefinition's version too. */
+/**
+ * Reads the APIService object `VERSION.GROUP`. kube-apiserver also makes one for each version of a
+ * CustomResourceDefinition.
+ */
 export async function apiService(
   transport: Transport,
   group: string,

@@ -48,7 +48,7 @@ async function setup(fail: (request: TransportRequest) => Error | undefined = ()
 
 const note = (number: number): EventNote => ({ ...NOTE, note: `note ${String(number)}` });
 
-/** About another object each. */
+/** Events about different objects. */
 const about = (number: number): EventNote => ({
   ...NOTE,
   regarding: { ...NOTE.regarding, uid: `u${String(number)}` },

@@ -6,7 +6,7 @@ import type { Logger } from '../logger.ts';
 import type { KubernetesObject, Resource } from '../resource.ts';
 import type { Transport } from '../http/transport.ts';
 
-/** What an Event is about. */
+/** The object that an Event is about. */
 export interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
@@ -19,11 +19,11 @@ export interface EventNote {
   readonly regarding: ObjectReference;
   readonly related?: ObjectReference;
   readonly type: 'Normal' | 'Warning';
-  /** Why, in CamelCase, at most 128 characters. */
+  /** The reason in CamelCase, at most 128 characters. */
   readonly reason: string;
-  /** What was done or attempted, in CamelCase, at most 128 characters. */
+  /** The completed or attempted action in CamelCase, at most 128 characters. */
   readonly action: string;
-  /** For people; cut at 1 kB, as the API demands. */
+  /** Text for people. It is cut at 1 kB, the limit of the API. */
   readonly note: string;
 }
 
@@ -45,23 +45,32 @@ interface Series {
   count: number;
   recordedAt: number;
   sentAt: number;
-  /** Set while repetitions wait to be told. */
+  /** Set while repetitions wait to be sent. */
   cancelUpdate: (() => void) | undefined;
 }
 
-/** A repetition within this time continues the series, as in client-go's events recorder; and it is told at most this often. */
+/**
+ * A repetition within this time continues the series, as in client-go's events recorder. A series is also
+ * sent no more often than this.
+ */
 const SERIES_MS = 6 * 60_000;
 const SERIES_UPDATE_MS = 60_000;
 const MAX_SERIES = 500;
-/** Events a server is sent: a burst, then one a second. */
+/** Limit of Events to a server: a burst of this many, then one a second. */
 const BURST = 25;
 const REFILL_MS = 1000;
-/** New ones about one object for one reason: client-go's spam filter (tools/record, 25 and one every 5 min), which leaves the reason out. */
+/**
+ * Limit of new Events about one object for one reason. client-go's spam filter (tools/record, 25 and one
+ * every 5 min) ignores the reason.
+ */
 const SUBJECT_BURST = 25;
 const SUBJECT_REFILL_MS = 300_000;
 const NOTE_BYTES = 1024;
 
-/** Kubernetes Events (events.k8s.io/v1), de-duplicated and limited in rate. They are for people: losing one is logged and harms nothing. */
+/**
+ * Kubernetes Events (events.k8s.io/v1), without duplicates and with limited rate. They inform people: losing
+ * one is logged and does no harm.
+ */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
   readonly #random: Random;
@@ -78,7 +87,10 @@ export class EventRecorder {
     this.#bucket = new TokenBucket(options.clock, BURST, REFILL_MS);
   }
 
-  /** Queues an Event for `run` to send, and does nothing once that has ended. Never blocks, never throws. The same note again becomes a series of the first. */
+  /**
+   * Queues an Event for `run` to send. Does nothing after `run` has ended. Never blocks or throws. A repeated
+   * note becomes a series.
+   */
   record(note: EventNote): void {
     if (this.#ended) return;
     const now = this.#options.clock.now();
@@ -96,14 +108,14 @@ export class EventRecorder {
     const series = isKnown ? known : newSeries(note);
     series.count += 1;
     series.recordedAt = now;
-    // Re-inserting keeps the map in the order of last use, so that the first one is the one to forget.
+    // Re-inserting keeps the map in the order of last use, so the first key is the one to forget.
     this.#series.delete(key);
     this.#series.set(key, series);
     this.#forgetOldest();
     this.#sendInTime(series);
   }
 
-  /** Sends what is recorded until `signal` is aborted; resolves then. Never rejects. To be called once. */
+  /** Sends recorded Events until `signal` is aborted, then resolves. Never rejects. Call it once. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const [series] = this.#pending;
@@ -114,7 +126,7 @@ export class EventRecorder {
     for (const series of this.#series.values()) series.cancelUpdate?.();
   }
 
-  /** A repetition waits until the last message is old enough; those that come meanwhile go with it. */
+  /** A repetition waits until the last message is old enough. Later repetitions are sent with it. */
   #sendInTime(series: Series): void {
     const send = (): void => {
       series.cancelUpdate = undefined;
@@ -153,7 +165,7 @@ export class EventRecorder {
     while (!this.#bucket.take()) await sleep(this.#options.clock, this.#bucket.nextInMs, signal);
   }
 
-  /** Thousands of problems at once are one message: the first ones stand for all, status and log have the rest. */
+  /** A limit on Events about thousands of similar problems. Status and log contain the rest. */
   #mayBegin(note: EventNote): boolean {
     const subject = JSON.stringify([note.regarding, note.reason]);
     const bucket =
@@ -174,7 +186,7 @@ export class EventRecorder {
   async #send(series: Series, signal: AbortSignal): Promise<void> {
     const { transport, clock } = this.#options;
     const resource = eventsIn(series.note);
-    // The API counts a series from two on (events.k8s.io/v1, EventSeries).
+    // The API counts a series from two (events.k8s.io/v1, EventSeries).
     const repeated =
       series.count < 2 ? {} : { series: { count: series.count, lastObservedTime: microTime(clock.date()) } };
     if (series.name !== undefined) {
@@ -223,7 +235,7 @@ export class EventRecorder {
   }
 }
 
-/** So many at once, then one in every `refillMs`. */
+/** A burst of tokens, then one every `refillMs`. */
 class TokenBucket {
   readonly #clock: Clock;
   readonly #burst: number;
@@ -248,7 +260,7 @@ class TokenBucket {
     return true;
   }
 
-  /** Milliseconds until there is another token. */
+  /** Milliseconds until the next token. */
   get nextInMs(): number {
     return this.#refilledAt + this.#refillMs - this.#clock.now();
   }
@@ -263,7 +275,10 @@ const newSeries = (note: EventNote): Series => ({
   cancelUpdate: undefined,
 });
 
-/** Events about what has no namespace stand in `default`: the API server accepts them nowhere else. */
+/**
+ * An Event about an object without a namespace goes to `default`, because the API server accepts it nowhere
+ * else.
+ */
 function eventsIn(note: EventNote): Resource {
   return {
     group: 'events.k8s.io',
@@ -273,13 +288,13 @@ function eventsIn(note: EventNote): Resource {
   };
 }
 
-/** As kubectl users expect it, the object's name; cut so that the whole is still a DNS subdomain. */
+/** The object's name, as kubectl users expect, cut so that the whole name is still a DNS subdomain. */
 const eventNamePrefix = (note: EventNote): string => note.regarding.name.slice(0, 230).replace(/[-.]+$/, '');
 
 function cutBytes(text: string, bytes: number): string {
   const encoded = Buffer.from(text);
   if (encoded.length <= bytes) return text;
-  // The decoder turns a character cut in half into U+FFFD, which is dropped before the ellipsis takes its place.
+  // The decoder turns a partial character into U+FFFD, which is dropped before the ellipsis replaces it.
   return `${encoded
     .subarray(0, bytes - 3)
     .toString()

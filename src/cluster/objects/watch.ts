@@ -13,41 +13,46 @@ import type { Transport } from '../http/transport.ts';
 
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: StoredObject }
-  /** An event of an object without the metadata that every stored object has. */
+  /** An event for an object that lacks metadata of stored objects. */
   | { readonly type: 'INCOMPLETE'; readonly key: string }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
 export interface WatchOptions {
   readonly transport: Transport;
   readonly resource: Resource;
-  /** Events after this version. */
+  /** The watch shows events after this version. */
   readonly resourceVersion: string;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
-  /** After this many seconds the server ends the watch by itself. */
+  /** The server ends the watch after this many seconds. */
   readonly timeoutSeconds: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** The watch went silent, or outlived the end that the server was asked for: nobody knows what it has missed. */
+/** The watch was silent too long, or did not end when it should have. It may have missed events. */
 class WatchStalled extends Error {
   override readonly name = 'WatchStalled';
 }
 
-/** How much later than asked the server may end a watch. */
+/** Maximum delay of the server in ending a watch. */
 const END_GRACE_MS = 30_000;
-/** kube-apiserver sends a bookmark a minute to a watch that asked for them (cacher.go, defaultBookmarkFrequency). */
+/**
+ * kube-apiserver sends a bookmark each minute to a watch that requests them (cacher.go,
+ * defaultBookmarkFrequency).
+ */
 const BOOKMARK_SILENCE_MS = 180_000;
 
 /**
  * Events of one watch request, until the server ends it.
  *
- * A connection can die without a sign, so silence is bounded: once this watch has shown a bookmark, by three bookmark periods; before, by the
- * end that was asked for, because there may be none to come: the aggregated Calico API server sends none at all, kube-apiserver none to a watch
- * until its collection has moved on from where the watch began (cache_watcher.go, process).
+ * A connection can break without notice, so silence is bounded. The limit is three bookmark periods after the
+ * first bookmark of this watch. Before the first one, it is the requested end of the watch, because there may
+ * be no bookmarks. Calico's aggregated API server sends none. kube-apiserver sends none until the collection
+ * has changed since the start of the watch (cache_watcher.go, process).
  *
- * @throws ApiError for an ERROR event, such as 410 Expired, and for a refusal; WatchStalled; TransportError; the signal's reason.
+ * @throws ApiError for an ERROR event, such as 410 Expired, and for a refusal; WatchStalled; TransportError;
+ * the signal's reason
  */
 export async function* watch(options: WatchOptions): AsyncGenerator<WatchEvent, void, undefined> {
   const stall = stallTimer(options.clock, options.timeoutSeconds * 1000 + END_GRACE_MS);

@@ -14,13 +14,13 @@ import type { Transport, TransportRequest, TransportResponse } from '../http/tra
 import { contestedField, mergeApplied, mergePatched } from './fake-merge.ts';
 import { FakeServer } from './fake-server.ts';
 
-/** A kind that the server has. */
+/** A kind that the server serves. */
 export interface ServedKind extends Resource {
   readonly kind: string;
   readonly namespaced?: boolean;
 }
 
-/** One object, or one collection where `name` is undefined. */
+/** One object, or a whole collection if `name` is undefined. */
 interface Place {
   readonly collection: FakeServer;
   readonly served: ServedKind;
@@ -32,25 +32,29 @@ interface Place {
 const NAMESPACES = 'namespaces';
 
 /**
- * An API server with several collections, in memory, as far as our writes depend on one: server-side apply with the fields of each manager,
- * merge patches, preconditions on uid and resourceVersion, finalizers, subresources, and namespaces that must exist. Served is only what
- * `kinds` names; everything else is 404. Each collection is a FakeServer, which can be told to misbehave.
+ * An API server in memory with several collections. It has what our writes depend on: server-side apply with
+ * the fields of each manager, merge patches, preconditions on uid and resourceVersion, finalizers,
+ * subresources, and required namespaces. It serves only `kinds`; everything else is 404. Each collection is a
+ * FakeServer, which can simulate faults.
  *
- * Left out: admission, validation, and what one collection's versions say about another's.
+ * It lacks admission, validation, and common versions of several collections.
  */
 export class FakeApiServer implements Transport {
-  /** In the order in which they came, lists and watches included. */
+  /** Requests in the order of arrival, with lists and watches. */
   readonly requests: TransportRequest[] = [];
   readonly #kinds: readonly ServedKind[];
   readonly #collections = new Map<string, FakeServer>();
-  /** What a manager has applied last, by object and manager: the fields that it owns. */
+  /** The last applied fields of each manager, by object and manager. */
   readonly #applied = new Map<string, KubernetesObject>();
-  /** Objects that were ever created: no two have the same uid, whatever their kinds. */
+  /** Number of objects ever created. It makes uids unique across all kinds. */
   #lives = 0;
-  /** An Error for a request that is not to be carried out. May wait, for example for a test that changes something meanwhile. */
+  /**
+   * Returns an Error for a request that should fail. It may wait, for example for a test that changes
+   * something meanwhile.
+   */
   fault: (request: TransportRequest) => Error | undefined | Promise<Error | undefined> = () => undefined;
 
-  /** What the server makes of an object that is written: defaults that it fills in. */
+  /** Fills in defaults of a written object, like the real server. */
   fill: (object: KubernetesObject) => KubernetesObject = (object) => object;
 
   constructor(kinds: readonly ServedKind[]) {
@@ -65,7 +69,7 @@ export class FakeApiServer implements Transport {
     return collection;
   }
 
-  /** Stores the object as another client does, by `manager`. Returns it as stored. */
+  /** Stores the object like another client, `manager`. Returns the stored object. */
   put(
     resource: Pick<Resource, 'group' | 'plural'>,
     object: KubernetesObject,
@@ -75,8 +79,8 @@ export class FakeApiServer implements Transport {
   }
 
   /**
-   * The one object of a collection whose name contains `part`, as stored.
-   * @throws Error where there is none, or more than one
+   * The only object of a collection whose name contains `part`, as stored.
+   * @throws Error if there is none or more than one
    */
   object(resource: Pick<Resource, 'group' | 'plural'>, part: string): StoredObject {
     const objects = [...this.collection(resource).objects().values()];
@@ -88,7 +92,7 @@ export class FakeApiServer implements Transport {
     return found;
   }
 
-  /** The requests that change something, as `PATCH name`, oldest first. */
+  /** Requests that change something, as `PATCH name`, oldest first. */
   writes(): readonly string[] {
     return this.requests
       .filter(({ method }) => method !== 'GET')
@@ -177,7 +181,7 @@ export class FakeApiServer implements Transport {
     return this.#written(place, withStatus(object, undefined), request, 'Update');
   }
 
-  /** @throws ApiError where nothing can be created in the namespace */
+  /** @throws ApiError if nothing can be created in the namespace */
   #checkNamespace(namespace: string | undefined): void {
     if (namespace === undefined) return;
     const stored = this.collection({ group: '', plural: NAMESPACES }).objects().get(namespace);
@@ -249,7 +253,7 @@ export class FakeApiServer implements Transport {
     return place.collection.store({ ...stored, metadata: { ...stored.metadata, deletionTimestamp } });
   }
 
-  /** What was written through a request. An object that is being deleted goes with its last finalizer. */
+  /** Stores a written object. An object that is being deleted goes with its last finalizer. */
   #written(
     { collection }: Place,
     object: KubernetesObject,
@@ -262,7 +266,7 @@ export class FakeApiServer implements Transport {
     return stored;
   }
 
-  /** A write that changes nothing makes no new version. */
+  /** Stores an object. A write without changes makes no new version. */
   #store(
     collection: FakeServer,
     sent: KubernetesObject,
@@ -296,10 +300,10 @@ function objectOf({ method, path, body }: TransportRequest): KubernetesObject {
 
 const managerOf = ({ query }: TransportRequest): string => String(query?.['fieldManager'] ?? 'unknown');
 
-/** A second later with every version. */
+/** One second for each version. */
 const timeOf = (version: number): string => new Date(Date.UTC(2026, 0, 1) + version * 1000).toISOString();
 
-/** What is a writer's to decide, and not the server's. */
+/** The fields that the writer decides, without those of the server. */
 const contentOf = ({ metadata, ...fields }: KubernetesObject): unknown => ({
   ...fields,
   metadata: { ...metadata, uid: '', resourceVersion: '', generation: 0, managedFields: [] },

@@ -1,10 +1,10 @@
-/** How the API server merges what it is sent with what it has. */
+/** Merges a request with the stored object like the API server. */
 import { isDeepStrictEqual } from 'node:util';
 import { isRecord } from '../../json.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** JSON merge patch (RFC 7386): null takes a field away. */
+/** JSON merge patch (RFC 7386): null removes a field. */
 export function mergePatched(target: Fields, patch: Fields): Fields {
   const merged: Record<string, unknown> = { ...target };
   for (const [key, value] of Object.entries(patch)) {
@@ -16,8 +16,9 @@ export function mergePatched(target: Fields, patch: Fields): Fields {
 }
 
 /**
- * Server-side apply: what the manager applies now over what is stored, without what it applied before and no longer does. Lists of strings
- * are sets, in which others' entries stay; other lists belong to one manager as a whole.
+ * Server-side apply: merges the manager's new fields into the stored object, and removes fields that it no
+ * longer applies. Lists of strings are sets that keep entries of other managers. Any other list belongs to a
+ * single manager.
  */
 export function mergeApplied(stored: Fields, before: Fields, now: Fields): Fields {
   const merged: Record<string, unknown> = { ...stored };
@@ -36,7 +37,7 @@ function applied(stored: unknown, before: unknown, now: unknown): unknown {
 const isSet = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((entry) => typeof entry === 'string');
 
-/** The path of a field that the manager applies and that somebody else has with another value. */
+/** The path of an applied field that another manager owns with a different value. */
 export function contestedField(stored: Fields, before: Fields, now: Fields): string | undefined {
   for (const [key, value] of Object.entries(now)) {
     const [theirs, own] = [stored[key], before[key]];

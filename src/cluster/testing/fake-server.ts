@@ -2,7 +2,7 @@ import { ApiError, statusError, TransportError } from '../errors.ts';
 import { objectKey, type KubernetesObject, type StoredObject } from '../resource.ts';
 import type { Transport, TransportRequest, TransportResponse } from '../http/transport.ts';
 
-/** What the server does to the next request instead of answering it. */
+/** A fault of the server in place of an answer to the next request. */
 export type Fault =
   | { readonly type: 'drop' }
   | {
@@ -12,7 +12,7 @@ export type Fault =
       readonly message?: string;
     };
 
-/** What the server does to a watch that is open. */
+/** A fault of the server in an open watch. */
 export const WATCH_FAULTS = ['cut', 'close', 'expire', 'internal-error', 'garbage', 'black-hole'] as const;
 export type WatchFault = (typeof WATCH_FAULTS)[number];
 
@@ -25,13 +25,13 @@ interface Change {
 interface OpenWatch {
   push(line: unknown): void;
   end(error?: Error): void;
-  /** Swallows everything from now on. */
+  /** Discards all data from now on. */
   deafen(): void;
 }
 
 /**
- * One collection of an API server, in memory: versions as etcd has them, pages of one snapshot, watches from a version, compaction. It can be
- * told to misbehave.
+ * One collection of an API server in memory. It has etcd's versions, pages of one snapshot, watches from a
+ * version, and compaction. It can simulate faults.
  */
 export class FakeServer implements Transport {
   readonly requests: TransportRequest[] = [];
@@ -40,15 +40,18 @@ export class FakeServer implements Transport {
   #version = 1;
   #compacted = 0;
   #lives = 0;
-  /** What lists have seen, by version: the later pages of a list come from its first one's snapshot. */
+  /** Snapshots of lists by version. Later pages of a list come from the snapshot of its first page. */
   readonly #snapshots = new Map<number, readonly StoredObject[]>();
   readonly #watches = new Set<OpenWatch>();
   readonly #faults: Fault[] = [];
-  /** Names of objects that it sends without their uid. */
+  /** Names of objects that are sent without their uid. */
   readonly anonymous = new Set<string>();
-  /** Rearranges each page; the order of a list means nothing. */
+  /** Rearranges each page, because the order of a list has no meaning. */
   shuffle: (items: readonly StoredObject[]) => readonly StoredObject[] = (items) => items;
-  /** Runs when a list page has been made and before it is sent: changes made here fall between pages, or between list and watch. */
+  /**
+   * Runs after a page was built and before it is sent. Changes made here fall between pages, or between list
+   * and watch.
+   */
   betweenPages: () => void = () => undefined;
 
   get version(): number {
@@ -63,12 +66,12 @@ export class FakeServer implements Transport {
     return this.#objects;
   }
 
-  /** Creates the object, or updates it when it is there. */
+  /** Creates or updates the object. */
   put(name: string, data: unknown): void {
     this.store({ metadata: { name }, data });
   }
 
-  /** The same with a whole object; returns it as stored. An object without a uid is given one when it is created. */
+  /** Like put, with a whole object. Returns it as stored. A new object without a uid receives one. */
   store(object: KubernetesObject): StoredObject {
     const old = this.#objects.get(objectKey(object));
     if (old === undefined) this.#lives += 1;
@@ -76,20 +79,20 @@ export class FakeServer implements Transport {
     return this.#change(old === undefined ? 'ADDED' : 'MODIFIED', object, uid);
   }
 
-  /** @param key as objectKey makes it */
+  /** @param key an objectKey */
   delete(key: string): void {
     const old = this.#objects.get(key);
     if (old !== undefined) this.#change('DELETED', old, old.metadata.uid);
   }
 
-  /** Forgets everything older than now: versions and continue tokens from before are expired. */
+  /** Forgets everything before now. Older versions and continue tokens are expired. */
   compact(): void {
     this.#compacted = this.#version;
     this.#history = [];
   }
 
   bookmark(): void {
-    // A bookmark carries a version that other collections have moved on meanwhile.
+    // A bookmark may carry a newer version that comes from other collections.
     this.#version += 1;
     const object = { metadata: { resourceVersion: String(this.#version) } };
     for (const watch of this.#watches) watch.push({ type: 'BOOKMARK', object });
@@ -109,7 +112,7 @@ export class FakeServer implements Transport {
 
   request(request: TransportRequest): Promise<TransportResponse> {
     this.requests.push(request);
-    // Later, so that what is thrown here arrives as a rejection.
+    // Deferred, so an error here becomes a rejection.
     return Promise.resolve().then(() => {
       this.#failAsTold();
       const body = this.#page(request);
@@ -146,7 +149,7 @@ export class FakeServer implements Transport {
         wake();
       },
       end(error) {
-        // What was on its way when the connection broke is lost.
+        // Data in transit is lost when the connection breaks.
         if (error !== undefined) lines.length = 0;
         if (!deaf) ended ??= error === undefined ? {} : { error };
         wake();
@@ -224,7 +227,7 @@ export class FakeServer implements Transport {
 
 const EXPIRED = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
 
-/** Of label selectors, those with one label and its value. */
+/** Supports one form of label selector: a single label with its value. */
 function selected({ query }: TransportRequest): (object: KubernetesObject) => boolean {
   const selector = query?.['labelSelector'];
   if (selector === undefined) return () => true;
@@ -244,7 +247,7 @@ function disturbOne(watch: OpenWatch, fault: WatchFault): void {
       watch.push({ type: 'ERROR', object: EXPIRED });
       return;
     case 'internal-error':
-      // As the aggregated Calico API server wraps an expired version.
+      // The aggregated Calico API server wraps an expired version like this.
       watch.push({
         type: 'ERROR',
         object: { kind: 'Status', code: 500, reason: 'InternalError', message: 'too old' },

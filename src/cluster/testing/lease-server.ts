@@ -5,7 +5,7 @@ import type { Transport, TransportRequest, TransportResponse } from '../http/tra
 
 const PATH = '/apis/coordination.k8s.io/v1/namespaces/ns/leases';
 
-/** An API server's Leases, in memory, with its optimistic concurrency. There is room for one, `ns/lease`. */
+/** An API server's Leases in memory, with its optimistic concurrency. It stores one Lease, `ns/lease`. */
 export class LeaseServer implements Transport {
   readonly requests: TransportRequest[] = [];
   #lease: KubernetesObject | undefined;
@@ -15,12 +15,12 @@ export class LeaseServer implements Transport {
     return this.#lease;
   }
 
-  /** Empty when it is free. */
+  /** Empty when the Lease is free. */
   get holder(): string {
     return this.#lease === undefined ? '' : leaseRecord(this.#lease).holder;
   }
 
-  /** Whatever is stored, as somebody with the right to it would. */
+  /** Stores the Lease without any check, like a client that has the right to. */
   put(lease: KubernetesObject | undefined): void {
     this.#version += 1;
     const resourceVersion = String(this.#version);

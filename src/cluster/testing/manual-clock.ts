@@ -5,7 +5,10 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A clock that stands still until a test moves it. Timers fire in the order of their time, ties in the order they were set. */
+/**
+ * A clock that only a test moves. Timers fire in the order of their time, and then in the order in which they
+ * were set.
+ */
 export class ManualClock implements Clock {
   #now = 0;
   readonly #timers = new Set<Timer>();
@@ -26,12 +29,12 @@ export class ManualClock implements Clock {
     };
   }
 
-  /** Timers that are set. */
+  /** Number of set timers. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Moves on by `ms`, firing what falls due on the way; between two timers everything that can run does. */
+  /** Advances by `ms` and fires the timers on the way. Between two timers everything that can run does. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();
@@ -53,7 +56,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Lets every promise that can settle without timers or I/O do so. */
+/** Lets every promise settle that needs neither timers nor I/O. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -15,11 +15,11 @@ export const project = (object: KubernetesObject): Projection => ({
   data: object['data'],
 });
 
-/** Longer than any back-off, and than the longest time a silent watch is believed. */
+/** Longer than any back-off, and than the longest trusted silence of a watch. */
 export const LONG = 20 * 60_000;
 const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' };
 
-/** A reflector of a server that is made up, with all that a test needs to disturb it and to see what comes of it. */
+/** A reflector of a simulated server, with everything that a test needs to disturb and observe it. */
 export function setup(overrides: Partial<ReflectorOptions<Projection>> = {}) {
   const server = new FakeServer();
   const clock = new ManualClock();

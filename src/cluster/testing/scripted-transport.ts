@@ -2,7 +2,10 @@ import type { Transport, TransportRequest, TransportResponse } from '../http/tra
 
 export type Answer = Error | Readonly<Record<string, unknown>> | string;
 
-/** Answers requests one after the other as told, and keeps them. An Error is thrown, anything else is the body of a 200. */
+/**
+ * Answers requests one after the other from a script, and keeps them. An Error is thrown. Anything else is
+ * the body of a 200.
+ */
 export class ScriptedTransport implements Transport {
   readonly requests: TransportRequest[] = [];
   readonly #answers: Answer[];

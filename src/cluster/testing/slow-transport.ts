@@ -3,11 +3,13 @@ import type { Transport, TransportRequest, TransportResponse } from '../http/tra
 
 export interface Delays {
   readonly clock: Clock;
-  /** Milliseconds that the next message takes, on its way to the server, back, or through a watch. */
+  /** Milliseconds that the next message takes, to the server, back, or through a watch. */
   readonly delayMs: () => number;
 }
 
-/** The same server, some way off. The lines of one stream arrive in their order; requests may overtake one another. */
+/**
+ * The same server at a distance. Lines of one stream keep their order, but requests may overtake each other.
+ */
 export function slow(server: Transport, { clock, delayMs }: Delays): Transport {
   return {
     async request(request: TransportRequest): Promise<TransportResponse> {
