@@ -12,8 +12,7 @@ const PLAIN_COMMENTS = [
   'hack/**/*.ts',
   'src/{api,calico,cli,cluster,compiler,inventory,net}/**/*.ts',
   'src/*.ts',
-  'e2e/*.ts',
-  'e2e/{demo,harness,local,providers,scenarios}/**/*.ts',
+  'e2e/**/*.ts',
 ];
 
 const TESTS = ['**/*.test.ts', '**/*.suite.ts', 'src/**/testing/*.ts'];

@@ -1,4 +1,4 @@
-/** What the API server has recorded of one user's requests. */
+/** Reads the requests of one user from the API server's audit log. */
 import { open, stat } from 'node:fs/promises';
 
 export interface AuditedRequest {
@@ -8,7 +8,7 @@ export interface AuditedRequest {
   readonly name: string | undefined;
   readonly uri: string;
   readonly code: number;
-  /** Milliseconds since 1970: when it came, and when it was answered. */
+  /** Milliseconds since 1970 at which the request arrived and was answered. */
   readonly receivedAt: number;
   readonly answeredAt: number;
 }
@@ -23,15 +23,17 @@ interface AuditEvent {
 }
 
 const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
-/** Field manager of what is written only to see it come back through a watch. */
+/** Field manager of writes that only prove a watch. */
 const HEARTBEAT = 'fieldManager=clusterfirewall-heartbeat';
 
 export const isWrite = ({ verb }: AuditedRequest): boolean => WRITES.has(verb);
-/** What is written whether or not anything happens: leader election, and proof that watches are alive. */
+/**
+ * True for writes that happen even while nothing changes: leader election, and proof that watches are alive.
+ */
 export const isPeriodic = ({ resource, uri }: AuditedRequest): boolean =>
   resource === 'leases' || uri.includes(HEARTBEAT);
 
-/** An audit policy for requests of these users alone, when they are answered. */
+/** An audit policy that records only these users' requests, when they are answered. */
 export const auditPolicy = (users: readonly string[]): object => ({
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
@@ -47,12 +49,15 @@ export class AuditLog {
     this.#file = file;
   }
 
-  /** Where the log ends now: what comes later is `since` this. */
+  /** The current end of the log, for `since`. */
   async mark(): Promise<number> {
     return (await stat(this.#file).catch(() => ({ size: 0 }))).size;
   }
 
-  /** Requests answered since the mark, in the order of their answers. Watches are there only once they have ended. */
+  /**
+   * Requests answered since the mark, in the order of their answers. Watches appear only when they have
+   * ended.
+   */
   async since(mark: number): Promise<readonly AuditedRequest[]> {
     const text = await readFrom(this.#file, mark);
     const lines = text.split('\n').slice(0, -1);

@@ -1,6 +1,6 @@
 /**
- * `make bench`: measures what docs/benchmarks.md describes, and prints it. `ONLY=a,e` chooses parts; `UPDATE=1` also writes the table into
- * that page.
+ * `make bench`: measures the figures of docs/benchmarks.md and prints them. `ONLY=a,e` chooses parts.
+ * `UPDATE=1` also writes the table into that page.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-/** The operator as it is shipped: the bundle, with what its Deployment says about how to run it. */
+/** The operator as shipped: the bundle, with the settings of its Deployment. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
@@ -13,13 +13,13 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 const BUNDLE = path.join(ROOT, 'dist/clusterfirewall.js');
 const READY_WITHIN = 120_000;
 
-/** What of the Deployment bears on a figure. */
+/** The parts of the Deployment that affect a figure. */
 export interface Deployment {
   readonly namespace: string;
   readonly serviceAccount: string;
-  /** As the API server calls it. */
+  /** Name of the user at the API server. */
   readonly user: string;
-  /** Variables with a value of their own: NODE_OPTIONS, say. */
+  /** Variables with a literal value, for example NODE_OPTIONS. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -62,7 +62,7 @@ export interface StartedBundle extends AsyncDisposable {
   readonly readyAfter: number;
   /** The text of /metrics. */
   metrics(): Promise<string>;
-  /** SIGTERM; resolves when it has ended. */
+  /** Sends SIGTERM. Resolves when it has ended. */
   stop(): Promise<void>;
 }
 
@@ -76,7 +76,7 @@ export async function startBundle(cluster: StartedCluster, wanted: Deployment): 
   const log = openSync(logFile, 'a');
   const began = performance.now();
   const command = [process.execPath, BUNDLE, 'run', '--health-address', address];
-  // Not to outlive a benchmark that was killed: nobody would stop it then.
+  // It must not outlive a killed benchmark, because nobody would stop it then.
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
     env: { PATH: process.env['PATH'], ...wanted.env, KUBECONFIG: kubeconfig, POD_NAMESPACE: namespace },
     stdio: ['ignore', log, log],

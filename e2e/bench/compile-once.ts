@@ -1,4 +1,7 @@
-/** Compiles once in this fresh process, and then again; prints milliseconds and the number of objects as JSON. Argument: namespaces. */
+/**
+ * Compiles once in this fresh process, and then again. Prints milliseconds and the number of objects as JSON.
+ * Argument: number of namespaces.
+ */
 import { compile } from '../../src/compiler/compile.ts';
 import type { ClusterFirewall } from '../../src/api/schema.ts';
 import { count, firewall, groupByLabel, namespaceName } from './load.ts';
@@ -12,7 +15,7 @@ export interface CompileTimes {
 const AGAIN = 10;
 const RULES = 10;
 
-/** The same content each time, in new objects: nothing can be remembered by identity. */
+/** The same content in new objects each time, so the compiler cannot recognise any by identity. */
 function inputs(namespaces: number): Parameters<typeof compile> {
   const object = structuredClone(firewall({ namespaces: [groupByLabel('apps', RULES)] }));
   return [

@@ -1,4 +1,4 @@
-/** (a): what the compiler makes of a thousand namespaces by label, and how fast. */
+/** (a): the objects that the compiler makes for a thousand namespaces by label, and the time for that. */
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -23,7 +23,7 @@ export const measureCompile: Part = async () => {
   return [...results].flatMap(([size, times]) => rowsOf(size, times));
 };
 
-/** In a process of its own: the first compilation of a process is what a restart costs. */
+/** Runs in its own process, because a restart costs the first compilation of a process. */
 async function compileIn(namespaces: number): Promise<CompileTimes> {
   const { stdout } = await run(process.execPath, [SCRIPT, String(namespaces)]);
   return JSON.parse(stdout) as CompileTimes;

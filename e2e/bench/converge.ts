@@ -1,4 +1,6 @@
-/** (b): how long 300 objects take, held against the same writes as bare parallel requests, and against kubectl. */
+/**
+ * (b): the time until 300 objects are written, in comparison with bare parallel requests and with kubectl.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isPeriodic, isWrite, type AuditedRequest } from './audit.ts';
 import type { StartedBundle } from './bundle.ts';
@@ -21,12 +23,12 @@ import { startRig, type Rig, type ServedMode } from './rig.ts';
 import { duration, median, ratio, spread } from './statistics.ts';
 import { withGoal, type Row } from './table.ts';
 
-/** 100 namespaces with three rules each: 300 policies, and what every firewall has. */
+/** 100 namespaces with three rules each: 300 policies, and the objects that every firewall has. */
 export const GROUPS = 100;
 export const RULES = 3;
 const GOAL = 1.15;
 const CYCLES: Readonly<Record<ServedMode, number>> = { native: 5, aggregated: 3 };
-/** Nothing in flight for so long: the operator waits on purpose. */
+/** After this long without a request, the operator waits on purpose. */
 const PAUSE_MS = 150;
 const CONVERGES_WITHIN = 300_000;
 
@@ -56,9 +58,9 @@ interface Converged {
 }
 
 interface Cycle {
-  /** On a firewall that is enforced already: no bridge is needed. */
+  /** On a firewall that is enforced already, so no bridge is needed. */
   readonly added: Converged;
-  /** The first Enforce, from nothing. */
+  /** The first Enforce, with no objects before. */
   readonly first: Converged;
   readonly bare: number;
   readonly kubectl: number;
@@ -78,7 +80,9 @@ async function measureIn(mode: ServedMode): Promise<readonly Row[]> {
   return rowsOf(rig, objects, cycles);
 }
 
-/** A fresh operator each time, stopped before the others write: it would only be in their way. */
+/**
+ * Each run has a fresh operator. It is stopped before the others write, because it would interfere with them.
+ */
 async function convergeTwice(rig: Rig) {
   await using operator = await rig.startOperator();
   await leading(operator);
@@ -99,7 +103,10 @@ async function converge(rig: Rig): Promise<Converged> {
   return { milliseconds, waited: pauses(requests), requests: requests.length };
 }
 
-/** From the answer to the edit until a watch shows it Ready; to ask again and again would keep the API server busy meanwhile. */
+/**
+ * Time from the answer to the edit until a watch shows Ready. Polling would keep the API server busy
+ * meanwhile.
+ */
 async function untilReady({ client }: Rig): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
   let edited: number | undefined;
@@ -123,14 +130,17 @@ async function byOthers(rig: Rig, objects: readonly Generated[]) {
   return { bare, kubectl, kubectlAgain };
 }
 
-/** Where leader election is told of in the metrics, waits until it is won. */
+/** Waits until the election is won, if the metrics show leader election. */
 async function leading(operator: StartedBundle): Promise<void> {
   const isFollower = async (): Promise<boolean> =>
     /^leader_election_master_status.* 0$/m.test(await operator.metrics());
   while (await isFollower()) await delay(20);
 }
 
-/** Milliseconds between first and last write in which none was under way, in pieces that are no accident. */
+/**
+ * Milliseconds between the first and the last write in which no write was in progress. Short gaps do not
+ * count.
+ */
 function pauses(requests: readonly AuditedRequest[]): number {
   const sorted = requests.toSorted((a, b) => a.receivedAt - b.receivedAt);
   let busyUntil = Infinity;

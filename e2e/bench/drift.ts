@@ -1,4 +1,4 @@
-/** (f): somebody edits a generated policy; how long until it says again what it should. */
+/** (f): the time from another client's edit of a generated policy to its repair. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { mergePatch } from '../../src/cluster/objects/apply.ts';
 import { isRecord } from '../../src/json.ts';
@@ -12,7 +12,10 @@ import { startRig, whileRunning, type Rig, type ServedMode } from './rig.ts';
 import { duration, percentile, tail } from './statistics.ts';
 import { withGoal, type Row } from './table.ts';
 
-/** One edit an object: the same one again and again is contested, and repaired with back-off on purpose. */
+/**
+ * One edit for each object. Repeated edits of one object count as contested, and are repaired with back-off
+ * on purpose.
+ */
 const EDITS = 500;
 const GOAL_MS = 1000;
 const CALM_MS = 2000;
@@ -51,7 +54,9 @@ async function delaysIn(mode: ServedMode): Promise<readonly number[]> {
 
 const selectorOf = ({ spec }: KubernetesObject): unknown => (isRecord(spec) ? spec['selector'] : undefined);
 
-/** From the answer to the edit until a watch shows the selector that was there before; one edit after the other. */
+/**
+ * Time from the answer to an edit until a watch shows the former selector. Edits one policy after the other.
+ */
 async function editAll(rig: Rig, policies: readonly KubernetesObject[]): Promise<readonly number[]> {
   const edited = new Set<string>();
   const waiting = new Map<string, (at: number) => void>();

@@ -1,4 +1,4 @@
-/** Writing a ClusterFirewall, and waiting for what becomes of it. */
+/** Writes a ClusterFirewall and waits for the result. */
 import type { Status } from '../../src/api/status.ts';
 import { apply, get, remove } from '../../src/cluster/objects/apply.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
@@ -7,7 +7,7 @@ import { waitFor } from '../wait.ts';
 import { FIREWALLS } from './load.ts';
 
 const WITHIN = 600_000;
-/** Asking costs the API server: nothing is measured by it. */
+/** A poll is a request, so these waits measure nothing. */
 const EVERY_MS = 20;
 
 const BENCH = { fieldManager: 'bench', force: true } as const;
@@ -15,14 +15,14 @@ const BENCH = { fieldManager: 'bench', force: true } as const;
 export const applyFirewall = (client: Transport, object: KubernetesObject): Promise<KubernetesObject> =>
   apply(client, FIREWALLS, object, BENCH);
 
-/** What the status says of the present generation. */
+/** True if the status of the current generation says Ready. */
 export function isReady(firewall: KubernetesObject | undefined): boolean {
   const status = firewall?.['status'] as Status | undefined;
   const condition = status?.conditions?.find(({ type }) => type === 'Ready');
   return status?.observedGeneration === firewall?.metadata.generation && condition?.status === 'True';
 }
 
-/** Resolves when the status says of the present generation that it is Ready. */
+/** Resolves when the status of the current generation says Ready. */
 export async function ready(client: Transport, name = 'default'): Promise<void> {
   let last: KubernetesObject | undefined;
   await waitFor(
@@ -39,7 +39,7 @@ export async function ready(client: Transport, name = 'default'): Promise<void> 
   );
 }
 
-/** Deletes the firewall; resolves when it, and so everything that was made for it, is gone. */
+/** Deletes the firewall. Resolves when it is gone, and with it all its generated objects. */
 export async function removeFirewall(client: Transport, name = 'default'): Promise<void> {
   await remove(client, FIREWALLS, name);
   await waitFor(async () => ((await get(client, FIREWALLS, name)) === undefined ? true : undefined), {

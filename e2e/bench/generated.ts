@@ -1,4 +1,4 @@
-/** What the operator has generated, as collections to list, watch and write. */
+/** The generated objects as collections to list, watch and write. */
 import { list, listPage } from '../../src/cluster/objects/apply.ts';
 import { systemClock } from '../../src/cluster/clock.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
@@ -10,7 +10,7 @@ const calico = (plural: string): Resource => ({ group: 'projectcalico.org', vers
 export const NETWORK_POLICIES = calico('networkpolicies');
 export const HOST_ENDPOINTS = calico('hostendpoints');
 
-/** In the order in which they can be created. */
+/** Sorted by the order in which they can be created. */
 const KINDS = {
   Tier: calico('tiers'),
   GlobalNetworkSet: calico('globalnetworksets'),
@@ -25,7 +25,7 @@ export interface Generated {
 
 const LABEL = 'app.kubernetes.io/managed-by=clusterfirewall';
 
-/** Every object of the operator, tiers first. */
+/** All objects of the operator, tiers first. */
 export async function generated(client: Transport): Promise<readonly Generated[]> {
   const all = await Promise.all(
     Object.entries(KINDS).map(async ([kind, resource]) => {
@@ -42,12 +42,12 @@ export function resourceOf({ kind, object }: Generated): Resource {
 }
 
 export interface Seen {
-  /** `performance.now()` when the event was here. */
+  /** `performance.now()` when the event arrived. */
   readonly at: number;
   readonly event: Extract<WatchEvent, { readonly object: unknown }>;
 }
 
-/** Watches a collection while `work` is done: everything that happens from its beginning on. */
+/** Watches a collection during `work`. Reports all events from its start. */
 export async function observing<T>(
   client: Transport,
   resource: Resource,

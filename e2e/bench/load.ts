@@ -1,4 +1,7 @@
-/** What a cluster is filled with, and the firewalls that are measured. Objects are as large as real ones, with what others write on them. */
+/**
+ * The content of the cluster, and the measured firewalls. Objects are as large as real ones, including fields
+ * of other writers.
+ */
 import { create } from '../../src/cluster/objects/apply.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
@@ -28,7 +31,7 @@ export const createAll = (
 
 export const namespaceName = (index: number): string => `team-${padded(index)}`;
 
-/** A tenant's namespace, with the labels and annotations that a platform puts there. */
+/** A tenant's namespace, with a platform's labels and annotations. */
 export const namespace = (name: string, labels: Readonly<Record<string, string>> = {}): KubernetesObject => ({
   apiVersion: 'v1',
   kind: 'Namespace',
@@ -48,7 +51,7 @@ const IMAGES = 50;
 
 export const nodeName = (index: number): string => `node-${padded(index)}.example.com`;
 
-/** A node as kubelet reports it: about 15 kB, nearly all of it images. */
+/** A node as reported by kubelet: about 15 kB, almost all of it images. */
 export function node(index: number): KubernetesObject {
   const name = nodeName(index);
   const image = (each: number): object => ({
@@ -112,14 +115,14 @@ const officeRule = (index: number): object => ({
   ports: [8000 + index],
 });
 
-/** A group of one namespace by name: one policy for each rule, in that namespace. */
+/** A group of one namespace by name. It has one policy for each rule, in that namespace. */
 export const groupByName = (index: number, rules: number): object => ({
   name: namespaceName(index),
   namespaces: [namespaceName(index)],
   ingress: count(rules).map(officeRule),
 });
 
-/** A group by label without connections: nothing of it grows with its namespaces. */
+/** A group by label without connections. None of its objects grows with its namespaces. */
 export const groupByLabel = (name: string, rules: number): object => ({
   name,
   namespaceSelector: { matchLabels: { 'example.com/group': name } },
@@ -129,7 +132,7 @@ export const groupByLabel = (name: string, rules: number): object => ({
   })),
 });
 
-/** A group by label with connections inside each namespace: one policy in each of its namespaces. */
+/** A group by label with connections inside each namespace. It has one policy in each of its namespaces. */
 export const connectedGroup = (name: string): object => ({
   name,
   namespaceSelector: { matchLabels: { 'example.com/group': name } },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 
-/** What the figures depend on, in one line, without anything that names the machine. */
+/** The facts that affect the figures, in one line, without anything that identifies the machine. */
 export async function machine(): Promise<string> {
   const memory = Math.round(os.totalmem() / 1024 ** 3);
   const [load] = (await readFile('/proc/loadavg', 'utf8')).split(' ');

@@ -1,4 +1,4 @@
-/** (e) and (g): what the operator takes, idle and in a large cluster, and how soon it is ready there. */
+/** (e) and (g): the operator's memory, idle and in a large cluster, and its time to ready there. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StartedBundle } from './bundle.ts';
 import { applyFirewall, ready } from './firewalls.ts';
@@ -27,7 +27,9 @@ const BY_NAME = { groups: 100, rules: 10 } as const;
 const CONNECTED = 4000;
 const STARTS = 5;
 const SETTLE_MS = 10_000;
-/** Long enough for the comparison of every copy with what is stored (src/cluster/informer/heartbeat.ts). */
+/**
+ * Long enough for the comparison of every copy with the stored objects (src/cluster/informer/heartbeat.ts).
+ */
 const LONG_MS = 75_000;
 const LOADED = '10,000 namespaces, 1,000 nodes, 5,000 objects';
 

@@ -1,4 +1,4 @@
-/** (d): what a new namespace costs, and how soon its policy stands. */
+/** (d): the cost of a new namespace, and the time until its policy exists. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { create } from '../../src/cluster/objects/apply.ts';
 import { isPeriodic, isWrite } from './audit.ts';
@@ -21,7 +21,7 @@ import { withGoal, type Row } from './table.ts';
 
 const BY_LABEL = 20;
 const BY_NAME = 100;
-/** A write that a namespace sets off comes well before that. */
+/** Writes caused by a namespace come much sooner than this. */
 const QUIET_MS = 5000;
 const WITHIN = 30_000;
 
@@ -74,7 +74,9 @@ async function writesForLabelled(rig: Rig) {
   return { policies: writes.length - status, status };
 }
 
-/** From the answer to its creation until a watch shows its policy; one namespace after the other. */
+/**
+ * Time from the answer to its creation until a watch shows its policy. Creates one namespace after the other.
+ */
 async function delaysOf(rig: Rig): Promise<readonly number[]> {
   const waiting = new Map<string, (at: number) => void>();
   const onEvent = ({ at, event }: Seen): void => {

@@ -1,4 +1,7 @@
-/** (n), second half: what a node's packet filter holds for a host firewall, and for the same written by hand. */
+/**
+ * (n), second half: the size of a node's packet filter with a host firewall, and with the same rules written
+ * by hand.
+ */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,9 +13,11 @@ import type { Context } from './parts.ts';
 import { startRig, whileRunning, type Rig } from './rig.ts';
 import type { Row } from './table.ts';
 
-/** A plain host firewall: ssh for everybody, a blocked network, forged loopback, and what a cluster needs. */
+/**
+ * A plain host firewall: ssh for everybody, a blocked network, forged loopback, and the needs of a cluster.
+ */
 const SAMPLE = path.resolve(import.meta.dirname, '../../config/samples/s17-host-firewall.yaml');
-/** The same for one node of this cluster, in the words of iptables; it says what it leaves out. */
+/** The same rules for one node of this cluster as iptables commands. The file says what it leaves out. */
 const BY_HAND = path.join(import.meta.dirname, 'by-hand.sh');
 
 const NODES = [
@@ -23,7 +28,7 @@ const NODES = [
 export async function measureNodeRules({ note }: Context): Promise<readonly Row[]> {
   note('(n) rules on a node');
   await using rig = await startRig({ mode: 'aggregated', nodes: NODES });
-  await rig.cluster.policiesProgrammed(); // Felix's own
+  await rig.cluster.policiesProgrammed(); // Felix's own rules.
   const before = await Promise.all(rig.cluster.nodes.map((node) => settledSize(rig, node)));
   await whileRunning(rig, async () => {
     await applyFirewall(rig.client, load(await readFile(SAMPLE, 'utf8')) as KubernetesObject);
@@ -58,7 +63,7 @@ const row = (what: string, { rules, sets, entries }: Size): Row => ({
   figure: `${rules}; ${sets}, ${entries}`,
 });
 
-/** Felix takes away what it does not need any more when it has time. */
+/** Felix removes unused rules only when it has time. */
 async function settledSize(rig: Rig, node: StartedNode): Promise<Size> {
   let last = await sizeOf(rig, node);
   for (;;) {
@@ -74,7 +79,7 @@ const SETTLED_MS = 10_000;
 const sizeOf = (rig: Rig, node: StartedNode): Promise<Size> =>
   node.dataplane === 'nftables' ? nftablesSize(rig, node) : iptablesSize(rig, node);
 
-/** Lines that add a rule, of both of iptables' interfaces to the kernel: Felix takes one of them. */
+/** Counts lines that add a rule, in both of iptables' interfaces to the kernel. Felix uses one of them. */
 async function iptablesSize({ cluster }: Rig, where: Endpoint): Promise<Size> {
   const dumps = ['iptables-legacy-save', 'iptables-nft-save', 'ip6tables-legacy-save', 'ip6tables-nft-save'];
   const rules = await Promise.all(dumps.map((dump) => cluster.run(where, [dump])));
@@ -104,7 +109,7 @@ async function nftablesSize({ cluster }: Rig, where: Endpoint): Promise<Size> {
   };
 }
 
-/** Loaded where there is nothing else. */
+/** Loads the rules where there are no others. */
 async function byHand(rig: Rig): Promise<Size> {
   const host = await rig.cluster.createOutsideHost({ name: 'by-hand', addresses: ['203.0.113.99'] });
   const before = await iptablesSize(rig, host);

@@ -1,4 +1,7 @@
-/** (n), first half: what it takes to bring 1,000 nodes under rules, and then one that joins, moves, or gets a label. */
+/**
+ * (n), first half: the writes that bring 1,000 nodes under rules, and those for a node that joins, moves, or
+ * gets a label.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Status } from '../../src/api/status.ts';
 import { create, get, mergePatch } from '../../src/cluster/objects/apply.ts';
@@ -17,14 +20,17 @@ import { withGoal, type Row } from './table.ts';
 
 const LOAD = 1000;
 const CHANGES = 10;
-/** The endpoint of lo, that of everything else or the gate on the Node, and the sets of all nodes and of those that are judged. */
+/**
+ * The endpoint of lo, the endpoint of all other interfaces or the enforcement label on the Node, and the sets
+ * of all nodes and of enforced ones.
+ */
 const FOR_A_NODE = 4;
 /** Both sets. */
 const FOR_AN_ADDRESS = 2;
-/** The set of the zone's nodes, and the label at our own endpoint. */
+/** The set of the zone's nodes, and the label on our own endpoint. */
 const FOR_A_ZONE = 2;
 const WITHIN = 600_000;
-/** Whatever a change sets off comes well before that. */
+/** Writes caused by a change come much sooner than this. */
 const QUIET_MS = 3000;
 
 const PEER = { name: 'ops', cidrs: ['198.51.100.0/24'] };
@@ -68,7 +74,10 @@ interface Nodes {
   join(index: number): Promise<void>;
 }
 
-/** With Auto, what Calico's kube-controllers would do is done at once: an endpoint that has the gate. */
+/**
+ * With Auto, this does the work of Calico's kube-controllers immediately: an endpoint with the enforcement
+ * label.
+ */
 function nodesOf({ client }: Rig, endpoints: Nodes['endpoints']): Nodes {
   const join = async (index: number): Promise<void> => {
     await create(client, NODES, joining(index), { fieldManager: 'bench' });
@@ -111,7 +120,7 @@ const automatic = (index: number) => ({
   spec: { node: nodeName(index), interfaceName: '*', profiles: ['projectcalico-default-allow'] },
 });
 
-/** The first three are of the control plane, where their etcd is, too. */
+/** The first three belong to the control plane, together with their etcd. */
 function joining(index: number): ReturnType<typeof node> {
   const made = node(index);
   if (index >= 3) return made;
@@ -141,7 +150,7 @@ async function firstEnforce(rig: Rig, { endpoints }: Nodes): Promise<readonly Ro
   await applyFirewall(rig.client, guarded);
   await enforced(rig, LOAD);
   const figure = duration(performance.now() - began);
-  // Endpoints that have the gate before their Nodes do count as enforced.
+  // Endpoints that have the enforcement label before their Nodes do count as enforced.
   while ((await writesOf(rig, () => Promise.resolve())).objects > 0);
   if (endpoints === 'Auto') return [];
   return [{ part: 'n', what: `Managed: ${LOAD} nodes: the first Enforce: written → all enforced`, figure }];
@@ -152,7 +161,7 @@ interface Written {
   readonly status: number;
 }
 
-/** What the operator writes because of `work`, the status apart; Events are none of both. */
+/** The operator's writes because of `work`, except its status and Events. */
 async function writesOf(rig: Rig, work: () => Promise<unknown>): Promise<Written> {
   const mark = await rig.audit.mark();
   await work();
@@ -165,8 +174,8 @@ async function writesOf(rig: Rig, work: () => Promise<unknown>): Promise<Written
 }
 
 /**
- * From the answer to a Node's creation until a watch shows its endpoint of lo, and of all interfaces where that is ours, which is written
- * last.
+ * Time from the answer to a Node's creation until a watch shows its endpoint of lo, and the endpoint of all
+ * interfaces if that is ours. That one is written last.
  */
 async function joins(rig: Rig, nodes: Nodes): Promise<readonly Row[]> {
   const last = nodes.endpoints === 'Managed' ? '*' : 'lo';
@@ -223,7 +232,7 @@ async function changes(rig: Rig, { endpoints }: Nodes): Promise<readonly Row[]> 
   ];
 }
 
-/** Nodes beyond the control plane's. */
+/** Nodes other than those of the control plane. */
 async function writesForEach(
   rig: Rig,
   change: (index: number) => Promise<unknown>,
@@ -233,7 +242,7 @@ async function writesForEach(
   return written;
 }
 
-/** Another address in place of the one that kubelet reported. */
+/** Replaces the address that kubelet reported. */
 const movedTo = (address: string): Patch => ({
   status: { addresses: [{ type: 'InternalIP', address }] },
 });

@@ -1,4 +1,7 @@
-/** (h): from an edit of the ClusterFirewall to the first packet that goes the new way, on both dataplanes. */
+/**
+ * (h): the time from an edit of the ClusterFirewall to the first packet with the new verdict, on both
+ * dataplanes.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint, StartedCluster, StartedPod } from '../cluster.ts';
 import { applyFirewall, ready } from './firewalls.ts';
@@ -11,10 +14,10 @@ import type { Row } from './table.ts';
 const EDITS = 25;
 const PORT = 8080;
 const OTHER_PORT = 8081;
-/** One SYN a probe, a probe every 10 ms: the resolution. */
+/** Each probe is one SYN. A probe every 10 ms is the resolution. */
 const EVERY_MS = 10;
 const PROBE_MS = 800;
-/** So many probes in a row go the new way: then it has happened. */
+/** This many probes in a row with the new verdict prove the change. */
 const CERTAIN = 20;
 const WITHIN = 30_000;
 
@@ -71,7 +74,7 @@ const shop = (port: number) =>
     ],
   });
 
-/** Milliseconds from sending the edit to the first packet of many that go the new way, one a pod. */
+/** Milliseconds from the edit to the first of many packets with the new verdict, one value for each pod. */
 async function delaysOf(
   rig: Rig,
   from: Endpoint,
@@ -92,7 +95,7 @@ interface Sent {
   verdict?: Verdict;
 }
 
-/** Probes one pod again and again until it is asked when that turned. */
+/** Probes one pod repeatedly, until it is asked when the verdict changed. */
 class Flow {
   readonly #sent: Sent[] = [];
   readonly #probes = new Set<Promise<void>>();
@@ -108,7 +111,7 @@ class Flow {
     }, EVERY_MS);
   }
 
-  /** When the first of the packets was sent that all go the wanted way since. */
+  /** The time at which the first packet was sent since which all have the wanted verdict. */
   async turns(wanted: Verdict): Promise<number> {
     const deadline = performance.now() + WITHIN;
     try {

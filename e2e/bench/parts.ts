@@ -1,9 +1,9 @@
 import type { Row } from './table.ts';
 
 export interface Context {
-  /** Progress, for whoever waits. */
+  /** Reports progress to a person. */
   readonly note: (text: string) => void;
 }
 
-/** Measures, and gives what it found as rows. It starts what it needs and leaves nothing behind. */
+/** Measures and returns rows. A part starts everything that it needs and removes it afterwards. */
 export type Part = (context: Context) => Promise<readonly Row[]>;

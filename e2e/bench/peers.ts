@@ -1,4 +1,4 @@
-/** The same objects, written by something else: bare requests, and kubectl. */
+/** The same objects, written by other means: bare requests, and kubectl. */
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const SCRIPT = path.join(import.meta.dirname, 'bare-writes.ts');
 const AT_ONCE = 16;
 
-/** Copies under other names, in a tier of their own, that the operator does not take for its own. */
+/** Copies with other names in their own tier, which the operator does not regard as its own. */
 export function strangers(objects: readonly Generated[]): readonly Generated[] {
   return objects.map(({ kind, object }) => ({ kind, object: stranger(kind, object) }));
 }
@@ -39,7 +39,7 @@ function stranger(kind: string, { apiVersion, metadata, ...rest }: KubernetesObj
   return JSON.parse(text) as KubernetesObject;
 }
 
-/** Milliseconds that bare parallel requests take, in a process of their own. */
+/** Milliseconds for bare parallel requests, in a separate process. */
 export async function bareWrites(rig: Rig, objects: readonly Generated[]): Promise<number> {
   const file = path.join(rig.cluster.workDir, 'bare.json');
   await writeFile(file, JSON.stringify(objects));
@@ -47,7 +47,7 @@ export async function bareWrites(rig: Rig, objects: readonly Generated[]): Promi
   return Number(stdout);
 }
 
-/** Milliseconds of one `kubectl apply --server-side` of all of them. */
+/** Milliseconds for one `kubectl apply --server-side` of all of them. */
 export async function kubectlApply(rig: Rig, objects: readonly Generated[]): Promise<number> {
   const input = JSON.stringify({
     apiVersion: 'v1',
@@ -59,7 +59,7 @@ export async function kubectlApply(rig: Rig, objects: readonly Generated[]): Pro
   return performance.now() - began;
 }
 
-/** The tiers last: they cannot go while a policy is in them. */
+/** Tiers go last, because a tier with policies cannot be deleted. */
 export async function removeAll(rig: Rig, objects: readonly Generated[]): Promise<void> {
   const tiers = objects.filter(({ kind }) => kind === 'Tier');
   const others = objects.filter(({ kind }) => kind !== 'Tier');

@@ -1,12 +1,12 @@
-/** What the kernel says of a process (proc(5)). */
+/** Reads the kernel's figures of a process (proc(5)). */
 import { readFile } from 'node:fs/promises';
 
 export interface MemoryUsage {
-  /** Bytes resident now. */
+  /** Resident bytes now. */
   readonly rss: number;
-  /** Bytes of it that no file backs. */
+  /** Resident bytes that no file backs. */
   readonly anonymous: number;
-  /** Most bytes that were ever resident. */
+  /** Maximum of resident bytes so far. */
   readonly peak: number;
 }
 
@@ -20,13 +20,13 @@ export async function memoryOf(pid: number): Promise<MemoryUsage> {
   return { rss: bytes('VmRSS'), anonymous: bytes('RssAnon'), peak: bytes('VmHWM') };
 }
 
-/** Clock ticks a second: USER_HZ, 100 on every architecture that Node runs on. */
+/** Clock ticks a second: USER_HZ, 100 on every architecture that Node supports. */
 const USER_HZ = 100;
 
-/** Seconds of CPU that all of its threads have used, in user and in kernel mode. */
+/** Seconds of CPU that all its threads have used, in user and kernel mode. */
 export async function cpuSecondsOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The second field, the name, may contain blanks; it ends at the last parenthesis.
+  // The second field, the name, may contain blanks. It ends at the last parenthesis.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / USER_HZ;
 }

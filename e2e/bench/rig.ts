@@ -1,4 +1,4 @@
-/** A cluster to measure in, with the API server's audit log of what the operator asks of it. */
+/** A cluster for measurements, with the API server's audit log of the operator's requests. */
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,24 +16,27 @@ export type ServedMode = 'aggregated' | 'native';
 
 export interface Rig extends AsyncDisposable {
   readonly mode: ServedMode;
-  /** How Calico is served, for a person. */
+  /** The way in which Calico is served, for a person to read. */
   readonly served: string;
   readonly cluster: StartedCluster;
-  /** The administrator's. */
+  /** The administrator's client. */
   readonly client: Transport;
   readonly deployment: Deployment;
-  /** Of a ServiceAccount that may do everything: authenticated, authorized, queued and recorded as the operator is, unlike an administrator. */
+  /**
+   * Kubeconfig of a ServiceAccount with all rights. Its requests are authenticated, authorized, queued and
+   * recorded like the operator's, unlike those of an administrator.
+   */
   readonly strangerKubeconfig: string;
-  /** Requests of the operator's ServiceAccount, of the stranger's, and of the given users. */
+  /** Requests of the operator's ServiceAccount, of the stranger, and of the given users. */
   readonly audit: AuditLog;
   startOperator(): Promise<StartedBundle>;
 }
 
 export interface RigOptions {
   readonly mode: ServedMode;
-  /** Default: none. */
+  /** The default is none. */
   readonly nodes?: readonly NodeSpec[];
-  /** Whose requests are recorded beside the operator's; the administrator is kubernetes-admin. */
+  /** Also records the requests of the administrator, kubernetes-admin. */
   readonly recordAdministrator?: boolean;
 }
 
@@ -87,7 +90,7 @@ async function stranger(cluster: StartedCluster): Promise<string> {
   return cluster.serviceAccountKubeconfig(namespace, name);
 }
 
-/** Does `work` while the operator runs. */
+/** Runs `work` while the operator runs. */
 export async function whileRunning<T>(rig: Rig, work: () => Promise<T>): Promise<T> {
   const operator = await rig.startOperator();
   try {
@@ -97,7 +100,10 @@ export async function whileRunning<T>(rig: Rig, work: () => Promise<T>): Promise
   }
 }
 
-/** Native: Calico's own CRDs where somebody has put them, else as much of them as the operator can tell from those. */
+/**
+ * Native mode uses Calico's own CRDs if they are available, and otherwise a reduced form that the operator
+ * accepts.
+ */
 async function calicoMode(
   mode: ServedMode,
   folder: string,

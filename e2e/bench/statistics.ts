@@ -1,4 +1,7 @@
-/** The value below which the given share (0 to 1) of the samples lies: the nearest rank, so always a value that was measured. */
+/**
+ * The value below which the given share (0 to 1) of the samples lies. It is the nearest rank, so always a
+ * measured value.
+ */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
   const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
@@ -8,7 +11,7 @@ export function percentile(samples: readonly number[], share: number): number {
 
 export const median = (samples: readonly number[]): number => percentile(samples, 0.5);
 
-/** `min / median / max`, each as `format` prints it; one number where all are printed alike. */
+/** `min / median / max`, each printed by `format`. One number if all look the same. */
 export function spread(samples: readonly number[], format: (value: number) => string): string {
   const parts = [Math.min(...samples), median(samples), Math.max(...samples)].map(format);
   return new Set(parts).size === 1 ? (parts[0] ?? '') : parts.join(' / ');
@@ -22,7 +25,7 @@ export function tail(samples: readonly number[], format: (value: number) => stri
   return `${p50 ?? ''}, ${p99 ?? ''} (${max ?? ''})`;
 }
 
-/** Three digits that count, as milliseconds or seconds. */
+/** Three significant digits, as milliseconds or seconds. */
 export function duration(milliseconds: number): string {
   if (milliseconds < 1000) return `${digits(milliseconds)} ms`;
   return `${digits(milliseconds / 1000)} s`;

@@ -1,4 +1,4 @@
-/** (c): what a converged operator asks of the API server in a minute. */
+/** (c): the requests of a converged operator in a minute. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isPeriodic, isWrite } from './audit.ts';
 import { createNamespaces, GROUPS, spreadFirewall } from './converge.ts';
@@ -9,7 +9,7 @@ import { startRig, type ServedMode } from './rig.ts';
 import { withGoal, type Row } from './table.ts';
 
 const MINUTE_MS = 60_000;
-/** Until the last of what converging has set off is over: Events, the proof of its own watches. */
+/** Time until the last effects of converging are over: Events, and the proof of its own watches. */
 const CALM_MS = 5000;
 
 export const measureSteady: Part = async ({ note }) => {

@@ -1,4 +1,4 @@
-/** The results, for a terminal and for docs/benchmarks.md. */
+/** Prints the results, for a terminal and for docs/benchmarks.md. */
 
 export interface Row {
   /** A letter of the list of parts. */
@@ -6,11 +6,11 @@ export interface Row {
   readonly what: string;
   readonly figure: string;
   readonly goal?: string;
-  /** Absent where there is no goal. */
+  /** Absent if there is no goal. */
   readonly met?: boolean;
 }
 
-/** A row with a goal: `figure` is what is printed, `value` what is held against `most`. */
+/** A row with a goal. `figure` is printed, and `value` is compared with `most`. */
 export const withGoal = (
   row: Pick<Row, 'part' | 'what' | 'figure'>,
   goal: string,

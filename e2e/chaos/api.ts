@@ -1,4 +1,4 @@
-/** The administrator's own way to the API server, which no fault's relay stands in. */
+/** The administrator's own connection to the API server, which no relay and no fault affects. */
 import { readFile } from 'node:fs/promises';
 import { load } from 'js-yaml';
 import type { StartedCluster } from '../cluster.ts';
@@ -19,7 +19,7 @@ export async function administratorApi(cluster: StartedCluster): Promise<Api> {
 const WITHIN = 150_000;
 const EVERY = 200;
 
-/** What a person does whose command failed: it is given again, until the API server takes it. */
+/** Repeats a command until the API server accepts it, like a person would. */
 export async function insist(what: string, attempt: () => Promise<unknown>): Promise<void> {
   const done = async (): Promise<true> => {
     await attempt();

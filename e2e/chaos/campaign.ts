@@ -1,4 +1,4 @@
-/** Faults one after the other, each on a cluster that is at rest. */
+/** Runs faults one after the other, each on a cluster at rest. */
 import path from 'node:path';
 import { keepEvidence } from './evidence.ts';
 import type { Length, PlannedFault } from './faults/fault.ts';
@@ -10,15 +10,17 @@ import { judge, type Observation, type Verdict } from './verdict.ts';
 
 export interface CampaignOptions {
   readonly length: Length;
-  /** For evidence: one folder a fault in it. */
+  /** Folder for evidence. It gets one folder for each fault. */
   readonly folder: string;
   readonly signal?: AbortSignal;
 }
 
-/** A cluster serves so many faults: logs, namespaces and addresses add up. */
+/** Number of faults for each cluster, because logs, namespaces and addresses add up. */
 const FAULTS_A_CLUSTER = 25;
 
-/** What went wrong is told of and the next fault gets a cluster of its own. @throws when no cluster can be started */
+/**
+ * Reports each failure; the next fault then gets a cluster of its own. @throws if no cluster can be started
+ */
 export async function* campaign(turns: readonly Turn[], options: CampaignOptions): AsyncGenerator<Outcome> {
   let stage: Stage | undefined;
   let used = 0;
@@ -38,7 +40,7 @@ export async function* campaign(turns: readonly Turn[], options: CampaignOptions
   }
 }
 
-/** One fault. Its outcome has what went wrong: nothing is thrown. */
+/** Runs one fault. Its outcome contains all failures, so nothing is thrown. */
 export async function play(stage: Stage, turn: Turn, { length, folder }: CampaignOptions): Promise<Outcome> {
   const planned = turn.fault.plan(seeded(turn.seed), stage.state, length);
   const began = new Date();

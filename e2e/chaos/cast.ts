@@ -1,19 +1,22 @@
-/** Who takes part: few, since every flow between them is probed fifty times a second. */
+/**
+ * The namespaces, pods and hosts. There are few, because every flow between them is probed fifty times a
+ * second.
+ */
 import type { ListeningPort, OutsideHostSpec, PodSpec, Transport } from '../cluster.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
 export const NAMESPACES: Readonly<Record<string, Labels>> = {
-  /** Whose rules change while faults happen. */
+  /** Its rules change during faults. */
   app: {},
-  /** Whose rules never change. */
+  /** Its rules never change. */
   calm: {},
-  /** One of whose objects is fought over. */
+  /** Another client keeps changing one of its objects. */
   fought: {},
   edge: { role: 'ingress' },
   mallory: {},
   'kube-system': {},
-  /** In and out of a group by label. */
+  /** Joins and leaves a group by label. */
   tenant: {},
 };
 

@@ -1,4 +1,7 @@
-/** One fault of each class; `make chaos` has more of them. And two that the firewall is not guilty of: they must be caught. */
+/**
+ * One fault of each class (`make chaos` runs more), and two simulated failures of the firewall that the
+ * checks must find.
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
@@ -13,7 +16,7 @@ import { startStage, type Stage } from './stage.ts';
 
 const START_WITHIN = 180_000;
 const FAULT_WITHIN = 400_000;
-/** Any other will do as well. */
+/** Any other seed works as well. */
 const SEED = 1;
 
 let stage: Stage | undefined;
@@ -49,7 +52,7 @@ test.each(FAULT_CLASSES.map((fault, i) => ({ name: fault.name, fault, number: i 
   FAULT_WITHIN,
 );
 
-// Not by each: while a firewall is removed, nothing is refused all the time.
+// Not for each fault: while a firewall is being removed, no flow is refused all the time.
 test('refused flows were probed as well', () => {
   expect(refused).toBeGreaterThan(0);
 });
@@ -80,7 +83,7 @@ test(
   FAULT_WITHIN,
 );
 
-/** As a tenant could not, and an administrator could. */
+/** A policy that an administrator could write and a tenant could not. */
 const backDoor = (name: string, namespace: string, direction: 'Ingress' | 'Egress') => ({
   apiVersion: 'projectcalico.org/v3',
   kind: 'GlobalNetworkPolicy',

@@ -1,4 +1,4 @@
-/** What is kept of a fault that went wrong. */
+/** Keeps the evidence of a failed fault. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Stage } from './stage.ts';
@@ -6,7 +6,7 @@ import { generated } from './stored.ts';
 import type { Observation } from './verdict.ts';
 
 export interface Case {
-  /** Folder of this fault; made here. */
+  /** Folder of this fault. It is created here. */
   readonly folder: string;
   readonly title: string;
   readonly began: Date;
@@ -14,7 +14,10 @@ export interface Case {
   readonly observations: readonly Observation[];
 }
 
-/** Tallies with the moment of each loss, what is stored now, and every log: the operators', the API servers' and Felix'. */
+/**
+ * Tallies with the moment of each loss, the currently stored objects, and all logs: of operators, API servers
+ * and Felix.
+ */
 export async function keepEvidence(stage: Stage, each: Case): Promise<void> {
   const { folder, title, began, violations, observations } = each;
   await mkdir(folder, { recursive: true });
@@ -25,7 +28,7 @@ export async function keepEvidence(stage: Stage, each: Case): Promise<void> {
   await write('fault.json', { title, began, until, state: stage.state, violations });
   await write('flows.json', tallies);
   await cp(path.join(stage.cluster.workDir, 'logs'), path.join(folder, 'logs'), { recursive: true });
-  // As good as it can be had: the API server may be what is broken.
+  // The best available state, because the API server may be broken.
   const told = (error: unknown): string => String(error);
   await write('objects.json', await generated(stage.api).then((objects) => [...objects.values()], told));
   const firewalls = '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls';

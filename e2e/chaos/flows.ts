@@ -1,4 +1,7 @@
-/** The flows that are probed all the time, and what becomes of each in every state of the firewall: written by hand, from what the rules say. */
+/**
+ * The flows that are probed all the time, and the verdict of each in every state of the firewall. They are
+ * written by hand from the rules.
+ */
 import type { Transport } from '../cluster.ts';
 import type { State } from './state.ts';
 
@@ -8,15 +11,15 @@ export interface FlowSpec {
   readonly to: string;
   readonly port: number;
   readonly protocol: Transport;
-  /** `new`: a source port of its own for each probe. `established`: one connection for all. */
+  /** `new`: each probe has its own source port. `established`: all share one connection. */
   readonly kind: 'new' | 'established';
   readonly family?: 4 | 6;
   readonly isAllowed: (state: State) => boolean;
 }
 
 /**
- * What a firewall that is gone, or only observes, lets through. Where `app` alone is observed, the other end of each of these flows is
- * enforced, which decides.
+ * True when the firewall is absent or only observes. Where only `app` is observed, the other end of each of
+ * these flows is enforced, which decides.
  */
 const open = ({ present, observed }: State): boolean => !present || observed === 'all';
 const always = (): boolean => true;
@@ -30,11 +33,11 @@ const flow = (row: Row, isAllowed: FlowSpec['isAllowed']): FlowSpec => {
   return { ...row, id, protocol, kind, isAllowed };
 };
 
-/** The object of whose rule somebody else writes; what that does to it is not the operator's. */
+/** Another client changes the object of this flow's rule. The effect is not the operator's fault. */
 export const FOUGHT = flow({ from: 'edge/proxy2', to: 'fought/web', port: 80 }, always);
 
 export const FLOWS: readonly FlowSpec[] = [
-  // Of pods whose rules faults and work change; these rules stand through all of it.
+  // Flows of pods whose other rules change through faults and work. The rules of these flows stay.
   flow({ from: 'edge/proxy1', to: 'app/web2', port: 80 }, always),
   flow({ from: 'edge/proxy2', to: 'app/web1', port: 80, kind: 'established' }, always),
   flow({ from: 'outside/office', to: 'app/web1', port: 5000, protocol: 'UDP' }, always),
@@ -43,22 +46,22 @@ export const FLOWS: readonly FlowSpec[] = [
   flow({ from: 'app/web1', to: 'kube-system/dns', port: 53, protocol: 'UDP' }, always),
   flow({ from: 'mallory/m1', to: 'app/web2', port: 80 }, open),
   flow({ from: 'mallory/m2', to: 'app/web1', port: 5000, protocol: 'UDP' }, open),
-  // Of pods whose rules nobody touches.
+  // Flows of pods whose rules never change.
   flow({ from: 'edge/proxy2', to: 'calm/api', port: 80 }, always),
   flow({ from: 'calm/client', to: 'calm/api', port: 5000, protocol: 'UDP' }, always),
   flow({ from: 'calm/client', to: 'calm/api', port: 80, kind: 'established' }, always),
   flow({ from: 'calm/client', to: 'calm/api', port: 8443 }, open),
   flow({ from: 'calm/client', to: 'outside/metadata', port: 80 }, open),
-  // What the work opens and closes.
+  // Flows that the work opens and closes.
   flow({ from: 'edge/proxy1', to: 'app/web1', port: 81 }, (state) => open(state) || state.admin),
   flow({ from: 'tenant/client', to: 'tenant/db', port: 3306 }, (state) => open(state) || state.tenant),
   FOUGHT,
 ];
 
-/** What the probes of a flow must have seen, when these were the states one after the other. */
+/** The required observation for the probes of a flow during a sequence of states. */
 export type Demand = 'passes' | 'never passes' | 'changes';
 
-/** @param disturbed ids of flows that somebody else's writes open or close meanwhile */
+/** @param disturbed ids of flows that another client's writes open or close meanwhile */
 export function demand(flow: FlowSpec, states: readonly State[], disturbed: ReadonlySet<string>): Demand {
   if (disturbed.has(flow.id)) return 'changes';
   const allowed = states.map(flow.isAllowed);

@@ -1,6 +1,7 @@
 /**
- * `make chaos`: a campaign of faults, a line each, and a table. The last line is `N passed, N failed`; the exit code is 1 when any failed.
- *   COUNT=100 SEED=7 FAULT=leader-kill node e2e/chaos/main.ts
+ * `make chaos`: runs a campaign of faults and prints a line for each, and a table. The last line is `N
+ * passed, N failed`. The exit code is 1 if any failed.
+ * @example COUNT=100 SEED=7 FAULT=leader-kill node e2e/chaos/main.ts
  */
 import { mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
@@ -42,7 +43,7 @@ for await (const outcome of campaign(programme(count, seed, classes), options)) 
 }
 const minutes = (performance.now() / 60_000).toFixed(1);
 say(`\n${minutes} minutes\n\n${table(outcomes)}`);
-// At once: what still holds on to a cluster that is gone would keep the process.
+// Exits immediately, because open handles to a removed cluster would keep the process alive.
 process.exit(outcomes.some(hasFailed) || outcomes.length < count ? 1 : 0);
 
 function wholeNumber(name: string, otherwise: number): number {

@@ -1,4 +1,7 @@
-/** The replicas of the operator, each with a way to the API server and a wall clock of its own, so that a fault can befall one of them. */
+/**
+ * The replicas of the operator. Each has its own connection to the API server and its own wall clock, so a
+ * fault can affect one of them.
+ */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ApiServerRelay, StartedCluster } from '../cluster.ts';
@@ -15,15 +18,15 @@ export interface Replica {
 
 export interface Operators {
   readonly identity: OperatorIdentity;
-  /** Those that run; a stopped (SIGSTOP) one does. */
+  /** Running replicas. One that was stopped with SIGSTOP counts. */
   all(): readonly Replica[];
-  /** The one that the Lease names. */
+  /** The holder of the Lease. */
   leader(): Promise<Replica>;
-  /** One more; resolves when it is ready. */
+  /** Starts one more replica. Resolves when it is ready. */
   start(): Promise<Replica>;
-  /** SIGKILL or SIGTERM; resolves when it has ended. */
+  /** Sends the signal. Resolves when the replica has ended. */
   end(replica: Replica, signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
-  /** Until as many run as the Deployment asks for. */
+  /** Starts replicas up to the number that the Deployment requests. */
   replace(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -61,7 +64,7 @@ export function createOperators(cluster: StartedCluster, api: Api, identity: Ope
     end,
     replace,
     stop: async () => {
-      // A fault may have left one with a SIGSTOP, or cut off from what it waits for.
+      // A fault may have left one stopped by SIGSTOP, or disconnected.
       await Promise.all([...running].map((replica) => end(replica, 'SIGKILL')));
     },
   };
@@ -91,7 +94,7 @@ export interface LogPosition {
   readonly offset: number;
 }
 
-/** Where the logs of all replicas end now. */
+/** The current ends of all replicas' logs. */
 export const logPositions = (operators: Operators): Promise<readonly LogPosition[]> =>
   Promise.all(
     operators

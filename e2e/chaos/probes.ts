@@ -1,4 +1,4 @@
-/** All flows at once, fifty packets a second each. */
+/** Probes all flows at once with fifty packets a second each. */
 import type { Endpoint, FlowTally, SocketAddress, StartedCluster, StartedFlow } from '../cluster.ts';
 import { isIPv6 } from 'node:net';
 import { waitFor } from '../wait.ts';
@@ -8,7 +8,7 @@ import type { Observation } from './verdict.ts';
 
 export type Actors = ReadonlyMap<string, Endpoint>;
 
-/** Who sends a flow, to whom, and past which path its control goes. */
+/** The sender and receiver of a flow, and the path of its control packets. */
 interface Line {
   readonly flow: FlowSpec;
   readonly from: Endpoint;
@@ -17,16 +17,19 @@ interface Line {
 }
 
 export interface Probes {
-  /** Waits until for a while every flow does what it must in this state. @throws with those that do not */
+  /**
+   * Waits until every flow has behaved as this state requires for a while. @throws an error with the other
+   * flows
+   */
   follow(state: State): Promise<void>;
   stop(): Promise<readonly Observation[]>;
 }
 
 const FOLLOWS_WITHIN = 60_000;
-/** Of packets in a row that all do what they must, before it is taken for how things are. */
+/** Time of correct packets in a row after which the state counts as stable. */
 const WHILE_MS = 600;
 
-/** Lays the control paths, once a cluster. */
+/** Creates the control paths, once for each cluster. */
 export async function layLines(cluster: StartedCluster, actors: Actors): Promise<readonly Line[]> {
   const endpoint = (name: string): Endpoint => {
     const found = actors.get(name);

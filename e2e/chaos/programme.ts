@@ -1,17 +1,19 @@
-/** Which faults a campaign consists of. Pure: the seed decides. */
+/** Chooses the faults of a campaign. Pure: the seed decides. */
 import { FAULT_CLASSES } from './faults/all.ts';
 import type { FaultClass } from './faults/fault.ts';
 import { seeded } from '../harness/random.ts';
 
 export interface Turn {
-  /** From 1. */
+  /** Starts at 1. */
   readonly number: number;
   readonly fault: FaultClass;
-  /** Of what is drawn in this turn: a turn does not depend on those before it, but for the state they left. */
+  /**
+   * Seed for the draws of this turn. A turn depends on earlier ones only through the state that they left.
+   */
   readonly seed: number;
 }
 
-/** Every class this often before any gets more, as far as there are turns. */
+/** Minimum number of turns for each class, as far as there are enough. */
 const LEAST = 5;
 
 export function programme(

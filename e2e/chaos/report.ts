@@ -1,14 +1,17 @@
-/** What is printed of a campaign. Pure. */
+/** Prints the results of a campaign. Pure. */
 import type { Verdict } from './verdict.ts';
 
 export interface Outcome {
   readonly number: number;
   readonly fault: string;
   readonly parameters: string;
-  /** From the end of the work, or of the fault where that comes later, until everything was as it should be; undefined when it did not get there. */
+  /**
+   * Milliseconds from the end of the work, or of the fault if that is later, until everything was correct.
+   * Undefined if that never happened.
+   */
   readonly convergedMs: number | undefined;
   readonly verdict: Verdict;
-  /** Where the evidence is, of a fault that went wrong. */
+  /** Path of the evidence of a failed fault. */
   readonly evidence?: string;
 }
 
@@ -29,7 +32,7 @@ export function line(outcome: Outcome): string {
     .concat(evidence === undefined ? '' : `\n        evidence: ${evidence}`);
 }
 
-/** The whole of it is in the evidence. */
+/** The evidence contains all lines. */
 const LINES = 12;
 
 function indented(text: string): string {
@@ -41,7 +44,7 @@ function indented(text: string): string {
 export const hasFailed = ({ verdict, convergedMs }: Outcome): boolean =>
   verdict.violations.length > 0 || convergedMs === undefined;
 
-/** By class and in total; the last line is `N passed, N failed`. */
+/** Results by class and in total. The last line is `N passed, N failed`. */
 export function table(outcomes: readonly Outcome[]): string {
   const classes = [...new Set(outcomes.map(({ fault }) => fault))].sort();
   const rows = classes.map((fault) =>

@@ -1,4 +1,4 @@
-/** One cluster with its cast, its operators, and the firewall in a state that is known. */
+/** One cluster with its pods and operators, and the firewall in a known state. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,19 +18,25 @@ export interface Stage extends AsyncDisposable {
   readonly cluster: StartedCluster;
   readonly api: Api;
   readonly operators: Operators;
-  /** What the work has made of the firewall so far. */
+  /** The state of the firewall after the work so far. */
   state: State;
-  /** An object is fought over, and will be called so for a while after the last blow. */
+  /** Notes that an object is contested, and stays reported as such for some time after the last change. */
   noteFight(): void;
   startProbes(): Promise<Probes>;
-  /** Waits until everything stored is as the state asks, and stays untouched. @throws with what is not */
+  /**
+   * Waits until all stored objects match the state and stay unchanged. @throws an error that names the
+   * differences
+   */
   atRest(): Promise<void>;
 }
 
-/** How long without drift an object must be before it is no longer DriftContested (docs/operations.md), and a status written. */
+/**
+ * Time without drift after which an object is no longer DriftContested (docs/operations.md), plus a status
+ * write.
+ */
 const CONTESTED_MS = 310_000;
 const AT_REST_WITHIN = 120_000;
-/** For so long nothing may be written before it counts as rest. */
+/** Time without writes that counts as rest. */
 const UNTOUCHED_MS = 1000;
 
 export async function startStage(): Promise<Stage> {

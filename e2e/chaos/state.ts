@@ -1,4 +1,4 @@
-/** What the firewall may look like during a campaign, as a few switches, and the manifest of each. */
+/** The possible states of the firewall during a campaign as a few switches, and the manifest of each. */
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import type { Api } from '../local/control-plane/api.ts';
 import { insist } from './api.ts';
@@ -6,17 +6,17 @@ import { insist } from './api.ts';
 export interface State {
   /** False: the ClusterFirewall is deleted. */
   readonly present: boolean;
-  /** Whose policies are staged: drops nothing at the ends of flows that are in these namespaces. */
+  /** The namespaces whose policies are staged. These drop no packets at the ends of flows there. */
   readonly observed: 'none' | 'app' | 'all';
   /** A rule that opens port 81 of app's web pods. */
   readonly admin: boolean;
-  /** What the rule for port 80 of app's web pods is called: renaming it replaces its objects. */
+  /** Name of the rule for port 80 of app's web pods. Renaming it replaces its objects. */
   readonly webRule: 'web' | 'site';
-  /** Addresses of the peer `office`: above 256 they move from the policies into a GlobalNetworkSet. */
+  /** Addresses of the peer `office`. More than 256 move from the policies into a GlobalNetworkSet. */
   readonly office: 'inline' | 'set';
-  /** Rules of app besides, two objects each, so that a reconcile takes a while. */
+  /** Number of additional rules of app, with two objects each, so that a reconcile takes a while. */
   readonly extraRules: number;
-  /** Whether namespace tenant carries the label of the group `teams`. */
+  /** True if namespace tenant carries the label of the group `teams`. */
   readonly tenant: boolean;
 }
 
@@ -34,7 +34,7 @@ export const TENANT_LABELS = { team: 'yes' } as const;
 export const FIREWALL = 'default';
 
 const OFFICE = ['203.0.113.0/24', '2001:db8::/64'];
-/** Calico's limit of nets a rule, above which the compiler makes a set. */
+/** Calico's limit of nets in a rule. The compiler makes a set for more. */
 const INLINE_NETS = 256;
 const BRANCHES = Array.from(
   { length: INLINE_NETS },
@@ -98,7 +98,7 @@ const rule = (name: string, app: string, peer: string, port: number | string) =>
   ports: [port],
 });
 
-/** Resolves when the API server has taken the manifest of the state. */
+/** Resolves when the API server has accepted the manifest of the state. */
 export const applyState = (api: Api, state: State): Promise<void> =>
   insist('the API server to take the ClusterFirewall', () =>
     api.apply(`/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/${FIREWALL}`, manifest(state)),

@@ -1,4 +1,4 @@
-/** What is stored against what the command line renders: the check of a cluster at rest. */
+/** Compares stored objects with those that the command line renders: the check of a cluster at rest. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { compileManifests } from '../../src/cli/manifests/compiled.ts';
@@ -26,27 +26,30 @@ const PLURALS = [
 export type Objects = ReadonlyMap<string, KubernetesObject>;
 
 export interface AtRest {
-  /** A sentence for everything that is not as it should be. */
+  /** A sentence for each difference. */
   readonly wrong: readonly string[];
-  /** resourceVersions of all that the operator writes: equal at two times, nothing was written in between. */
+  /**
+   * resourceVersions of all objects that the operator writes. If they are equal at two times, nothing was
+   * written in between.
+   */
   readonly versions: string;
 }
 
 export interface Desk {
   readonly api: Api;
-  /** For files. */
+  /** Folder for files. */
   readonly folder: string;
   readonly operatorNamespace: string;
 }
 
-/** @param mayBeContested true for as long as the operator may call an object fought over: see fight() */
+/** @param mayBeContested true as long as the operator may report an object as contested: see fight() */
 export async function lookAtRest(desk: Desk, state: State, mayBeContested: boolean): Promise<AtRest> {
   const [firewall, stored, strays] = await Promise.all([
     findFirewall(desk.api),
     generated(desk.api),
     countStored(desk.api),
   ]);
-  // Of one that is being deleted nothing is to be left, whatever its spec says.
+  // A firewall that is being deleted leaves no objects, whatever its spec says.
   const desired: Objects =
     firewall === undefined || !state.present ? new Map() : await rendered(desk, firewall);
   const versions = [...stored].map(([id, { metadata }]) => `${id} ${metadata.resourceVersion ?? ''}`).sort();
@@ -72,13 +75,13 @@ const list = async (api: Api, path: string): Promise<List> => (await api.get(pat
 const findFirewall = async (api: Api): Promise<KubernetesObject | undefined> =>
   (await list(api, FIREWALLS)).items.find(({ metadata }) => metadata.name === FIREWALL);
 
-/** Everything that carries our label, as Calico's API serves it. */
+/** All objects that carry our label, as served by Calico's API. */
 export async function generated(api: Api): Promise<Objects> {
   const lists = await Promise.all(PLURALS.map((plural) => list(api, `${SERVED}/${plural}?${OURS}`)));
   return byId(lists.flatMap(itemsOf));
 }
 
-/** What is served depends on its Tier being there; what is stored does not. */
+/** An object is served only if its Tier exists, but it is stored in any case. */
 async function countStored(api: Api): Promise<number> {
   const lists = await Promise.all(PLURALS.map((plural) => list(api, `${STORED}/${plural}`)));
   const names = lists.flatMap(({ items }) => items.map(({ metadata }) => metadata.name));
@@ -99,7 +102,7 @@ const byId = (objects: readonly KubernetesObject[]): Objects =>
     ]),
   );
 
-/** `clusterfirewall render` of what is stored: a second operator, with no past. */
+/** `clusterfirewall render` for the stored firewall: a second operator, with no past. */
 async function rendered(desk: Desk, firewall: KubernetesObject): Promise<Objects> {
   const { api, folder, operatorNamespace } = desk;
   const [namespaces, nodes, pools] = await Promise.all([

@@ -1,26 +1,32 @@
-/** What the probes of one fault come to. Pure. */
+/** Judges the probes of one fault. Pure. */
 import type { FlowTally, Stall } from '../cluster.ts';
 import { demand, type Demand, type FlowSpec } from './flows.ts';
 import type { State } from './state.ts';
 
-/** A flow and what its probes saw from before the fault until all was well again. */
+/** A flow and its probes, from before the fault until everything was correct again. */
 export interface Observation {
   readonly flow: FlowSpec;
   readonly tally: FlowTally;
 }
 
-/** Undecided probes got no answer, but the control was silent too, or the sender itself stood still: they say something about the machine. */
+/**
+ * Undecided probes got no answer, but the control was silent too, or the sender itself was stopped. They say
+ * something about the machine only.
+ */
 export interface Verdict {
-  /** Of flows that had to pass: probes whose control packet was answered, and those of them that were not. */
+  /**
+   * For flows that had to pass: probes whose control packet was answered, and the unanswered probes among
+   * them.
+   */
   readonly allowed: { readonly sent: number; readonly lost: number; readonly undecided: number };
-  /** Of flows that were never to pass. */
+  /** For flows that had to be refused all the time. */
   readonly refused: { readonly sent: number; readonly passed: number; readonly undecided: number };
-  /** A sentence each. */
+  /** One sentence each. */
   readonly violations: readonly string[];
 }
 
 /**
- * @param states those of the firewall from the first probe to the last
+ * @param states states of the firewall from the first probe to the last
  * @param disturbed see demand()
  */
 export function judge(
@@ -53,11 +59,17 @@ export function judge(
   };
 }
 
-/** TCP repeats what was dropped on an established connection: a drop shows as an answer later than 100 ms, and so does a machine that stood still. */
+/**
+ * TCP repeats dropped packets of an established connection. A drop looks like an answer later than 100 ms,
+ * and so does a stopped machine.
+ */
 const canBeLate = ({ kind, protocol }: FlowSpec): boolean => kind === 'established' && protocol === 'TCP';
 const ANSWER_WITHIN = 100;
 
-/** What was late while any sender stood still is undecided: nodes, both ends and the senders of other flows share the processors. */
+/**
+ * Late answers while any sender was stopped are undecided, because all nodes and senders share the
+ * processors.
+ */
 function withoutLate(tally: FlowTally, stalls: readonly Stall[]): FlowTally {
   const isExcused = (time: string): boolean => {
     const sent = Date.parse(time);
@@ -68,7 +80,7 @@ function withoutLate(tally: FlowTally, stalls: readonly Stall[]): FlowTally {
 
 function violationsOf({ flow, tally, must }: Observation & { readonly must: Demand }): readonly string[] {
   const { controlled, answered, countedLosses, longestGapMs } = tally;
-  // A flow whose probes nobody watches proves nothing.
+  // A flow without decided probes proves nothing.
   if (controlled === 0) return [`${flow.id}: no probe was sent whose control packet was answered`];
   const of = `of ${String(controlled)} probes`;
   if (must === 'passes' && answered === 0) return [`${flow.id}: none ${of} was answered`];

@@ -1,18 +1,18 @@
-/** The wall clock of one process, to be set at will. Its monotonic clock stays the machine's. */
+/** The wall clock of one process, which tests can set. Its monotonic clock is still the machine's. */
 import { access, readdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 export interface WallClock {
-  /** Environment of the process that is to have this clock. */
+  /** Environment of the process that should use this clock. */
   readonly env: Readonly<Record<string, string>>;
-  /** @param seconds ahead of the machine's clock; negative is behind. It shows within a second. */
+  /** @param seconds ahead of the machine's clock; negative is behind. It has an effect within a second. */
   set(seconds: number): Promise<void>;
 }
 
-/** libfaketime, of Debian's package of that name, takes the time from a file. */
+/** libfaketime, from Debian's package of that name, reads the time from a file. */
 export async function createWallClock(file: string): Promise<WallClock> {
   const set = async (seconds: number): Promise<void> => {
-    // It is read at any moment: never half of it.
+    // The file may be read at any moment, so it must never be incomplete.
     await writeFile(`${file}.new`, `${seconds < 0 ? '-' : '+'}${String(Math.abs(seconds))}\n`);
     await rename(`${file}.new`, file);
   };

@@ -1,4 +1,4 @@
-/** What people do while things break: changes of the spec, namespaces that come and go, edits by hand. */
+/** Normal work during faults: changes of the spec, namespaces that come and go, edits by hand. */
 import type { Api } from '../local/control-plane/api.ts';
 import { insist } from './api.ts';
 import type { Random } from '../harness/random.ts';
@@ -10,7 +10,7 @@ export interface Work {
   readonly description: string;
   /** The firewall's states from before the work to after it. */
   readonly states: readonly State[];
-  /** Resolves when the API server has taken all of it, however often it had to be told. */
+  /** Resolves when the API server has accepted all of it, after any number of attempts. */
   run(stage: Stage): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ interface Step {
 
 const EXTRA_RULES = 10;
 
-/** How a spec may change; the first is long enough to be interrupted in the middle. */
+/** Possible changes of a spec. The first takes long enough to be interrupted. */
 const CHANGES = {
   'many rules': (state) => ({ extraRules: state.extraRules > 0 ? 0 : EXTRA_RULES }),
   'rule renamed': (state) => ({ webRule: state.webRule === 'web' ? 'site' : 'web' }),
@@ -35,13 +35,13 @@ const CHANGES = {
 type Change = keyof typeof CHANGES;
 const SMALL = (Object.keys(CHANGES) as readonly Change[]).filter((change) => change !== 'many rules');
 
-/** Back from Observe at once: as long as it lasts, little is refused that probes could watch. */
+/** A change that leaves Observe immediately, because in Observe few flows are refused and can be probed. */
 const smallChange = (random: Random, { observed }: State): Change =>
   observed === 'all'
     ? 'mode of all'
     : random.pick(SMALL.filter((change) => observed === 'none' || change !== 'mode of all'));
 
-/** A change that takes a second or two to write, then something else. */
+/** A change that takes a second or two to write, then another one. */
 export const longWork = (random: Random, state: State): Work =>
   inTurn(state, [
     (before) => specStep(before, ['many rules', smallChange(random, before)]),
@@ -103,7 +103,10 @@ const labelTenant = (api: Api, member: boolean): Promise<void> =>
 const CALICO = '/apis/projectcalico.org/v3';
 const EDITED = 3;
 
-/** Of policies, what changes no verdict: drift all the same, to be repaired without a packet lost. */
+/**
+ * Edits of policies that change no verdict. They are drift, and must be repaired without the loss of a
+ * packet.
+ */
 async function editSome(api: Api): Promise<void> {
   let policies: readonly string[] = [];
   await insist('Calico to list its policies', async () => {
@@ -115,13 +118,13 @@ async function editSome(api: Api): Promise<void> {
   }
 }
 
-/** Moves a policy to where it does the same: orders of ours are further apart. */
+/** Moves a policy to an equivalent order, because orders of ours leave gaps. */
 export async function nudge(api: Api, path: string): Promise<void> {
   try {
     const { spec } = (await api.get(path)) as { readonly spec: { readonly order: number } };
     await api.mergePatch(path, { spec: { order: spec.order + 0.5 } });
   } catch (error) {
-    // The operator has removed it in the meantime, as it had to.
+    // The operator has rightly removed it in the meantime.
     if (!isNotFound(error)) throw error;
   }
 }

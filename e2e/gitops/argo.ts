@@ -1,4 +1,7 @@
-/** Argo CD's own code as a program: built from argo/ into the cache of the local cluster's programs, and asked over JSON. */
+/**
+ * Argo CD's own code as a program. It is built from argo/ into the cache of the local cluster's programs, and
+ * talks JSON.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createHash } from 'node:crypto';
@@ -32,40 +35,46 @@ export interface Difference {
 
 export type HealthStatus = 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended' | 'Missing' | 'Unknown';
 
-/** What Argo CD says of one object. Each difference is found another way; an Application's options say which is used. */
+/**
+ * Argo CD's verdict on one object. It can find differences in several ways; an Application's options select
+ * one.
+ */
 export interface Judgement {
   readonly kind: string;
   readonly name: string;
-  /** With the annotation last-applied-configuration: the default. */
+  /** Default: with the annotation last-applied-configuration. */
   readonly threeWay: Difference;
-  /** Sync option ServerSideApply=true. */
+  /** With sync option ServerSideApply=true. */
   readonly structuredMerge: Difference;
-  /** Compare option ServerSideDiff=true: by a dry run of the API server. */
+  /** With compare option ServerSideDiff=true, by a dry run of the API server. */
   readonly serverSide: Difference;
-  /** Null: Argo CD has no opinion on this kind. */
+  /** Null if Argo CD does not know the health of this kind. */
   readonly health: { readonly status: HealthStatus; readonly message?: string } | null;
   readonly wave: number;
-  /** Sync options of the object: what happens when it is gone from Git, and when the Application is removed. */
+  /**
+   * Sync options of the object. They decide what happens when it is gone from Git, and when the Application
+   * is removed.
+   */
   readonly prune: string | null;
   readonly delete: string | null;
 }
 
 interface ArgoOptions {
   readonly kubeconfig: string;
-  /** Where the ConfigMap argocd-cm is. */
+  /** Namespace of the ConfigMap argocd-cm. */
   readonly settingsNamespace: string;
   /** Sync option ServerSideApply=true. */
   readonly serverSideApply: boolean;
 }
 
 export interface Argo {
-  /** Applies the objects one after the other, as a sync does. */
+  /** Applies the objects one after the other, like a sync. */
   sync(objects: readonly KubernetesObject[]): Promise<void>;
-  /** Compares the objects with what the cluster has, in the same order. */
+  /** Compares the objects with those in the cluster, in the same order. */
   judge(objects: readonly KubernetesObject[]): Promise<readonly Judgement[]>;
 }
 
-/** What is modified, in which way, and how. */
+/** The modified objects, the way in which each difference was found, and the difference. */
 export const modifications = (judgements: readonly Judgement[]) =>
   judgements.flatMap(({ kind, name, threeWay, structuredMerge, serverSide }) =>
     Object.entries({ threeWay, structuredMerge, serverSide })
@@ -73,7 +82,7 @@ export const modifications = (judgements: readonly Judgement[]) =>
       .map(([way, { live, predicted }]) => ({ kind, name, way, live, predicted })),
   );
 
-/** True when it is not in the cache yet, so that Go is needed. */
+/** True if it is not in the cache yet, so Go is needed. */
 export async function argoNeedsBuild(): Promise<boolean> {
   const file = await programPath();
   return access(file).then(
@@ -82,7 +91,10 @@ export async function argoNeedsBuild(): Promise<boolean> {
   );
 }
 
-/** Builds it when it is missing; progress goes to standard error. @throws with Go's output when the build fails. */
+/**
+ * Builds the program if it is missing. Progress goes to standard error. @throws an error with Go's output
+ * when the build fails
+ */
 export async function prepareArgo(): Promise<void> {
   if (await argoNeedsBuild()) await withLock(path.join(cacheRoot(), 'lock'), buildMissing);
 }
@@ -96,12 +108,12 @@ export function argoFor(options: ArgoOptions): Argo {
   };
 }
 
-/** @throws Error for a field that an Application does not have, or that has another type. */
+/** @throws Error for a field that an Application does not have, or that has another type */
 export async function checkApplication(application: unknown): Promise<void> {
   await ask('check', application);
 }
 
-/** Keyed by all of its sources. */
+/** The path contains a hash of all its sources. */
 async function programPath(): Promise<string> {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(await readFile(path.join(SOURCES, file)));
@@ -109,7 +121,7 @@ async function programPath(): Promise<string> {
 }
 
 async function buildMissing(): Promise<void> {
-  // Somebody else may have built it while we waited for the lock.
+  // Another process may have built it while we waited for the lock.
   if (!(await argoNeedsBuild())) return;
   const file = await programPath();
   await mkdir(path.dirname(file), { recursive: true });

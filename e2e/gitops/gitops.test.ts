@@ -1,6 +1,6 @@
 /**
- * What Argo CD's own code makes of our manifests and of ClusterFirewalls that the operator works on: it applies them, sees no difference
- * afterwards, in whichever way it looks, and knows how healthy they are.
+ * Runs Argo CD's own code on our manifests and on ClusterFirewalls that the operator works on. It applies
+ * them, finds no difference afterwards in any of its ways, and reports their health.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { readFile, readdir } from 'node:fs/promises';
@@ -41,7 +41,7 @@ const waveOf = ({ metadata }: KubernetesObject): number =>
 const byWave = (objects: readonly KubernetesObject[]): readonly KubernetesObject[] =>
   [...objects].sort((a, b) => waveOf(a) - waveOf(b));
 
-/** Wave by wave; a kind must be known before there can be objects of it, which a sync waits for, too. */
+/** Syncs wave by wave. A sync waits until a kind is served before it creates objects of it. */
 async function syncAll({ cluster, argo, manifests }: GitOpsStage): Promise<void> {
   const others = byWave(manifests).filter((each) => !isFirewall(each));
   await argo.sync(others);
@@ -49,7 +49,7 @@ async function syncAll({ cluster, argo, manifests }: GitOpsStage): Promise<void>
   await argo.sync(manifests.filter(isFirewall));
 }
 
-/** What must come before a firewall that says nothing of nodes. */
+/** The spec that a firewall needs before spec.nodes can be removed. */
 function withoutNodes(wanted: KubernetesObject): KubernetesObject {
   const spec = wanted.spec as Readonly<Record<string, object | undefined>>;
   if (spec['nodes'] === undefined) return wanted;

@@ -1,4 +1,7 @@
-/** How healthy Argo CD finds a ClusterFirewall that the operator works on, by config/argocd/argocd-cm.yaml. */
+/**
+ * The health that Argo CD reports for a ClusterFirewall while the operator works, from
+ * config/argocd/argocd-cm.yaml.
+ */
 import { expect, test } from '@jest/globals';
 import type { KubernetesObject } from './argo.ts';
 import { badRule, firewall, invalid } from './specs.ts';

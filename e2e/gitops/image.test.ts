@@ -1,4 +1,4 @@
-/** The image, as far as that can be shown without a container engine: image.ts. */
+/** Tests the image as far as possible without a container engine: see image.ts. */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -66,7 +66,7 @@ test('it runs the operator as a pod does: by its ServiceAccount, not as root, wi
       const status = `/proc/${String(operator.pid)}/status`;
       const input = JSON.stringify(firewall({ mode: 'Observe' }));
       await cluster.kubectl(['apply', '--server-side', '-f', '-'], { input });
-      // Without Calico there is no finalizer: nothing is programmed that it would have to take away.
+      // Without Calico there is no finalizer, because there is nothing to remove.
       const seen = ['get', 'clusterfirewall', 'default', '-o', 'jsonpath={.status.observedGeneration}'];
       await waitFor(async () => (await cluster.kubectl(seen)) === '1' || undefined, {
         what: 'the operator of the image to see a ClusterFirewall',
@@ -85,7 +85,7 @@ test('it runs the operator as a pod does: by its ServiceAccount, not as root, wi
   }
 });
 
-/** As kubelet projects it into a pod. */
+/** Mounts the files like kubelet in a pod. */
 async function mountServiceAccount(place: string, namespace: string, kubeconfig: string): Promise<void> {
   const { clusters, users } = load(await readFile(kubeconfig, 'utf8')) as {
     readonly clusters: readonly [{ readonly cluster: Readonly<Record<string, string>> }];

@@ -1,6 +1,7 @@
 /**
- * What the Dockerfile makes, without a container engine: the same files in a folder beside a node and its libraries and nothing else,
- * entered as the same user, with the folder mounted read-only.
+ * Builds the image of the Dockerfile without a container engine. The same files are in a folder that has only
+ * Node and its libraries besides them. Programs start there as the same user, with the folder mounted
+ * read-only.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { copyFile, mkdir, readFile, realpath } from 'node:fs/promises';
@@ -13,13 +14,16 @@ const run = promisify(execFile);
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 export interface Image {
-  /** Where files can still be added, as a pod's volumes are. */
+  /** Folder for additional files, such as a pod's volumes. */
   readonly folder: string;
   /** Starts its entry point with these arguments. */
   start(args: readonly string[], env?: Readonly<Record<string, string>>): ChildProcess;
 }
 
-/** Builds the bundle into `workDir`, and from it and the Dockerfile the image. @throws Error when a file that is copied is not let through by .dockerignore */
+/**
+ * Builds the bundle into `workDir`, and from it and the Dockerfile the image. @throws Error when
+ * .dockerignore excludes a copied file
+ */
 export async function buildImage(workDir: string): Promise<Image> {
   const [context, folder] = [path.join(workDir, 'context'), path.join(workDir, 'root')];
   const dockerfile = await readFile(path.join(ROOT, 'Dockerfile'), 'utf8');
@@ -51,21 +55,21 @@ export async function buildImage(workDir: string): Promise<Image> {
         ...entrypoint,
         ...args,
       ];
-      // Not to outlive a test run that was killed.
+      // It must not outlive a killed test run.
       const command = ['--pdeathsig', 'TERM', 'unshare', '--mount', 'sh', '-c', enter, folder, ...inside];
       return spawn('setpriv', command, { env: { PATH: SYSTEM_PATH }, stdio: ['ignore', 'pipe', 'pipe'] });
     },
   };
 }
 
-/** What stands behind an instruction of the Dockerfile; each is there once. */
+/** The words after an instruction of the Dockerfile. Each instruction exists once. */
 function words(dockerfile: string, instruction: string): readonly string[] {
   const [, rest] = new RegExp(`^${instruction} (.*)$`, 'm').exec(dockerfile) ?? [];
   if (rest === undefined) throw new Error(`the Dockerfile has no ${instruction}`);
   return rest.split(' ');
 }
 
-/** What a base image without a shell has: node, and the libraries that it is linked with. */
+/** Adds the content of a base image without a shell: Node, and its shared libraries. */
 async function addNode(folder: string): Promise<void> {
   const node = await realpath(process.execPath);
   const { stdout } = await run('ldd', [node]);

@@ -1,6 +1,6 @@
 /**
- * Lists whose items have names: peers, guardrails, groups, their rules. Server-side apply takes away what an applier owned and does not apply
- * any more; of such a list it owns the items, and so nobody owns an empty one.
+ * Lists of named items: peers, guardrails, groups and their rules. Server-side apply removes items that an
+ * applier owned and no longer applies. It owns the items of such a list, so nobody owns an empty list.
  */
 import { expect, test } from '@jest/globals';
 import { modifications, type KubernetesObject } from './argo.ts';

@@ -1,4 +1,4 @@
-/** Who else writes a ClusterFirewall that Argo CD syncs server-side: the operator, and kubectl before it. */
+/** Other writers of a ClusterFirewall that Argo CD syncs server-side: the operator, and kubectl before it. */
 import { expect, test } from '@jest/globals';
 import { modifications, type KubernetesObject } from './argo.ts';
 import { filledLists, firewall } from './specs.ts';
@@ -42,7 +42,7 @@ export function otherWriterTests(stageOf: () => GitOpsStage): void {
 
 type Fields = Readonly<Record<string, Readonly<Record<string, object>>>>;
 
-/** By field manager, two levels deep. */
+/** Fields by field manager, two levels deep. */
 async function ownedFields({ cluster }: GitOpsStage): Promise<Readonly<Record<string, readonly string[]>>> {
   const output = ['--output=json', '--show-managed-fields'];
   const stored = JSON.parse(await cluster.kubectl(['get', 'clusterfirewall', 'default', ...output])) as {

@@ -1,4 +1,4 @@
-/** ClusterFirewalls whose spec an API server, or a tool that compares, could take for another than was written. */
+/** ClusterFirewalls whose spec an API server or a comparing tool could change. */
 import type { KubernetesObject } from './argo.ts';
 
 type Rule = Readonly<Record<string, unknown>>;
@@ -15,7 +15,7 @@ const withRule = (extra: Rule): object => ({
   namespaces: [{ name: 'blog', namespaces: ['wordpress'], ingress: [rule(extra)] }],
 });
 
-/** The ClusterFirewall called default, with what is given beside a mode. */
+/** The ClusterFirewall `default` with a mode and the given fields. */
 export const firewall = (spec: object = {}): KubernetesObject => ({
   apiVersion: 'clusterfirewall.io/v1alpha1',
   kind: 'ClusterFirewall',
@@ -42,7 +42,9 @@ const withConnection = (fromPods: object, toPods: object): object => ({
 const withDns = (dns: object): object => ({ defaults: { dns } });
 const app = { matchLabels: { app: 'web' } };
 
-/** In order: each is synced over the one before it, so that what a field becomes is as much of a case as what it is. */
+/**
+ * In order: each is synced over the one before it, so the change of a field is tested as well as its value.
+ */
 export const edgeCases: readonly { readonly what: string; readonly spec: object }[] = Object.entries({
   'nothing but a mode': {},
   'lists in some order': {
@@ -109,9 +111,9 @@ export const edgeCases: readonly { readonly what: string; readonly spec: object 
   'and wholly': { defaults: {} },
 }).map(([what, spec]) => ({ what, spec }));
 
-/** Lists whose items have names: server-side apply owns the items one by one. */
+/** Lists of named items. Server-side apply owns the items one by one. */
 export const emptyLists = { peers: [], guardrails: [], namespaces: [] };
-/** The same with an item each. */
+/** The same lists with one item each. */
 export const filledLists = {
   peers: [{ name: 'p', cidrs: ['203.0.113.0/24'] }],
   ...withGuardrail({}),
@@ -119,5 +121,5 @@ export const filledLists = {
 };
 
 export const badRule = withRule({ from: [{ peer: 'nobody' }] });
-/** Valid to the API server, which does not compare the two ends. */
+/** Valid for the API server, which does not compare the two ends. */
 export const invalid = withRule({ ports: ['8000-80'] });

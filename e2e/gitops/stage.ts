@@ -1,4 +1,4 @@
-/** A cluster with Argo CD's settings in it, and the operator when it is asked for; Argo CD's own code does the rest. */
+/** A cluster with Argo CD's settings, and on request the operator. Argo CD's own code does the rest. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { load, loadAll } from 'js-yaml';
@@ -9,20 +9,23 @@ import { localCluster } from '../providers/local.ts';
 import { argoFor, type Argo, type HealthStatus, type KubernetesObject } from './argo.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-/** As config/manager has it. */
+/** The same as in config/manager. */
 const IDENTITY = { namespace: 'clusterfirewall-system', serviceAccount: 'clusterfirewall' };
 const WITHIN = 60_000;
 
 export interface GitOpsStage extends AsyncDisposable {
   readonly cluster: StartedCluster;
   readonly argo: Argo;
-  /** What config/argocd/sync has, as Argo CD would track it. */
+  /** The objects of config/argocd/sync, as Argo CD would track them. */
   readonly manifests: readonly KubernetesObject[];
   startOperator(): Promise<void>;
   stopOperator(): Promise<void>;
-  /** Syncs a ClusterFirewall and waits until the operator has seen it. Resolves to the spec that is stored then. */
+  /**
+   * Syncs a ClusterFirewall and waits until the operator has seen it. Resolves to the spec that is stored
+   * then.
+   */
   settle(wanted: KubernetesObject): Promise<unknown>;
-  /** Waits until Argo CD calls it that; resolves to what it says with it. */
+  /** Waits until Argo CD reports this health. Resolves to its message. */
   becomes(wanted: KubernetesObject, status: HealthStatus): Promise<string>;
 }
 
@@ -32,7 +35,7 @@ interface StageOptions {
   readonly serverSideApply: boolean;
 }
 
-/** Nothing is synced yet, and the operator does not run. */
+/** Starts with nothing synced and without the operator. */
 export async function startStage({ calico, serverSideApply }: StageOptions): Promise<GitOpsStage> {
   const cluster = await localCluster({ calico: { mode: calico }, nodes: [] }).start();
   try {
@@ -87,7 +90,7 @@ interface StoredFirewall {
   readonly status?: { readonly observedGeneration?: number };
 }
 
-/** @param kept whether the operator puts its finalizer on: it does where it can write for the firewall */
+/** @param kept true if the operator adds its finalizer, which it does when it can write for the firewall */
 async function observedSpec(cluster: StartedCluster, kept: boolean): Promise<object | undefined> {
   const found = await cluster.kubectl(['get', 'clusterfirewall', 'default', '--output', 'json']);
   const { metadata, spec, status } = JSON.parse(found) as StoredFirewall;
@@ -106,7 +109,7 @@ function becomes(argo: Argo, wanted: KubernetesObject, status: HealthStatus): Pr
   return waitFor(look, { what: `Argo CD to call it ${status}`, within: WITHIN, explain });
 }
 
-/** As Argo CD marks what belongs to an Application, by annotation. */
+/** Marks the object like Argo CD, by annotation, as part of an Application. */
 export function tracked(object: KubernetesObject): KubernetesObject {
   const { apiVersion, kind, metadata } = object;
   const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
@@ -115,7 +118,7 @@ export function tracked(object: KubernetesObject): KubernetesObject {
   return { ...object, metadata: { ...metadata, annotations } };
 }
 
-/** One of config/samples. */
+/** One manifest of config/samples. */
 export async function sample(name: string): Promise<KubernetesObject> {
   return tracked(load(await readFile(path.join(ROOT, 'config/samples', name), 'utf8')) as KubernetesObject);
 }

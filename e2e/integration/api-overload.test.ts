@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { eventually, firewall, IDENTITY, rule, startRig, type Rig } from './controller-harness.ts';
 
-// API priority and fairness, as kube-apiserver does it: more requests at a time than the operator's share are answered with 429 and Retry-After.
+// API priority and fairness in kube-apiserver: requests beyond the operator's share are answered with 429 and
+// Retry-After.
 
 jest.setTimeout(120_000);
 
@@ -16,7 +17,10 @@ afterAll(async () => {
 const API_VERSION = 'flowcontrol.apiserver.k8s.io/v1';
 const NAME = 'operator-overloaded';
 
-/** The least share that there is, a few requests at a time, without a queue to wait in and without other levels to borrow from. */
+/**
+ * The smallest possible share: a few requests at a time, without a queue and without borrowing from other
+ * levels.
+ */
 const LEVEL = {
   apiVersion: API_VERSION,
   kind: 'PriorityLevelConfiguration',
@@ -31,7 +35,7 @@ const LEVEL = {
   },
 };
 
-/** Everything that the operator asks for, its lease too. */
+/** All requests of the operator, including those for its lease. */
 const FLOW = {
   apiVersion: API_VERSION,
   kind: 'FlowSchema',
@@ -75,7 +79,7 @@ test('an operator that is refused for load waits as long as it is told, and gets
   for (const { target, receivedAt } of refused) {
     const next = writes.find((other) => other.target === target && other.receivedAt > receivedAt);
     const waited = Date.parse(next?.receivedAt ?? '') - Date.parse(receivedAt);
-    // Retry-After is never less than a second.
+    // Retry-After is at least a second.
     expect([target, Math.min(waited, 1000)]).toEqual([target, 1000]);
   }
 });

@@ -25,7 +25,7 @@ const firewall = (spec: object, name = 'default') => ({
   spec,
 });
 
-// Each test starts several processes of kubectl, on a machine that may be busy with other tests.
+// Each test starts several kubectl processes, on a machine that may be busy with other tests.
 jest.setTimeout(60_000);
 
 let cluster: StartedCluster;
@@ -35,7 +35,8 @@ beforeAll(async () => {
   cluster = await localCluster({ calico: { mode: 'none' }, nodes: [] }).start();
   transport = connect(cluster.kubeconfig);
   await cluster.kubectl(['apply', '--server-side', '-f', crd]);
-  // The API server publishes a new kind's schema, which kubectl explains and validates with, some time after it serves it.
+  // kubectl explains and validates with the schema of a new kind. The API server publishes that schema some
+  // time after it serves the kind.
   const explained = () => cluster.kubectl(['explain', 'clusterfirewall']).catch(() => undefined);
   await waitFor(explained, { what: 'the schema of ClusterFirewall', within: 60_000 });
 }, 600_000);
@@ -150,7 +151,7 @@ describe('bad manifests', () => {
 
 interface ZodOnly {
   readonly message: RegExp;
-  /** A spec that breaks this rule and no other. */
+  /** A spec that violates only this rule. */
   readonly example: object;
 }
 
@@ -166,8 +167,8 @@ const ingress = (rule: object) => ({
 });
 
 /**
- * Rules that the schema leaves to zod, because an API server cannot judge them without CEL inside rules. What zod refuses for
- * another reason, the API server refuses too.
+ * Rules that only zod checks, because an API server cannot check them without CEL inside rules. Specs that
+ * zod refuses for another reason are refused by the API server too.
  */
 const ZOD_ONLY: Readonly<Record<string, ZodOnly>> = {
   'addresses are well-formed and canonical, beyond their alphabet': {
@@ -246,7 +247,7 @@ describe('zod and the API server judge alike', () => {
       }),
       { numRuns: 1000 },
     );
-    // The generator is worth something only if it meets both.
+    // The generator is useful only if it produces both.
     expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(0);
   }, 600_000);
 });

@@ -1,4 +1,4 @@
-/** Arbitrary ClusterFirewalls for fast-check: valid ones, and what becomes of them when something is broken. */
+/** Arbitrary ClusterFirewalls for fast-check: valid ones, and ones with something broken. */
 import fc from 'fast-check';
 import { formatCidr, parseAddress } from '../../src/net/cidr.ts';
 
@@ -65,7 +65,7 @@ const end = (...entities: string[]) =>
   fc.oneof(
     fc.record({ peer: dnsLabel }),
     fc.record({ ipBlock: cidr.map((block) => ({ cidr: block })) }),
-    // Everything is inside itself: the one exception that needs no arithmetic to be valid.
+    // Everything contains itself, so this exception is always valid.
     fc.record({ ipBlock: cidr.map((block) => ({ cidr: block, except: [block] })) }),
     fc.record({ pods: nonEmpty(podSelectors) }),
     fc.record({ entity: fc.constantFrom(...entities) }),
@@ -168,7 +168,7 @@ const document = (name: fc.Arbitrary<string>, spec: fc.Arbitrary<object>): fc.Ar
     spec,
   }) as unknown as fc.Arbitrary<Json>;
 
-/** What both the schema and the API server must accept. */
+/** Firewalls that both the schema and the API server must accept. */
 export const validFirewall: fc.Arbitrary<Json> = fc.oneof(
   document(
     fc.constant('default'),
@@ -183,7 +183,7 @@ export const validFirewall: fc.Arbitrary<Json> = fc.oneof(
   ),
 );
 
-/** Values that are right somewhere and wrong nearly everywhere else. */
+/** Values that are valid somewhere and invalid almost everywhere else. */
 const intruder: fc.Arbitrary<Json> = fc.constantFrom<Json>(
   null,
   true,
@@ -264,12 +264,12 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   ),
 );
 
-/** A valid firewall with one or two things broken, some of which turn out to be harmless. */
+/** A valid firewall with one or two broken parts. Some of them are harmless. */
 export const brokenFirewall: fc.Arbitrary<Json> = fc
   .tuple(validFirewall, fc.array(fc.tuple(fc.nat(), mutation), { minLength: 1, maxLength: 2 }))
   .map(([firewall, mutations]) =>
     mutations.reduce<Json>((value, [where, mutate]) => {
-      // Of the metadata only the name is ours to judge.
+      // In the metadata, only the name is ours to check.
       const paths = pathsOf(value).filter(([first, second]) => first === 'spec' || second === 'name');
       const path = paths[where % Math.max(1, paths.length)];
       return path === undefined ? value : (changeAt(value, path, mutate) ?? null);
@@ -284,7 +284,7 @@ function pathsOf(value: Json, path: Path = []): Path[] {
   return [path, ...Object.entries(value).flatMap(([key, each]) => pathsOf(each, [...path, key]))];
 }
 
-/** Undefined removes. */
+/** Undefined removes the value. */
 function changeAt(value: Json, [first, ...rest]: Path, mutate: Mutation): Json | undefined {
   if (first === undefined) return mutate(value);
   if (isList(value)) {

@@ -11,7 +11,7 @@ import type { StartedCluster } from '../cluster.ts';
 import { localCluster } from '../providers/local.ts';
 import { BreakableTransport, connect, until } from '../harness/connect.ts';
 
-// What Calico's aggregated API server does differently from kube-apiserver.
+// Tests where Calico's aggregated API server differs from kube-apiserver.
 
 jest.setTimeout(120_000);
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   cluster = await localCluster({
     calico: { mode: 'aggregated' },
     nodes: [],
-    // Without a cache a watch sees at once what etcd has compacted.
+    // Without a cache, a watch sees immediately that etcd has compacted.
     apiServerArgs: ['--watch-cache=false', '--etcd-compaction-interval=1s'],
   }).start();
   transport = connect(cluster.kubeconfig);
@@ -54,7 +54,7 @@ const networkSet = (name: string, ...nets: readonly string[]): KubernetesObject 
 const outcome = async (promise: Promise<unknown>): Promise<unknown> =>
   promise.catch((error: unknown) => error);
 
-/** The first thing that a watch from this version says; undefined when it is silent for a second. */
+/** The first line of a watch from this version. Undefined if it is silent for a second. */
 async function firstLine(resourceVersion: string): Promise<unknown> {
   const query = { watch: true, resourceVersion, timeoutSeconds: 1 };
   for await (const line of transport.stream({ method: 'GET', path: collectionPath(SETS), query }))
@@ -132,7 +132,7 @@ test('a reflector follows every change, and lists anew whenever its version has 
   await until('four events', () => ours().length === 4);
   expect(ours()).toEqual(['added seen', 'modified seen', 'added unseen', 'deleted seen']);
 
-  // Every time, not only the first: what begins anew after such an error may meet it again.
+  // Every time, not only the first, because a new start after such an error may meet the next one.
   for (const time of [1, 2]) {
     const name = `missed-${String(time)}`;
     await create(transport, SETS, networkSet(name, '10.0.0.0/8'));

@@ -18,25 +18,29 @@ import { createAuthority, createCertificate } from '../local/control-plane/certi
 import { localCluster } from '../providers/local.ts';
 import { until } from '../harness/connect.ts';
 
-// What the files of a pod's ServiceAccount or a kubeconfig say changes under a client that watches, as kubelet, cert-manager and kubeadm
-// rotate it. The real API server reads its own certificate and its clients' authority from files that change, too.
+// The files of a pod's ServiceAccount or of a kubeconfig change while a client watches, as when kubelet,
+// cert-manager or kubeadm rotates them. The real API server also reads its own certificate and its clients'
+// authority from files that change.
 
 jest.setTimeout(120_000);
 
-/** kube-apiserver looks at its files at every inotify event; where one is lost, once a minute (k8s.io/apiserver, dynamiccertificates). */
+/**
+ * kube-apiserver reads its files at every inotify event, and once a minute in case one is lost
+ * (k8s.io/apiserver, dynamiccertificates).
+ */
 const RELOADED_WITHIN = 70_000;
 
 let cluster: StartedCluster;
 let relay: ApiServerRelay;
 /** Signs the certificates of clients. */
 const authority = createAuthority('clients');
-/** Vouches for the API server after its authority was replaced. */
+/** Signs the API server's certificate after its authority was replaced. */
 const nextAuthority = createAuthority('kubernetes-next');
 
 const file = (name: string): string => path.join(cluster.workDir, name);
 const pki = (name: string): string => path.join(cluster.workDir, 'pki', name);
 
-/** What a pod finds of its ServiceAccount, at whatever prefix client-node is told. */
+/** Path of a file of the pod's ServiceAccount, under the prefix that client-node uses here. */
 const mounted = (name: string): string =>
   path.join(cluster.workDir, 'var/run/secrets/kubernetes.io/serviceaccount', name);
 
@@ -62,14 +66,14 @@ afterAll(async () => {
 const mountToken = async (name: string): Promise<void> =>
   writeFile(mounted('token'), await cluster.kubectl(['create', 'token', name, '--namespace=default']));
 
-/** In PEM, from the administrator's kubeconfig. */
+/** The authority in PEM from the administrator's kubeconfig. */
 async function presentAuthority(): Promise<string> {
   const field = 'jsonpath={.clusters[0].cluster.certificate-authority-data}';
   const data = await cluster.kubectl(['config', 'view', '--raw', '--output', field]);
   return Buffer.from(data, 'base64').toString();
 }
 
-/** As the operator is configured in its pod. */
+/** The operator's configuration in its pod. */
 function inPod(): KubeConfig {
   const loaded = new KubeConfig();
   loaded.loadFromCluster(cluster.workDir);
@@ -93,13 +97,16 @@ async function withClientCertificate(): Promise<() => KubeConfig> {
   };
 }
 
-/** A client with a watch, made as the operator's, whose clock the test moves on: files are read again after a minute. */
+/**
+ * A client with a watch, made like the operator's. The test moves its clock, because files are read again
+ * after a minute.
+ */
 async function client(load: () => KubeConfig) {
   let skew = 0;
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + skew };
   const credentials = kubeConfigCredentials(load, { clock, log: recordingLogger() });
   const connections = new UndiciTransport({ credentials, clock, userAgent: 'clusterfirewall-test' });
-  // A connection may break under a request before the client has heard of it.
+  // A connection may break during a request before the client knows.
   const transport = withRetry(connections, { clock, log: recordingLogger() });
   const resource = { group: '', version: 'v1', plural: 'configmaps', namespace: 'default' };
   const log = recordingLogger();
@@ -119,7 +126,7 @@ async function client(load: () => KubeConfig) {
     throw new Error(JSON.stringify(log.lines), { cause: error });
   }
   return {
-    /** Of the watch. */
+    /** Log of the watch. */
     log,
     aMinuteLater: () => {
       skew += 61_000;
@@ -205,13 +212,13 @@ test("likewise the API server's authority: first both are trusted, then the serv
   relay.cut();
   await rotated.sees();
 
-  // And what vouched for it before does so no more.
+  // The former authority is no longer trusted.
   await writeFile(mounted('ca.crt'), old);
   rotated.aMinuteLater();
   await expect(rotated.whoAmI()).rejects.toThrow('certificate');
 });
 
-/** Whether a certificate signed by `ca` is what the API server shows now. */
+/** True if the API server now shows a certificate signed by `ca`. */
 async function isTrusted(ca: string): Promise<boolean> {
   const { hostname, port } = new URL(cluster.server);
   const socket = connectTls({ host: hostname, port: Number(port), ca });

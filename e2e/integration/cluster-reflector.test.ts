@@ -14,10 +14,10 @@ import { localCluster } from '../providers/local.ts';
 import { BreakableTransport, connect, until } from '../harness/connect.ts';
 
 const CONFIG_MAPS: Resource = { group: '', version: 'v1', plural: 'configmaps' };
-// Not cached by this API server, so that what etcd has compacted is gone for watches too.
+// This API server does not cache it, so compacted versions are gone for watches too.
 const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets' };
 
-// Deadlines of the conditions below, plus room for a busy machine.
+// Limits of the waits below, with room for a busy machine.
 jest.setTimeout(120_000);
 
 let cluster: StartedCluster;
@@ -81,10 +81,10 @@ const objectIn = (kind: string, name: string, data: object): KubernetesObject =>
 const configMap = (name: string, value = '1'): KubernetesObject => objectIn('ConfigMap', name, { value });
 const secret = (name: string, value = 'MQ=='): KubernetesObject => objectIn('Secret', name, { value });
 
-/** Resolves when a watch from this version would be refused: etcd has compacted what came after it. */
+/** Resolves when a watch from this version would be refused, because etcd has compacted later ones. */
 async function compactedBeyond(resource: Resource, resourceVersion: string): Promise<void> {
   await until(`etcd to have compacted version ${resourceVersion}`, async () => {
-    // Compaction goes up to where the store stood an interval ago: it must move on.
+    // Compaction goes up to the store's version one interval ago, so that version must move on.
     await apply(transport, inNamespace(CONFIG_MAPS), configMap('tick', String(performance.now())));
     const query = { watch: true, resourceVersion, timeoutSeconds: 1 };
     for await (const line of transport.stream({ method: 'GET', path: collectionPath(resource), query })) {

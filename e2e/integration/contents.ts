@@ -6,23 +6,23 @@ import { recordingLogger } from '../../src/cluster/testing/logs.ts';
 import type { Transport } from '../../src/cluster/http/transport.ts';
 import { generatedKinds, kindResource } from '../../src/controller/objects/kinds.ts';
 
-/** How generated objects change, as a watch shows it. */
+/** Changes of generated objects, as a watch shows them. */
 export interface Contents extends AsyncDisposable {
-  /** How many times each object has come to say something else than before, by `globalnetworkpolicies/NAME`. Going counts too. */
+  /** Number of changes of each object's content, by `globalnetworkpolicies/NAME`. A deletion counts too. */
   changes(): ReadonlyMap<string, number>;
 }
 
 const plurals: ReadonlySet<string> = new Set(generatedKinds.map((kind) => kindResource(kind).plural));
 
-/** Whether an audited target, `globalnetworkpolicies/NAME`, is of a kind that the operator generates. */
+/** True if an audited target, `globalnetworkpolicies/NAME`, is of a generated kind. */
 export const isGenerated = (target: string): boolean => plurals.has(target.split('/', 1)[0] ?? '');
 
-/** All that an object says, and nothing of when and by whom it was written. */
+/** The content of an object, without the time and the author of its writes. */
 function contentOf({ metadata: { labels, annotations }, ...object }: KubernetesObject): string {
   return JSON.stringify([object['spec'], labels, annotations]);
 }
 
-/** Follows every generated kind from now on. */
+/** Follows all generated kinds from now on. */
 export async function followContents(transport: Transport): Promise<Contents> {
   const changes = new Map<string, number>();
   let began = false;

@@ -1,4 +1,7 @@
-/** What the API server calls: found from configurations, followed, and gone without where it may not be read. */
+/**
+ * Services that the API server calls: they are found in configurations, followed, and left out where they may
+ * not be read.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { conditionOf, eventually, firewall, type Rig } from './controller-harness.ts';
@@ -14,7 +17,7 @@ const webhook = {
     {
       name: 'judge.example.com',
       clientConfig: { service: { namespace: 'wordpress', name: 'judge' } },
-      // Nothing is ever judged: there is nobody to do it.
+      // No packet is checked here, because there is no Felix.
       rules: [
         { apiGroups: ['example.com'], apiVersions: ['v1'], resources: ['nothing'], operations: ['CREATE'] },
       ],
@@ -97,7 +100,7 @@ export const apiServer = (rig: () => Rig): void => {
       await rig().ready();
       const before = (await rig().writes()).length;
       await rig().apply(service('other', 81));
-      // The change that must show comes through the same watch, after the one that must not.
+      // The change that must appear arrives through the same watch, after the one that must not.
       await rig().apply(service('judge', 9444));
       await eventuallyPorts(rig(), [9444]);
       const targets = (await rig().writes()).slice(before).map(({ target }) => target);

@@ -6,7 +6,7 @@ import type { Status } from '../../src/api/status.ts';
 import { conditionOf, eventually, firewall, startRig, type Rig } from './controller-harness.ts';
 import { nativeCrds } from '../harness/native-crds.ts';
 
-// How Calico is served changes while the operator runs.
+// The way in which Calico is served changes while the operator runs.
 
 jest.setTimeout(180_000);
 
@@ -37,7 +37,7 @@ const information = (calicoVersion: string): object => ({
   metadata: { name: 'default' },
   spec: { calicoVersion },
 });
-/** As soon as its kind is served. */
+/** Applies the object as soon as its kind is served. */
 const applied = (object: object): Promise<void> =>
   eventually(
     () =>
@@ -123,7 +123,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
     const group = { name: 'shops', namespaceSelector: { matchLabels: { shop: 'yes' } }, connections };
     return firewall({ namespaces: [group] });
   };
-  /** Who they are, not what they say. */
+  /** Identities of the objects, without their content. */
   const lives = async (): Promise<readonly string[]> =>
     (await rig().generated()).map(
       ({ kind, metadata }) => `${kind ?? ''} ${metadata.name} ${metadata.uid ?? ''}`,

@@ -1,4 +1,4 @@
-/** Somebody who writes against us again and again. */
+/** Another client that changes our objects again and again. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { conditionOf, eventually, firewall, isTrue, type Rig } from './controller-harness.ts';
 import { generatedThings } from './controller-objects.ts';

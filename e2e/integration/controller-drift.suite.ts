@@ -1,4 +1,4 @@
-/** What others do to our objects, and that it is undone from the watch. */
+/** Changes of our objects by other clients, and their repair through the watch. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { eventually, firewall, rule, type Rig, type RigMode } from './controller-harness.ts';
@@ -11,7 +11,7 @@ const node = {
   status: { addresses: [{ type: 'InternalIP', address: '10.99.0.1' }] },
 };
 const egress = [{ name: 'out', pods: {}, to: [{ entity: 'World' }], ports: [443] }];
-/** With objects of every kind that is enforced. */
+/** A firewall with objects of every enforced kind. */
 const worldly = firewall({
   namespaces: [
     { name: 'blog', namespaces: ['wordpress'], ingress: [rule('web'), rule('api'), rule('site')], egress },
@@ -25,7 +25,7 @@ const unlabelled = {
 };
 const anything = { action: 'Allow' };
 
-/** Kind, what is done to it, and the merge patch that does it. */
+/** Kind, name of the change, and its merge patch. */
 const ADDITIONS: readonly (readonly [Kind, string, (object: KubernetesObject) => object])[] = [
   ['GlobalNetworkSet', 'a net is added', () => ({ spec: { nets: ['10.99.0.1/32', '0.0.0.0/0'] } })],
   ['GlobalNetworkSet', 'its nets are taken', () => ({ spec: { nets: [] } })],
@@ -98,7 +98,7 @@ const ADDITIONS: readonly (readonly [Kind, string, (object: KubernetesObject) =>
 const rulesOf = ({ spec }: KubernetesObject): readonly object[] =>
   (spec as { readonly ingress?: readonly object[] }).ingress ?? [];
 
-/** Calico's API server refuses to delete a tier that has policies: its storage does not. */
+/** Calico's API server refuses to delete a tier that has policies, but its storage does not. */
 const storedTiers = (mode: RigMode): string =>
   mode === 'aggregated' ? 'tiers.crd.projectcalico.org' : PLURALS.Tier;
 

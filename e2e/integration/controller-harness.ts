@@ -1,4 +1,4 @@
-/** A cluster with the operator's manifests in it, and the questions that the controller's tests ask of it. */
+/** A cluster with the operator's manifests, and the queries of the controller's tests. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,7 +25,7 @@ import { nativeCrdsFolder } from '../harness/native-crds.ts';
 const WITHIN = 60_000;
 const AUDIT_SETTLES_MS = 250;
 
-/** Writes of the operator only, in the order in which they were answered. */
+/** Writes of the operator only, in the order of their answers. */
 const auditPolicy = ({ namespace, serviceAccount }: OperatorIdentity): object => ({
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
@@ -40,13 +40,13 @@ const auditPolicy = ({ namespace, serviceAccount }: OperatorIdentity): object =>
   ],
 });
 
-/** As config/manager has it; checked against the manifests once they are installed. */
+/** The same as in config/manager. It is checked against the manifests after they are installed. */
 export const IDENTITY: OperatorIdentity = {
   namespace: 'clusterfirewall-system',
   serviceAccount: 'clusterfirewall',
 };
 
-/** Native Calico brings MutatingAdmissionPolicies, which Kubernetes 1.35 has in beta, off by default. */
+/** Native Calico brings MutatingAdmissionPolicies. In Kubernetes 1.35 they are in beta and off by default. */
 const MUTATING_POLICIES = [
   '--feature-gates=MutatingAdmissionPolicy=true',
   '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
@@ -57,18 +57,18 @@ export interface Write {
   /** For example `globalnetworkpolicies/cfw-default-…` or `clusterfirewalls/default/status`. */
   readonly target: string;
   readonly code: number;
-  /** POD_NAME of the operator that wrote, from its User-Agent. */
+  /** POD_NAME of the writing operator, from its User-Agent. */
   readonly instance: string;
-  /** When the API server received it: RFC 3339 with six digits, so that texts compare as times do. */
+  /** Time at which the API server received it: RFC 3339 with six digits, so texts compare like times. */
   readonly receivedAt: string;
 }
 
 export interface Rig extends AsyncDisposable {
   readonly cluster: StartedCluster;
-  /** The administrator's. */
+  /** The administrator's client. */
   readonly transport: Transport;
   readonly operator: StartedOperator;
-  /** Stops the operator with SIGTERM and starts it anew. Resolves to how it ended. */
+  /** Stops the operator with SIGTERM and starts it again. Resolves to the way in which it ended. */
   restart(): Promise<string>;
   stopOperator(): Promise<string>;
   apply(...objects: readonly object[]): Promise<void>;
@@ -76,23 +76,26 @@ export interface Rig extends AsyncDisposable {
   /** Generated objects that carry the firewall's label. */
   generated(firewall?: string): Promise<readonly KubernetesObject[]>;
   status(firewall?: string): Promise<Status | undefined>;
-  /** Waits until the status of the present generation fulfils `wanted`. */
+  /** Waits until the status of the current generation satisfies `wanted`. */
   statusThat(wanted: (status: Status) => boolean, what: string, firewall?: string): Promise<Status>;
   ready(firewall?: string): Promise<Status>;
-  /** What the operator has written since it was first started, renewals of its lease apart. */
+  /** Writes of the operator since its first start, without renewals of its lease. */
   writes(): Promise<readonly Write[]>;
-  /** Renewals of the lease, and attempts at it. */
+  /** Renewals of the lease, and attempts to take it. */
   leaseWrites(): Promise<readonly Write[]>;
-  /** Deletes every ClusterFirewall; resolves when nothing generated is left. */
+  /** Deletes all ClusterFirewalls. Resolves when no generated object is left. */
   clear(): Promise<void>;
-  /** Lines of the operator's log with this message, since it was first started. */
+  /** Lines of the operator's log with this message, since its first start. */
   logged(message: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
 }
 
-/** How Calico is served. `native` is by Calico's own CRDs where they are at hand: native-crds.ts. */
+/**
+ * The way in which Calico is served. `native` uses Calico's own CRDs if they are available: see
+ * native-crds.ts.
+ */
 export type RigMode = CalicoMode['mode'];
 
-/** Starts the cluster and, under its own ServiceAccount with the RBAC of config/default, the operator. */
+/** Starts the cluster and the operator, under its own ServiceAccount with the RBAC of config/default. */
 export async function startRig(mode: RigMode): Promise<Rig> {
   const folder = await mkdtemp(path.join(tmpdir(), 'controller-rig-'));
   const [policy, audit] = [path.join(folder, 'policy.json'), path.join(folder, 'audit.log')];
@@ -197,7 +200,7 @@ function questionsTo(cluster: StartedCluster, transport: Transport): Questions {
   };
 }
 
-/** Stored objects of the generated kinds; none of a kind that is not served. */
+/** Stored objects of the generated kinds. A kind that is not served has none. */
 async function labelled(transport: Transport, labelSelector: string): Promise<readonly KubernetesObject[]> {
   const lists = generatedKinds.map(async (kind) => {
     try {
@@ -221,7 +224,10 @@ interface AuditEvent {
 
 const isLease = ({ target }: Write): boolean => target.startsWith('leases');
 
-/** The server notes a request once it has been answered, and what it stored can be seen before that: read when nothing more comes. */
+/**
+ * The server logs a request after its answer, and the stored result can be visible earlier. Read the log when
+ * no more lines arrive.
+ */
 async function readAudit(file: string): Promise<readonly Write[]> {
   const read = () => readFile(file, 'utf8').catch(() => '');
   let text = await read();
@@ -233,7 +239,7 @@ async function readAudit(file: string): Promise<readonly Write[]> {
   return parseAudit(text);
 }
 
-/** Whole lines: the last one may be half written. */
+/** Parses whole lines, because the last one may be incomplete. */
 const parseAudit = (text: string): readonly Write[] =>
   text
     .split('\n')
@@ -252,7 +258,7 @@ export const conditionOf = (status: Status, type: string) =>
 
 export const isTrue = (status: Status, type: string): boolean => conditionOf(status, type)?.status === 'True';
 
-/** Waits until `look` is true of what there is. */
+/** Waits until `look` is true. */
 export const eventually = async (look: () => Promise<boolean>, what: string): Promise<void> => {
   await waitFor(async () => ((await look()) ? true : undefined), { what, within: WITHIN });
 };

@@ -1,10 +1,13 @@
-/** A ClusterFirewall from its first day to its last, and what the one called default is to the others. */
+/**
+ * The life of a ClusterFirewall from creation to deletion, and the role of the one called default for the
+ * others.
+ */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { conditionOf, eventually, firewall, rule, type Rig, type Write } from './controller-harness.ts';
 
 const calicoWrites = (writes: readonly Write[]): readonly Write[] =>
   writes.filter(({ target }) => !/^(clusterfirewalls|events)\b/.test(target));
-/** Bridges come and go beside what they stand in for: src/controller/plan/bridges.ts. */
+/** Bridges come and go next to the policies that they replace: src/controller/plan/bridges.ts. */
 const phaseOf = ({ target }: Write): string => {
   if (target.startsWith('tiers/')) return 'tier';
   if (target.includes('-defaults-bridge-')) return 'bridge';
@@ -52,7 +55,7 @@ export const life = (rig: () => Rig): void => {
       test('costs no write while nothing changes, and none when the operator is restarted', async () => {
         const before = { versions: await versions(), writes: (await rig().writes()).length };
         expect(await rig().restart()).toBe('exit code 0');
-        // A namespace more is a round more, and the status says when that round was over.
+        // One more namespace costs one more round, and the status shows when that round ended.
         const exempt = (await rig().status())?.namespaces?.exempt ?? 0;
         await rig().cluster.createNamespace('calico-apiserver');
         await rig().statusThat(

@@ -1,4 +1,4 @@
-/** Native Calico comes with admission policies that complete what is written: types, the tier, and its label. */
+/** Native Calico has admission policies that complete each write: types, the tier, and its label. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { collectionPath } from '../../src/cluster/resource.ts';
 import { valueAt } from '../../src/json.ts';
@@ -43,7 +43,7 @@ const patching = (name: string, expression: string, condition = 'true') => [
   },
 ];
 
-/** What api/admission of Calico 3.32 does. */
+/** The same as api/admission of Calico 3.32. */
 const POLICIES = [
   ...patching(
     'types',

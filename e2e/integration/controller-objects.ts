@@ -1,4 +1,4 @@
-/** The objects that the operator made, as tests look at them and spoil them. */
+/** The operator's objects, for tests that inspect and damage them. */
 import { expect } from '@jest/globals';
 import { mergePatch } from '../../src/cluster/objects/apply.ts';
 import { isRecord } from '../../src/json.ts';
@@ -15,7 +15,7 @@ export const PLURALS: Readonly<Record<Kind, string>> = {
   NetworkPolicy: 'networkpolicies.projectcalico.org',
 };
 
-/** Touched by the operator itself, to see that its watches are alive. */
+/** The operator writes this annotation itself to check its watches. */
 const HEARTBEAT = 'clusterfirewall.io/heartbeat';
 
 interface Content {
@@ -25,7 +25,10 @@ interface Content {
   readonly spec: unknown;
 }
 
-/** Rules are compared as they are, an empty source or destination aside, which one way of being served writes and the other does not. */
+/**
+ * The compared content. Rules are compared unchanged, except for an empty source or destination, which only
+ * one of the two ways to serve Calico writes.
+ */
 const contentOf = ({ metadata: { name, labels, annotations }, spec }: KubernetesObject): Content => ({
   name,
   labels,
@@ -42,13 +45,16 @@ function withoutEmpty(value: unknown): unknown {
 
 export interface GeneratedThings {
   readonly every: () => Promise<readonly Content[]>;
-  /** One of its kind, until `another`. */
+  /** One object of the kind. It stays the same until `another`. */
   readonly one: (kind: Kind) => Promise<KubernetesObject>;
-  /** From now on `one` is another one, so that none counts as fought over. */
+  /** Makes `one` choose another object from now on, so no object counts as contested. */
   readonly another: () => void;
-  /** A merge patch of that one, by this field manager. */
+  /** Patches that object as this field manager. */
   readonly patch: (kind: Kind, change: object, manager?: string) => Promise<void>;
-  /** Does the damage, and waits until a repair was logged and everything is as it was before; `but` leaves aside what may differ. */
+  /**
+   * Does the damage. Waits until a repair was logged and everything is as before, except for the parts that
+   * `but` ignores.
+   */
   readonly repairs: (damage: () => Promise<void>, but?: (content: Content) => Content) => Promise<void>;
 }
 

@@ -1,16 +1,16 @@
-/** The API server goes away in the middle of a transition. */
+/** An outage of the API server in the middle of a transition. */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, firewall, rule, type Rig, type Write } from './controller-harness.ts';
 
-/** Enough that the kill comes before the last of them is gone. */
+/** Enough that the kill happens before the last of them is gone. */
 const RULES = 20;
 const observeOrEnforce = (mode: 'Observe' | 'Enforce'): object => {
   const ingress = Array.from({ length: RULES }, (_, index) => rule(`r${String(index)}`));
   return firewall({ mode, namespaces: [{ name: 'blog', namespaces: ['wordpress'], ingress }] });
 };
 
-/** For so long a starting API server sends clients away; each watch of a node waits it out. */
+/** A starting API server turns clients away for this long. Each watch of a node waits for it. */
 const NODES_WAIT_MS = 5000;
 
 const isBridge = ({ target }: Write): boolean => target.includes('-defaults-bridge-');
@@ -30,7 +30,7 @@ export const outage = (rig: () => Rig): void => {
       await rig().apply(observeOrEnforce('Observe'));
       await eventually(async () => (await written()).some(isBridge), 'a bridge to be written');
       await faults.killApiServer();
-      // Longer than a stage has to settle while all is well.
+      // Longer than a wave settles without an outage.
       await delay(2000);
       const startedAt = Date.now();
       await faults.startApiServer();

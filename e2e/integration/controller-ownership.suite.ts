@@ -1,4 +1,4 @@
-/** What is ours and what is not: names that others have, finalizers that others set, objects that others forge. */
+/** Ownership of objects: names that others use, finalizers that others set, and objects that others forge. */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { get } from '../../src/cluster/objects/apply.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
@@ -28,7 +28,7 @@ export const ownership = (rig: () => Rig, mode: RigMode): void => {
     };
     const deletePolicy = ({ name, namespace = '' }: KubernetesObject['metadata']): Promise<string> =>
       rig().cluster.kubectl(['delete', PLURALS.NetworkPolicy, name, '-n', namespace]);
-    /** The same policy, with another order and without a label of ours. */
+    /** The same policy with another order and without our label. */
     const stranger = ({ metadata: { name, namespace }, spec }: KubernetesObject): object => ({
       apiVersion: 'projectcalico.org/v3',
       kind: 'NetworkPolicy',
@@ -64,7 +64,7 @@ export const ownership = (rig: () => Rig, mode: RigMode): void => {
 
     test('one that somebody deletes and makes anew as his own is his', async () => {
       const policy = await one('NetworkPolicy');
-      // Else the operator would nearly always be the first to make it anew.
+      // Otherwise the operator would almost always be the first to create it again.
       rig().operator.kill('SIGSTOP');
       await deletePolicy(policy.metadata);
       await applyAs('stranger', stranger(policy));
@@ -102,11 +102,14 @@ export const ownership = (rig: () => Rig, mode: RigMode): void => {
   });
 };
 
-/** Where Calico's API server keeps name, labels and annotations, which it takes as it is from whoever sends it. */
+/**
+ * Calico's API server keeps name, labels and annotations here, and accepts this annotation unchanged from
+ * every client.
+ */
 const STORED = 'projectcalico.org/metadata';
 const OURS = { 'app.kubernetes.io/managed-by': 'clusterfirewall', 'clusterfirewall.io/firewall': 'default' };
 
-/** What a tenant's policy may be made to look like. */
+/** Forms in which a tenant's policy may pretend to be ours. */
 const POSES: readonly (readonly [string, object])[] = [
   ['nobody', {}],
   ['us', { labels: OURS }],

@@ -1,4 +1,4 @@
-/** What is wrong with one rule, one object or one namespace, and everything else goes on. */
+/** Problems of one rule, one object or one namespace, while everything else goes on. */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { conditionOf, eventually, firewall, isTrue, rule, type Rig } from './controller-harness.ts';
 
@@ -144,7 +144,7 @@ export const problems = (rig: () => Rig): void => {
       const connections = [{ name: 'db', fromPods: {}, toPods: {}, ports: [3306] }];
       await rig().cluster.createNamespace('going', { shop: 'yes' });
       await rig().cluster.createNamespace('staying', { shop: 'yes' });
-      // Without a namespace controller it goes on being deleted.
+      // It stays in deletion, because there is no namespace controller.
       await rig().cluster.kubectl(['delete', 'namespace', 'going', '--wait=false']);
       await rig().apply(
         firewall({

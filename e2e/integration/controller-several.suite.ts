@@ -1,4 +1,4 @@
-/** Many ClusterFirewalls at once, coming and going in any order. */
+/** Many ClusterFirewalls at once that come and go in any order. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { get } from '../../src/cluster/objects/apply.ts';
 import { kindResource } from '../../src/controller/objects/kinds.ts';
@@ -7,10 +7,10 @@ import { conditionOf, eventually, firewall, rule, type Rig } from './controller-
 const COUNT = 50;
 const NAMES = Array.from({ length: COUNT }, (_, index) => `team-${String(index)}`);
 
-/** Repeats a run: SEED=42. */
+/** SEED=42 repeats a run. */
 const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 
-/** Numbers in [0, 1) that can be repeated: a linear congruential generator (Numerical Recipes). */
+/** Repeatable numbers in [0, 1): a linear congruential generator (Numerical Recipes). */
 function numbers(state: number): () => number {
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -24,7 +24,7 @@ const shuffled = <T>(items: readonly T[], random: () => number): readonly T[] =>
     .sort((a, b) => a.place - b.place)
     .map(({ item }) => item);
 
-/** One rule in a namespace of the team's own and one in a namespace that all of them have rules in. */
+/** One rule in a namespace of the team's own, and one in a namespace in which all teams have rules. */
 const team = (name: string, ruleName = 'web') =>
   firewall(
     {
@@ -58,7 +58,10 @@ export const several = (rig: () => Rig): void => {
       await rig().clear();
     }, 90_000);
 
-    /** Of what is there to stay: bridges belong to default, and come and go with the changes of anybody (src/controller/plan/bridges.ts). */
+    /**
+     * Versions of permanent objects. Bridges belong to default and come and go with changes of any firewall
+     * (src/controller/plan/bridges.ts).
+     */
     const versionsOf = async (name?: string): Promise<unknown> =>
       (await rig().generated(name))
         .filter(({ metadata }) => !metadata.name.includes('-defaults-bridge-'))

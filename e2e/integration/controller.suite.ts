@@ -1,4 +1,4 @@
-/** Everything that is to hold however Calico's API is served, on one cluster. */
+/** The tests that must pass in both ways to serve Calico's API, on one cluster. */
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
 import { API_MODES, type ApiMode } from '../harness/native-crds.ts';

@@ -1,4 +1,4 @@
-/** Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats), read strictly. */
+/** A strict parser of Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats). */
 
 export interface Sample {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Family {
 
 const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)/gy;
-/** In any case: Prometheus reads values with Go's ParseFloat. */
+/** Ignores case: Prometheus reads values with Go's ParseFloat. */
 const NAN = /^nan$/i;
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   counter: [''],
@@ -23,7 +23,7 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   summary: ['', '_sum', '_count'],
 };
 
-/** @throws Error naming the line that is not in the format, or stands in the wrong place. */
+/** @throws Error that names the line with a wrong format or position */
 export function parseExposition(text: string): ReadonlyMap<string, Family> {
   const families = new Map<string, { type: string; help: string; samples: Sample[] }>();
   const seen = new Set<string>();

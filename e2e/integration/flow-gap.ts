@@ -1,4 +1,4 @@
-/** Flows between two endpoints while something happens to their packets. */
+/** Flows between two endpoints while a test disturbs their packets. */
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint, FlowOptions, FlowTally, StartedCluster, StartedFlow, Transport } from '../cluster.ts';
@@ -22,7 +22,7 @@ export type Happens = (flows: readonly StartedFlow[]) => Promise<void>;
 
 const SEEN_WITHIN = 20_000;
 
-/** Flows are seen at work before it happens and after. */
+/** The flows are observed to work before and after the disturbance. */
 export async function sendWhile(
   { cluster, from, to, how }: Sending,
   happens: Happens,
@@ -41,7 +41,7 @@ export async function sendWhile(
   return Promise.all(flows.map((flow) => flow.stop()));
 }
 
-/** Waits until so many more packets of each were decided on. */
+/** Waits until this many more packets of each flow are decided. */
 export async function seen(flows: readonly StartedFlow[], packets: number): Promise<void> {
   const each = flows.map(async (flow) => {
     const { controlled } = await flow.tally();
@@ -53,7 +53,7 @@ export async function seen(flows: readonly StartedFlow[], packets: number): Prom
   await Promise.all(each);
 }
 
-/** The node forwards nothing for so many milliseconds. */
+/** Stops all forwarding on the node for this many milliseconds. */
 export async function gap(cluster: StartedCluster, node: string, milliseconds: number): Promise<void> {
   const nft = (input: string): void => {
     execFileSync('ip', [...inNamespace(`cfw-${cluster.name}-${node}`, 'nft', ['-f', '-'])], { input });

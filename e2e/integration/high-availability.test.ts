@@ -15,12 +15,13 @@ import {
 } from './controller-harness.ts';
 import { followContents, isGenerated } from './contents.ts';
 
-// Replicas under one Lease, told apart in the API server's audit log. Whoever leads at the end of a test leads in the next one.
+// Replicas share one Lease, and the API server's audit log distinguishes them. The leader at the end of a
+// test also leads in the next one.
 
 jest.setTimeout(90_000);
 
 let rig: Rig;
-/** Those that run. */
+/** Running replicas. */
 const replicas = new Map<string, StartedOperator>();
 beforeAll(async () => {
   rig = await startRig('aggregated');
@@ -59,8 +60,9 @@ const leader = (): Promise<StartedOperator> =>
   );
 
 /**
- * Loaded into an operator: SIGUSR2 holds it inside a timer's callback until the file HOLD.go is there, which HOLD.on announces. Stopped there,
- * the next thing that it sees is its sockets: libuv polls after it has run timers. Stopped while it polls it would see its timers first.
+ * Loaded into an operator. SIGUSR2 holds it inside a timer's callback until the file HOLD.go exists; HOLD.on
+ * shows that it is held. After a stop there, it sees its sockets first, because libuv polls after it has run
+ * timers. After a stop while it polls, it would see its timers first.
  */
 const HOLD_IN_TIMER = `
   import { existsSync, writeFileSync } from 'node:fs';
@@ -79,7 +81,7 @@ const succeeded = ({ code }: Write): boolean => code >= 200 && code < 300;
 const writesBy = async (name: string): Promise<readonly Write[]> =>
   (await rig.writes()).filter(({ instance }) => instance === name);
 
-/** The first renewal that went through: from here on it leads. */
+/** The first successful renewal, from which it leads. */
 const takeover = (name: string): Promise<Write> =>
   waitFor(
     async () => (await rig.leaseWrites()).find((write) => write.instance === name && succeeded(write)),
@@ -87,8 +89,8 @@ const takeover = (name: string): Promise<Write> =>
   );
 
 /**
- * Successful writes of each generated object. A first write is a POST that stores the content and a PATCH that owns it (src/cluster/objects/apply.ts):
- * it counts once.
+ * Number of successful writes of each generated object. A first write counts once: it is a POST that stores
+ * the content and a PATCH that owns it (src/cluster/objects/apply.ts).
  */
 function countWrites(writes: readonly Write[]): Map<string, number> {
   const counts = new Map<string, number>();
@@ -101,10 +103,10 @@ function countWrites(writes: readonly Write[]): Map<string, number> {
 const sum = (counts: ReadonlyMap<string, number>): number =>
   [...counts.values()].reduce((total, count) => total + count, 0);
 
-/** Enough to stop a leader among them: Calico's API server takes some 18 objects a second. */
+/** Enough to stop a leader in the middle: Calico's API server accepts some 18 objects a second. */
 const RULES = 30;
 
-/** A firewall with many rules, all of them at this port. */
+/** A firewall with many rules, all for this port. */
 function rules(count: number, port: number): object {
   const ingress = Array.from({ length: count }, (_, index) => ({
     ...rule(`r${String(index)}`),
@@ -159,7 +161,7 @@ test('a leader stopped past its lease, with writes that wait for a connection, b
   await rig.apply(rules(RULES, 82));
   await eventually(async () => (await writesBy('stopped')).length > 3, 'the first of many writes');
 
-  // Every connection breaks. New ones get no further than into their TLS handshake, and there the repeated writes are waiting.
+  // All connections break. New ones get only into their TLS handshake, where the repeated writes wait.
   relay.blackHoleAll();
   relay.cut();
   await delay(1000);
@@ -167,7 +169,8 @@ test('a leader stopped past its lease, with writes that wait for a connection, b
   await waitFor(() => access(`${hold}.on`).then(() => true), { what: 'it to be held', within: 10_000 });
   stopped.kill('SIGSTOP');
   const { receivedAt } = await takeover('successor');
-  // The other half of the handshake comes while it is stopped: it is the first thing to be seen afterwards, before any timer.
+  // The other half of the handshake arrives while it is stopped. It is the first event afterwards, before any
+  // timer.
   relay.restore();
   await delay(500);
   await writeFile(`${hold}.go`, '');
@@ -181,7 +184,7 @@ test('a leader stopped past its lease, with writes that wait for a connection, b
   await stop('stopped');
 });
 
-/** Somebody else's edit of a policy, and its repair. */
+/** Edits a policy as another client, and waits for its repair. */
 async function editAndSeeUndone(policy: string, order: number): Promise<void> {
   const edit = ['patch', 'globalnetworkpolicies.projectcalico.org', policy, '--type=merge'];
   await rig.cluster.kubectl([...edit, '--patch', JSON.stringify({ spec: { order } })]);
@@ -191,7 +194,10 @@ async function editAndSeeUndone(policy: string, order: number): Promise<void> {
 const defaultDeny = async (): Promise<string> =>
   (await names()).find((name) => name.includes('defaults-deny')) ?? '';
 
-/** The leader given, stopped, has given its lease back: the next one does not wait until it has run out. */
+/**
+ * Stops the leader, which releases its lease. The next one therefore does not wait until the lease has
+ * expired.
+ */
 async function stopLeader({ name }: StartedOperator): Promise<void> {
   await stop(name);
   const holder = ['-o', 'jsonpath={.items[*].spec.holderIdentity}'];
@@ -207,7 +213,7 @@ test('a rolling update with nothing to change writes no policy', async () => {
   const leading = await leader();
   await start('unchanged');
   await stopLeader(leading);
-  // The proof that the next one is at work.
+  // Proves that the next one works.
   await editAndSeeUndone(deny, 83);
   const writes = (await rig.writes()).slice(before).filter(({ target }) => isGenerated(target));
   expect(writes.map(({ instance, verb, target }) => [instance, verb, target])).toEqual([
@@ -233,7 +239,7 @@ test('a rolling update amid changes leaves no gap, and writes nothing twice', as
     expect(new Set((await rig.writes()).slice(written).map(({ instance }) => instance)).size).toBe(2);
   }
   const writes = countWrites((await rig.writes()).slice(before));
-  // Each of the other's edits changed the content, too.
+  // Each edit of the other client changed the content, too.
   writes.set(
     `globalnetworkpolicies/${deny}`,
     (writes.get(`globalnetworkpolicies/${deny}`) ?? 0) + ports.length,
@@ -243,7 +249,7 @@ test('a rolling update amid changes leaves no gap, and writes nothing twice', as
     () => Promise.resolve(sum(contents.changes()) >= sum(writes)),
     'the watch to show it',
   ).catch(() => {
-    // Something was written twice: the comparison says what.
+    // Something was written twice; the comparison shows it.
   });
   expect(Object.fromEntries(writes)).toEqual(shown());
   const rewritten = [...writes].filter(([target]) => /ingress-r\d/.test(target));

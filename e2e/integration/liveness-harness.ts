@@ -1,4 +1,4 @@
-/** Time that passes faster, and the operator's watches in this process. */
+/** Faster time, and the operator's watches in this process. */
 import { KubeConfig } from '@kubernetes/client-node';
 import { mergePatch } from '../../src/cluster/objects/apply.ts';
 import type { Clock } from '../../src/cluster/clock.ts';
@@ -16,7 +16,7 @@ import { Informer } from '../../src/cluster/informer/informer.ts';
 import { HEARTBEAT } from '../../src/controller/objects/ownership.ts';
 import { Watches } from '../../src/cluster/informer/watches.ts';
 
-/** Half a minute of quiet is three seconds. */
+/** Half a minute of quiet takes three seconds. */
 const SPEED = 10;
 
 const clock: Clock = {
@@ -30,7 +30,7 @@ const clock: Clock = {
   },
 };
 
-/** @param server default the kubeconfig's own; a relay in front of it otherwise */
+/** @param server the kubeconfig's own by default, or a relay in front of it */
 export function fastTransport(kubeconfig: string, server?: string): UndiciTransport {
   const load = (): KubeConfig => {
     const config = new KubeConfig();
@@ -92,11 +92,11 @@ export interface InProcess extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly logged: (message: string) => number;
-  /** Value of one sample, by its name and labels as they are printed; 0 where there is none. */
+  /** Value of one sample, by its printed name and labels. 0 if there is none. */
   sample(text: string): Promise<number>;
 }
 
-/** Controller and health server, leading without an election. */
+/** Starts the controller and the health server, which lead without an election. */
 export async function startInProcess(transport: Transport, operatorNamespace: string): Promise<InProcess> {
   const log = recordingLogger();
   const metrics = new Metrics(clock);

@@ -59,7 +59,7 @@ describe('a watch whose connection has become a black hole', () => {
 
   let changes = 0;
   const showsChanges = async (informer: Informer<KubernetesObject>): Promise<void> => {
-    // Or it would come with the list.
+    // Otherwise it would arrive with the list.
     await until('the list', () => informer.isWatching);
     changes += 1;
     const value = String(changes);
@@ -215,7 +215,7 @@ describe.each(['aggregated', 'native'] as const)('with Calico served %s', (mode)
         asked.push((await readyz()).status);
         return !(await isStale());
       });
-      // Longer than any watch may be stale.
+      // Longer than the maximum age of any copy.
       const end = performance.now() + 15_000;
       while (performance.now() < end) {
         await sleep(500);

@@ -15,8 +15,8 @@ import { waitFor } from '../wait.ts';
 import { localCluster } from '../providers/local.ts';
 import { gap, seen, sendWhile, type Happens, type Sent } from './flow-gap.ts';
 
-const START = 1_200_000; // Kubernetes and Calico are built first where they were not yet
-/** Some wait for a control plane that starts anew. */
+const START = 1_200_000; // Kubernetes and Calico are built first if they are missing.
+/** Some tests wait for a control plane that restarts. */
 jest.setTimeout(90_000);
 const UP = fileURLToPath(new URL('../local/up.ts', import.meta.url));
 const PORTS = [
@@ -55,7 +55,7 @@ describe('the local cluster', () => {
 
   afterAll(() => cluster.stop());
 
-  /** Every combination of the three endpoints whose target is a pod, both protocols and both IP families. */
+  /** Every combination of the three endpoints whose target is a pod, for both protocols and IP families. */
   async function verdicts(): Promise<ReadonlySet<string>> {
     const flows = [
       [one, two],
@@ -167,7 +167,7 @@ describe('the local cluster', () => {
       const tallies = await sent(lateOnes, async () => {
         const pids = await processesIn([`cfw-${cluster.name}-${two.name}`]);
         for (const pid of pids) process.kill(pid, 'SIGSTOP');
-        await delay(1500); // longer than any answer is awaited
+        await delay(1500); // Longer than the wait for any answer.
         for (const pid of pids) process.kill(pid, 'SIGCONT');
       });
       for (const tally of tallies) {
@@ -437,7 +437,7 @@ describe('what a local cluster leaves behind', () => {
     const namespace = run.namespace('node1');
     await ip([`netns add ${namespace}`]);
     const child = startChild(run, { name: 'sleeper', namespace, file: 'sleep', args: ['600'] });
-    // Until then it is no process of the namespace.
+    // Before that it is not a process of the namespace.
     await waitFor(async () => (await processesIn([namespace])).length > 0 || undefined, {
       what: 'the sleeper to be in its namespace',
       within: 20_000,

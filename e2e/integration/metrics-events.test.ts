@@ -48,7 +48,7 @@ async function samples(
 const sum = async (name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> =>
   (await samples(name, labels)).reduce((total, { value }) => total + value, 0);
 
-/** Counts by the value of one key. */
+/** Number of items by the value of one key. */
 const countBy = <T>(items: readonly T[], key: (item: T) => string): Record<string, number> =>
   items.reduce<Record<string, number>>(
     (counts, item) => ({ ...counts, [key(item)]: (counts[key(item)] ?? 0) + 1 }),
@@ -131,7 +131,7 @@ describe('metrics', () => {
     const rounds = await sum('controller_runtime_reconcile_total', name);
     expect(rounds).toBeGreaterThan(1);
     expect(await sum('workqueue_adds_total', name)).toBeGreaterThanOrEqual(rounds);
-    // Until everything is listed a key is taken and put aside, which is no round.
+    // Until everything is listed, a key is taken and postponed, which does not count as a round.
     expect(await sum('workqueue_work_duration_seconds_count', name)).toBeGreaterThanOrEqual(rounds);
     expect(await sum('workqueue_depth', name)).toBe(0);
     const compiled = await sum('clusterfirewall_compile_duration_seconds_count');
@@ -159,7 +159,7 @@ describe('metrics', () => {
     ).toBe(2);
     const id = `NetworkPolicy/wordpress/${(await things.one('NetworkPolicy')).metadata.name}`;
     await eventually(async () => (await events('DriftRepaired')).length > 0, 'the Event');
-    // A repetition is told a minute after the first.
+    // A repetition is written a minute after the first.
     const isRepeated = async () =>
       (await events('DriftRepaired')).some(({ series }) => series !== undefined && series !== null);
     await until('the repetition', isRepeated, 90_000);

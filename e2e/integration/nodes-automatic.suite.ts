@@ -1,4 +1,4 @@
-/** spec.nodes with Calico's automatic endpoints; its kube-controllers are played by the test. */
+/** spec.nodes with Calico's automatic endpoints. The test plays Calico's kube-controllers. */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { conditionOf, eventually, type Rig } from './controller-harness.ts';
 import { DENY, GATE, isBefore, nodeQuestions, withNodes } from './nodes-harness.ts';

@@ -1,4 +1,7 @@
-/** nodes.failsafes: what is written to FelixConfiguration default, when, and that it is given back. There is no Felix to restart. */
+/**
+ * nodes.failsafes: the writes to FelixConfiguration default, their time, and the restoration. There is no
+ * Felix to restart.
+ */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isRecord } from '../../src/json.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
@@ -82,7 +85,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
     };
 
     beforeAll(async () => {
-      // Calico's API server has one from the start, as written at installation.
+      // Calico's API server has one from the start, like an installation.
       if (mode === 'native')
         await rig().apply({
           apiVersion: 'projectcalico.org/v3',
@@ -191,7 +194,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
   });
 };
 
-/** As text, whatever the order of keys and the case of protocols. */
+/** A text that does not depend on the order of keys or the case of protocols. */
 const sorted = (value: unknown): string =>
   JSON.stringify(
     Array.isArray(value)

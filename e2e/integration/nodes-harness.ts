@@ -1,4 +1,6 @@
-/** What tests of spec.nodes ask beside those of the controller: there are no nodes but their objects. */
+/**
+ * Queries of the tests of spec.nodes, in addition to those of the controller. Nodes exist only as objects.
+ */
 import { expect } from '@jest/globals';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { conditionOf, firewall, isTrue, type Rig } from './controller-harness.ts';
@@ -29,7 +31,7 @@ export const ALLOW =
   /(patch|create) globalnetworkpolicies\/clusterfirewall\.cfw-default-nodes-(zones|baseline)/;
 export const DENY = /(patch|create) globalnetworkpolicies\/clusterfirewall\.cfw-default-nodes-deny-/;
 
-/** Positions of writes; none of either would prove nothing. */
+/** Compares positions of writes. Empty lists would prove nothing. */
 export const isBefore = (a: readonly number[], b: readonly number[]): void => {
   expect([a.length, b.length]).not.toContain(0);
   expect(Math.max(...a)).toBeLessThan(Math.min(...b));
@@ -72,7 +74,7 @@ export function nodeQuestions(rig: () => Rig) {
         (metadata.annotations?.['clusterfirewall.io/rules'] ?? '').includes('/nodes/'),
       )
       .map(({ kind, metadata }) => `${String(kind)}/${metadata.name}`);
-  /** Writes since `from` to what matches, in order. */
+  /** Writes since `from` that match, in order. */
   const written = async (from: number, pattern: RegExp): Promise<readonly number[]> =>
     (await rig().writes()).flatMap(({ verb, target }, index) =>
       index >= from && pattern.test(`${verb} ${target}`) ? [index] : [],

@@ -1,4 +1,4 @@
-/** spec.nodes with endpoints of our own. */
+/** spec.nodes with our own endpoints. */
 import { describe, expect, test } from '@jest/globals';
 import { conditionOf, eventually, type Rig } from './controller-harness.ts';
 import {

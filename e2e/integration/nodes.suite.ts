@@ -1,4 +1,4 @@
-/** The operator's side of spec.nodes: which objects, in which order, and the status. */
+/** The operator's part of spec.nodes: objects, their order, and the status. */
 import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { startRig, type Rig } from './controller-harness.ts';
 import { API_MODES, type ApiMode } from '../harness/native-crds.ts';

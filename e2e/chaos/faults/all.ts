@@ -1,4 +1,4 @@
-/** Every class of fault. */
+/** All classes of faults. */
 import { apiServerKill, calicoApiDown, compaction } from './control-plane.ts';
 import type { FaultClass } from './fault.ts';
 import { connectionReset, slowApiServer, watchBlackHole } from './network.ts';

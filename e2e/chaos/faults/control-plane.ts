@@ -1,11 +1,14 @@
-/** The API servers and etcd. */
+/** Faults of the API servers and etcd. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { insist } from '../api.ts';
 import type { Stage } from '../stage.ts';
 import { longWork, shortWork } from '../work.ts';
 import { midReconcile, seconds, victims, type FaultClass } from './fault.ts';
 
-/** The operator may be heard again before nodes hear: while it starts, the API server asks for 5 s, which each watch of Felix waits. */
+/**
+ * Time for which nodes may receive changes later than the operator does. A starting API server asks for 5 s,
+ * which each watch of Felix waits.
+ */
 const LATE_MS = 5000;
 const WATCHED_BY_FELIX = '/apis/crd.projectcalico.org/v1/globalnetworkpolicies';
 
@@ -31,7 +34,7 @@ export const apiServerKill: FaultClass = {
   },
 };
 
-/** Counted from when Calico's kinds are served, which the operator may use at once. */
+/** Counts from the time when Calico's kinds are served, because the operator may use them immediately. */
 async function hearAgain(
   { api }: Stage,
   kept: readonly AsyncDisposable[],
@@ -68,7 +71,7 @@ export const calicoApiDown: FaultClass = {
   },
 };
 
-/** Watches end while nobody can connect, and when they come back, etcd no longer has what they ask for. */
+/** Watches end while nobody can connect. When clients return, etcd no longer has their versions. */
 export const compaction: FaultClass = {
   name: 'etcd-compaction',
   weight: 2,
@@ -82,7 +85,7 @@ export const compaction: FaultClass = {
         const cut = await victims(stage, 'both');
         for (const { relay } of cut) relay.blackHoleAll();
         await work.run(stage);
-        // The API server keeps recent events itself: only a new one must ask etcd.
+        // The API server keeps recent events itself, so only a new one must ask etcd.
         await faults.killApiServer();
         await faults.compactEtcd();
         await faults.startApiServer();

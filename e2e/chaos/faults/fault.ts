@@ -1,39 +1,45 @@
-/** What a fault is, and what several of them do. */
+/** The interface of a fault, and the common parts of several. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { logPositions, logSince, type Replica } from '../operators.ts';
 import type { Random } from '../../harness/random.ts';
 import type { Stage } from '../stage.ts';
 import type { State } from '../state.ts';
 
-/** `short`: just long enough to be noticed. */
+/** `short` is just long enough to have an effect. */
 export type Length = 'short' | 'full';
 
 export interface FaultClass {
   readonly name: string;
-  /** How many turns it gets relative to others, once each has its least. Those that take a minute get few. */
+  /** Its share of turns after each class has its minimum. Faults that take a minute have low weights. */
   readonly weight: number;
-  /** Draws what may vary; nothing happens yet. */
+  /** Draws the parameters without doing anything yet. */
   plan(random: Random, state: State, length: Length): PlannedFault;
 }
 
 export interface PlannedFault {
-  /** What was drawn, for the report. */
+  /** The drawn parameters, for the report. */
   readonly parameters: string;
   /** States of the firewall from before to after. */
   readonly states: readonly State[];
-  /** Ids of flows that somebody else's writes open or close meanwhile. */
+  /** Ids of flows that another client's writes open or close meanwhile. */
   readonly disturbed?: readonly string[];
-  /** Resolves when all work is done, and what was broken is whole again or need not be for the system to get to rest. */
+  /**
+   * Resolves when all work is done, and when everything broken is repaired unless the system can reach rest
+   * without that.
+   */
   run(stage: Stage): Promise<void>;
-  /** Once it is at rest in spite of the fault: ends that, and may do more. Rest is awaited again. */
+  /**
+   * Called at rest, which is reached in spite of the fault. Ends the fault, and may do more. Rest is awaited
+   * again.
+   */
   afterwards?(stage: Stage): Promise<void>;
 }
 
-/** What the operator says when it has written an object. */
+/** The operator's log lines for a written object. */
 const WROTE = /"msg":"(applied|removed|drift repaired)"/;
 const BEGINS_WITHIN = 20_000;
 
-/** Begins the work; resolves some time after the first write of a reconcile, with the work that may still go on. */
+/** Starts the work. Resolves some time after the first write of a reconcile, with the rest of the work. */
 export async function midReconcile(
   stage: Stage,
   work: () => Promise<void>,
@@ -41,7 +47,7 @@ export async function midReconcile(
 ): Promise<{ readonly done: Promise<void> }> {
   const before = await logPositions(stage.operators);
   const done = work();
-  done.catch(() => undefined); // whoever awaits it sees the error
+  done.catch(() => undefined); // The caller that awaits it receives the error.
   const deadline = performance.now() + BEGINS_WITHIN;
   while (performance.now() < deadline) {
     const texts = await Promise.all(before.map(logSince));
@@ -57,7 +63,7 @@ export async function midReconcile(
 
 export type Victims = 'leader' | 'both';
 
-/** The replicas that a fault befalls. */
+/** The replicas that a fault affects. */
 export const victims = async ({ operators }: Stage, who: Victims): Promise<readonly Replica[]> =>
   who === 'both' ? operators.all() : [await operators.leader()];
 

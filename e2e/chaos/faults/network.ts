@@ -1,4 +1,4 @@
-/** Between the operator and the API server. */
+/** Faults between the operator and the API server. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stage } from '../stage.ts';
 import { longWork, shortWork } from '../work.ts';
@@ -11,7 +11,7 @@ function restoreAll({ operators }: Stage): Promise<void> {
   return Promise.resolve();
 }
 
-/** No FIN, no RST: only the operator itself can find out. */
+/** Without FIN or RST, only the operator itself can detect it. */
 export const watchBlackHole: FaultClass = {
   name: 'watch-black-hole',
   weight: 0,

@@ -1,4 +1,4 @@
-/** The operator's own processes. */
+/** Faults of the operator's own processes. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { insist } from '../api.ts';
 import { FIREWALL, type State } from '../state.ts';
@@ -26,7 +26,10 @@ export const leaderKill: FaultClass = {
   },
 };
 
-/** Both die on the way down. Then the firewall is made anew, so that the way up is seen as well. */
+/**
+ * Both replicas die during the removal. Then the firewall is created again, so its creation is tested as
+ * well.
+ */
 export const removalKill: FaultClass = {
   name: 'removal-kill',
   weight: 3,
@@ -60,7 +63,10 @@ export const removalKill: FaultClass = {
   },
 };
 
-/** Past its lease, in the middle of a reconcile; it wakes up and thinks that it leads. */
+/**
+ * Stops the leader for longer than its lease, in the middle of a reconcile. When it continues, it believes
+ * that it leads.
+ */
 export const leaderStop: FaultClass = {
   name: 'leader-stop',
   weight: 1,
@@ -83,7 +89,7 @@ export const leaderStop: FaultClass = {
   },
 };
 
-/** As a Deployment does it: one more, then one less. */
+/** Replaces replicas like a Deployment: one more, then one less. */
 export const rollingRestart: FaultClass = {
   name: 'rolling-restart',
   weight: 3,
@@ -107,12 +113,12 @@ export const rollingRestart: FaultClass = {
   },
 };
 
-/** Around the lease's times, and by hours. */
+/** Jumps in seconds, close to the lease's times and by hours. */
 const JUMPS: readonly number[] = [-14_400, -3600, -30, -16, -9, 9, 16, 30, 3600, 14_400];
 /** libfaketime looks for the new time once a second. */
 const SHOWS_MS = 1500;
 
-/** The wall clock only: monotonic time goes on, as it does when somebody sets the clock. */
+/** Changes only the wall clock. Monotonic time goes on, as when a person sets the clock. */
 export const clockJump: FaultClass = {
   name: 'clock-jump',
   weight: 2,

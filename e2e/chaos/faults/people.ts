@@ -1,4 +1,4 @@
-/** Somebody who does not know of the operator, or does not care. */
+/** Faults by another client that does not know of the operator, or ignores it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Api } from '../../local/control-plane/api.ts';
 import { FOUGHT } from '../flows.ts';
@@ -8,7 +8,7 @@ import { seconds, type FaultClass } from './fault.ts';
 
 const CALICO = '/apis/projectcalico.org/v3';
 
-/** What is done to the policy of `fought`, and what it means for that one flow is the somebody's doing. */
+/** Changes of the policy of `fought`. Their effect on that one flow is the fault of the other client. */
 const BLOWS = {
   edit: (api: Api, path: string) => nudge(api, path),
   empty: (api: Api, path: string) => api.mergePatch(path, { spec: { ingress: null } }),
@@ -48,13 +48,13 @@ export const fight: FaultClass = {
 async function strike(api: Api, blow: Blow): Promise<void> {
   const objects = await generated(api);
   const id = [...objects.keys()].find((each) => /^(Staged)?NetworkPolicy\/fought\//.test(each));
-  if (id === undefined) return; // deleted, and not back yet
+  if (id === undefined) return; // It was deleted and is not restored yet.
   const [kind = '', namespace = '', name = ''] = id.split('/');
   const plural = kind === 'NetworkPolicy' ? 'networkpolicies' : 'stagednetworkpolicies';
   try {
     await BLOWS[blow](api, `${CALICO}/namespaces/${namespace}/${plural}/${name}`);
   } catch (error) {
-    // A write of the operator came between, or it has gone: the next blow will find it.
+    // The operator wrote in between, or the object is gone. The next change will find it.
     if (!isNotFound(error) && !(error instanceof Error && / 409 /.test(error.message))) throw error;
   }
 }
