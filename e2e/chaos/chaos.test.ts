@@ -67,7 +67,7 @@ const violationsOf = async (fault: FaultClass): Promise<readonly string[]> =>
   (await play(theStage(), { number: 0, fault, seed: SEED }, { length: 'short', folder })).verdict.violations;
 
 test(
-  'a gap of 100 ms on one node is caught, in flows through that node',
+  'a gap of 100 ms on one node is found, in flows through that node',
   async () => {
     const gap = fromOutside('gap', async ({ cluster }) => {
       const drop =
@@ -97,7 +97,7 @@ const backDoor = (name: string, namespace: string, direction: 'Ingress' | 'Egres
 });
 
 test(
-  'a refused flow that passes for a moment is caught',
+  'a refused flow that passes for a moment is found',
   async () => {
     const POLICIES = '/apis/projectcalico.org/v3/globalnetworkpolicies';
     const doors = [backDoor('chaos-out', 'mallory', 'Egress'), backDoor('chaos-in', 'app', 'Ingress')];

@@ -10,19 +10,19 @@ const drawn = (seed: number) =>
     return `${turn.fault.name} ${parameters}`;
   });
 
-test('a seed repeats a campaign, and another gives another', () => {
+test('a seed repeats a campaign, and another seed gives a different one', () => {
   expect(drawn(7)).toEqual(drawn(7));
   expect(drawn(8)).not.toEqual(drawn(7));
 });
 
-test('of a hundred faults every class gets at least five', () => {
+test('every class gets at least five of a hundred faults', () => {
   const turns = programme(100, 7);
   expect(turns).toHaveLength(100);
   for (const fault of FAULT_CLASSES)
     expect(turns.filter((turn) => turn.fault === fault).length).toBeGreaterThanOrEqual(5);
 });
 
-test('of twelve faults every class gets one', () => {
+test('every class gets one of twelve faults', () => {
   const names = programme(FAULT_CLASSES.length, 7).map(({ fault }) => fault.name);
   expect(new Set(names).size).toBe(FAULT_CLASSES.length);
 });

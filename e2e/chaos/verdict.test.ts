@@ -32,8 +32,8 @@ const tally = (answered: number, countedLosses: number): FlowTally => ({
   milliseconds: 1000,
 });
 
-describe('of a flow that is allowed all the time', () => {
-  test('no probe may be lost', () => {
+describe('a flow that is allowed all the time', () => {
+  test('may lose no probe', () => {
     expect(judge([{ flow: open, tally: tally(100, 0) }], [INITIAL, admin], nobody)).toEqual({
       allowed: { sent: 100, lost: 0, undecided: 0 },
       refused: { sent: 0, passed: 0, undecided: 0 },
@@ -44,21 +44,21 @@ describe('of a flow that is allowed all the time', () => {
     expect(violations).toEqual([expect.stringContaining('open: lost 1 of 100 probes')]);
   });
 
-  test('what was lost while the control path was silent or the sender stood still is undecided, and told of', () => {
+  test('a loss while the control path was silent or the sender was stopped is undecided, and reported', () => {
     const busy = { ...tally(100, 0), sent: 120, lost: 20 };
     const { allowed, violations } = judge([{ flow: open, tally: busy }], [INITIAL], nobody);
     expect(violations).toEqual([]);
     expect(allowed).toEqual({ sent: 100, lost: 0, undecided: 20 });
   });
 
-  test('a loss among undecided probes is a loss', () => {
+  test('a loss among undecided probes counts', () => {
     const busy = { ...tally(99, 1), sent: 120, lost: 21 };
     const { allowed, violations } = judge([{ flow: open, tally: busy }], [INITIAL], nobody);
     expect(violations).toEqual([expect.stringContaining('open: lost 1 of 100 probes')]);
     expect(allowed).toEqual({ sent: 100, lost: 1, undecided: 20 });
   });
 
-  test('an answer that came late while any sender stood still is undecided; a packet lost then is lost', () => {
+  test('a late answer while any sender was stopped is undecided, but a lost packet counts', () => {
     const at = (ms: number): string => new Date(ms).toISOString();
     const losing = { ...tally(99, 1), lossTimes: [at(1000)] };
     const stalled = (from: number, to: number) => ({
@@ -81,7 +81,7 @@ describe('of a flow that is allowed all the time', () => {
   });
 });
 
-test('of a flow that is refused all the time no probe may pass', () => {
+test('a flow that is refused all the time may pass no probe', () => {
   expect(judge([{ flow: shut, tally: tally(0, 100) }], [INITIAL, admin], nobody)).toEqual({
     allowed: { sent: 0, lost: 0, undecided: 0 },
     refused: { sent: 100, passed: 0, undecided: 0 },
@@ -92,7 +92,7 @@ test('of a flow that is refused all the time no probe may pass', () => {
   expect(violations).toEqual([expect.stringContaining('shut: 1 of 100 probes passed')]);
 });
 
-test('a flow that the work opens, or somebody else disturbs, is not judged', () => {
+test('a flow that the work opens, or another client disturbs, has no verdict', () => {
   const observations = [{ flow: opened, tally: tally(50, 50) }];
   expect(judge(observations, [INITIAL, admin], nobody).violations).toEqual([]);
   expect(judge(observations, [admin, admin], nobody).violations).toHaveLength(1);

@@ -21,7 +21,7 @@ const samples = (await readdir(path.join(ROOT, 'config/samples'))).filter((name)
 
 beforeAll(prepareArgo, 900_000);
 
-test('the Application has no field that Argo CD does not know, and its path is there', async () => {
+test('Argo CD knows all fields of the Application, and its path exists', async () => {
   const application = load(
     await readFile(path.join(ROOT, 'config/argocd/application.yaml'), 'utf8'),
   ) as Application;
@@ -77,7 +77,7 @@ describe.each([
     await stage[Symbol.asyncDispose]();
   }, 60_000);
 
-  test('a ClusterFirewall that nobody has looked at is progressing', async () => {
+  test('a ClusterFirewall that the operator has not seen is progressing', async () => {
     const firewalls = stage.manifests.filter(isFirewall);
     const [judged] = await stage.argo.judge(firewalls);
     expect(judged?.health).toEqual({
@@ -86,7 +86,7 @@ describe.each([
     });
   });
 
-  test('waves: the CRD, what the operator may, the operator, and the firewall, which no sync removes', async () => {
+  test('waves: the CRD, RBAC, the operator, and the firewall, which no sync removes', async () => {
     const judged = await stage.argo.judge(stage.manifests);
     const waves = [...new Set(judged.map(({ wave }) => wave))].sort((a, b) => a - b);
     const kinds = waves.map((each) =>
@@ -112,7 +112,7 @@ describe.each([
     expect(kept.sort()).toEqual(['ClusterFirewall', 'CustomResourceDefinition']);
   });
 
-  test('what the Application installs shows no difference, before the operator runs and after', async () => {
+  test('the installed objects show no difference, before the operator runs and after', async () => {
     const { argo, manifests } = stage;
     expect(modifications(await argo.judge(manifests))).toEqual([]);
     await stage.startOperator();
@@ -129,7 +129,7 @@ describe.each([
     await stage.settle(withoutNodes(wanted));
   });
 
-  test('nodes that are enforced leave in two syncs: the first one disables them', async () => {
+  test('enforced nodes are removed in two syncs: the first one disables them', async () => {
     const wanted = tracked(firewall({ nodes: { mode: 'Enforce' } }));
     await stage.settle(wanted);
     await expect(stage.argo.sync([tracked(firewall())])).rejects.toThrow('set nodes.mode to Disabled first');
@@ -137,13 +137,13 @@ describe.each([
     expect(await stage.settle(tracked(firewall()))).toEqual(firewall().spec);
   });
 
-  test.each(edgeCases)('$what: stored as it stands in Git, and no difference', async ({ spec }) => {
+  test.each(edgeCases)('$what: stored as in Git, without a difference', async ({ spec }) => {
     const wanted = tracked(firewall(spec));
     expect(await stage.settle(wanted)).toEqual(wanted.spec);
     expect(modifications(await stage.argo.judge([wanted]))).toEqual([]);
   });
 
-  test('a change by somebody else is a difference, in each way', async () => {
+  test('a change by another client is a difference in each way', async () => {
     const wanted = tracked(firewall());
     await stage.settle(wanted);
     const patch = JSON.stringify({ spec: { mode: 'Observe' } });
@@ -164,12 +164,12 @@ describe.each([
     }
   });
 
-  describe('lists of what has a name', () => {
+  describe('lists of named items', () => {
     listTests(() => stage, options);
   });
 
   if (options.serverSideApply) {
-    describe('beside other writers', () => {
+    describe('with other writers', () => {
       otherWriterTests(() => stage);
     });
     describe('health', () => {

@@ -19,7 +19,7 @@ export function healthTests(stageOf: () => GitOpsStage): void {
     expect(await stageOf().becomes(await synced({}), 'Healthy')).toBe('every rule is programmed');
   });
 
-  test('observed: healthy, and it says so', async () => {
+  test('observed: healthy, with a message', async () => {
     const wanted = await synced({ mode: 'Observe' });
     await stageOf().settle(wanted);
     expect(await stageOf().becomes(wanted, 'Healthy')).toBe(
@@ -27,22 +27,22 @@ export function healthTests(stageOf: () => GitOpsStage): void {
     );
   });
 
-  test('one bad rule: degraded, with the rule and what is wrong with it', async () => {
+  test('one bad rule: degraded, with the rule and its problem', async () => {
     expect(await stageOf().becomes(await synced(badRule), 'Degraded')).toMatch(
       /^UnknownPeer: default\/blog\/ingress\/web: peer "nobody" is not in spec\.peers/,
     );
   });
 
-  test('a spec that is not valid: degraded, with the field', async () => {
+  test('an invalid spec: degraded, with the field', async () => {
     const said = await stageOf().becomes(await synced(invalid), 'Degraded');
     expect(said).toMatch(/^Invalid: spec\.namespaces\[0\]\.ingress\[0\]\.ports\[0\] /);
   });
 
-  test('mended: healthy again', async () => {
+  test('fixed: healthy again', async () => {
     await stageOf().becomes(await synced({}), 'Healthy');
   });
 
-  test('a newer generation than the operator has seen, and a deletion under way: progressing', async () => {
+  test('a generation that the operator has not seen, and a deletion: progressing', async () => {
     await stageOf().stopOperator();
     const wanted = await synced({ mode: 'Observe' });
     expect(await stageOf().becomes(wanted, 'Progressing')).toBe('Waiting for the operator to look at it');

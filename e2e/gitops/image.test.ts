@@ -43,7 +43,7 @@ test('its entry point is the command', async () => {
   expect(await ran('--version')).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
 });
 
-test('it runs the operator as a pod does: by its ServiceAccount, not as root, with nothing to write to', async () => {
+test('it runs the operator as in a pod: with its ServiceAccount, not as root, and without a writable folder', async () => {
   const cluster = await localCluster({ calico: { mode: 'none' }, nodes: [] }).start();
   try {
     const { namespace, serviceAccount } = await installManifests(cluster);

@@ -17,7 +17,7 @@ export function listTests(
   const waysItDiffers = async (wanted: KubernetesObject): Promise<readonly string[]> =>
     modifications(await stageOf().argo.judge([wanted])).map(({ way }) => way);
 
-  test('empty: stored as they stand in Git, and no difference', async () => {
+  test('empty: stored as in Git, without a difference', async () => {
     expect(await stageOf().settle(empty)).toEqual(empty.spec);
     expect(await waysItDiffers(empty)).toEqual([]);
   });
@@ -34,7 +34,7 @@ export function listTests(
     expect(await waysItDiffers(leftOut)).toEqual([]);
   });
 
-  test('with items, then empty: so after one sync, or after two server-side ones, with a difference in between', async () => {
+  test('with items, then empty: empty after one sync, or after two server-side ones with a difference in between', async () => {
     await stageOf().settle(filled);
     const first = await stageOf().settle(empty);
     expect(first).toEqual(serverSideApply ? leftOut.spec : empty.spec);
@@ -44,7 +44,7 @@ export function listTests(
     expect(await waysItDiffers(empty)).toEqual([]);
   });
 
-  test('an item that somebody else adds: gone with the next sync, unless that is server-side, which sees no difference', async () => {
+  test('an item that another client adds: gone with the next sync, unless that is server-side, which sees no difference', async () => {
     const patch = async (peers: readonly object[] | null): Promise<void> => {
       const args = ['--type=merge', '--patch', JSON.stringify({ spec: { peers } })];
       await stageOf().cluster.kubectl(['patch', 'clusterfirewall', 'default', ...args]);

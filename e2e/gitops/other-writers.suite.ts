@@ -10,7 +10,7 @@ export function otherWriterTests(stageOf: () => GitOpsStage): void {
     await stageOf().cluster.kubectl(['apply', '--filename=-', ...args], { input });
   };
 
-  test('the operator owns nothing that Argo CD applies: it could do without force', async () => {
+  test('the operator owns no field that Argo CD applies, so Argo CD would not need force', async () => {
     await stageOf().settle(tracked(firewall()));
     expect(await ownedFields(stageOf())).toEqual({
       'argocd-controller': ['metadata.annotations', 'spec.mode'],
@@ -21,14 +21,14 @@ export function otherWriterTests(stageOf: () => GitOpsStage): void {
     await kubectlApplies(changed, '--server-side', '--field-manager=argocd-controller');
   });
 
-  test('what was applied by kubectl before goes once it is gone from Git', async () => {
+  test('a field that kubectl applied before goes once it is gone from Git', async () => {
     const wanted = tracked(firewall());
     await kubectlApplies(firewall(filledLists));
     await stageOf().settle(tracked(firewall(filledLists)));
     expect(await stageOf().settle(wanted)).toEqual(wanted.spec);
   });
 
-  test('what was applied by kubectl server-side stays, without a difference, until kubectl lets go of it', async () => {
+  test('a field that kubectl applied server-side stays, without a difference, until kubectl drops it', async () => {
     const [filled, wanted] = [tracked(firewall(filledLists)), tracked(firewall())];
     await kubectlApplies(firewall(filledLists), '--server-side');
     await stageOf().settle(filled);

@@ -60,7 +60,7 @@ const FLOW = {
   },
 };
 
-test('an operator that is refused for load waits as long as it is told, and gets there', async () => {
+test('an operator that is refused for load waits as long as Retry-After says, and succeeds', async () => {
   await rig.apply(LEVEL, FLOW);
   await eventually(async () => {
     const metrics = await rig.cluster.kubectl(['get', '--raw', '/metrics']);

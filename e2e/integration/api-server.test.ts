@@ -50,7 +50,7 @@ const apply = (object: object) =>
 const remove = (name: string) => cluster.kubectl(['delete', 'clusterfirewall', name]);
 
 describe('the CustomResourceDefinition', () => {
-  test('is taken without warnings: structural, and CEL within its budget', async () => {
+  test('is accepted without warnings: structural, and CEL within its budget', async () => {
     const answer = await transport.request({
       method: 'PATCH',
       path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clusterfirewalls.clusterfirewall.io',
@@ -86,7 +86,7 @@ describe('the CustomResourceDefinition', () => {
     expect(explained).not.toContain('<no description>');
   });
 
-  test('a new firewall has not been looked at, and the columns say what there is', async () => {
+  test('a new firewall has no status, and the columns show its fields', async () => {
     await apply(firewall({ mode: 'Enforce' }));
     const status = await cluster.kubectl(['get', 'cfw', 'default', '-o', 'jsonpath={.status}']);
     expect(JSON.parse(status)).toEqual({ observedGeneration: -1 });
@@ -102,7 +102,7 @@ describe('the CustomResourceDefinition', () => {
   });
 });
 
-describe('capacity: each alone, server-side applied', () => {
+describe('capacity: each manifest alone, server-side applied', () => {
   const many = <T>(count: number, make: (index: number) => T) =>
     Array.from({ length: count }, (_, i) => make(i));
   const address = (i: number) => `10.${String(i >> 8)}.${String(i & 255)}.0/24`;
@@ -134,7 +134,7 @@ describe('bad manifests', () => {
     .filter((name) => name.endsWith('.yaml'))
     .filter((name) => readFileSync(join(badManifests, name), 'utf8').includes('# server: refused'));
 
-  test('what is enforced stays as it is, whatever is refused', async () => {
+  test('enforced objects stay unchanged, whatever is refused', async () => {
     await apply(firewall({ mode: 'Observe', deletionPolicy: 'Retain' }));
     const stored = () => cluster.kubectl(['get', 'cfw', '-o', 'json']);
     const before = await stored();
@@ -215,8 +215,8 @@ async function refusal(body: unknown, path = collection): Promise<string | undef
   }
 }
 
-describe('zod and the API server judge alike', () => {
-  test('what is valid is valid to both', async () => {
+describe('zod and the API server agree', () => {
+  test('a valid spec is valid for both', async () => {
     await fc.assert(
       fc.asyncProperty(validFirewall, async (document) => {
         expect(validateDocument(document)).toMatchObject({ ok: true });
@@ -232,7 +232,7 @@ describe('zod and the API server judge alike', () => {
     expect(await refusal(firewall(example) as Json)).toBeUndefined();
   });
 
-  test('what one refuses the other refuses, but for what is said to be zod’s alone', async () => {
+  test('a spec that one refuses is refused by the other, except by rules that only zod checks', async () => {
     const seen = { accepted: 0, refused: 0 };
     await fc.assert(
       fc.asyncProperty(brokenFirewall, async (document) => {

@@ -47,7 +47,7 @@ const outcome = async (promise: Promise<unknown>): Promise<unknown> =>
   promise.catch((error: unknown) => error);
 
 describe('server-side apply', () => {
-  test('creates, changes, and lets go of what is left out', async () => {
+  test('creates, changes, and removes fields that are left out', async () => {
     const created = await apply(transport, configMaps, configMap('a', { x: '1', y: '1' }));
     expect(created.metadata.managedFields).toMatchObject([
       { manager: 'clusterfirewall', operation: 'Apply' },
@@ -56,7 +56,7 @@ describe('server-side apply', () => {
     expect(changed['data']).toEqual({ x: '2' });
   });
 
-  test('of the same again changes nothing', async () => {
+  test('of the same object again changes nothing', async () => {
     const first = await apply(transport, configMaps, configMap('a', { x: '1' }));
     const second = await apply(transport, configMaps, configMap('a', { x: '1' }));
     expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
@@ -74,7 +74,7 @@ describe('server-side apply', () => {
     expect(forced['data']).toEqual({ x: 'ours', z: 'theirs' });
   });
 
-  test('in a namespace that is missing says so', async () => {
+  test('in a missing namespace reports that', async () => {
     const nowhere = { ...configMaps, namespace: 'nowhere' };
     const object = { ...configMap('a', {}), metadata: { name: 'a', namespace: 'nowhere' } };
     expect(await outcome(apply(transport, nowhere, object))).toMatchObject({
@@ -85,7 +85,7 @@ describe('server-side apply', () => {
 });
 
 describe('writes with preconditions', () => {
-  test('create refuses a name that is taken', async () => {
+  test('create refuses a name that is in use', async () => {
     await create(transport, configMaps, configMap('a', {}));
     expect(await outcome(create(transport, configMaps, configMap('a', {})))).toMatchObject({
       code: 409,
@@ -93,7 +93,7 @@ describe('writes with preconditions', () => {
     });
   });
 
-  test('replace refuses a version that is not the last', async () => {
+  test('replace refuses an old version', async () => {
     const first = await create(transport, configMaps, configMap('a', { x: '1' }));
     const second = await replace(transport, configMaps, { ...first, data: { x: '2' } });
     expect(await outcome(replace(transport, configMaps, { ...first, data: { x: '3' } }))).toMatchObject({
@@ -105,7 +105,7 @@ describe('writes with preconditions', () => {
     );
   });
 
-  test('remove refuses another life of the object, and another version of it', async () => {
+  test('remove refuses another uid or version of the object', async () => {
     const { uid, resourceVersion } = (await create(transport, configMaps, configMap('a', {}))).metadata;
     for (const preconditions of [
       { uid: '00000000-0000-0000-0000-000000000000' },
@@ -119,7 +119,7 @@ describe('writes with preconditions', () => {
     expect(await remove(transport, configMaps, 'a')).toBe(false);
   });
 
-  test('a merge patch sets and clears finalizers; the object stays until they are gone', async () => {
+  test('a merge patch sets and clears finalizers, and the object stays until they are gone', async () => {
     await create(transport, configMaps, configMap('a', {}));
     await mergePatch(transport, configMaps, 'a', { metadata: { finalizers: ['example.com/hold'] } });
     expect(await remove(transport, configMaps, 'a')).toBe(true);
@@ -131,7 +131,7 @@ describe('writes with preconditions', () => {
 });
 
 describe('a token', () => {
-  test('that the server does not know is refused, and once the file has a good one the next request gets through', async () => {
+  test('that the server does not know is refused, and the next request succeeds after the file has a valid one', async () => {
     const good = await cluster.serviceAccountKubeconfig(namespace, 'default');
     const text = await cluster.kubectl(['config', 'view', '--raw', '--output=json', `--kubeconfig=${good}`]);
     const file = path.join(cluster.workDir, `${namespace}.kubeconfig`);
@@ -156,7 +156,7 @@ describe('a token', () => {
     }
   });
 
-  test('is not sent to a server that the CA does not vouch for', async () => {
+  test('is not sent to a server whose certificate the CA has not signed', async () => {
     const text = await cluster.kubectl(['config', 'view', '--raw', '--output=json']);
     const config = JSON.parse(text) as { clusters: { cluster: object }[] };
     const file = path.join(cluster.workDir, 'no-ca.kubeconfig');
@@ -182,7 +182,7 @@ describe('discovery', () => {
   };
   const API_SERVICES: Resource = { group: 'apiregistration.k8s.io', version: 'v1', plural: 'apiservices' };
 
-  test('knows what is built in', async () => {
+  test('finds built-in kinds', async () => {
     expect(await servedGroups(transport)).toContainEqual({ name: 'apps', versions: ['v1'] });
     expect(await servedResources(transport, '', 'v1')).toContainEqual({
       ...{ name: 'namespaces', kind: 'Namespace', namespaced: false },
@@ -191,13 +191,13 @@ describe('discovery', () => {
     expect(await apiService(transport, 'apps', 'v1')).toEqual({ served: 'Local' });
   });
 
-  test('knows what is absent', async () => {
+  test('knows that a kind is absent', async () => {
     expect(await servedResources(transport, 'projectcalico.org', 'v3')).toBeUndefined();
     expect(await apiService(transport, 'projectcalico.org', 'v3')).toEqual({ served: 'Absent' });
     expect(await crd(transport, 'tiers.projectcalico.org')).toBeUndefined();
   });
 
-  test('tells a CustomResourceDefinition from an aggregated API whose server is down', async () => {
+  test('distinguishes a CustomResourceDefinition from an aggregated API whose server is down', async () => {
     await create(transport, CRDS, {
       apiVersion: 'apiextensions.k8s.io/v1',
       kind: 'CustomResourceDefinition',

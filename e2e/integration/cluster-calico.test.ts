@@ -74,7 +74,7 @@ async function expiredLine(resourceVersion: string): Promise<unknown> {
   return found;
 }
 
-test('discovery sees who serves the API, and what', async () => {
+test('discovery finds the server of the API, and its resources', async () => {
   expect(await apiService(transport, 'projectcalico.org', 'v3')).toMatchObject({
     served: 'Aggregated',
     available: true,
@@ -83,7 +83,7 @@ test('discovery sees who serves the API, and what', async () => {
   expect(names).toEqual(expect.arrayContaining(['globalnetworkpolicies', 'globalnetworksets', 'tiers']));
 });
 
-test('apply creates, changes nothing when nothing changes, and preconditions hold', async () => {
+test('apply creates, writes nothing without a change, and respects preconditions', async () => {
   const first = await apply(transport, SETS, networkSet('applied', '10.0.0.0/8'), { force: true });
   const again = await apply(transport, SETS, networkSet('applied', '10.0.0.0/8'), { force: true });
   expect(again.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
@@ -111,7 +111,7 @@ test('a watch from an expired version ends in an InternalError without a code', 
   expect(isRecord(line) && line['object']).not.toHaveProperty('code');
 });
 
-test('a reflector follows every change, and lists anew whenever its version has expired while it was cut off', async () => {
+test('a reflector follows every change, and lists again whenever its version has expired while it was disconnected', async () => {
   const network = new BreakableTransport(transport);
   const told: string[] = [];
   const reflector = new Reflector({

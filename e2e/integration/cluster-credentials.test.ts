@@ -153,7 +153,7 @@ async function userOf(transport: Transport): Promise<string> {
     .username;
 }
 
-test('a token that is rotated is taken up, and the watch goes on, with the old connection and with a new one', async () => {
+test('a rotated token is used, and the watch goes on, with the old connection and with a new one', async () => {
   await using rotated = await client(inPod);
   expect(await rotated.whoAmI()).toBe('system:serviceaccount:default:one');
 
@@ -166,7 +166,7 @@ test('a token that is rotated is taken up, and the watch goes on, with the old c
   await rotated.sees();
 });
 
-test('likewise a client certificate', async () => {
+test('a rotated client certificate is used', async () => {
   const issue = async (user: string): Promise<void> => {
     const { certificate, key } = createCertificate(authority, user);
     await writeFile(file('client.crt'), certificate);
@@ -186,7 +186,7 @@ test('likewise a client certificate', async () => {
   await rotated.sees();
 });
 
-test("likewise the API server's authority: first both are trusted, then the server changes, then only the new one is", async () => {
+test('a rotated authority of the API server is used: first both are trusted, then the server changes, then only the new one is trusted', async () => {
   await using rotated = await client(inPod);
   const old = await presentAuthority();
   await writeFile(mounted('ca.crt'), old + nextAuthority.certificate);

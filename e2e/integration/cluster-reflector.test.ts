@@ -115,7 +115,7 @@ describe('a list', () => {
     expect(events.at(-1)).toEqual({ type: 'deleted', key: `${namespace}/map-0777`, old: { value: '1' } });
   });
 
-  test('whose continue token has expired is taken again in one piece', async () => {
+  test('whose continue token has expired is repeated as one page', async () => {
     const resource = inNamespace(SECRETS);
     for (const name of ['a', 'b', 'c', 'd', 'e']) await create(transport, resource, secret(name));
     const before = (await get(transport, resource, 'e'))?.metadata.resourceVersion ?? '';
@@ -131,7 +131,7 @@ describe('a list', () => {
 });
 
 describe('a watch', () => {
-  test('brings every change in order', async () => {
+  test('delivers every change in order', async () => {
     const resource = inNamespace(CONFIG_MAPS);
     const { reflector, told } = reflect(resource);
     await reflector.waitForSync();
@@ -149,7 +149,7 @@ describe('a watch', () => {
     ]);
   });
 
-  test('keeps to its label selector: an object that leaves it is deleted', async () => {
+  test('follows its label selector: an object that no longer matches is deleted', async () => {
     const resource = inNamespace(CONFIG_MAPS);
     const { reflector, told } = reflect(resource, { labelSelector: 'mine=yes' });
     await reflector.waitForSync();
@@ -161,7 +161,7 @@ describe('a watch', () => {
     expect(told()).toEqual([`added ${namespace}/a`, `deleted ${namespace}/a`]);
   });
 
-  test('that broke is resumed where it was: what happened meanwhile arrives, without a new list', async () => {
+  test('that broke is resumed at its version: changes in between arrive without a new list', async () => {
     const resource = inNamespace(CONFIG_MAPS);
     await create(transport, resource, configMap('gone'));
     const { reflector, told } = reflect(resource);
@@ -179,7 +179,7 @@ describe('a watch', () => {
     expect(network.requests.filter(({ query }) => query?.['watch'] !== true)).toHaveLength(1);
   });
 
-  test('that broke and whose version etcd has compacted meanwhile: a new list, and the deletes that nobody saw', async () => {
+  test('that broke and whose version etcd has compacted: a new list, and the deletions in between', async () => {
     const resource = inNamespace(SECRETS);
     for (const name of ['gone', 'again', 'kept']) await create(transport, resource, secret(name));
     const { reflector, told } = reflect(resource);
@@ -217,7 +217,7 @@ describe('a watch', () => {
     throw new Error('no line came');
   });
 
-  test('gets a bookmark before its end, once its collection has moved on', async () => {
+  test('receives a bookmark before its end, once its collection has changed', async () => {
     const resource: Resource = { group: '', version: 'v1', plural: 'namespaces' };
     const { resourceVersion } = await listPage(transport, resource);
     await cluster.createNamespace(`${namespace}-more`);
@@ -235,7 +235,7 @@ describe('a watch', () => {
   });
 });
 
-describe('a kind that is not there', () => {
+describe('a kind that is not installed', () => {
   const WIDGETS: Resource = { group: 'example.com', version: 'v1', plural: 'widgets' };
   const CRDS: Resource = {
     group: 'apiextensions.k8s.io',
@@ -273,7 +273,7 @@ describe('a kind that is not there', () => {
 });
 
 describe('a ServiceAccount', () => {
-  test('without the right is Forbidden, with the reason; once it has it, the list comes', async () => {
+  test('without the right is Forbidden, with the reason, and lists once it has the right', async () => {
     const limited = connect(await cluster.serviceAccountKubeconfig(namespace, 'default'));
     try {
       const resource = inNamespace(CONFIG_MAPS);
@@ -304,7 +304,7 @@ describe('a ServiceAccount', () => {
     }
   });
 
-  test('may not delete, and hears why', async () => {
+  test('may not delete, and is given the reason', async () => {
     const limited = connect(await cluster.serviceAccountKubeconfig(namespace, 'default'));
     try {
       const refused: unknown = await remove(limited, inNamespace(CONFIG_MAPS), 'a').catch(

@@ -63,7 +63,7 @@ const eventuallyPorts = (rig: Rig, ports: unknown): Promise<void> =>
   );
 
 export const apiServer = (rig: () => Rig): void => {
-  describe('what the API server calls', () => {
+  describe('Services that the API server calls', () => {
     beforeAll(async () => {
       await rig().apply(webhook, service('judge', 9443), service('other', 80));
       await rig().apply(firewall());
@@ -80,14 +80,14 @@ export const apiServer = (rig: () => Rig): void => {
       await rig().clear();
     }, 60_000);
 
-    test('is opened to the addresses that the API server gives of itself', async () => {
+    test('are opened to the addresses that the API server publishes', async () => {
       expect(await portsOpened(rig())).toEqual([9443]);
       expect(await carrying(rig(), 'default/control-plane')).toMatchObject([
         { kind: 'GlobalNetworkSet', spec: { nets: ['10.99.0.1/32'] } },
       ]);
     });
 
-    test('is followed: a Service that changes, a configuration that goes and comes', async () => {
+    test('are followed: a Service that changes, a configuration that goes and returns', async () => {
       await rig().apply(service('judge', 'https'));
       await eventuallyPorts(rig(), ['https']);
       await rig().cluster.kubectl(['delete', 'validatingwebhookconfiguration', 'judge']);
@@ -96,7 +96,7 @@ export const apiServer = (rig: () => Rig): void => {
       await eventuallyPorts(rig(), ['https']);
     });
 
-    test('a Service that nobody calls costs no write', async () => {
+    test('cost no write where the API server does not call them', async () => {
       await rig().ready();
       const before = (await rig().writes()).length;
       await rig().apply(service('other', 81));
@@ -114,7 +114,7 @@ export const apiServer = (rig: () => Rig): void => {
 };
 
 const rights = (rig: () => Rig): void => {
-  test('kinds that may not be read are a problem, and everything else goes on; rights that come are used', async () => {
+  test('kinds that may not be read are a problem, everything else goes on, and new rights are used', async () => {
     const roles = await rig().list('clusterroles');
     const rules = roles.find(({ metadata }) => metadata.name === 'clusterfirewall')?.[
       'rules'

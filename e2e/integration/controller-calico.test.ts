@@ -50,10 +50,10 @@ const applied = (object: object): Promise<void> =>
     'the kind to be served',
   );
 
-describe('a cluster to which Calico comes later', () => {
+describe('a cluster in which Calico is installed later', () => {
   startsWith('none');
 
-  test('the CRD of ClusterFirewalls may come later, too: until then the operator is not ready', async () => {
+  test('the CRD of ClusterFirewalls may be installed later, too: until then the operator is not ready', async () => {
     const file = path.resolve(import.meta.dirname, '../../crds/clusterfirewall.io_clusterfirewalls.yaml');
     const crd = load(await readFile(file, 'utf8')) as object;
     await rig().cluster.kubectl(['delete', 'crd', ...names([crd])]);
@@ -68,7 +68,7 @@ describe('a cluster to which Calico comes later', () => {
     expect(await isReady()).toBe(true);
   });
 
-  test('without Calico the status says so, and how to mend it', async () => {
+  test('without Calico the status reports that, with the remedy', async () => {
     await applied(firewall());
     const status = await saying('CalicoNotInstalled');
     expect(conditionOf(status, 'Accepted')?.status).toBe('True');
@@ -77,7 +77,7 @@ describe('a cluster to which Calico comes later', () => {
     expect(await isReady()).toBe(true);
   });
 
-  test('with one that is too old it says which version that is', async () => {
+  test('with a Calico that is too old the status names its version', async () => {
     await rig().apply(...nativeCrds.filter((crd) => JSON.stringify(crd).includes('clusterinformations')));
     await applied(information('v3.28.2'));
     await rig().apply(...nativeCrds);
@@ -88,13 +88,13 @@ describe('a cluster to which Calico comes later', () => {
     expect(conditionOf(status, 'Stalled')?.status).toBe('True');
   });
 
-  test('when it can be used, all is programmed', async () => {
+  test('when Calico is usable, everything is programmed', async () => {
     await rig().apply(information('v3.32.1'));
     const ready = await rig().ready();
     expect(ready.policies?.current).toBeGreaterThan(0);
   });
 
-  test('when it goes, what was there goes with it, and nothing holds the firewall back', async () => {
+  test('when Calico is removed, its objects go too, and nothing prevents the deletion of the firewall', async () => {
     await rig().cluster.kubectl(['delete', 'crd', ...names(nativeCrds)]);
     await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=90s']);
   });
@@ -131,7 +131,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
   const inNamespace = async (name: string): Promise<number> =>
     (await rig().generated()).filter(({ metadata }) => metadata.namespace === name).length;
 
-  test('while that is down the status says so, everything else goes on, and what was missed is made up for', async () => {
+  test('while that server is down the status reports it, everything else goes on, and missed changes are made afterwards', async () => {
     const before = await lives();
     await rig().cluster.faults.killCalicoApiServer();
     await saying('CalicoUnavailable');
@@ -148,7 +148,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
     expect(await lives()).toEqual(expect.arrayContaining([...before]));
   });
 
-  test('when it is switched to native CRDs, all is programmed there', async () => {
+  test('after a switch to native CRDs, everything is programmed there', async () => {
     await rig().cluster.kubectl(['delete', 'apiservice', SERVICE]);
     const status = await saying('CalicoAPIServerMissing');
     expect(programmed(status).message).toContain("install Calico's API server");
@@ -157,7 +157,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
     expect(await rig().generated()).toHaveLength(ready.policies?.desired ?? 0);
   });
 
-  test('and when it is switched back, what was left there is brought up to date', async () => {
+  test('after a switch back, the old objects there are updated', async () => {
     await rig().apply(shops(3308));
     await rig().ready();
     await rig().cluster.kubectl(['delete', 'crd', ...names(nativeCrds)]);
@@ -168,7 +168,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
     expect(JSON.stringify(policies)).toContain('3308');
   });
 
-  test('a firewall is not let go while its objects cannot be seen', async () => {
+  test('a firewall keeps its finalizer while its objects cannot be listed', async () => {
     await rig().cluster.kubectl(['delete', 'apiservice', SERVICE]);
     await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--wait=false']);
     await saying('CalicoAPIServerMissing');

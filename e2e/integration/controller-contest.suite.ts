@@ -4,7 +4,7 @@ import { conditionOf, eventually, firewall, isTrue, type Rig } from './controlle
 import { generatedThings } from './controller-objects.ts';
 
 export const contest = (rig: () => Rig): void => {
-  describe('an object fought over', () => {
+  describe('a contested object', () => {
     const { patch } = generatedThings(rig);
     beforeAll(async () => {
       await rig().apply(firewall());
@@ -12,7 +12,7 @@ export const contest = (rig: () => Rig): void => {
     }, 60_000);
     afterAll(() => rig().clear(), 60_000);
 
-    test('is repaired ever more slowly, and the status says so', async () => {
+    test('is repaired with growing delays, and the status reports it', async () => {
       let order = 5000;
       await eventually(async () => {
         await patch('GlobalNetworkPolicy', { spec: { order: ++order } }, 'another-operator');

@@ -75,12 +75,12 @@ const ADDITIONS: readonly (readonly [Kind, string, (object: KubernetesObject) =>
   ],
   [
     'NetworkPolicy',
-    'it is said to be of another firewall',
+    'its label names another firewall',
     () => ({ metadata: { labels: { 'clusterfirewall.io/firewall': 'team' } } }),
   ],
   [
     'GlobalNetworkPolicy',
-    'its rules are said to be others',
+    'its annotation names other rules',
     () => ({ metadata: { annotations: { 'clusterfirewall.io/rules': 'default/nobody/ingress/x' } } }),
   ],
   [
@@ -112,7 +112,7 @@ export const drift = (rig: () => Rig, mode: RigMode): void => {
     }, 60_000);
     afterAll(() => rig().clear(), 60_000);
 
-    test('an edited policy is set right; log, Event and metric say so and name the other manager', async () => {
+    test('an edited policy is repaired, and log, Event and metric name the other manager', async () => {
       await repairs(() => patch('NetworkPolicy', { spec: { ingress: [anything] } }, 'kubectl-edit'));
       expect((await rig().logged('drift repaired')).at(-1)).toMatchObject({
         firewall: 'default',
@@ -132,7 +132,7 @@ export const drift = (rig: () => Rig, mode: RigMode): void => {
       repairs(async () => patch(kind, change(await one(kind)))),
     );
 
-    test('what belongs to others stays: labels, annotations, finalizers', async () => {
+    test('labels, annotations and finalizers of others stay', async () => {
       const theirs = {
         labels: { team: 'blue' },
         annotations: { 'example.com/note': 'mine' },
@@ -147,7 +147,7 @@ export const drift = (rig: () => Rig, mode: RigMode): void => {
       await patch('GlobalNetworkPolicy', { metadata: none });
     });
 
-    test('another manager that takes the fields over by server-side apply loses them again', () =>
+    test('fields that another manager takes over by server-side apply are taken back', () =>
       repairs(async () => {
         const { metadata, ...rest } = await one('NetworkPolicy');
         const { name, namespace, labels } = metadata;
@@ -160,14 +160,14 @@ export const drift = (rig: () => Rig, mode: RigMode): void => {
         await rig().cluster.kubectl(args, { input: JSON.stringify(object) });
       }));
 
-    test('an edit of the whole object, as kubectl edit and kubectl replace make it', () =>
+    test('an edit of the whole object, as by kubectl edit and kubectl replace, is repaired', () =>
       repairs(async () => {
         const object = await one('NetworkPolicy');
         const spec = { ...(object['spec'] as object), selector: 'all()', ingress: [anything] };
         await rig().cluster.kubectl(['replace', '-f', '-'], { input: JSON.stringify({ ...object, spec }) });
       }));
 
-    test('client-side kubectl apply, whose annotation is left to it', async () => {
+    test('client-side kubectl apply is repaired, and its annotation stays', async () => {
       const { metadata, ...rest } = await one('NetworkPolicy');
       const { name, namespace, labels, annotations } = metadata;
       const spec = { ...(rest['spec'] as object), order: 4 };
@@ -185,7 +185,7 @@ export const drift = (rig: () => Rig, mode: RigMode): void => {
       await patch('NetworkPolicy', { metadata: { annotations: { [mark]: null } } });
     });
 
-    test('a policy moved to another tier, where the API lets it', async () => {
+    test('a policy that was moved to another tier, where the API allows that, is moved back', async () => {
       const { metadata } = await one('GlobalNetworkPolicy');
       const tier = metadata.labels?.['projectcalico.org/tier'] === 'default' ? 'clusterfirewall' : 'default';
       const move = () => patch('GlobalNetworkPolicy', { spec: { tier } });
@@ -194,25 +194,25 @@ export const drift = (rig: () => Rig, mode: RigMode): void => {
       else await repairs(move);
     });
 
-    test('a deleted object is made again', () =>
+    test('a deleted object is created again', () =>
       repairs(async () => {
         const { name, namespace = '' } = (await one('NetworkPolicy')).metadata;
         await rig().cluster.kubectl(['delete', PLURALS.NetworkPolicy, name, '-n', namespace]);
       }));
 
-    test('a deleted tier is made again', () =>
+    test('a deleted tier is created again', () =>
       repairs(async () => {
         await rig().cluster.kubectl(['delete', storedTiers(mode), 'clusterfirewall']);
       }));
 
-    test('everything deleted at once is made again', () =>
+    test('objects that were all deleted at once are created again', () =>
       repairs(async () => {
         const kinds = [PLURALS.NetworkPolicy, PLURALS.GlobalNetworkPolicy, PLURALS.GlobalNetworkSet].join();
         const ours = 'app.kubernetes.io/managed-by=clusterfirewall';
         await rig().cluster.kubectl(['delete', kinds, '--all-namespaces', '-l', ours]);
       }));
 
-    test('a change made while the operator was away is found when it comes back', async () => {
+    test('a change that was made while the operator was stopped is found when it starts', async () => {
       const before = await every();
       await rig().stopOperator();
       await patch('GlobalNetworkPolicy', { spec: { order: 1 } });

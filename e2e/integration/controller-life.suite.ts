@@ -19,7 +19,7 @@ const inTurn = (phases: readonly string[]): readonly string[] =>
   phases.filter((phase, index) => phase !== phases[index - 1]);
 
 export const life = (rig: () => Rig): void => {
-  describe('firewalls from their first day to their last', () => {
+  describe('firewalls from creation to deletion', () => {
     const versions = async (): Promise<Record<string, string | undefined>> =>
       Object.fromEntries(
         (await rig().generated()).map(({ kind, metadata }) => [
@@ -30,7 +30,7 @@ export const life = (rig: () => Rig): void => {
 
     afterAll(() => rig().clear(), 60_000);
 
-    describe('a ClusterFirewall, from its first day to its last', () => {
+    describe('a ClusterFirewall', () => {
       test('becomes Calico objects: tier, guardrails, allows, default deny, in this order', async () => {
         await rig().apply(firewall());
         const status = await rig().ready();
@@ -69,7 +69,7 @@ export const life = (rig: () => Rig): void => {
         expect(await versions()).toEqual(before.versions);
       });
 
-      test('follows its spec; a renamed rule is made before the old one goes', async () => {
+      test('follows its spec, and a renamed rule is created before the old one goes', async () => {
         const before = (await rig().writes()).length;
         await rig().apply(
           firewall({ namespaces: [{ name: 'blog', namespaces: ['wordpress'], ingress: [rule('site')] }] }),
@@ -82,7 +82,7 @@ export const life = (rig: () => Rig): void => {
         expect(inTurn(verbs)).toEqual(['patch', 'delete']);
       });
 
-      test('gets the objects of a namespace when it appears, and waits for it without complaint', async () => {
+      test('gets the objects of a namespace when it is created, and has no problem before', async () => {
         const connections = [
           { name: 'db', fromPods: {}, toPods: { matchLabels: { app: 'mariadb' } }, ports: [3306] },
         ];
@@ -100,7 +100,7 @@ export const life = (rig: () => Rig): void => {
         await eventually(async () => (await policies()).length === 0, 'no policy in shop-1');
       });
 
-      test('takes everything with it: the default deny first, the tier last, then the finalizer', async () => {
+      test('removes all its objects: the default deny first, the tier last, then the finalizer', async () => {
         await rig().apply(firewall());
         await rig().ready();
         const before = (await rig().writes()).length;
@@ -113,7 +113,7 @@ export const life = (rig: () => Rig): void => {
         expect(writes.at(-1)?.target).toBe('clusterfirewalls/default');
       });
 
-      test('with deletionPolicy Retain leaves everything as it is, to be taken over by the next one', async () => {
+      test('with deletionPolicy Retain leaves all objects, which the next one adopts', async () => {
         await rig().apply(firewall({ deletionPolicy: 'Retain' }));
         await rig().ready();
         const before = await versions();
@@ -134,7 +134,7 @@ export const life = (rig: () => Rig): void => {
     describe('other firewalls than default', () => {
       const team = firewall({}, 'team');
 
-      test('add their rules, and wait without objects while there is no default', async () => {
+      test('add their rules, and have no objects while there is no default', async () => {
         await rig().apply(team);
         await rig().ready('team');
         expect((await rig().generated('team')).length).toBeGreaterThan(0);
@@ -150,7 +150,7 @@ export const life = (rig: () => Rig): void => {
         await rig().ready('team');
       });
 
-      test('can be deleted while default is invalid, which changes nothing else', async () => {
+      test('can be deleted while default is invalid, without other changes', async () => {
         await rig().ready();
         const before = await versions();
         await rig().apply(

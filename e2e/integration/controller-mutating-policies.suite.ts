@@ -92,7 +92,7 @@ export const mutatingPolicies = (rig: () => Rig): void => {
       await rig().cluster.kubectl(['delete', '-f', '-'], { input });
     }, 60_000);
 
-    test('nothing is written again that they have completed', async () => {
+    test('objects that they have completed are not written again', async () => {
       const before = await every();
       const written = (await rig().writes()).length;
       const other = { name: 'other', namespaces: ['wordpress'], ingress: [rule('other')] };
@@ -103,7 +103,7 @@ export const mutatingPolicies = (rig: () => Rig): void => {
       expect(await every()).toEqual(before);
     });
 
-    test('drift is repaired as it is without them', async () => {
+    test('drift is repaired as without them', async () => {
       await repairs(() => patch('NetworkPolicy', { spec: { types: null, egress: [{ action: 'Allow' }] } }));
       await repairs(() => patch('GlobalNetworkPolicy', { metadata: { labels: null } }));
       expect((await one('NetworkPolicy')).metadata.labels).toMatchObject({

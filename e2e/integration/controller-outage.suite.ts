@@ -18,10 +18,10 @@ const isRemovedAllow = ({ target, verb }: Write): boolean =>
   verb === 'delete' && /^(global)?networkpolicies\/cfw-default-blog-/.test(target);
 
 export const outage = (rig: () => Rig): void => {
-  describe('an API server that was away in the middle of a transition', () => {
+  describe('after an outage of the API server in the middle of a transition', () => {
     afterAll(() => rig().clear(), 60_000);
 
-    test('is given time to be heard by nodes again before what they do not know yet is built upon', async () => {
+    test('nodes get time to receive new objects before the next wave relies on these', async () => {
       const { faults } = rig().cluster;
       await rig().apply(observeOrEnforce('Enforce'));
       await rig().ready();

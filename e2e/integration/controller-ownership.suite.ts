@@ -51,7 +51,7 @@ export const ownership = (rig: () => Rig, mode: RigMode): void => {
       });
     };
 
-    test("an object of our name that is somebody else's is not touched, and the rest is programmed", async () => {
+    test('an object of another client with our name is not touched, and the rest is programmed', async () => {
       const policy = await one('NetworkPolicy');
       await rig().apply(nothing);
       await rig().ready();
@@ -62,7 +62,7 @@ export const ownership = (rig: () => Rig, mode: RigMode): void => {
       await rig().ready();
     });
 
-    test('one that somebody deletes and makes anew as his own is his', async () => {
+    test('an object that another client deletes and creates again as its own stays', async () => {
       const policy = await one('NetworkPolicy');
       // Otherwise the operator would almost always be the first to create it again.
       rig().operator.kill('SIGSTOP');
@@ -74,7 +74,7 @@ export const ownership = (rig: () => Rig, mode: RigMode): void => {
       await rig().ready();
     });
 
-    test('a ClusterFirewall does not go while a finalizer of others holds an object, and says which', async () => {
+    test('a ClusterFirewall stays while another finalizer blocks an object, and names the object', async () => {
       await patch('GlobalNetworkPolicy', { metadata: { finalizers: ['example.com/keep'] } });
       const { name } = (await one('GlobalNetworkPolicy')).metadata;
       await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--wait=false']);
@@ -141,47 +141,50 @@ function posing(rig: () => Rig): void {
   const leave = (): Promise<string> =>
     rig().cluster.kubectl(['delete', stored, '-n', 'wordpress', 'default.tenant', '--ignore-not-found']);
 
-  describe.each(POSES)("a tenant's policy that lists under the name of ours and poses as %s", (_, as) => {
-    afterEach(async () => {
-      await leave();
-    });
-
-    test('stays as it is, while ours is kept true and goes when it has to', async () => {
-      const { name } = (await one('NetworkPolicy')).metadata;
-      await pose(as, name);
-      const versionOfTenants = (): Promise<string> =>
-        rig().cluster.kubectl([
-          'get',
-          stored,
-          '-n',
-          'wordpress',
-          'default.tenant',
-          '-o',
-          'jsonpath={.metadata.resourceVersion}',
-        ]);
-      const before = await versionOfTenants();
-      await repairs(() => patch('NetworkPolicy', { spec: { order: 1 } }));
-      await repairs(async () => {
-        await rig().cluster.kubectl(['delete', PLURALS.NetworkPolicy, name, '-n', 'wordpress']);
+  describe.each(POSES)(
+    "a tenant's policy that is listed under our policy's name and pretends to be %s",
+    (_, as) => {
+      afterEach(async () => {
+        await leave();
       });
-      await rig().ready();
-      await rig().apply(nothing);
-      await rig().ready();
-      const left = await rig().cluster.kubectl(['get', stored, '-n', 'wordpress', '-o', 'name']);
-      expect(left.trim()).toBe('networkpolicy.crd.projectcalico.org/default.tenant');
-      expect(await versionOfTenants()).toBe(before);
-    });
 
-    test('keeps ours neither from being made nor the firewall from going', async () => {
-      const { name } = (await one('NetworkPolicy')).metadata;
-      await rig().apply(nothing);
-      await rig().ready();
-      await pose(as, name);
-      await rig().apply(firewall());
-      await rig().ready();
-      await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=60s']);
-      const left = await rig().cluster.kubectl(['get', stored, '-n', 'wordpress', '-o', 'name']);
-      expect(left.trim()).toBe('networkpolicy.crd.projectcalico.org/default.tenant');
-    });
-  });
+      test('stays unchanged, while ours is repaired, and removed when necessary', async () => {
+        const { name } = (await one('NetworkPolicy')).metadata;
+        await pose(as, name);
+        const versionOfTenants = (): Promise<string> =>
+          rig().cluster.kubectl([
+            'get',
+            stored,
+            '-n',
+            'wordpress',
+            'default.tenant',
+            '-o',
+            'jsonpath={.metadata.resourceVersion}',
+          ]);
+        const before = await versionOfTenants();
+        await repairs(() => patch('NetworkPolicy', { spec: { order: 1 } }));
+        await repairs(async () => {
+          await rig().cluster.kubectl(['delete', PLURALS.NetworkPolicy, name, '-n', 'wordpress']);
+        });
+        await rig().ready();
+        await rig().apply(nothing);
+        await rig().ready();
+        const left = await rig().cluster.kubectl(['get', stored, '-n', 'wordpress', '-o', 'name']);
+        expect(left.trim()).toBe('networkpolicy.crd.projectcalico.org/default.tenant');
+        expect(await versionOfTenants()).toBe(before);
+      });
+
+      test('prevents neither the creation of ours nor the deletion of the firewall', async () => {
+        const { name } = (await one('NetworkPolicy')).metadata;
+        await rig().apply(nothing);
+        await rig().ready();
+        await pose(as, name);
+        await rig().apply(firewall());
+        await rig().ready();
+        await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=60s']);
+        const left = await rig().cluster.kubectl(['get', stored, '-n', 'wordpress', '-o', 'name']);
+        expect(left.trim()).toBe('networkpolicy.crd.projectcalico.org/default.tenant');
+      });
+    },
+  );
 }

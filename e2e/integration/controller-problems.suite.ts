@@ -22,7 +22,7 @@ export const problems = (rig: () => Rig): void => {
     describe('a rule with a problem', () => {
       const [web, api] = ['default/blog/ingress/web', 'default/blog/ingress/api'];
 
-      test('keeps the objects it had, across a restart, while the others are programmed', async () => {
+      test('keeps its objects, across a restart, while the others are programmed', async () => {
         await rig().apply(withRules(rule('web')));
         await rig().ready();
         const before = await objectsOf(web);
@@ -48,7 +48,7 @@ export const problems = (rig: () => Rig): void => {
         expect(await objectsOf(web)).toEqual(before);
       });
 
-      test('is programmed when it is mended', async () => {
+      test('is programmed when it is fixed', async () => {
         await rig().apply(withRules(rule('web')));
         const status = await rig().ready();
         expect(conditionOf(status, 'PartiallyInvalid')).toBeUndefined();
@@ -56,7 +56,7 @@ export const problems = (rig: () => Rig): void => {
       });
     });
 
-    test('an invalid spec keeps everything as it was', async () => {
+    test('an invalid spec changes no object', async () => {
       await rig().apply(withRules(rule('web')));
       await rig().ready();
       const before = (await rig().generated()).map(({ metadata }) => metadata.resourceVersion);
@@ -103,7 +103,7 @@ export const problems = (rig: () => Rig): void => {
         spec: { policyName: 'no-forbidden', validationActions: ['Deny'] },
       };
 
-      test('is a problem of its rule, in the words of the API server; the rest goes on', async () => {
+      test("is a problem of its rule with the API server's message, and the rest goes on", async () => {
         await rig().apply(policy, binding);
         await eventually(async () => {
           const probe = {
@@ -140,7 +140,7 @@ export const problems = (rig: () => Rig): void => {
       });
     });
 
-    test('in a namespace that is being deleted nothing is made, and nobody complains', async () => {
+    test('a namespace that is being deleted gets no objects, and is no problem', async () => {
       const connections = [{ name: 'db', fromPods: {}, toPods: {}, ports: [3306] }];
       await rig().cluster.createNamespace('going', { shop: 'yes' });
       await rig().cluster.createNamespace('staying', { shop: 'yes' });
@@ -158,7 +158,7 @@ export const problems = (rig: () => Rig): void => {
       expect(namespaces).toEqual(['staying']);
     });
 
-    test('Observe stages the policies, and Enforce makes them real before the staged ones go', async () => {
+    test('Observe stages the policies, and Enforce creates the enforced ones before the staged ones go', async () => {
       await rig().apply({
         ...withRules(rule('web')),
         spec: { ...withRules(rule('web')).spec, mode: 'Observe' },

@@ -44,7 +44,7 @@ const strangers = ['GlobalNetworkPolicy', 'NetworkPolicy'].map((kind) => ({
 }));
 
 export const several = (rig: () => Rig): void => {
-  describe(`${String(COUNT)} firewalls beside default, SEED=${String(seed)}`, () => {
+  describe(`${String(COUNT)} firewalls in addition to default, SEED=${String(seed)}`, () => {
     const random = numbers(seed);
     const alive = new Set<string>();
     beforeAll(async () => {
@@ -95,7 +95,7 @@ export const several = (rig: () => Rig): void => {
         );
       }, 'all to be Ready, and none but those');
 
-    test('are all programmed, while others are edited, deleted and made anew; nothing of anybody else is touched', async () => {
+    test("are all programmed, while others are edited, deleted and created again, and nobody else's object is touched", async () => {
       const before = { default: await versionsOf(), theirs: await theirs() };
       const written = (await rig().writes()).length;
       await put(NAMES);
@@ -120,14 +120,14 @@ export const several = (rig: () => Rig): void => {
       );
     });
 
-    test('have each exactly the objects that their status counts', async () => {
+    test('each have exactly the objects that their status counts', async () => {
       for (const name of some(alive, 5)) {
         const { policies } = (await rig().status(name)) ?? {};
         expect((await rig().generated(name)).length).toBe(policies?.desired);
       }
     });
 
-    test('wait without objects when default goes, and are programmed again when it is back', async () => {
+    test('have no objects when default goes, and are programmed again when it returns', async () => {
       await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=60s']);
       const [one = ''] = alive;
       await rig().statusThat(
@@ -140,7 +140,7 @@ export const several = (rig: () => Rig): void => {
       await settled();
     });
 
-    test('leave nothing behind, in whatever order they go', async () => {
+    test('leave nothing behind, whatever the order of deletion', async () => {
       const before = { default: await versionsOf(), theirs: await theirs() };
       for (const name of shuffled([...alive], random)) await remove([name], '--wait=false');
       await settled();

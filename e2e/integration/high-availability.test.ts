@@ -129,7 +129,7 @@ const orderOf = async (policy: string): Promise<unknown> => {
   return Number(text);
 };
 
-test('of two replicas one writes, and the other one is ready to', async () => {
+test('one of two replicas writes, and the other one is ready to', async () => {
   await start('standby');
   await rig.apply(rules(5, 80));
   await rig.ready();
@@ -138,7 +138,7 @@ test('of two replicas one writes, and the other one is ready to', async () => {
   expect((await rig.leaseWrites()).filter(({ instance }) => instance === 'standby')).toEqual([]);
 });
 
-test('a leader that is killed is replaced: spec and drift are followed again', async () => {
+test('a killed leader is replaced: spec and drift are followed again', async () => {
   const killed = await leader();
   await start('heir');
   killed.kill('SIGKILL');
@@ -151,7 +151,7 @@ test('a leader that is killed is replaced: spec and drift are followed again', a
   await eventually(async () => (await names()).includes(name), `${name} to be there again`);
 });
 
-test('a leader stopped past its lease, with writes that wait for a connection, begins none of them when it goes on', async () => {
+test('a leader that was stopped past its lease, with writes that wait for a connection, starts none of them when it continues', async () => {
   await using relay = await rig.cluster.faults.relay();
   const hold = path.join(rig.cluster.workDir, 'hold');
   const stopped = await start('stopped', { server: relay.server, env: holdInTimer(hold) });
@@ -221,7 +221,7 @@ test('a rolling update with nothing to change writes no policy', async () => {
   ]);
 });
 
-test('a rolling update amid changes leaves no gap, and writes nothing twice', async () => {
+test('a rolling update during changes leaves no gap, and writes nothing twice', async () => {
   await rig.apply(rules(RULES, 83));
   await rig.ready();
   const before = (await rig.writes()).length;

@@ -69,7 +69,7 @@ describe('a watch whose connection has become a black hole', () => {
     await until('a change to come through the watch', shown);
   };
 
-  test('is found out by what it does not show, and mended, while the others go on', async () => {
+  test('is detected by the changes that it does not show, and replaced, while the others go on', async () => {
     const holed = startInformer({ kind: 'ConfigMap', resource: CONFIG_MAPS, transport: relayed });
     const other = startInformer({ kind: 'Namespace', resource: NAMESPACES, transport: direct });
     try {
@@ -95,7 +95,7 @@ describe('a watch whose connection has become a black hole', () => {
     }
   });
 
-  test('is found out although nothing changes, by a heartbeat of our own', async () => {
+  test('is detected by our own heartbeat although nothing changes', async () => {
     const holed = startInformer({
       ...{ kind: 'ConfigMap', resource: CONFIG_MAPS, transport: relayed },
       writer: direct,
@@ -160,7 +160,7 @@ describe.each(['aggregated', 'native'] as const)('with Calico served %s', (mode)
     }
   });
 
-  test('a heartbeat makes nothing, and touches no other life of its object', async () => {
+  test('a heartbeat creates nothing, and touches no object with another uid', async () => {
     const patch = { metadata: { uid: 'not-this-one', annotations: { [HEARTBEAT]: 'x' } } };
     const tiers = kindResource('Tier');
     const refused: unknown = await mergePatch(direct, tiers, 'clusterfirewall', patch).catch(
@@ -172,7 +172,7 @@ describe.each(['aggregated', 'native'] as const)('with Calico served %s', (mode)
     await expect(mergePatch(direct, tiers, 'absent', patch)).rejects.toMatchObject({ code: 404 });
   });
 
-  test("written heartbeats come back through every watch of ours, and are nobody's drift", async () => {
+  test('written heartbeats arrive through all our watches, and are not drift', async () => {
     const applies = () =>
       operator.sample('clusterfirewall_apply_duration_seconds_count{kind="Tier",verb="apply"}');
     const before = { applies: await applies(), applied: operator.logged('applied') };
@@ -194,7 +194,7 @@ describe.each(['aggregated', 'native'] as const)('with Calico served %s', (mode)
     expect(await isReady()).toBe(true);
   });
 
-  test('an API server out of reach makes the pod unready, names what is stale, and is no reason to restart it', async () => {
+  test('an unreachable API server makes the pod unready, names stale kinds, and is no reason to restart it', async () => {
     expect((await readyz()).status).toBe(200);
     relay.blackHoleAll();
     const stale = /^not ready: nothing certain is known of .*Namespace \(for \d+ s\)/;
@@ -206,7 +206,7 @@ describe.each(['aggregated', 'native'] as const)('with Calico served %s', (mode)
   });
 
   if (mode === 'aggregated') {
-    test("Calico's API server going away does not: its kinds are known to be out of reach", async () => {
+    test("an outage of Calico's API server does not: its kinds are known to be unavailable", async () => {
       const isStale = async () => (await operator.sample('watch_staleness_seconds{kind="Tier"}')) > 0;
       await until('its watches to run', isStale);
       await cluster.faults.killCalicoApiServer();

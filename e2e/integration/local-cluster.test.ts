@@ -76,7 +76,7 @@ describe('the local cluster', () => {
     }
   });
 
-  test('tells which address a connection came from', async () => {
+  test('reports the source address of a connection', async () => {
     const result = await one.probe({ host: two.address, port: 80 });
     expect(result).toMatchObject({ verdict: 'allowed', seenFrom: { address: one.address } });
   });
@@ -91,7 +91,7 @@ describe('the local cluster', () => {
     expect(result).toMatchObject({ verdict: 'allowed' });
   });
 
-  test('enforces a policy on both nodes as soon as it is said to be programmed, and until it is removed', async () => {
+  test('enforces a policy on both nodes from policiesProgrammed until its removal', async () => {
     await cluster.kubectl(['apply', '--filename', '-'], { input: denyIngress('deny', 'blog') });
     await cluster.policiesProgrammed();
     expect(await verdicts()).toEqual(new Set(['refused']));
@@ -109,7 +109,7 @@ describe('the local cluster', () => {
     expect(await cluster.node('node2').packetFilter()).toContain('chain filter-cali-FORWARD');
   });
 
-  test('gives a node further addresses, with servers on them alone', async () => {
+  test('adds addresses to a node, with servers on only those', async () => {
     const node = cluster.node('node2');
     await node.addAddress('169.254.20.10', PORTS);
     for (const port of PORTS) {
@@ -139,7 +139,7 @@ describe('the local cluster', () => {
     const sent = (how: readonly Sent[], happens: Happens): Promise<readonly FlowTally[]> =>
       sendWhile({ cluster, from: one, to: two, how }, happens);
 
-    test('loses nothing where nothing is dropped', async () => {
+    test('loses no packet if none is dropped', async () => {
       const tallies = await sent(ALL, (flows) => seen(flows, 100));
       expect(tallies).toHaveLength(4);
       for (const tally of tallies) {
@@ -156,13 +156,13 @@ describe('the local cluster', () => {
       }
     });
 
-    test('sees a longer one on a connection, which repeats what was dropped', async () => {
+    test('sees a longer gap on a connection, which repeats dropped packets', async () => {
       const [tally] = await sent([CONNECTION], () => gap(cluster, 'node1', 300));
       expect(tally?.countedLosses).toBeGreaterThan(0);
       expect(tally?.longestGapMs).toBeGreaterThanOrEqual(100);
     });
 
-    test('does not take a process that stands still for a gap', async () => {
+    test('does not count a stopped process as a gap', async () => {
       const lateOnes = ALL.filter(({ protocol, kind }) => protocol === 'UDP' || kind === 'established');
       const tallies = await sent(lateOnes, async () => {
         const pids = await processesIn([`cfw-${cluster.name}-${two.name}`]);
@@ -176,7 +176,7 @@ describe('the local cluster', () => {
       }
     });
 
-    test('is answered never while it is refused, and its control always', async () => {
+    test('is never answered while it is refused, and its control always is', async () => {
       await cluster.kubectl(['apply', '--filename', '-'], { input: denyIngress('deny', 'blog') });
       await cluster.policiesProgrammed();
       const tallies = await sent(ONE_PACKET, (flows) => seen(flows, 50));
@@ -189,7 +189,7 @@ describe('the local cluster', () => {
       }
     });
 
-    test('does not take a closed port for a loss', async () => {
+    test('does not count a closed port as a loss', async () => {
       const control = await cluster.wire(one, two);
       const flow = await one.flow({ host: two.address, port: 9999, control });
       await expect(flow.stop()).rejects.toThrow('port 9999: ECONNREFUSED');
@@ -202,7 +202,7 @@ describe('the local cluster', () => {
   describe('the control plane', () => {
     const get = (path: string): Promise<string> => cluster.kubectl(['get', '--raw', path]);
 
-    test('finishes deletions: of a namespace, in the foreground, of orphans', async () => {
+    test('finishes deletions: of a namespace, in the foreground, and of orphans', async () => {
       await cluster.createNamespace('gone');
       await cluster.kubectl(['delete', 'namespace', 'gone', '--timeout=60s']);
       for (const mode of ['foreground', 'orphan']) {
@@ -212,7 +212,7 @@ describe('the local cluster', () => {
       }
     });
 
-    test('has what it had when its API server was killed and started again, until etcd is compacted', async () => {
+    test('keeps old versions after its API server was killed and restarted, until etcd is compacted', async () => {
       interface Page {
         readonly metadata: { readonly resourceVersion: string; readonly continue: string };
       }
@@ -232,7 +232,7 @@ describe('the local cluster', () => {
       expect(watch).toContain('"code":410');
     });
 
-    test('lacks Calico’s kinds alone while Calico’s API server is dead, and enforces what it had', async () => {
+    test('lacks only Calico’s kinds while Calico’s API server is dead, and still enforces policies', async () => {
       await cluster.faults.killCalicoApiServer();
       await expect(get('/apis/projectcalico.org/v3/tiers')).rejects.toThrow();
       await get('/api/v1/namespaces');
@@ -255,7 +255,7 @@ describe('the local cluster', () => {
     });
   });
 
-  test('makes a pod again under its name after it was deleted', async () => {
+  test('recreates a deleted pod under its name', async () => {
     const spec = { namespace: 'blog', name: 'again', node: 'node1', ports: PORTS };
     const first = await cluster.createPod(spec);
     await first.delete();
@@ -263,7 +263,7 @@ describe('the local cluster', () => {
     expect(await two.probe({ host: second.address, port: 80 })).toMatchObject({ verdict: 'allowed' });
   });
 
-  test('says what is wrong', async () => {
+  test('reports errors', async () => {
     await expect(cluster.kubectl(['get', 'nonsense'])).rejects.toMatchObject({ exitCode: 1 });
     expect(() => cluster.node('node9')).toThrow('no node node9; there are node1, node2');
   });
@@ -299,7 +299,7 @@ describe('a wider local cluster', () => {
 
   afterAll(() => cluster.stop());
 
-  test('carries pods between nodes in VXLAN, and sends them out with the address of their node', async () => {
+  test("carries packets of pods between nodes in VXLAN, and sends them out with their node's address", async () => {
     const tunnel = (await cluster.node('node1').interfaceAddresses()).filter(({ device }) =>
       device.startsWith('vxlan'),
     );
@@ -342,7 +342,7 @@ describe('a wider local cluster', () => {
     }
   });
 
-  test('answers datagrams from the address that was asked', async () => {
+  test('answers datagrams from the address that received them', async () => {
     const node = cluster.node('node1');
     await node.listenOnEach([{ port: 5353, protocol: 'UDP' }]);
     for (const { address } of await node.interfaceAddresses()) {
@@ -351,7 +351,7 @@ describe('a wider local cluster', () => {
     }
   });
 
-  test('maps a hostPort until it is ended', async () => {
+  test('maps a hostPort until the mapping ends', async () => {
     const node = cluster.node('node1');
     const end = await node.mapHostPort({ hostPort: 8443, pod: near, port: 80 });
     for (const host of node.addresses)
@@ -362,7 +362,7 @@ describe('a wider local cluster', () => {
     });
   });
 
-  test('runs programs where an endpoint is', async () => {
+  test("runs programs in an endpoint's network", async () => {
     expect(await cluster.run(outside, ['ip', '-4', 'address'])).toContain('203.0.113.50');
     await expect(cluster.run(outside, ['false'])).rejects.toThrow();
     expect(await cluster.controlPlane().probe({ host: '10.99.0.1', port: 6443, echo: false })).toMatchObject(
@@ -370,7 +370,7 @@ describe('a wider local cluster', () => {
     );
   });
 
-  test('has host endpoints made as soon as it is told to, also of a node that joins, until it leaves', async () => {
+  test('makes automatic host endpoints once enabled, also for a node that joins, until it leaves', async () => {
     const endpoints = async (): Promise<string> => {
       const list = [
         'get',
@@ -401,11 +401,11 @@ describe('a wider local cluster', () => {
   });
 });
 
-describe('what a local cluster leaves behind', () => {
+describe('a local cluster', () => {
   const none = localCluster({ calico: { mode: 'none' } });
 
   test(
-    'is nothing when it was stopped',
+    'leaves nothing behind when it was stopped',
     async () => {
       const cluster = await none.start();
       const namespaces = await namespacesWithPrefix(`cfw-${cluster.name}-`);
@@ -419,7 +419,7 @@ describe('what a local cluster leaves behind', () => {
   );
 
   test(
-    'is removed soon when the process that started it was killed',
+    'is removed soon after the process that started it was killed',
     async () => {
       const owner = spawn(process.execPath, [UP, 'none'], { stdio: ['ignore', 'pipe', 'inherit'] });
       const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string];
@@ -432,7 +432,7 @@ describe('what a local cluster leaves behind', () => {
     START,
   );
 
-  test('is removed at the next start when even the reaper died', async () => {
+  test('is removed at the next start if even the reaper died', async () => {
     const run = await createRun();
     const namespace = run.namespace('node1');
     await ip([`netns add ${namespace}`]);

@@ -91,7 +91,7 @@ describe('metrics', () => {
     }
   });
 
-  test('that the alerts ask for exist', async () => {
+  test('that the alerts use exist', async () => {
     const text = await readFile(path.join(ROOT, 'config/prometheus/prometheus_rule.yaml'), 'utf8');
     const names = new Set(text.match(/\b(clusterfirewall|controller_runtime|workqueue|watch|leader)_\w+/g));
     expect(names.size).toBeGreaterThan(5);
@@ -101,7 +101,7 @@ describe('metrics', () => {
     expect(load(built.split('---')[0] ?? '')).toMatchObject({ kind: 'PodMonitor' });
   });
 
-  test('tell how many objects there are, by kind', async () => {
+  test('show the number of objects by kind', async () => {
     const stored = countBy(await rig().generated(), (object) => String(object.kind));
     for (const state of ['desired', 'current']) {
       const told = await samples('clusterfirewall_objects', { firewall: 'default', state });
@@ -111,7 +111,7 @@ describe('metrics', () => {
     expect(await sum('clusterfirewall_problems')).toBe(0);
   });
 
-  test('of requests and writes are what the audit log has', async () => {
+  test('of requests and writes match the audit log', async () => {
     await eventually(async () => {
       const before = [...(await rig().writes()), ...(await rig().leaseWrites())];
       const told = { POST: await sum('rest_client_requests_total', { method: 'POST' }) };
@@ -126,7 +126,7 @@ describe('metrics', () => {
     expect(await sum('rest_client_requests_total', { method: 'GET', code: '200' })).toBeGreaterThan(10);
   });
 
-  test('of rounds, of the queue and of compiling count what was done', async () => {
+  test('of rounds, of the queue and of compiling count the work', async () => {
     const name = { controller: 'clusterfirewall' };
     const rounds = await sum('controller_runtime_reconcile_total', name);
     expect(rounds).toBeGreaterThan(1);
@@ -139,7 +139,7 @@ describe('metrics', () => {
     expect(compiled).toBeLessThanOrEqual(rounds);
   });
 
-  test('say how stale each kind is', async () => {
+  test('show how stale each kind is', async () => {
     const told = await samples('watch_staleness_seconds');
     const kinds = told.map(({ labels }) => labels['kind'] ?? '');
     const generated = ['Tier', 'GlobalNetworkSet', 'GlobalNetworkPolicy', 'NetworkPolicy', 'IPPool'];
@@ -148,7 +148,7 @@ describe('metrics', () => {
     for (const { value } of told) expect(value).toBeLessThan(120);
   });
 
-  test('and Events tell of drift, with the other manager; the same again is counted in one Event', async () => {
+  test('and Events report drift with the other manager, and one Event counts repetitions', async () => {
     for (const order of [4711, 4712]) {
       const done = (await rig().logged('drift repaired')).length;
       await things.patch('NetworkPolicy', { spec: { order } }, 'kubectl-edit');
@@ -181,13 +181,13 @@ describe('Events', () => {
     await rig().ready();
   });
 
-  test('tell that the firewall is ready, where kubectl shows them', async () => {
+  test('report that the firewall is ready, and kubectl shows them', async () => {
     await eventually(async () => (await notes('Ready')).length > 0, 'the Event');
     const table = await rig().cluster.kubectl(['get', 'events', '--namespace', 'default']);
     expect(table).toMatch(/Normal\s+Ready\s+clusterfirewall\/default\s+every rule is programmed/);
   });
 
-  test('tell of a problem with rule, field and remedy, and that it is mended', async () => {
+  test('report a problem with rule, field and remedy, and that it is resolved', async () => {
     await rig().apply(withRules(rule('web', { peer: 'nobody' })));
     await eventually(async () => (await notes('UnknownPeer')).length > 0, 'the problem');
     const problem = (await rig().status())?.problems?.[0];
@@ -203,7 +203,7 @@ describe('Events', () => {
     expect(await sum('clusterfirewall_problems')).toBe(0);
   });
 
-  test('tell no problem twice, after a restart either', async () => {
+  test('report no problem twice, not even after a restart', async () => {
     await rig().apply(withRules(rule('web'), rule('again', { peer: 'nobody' })));
     const told = async () => (await notes('UnknownPeer')).filter((note) => note.includes('ingress/again'));
     await eventually(async () => (await told()).length === 1, 'the problem');
@@ -219,7 +219,7 @@ describe('Events', () => {
     expect(await told()).toHaveLength(1);
   });
 
-  test('of a thousand problems are no thousand writes', async () => {
+  test('for a thousand problems need far fewer writes', async () => {
     const rules = Array.from({ length: 100 }, (_, index) => rule(`r${String(index)}`, { peer: 'nobody' }));
     const groups = Array.from({ length: 10 }, (_, index) => ({
       name: `g${String(index)}`,

@@ -42,7 +42,7 @@ export const automaticEndpoints = (rig: () => Rig): void => {
       );
     });
 
-    test('Nodes get the gate when everything stands; enforced is a node whose endpoint has it', async () => {
+    test('Nodes get the enforcement label when everything is written, and count as enforced when their endpoint has it', async () => {
       const from = await now();
       await rig().apply(withNodes());
       await gates(true);
@@ -56,7 +56,7 @@ export const automaticEndpoints = (rig: () => Rig): void => {
       expect((await endpoints()).length).toBe(4);
     });
 
-    test('a gate that somebody takes off, or puts where it does not belong, is repaired', async () => {
+    test('an enforcement label that another client removes, or adds to another Node, is repaired', async () => {
       await kubectl('label', 'node', 'worker', `${GATE}-`);
       await gates(true);
       await rig().apply(
@@ -79,7 +79,7 @@ export const automaticEndpoints = (rig: () => Rig): void => {
       await expect(kubectl(...command, '--as', OPERATOR)).rejects.toThrow('clusterfirewall-node-guard');
     });
 
-    test('what lo needs stays until the endpoint of its node has left', async () => {
+    test('the objects for lo stay until the endpoint of the node has left', async () => {
       await rig().apply(withNodes());
       await gates(true);
       await rig().apply(automatic('worker', { [GATE]: 'enforced' }));
@@ -98,7 +98,7 @@ export const automaticEndpoints = (rig: () => Rig): void => {
       await enforced('1/1');
     });
 
-    test('deletion takes the gates off, and leaves the endpoints of others', async () => {
+    test('deletion removes the enforcement labels, and keeps the endpoints of others', async () => {
       await rig().clear();
       await gates(false);
       expect((await endpoints()).map(({ metadata }) => metadata.name).toSorted()).toEqual([

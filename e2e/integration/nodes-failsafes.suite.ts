@@ -96,7 +96,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
     });
     afterAll(() => rig().clear(), 60_000);
 
-    test('are narrowed last of all, and told, with what the server has added', async () => {
+    test('are narrowed last, and reported with the defaults of the server', async () => {
       const [from, before] = [await now(), await specOf()];
       await rig().apply(managed());
       await enforced('2/2');
@@ -112,7 +112,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       for (const field of added) expect(note).toContain(field);
     });
 
-    test('are written no more by another operator, nor while nothing changes', async () => {
+    test('are not written again after a restart, or while nothing changes', async () => {
       await rig().restart();
       const from = await now();
       await kubectl('label', 'node', 'worker', 'zone=a');
@@ -121,7 +121,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       await kubectl('label', 'node', 'worker', 'zone-');
     });
 
-    test('follow breakGlass, when the way in that they stand for is open', async () => {
+    test('follow breakGlass when its policies are in force', async () => {
       const from = await now();
       await rig().apply(managed({}, [{ ...OFFICE, cidrs: ['192.0.2.0/24'] }]));
       await areNarrowed('192.0.2.0/24');
@@ -131,7 +131,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       await areNarrowed();
     });
 
-    test('that a configuration of a node outranks stay open, which is said', async () => {
+    test('stay open where the configuration of a node overrides them, and the status reports it', async () => {
       await rig().apply({
         apiVersion: 'projectcalico.org/v3',
         kind: 'FelixConfiguration',
@@ -144,7 +144,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       await closed();
     });
 
-    test('are given back while breakGlass leads nowhere', async () => {
+    test('are restored while breakGlass resolves to nothing', async () => {
       await rig().apply(managed({ breakGlass: [{ peer: 'nobody' }] }));
       await are(undefined, 'what was there before');
       await message('"nobody"');
@@ -152,7 +152,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       await areNarrowed();
     });
 
-    test('that somebody changes are left to him, and told', async () => {
+    test('that another client changes are left alone, and reported', async () => {
       const theirs = [{ port: 22, protocol: 'TCP' }];
       await say(theirs);
       await message('somebody has changed');
@@ -168,7 +168,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       await areNarrowed();
     });
 
-    test('are what they were, with Report; with Observe as well', async () => {
+    test('are restored with Report, and with Observe', async () => {
       const theirs = sorted([{ port: 22, protocol: 'TCP' }]);
       for (const spec of [{ failsafes: 'Report' }, { mode: 'Observe' }]) {
         await rig().apply(managed(spec));
@@ -184,7 +184,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       await areNarrowed();
     });
 
-    test('are given back first of all when the firewall is deleted', async () => {
+    test('are restored first when the firewall is deleted', async () => {
       const from = await now();
       await rig().clear();
       expect(await value()).toBeUndefined();

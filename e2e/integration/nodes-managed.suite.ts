@@ -17,8 +17,8 @@ import {
 export const managedEndpoints = (rig: () => Rig): void => {
   const { kubectl, join, enforced, reason, endpoints, endpointOf, left, written, now } = nodeQuestions(rig);
 
-  describe('endpoints of our own', () => {
-    test('lo is exempt and everything is allowed before something is refused, and nodes come under it last', async () => {
+  describe('our own endpoints', () => {
+    test('lo is exempt and all allows exist before any deny, and the nodes are enforced last', async () => {
       const from = await now();
       await rig().apply(withNodes());
       await enforced('2/2');
@@ -39,7 +39,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       expect(header).toContain('FAILSAFES');
     });
 
-    test('after a restart, a node that comes and goes costs no policy a write', async () => {
+    test('after a restart, a node that joins and leaves costs no write of a policy', async () => {
       await rig().restart();
       const before = await now();
       await join('late', '10.99.0.19');
@@ -53,7 +53,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       expect(others).toEqual([]);
     });
 
-    test('a node that joins is prepared first; one that leaves takes its endpoints along', async () => {
+    test('a node that joins is prepared first, and one that leaves loses its endpoints', async () => {
       const from = await now();
       await join('third', '10.99.0.13', { edge: 'true' });
       await enforced('3/3');
@@ -65,7 +65,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       await eventually(async () => (await endpoints()).length === 4, 'two endpoints for each node');
     });
 
-    test('a label comes and goes with the Node', async () => {
+    test('a zone label follows the label of the Node', async () => {
       const has = async (): Promise<boolean> =>
         (await endpointOf('worker', '*'))?.metadata.labels?.['edge'] === 'true';
       await kubectl('label', 'node', 'worker', 'edge=true');
@@ -74,7 +74,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       await eventually(async () => !(await has()), 'no label at the endpoint');
     });
 
-    test('an endpoint that somebody deletes or changes is repaired', async () => {
+    test('an endpoint that another client deletes or changes is repaired', async () => {
       const name = (await endpointOf('worker', '*'))?.metadata.name ?? '';
       await kubectl('delete', HOST_ENDPOINTS, name);
       await eventually(async () => (await endpointOf('worker', '*')) !== undefined, 'the endpoint again');
@@ -87,7 +87,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       await enforced('2/2');
     });
 
-    test('two zones that exchange a source are bridged, and nothing of that stays', async () => {
+    test('two zones that exchange a source are bridged, and no bridge stays', async () => {
       const from = await now();
       const zones = [
         { name: 'office', from: [{ entity: 'World' }], allow: { services: ['ssh'] } },
@@ -103,7 +103,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       );
     });
 
-    test("while somebody's policy selects hosts, no further node comes under ours, and those that are stay", async () => {
+    test("while another client's policy selects hosts, no further node is enforced, and enforced ones stay", async () => {
       await rig().apply({
         apiVersion: 'projectcalico.org/v3',
         kind: 'GlobalNetworkPolicy',
@@ -127,7 +127,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       await enforced('2/2');
     });
 
-    test('observed, nodes keep their endpoints and are told apart', async () => {
+    test('observed nodes keep their endpoints, and the status distinguishes them', async () => {
       await rig().apply(withNodes({ mode: 'Observe' }));
       const status = await reason('Observing');
       expect(status.nodes?.summary).toBe('0/2');
@@ -137,7 +137,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       await enforced('2/2');
     });
 
-    test('disabled, endpoints go first and the exemption of lo last', async () => {
+    test('after disabling, endpoints go first and the exemption of lo last', async () => {
       const from = await now();
       await rig().apply(withNodes({ mode: 'Disabled' }));
       await reason('Disabled');
@@ -151,7 +151,7 @@ export const managedEndpoints = (rig: () => Rig): void => {
       await rig().ready();
     });
 
-    test('deleted in order, with everything of nodes', async () => {
+    test('deletion removes all objects of nodes, in order', async () => {
       await rig().apply(withNodes());
       await enforced('2/2');
       const from = await now();

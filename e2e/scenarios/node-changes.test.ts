@@ -114,7 +114,7 @@ describe('a node firewall', () => {
   }, START_WITHIN);
 
   test(
-    'S18 drops nothing that is allowed before and after: the first Enforce, every change of zones and mode',
+    'S18 drops no packet that is allowed before and after: the first Enforce, every change of zones and mode',
     async () => {
       let current = await manifest();
       await flowing(KEPT, async () => {
@@ -147,7 +147,7 @@ describe('a node firewall', () => {
   );
 
   test(
-    'S19 nor when failsafes are narrowed and given back, of which status says what packets do, and the operator is upgraded',
+    'S19 drops none when failsafes are narrowed and restored, as the status reports, and when the operator is upgraded',
     async () => {
       const { stage, director, operators } = all();
       const before = await manifest();
@@ -187,7 +187,7 @@ describe('a node firewall', () => {
   );
 
   test(
-    'nor when host endpoints become automatic and our own again, nodes join, one while no operator runs, and it is deleted with automatic ones',
+    'drops none when host endpoints become automatic and our own again, when nodes join, and when it is deleted with automatic ones',
     async () => {
       const { stage, director, operators } = all();
       const before = await manifest();
@@ -238,7 +238,7 @@ describe('a node firewall', () => {
   );
 
   test(
-    'nor when it is deleted, in each cascade mode, and nothing is left or comes back',
+    'drops none when it is deleted, in each cascade mode, and leaves nothing behind',
     async () => {
       const before = await manifest();
       await program(cluster(), before);
@@ -256,7 +256,7 @@ describe('a node firewall', () => {
     WITHIN,
   );
 
-  test('all of it was programmed at the first attempt', async () => {
+  test('Felix programmed everything at the first attempt', async () => {
     expect(await complaints(cluster())).toEqual([]);
   });
 });

@@ -110,7 +110,7 @@ describe('a node firewall', () => {
     ];
 
     test(
-      'Pass leaves the tier: the host layer and the tiers of others still judge',
+      'Pass leaves the tier: the host layer and the tiers of others still apply',
       async () => {
         const [ports, host] = byHand.both('probe', 5, opening('Pass'));
         await withObjects({ plus: [ports] }, () => refused(probe()));
@@ -121,7 +121,7 @@ describe('a node firewall', () => {
     );
 
     test(
-      'Allow ends all judgement of hosts',
+      'Allow ends the evaluation for hosts',
       async () => {
         const ports = byHand.ports('probe', 5, opening('Allow'));
         await withObjects({ plus: [ports, ...foreign] }, () => allowed(probe()));
@@ -130,7 +130,7 @@ describe('a node firewall', () => {
     );
 
     test(
-      'a rule that excludes addresses of one IP family is none for the other one',
+      'a rule that excludes addresses of one IP family does not match the other one',
       async () => {
         const nodePort = { from: 'world', port: 30080 };
         const without = (family: 'v4' | 'v6') => ({
@@ -150,7 +150,7 @@ describe('a node firewall', () => {
     );
 
     test(
-      'VXLAN has to pass, and in no other layer',
+      'VXLAN must be allowed, and in no other layer',
       async () => {
         const between = (): Attempt => ({
           ...{ from: 'tenant/on-edge', port: 8080 },
@@ -166,7 +166,7 @@ describe('a node firewall', () => {
     );
 
     test(
-      'VXLAN that passes from anybody is still taken from nodes alone',
+      'VXLAN that is allowed from anywhere is still accepted only from nodes',
       async () => {
         const pod = stage().endpoint('kube-system/metrics');
         const tunnel = await cluster().run(stage().node('worker'), [
@@ -199,7 +199,7 @@ describe('a node firewall', () => {
       addresses.map((each) => `${each}/${each.includes(':') ? 128 : 32}`);
 
     test(
-      'a pod is itself on its own node and in the overlay, and its node to other nodes',
+      "a pod has its own address on its own node and in the overlay, and its node's address on other nodes",
       async () => {
         const { tunnel } = await stage().addresses('edge');
         expect(await seenFrom('tenant/on-edge', edge())).toEqual(pods('tenant/on-edge'));
@@ -210,7 +210,7 @@ describe('a node firewall', () => {
     );
 
     test(
-      'what it sends to addresses of nodes is judged on its own node already, where it is itself',
+      'its packets to addresses of nodes meet policies on its own node already, where it has its own address',
       async () => {
         const web = byHand.both(
           'probe',
@@ -236,7 +236,7 @@ describe('a node firewall', () => {
     );
 
     test(
-      'with natOutgoingExclusions it is itself to addresses of nodes, and its node to those that Kubernetes does not know',
+      "with natOutgoingExclusions it keeps its address towards nodes, and has its node's address towards addresses that Kubernetes does not know",
       async () => {
         const settings = {
           during: { natOutgoingExclusions: 'IPPoolsAndHostIPs' },
@@ -276,7 +276,7 @@ describe('a node firewall', () => {
     );
 
     test(
-      'an endpoint of others takes its place when its name comes first',
+      "another client's endpoint replaces it if its name sorts first",
       async () => {
         await withObjects({ plus: [foreign('aaa-lo')] }, () =>
           refused({ ...oneself(), to: [...edge(), ...LOOPBACK] }),
@@ -368,7 +368,7 @@ describe('a node firewall', () => {
   );
 
   test(
-    'a rule of others whose selector is negative means a set of ours, unless it is bound to a namespace',
+    'a negative selector in a rule of others matches our sets, unless it is limited to a namespace',
     async () => {
       const set = byHand.object('GlobalNetworkSet', 'probe', { nets: WORLD }, { 'by-hand/probe': '' });
       const rule = (source: object) =>
@@ -386,7 +386,7 @@ describe('a node firewall', () => {
     WITHIN,
   );
 
-  test('all of it was programmed at the first attempt', async () => {
+  test('Felix programmed everything at the first attempt', async () => {
     expect(await complaints(cluster())).toEqual([]);
   });
 });

@@ -55,7 +55,7 @@ describe.each(DATAPLANES)('with nodes in %s', (dataplane) => {
   );
 
   test(
-    'leaves every address open again, and nothing behind',
+    'opens every address again, and leaves nothing behind',
     async () => {
       await removeAll(theStage().cluster);
       await expectTables(theStage(), OPEN);
@@ -63,7 +63,7 @@ describe.each(DATAPLANES)('with nodes in %s', (dataplane) => {
     WITHIN,
   );
 
-  test('all of it was programmed at the first attempt', async () => {
+  test('Felix programmed everything at the first attempt', async () => {
     expect(await complaints(theStage().cluster)).toEqual([]);
   });
 });

@@ -33,6 +33,6 @@ afterAll(async () => {
 
 test.each(STORIES)('$id $title', (story) => story.play(theStage()), STORY_WITHIN);
 
-test('Felix could program all of it', async () => {
+test('Felix programmed everything', async () => {
   expect(await complaints(theStage().cluster)).toEqual([]);
 });
