@@ -20,7 +20,7 @@ const WITHIN = 150_000;
 const EVERY = 200;
 
 /** Repeats a command until the API server accepts it, like a person would. */
-export async function insist(what: string, attempt: () => Promise<unknown>): Promise<void> {
+export async function untilAccepted(what: string, attempt: () => Promise<unknown>): Promise<void> {
   const done = async (): Promise<true> => {
     await attempt();
     return true;

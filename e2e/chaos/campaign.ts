@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { keepEvidence } from './evidence.ts';
 import type { Length, PlannedFault } from './faults/fault.ts';
-import type { Turn } from './programme.ts';
+import type { Turn } from './schedule.ts';
 import { seeded } from '../harness/random.ts';
 import { hasFailed, type Outcome } from './report.ts';
 import { startStage, type Stage } from './stage.ts';

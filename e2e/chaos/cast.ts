@@ -12,7 +12,7 @@ export const NAMESPACES: Readonly<Record<string, Labels>> = {
   /** Its rules never change. */
   calm: {},
   /** Another client keeps changing one of its objects. */
-  fought: {},
+  contested: {},
   edge: { role: 'ingress' },
   mallory: {},
   'kube-system': {},
@@ -34,7 +34,7 @@ export const PODS: readonly PodSpec[] = [
   pod('app/db', 'node2', 'db', on('TCP', 3306)),
   pod('calm/api', 'node1', 'api', [...on('TCP', 80, 8443), ...on('UDP', 5000)]),
   pod('calm/client', 'node2', 'client'),
-  pod('fought/web', 'node2', 'web', on('TCP', 80)),
+  pod('contested/web', 'node2', 'web', on('TCP', 80)),
   pod('edge/proxy1', 'node1', 'proxy'),
   pod('edge/proxy2', 'node2', 'proxy'),
   pod('mallory/m1', 'node1', 'm'),

@@ -34,7 +34,7 @@ const flow = (row: Row, isAllowed: FlowSpec['isAllowed']): FlowSpec => {
 };
 
 /** Another client changes the object of this flow's rule. The effect is not the operator's fault. */
-export const FOUGHT = flow({ from: 'edge/proxy2', to: 'fought/web', port: 80 }, always);
+export const CONTESTED = flow({ from: 'edge/proxy2', to: 'contested/web', port: 80 }, always);
 
 export const FLOWS: readonly FlowSpec[] = [
   // Flows of pods whose other rules change through faults and work. The rules of these flows stay.
@@ -55,7 +55,7 @@ export const FLOWS: readonly FlowSpec[] = [
   // Flows that the work opens and closes.
   flow({ from: 'edge/proxy1', to: 'app/web1', port: 81 }, (state) => open(state) || state.admin),
   flow({ from: 'tenant/client', to: 'tenant/db', port: 3306 }, (state) => open(state) || state.tenant),
-  FOUGHT,
+  CONTESTED,
 ];
 
 /** The required observation for the probes of a flow during a sequence of states. */

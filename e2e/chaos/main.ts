@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { campaign } from './campaign.ts';
 import { FAULT_CLASSES } from './faults/all.ts';
-import { programme } from './programme.ts';
+import { schedule } from './schedule.ts';
 import { hasFailed, line, table, type Outcome } from './report.ts';
 
 const say = (text: string): void => {
@@ -37,7 +37,7 @@ say(
 const folder = await mkdtemp(path.join(os.tmpdir(), 'clusterfirewall-chaos-'));
 const outcomes: Outcome[] = [];
 const options = { length: 'full', folder, signal: interruption.signal } as const;
-for await (const outcome of campaign(programme(count, seed, classes), options)) {
+for await (const outcome of campaign(schedule(count, seed, classes), options)) {
   outcomes.push(outcome);
   say(line(outcome));
 }

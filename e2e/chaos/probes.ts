@@ -30,7 +30,7 @@ const FOLLOWS_WITHIN = 60_000;
 const WHILE_MS = 600;
 
 /** Creates the control paths, once for each cluster. */
-export async function layLines(cluster: StartedCluster, actors: Actors): Promise<readonly Line[]> {
+export async function createControlPaths(cluster: StartedCluster, actors: Actors): Promise<readonly Line[]> {
   const endpoint = (name: string): Endpoint => {
     const found = actors.get(name);
     if (found === undefined) throw new Error(`no participant is called ${name}: see cast.ts`);

@@ -10,9 +10,9 @@ import { localCluster } from '../providers/local.ts';
 import { administratorApi } from './api.ts';
 import { NAMESPACES, OUTSIDE, PODS } from './cast.ts';
 import { createOperators, type Operators } from './operators.ts';
-import { layLines, startProbes, type Actors, type Probes } from './probes.ts';
+import { createControlPaths, startProbes, type Actors, type Probes } from './probes.ts';
 import { applyState, INITIAL, type State } from './state.ts';
-import { lookAtRest, type AtRest } from './stored.ts';
+import { compareAtRest, type AtRest } from './stored.ts';
 
 export interface Stage extends AsyncDisposable {
   readonly cluster: StartedCluster;
@@ -21,7 +21,7 @@ export interface Stage extends AsyncDisposable {
   /** The state of the firewall after the work so far. */
   state: State;
   /** Notes that an object is contested, and stays reported as such for some time after the last change. */
-  noteFight(): void;
+  noteContest(): void;
   startProbes(): Promise<Probes>;
   /**
    * Waits until all stored objects match the state and stay unchanged. @throws an error that names the
@@ -46,10 +46,10 @@ export async function startStage(): Promise<Stage> {
     const [actors, identity] = await Promise.all([enterCast(cluster), installManifests(cluster)]);
     const folder = path.join(cluster.workDir, 'chaos');
     await mkdir(folder);
-    const lines = await layLines(cluster, actors);
+    const lines = await createControlPaths(cluster, actors);
     const operators = createOperators(cluster, api, identity);
     await operators.replace();
-    const desk = { api, folder, operatorNamespace: identity.namespace };
+    const context = { api, folder, operatorNamespace: identity.namespace };
     let contestedUntil = 0;
     const stage: Stage = {
       cluster,
@@ -57,10 +57,10 @@ export async function startStage(): Promise<Stage> {
       operators,
       state: INITIAL,
       startProbes: () => startProbes(lines),
-      noteFight: () => {
+      noteContest: () => {
         contestedUntil = performance.now() + CONTESTED_MS;
       },
-      atRest: () => atRest(() => lookAtRest(desk, stage.state, performance.now() < contestedUntil)),
+      atRest: () => atRest(() => compareAtRest(context, stage.state, performance.now() < contestedUntil)),
       [Symbol.asyncDispose]: async () => {
         api.close();
         await operators.stop();

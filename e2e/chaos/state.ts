@@ -1,7 +1,7 @@
 /** The possible states of the firewall during a campaign as a few switches, and the manifest of each. */
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import type { Api } from '../local/control-plane/api.ts';
-import { insist } from './api.ts';
+import { untilAccepted } from './api.ts';
 
 export interface State {
   /** False: the ClusterFirewall is deleted. */
@@ -82,7 +82,7 @@ function groups(state: State): readonly object[] {
       ingress: [rule('api', 'api', 'ingress', 80)],
       connections: [{ name: 'api', fromPods: pods('client'), toPods: pods('api'), ports: [80, '5000/UDP'] }],
     },
-    { name: 'fought', namespaces: ['fought'], ingress: [rule('web', 'web', 'ingress', 80)] },
+    { name: 'contested', namespaces: ['contested'], ingress: [rule('web', 'web', 'ingress', 80)] },
     {
       name: 'teams',
       namespaceSelector: { matchLabels: TENANT_LABELS },
@@ -100,6 +100,6 @@ const rule = (name: string, app: string, peer: string, port: number | string) =>
 
 /** Resolves when the API server has accepted the manifest of the state. */
 export const applyState = (api: Api, state: State): Promise<void> =>
-  insist('the API server to take the ClusterFirewall', () =>
+  untilAccepted('the API server to accept the ClusterFirewall', () =>
     api.apply(`/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/${FIREWALL}`, manifest(state)),
   );

@@ -35,7 +35,7 @@ export interface AtRest {
   readonly versions: string;
 }
 
-export interface Desk {
+export interface CheckContext {
   readonly api: Api;
   /** Folder for files. */
   readonly folder: string;
@@ -43,15 +43,19 @@ export interface Desk {
 }
 
 /** @param mayBeContested true as long as the operator may report an object as contested: see fight() */
-export async function lookAtRest(desk: Desk, state: State, mayBeContested: boolean): Promise<AtRest> {
+export async function compareAtRest(
+  context: CheckContext,
+  state: State,
+  mayBeContested: boolean,
+): Promise<AtRest> {
   const [firewall, stored, strays] = await Promise.all([
-    findFirewall(desk.api),
-    generated(desk.api),
-    countStored(desk.api),
+    findFirewall(context.api),
+    generated(context.api),
+    countStored(context.api),
   ]);
   // A firewall that is being deleted leaves no objects, whatever its spec says.
   const desired: Objects =
-    firewall === undefined || !state.present ? new Map() : await rendered(desk, firewall);
+    firewall === undefined || !state.present ? new Map() : await rendered(context, firewall);
   const versions = [...stored].map(([id, { metadata }]) => `${id} ${metadata.resourceVersion ?? ''}`).sort();
   return {
     wrong: [
@@ -103,8 +107,8 @@ const byId = (objects: readonly KubernetesObject[]): Objects =>
   );
 
 /** `clusterfirewall render` for the stored firewall: a second operator, with no past. */
-async function rendered(desk: Desk, firewall: KubernetesObject): Promise<Objects> {
-  const { api, folder, operatorNamespace } = desk;
+async function rendered(context: CheckContext, firewall: KubernetesObject): Promise<Objects> {
+  const { api, folder, operatorNamespace } = context;
   const [namespaces, nodes, pools] = await Promise.all([
     list(api, '/api/v1/namespaces'),
     list(api, '/api/v1/nodes'),

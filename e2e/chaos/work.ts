@@ -1,6 +1,6 @@
 /** Normal work during faults: changes of the spec, namespaces that come and go, edits by hand. */
 import type { Api } from '../local/control-plane/api.ts';
-import { insist } from './api.ts';
+import { untilAccepted } from './api.ts';
 import type { Random } from '../harness/random.ts';
 import type { Stage } from './stage.ts';
 import { applyState, TENANT_LABELS, type State } from './state.ts';
@@ -43,18 +43,18 @@ const smallChange = (random: Random, { observed }: State): Change =>
 
 /** A change that takes a second or two to write, then another one. */
 export const longWork = (random: Random, state: State): Work =>
-  inTurn(state, [
+  inSequence(state, [
     (before) => specStep(before, ['many rules', smallChange(random, before)]),
     (before) => sideStep(random, before),
   ]);
 
 export const shortWork = (random: Random, state: State): Work =>
-  inTurn(state, [
+  inSequence(state, [
     (before) => specStep(before, [smallChange(random, before)]),
     (before) => sideStep(random, before),
   ]);
 
-function inTurn(state: State, makers: readonly ((before: State) => Step)[]): Work {
+function inSequence(state: State, makers: readonly ((before: State) => Step)[]): Work {
   const steps: Step[] = [];
   for (const make of makers) steps.push(make(steps.at(-1)?.to ?? state));
   return {
@@ -85,7 +85,7 @@ function sideStep(random: Random, before: State): Step {
 }
 
 const createNamespace = (api: Api, name: string): Promise<void> =>
-  insist('the API server to take a namespace', () =>
+  untilAccepted('the API server to accept a namespace', () =>
     api.apply(`/api/v1/namespaces/${name}`, {
       apiVersion: 'v1',
       kind: 'Namespace',
@@ -94,7 +94,7 @@ const createNamespace = (api: Api, name: string): Promise<void> =>
   );
 
 const labelTenant = (api: Api, member: boolean): Promise<void> =>
-  insist('the API server to take a label', () =>
+  untilAccepted('the API server to accept a label', () =>
     api.mergePatch('/api/v1/namespaces/tenant', {
       metadata: { labels: { team: member ? TENANT_LABELS.team : null } },
     }),
@@ -109,12 +109,12 @@ const EDITED = 3;
  */
 async function editSome(api: Api): Promise<void> {
   let policies: readonly string[] = [];
-  await insist('Calico to list its policies', async () => {
+  await untilAccepted('Calico to list its policies', async () => {
     policies = [...(await generated(api)).keys()].filter((id) => id.startsWith('GlobalNetworkPolicy/'));
   });
   for (const id of policies.slice(0, EDITED)) {
     const path = `${CALICO}/globalnetworkpolicies/${id.split('/')[1] ?? ''}`;
-    await insist('Calico to take an edit', () => nudge(api, path));
+    await untilAccepted('Calico to accept an edit', () => nudge(api, path));
   }
 }
 

@@ -60,7 +60,7 @@ test('it runs the operator as in a pod: with its ServiceAccount, not as root, an
       POD_NAMESPACE: namespace,
       POD_NAME: 'operator',
     });
-    const told = text(operator.stdout ?? process.stdin);
+    const output = text(operator.stdout ?? process.stdin);
     const ended = once(operator, 'exit') as Promise<[number | null]>;
     try {
       const status = `/proc/${String(operator.pid)}/status`;
@@ -72,7 +72,7 @@ test('it runs the operator as in a pod: with its ServiceAccount, not as root, an
         what: 'the operator of the image to see a ClusterFirewall',
         within: 60_000,
         abort: ended.then(async ([code]) =>
-          Promise.reject(new Error(`it ended with ${String(code)}: ${await told}`)),
+          Promise.reject(new Error(`it ended with ${String(code)}: ${await output}`)),
         ),
       });
       expect(await readFile(status, 'utf8')).toMatch(/^Uid:\s+65532\s+65532\s+65532\s+65532$/m);

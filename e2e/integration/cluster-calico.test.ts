@@ -113,12 +113,12 @@ test('a watch from an expired version ends in an InternalError without a code', 
 
 test('a reflector follows every change, and lists again whenever its version has expired while it was disconnected', async () => {
   const network = new BreakableTransport(transport);
-  const told: string[] = [];
+  const received: string[] = [];
   const reflector = new Reflector({
     transport: network,
     resource: SETS,
     project: (object) => object['spec'],
-    onChange: ({ type, key }) => told.push(`${type} ${key}`),
+    onChange: ({ type, key }) => received.push(`${type} ${key}`),
     clock: systemClock,
     log: recordingLogger(),
   });
@@ -128,7 +128,7 @@ test('a reflector follows every change, and lists again whenever its version has
   await apply(transport, SETS, networkSet('seen', '11.0.0.0/8'), { force: true });
   await create(transport, SETS, networkSet('unseen', '10.0.0.0/8'));
   await remove(transport, SETS, 'seen');
-  const ours = () => told.filter((line) => / (un)?seen$/.test(line));
+  const ours = () => received.filter((line) => / (un)?seen$/.test(line));
   await until('four events', () => ours().length === 4);
   expect(ours()).toEqual(['added seen', 'modified seen', 'added unseen', 'deleted seen']);
 
@@ -136,13 +136,13 @@ test('a reflector follows every change, and lists again whenever its version has
   for (const time of [1, 2]) {
     const name = `missed-${String(time)}`;
     await create(transport, SETS, networkSet(name, '10.0.0.0/8'));
-    await until('the new set', () => told.includes(`added ${name}`));
+    await until('the new set', () => received.includes(`added ${name}`));
     const version = reflector.state.name === 'Watching' ? reflector.state.resourceVersion : '';
     network.break();
     await remove(transport, SETS, name);
     await expiredLine(version);
     network.mend();
-    await until('the delete', () => told.includes(`deleted ${name}`));
+    await until('the delete', () => received.includes(`deleted ${name}`));
     expect(network.requests.filter(({ query }) => query?.['watch'] !== true)).toHaveLength(1 + time);
   }
 });

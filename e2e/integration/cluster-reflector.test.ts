@@ -66,7 +66,7 @@ function reflect(resource: Resource, overrides: Partial<ReflectorOptions<unknown
     ...overrides,
   });
   running.push(reflector.start(stop.signal));
-  return { reflector, events, told: () => events.map(({ type, key }) => `${type} ${key}`) };
+  return { reflector, events, received: () => events.map(({ type, key }) => `${type} ${key}`) };
 }
 
 const inNamespace = (resource: Resource): Resource => ({ ...resource, namespace });
@@ -133,15 +133,15 @@ describe('a list', () => {
 describe('a watch', () => {
   test('delivers every change in order', async () => {
     const resource = inNamespace(CONFIG_MAPS);
-    const { reflector, told } = reflect(resource);
+    const { reflector, received } = reflect(resource);
     await reflector.waitForSync();
     await create(transport, resource, configMap('a'));
     await apply(transport, resource, configMap('a', '2'), { force: true });
     await remove(transport, resource, 'a');
     await create(transport, resource, configMap('b'));
-    await until('four events', () => told().length === 4);
+    await until('four events', () => received().length === 4);
     const key = (name: string): string => `${namespace}/${name}`;
-    expect(told()).toEqual([
+    expect(received()).toEqual([
       `added ${key('a')}`,
       `modified ${key('a')}`,
       `deleted ${key('a')}`,
@@ -151,27 +151,27 @@ describe('a watch', () => {
 
   test('follows its label selector: an object that no longer matches is deleted', async () => {
     const resource = inNamespace(CONFIG_MAPS);
-    const { reflector, told } = reflect(resource, { labelSelector: 'mine=yes' });
+    const { reflector, received } = reflect(resource, { labelSelector: 'mine=yes' });
     await reflector.waitForSync();
     const labels = (mine: string) => ({ metadata: { labels: { mine } } });
     await create(transport, resource, configMap('a'));
     await mergePatch(transport, resource, 'a', labels('yes'));
     await mergePatch(transport, resource, 'a', labels('no'));
-    await until('two events', () => told().length === 2);
-    expect(told()).toEqual([`added ${namespace}/a`, `deleted ${namespace}/a`]);
+    await until('two events', () => received().length === 2);
+    expect(received()).toEqual([`added ${namespace}/a`, `deleted ${namespace}/a`]);
   });
 
   test('that broke is resumed at its version: changes in between arrive without a new list', async () => {
     const resource = inNamespace(CONFIG_MAPS);
     await create(transport, resource, configMap('gone'));
-    const { reflector, told } = reflect(resource);
+    const { reflector, received } = reflect(resource);
     await until('the watch', () => reflector.state.name === 'Watching');
     network.break();
     await remove(transport, resource, 'gone');
     await create(transport, resource, configMap('new'));
     network.mend();
-    await until('the delete and the add', () => told().length === 3);
-    expect(told()).toEqual([
+    await until('the delete and the add', () => received().length === 3);
+    expect(received()).toEqual([
       `added ${namespace}/gone`,
       `deleted ${namespace}/gone`,
       `added ${namespace}/new`,
@@ -182,7 +182,7 @@ describe('a watch', () => {
   test('that broke and whose version etcd has compacted: a new list, and the deletions in between', async () => {
     const resource = inNamespace(SECRETS);
     for (const name of ['gone', 'again', 'kept']) await create(transport, resource, secret(name));
-    const { reflector, told } = reflect(resource);
+    const { reflector, received } = reflect(resource);
     await until('the watch', () => network.requests.some(({ query }) => query?.['watch'] === true));
     network.break();
     const version = network.requests.at(-1)?.query?.['resourceVersion'];
@@ -192,8 +192,8 @@ describe('a watch', () => {
     await create(transport, resource, secret('new'));
     await compactedBeyond(resource, String(version));
     network.mend();
-    await until('the new list', () => told().length === 7);
-    const after = told().slice(3);
+    await until('the new list', () => received().length === 7);
+    const after = received().slice(3);
     expect(after.slice().sort()).toEqual(
       ['added again', 'added new', 'deleted again', 'deleted gone'].map((text) =>
         text.replace(' ', ` ${namespace}/`),
@@ -256,7 +256,7 @@ describe('a kind that is not installed', () => {
   };
 
   test('is NotServed until it is installed; when it is removed its objects are deleted', async () => {
-    const { reflector, told } = reflect(WIDGETS);
+    const { reflector, received } = reflect(WIDGETS);
     await until('NotServed', () => reflector.state.name === 'NotServed');
     await create(transport, CRDS, crd);
     await until('the first list', () => reflector.hasSynced);
@@ -268,7 +268,7 @@ describe('a kind that is not installed', () => {
     await until('the widget', () => reflector.store.size === 1);
     await remove(transport, CRDS, 'widgets.example.com');
     await until('NotServed again', () => reflector.state.name === 'NotServed');
-    expect(told()).toEqual(['added a', 'deleted a']);
+    expect(received()).toEqual(['added a', 'deleted a']);
   });
 });
 

@@ -124,7 +124,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
     return firewall({ namespaces: [group] });
   };
   /** Identities of the objects, without their content. */
-  const lives = async (): Promise<readonly string[]> =>
+  const uids = async (): Promise<readonly string[]> =>
     (await rig().generated()).map(
       ({ kind, metadata }) => `${kind ?? ''} ${metadata.name} ${metadata.uid ?? ''}`,
     );
@@ -132,7 +132,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
     (await rig().generated()).filter(({ metadata }) => metadata.namespace === name).length;
 
   test('while that server is down the status reports it, everything else goes on, and missed changes are made afterwards', async () => {
-    const before = await lives();
+    const before = await uids();
     await rig().cluster.faults.killCalicoApiServer();
     await saying('CalicoUnavailable');
     expect(await isReady()).toBe(true);
@@ -145,7 +145,7 @@ describe("a cluster whose Calico is served by Calico's API server", () => {
       async () => (await inNamespace('shop-2')) === (await inNamespace('shop-1')),
       'policies in the new namespace',
     );
-    expect(await lives()).toEqual(expect.arrayContaining([...before]));
+    expect(await uids()).toEqual(expect.arrayContaining([...before]));
   });
 
   test('after a switch to native CRDs, everything is programmed there', async () => {

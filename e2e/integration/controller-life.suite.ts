@@ -15,7 +15,7 @@ const phaseOf = ({ target }: Write): string => {
   return target.includes('/clusterfirewall.') ? 'guardrail' : 'allow';
 };
 /** The same without repetitions. */
-const inTurn = (phases: readonly string[]): readonly string[] =>
+const withoutRepeats = (phases: readonly string[]): readonly string[] =>
   phases.filter((phase, index) => phase !== phases[index - 1]);
 
 export const life = (rig: () => Rig): void => {
@@ -39,7 +39,7 @@ export const life = (rig: () => Rig): void => {
         );
         const generated = await rig().generated();
         expect(generated).toHaveLength(status.policies?.desired ?? -1);
-        const phases = inTurn(calicoWrites(await rig().writes()).map(phaseOf));
+        const phases = withoutRepeats(calicoWrites(await rig().writes()).map(phaseOf));
         expect(phases.filter((phase) => phase !== 'bridge')).toEqual(['tier', 'guardrail', 'allow', 'deny']);
         expect(new Set(generated.map(({ kind }) => kind))).toEqual(
           new Set(['Tier', 'GlobalNetworkPolicy', 'NetworkPolicy']),
@@ -79,7 +79,7 @@ export const life = (rig: () => Rig): void => {
         expect(names).toContain('blog-ingress-site');
         expect(names).not.toContain('blog-ingress-web');
         const verbs = calicoWrites((await rig().writes()).slice(before)).map(({ verb }) => verb);
-        expect(inTurn(verbs)).toEqual(['patch', 'delete']);
+        expect(withoutRepeats(verbs)).toEqual(['patch', 'delete']);
       });
 
       test('gets the objects of a namespace when it is created, and has no problem before', async () => {
@@ -108,7 +108,7 @@ export const life = (rig: () => Rig): void => {
         expect(await rig().generated()).toEqual([]);
         const writes = (await rig().writes()).slice(before);
         const removals = calicoWrites(writes).filter(({ verb }) => verb === 'delete');
-        const phases = inTurn(removals.map(phaseOf));
+        const phases = withoutRepeats(removals.map(phaseOf));
         expect(phases.filter((phase) => phase !== 'bridge')).toEqual(['deny', 'allow', 'guardrail', 'tier']);
         expect(writes.at(-1)?.target).toBe('clusterfirewalls/default');
       });

@@ -110,7 +110,7 @@ const STORED = 'projectcalico.org/metadata';
 const OURS = { 'app.kubernetes.io/managed-by': 'clusterfirewall', 'clusterfirewall.io/firewall': 'default' };
 
 /** Forms in which a tenant's policy may pretend to be ours. */
-const POSES: readonly (readonly [string, object])[] = [
+const FORGERIES: readonly (readonly [string, object])[] = [
   ['nobody', {}],
   ['us', { labels: OURS }],
   [
@@ -141,7 +141,7 @@ function posing(rig: () => Rig): void {
   const leave = (): Promise<string> =>
     rig().cluster.kubectl(['delete', stored, '-n', 'wordpress', 'default.tenant', '--ignore-not-found']);
 
-  describe.each(POSES)(
+  describe.each(FORGERIES)(
     "a tenant's policy that is listed under our policy's name and pretends to be %s",
     (_, as) => {
       afterEach(async () => {

@@ -104,8 +104,10 @@ describe('metrics', () => {
   test('show the number of objects by kind', async () => {
     const stored = countBy(await rig().generated(), (object) => String(object.kind));
     for (const state of ['desired', 'current']) {
-      const told = await samples('clusterfirewall_objects', { firewall: 'default', state });
-      expect(Object.fromEntries(told.map(({ labels, value }) => [labels['kind'], value]))).toEqual(stored);
+      const reported = await samples('clusterfirewall_objects', { firewall: 'default', state });
+      expect(Object.fromEntries(reported.map(({ labels, value }) => [labels['kind'], value]))).toEqual(
+        stored,
+      );
     }
     expect(await sum('clusterfirewall_ready', { firewall: 'default' })).toBe(1);
     expect(await sum('clusterfirewall_problems')).toBe(0);
@@ -114,8 +116,8 @@ describe('metrics', () => {
   test('of requests and writes match the audit log', async () => {
     await eventually(async () => {
       const before = [...(await rig().writes()), ...(await rig().leaseWrites())];
-      const told = { POST: await sum('rest_client_requests_total', { method: 'POST' }) };
-      return before.filter(({ verb }) => verb === 'create').length === told.POST;
+      const reported = { POST: await sum('rest_client_requests_total', { method: 'POST' }) };
+      return before.filter(({ verb }) => verb === 'create').length === reported.POST;
     }, 'as many POSTs as the API server has seen');
     const patches = (await rig().writes()).filter(
       ({ verb, target }) => verb === 'patch' && target.startsWith('networkpolicies/'),
@@ -140,12 +142,12 @@ describe('metrics', () => {
   });
 
   test('show how stale each kind is', async () => {
-    const told = await samples('watch_staleness_seconds');
-    const kinds = told.map(({ labels }) => labels['kind'] ?? '');
+    const reported = await samples('watch_staleness_seconds');
+    const kinds = reported.map(({ labels }) => labels['kind'] ?? '');
     const generated = ['Tier', 'GlobalNetworkSet', 'GlobalNetworkPolicy', 'NetworkPolicy', 'IPPool'];
     expect(kinds).toEqual(expect.arrayContaining(['ClusterFirewall', 'Namespace', 'Node', ...generated]));
     expect(new Set(kinds).size).toBe(kinds.length);
-    for (const { value } of told) expect(value).toBeLessThan(120);
+    for (const { value } of reported) expect(value).toBeLessThan(120);
   });
 
   test('and Events report drift with the other manager, and one Event counts repetitions', async () => {
@@ -205,8 +207,9 @@ describe('Events', () => {
 
   test('report no problem twice, not even after a restart', async () => {
     await rig().apply(withRules(rule('web'), rule('again', { peer: 'nobody' })));
-    const told = async () => (await notes('UnknownPeer')).filter((note) => note.includes('ingress/again'));
-    await eventually(async () => (await told()).length === 1, 'the problem');
+    const reported = async () =>
+      (await notes('UnknownPeer')).filter((note) => note.includes('ingress/again'));
+    await eventually(async () => (await reported()).length === 1, 'the problem');
     await rig().statusThat((each) => conditionOf(each, 'Ready')?.reason === 'UnknownPeer', 'not ready');
     await rig().restart();
     await rig().apply(
@@ -216,7 +219,7 @@ describe('Events', () => {
       async () => (await notes('UnknownPeer')).some((note) => note.includes('ingress/more')),
       'the other problem',
     );
-    expect(await told()).toHaveLength(1);
+    expect(await reported()).toHaveLength(1);
   });
 
   test('for a thousand problems need far fewer writes', async () => {

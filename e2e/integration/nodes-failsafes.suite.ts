@@ -47,7 +47,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       return isRecord(spec) ? spec : {};
     };
     const value = async (): Promise<unknown> => (await specOf())['failsafeInboundHostPorts'];
-    const say = (failsafeInboundHostPorts: unknown): Promise<string> =>
+    const setFailsafes = (failsafeInboundHostPorts: unknown): Promise<string> =>
       kubectl(
         'patch',
         FELIX,
@@ -154,7 +154,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
 
     test('that another client changes are left alone, and reported', async () => {
       const theirs = [{ port: 22, protocol: 'TCP' }];
-      await say(theirs);
+      await setFailsafes(theirs);
       await message('somebody has changed');
       await eventually(async () => (await notes('FailsafesChanged')).length > 0, 'the Event');
       await rig().apply(managed({ extraAddresses: ['192.0.2.9/32'] }));
@@ -179,7 +179,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
       }
       await rig().apply(managed({ failsafes: 'Report' }));
       await eventually(async () => sorted(await value()) === theirs, 'what was there before');
-      await say(null);
+      await setFailsafes(null);
       await rig().apply(managed());
       await areNarrowed();
     });

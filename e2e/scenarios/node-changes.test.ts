@@ -19,7 +19,7 @@ import { BY_RULE, JOINING, KEPT, NARROWED, nodeGround, REFUSED, refusedAt } from
 import { drawKills } from './nodes/kills.ts';
 import { createOperators, type Operators } from './nodes/operators.ts';
 import { startNodeStage, type NodeStage } from './nodes/stage.ts';
-import * as standing from './nodes/standing.ts';
+import * as nodeState from './nodes/node-state.ts';
 import { ownManifest, readManifest } from './story.ts';
 
 const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not built yet.
@@ -156,8 +156,8 @@ describe('a node firewall', () => {
         { from: 'world', nodes: NODES, port: 9100 },
       ];
       const stand = async (verdict: 'allowed' | 'refused'): Promise<void> => {
-        await standing.failsafesOpen(cluster(), verdict === 'allowed');
-        for (const who of [blocked, stranger]) await standing.reachesAll(stage, verdict, who);
+        await nodeState.failsafesOpen(cluster(), verdict === 'allowed');
+        for (const who of [blocked, stranger]) await nodeState.reachesAll(stage, verdict, who);
       };
       const failsafes = async (value: 'Report' | 'Managed'): Promise<void> => {
         await director.change(
@@ -169,7 +169,7 @@ describe('a node firewall', () => {
       await program(cluster(), before);
       await flowing([...KEPT, ...BY_RULE, ...REFUSED], async () => {
         director.now('failsafes of somebody');
-        await standing.sayFailsafes(cluster(), FORMER);
+        await nodeState.setFailsafes(cluster(), FORMER);
         await stand('allowed');
         await failsafes('Managed');
         await flowing(NARROWED, async ({ mayPass }) => {
@@ -180,7 +180,7 @@ describe('a node firewall', () => {
           mayPass();
           await failsafes('Report');
         });
-        expect(await standing.failsafes(cluster())).toEqual(FORMER);
+        expect(await nodeState.failsafes(cluster())).toEqual(FORMER);
       });
     },
     WITHIN,
@@ -195,10 +195,10 @@ describe('a node firewall', () => {
       const switched = (what: string, kind: 'automatic' | 'ours', nodes: number): Promise<void> =>
         director.change(
           what,
-          () => standing.switchAutomatic(cluster(), kind === 'automatic'),
+          () => nodeState.switchAutomatic(cluster(), kind === 'automatic'),
           async () => {
-            await standing.endpointsAre(cluster(), kind, nodes);
-            await standing.enforced(cluster(), `${String(nodes)}/${String(nodes)}`);
+            await nodeState.endpointsAre(cluster(), kind, nodes);
+            await nodeState.enforced(cluster(), `${String(nodes)}/${String(nodes)}`);
           },
         );
       await flowing([...KEPT, ...BY_RULE, ...JOINING], async () => {
@@ -207,15 +207,15 @@ describe('a node firewall', () => {
           await change('a zone is added with automatic endpoints', before + MORE);
           director.now('a node joins');
           await cluster().joinNode('spare');
-          await standing.enforced(cluster(), '4/4');
+          await nodeState.enforced(cluster(), '4/4');
           await flowing(refusedAt('spare'), async () => {
             director.now('a node joins while no operator runs');
             await operators.whileDown(async () => {
               await cluster().joinNode('aks-1');
-              await standing.endpointsAre(cluster(), 'automatic', 5);
-              await standing.reachesAll(stage, 'allowed', { from: 'world', nodes: ['aks-1'], port: 9999 });
+              await nodeState.endpointsAre(cluster(), 'automatic', 5);
+              await nodeState.reachesAll(stage, 'allowed', { from: 'world', nodes: ['aks-1'], port: 9999 });
             });
-            await standing.enforced(cluster(), '5/5');
+            await nodeState.enforced(cluster(), '5/5');
           });
           await flowing(refusedAt('aks-1'), async ({ mayPass: mayPassThere }) => {
             await change('a zone is removed with automatic endpoints', before);
@@ -224,15 +224,15 @@ describe('a node firewall', () => {
             await switched(OURS, 'ours', 5);
           });
         });
-        expect(await standing.gated(cluster())).toEqual([]);
+        expect(await nodeState.labelledNodes(cluster())).toEqual([]);
         await flowing([...REFUSED, ...refusedAt('aks-1')], async ({ mayPass }) => {
           await switched(AUTOMATIC_AGAIN, 'automatic', 5);
           mayPass();
           await deleted(DELETED_WITH_AUTOMATIC, 'background');
         });
-        expect(await standing.gated(cluster())).toEqual([]);
+        expect(await nodeState.labelledNodes(cluster())).toEqual([]);
       });
-      await standing.switchAutomatic(cluster(), false);
+      await nodeState.switchAutomatic(cluster(), false);
     },
     WITHIN,
   );

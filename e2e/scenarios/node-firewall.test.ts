@@ -21,7 +21,7 @@ const WITHIN = 120_000;
 const FORGE = fileURLToPath(new URL('nodes/forge-vxlan.ts', import.meta.url));
 const WORLD = ['203.0.113.0/24', '2001:db8::/64'];
 const LOOPBACK = ['127.0.0.1', '::1'];
-const JUDGED = ['edge', 'worker'] as const;
+const ENFORCED = ['edge', 'worker'] as const;
 /** A port that no zone of by-hand.ts opens to the world. */
 const UNLISTED = 9999;
 const KUBELET = 10250;
@@ -42,7 +42,7 @@ describe('a node firewall', () => {
   const allowed = (attempt: Attempt) => reaches(stage(), 'allowed', attempt);
   const refused = (attempt: Attempt) => reaches(stage(), 'refused', attempt);
   const nic = (family: 4 | 6): readonly string[] =>
-    JUDGED.map((node) => SECOND_NIC[node]?.[family === 4 ? 0 : 1] ?? '');
+    ENFORCED.map((node) => SECOND_NIC[node]?.[family === 4 ? 0 : 1] ?? '');
   const vip = (node: string): readonly string[] => VIRTUAL[node] ?? [];
 
   const on = (node: string, ...command: readonly string[]): Promise<string> =>
@@ -251,7 +251,7 @@ describe('a node firewall', () => {
     );
   });
 
-  describe.each(JUDGED)('on lo of %s', (node) => {
+  describe.each(ENFORCED)('on lo of %s', (node) => {
     const own = (): readonly string[] => stage().node(node).addresses;
     const oneself = (): Attempt => ({
       from: node,
@@ -287,7 +287,7 @@ describe('a node firewall', () => {
     );
   });
 
-  test.each(JUDGED)(
+  test.each(ENFORCED)(
     'does not judge what is delivered through an interface for which others have an endpoint, save in the ports layer: %s',
     async (node) => {
       const eth0 = byHand.object('HostEndpoint', 'zzz-eth0', {
@@ -304,7 +304,7 @@ describe('a node firewall', () => {
     WITHIN,
   );
 
-  test.each(JUDGED)(
+  test.each(ENFORCED)(
     'drops INVALID packets, also of whom everything is allowed to: %s',
     async (node) => {
       const strict = (value: 0 | 1): Promise<string> =>

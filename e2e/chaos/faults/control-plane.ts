@@ -1,6 +1,6 @@
 /** Faults of the API servers and etcd. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { insist } from '../api.ts';
+import { untilAccepted } from '../api.ts';
 import type { Stage } from '../stage.ts';
 import { longWork, shortWork } from '../work.ts';
 import { midReconcile, seconds, victims, type FaultClass } from './fault.ts';
@@ -40,7 +40,7 @@ async function hearAgain(
   kept: readonly AsyncDisposable[],
   late: readonly number[],
 ): Promise<void> {
-  await insist('the API server to serve what Felix watches', () => api.get(WATCHED_BY_FELIX));
+  await untilAccepted('the API server to serve what Felix watches', () => api.get(WATCHED_BY_FELIX));
   await Promise.all(
     kept.map(async (node, i) => {
       await delay(late[i]);

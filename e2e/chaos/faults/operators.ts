@@ -1,6 +1,6 @@
 /** Faults of the operator's own processes. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { insist } from '../api.ts';
+import { untilAccepted } from '../api.ts';
 import { FIREWALL, type State } from '../state.ts';
 import { applyState } from '../state.ts';
 import { isNotFound, longWork, shortWork } from '../work.ts';
@@ -42,7 +42,7 @@ export const removalKill: FaultClass = {
       run: async (stage) => {
         const remove = async (): Promise<void> => {
           stage.state = gone;
-          await insist('the API server to take the deletion', () =>
+          await untilAccepted('the API server to accept the deletion', () =>
             stage.api
               .delete(`/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/${FIREWALL}`)
               .catch((error: unknown) => {

@@ -46,7 +46,7 @@ async function go(cwd: string, args: readonly string[], progress: Progress): Pro
   createInterface({ input: child.stdout }).on('line', progress.listed);
   createInterface({ input: child.stderr }).on('line', (line) => {
     errors.push(line);
-    progress.told(line);
+    progress.onLine(line);
   });
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`go ${args.join(' ')} failed:\n${errors.slice(-ERROR_LINES).join('\n')}`);
@@ -59,7 +59,7 @@ interface Progress {
    * A line that Go prints in addition to its output: with -v one for each compiled package, and one for each
    * module that it downloads.
    */
-  readonly told: (line: string) => void;
+  readonly onLine: (line: string) => void;
   readonly done: () => void;
   readonly stop: () => void;
 }
@@ -79,7 +79,7 @@ function startProgress(what: string): Progress {
     listed: () => {
       count.listed += 1;
     },
-    told: (line) => {
+    onLine: (line) => {
       if (line.startsWith('go: downloading')) count.downloaded += 1;
       else count.compiled += 1;
     },

@@ -16,15 +16,15 @@ export async function withLock<T>(file: string, work: () => Promise<T>): Promise
 
 async function acquire(file: string): Promise<void> {
   const mine = await processIdentity(process.pid);
-  let told = false;
+  let reported = false;
   while (!(await take(file, mine))) {
     const holder = await readFile(file, 'utf8').catch(() => '');
     if (holder !== '' && !(await sameProcess(holder))) {
       await rm(file, { force: true });
       continue;
     }
-    if (!told) process.stderr.write(`waiting for another process that builds (${file})\n`);
-    told = true;
+    if (!reported) process.stderr.write(`waiting for another process that builds (${file})\n`);
+    reported = true;
     await delay(200);
   }
 }

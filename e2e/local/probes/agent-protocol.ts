@@ -44,5 +44,5 @@ export interface AgentAnswer {
 /** The echo servers' answer to each line or datagram. */
 export interface Echo {
   readonly seenFrom: SocketAddress;
-  readonly said: string;
+  readonly text: string;
 }

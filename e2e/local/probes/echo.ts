@@ -40,7 +40,7 @@ function echoLines(socket: Socket): void {
   const seenFrom = { address: plainAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
   socket.on('error', () => socket.destroy());
   createInterface({ input: socket })
-    .on('line', (said) => socket.write(`${JSON.stringify({ seenFrom, said } satisfies Echo)}\n`))
+    .on('line', (text) => socket.write(`${JSON.stringify({ seenFrom, text } satisfies Echo)}\n`))
     .on('error', () => socket.destroy());
 }
 
@@ -54,7 +54,7 @@ async function bindUdp(type: SocketType, port: number, address?: string): Promis
   socket.on('message', (message: Buffer, from: RemoteInfo) => {
     const seenFrom = { address: from.address, port: from.port };
     socket.send(
-      JSON.stringify({ seenFrom, said: message.toString() } satisfies Echo),
+      JSON.stringify({ seenFrom, text: message.toString() } satisfies Echo),
       from.port,
       from.address,
     );

@@ -160,7 +160,7 @@ export function end(socket: Socket): void {
 
 const datagramSocket = (host: string): DatagramSocket => createSocket(isIPv6(host) ? 'udp6' : 'udp4');
 
-const packetIn = (echo: string): number => Number((JSON.parse(echo) as Echo).said);
+const packetIn = (echo: string): number => Number((JSON.parse(echo) as Echo).text);
 
 function fail(hears: Hears, error: NodeJS.ErrnoException): void {
   if (!LOST.includes(error.code)) hears.failed(error.code ?? error.message);

@@ -12,18 +12,18 @@ export async function withFelixSettings(
   { during, afterwards }: { readonly during: Settings; readonly afterwards: Settings },
   look: () => Promise<unknown>,
 ): Promise<void> {
-  await say(cluster, during);
+  await patchFelix(cluster, during);
   try {
     await waitFor(() => look().then(() => true as const), {
       what: 'Felix to be started again with its new configuration',
       within: 30_000,
     });
   } finally {
-    await say(cluster, afterwards);
+    await patchFelix(cluster, afterwards);
   }
 }
 
-const say = (cluster: StartedCluster, spec: Settings): Promise<string> =>
+const patchFelix = (cluster: StartedCluster, spec: Settings): Promise<string> =>
   cluster.kubectl([
     ...['patch', 'felixconfiguration.projectcalico.org', 'default'],
     ...['--type=merge', '--patch', JSON.stringify({ spec })],

@@ -5,7 +5,7 @@ import { counted } from './counted.ts';
 import type { NodeStage } from './stage.ts';
 
 const PROGRAM = fileURLToPath(new URL('raw-packets.pl', import.meta.url));
-const JUDGED = ['edge', 'worker'] as const;
+const ENFORCED = ['edge', 'worker'] as const;
 const FORGER = 'control';
 
 const send = (stage: NodeStage, from: string, ...args: readonly string[]): Promise<string> =>
@@ -13,7 +13,7 @@ const send = (stage: NodeStage, from: string, ...args: readonly string[]): Promi
 
 /** The effect of manifests/nodes-without-icmp.yaml on ICMP and SCTP. */
 export async function expectRawPackets(stage: NodeStage): Promise<void> {
-  for (const node of JUDGED) {
+  for (const node of ENFORCED) {
     const seen: Readonly<Record<string, string>> = Object.fromEntries(
       await Promise.all(
         ['world', 'trusted'].flatMap((from) =>
@@ -48,7 +48,7 @@ export async function expectRawPackets(stage: NodeStage): Promise<void> {
  */
 export async function expectForgedLoopback(stage: NodeStage): Promise<void> {
   const { ifindex } = await linkOf(stage, FORGER);
-  for (const node of JUDGED) {
+  for (const node of ENFORCED) {
     const { address: mac } = await linkOf(stage, node);
     await send(stage, FORGER, 'forged', stage.node(node).address, mac, String(ifindex));
     await counted(stage.node(node), { rule: 'default/nodes/loopback', verdict: 'Dropped', where: 'ports' });

@@ -5,7 +5,7 @@ import { conditions, getFirewall, type Firewall } from '../../harness/firewall.t
 import type { NodeStage } from './stage.ts';
 
 const WITHIN = 60_000;
-const GATE = 'clusterfirewall.io/gate';
+const LABEL = 'clusterfirewall.io/gate';
 
 /** Waits until status reports so many enforced nodes, `3/3`, and packet filters are complete. */
 export async function enforced(cluster: StartedCluster, summary: string): Promise<void> {
@@ -96,8 +96,8 @@ export async function endpointsAre(
 }
 
 /** Names of Nodes with our label. */
-export const gated = async (cluster: StartedCluster): Promise<readonly string[]> =>
-  (await list(cluster, 'nodes', '--selector', GATE)).map(({ metadata }) => metadata.name);
+export const labelledNodes = async (cluster: StartedCluster): Promise<readonly string[]> =>
+  (await list(cluster, 'nodes', '--selector', LABEL)).map(({ metadata }) => metadata.name);
 
 /**
  * Waits until a source reaches, or does not reach, a port of all these nodes, on every address that
@@ -125,7 +125,7 @@ export async function reachesAll(
 
 const FELIX = ['felixconfiguration.projectcalico.org', 'default'];
 
-export const sayFailsafes = (cluster: StartedCluster, value: readonly object[]): Promise<string> =>
+export const setFailsafes = (cluster: StartedCluster, value: readonly object[]): Promise<string> =>
   cluster.kubectl([
     ...['patch', ...FELIX, '--type=merge', '--patch'],
     JSON.stringify({ spec: { failsafeInboundHostPorts: value } }),

@@ -16,7 +16,7 @@ export interface Turn {
 /** Minimum number of turns for each class, as far as there are enough. */
 const LEAST = 5;
 
-export function programme(
+export function schedule(
   count: number,
   seed: number,
   classes: readonly FaultClass[] = FAULT_CLASSES,

@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { FAULT_CLASSES } from './faults/all.ts';
-import { programme } from './programme.ts';
+import { schedule } from './schedule.ts';
 import { seeded } from '../harness/random.ts';
 import { INITIAL } from './state.ts';
 
 const drawn = (seed: number) =>
-  programme(100, seed).map((turn) => {
+  schedule(100, seed).map((turn) => {
     const { parameters } = turn.fault.plan(seeded(turn.seed), INITIAL, 'full');
     return `${turn.fault.name} ${parameters}`;
   });
@@ -16,13 +16,13 @@ test('a seed repeats a campaign, and another seed gives a different one', () => 
 });
 
 test('every class gets at least five of a hundred faults', () => {
-  const turns = programme(100, 7);
+  const turns = schedule(100, 7);
   expect(turns).toHaveLength(100);
   for (const fault of FAULT_CLASSES)
     expect(turns.filter((turn) => turn.fault === fault).length).toBeGreaterThanOrEqual(5);
 });
 
 test('every class gets one of twelve faults', () => {
-  const names = programme(FAULT_CLASSES.length, 7).map(({ fault }) => fault.name);
+  const names = schedule(FAULT_CLASSES.length, 7).map(({ fault }) => fault.name);
   expect(new Set(names).size).toBe(FAULT_CLASSES.length);
 });
