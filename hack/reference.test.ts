@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall } from '../src/api/schema.ts';
 import { validateDocument } from '../src/api/validate.ts';
 import { compile } from '../src/compiler/compile.ts';
-import type { Inventory } from '../src/inventory/types.ts';
+import { clusterWith } from '../src/compiler/testing/inventories.ts';
 import { DEFAULTS, SECTIONS } from './reference-text.ts';
 import { apiReference, fields } from './reference.ts';
 
@@ -86,15 +86,7 @@ function specOf(values: Readonly<Record<string, unknown>>): object {
   return result;
 }
 
-const inventory: Inventory = {
-  namespaces: ['kube-system', 'web'].map((name) => ({
-    name,
-    labels: { 'kubernetes.io/metadata.name': name },
-  })),
-  nodes: [{ name: 'cp', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['192.0.2.11'] }],
-  ipPools: ['10.244.0.0/16'],
-  automaticHostEndpoints: true,
-};
+const inventory = clusterWith({ automaticHostEndpoints: true });
 
 function compiled(manifest: object): object {
   const document = { apiVersion: 'clusterfirewall.io/v1alpha1', kind: 'ClusterFirewall', ...manifest };

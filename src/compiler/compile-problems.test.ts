@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Group } from '../api/schema.ts';
 import { compile } from './compile.ts';
-import { firewall, fromGroup, inventory, namespace, web } from './testing/examples.ts';
+import { firewall, fromGroup, inventory, web } from './testing/examples.ts';
+import { namespace } from './testing/inventories.ts';
 
 describe('a rule that cannot be compiled', () => {
   const bad = { name: 'bad', pods: {}, from: [{ peer: 'ofice' }], ports: [80] };

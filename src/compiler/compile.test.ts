@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Group } from '../api/schema.ts';
 import { compile } from './compile.ts';
-import { firewall, fromGroup, inventory, namespace, objectsOf, shapes, web } from './testing/examples.ts';
+import { firewall, fromGroup, inventory, objectsOf, shapes, web } from './testing/examples.ts';
+import { namespace } from './testing/inventories.ts';
 import type { Inventory } from '../inventory/types.ts';
 
 describe('a firewall without groups', () => {

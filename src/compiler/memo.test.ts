@@ -3,7 +3,8 @@ import type { ClusterFirewall } from '../api/schema.ts';
 import type { Inventory } from '../inventory/types.ts';
 import { compile } from './compile.ts';
 import { remembering } from './memo.ts';
-import { firewall, inventory, namespace, web } from './testing/examples.ts';
+import { firewall, inventory, web } from './testing/examples.ts';
+import { namespace } from './testing/inventories.ts';
 import type { Compile } from './types.ts';
 
 /** The compiler, and how often it was asked. */

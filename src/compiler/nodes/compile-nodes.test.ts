@@ -5,7 +5,6 @@ import type { Inventory } from '../../inventory/types.ts';
 import {
   bare,
   carrying,
-  cluster,
   compiled,
   guardOf,
   objects,
@@ -13,6 +12,7 @@ import {
   reasons,
   rulesOf,
 } from '../testing/compiled-nodes.ts';
+import { cluster, clusterWith, CONTROL_PLANE, node } from '../testing/inventories.ts';
 
 describe('a node compiles to', () => {
   test('an endpoint for lo with its own policies, one for all interfaces, and its addresses in the judged set', () => {
@@ -57,19 +57,15 @@ describe('a node compiles to', () => {
       objects(compiled({}, { inventory })).flatMap(({ metadata, spec }) =>
         'nets' in spec ? spec.nets.map((net) => `${metadata.name} ${net}`) : [],
       );
-    const joining = {
-      name: 'joining',
-      labels: { 'node-role.kubernetes.io/control-plane': '' },
-      addresses: ['10.99.0.10', '10.99.0.13', 'fd00:99::10'],
-    };
+    const joining = node('joining', ['10.99.0.10', '10.99.0.13', 'fd00:99::10'], CONTROL_PLANE);
     const before = netsOf(cluster);
-    const after = netsOf({ ...cluster, nodes: [...(cluster.nodes ?? []), joining] });
+    const after = netsOf(clusterWith({ nodes: [...(cluster.nodes ?? []), joining] }));
     expect(after.length).toBeGreaterThan(before.length);
     expect(after).toEqual(expect.arrayContaining([...before]));
   });
 
   test('with automatic endpoints, an enforcement label for the node and no endpoint but the one for lo', () => {
-    const compilation = compiled({}, { inventory: { ...cluster, automaticHostEndpoints: true } });
+    const compilation = compiled({}, { inventory: clusterWith({ automaticHostEndpoints: true }) });
     expect(carrying(compilation, 'default/nodes/endpoints')).toEqual([]);
     expect(compilation.labelledNodes).toEqual(['cp1', 'worker1']);
     expect(compilation.nodes?.endpoints).toBe('Automatic');
@@ -96,7 +92,7 @@ describe('a node compiles to', () => {
       'app.kubernetes.io/managed-by': 'somebody',
     };
     const nodes = (cluster.nodes ?? []).map((node) => ({ ...node, labels: { ...node.labels, ...kubelets } }));
-    const compilation = compiled({}, { inventory: { ...cluster, nodes } });
+    const compilation = compiled({}, { inventory: clusterWith({ nodes }) });
     const [, worker] = carrying(compilation, 'default/nodes/endpoints');
     expect(worker?.metadata.labels).toEqual({
       edge: 'true',
@@ -150,7 +146,7 @@ describe('the final deny', () => {
   });
 
   test('with destinations All, refuses all traffic that is not bound for a pod, in the families that have pods', () => {
-    const inventory = { ...cluster, ipPools: ['10.244.0.0/16'] };
+    const inventory = clusterWith({ ipPools: ['10.244.0.0/16'] });
     const compilation = compiled({ destinations: 'All' }, { inventory });
     const all = rulesOf(compilation, 'default/nodes/deny', 'ports');
     const elsewhere = all.filter(({ destination }) => destination?.selector === undefined);
@@ -165,7 +161,7 @@ describe('the final deny', () => {
   });
 
   test('with All and no pools, is refused itself, and stored objects stay', () => {
-    const compilation = compiled({ destinations: 'All' }, { inventory: { ...cluster, ipPools: [] } });
+    const compilation = compiled({ destinations: 'All' }, { inventory: clusterWith({ ipPools: [] }) });
     expect(reasons(compilation)).toContain('PoolsUnknown');
     expect(compilation.held).toContain('default/nodes/');
     expect(carrying(compilation, 'default/nodes/deny')).toEqual([]);

@@ -3,6 +3,7 @@ import type { Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
 import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
+import { clusterWith } from '../testing/inventories.ts';
 
 const summary = (
   nodes: Partial<Nodes>,
@@ -19,17 +20,7 @@ const summary = (
         },
       },
     ],
-    {
-      namespaces: [],
-      nodes: [
-        { name: 'cp1', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['10.99.0.11'] },
-        { name: 'worker1', labels: {}, addresses: ['10.99.0.12'] },
-      ],
-      ipPools: ['10.244.0.0/16'],
-      automaticHostEndpoints: false,
-      bgpPeers: ['10.99.0.1'],
-      felixConfigurations,
-    },
+    clusterWith({ bgpPeers: ['10.99.0.1'], felixConfigurations }),
   ).nodes;
 const open = (...args: Parameters<typeof summary>) => summary(...args)?.failsafesOpen;
 const zone = (entities: readonly ('World' | 'Pods' | 'Nodes')[], ...ports: readonly number[]) => ({

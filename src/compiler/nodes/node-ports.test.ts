@@ -2,17 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, IngressRule, Nodes } from '../../api/schema.ts';
 import type { Rule } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
-import type { Inventory } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
+import { clusterWith, namespace } from '../testing/inventories.ts';
 
-const cluster: Inventory = {
-  namespaces: [{ name: 'shop', labels: {} }],
-  nodes: [
-    { name: 'cp1', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['10.99.0.11'] },
-  ],
-  ipPools: ['10.244.0.0/16'],
-  automaticHostEndpoints: false,
-};
+const cluster = clusterWith({ namespaces: [namespace('shop')], ipPools: ['10.244.0.0/16'] });
 const ENFORCED: Nodes = { mode: 'Enforce' };
 const web: IngressRule = {
   name: 'web',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { cluster, compiled, guardOf, rulesOf } from '../testing/compiled-nodes.ts';
+import { compiled, guardOf, rulesOf } from '../testing/compiled-nodes.ts';
+import { cluster } from '../testing/inventories.ts';
 import type { Inventory } from '../../inventory/types.ts';
 
 describe('identity behind NAT', () => {

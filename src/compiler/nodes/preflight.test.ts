@@ -8,16 +8,8 @@ import type {
   Inventory,
 } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
+import { clusterWith } from '../testing/inventories.ts';
 
-const cluster: Inventory = {
-  namespaces: [],
-  nodes: [
-    { name: 'cp1', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['10.99.0.11'] },
-    { name: 'edge1', labels: { edge: 'true' }, addresses: ['10.99.0.12'] },
-  ],
-  ipPools: ['10.244.0.0/16', 'fd00:244::/48'],
-  automaticHostEndpoints: false,
-};
 const edgeZone = {
   name: 'edge',
   from: [{ entity: 'World' as const }],
@@ -32,7 +24,7 @@ const compiled = (inventory: Partial<Inventory>, nodes: Partial<Nodes> = {}): Co
         spec: { mode: 'Enforce', nodes: { mode: 'Enforce', zones: [edgeZone], ...nodes } },
       },
     ],
-    { ...cluster, ...inventory },
+    clusterWith(inventory),
   );
 const policy = (
   selector: string,
@@ -80,10 +72,10 @@ describe('a policy of others', () => {
 
   test('is named with the nodes that it would close, and the remedy', () => {
     const message = compiled({ foreignPolicies: [BLOG] }).nodes?.blocked?.message;
-    expect(message).toContain('GlobalNetworkPolicy/theirs would apply to host endpoints of cp1, edge1');
+    expect(message).toContain('GlobalNetworkPolicy/theirs would apply to host endpoints of cp1, worker1');
     expect(message).toContain('has(projectcalico.org/name) && …');
     const other = compiled({ foreignPolicies: [policy("edge == 'true'")] }).nodes?.blocked?.message;
-    expect(other).toContain('host endpoints of edge1,');
+    expect(other).toContain('host endpoints of worker1,');
   });
 
   test('is accepted where acceptForeign names it', () => {
@@ -172,7 +164,7 @@ describe('Felix', () => {
     ['INVALID packets are dropped', { disableConntrackInvalidCheck: true }, 'INVALID'],
     ['not with eBPF', { bpfEnabled: true }, 'INVALID'],
   ])('%s, unless its configuration says otherwise for every node', (_, otherwise, words) => {
-    const otherNode = { name: 'node.edge1', ...otherwise };
+    const otherNode = { name: 'node.worker1', ...otherwise };
     expect(notesWith([], words)).toBe(1);
     expect(notesWith([{ name: 'default', ...otherwise }], words)).toBe(0);
     expect(notesWith([otherNode], words)).toBe(1);

@@ -3,6 +3,7 @@ import type { ClusterFirewall, Spec } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
 import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
+import { clusterWith, CONTROL_PLANE, namespace, node } from '../testing/inventories.ts';
 
 const firewall = (spec: Partial<Spec>): ClusterFirewall => ({
   metadata: { name: 'default' },
@@ -21,20 +22,13 @@ const service = (namespace: string, rest: Partial<ServiceInfo> = {}): ServiceInf
   ports: [{ port: 443, targetPort: 10250 }],
   ...rest,
 });
-const cluster: Inventory = {
-  namespaces: ['kube-system', 'certs', 'shop'].map((name) => ({ name, labels: {} })),
-  nodes: [
-    {
-      name: 'cp',
-      labels: { 'node-role.kubernetes.io/control-plane': '' },
-      addresses: ['10.0.0.1', '10.244.0.1'],
-    },
-    { name: 'worker', labels: {}, addresses: ['10.0.0.2'] },
-  ],
-  apiServerEndpoints: ['10.0.0.1', '10.0.0.9'],
+const cluster = clusterWith({
+  namespaces: ['kube-system', 'certs', 'shop'].map((name) => namespace(name)),
+  nodes: [node('cp1', ['10.99.0.11', '10.244.0.1'], CONTROL_PLANE), node('worker1', ['10.99.0.12'])],
+  apiServerEndpoints: ['10.99.0.11', '10.99.0.19'],
   apiServerBackends: [backend('certs')],
   services: [service('certs')],
-};
+});
 
 const FAMILY = 'default/defaults/apiServerToPods';
 const opened = ({ objects }: Compilation) =>
@@ -80,7 +74,7 @@ describe('apiServerToPods', () => {
     expect(set?.object).toMatchObject({
       kind: 'GlobalNetworkSet',
       metadata: { labels: { 'clusterfirewall.io/set': 'control-plane' } },
-      spec: { nets: ['10.0.0.1/32', '10.0.0.9/32', '10.244.0.1/32'] },
+      spec: { nets: ['10.99.0.11/32', '10.99.0.19/32', '10.244.0.1/32'] },
     });
   });
 

@@ -1,29 +1,12 @@
-/** A small cluster with spec.nodes, and helpers that look at its compilation. */
+/** Compiles spec.nodes for the cluster of unit tests. Other helpers look at the compilation. */
 import { expect } from '@jest/globals';
 import { type ClusterFirewall, type Nodes, type Spec, spec as schema } from '../../api/schema.ts';
 import type { GeneratedObject, GlobalNetworkPolicy, Rule } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
+import { cluster } from './inventories.ts';
 import { flawsOf } from './wellformed.ts';
-
-export const cluster: Inventory = {
-  namespaces: [
-    { name: 'kube-system', labels: {} },
-    { name: 'blog', labels: {} },
-  ],
-  nodes: [
-    {
-      name: 'cp1',
-      labels: { 'node-role.kubernetes.io/control-plane': '' },
-      addresses: ['10.99.0.11', 'fd00:99::11'],
-    },
-    { name: 'worker1', labels: { edge: 'true', zone: 'a' }, addresses: ['10.99.0.12', '10.244.1.0'] },
-  ],
-  apiServerEndpoints: ['10.99.0.11'],
-  ipPools: ['10.244.0.0/16', 'fd00:244::/48'],
-  automaticHostEndpoints: false,
-};
 
 export const compiled = (
   nodes: Partial<Nodes>,

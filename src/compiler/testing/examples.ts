@@ -1,20 +1,17 @@
-/** A small cluster, a firewall for it, and helpers that look at its compilation. */
+/** A firewall for a cluster of namespaces, and helpers that look at its compilation. */
 import type { ClusterFirewall, Group, Spec } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
+import { namespace, node } from './inventories.ts';
 
 export const firewall = (spec: Partial<Spec>, name = 'default'): ClusterFirewall => ({
   metadata: { name },
   spec: { mode: 'Enforce', ...spec },
 });
-export const namespace = (name: string, labels: Record<string, string> = {}): NamespaceInfo => ({
-  name,
-  labels,
-});
 export const inventory = (...namespaces: readonly NamespaceInfo[]): Inventory => ({
   namespaces: [namespace('kube-system'), ...namespaces],
-  nodes: [{ name: 'node1', labels: {}, addresses: ['10.99.0.11'] }],
+  nodes: [node('node1', ['10.99.0.11'])],
 });
 export const objectsOf = (
   spec: Partial<Spec>,
