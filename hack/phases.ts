@@ -10,6 +10,8 @@ import type { Count, JestResult } from './summary.ts';
 export type Phase = () => Promise<Count>;
 
 const ROOT = path.resolve(import.meta.dirname, '..');
+/** Jest as arguments of Node. Its workers inherit the first two. */
+export const JEST = ['--import', `${ROOT}/hack/end-with-parent.ts`, `${ROOT}/node_modules/jest/bin/jest.js`];
 const MINUTE = 60 * 1000;
 /** No phase takes that long. A test that does not end must not keep the sum from being printed. */
 const PHASE_TIMEOUT = 45 * MINUTE;
@@ -96,7 +98,8 @@ async function check(command: string, ...args: readonly string[]): Promise<Count
 /** One of the projects of jest.config.js. */
 async function jest(project: string, ...args: readonly string[]): Promise<Count> {
   const output = path.join(os.tmpdir(), `jest-${process.pid}-${project}.json`);
-  const code = await run('jest', ['--selectProjects', project, '--json', '--outputFile', output, ...args], {
+  const options = ['--selectProjects', project, '--json', '--outputFile', output];
+  const code = await run('node', [...JEST, ...options, ...args], {
     // Jest loads ES modules with it; without the second flag every worker warns of the first.
     NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
   });
