@@ -10,12 +10,15 @@ export interface Clock {
   setTimeout(callback: () => void, ms: number): () => void;
 }
 
+/** Node takes 32 bits. A longer delay it would take for none. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** Node's own clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => new Date(),
   setTimeout(callback, ms) {
-    const timer = setTimeout(callback, ms);
+    const timer = setTimeout(callback, Math.min(Math.max(0, ms), MAX_TIMEOUT_MS));
     return () => {
       clearTimeout(timer);
     };

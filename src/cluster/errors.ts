@@ -101,3 +101,10 @@ export function isExpired(error: unknown): error is ApiError {
  */
 export const isInitializing = (error: unknown): error is ApiError =>
   isApiError(error, 429) && error.message.includes('storage is (re)initializing');
+
+/** The words of whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** True for an error of the API server, or of the way to it. */
+export const isServerError = (error: unknown): boolean =>
+  error instanceof ApiError || error instanceof TransportError;

@@ -165,11 +165,11 @@ describe('workers', () => {
     expect([calls, queue.retries('a')]).toEqual([2, 0]);
   });
 
-  test('do not come back to a terminal result until the key is added again', async () => {
+  test('do not come back to a key that is done until it is added again', async () => {
     let calls = 0;
     const { clock, queue } = workers(() => {
       calls += 1;
-      return Promise.resolve({ type: 'terminal', message: 'bad spec' });
+      return Promise.resolve({ type: 'done' });
     });
     queue.add('a');
     await clock.advance(1_000_000);

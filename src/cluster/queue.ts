@@ -61,6 +61,12 @@ export class WorkQueue {
     return this.#ready.size + this.#again.size;
   }
 
+  /** Milliseconds until the first delayed key is due. Negative: overdue. Undefined: nothing is delayed. */
+  get nextMs(): number | undefined {
+    const due = [...this.#delayed.values()].map(({ at }) => at - this.#clock.now());
+    return due.length === 0 ? undefined : Math.min(...due);
+  }
+
   add(key: string): void {
     if (this.#shutDown) return;
     if (!this.#ready.has(key) && !this.#again.has(key)) this.#observer?.added(key);
@@ -154,9 +160,7 @@ export type Result =
   /** Look again later although nothing has failed. */
   | { readonly type: 'requeueAfter'; readonly ms: number }
   /** Not successful yet. `message` says why. */
-  | { readonly type: 'retry'; readonly message: string }
-  /** Cannot succeed until a change, which will add the key again. */
-  | { readonly type: 'terminal'; readonly message: string };
+  | { readonly type: 'retry'; readonly message: string };
 
 export interface RunWorkersOptions {
   readonly queue: WorkQueue;
@@ -200,9 +204,6 @@ function settle(queue: WorkQueue, log: Logger, key: string, result: Result): voi
       log.warn({ key, retries: queue.retries(key), reason: result.message }, 'reconcile to be retried');
       queue.addRateLimited(key);
       return;
-    case 'terminal':
-      log.error({ key, reason: result.message }, 'reconcile given up');
-      break;
     case 'requeueAfter':
       queue.addAfter(key, result.ms);
       break;

@@ -5,9 +5,11 @@ import type { KubernetesObject } from '../cluster/resource.ts';
 import type { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
 import { recordingLogger } from '../cluster/testing/logs.ts';
 import { ManualClock } from '../cluster/testing/manual-clock.ts';
+import { web } from '../compiler/testing/examples.ts';
 import { Controller } from './controller.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { kindResource } from './objects/kinds.ts';
+import { ROUND_LIMIT_MS } from './round-guard.ts';
 import { FIREWALLS } from './observe/firewalls.ts';
 import {
   blogCluster,
@@ -165,6 +167,97 @@ describe('a round is begun', () => {
     await clock.advance(1000);
     expect(await rounds()).toBe(before);
   });
+});
+
+describe('a round that fails', () => {
+  /** A cluster whose firewall has no finalizer yet, and finalizers that can be broken. */
+  const settling = () => {
+    const server = blogCluster();
+    server.put(FIREWALLS, firewallObject({ namespaces: [web] }, 'default', {}));
+    const working = finalizersOf(server);
+    let broken: Error | undefined;
+    const settle: typeof working.settle = (firewall) =>
+      broken === undefined ? working.settle(firewall) : Promise.reject(broken);
+    const breakWith = (error: Error | undefined): void => {
+      broken = error;
+    };
+    return { ...controllerOn(server), finalizers: { settle }, breakWith };
+  };
+
+  test('for a fault of ours says so in the status at once, in readiness after three, and a good one ends it', async () => {
+    const { server, clock, controller, log, finalizers, breakWith } = settling();
+    breakWith(new TypeError('rubbish is not an address'));
+    await clock.advance(1000);
+    const term = new AbortController();
+    const led = controller.lead({ transport: server, finalizers, signal: term.signal });
+    await clock.advance(0);
+    const { message, ...condition } = conditionOf(server, 'Programmed') as { message: string };
+    expect(condition).toMatchObject({ status: 'False', reason: 'ReconcileFailed' });
+    expect(message).toContain('rubbish is not an address');
+    expect(conditionOf(server, 'Ready')).toMatchObject({ status: 'False', reason: 'ReconcileFailed' });
+    expect([controller.unready(), controller.stuck()]).toEqual([undefined, undefined]);
+    await clock.advance(10_000);
+    expect(controller.unready()).toMatch(/^the last \d+ rounds failed: rubbish is not an address$/);
+    expect(log.lines.some((line) => line.message === 'reconcile failed')).toBe(true);
+    expect(reasonsOf(server)).toEqual(['ReconcileFailed']);
+    breakWith(undefined);
+    await clock.advance(20_000);
+    expect(conditionOf(server, 'Ready')).toMatchObject({ status: 'True' });
+    expect(controller.unready()).toBeUndefined();
+    term.abort();
+    await led;
+  });
+
+  test('for an error of the API server does not say so in the status before the third in a row', async () => {
+    const { server, clock, controller, finalizers, breakWith } = settling();
+    await clock.advance(1000);
+    breakWith(new ApiError({ code: 500, message: 'etcd is sad' }));
+    void controller.lead({ transport: server, finalizers, signal: new AbortController().signal });
+    await clock.advance(0);
+    expect(conditionOf(server, 'Programmed')).toBeUndefined();
+    await clock.advance(10_000);
+    expect(conditionOf(server, 'Programmed')).toMatchObject({ status: 'False', reason: 'ReconcileFailed' });
+  });
+
+  test('counts for nothing any more when the term has ended', async () => {
+    const { server, clock, controller, finalizers, breakWith } = settling();
+    await clock.advance(1000);
+    breakWith(new Error('no'));
+    const term = new AbortController();
+    const led = controller.lead({ transport: server, finalizers, signal: term.signal });
+    await clock.advance(10_000);
+    expect(controller.unready()).toBeDefined();
+    term.abort();
+    await led;
+    expect(controller.unready()).toBeUndefined();
+  });
+});
+
+test('whichever answer never comes, the round ends, says so in the log, and the next one goes on', async () => {
+  /** Leads for as long, and returns the requests that were sent meanwhile. */
+  const requestsWithout = async (nth: number, ms: number): Promise<readonly string[]> => {
+    const { server, clock, log, lead } = controllerOn(blogCluster());
+    await clock.advance(1000);
+    const asked: string[] = [];
+    server.fault = ({ method, path, query }) => {
+      asked.push(`${method} ${path} ${String(query?.['fieldManager'])}`);
+      return asked.length - 1 === nth ? new Promise(() => undefined) : undefined;
+    };
+    lead();
+    await clock.advance(ms);
+    const lost = asked[nth];
+    const failed = log.lines.filter(({ message }) => message === 'reconcile failed').length;
+    const isOfRound = lost !== undefined && !/^GET|events|heartbeat/.test(lost);
+    expect({ lost, failed, ready: conditionOf(server, 'Ready') }).toEqual({
+      lost,
+      failed: isOfRound ? 1 : 0,
+      ready: expect.objectContaining({ status: 'True' }),
+    });
+    return asked;
+  };
+  const requests = await requestsWithout(Infinity, 10_000);
+  expect(requests.length).toBeGreaterThan(10);
+  for (const nth of requests.keys()) await requestsWithout(nth, ROUND_LIMIT_MS + 30_000);
 });
 
 describe('people are told', () => {

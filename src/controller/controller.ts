@@ -6,7 +6,10 @@ import { EventRecorder, type EventNote } from '../cluster/objects/events.ts';
 import { withFields, type Logger } from '../cluster/logger.ts';
 import { runWorkers, WorkQueue, type Result } from '../cluster/queue.ts';
 import type { ChangeEvent } from '../cluster/informer/store.ts';
+import { withCutOff } from '../cluster/http/cut-off.ts';
 import type { Transport } from '../cluster/http/transport.ts';
+import { abortable } from '../cluster/abort.ts';
+import { isServerError } from '../cluster/errors.ts';
 import { compile } from '../compiler/compile.ts';
 import type { Compile } from '../compiler/types.ts';
 import { Announcer, repairNote } from './report/announcer.ts';
@@ -26,7 +29,9 @@ import type { Metrics, Readiness } from './metrics/metrics.ts';
 import { Informer } from '../cluster/informer/informer.ts';
 import { HEARTBEAT } from './objects/ownership.ts';
 import { Reconciler } from './reconcile.ts';
+import { MAX_FAILURES, ROUND_LIMIT_MS, RoundGuard } from './round-guard.ts';
 import type { Finalizers, World } from './world.ts';
+import { failureOf } from './report/findings.ts';
 import { RoundReport } from './report/round-report.ts';
 import { Reporter } from './report/status-writer.ts';
 import { Watches } from '../cluster/informer/watches.ts';
@@ -60,6 +65,9 @@ const KEY = 'everything';
 /** A round that failed is repeated this soon, for it is all that the operator does; each of its requests has its own back-off besides. */
 const ROUND_BACKOFF: BackoffPolicy = { initialMs: 5, maxMs: 4000, factor: 2, jitter: 1 };
 
+/** Milliseconds in which the status has to say that a round failed. */
+const REPORT_LIMIT_MS = 30_000;
+
 /** What a term remembers ends with it: meanwhile another operator may have written. */
 interface LeaderState {
   readonly transport: Transport;
@@ -83,10 +91,12 @@ export class Controller {
   #leading: LeaderState | undefined;
   /** Rounds that this process has begun. */
   #rounds = 0;
+  readonly #guard: RoundGuard;
 
   constructor(options: ControllerOptions) {
     const { transport, clock, log, metrics, answers } = options;
     this.#options = options;
+    this.#guard = new RoundGuard(clock);
     const changed = (): void => {
       this.#leading?.queue.add(KEY);
     };
@@ -118,6 +128,7 @@ export class Controller {
     metrics.lookUp({
       staleness: () => this.#watches.staleness(),
       readiness: () => this.#firewalls.store.list().map(readiness),
+      nextRoundMs: () => this.#leading?.queue.nextMs,
     });
   }
 
@@ -132,7 +143,12 @@ export class Controller {
   unready(): string | undefined {
     if (!this.isReady) return 'the cluster has not been listed yet';
     const stale = this.#watches.stale();
-    return stale.length === 0 ? undefined : `nothing certain is known of ${stale.join(', ')}`;
+    return stale.length === 0 ? this.#guard.failing() : `nothing certain is known of ${stale.join(', ')}`;
+  }
+
+  /** Why the process has to be started anew, for people; undefined while it works. */
+  stuck(): string | undefined {
+    return this.#guard.stuck();
   }
 
   /** Watches until `signal` is aborted; resolves when everything has ended. Writes nothing. */
@@ -147,24 +163,32 @@ export class Controller {
   async lead(term: LeadershipTerm): Promise<void> {
     const { clock } = this.#options;
     const log = withFields(this.#options.log, () => ({ round: this.#rounds }));
-    const { transport, signal } = term;
+    const { signal } = term;
+    const transport = withCutOff(term.transport, () => this.#guard.signal);
     const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue, backoff: ROUND_BACKOFF });
     const leading = {
-      transport,
+      transport: term.transport,
       queue,
-      events: this.#eventRecorder(transport),
+      events: this.#eventRecorder(term.transport),
       reporter: new Reporter(transport, clock, log),
       announcer: new Announcer(),
     };
-    const reconciler = this.#reconciler(term, leading.reporter, log);
+    const reconciler = this.#reconciler({ ...term, transport }, leading.reporter, log);
     this.#leading = leading;
     queue.add(KEY);
     try {
       const events = leading.events.run(signal);
-      await runWorkers({ queue, workers: 1, handle: () => this.#round(reconciler, leading), log, signal });
+      await runWorkers({
+        queue,
+        workers: 1,
+        handle: () => this.#round(reconciler, leading, signal),
+        log,
+        signal,
+      });
       await events;
     } finally {
       this.#leading = undefined;
+      this.#guard.succeeded();
       this.#options.metrics.endTerm();
     }
   }
@@ -187,7 +211,9 @@ export class Controller {
       log,
       answers,
       compile: remembering(this.#timed(compile)),
-      finalizers,
+      finalizers: {
+        settle: (firewall) => abortable(finalizers.settle(firewall), this.#guard.signal ?? signal),
+      },
       signal,
       drift: new Drift(clock),
       forms: new ServerForms(),
@@ -205,7 +231,11 @@ export class Controller {
     };
   }
 
-  async #round(reconciler: Reconciler, { reporter, announcer, events }: LeaderState): Promise<Result> {
+  async #round(
+    reconciler: Reconciler,
+    { reporter, announcer, events }: LeaderState,
+    term: AbortSignal,
+  ): Promise<Result> {
     const world = this.#world();
     // Whatever is still missing will bring the key back when it comes.
     if (world === undefined) return { type: 'done' };
@@ -217,7 +247,13 @@ export class Controller {
     const report = new RoundReport();
     let result: Result | undefined;
     try {
-      result = await reconciler.reconcile(world, report);
+      result = await this.#guard.limit(ROUND_LIMIT_MS, (limit) =>
+        reconciler.reconcile(world, report, AbortSignal.any([term, limit])),
+      );
+      this.#guard.succeeded();
+    } catch (error) {
+      if (!term.aborted) await this.#reportFailure(error, world.firewalls, reporter, report);
+      throw error;
     } finally {
       // A round that failed midway has done something as well.
       this.#publish(world, report, { announcer, events });
@@ -225,6 +261,26 @@ export class Controller {
       if (result === undefined || result.type === 'retry') this.#calico.lookAgain();
     }
     return result;
+  }
+
+  /** Says in the status of every firewall that the round failed. An outage of the API server is said when it lasts. */
+  async #reportFailure(
+    error: unknown,
+    firewalls: readonly StoredFirewall[],
+    reporter: Reporter,
+    report: RoundReport,
+  ): Promise<void> {
+    const failures = this.#guard.failed(error);
+    if (isServerError(error) && failures < MAX_FAILURES) return;
+    report.findings.length = 0;
+    for (const firewall of firewalls) report.findings.push({ firewall, finding: failureOf(firewall, error) });
+    try {
+      await this.#guard.limit(REPORT_LIMIT_MS, async () => {
+        for (const { firewall, finding } of report.findings) await reporter.report(firewall, finding);
+      });
+    } catch (cause) {
+      this.#options.log.warn({ err: cause }, 'the status cannot say that a round failed');
+    }
   }
 
   /** Undefined while something has not been listed yet. */

@@ -69,27 +69,28 @@ export class Reconciler {
 
   /**
    * @param report filled in
+   * @param signal aborted when the operator stops, and when the round has taken too long
    * @throws ApiError or TransportError from reading stored policies, and from writing a finalizer or a status
    */
-  async reconcile(world: World, report: RoundReport): Promise<Result> {
+  async reconcile(world: World, report: RoundReport, signal: AbortSignal): Promise<Result> {
     const { calico, stored } = world;
     if (!calico.served) return this.#withoutCalico(world.firewalls, calico, report);
     if (stored === undefined) return { type: 'done' };
 
-    await stored.verify([], this.#options.signal);
+    await stored.verify([], signal);
     const live = stored.objects();
     const intent = desiredState({ ...world, live, compile: this.#options.compile });
     // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
     if (await this.#addFinalizers(world.firewalls, intent)) return { type: 'done' };
-    const round = this.#begin(world, stored, intent, report);
+    const round = this.#begin(world, stored, intent, { journal: report, signal });
     await round.nodes.openFirst();
     const first = await this.#transition(round, live);
     this.#orphans.notice(first.plan);
-    this.#waveTimer.noteOutageEnd(await servedSince(this.#options));
+    this.#waveTimer.noteOutageEnd(await servedSince({ ...this.#options, signal }));
     const outcome = await this.#execute(first, round);
     report.repairs.push(...outcome.repairs);
-    if (outcome.mistaken.length > 0) await stored.verify(outcome.mistaken, this.#options.signal);
-    const shown = await stored.shows(outcome.written, this.#options.signal);
+    if (outcome.mistaken.length > 0) await stored.verify(outcome.mistaken, signal);
+    const shown = await stored.shows(outcome.written, signal);
 
     const after = this.#plan(round, stored.objects());
     this.#options.drift.remember(after.plan.current, idsOf(intent.desired));
@@ -103,13 +104,19 @@ export class Reconciler {
     return soonest(next, { failure, isHolding, waits: [...waits, round.calmMs] });
   }
 
-  #begin(world: World, stored: GeneratedObjects, intent: DesiredState, journal: Journal): Round {
+  #begin(
+    world: World,
+    stored: GeneratedObjects,
+    intent: DesiredState,
+    { journal, signal }: { readonly journal: Journal; readonly signal: AbortSignal },
+  ): Round {
     const { nodes, inventory } = world;
     const hostEndpoints = inventory.hostEndpoints ?? [];
     return {
       world,
       stored,
       intent,
+      signal,
       nodes: this.#nodes.begin({ nodes, hostEndpoints, stored, intent, journal }),
       calmMs: this.#options.drift.calmMs() ?? 0,
     };
@@ -134,7 +141,7 @@ export class Reconciler {
   async #transition(round: Round, live: readonly LiveObject[]): Promise<Transition> {
     const first = this.#plan(round, live);
     if (!first.needsStored) return first;
-    const policies = await wholePolicies(this.#options.transport, this.#options.signal);
+    const policies = await wholePolicies(this.#options.transport, round.signal);
     return this.#plan(round, live, { bridges: oldBridges(policies), shadows: nodeShadows(policies) });
   }
 
@@ -158,8 +165,8 @@ export class Reconciler {
   }
 
   /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
-  async #execute(now: Transition, { nodes }: Round): Promise<WriteResult> {
-    const { transport, clock, log, drift, forms, signal } = this.#options;
+  async #execute(now: Transition, { nodes, signal }: Round): Promise<WriteResult> {
+    const { transport, clock, log, drift, forms } = this.#options;
     const { phases } = this.#waveTimer.due(now, (step) => this.#ignoresWaves(step) || nodes.defers(step));
     const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !nodes.defers(step);
     const due = phases.map((steps) => steps.filter(isDue));

@@ -22,6 +22,8 @@ export interface Round {
   readonly world: World;
   readonly stored: GeneratedObjects;
   readonly intent: DesiredState;
+  /** Aborted when the operator stops, and when the round has taken too long. */
+  readonly signal: AbortSignal;
   readonly nodes: NodeRound;
   /** Milliseconds, as the round began, until an object is contested no more. */
   readonly calmMs: number;

@@ -53,6 +53,20 @@ describe('the work queue, as client-go counts it', () => {
     expect(await sample('workqueue_depth', QUEUE)).toBe(0);
   });
 
+  test('the next look is due some time, overdue, or only with a change', async () => {
+    const queue = new WorkQueue({ clock });
+    metrics.lookUp({ staleness: () => [], readiness: () => [], nextRoundMs: () => queue.nextMs });
+    const due = () => sample('clusterfirewall_next_reconcile_seconds', {});
+    expect(await due()).toBeUndefined();
+    queue.addAfter('a', 3000);
+    queue.addAfter('b', 2000);
+    expect(await due()).toBe(2);
+    await clock.advance(2500);
+    expect(await due()).toBe(0.5);
+    await clock.advance(2500);
+    expect(await due()).toBeUndefined();
+  });
+
   test('what is added later is a retry', async () => {
     const queue = new WorkQueue({ clock, observer: metrics.queue });
     queue.addAfter('a', 1000);
@@ -144,7 +158,11 @@ test('field managers come from users: twenty are told apart', async () => {
 describe('what is looked up at a scrape', () => {
   test('is what is true then', async () => {
     let kinds = [{ kind: 'Namespace', seconds: 1.5, known: true }];
-    metrics.lookUp({ staleness: () => kinds, readiness: () => [{ firewall: 'default', ready: true }] });
+    metrics.lookUp({
+      staleness: () => kinds,
+      readiness: () => [{ firewall: 'default', ready: true }],
+      nextRoundMs: () => undefined,
+    });
     expect(await sample('watch_staleness_seconds', { kind: 'Namespace' })).toBe(1.5);
     expect(await sample('clusterfirewall_ready', { firewall: 'default' })).toBe(1);
     kinds = [];

@@ -25,6 +25,8 @@ export interface Readiness {
 export interface MetricSources {
   readonly staleness: () => readonly Staleness[];
   readonly readiness: () => readonly Readiness[];
+  /** Milliseconds, negative when overdue. Undefined: only a change brings the next round. */
+  readonly nextRoundMs: () => number | undefined;
 }
 
 /**
@@ -91,7 +93,18 @@ export class Metrics {
   }
 
   /** To be called once. */
-  lookUp({ staleness, readiness }: MetricSources): void {
+  lookUp({ staleness, readiness, nextRoundMs }: MetricSources): void {
+    new Gauge({
+      name: 'clusterfirewall_next_reconcile_seconds',
+      help: 'Time until the next reconciliation that needs no change to begin. Negative: overdue. No value: only a change begins one.',
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        const ms = nextRoundMs();
+        if (ms === undefined) this.remove();
+        else this.set(ms / 1000);
+      },
+    });
     new Gauge({
       name: 'watch_staleness_seconds',
       help: 'Time since the copy of a kind was last known to be true, by a list, an event, a bookmark or a heartbeat.',
@@ -155,7 +168,6 @@ function resultName(result: Result | undefined): ReconcileResult {
       return 'requeue_after';
     case 'retry':
       return 'requeue';
-    case 'terminal':
     case undefined:
       return 'error';
   }

@@ -1,6 +1,7 @@
 /** What to say of each firewall after a reconcile. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { StatusProblem } from '../../api/status.ts';
+import { messageOf } from '../../cluster/errors.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
@@ -184,3 +185,10 @@ const steps = (plan: Plan) => plan.phases.flat();
 
 const firewallOf = (step: ReturnType<typeof steps>[number]): string | undefined =>
   step.action === 'apply' ? step.desired.firewall : step.live.firewall;
+
+/** A round that failed has programmed nothing for sure. @param error whatever was thrown */
+export function failureOf({ deleting, validation }: StoredFirewall, error: unknown): Finding {
+  if (!validation.ok && !deleting) return { type: 'invalid', issues: issueMessages(validation) };
+  const message = `the operator failed while it worked on the firewalls, and tries again; what is programmed stays as it is: ${messageOf(error)}`;
+  return { type: 'blocked', reason: 'ReconcileFailed', message, stalled: false };
+}

@@ -100,7 +100,7 @@ export class Rounds {
       stored: calico === 'unlisted' || !calico.served ? undefined : this.#stored,
     };
     try {
-      return await this.#reconciler.reconcile(world, report);
+      return await this.#reconciler.reconcile(world, report, this.stop.signal);
     } finally {
       this.told.add(report);
     }
