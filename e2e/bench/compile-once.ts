@@ -4,6 +4,7 @@
  */
 import { compile } from '../../src/compiler/compile.ts';
 import type { ClusterFirewall } from '../../src/api/schema.ts';
+import { UNKNOWN_CLUSTER } from '../../src/inventory/types.ts';
 import { count, firewall, groupByLabel, namespaceName } from './load.ts';
 
 export interface CompileTimes {
@@ -21,6 +22,7 @@ function inputs(namespaces: number): Parameters<typeof compile> {
   return [
     [object as unknown as ClusterFirewall],
     {
+      ...UNKNOWN_CLUSTER,
       namespaces: count(namespaces).map((index) => ({
         name: namespaceName(index),
         labels: { 'kubernetes.io/metadata.name': namespaceName(index), 'example.com/group': 'apps' },

@@ -5,6 +5,7 @@ import type { GlobalNetworkPolicy, Rule } from '../calico/types.ts';
 import { readInventory } from './manifests/inventory.ts';
 import { parseYaml } from './manifests/yaml.ts';
 import { compile } from '../compiler/compile.ts';
+import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import type { Compilation } from '../compiler/types.ts';
 
@@ -274,7 +275,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
       { severity: 'problem', rule: 'default/nodes', path: 'spec.nodes', reason: 'EntityUnresolved' },
     ]);
     expect(compilation.held).toEqual(expect.arrayContaining(['default/nodes', 'default/nodes/']));
-    expect(compilation.labelledNodes).toBeUndefined();
+    expect(compilation.labelledNodes).toBe(UNKNOWN);
     expect(
       compilation.objects.filter(({ rules }) => rules.some((id) => id.startsWith('default/nodes'))),
     ).toEqual([]);

@@ -28,6 +28,7 @@ import type { Enforcement } from './namespaces/enforcement.ts';
 import { enforcementOf } from './namespaces/enforcement.ts';
 import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
+import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import type { Compilation, DesiredObject, FirewallSummary } from './types.ts';
 
@@ -48,7 +49,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
       byIdentity,
     ),
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
-    ...(nodes.labelledNodes === undefined ? {} : { labelledNodes: nodes.labelledNodes }),
+    labelledNodes: nodes.labelledNodes,
     problems: collector.problems,
     held: heldIds(collector),
     summaries: firewalls.map((firewall) => summary(firewall, enforcement, inventory)),
@@ -65,7 +66,7 @@ function withoutDefault(firewalls: readonly ClusterFirewall[], collector: Proble
     );
   }
   const summaries = firewalls.map(({ metadata }) => ({ firewall: metadata.name, namespaces: null }));
-  return { objects: [], problems: collector.problems, held: [], summaries };
+  return { objects: [], problems: collector.problems, held: [], summaries, labelledNodes: UNKNOWN };
 }
 
 interface CompileContext {
@@ -125,7 +126,7 @@ const tier = (): DesiredObject => ({
 });
 
 function summary(firewall: ClusterFirewall, enforcement: Enforcement, inventory: Inventory): FirewallSummary {
-  if (inventory.namespaces === undefined) return { firewall: firewall.metadata.name, namespaces: null };
+  if (inventory.namespaces === UNKNOWN) return { firewall: firewall.metadata.name, namespaces: null };
   const namespaces = { enforced: 0, observed: 0, exempt: 0 };
   for (const namespace of inventory.namespaces) namespaces[enforcement.modeOf(namespace)] += 1;
   return { firewall: firewall.metadata.name, namespaces };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall } from '../api/schema.ts';
+import { knownOr, UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import { compile } from './compile.ts';
 import { remembering } from './memo.ts';
@@ -21,8 +22,8 @@ const main = firewall({ namespaces: [web] });
 const known = inventory(namespace('blog'));
 const same = (value: Inventory): Inventory => ({
   ...value,
-  namespaces: [...(value.namespaces ?? [])],
-  nodes: [...(value.nodes ?? [])],
+  namespaces: [...knownOr(value.namespaces, [])],
+  nodes: [...knownOr(value.nodes, [])],
 });
 
 describe('a compiler that remembers its last answer', () => {
@@ -41,7 +42,7 @@ describe('a compiler that remembers its last answer', () => {
     ['a namespace more', [main], inventory(namespace('blog'), namespace('shop'))],
     ['a changed label', [main], inventory(namespace('blog', { role: 'edge' }))],
     ['a namespace less', [main], inventory()],
-    ['namespaces that are not known', [main], { nodes: known.nodes ?? [] }],
+    ['namespaces that are not known', [main], { ...known, namespaces: UNKNOWN }],
     ['another namespace of the operator', [main], { ...known, operatorNamespace: 'blog' }],
     ['a pool', [main], { ...known, ipPools: ['10.244.0.0/16'] }],
   ])('answers for %s what the compiler answers', (_, firewalls, changed) => {

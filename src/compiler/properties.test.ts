@@ -26,6 +26,7 @@ import {
   withUnknownPeer,
 } from './testing/variations.ts';
 import { flawsOf } from './testing/wellformed.ts';
+import { knownOr } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import type { Compile } from './types.ts';
 
@@ -224,7 +225,7 @@ describe('nothing more is allowed', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { cluster, inventory }) => {
         const agreeing = withoutGroupModes(list);
-        const before = inventory.namespaces?.filter(({ name }) => name !== 'b') ?? [];
+        const before = knownOr(inventory.namespaces, []).filter(({ name }) => name !== 'b');
         compareVerdicts(
           cluster,
           [

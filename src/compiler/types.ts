@@ -1,6 +1,7 @@
 /** Input and output of the compiler. Plain data: no I/O, no clock. */
 import type { ClusterFirewall } from '../api/schema.ts';
 import type { GeneratedObject } from '../calico/types.ts';
+import type { Known } from '../inventory/known.ts';
 import type { FelixConfigurationInfo, Inventory } from '../inventory/types.ts';
 
 /**
@@ -74,10 +75,13 @@ export interface FirewallSummary {
 /** The outcome of `spec.nodes`. */
 export interface NodesSummary {
   readonly mode: 'Enforce' | 'Observe' | 'Disabled';
-  /** How host endpoints come about; undefined while it is not known. */
-  readonly endpoints: 'Automatic' | 'Managed' | undefined;
-  /** Names of the nodes that spec.nodes selects, sorted; null when the inventory has no nodes. */
-  readonly selected: readonly string[] | null;
+  /**
+   * How host endpoints come about. Contradiction: the spec says Managed, and Calico makes automatic ones. None:
+   * nodes are not policed.
+   */
+  readonly endpoints: Known<'Automatic' | 'Managed' | 'Contradiction' | 'None'>;
+  /** Names of the nodes that spec.nodes selects, sorted. */
+  readonly selected: Known<readonly string[]>;
   /** The reason why no further node is enforced: CamelCase, and a sentence with the remedy. */
   readonly blocked?: {
     readonly reason: 'ForeignPolicySelectsHosts' | 'EndpointConflict';
@@ -99,10 +103,10 @@ export interface Compilation {
   readonly nodes?: NodesSummary;
   /**
    * The nodes that must carry the enforcement label once all objects are stored. The label puts automatic
-   * host endpoints under the policies of nodes. Every other node must not carry it. Absent while this is not
-   * known: labels then stay unchanged.
+   * host endpoints under the policies of nodes. Every other node must not carry it. While this is unknown,
+   * labels stay unchanged.
    */
-  readonly labelledNodes?: readonly string[];
+  readonly labelledNodes: Known<readonly string[]>;
   readonly problems: readonly Problem[];
   /**
    * Ids of rules, or prefixes ending in `/`, whose stored objects must be kept because of a problem. An owned

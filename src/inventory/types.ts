@@ -1,4 +1,5 @@
 /** The cluster as the compiler sees it. Plain data. */
+import { UNKNOWN, type Known } from './known.ts';
 
 export interface NamespaceInfo {
   readonly name: string;
@@ -78,26 +79,27 @@ export interface ServiceInfo {
 }
 
 /**
- * The cluster as the compiler sees it. An absent list means "not known" (offline render), which is not the
- * same as empty. Unknown namespaces are assumed to exist under their names. Unknown nodes leave the node set
- * empty, with a warning.
+ * The cluster as the compiler sees it. A part is unknown in an offline render, and while its API does not
+ * answer. Objects of the optional lists are assumed not to exist where the list is absent.
  */
 export interface Inventory {
-  readonly namespaces?: readonly NamespaceInfo[];
-  readonly nodes?: readonly NodeInfo[];
+  /** While they are unknown, namespaces are assumed to exist under their names. */
+  readonly namespaces: Known<readonly NamespaceInfo[]>;
+  /** While they are unknown, the set of the nodes is empty, with a warning. */
+  readonly nodes: Known<readonly NodeInfo[]>;
   /** Addresses of the API server: the endpoints of the Service default/kubernetes. */
-  readonly apiServerEndpoints?: readonly string[];
+  readonly apiServerEndpoints: Known<readonly string[]>;
+  /** CIDRs of Calico's IPPools. */
+  readonly ipPools: Known<readonly string[]>;
+  /** True where Calico's kube-controllers make host endpoints by themselves. */
+  readonly automaticHostEndpoints: Known<boolean>;
   readonly apiServerBackends?: readonly ApiServerBackend[];
   /** At least the Services that backends name. */
   readonly services?: readonly ServiceInfo[];
   /** Kinds that could not be listed, for the message. Backends named by them may be missing. */
   readonly unseen?: readonly string[];
-  /** CIDRs of Calico's IPPools. */
-  readonly ipPools?: readonly string[];
   /** Host endpoints of others. */
   readonly hostEndpoints?: readonly HostEndpointInfo[];
-  /** True where Calico's kube-controllers make host endpoints by themselves. */
-  readonly automaticHostEndpoints?: boolean;
   readonly foreignPolicies?: readonly ForeignPolicyInfo[];
   readonly felixConfigurations?: readonly FelixConfigurationInfo[];
   /** Addresses of BGPPeers. */
@@ -105,3 +107,12 @@ export interface Inventory {
   /** The namespace that the operator runs in; always exempt. */
   readonly operatorNamespace?: string;
 }
+
+/** The cluster of an offline render. */
+export const UNKNOWN_CLUSTER: Inventory = {
+  namespaces: UNKNOWN,
+  nodes: UNKNOWN,
+  apiServerEndpoints: UNKNOWN,
+  ipPools: UNKNOWN,
+  automaticHostEndpoints: UNKNOWN,
+};

@@ -1,6 +1,6 @@
 /** The steps that render and validate share: read, validate, compile. */
 import { compile } from '../../compiler/compile.ts';
-import type { Inventory } from '../../inventory/types.ts';
+import { UNKNOWN_CLUSTER, type Inventory } from '../../inventory/types.ts';
 import type { Compilation, Problem } from '../../compiler/types.ts';
 import { type Diagnostic, inReadingOrder } from './diagnostics.ts';
 import { readFirewalls } from './firewalls.ts';
@@ -67,8 +67,7 @@ interface Cluster {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Without lists, nothing is known. An empty list would mean that there are none. */
-const unknownCluster: Cluster = { inventory: {}, diagnostics: [] };
+const unknownCluster: Cluster = { inventory: UNKNOWN_CLUSTER, diagnostics: [] };
 
 async function readCluster(file: string, readStdin: () => Promise<Uint8Array>): Promise<Cluster> {
   const { documents, diagnostics } = await loadDocuments([file], readStdin);

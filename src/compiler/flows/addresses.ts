@@ -2,18 +2,16 @@
 import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
+import { knownOr, UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 
 /** kubeadm sets the first label. Older clusters still have the second. */
 const CONTROL_PLANE_LABELS = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
 
-/**
- * A list is undefined while the cluster is not known (offline render). It is empty where the cluster is known
- * and has no such address.
- */
+/** A list is empty where the cluster is known and has no such address. */
 export interface NodeAddresses {
-  readonly nodes: readonly Cidr[] | undefined;
-  readonly controlPlane: readonly Cidr[] | undefined;
+  readonly nodes: Known<readonly Cidr[]>;
+  readonly controlPlane: Known<readonly Cidr[]>;
 }
 
 /** @param main the firewall called default, whose `nodes` adds addresses to those of the cluster */
@@ -21,24 +19,22 @@ export function nodeAddressesOf(main: ClusterFirewall | undefined, inventory: In
   const announced = (main?.spec.nodes?.nodeCIDRs ?? []).filter(
     (cidr) => podsWithin(cidr, inventory).length === 0,
   );
-  const known = inventory.nodes?.flatMap(({ addresses }) => addresses);
+  const { nodes } = inventory;
+  const addresses = nodes === UNKNOWN ? UNKNOWN : nodes.flatMap((node) => node.addresses);
   return {
-    nodes: both(known, announced),
+    nodes: both(addresses, announced),
     controlPlane: both(controlPlaneAddresses(inventory), controlPlaneCidrs(main)),
   };
 }
 
-function both(
-  addresses: readonly string[] | undefined,
-  cidrs: readonly string[],
-): readonly Cidr[] | undefined {
-  if (addresses === undefined && cidrs.length === 0) return undefined;
-  return [...(addresses ?? []).map(parseAddress), ...cidrs.map(parseCidr)];
+function both(addresses: Known<readonly string[]>, cidrs: readonly string[]): Known<readonly Cidr[]> {
+  if (addresses === UNKNOWN && cidrs.length === 0) return UNKNOWN;
+  return [...knownOr(addresses, []).map(parseAddress), ...cidrs.map(parseCidr)];
 }
 
 /** The IPPools that share addresses with a CIDR. Such a CIDR cannot mean nodes. */
-export const podsWithin = (cidr: string, { ipPools = [] }: Inventory): readonly string[] =>
-  ipPools.filter((pool) => overlapsCidr(parseCidr(cidr), parseCidr(pool)));
+export const podsWithin = (cidr: string, { ipPools }: Inventory): readonly string[] =>
+  knownOr(ipPools, []).filter((pool) => overlapsCidr(parseCidr(cidr), parseCidr(pool)));
 
 const isControlPlane = ({ labels }: NodeInfo): boolean =>
   CONTROL_PLANE_LABELS.some((label) => labels[label] !== undefined);
@@ -46,12 +42,12 @@ const isControlPlane = ({ labels }: NodeInfo): boolean =>
 /**
  * All addresses of labelled nodes, and the endpoints of the API server. A packet to a pod of another node
  * bears the tunnel's address, so every address of a node counts. A managed cluster has no Node for its
- * control plane, so the endpoints count as well. Undefined while neither is known.
+ * control plane, so the endpoints count as well. Unknown while neither is known.
  */
-function controlPlaneAddresses({ nodes, apiServerEndpoints }: Inventory): readonly string[] | undefined {
-  if (nodes === undefined && apiServerEndpoints === undefined) return undefined;
-  const labelled = (nodes ?? []).filter(isControlPlane);
-  return [...labelled.flatMap(({ addresses }) => addresses), ...(apiServerEndpoints ?? [])];
+function controlPlaneAddresses({ nodes, apiServerEndpoints }: Inventory): Known<readonly string[]> {
+  if (nodes === UNKNOWN && apiServerEndpoints === UNKNOWN) return UNKNOWN;
+  const labelled = knownOr(nodes, []).filter(isControlPlane);
+  return [...labelled.flatMap(({ addresses }) => addresses), ...knownOr(apiServerEndpoints, [])];
 }
 
 /**
@@ -66,4 +62,5 @@ function controlPlaneCidrs(main: ClusterFirewall | undefined): readonly string[]
  * False where the cluster is known and has no such address. A rule would then mean nobody, and a negation
  * everybody.
  */
-export const isResolved = (addresses: readonly unknown[] | undefined): boolean => addresses?.length !== 0;
+export const isResolved = (addresses: Known<readonly unknown[]>): boolean =>
+  addresses === UNKNOWN || addresses.length > 0;

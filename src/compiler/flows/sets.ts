@@ -18,6 +18,7 @@ import {
 } from '../names.ts';
 import type { ProblemCollector } from '../problems.ts';
 import type { DesiredObject } from '../types.ts';
+import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 
 /** @param objects the policies compiled so far; a set is needed when one of them names it */
 export function networkSets(
@@ -74,10 +75,10 @@ function sharedSet(
   nodeAddresses: NodeAddresses,
   collector: ProblemCollector,
 ) {
-  const known = nodeAddresses[which];
-  if (known === undefined)
+  const addresses = nodeAddresses[which];
+  if (addresses === UNKNOWN)
     collector.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
-  return networkSet(DEFAULT_FIREWALL, id, value, known ?? []);
+  return networkSet(DEFAULT_FIREWALL, id, value, knownOr(addresses, []));
 }
 
 /**

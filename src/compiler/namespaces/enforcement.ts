@@ -12,6 +12,7 @@ import {
   namespacesFromLabels,
   without,
 } from './namespaces.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
 /** Exempt unless `exempt.systemNamespaces` is None (api.md, conventions). */
@@ -91,7 +92,7 @@ export function knownNamespaces(
   inventory: Inventory,
   sets: readonly NamespaceSet[],
 ): readonly NamespaceInfo[] {
-  if (inventory.namespaces !== undefined) return inventory.namespaces;
+  if (inventory.namespaces !== UNKNOWN) return inventory.namespaces;
   return sortedUnique(sets.flatMap((set) => set.names ?? [])).map((name) => ({ name, labels: {} }));
 }
 

@@ -10,6 +10,7 @@ import { resolveEnd } from '../flows/flow-ends.ts';
 import { NODE_ORDER, ruleId } from '../names.ts';
 import { everyNamespace, namedNamespaces } from '../namespaces/namespaces.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 import type { BaselineEntry, BaselineSource } from './baseline.ts';
@@ -56,7 +57,7 @@ export const isOn = (
   { nodeFirewall, inventory }: Pick<NodeContext, 'nodeFirewall' | 'inventory'>,
 ): boolean =>
   !(nodeFirewall.nodes.baseline?.disable ?? []).includes(name) &&
-  (where !== 'flannel' || (inventory.nodes ?? []).some(({ flannel }) => flannel === true)) &&
+  (where !== 'flannel' || knownOr(inventory.nodes, []).some(({ flannel }) => flannel === true)) &&
   (where !== 'metricsServer' || metricsServers(inventory).length > 0);
 
 function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: string, context: NodeContext) {

@@ -59,7 +59,7 @@ describe('a node compiles to', () => {
       );
     const joining = node('joining', ['10.99.0.10', '10.99.0.13', 'fd00:99::10'], CONTROL_PLANE);
     const before = netsOf(cluster);
-    const after = netsOf(clusterWith({ nodes: [...(cluster.nodes ?? []), joining] }));
+    const after = netsOf(clusterWith({ nodes: [...cluster.nodes, joining] }));
     expect(after.length).toBeGreaterThan(before.length);
     expect(after).toEqual(expect.arrayContaining([...before]));
   });
@@ -91,7 +91,7 @@ describe('a node compiles to', () => {
       'projectcalico.org/created-by': 'calico-kube-controllers',
       'app.kubernetes.io/managed-by': 'somebody',
     };
-    const nodes = (cluster.nodes ?? []).map((node) => ({ ...node, labels: { ...node.labels, ...kubelets } }));
+    const nodes = cluster.nodes.map((node) => ({ ...node, labels: { ...node.labels, ...kubelets } }));
     const compilation = compiled({}, { inventory: clusterWith({ nodes }) });
     const [, worker] = carrying(compilation, 'default/nodes/endpoints');
     expect(worker?.metadata.labels).toEqual({

@@ -14,6 +14,7 @@ import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
+import { UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary } from '../types.ts';
 import { BASELINE } from './baseline.ts';
@@ -37,7 +38,7 @@ export interface CompiledNodes {
   readonly objects: readonly DesiredObject[];
   readonly summary?: NodesSummary;
   /** See Compilation. */
-  readonly labelledNodes?: readonly string[];
+  readonly labelledNodes: Known<readonly string[]>;
 }
 
 interface NodesInput {
@@ -52,8 +53,8 @@ interface NodesInput {
 
 const DISABLED: NodesSummary = {
   mode: 'Disabled',
-  endpoints: undefined,
-  selected: null,
+  endpoints: 'None',
+  selected: [],
   failsafesOpen: [],
   notes: [],
 };
@@ -69,7 +70,7 @@ export function compileNodes(input: NodesInput): CompiledNodes {
   reportBaseline(context);
   if (isRefused) {
     input.collector.held.push(`${context.place.id}/`);
-    return { objects: [], summary: summaryOf(context, []) };
+    return { objects: [], summary: summaryOf(context, []), labelledNodes: UNKNOWN };
   }
   return compiled(context);
 }
@@ -82,9 +83,13 @@ function contextOf(input: NodesInput, nodeFirewall: NodeFirewall): NodeContext {
     controlPlanePods: controlPlanePods(nodeFirewall, input, place),
   };
   const nodeSelector = fromLabelSelector(nodeFirewall.nodes.nodeSelector ?? {});
-  const selected = input.inventory.nodes
-    ?.filter(({ labels }) => matchesSelector(nodeSelector, labels))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const { nodes } = input.inventory;
+  const selected =
+    nodes === UNKNOWN
+      ? UNKNOWN
+      : nodes
+          .filter(({ labels }) => matchesSelector(nodeSelector, labels))
+          .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return { ...input, nodeFirewall, place, sourceScope, services: servicesOf(nodeFirewall.nodes), selected };
 }
 
@@ -157,7 +162,7 @@ function reportRefusals(
   if (
     nodeFirewall.nodes.destinations === 'All' &&
     nodeFirewall.pools.length === 0 &&
-    inventory.ipPools !== undefined
+    inventory.ipPools !== UNKNOWN
   ) {
     collector.problem(
       place,
@@ -175,7 +180,8 @@ function compiled(context: NodeContext): CompiledNodes {
   const zones = compileZones(context);
   const openPorts = [...baseline.openPorts, ...zones.openPorts];
   const endpoints = endpointsKind(context);
-  if (endpoints === undefined) collector.held.push(ruleId(place.id, 'endpoints'));
+  const isSettled = endpoints === 'Automatic' || endpoints === 'Managed';
+  if (!isSettled) collector.held.push(ruleId(place.id, 'endpoints'));
   const objects = [
     ...compileLo(context),
     ...compileBreakGlass(context),
@@ -189,8 +195,9 @@ function compiled(context: NodeContext): CompiledNodes {
     ...compilePodGuard(openPorts, context),
   ];
   const summary = summaryOf(context, openPorts);
-  if (endpoints === undefined || context.selected === undefined) return { objects, summary };
-  const labelledNodes = endpoints === 'Automatic' ? context.selected.map(({ name }) => name) : [];
+  const { selected } = context;
+  if (!isSettled || selected === UNKNOWN) return { objects, summary, labelledNodes: UNKNOWN };
+  const labelledNodes = endpoints === 'Automatic' ? selected.map(({ name }) => name) : [];
   return { objects, summary, labelledNodes };
 }
 
@@ -215,12 +222,11 @@ function compileBreakGlass(context: NodeContext): readonly DesiredObject[] {
   );
 }
 
-/** Undefined while Calico's configuration is not known, and where it contradicts the spec. */
 function endpointsKind({ nodeFirewall, inventory }: NodeContext): NodesSummary['endpoints'] {
   const { automaticHostEndpoints: automatic } = inventory;
-  if (automatic === undefined) return undefined;
-  if (nodeFirewall.nodes.hostEndpoints === 'Managed') return automatic ? undefined : 'Managed';
-  return automatic ? 'Automatic' : 'Managed';
+  if (automatic === UNKNOWN) return UNKNOWN;
+  if (!automatic) return 'Managed';
+  return nodeFirewall.nodes.hostEndpoints === 'Managed' ? 'Contradiction' : 'Automatic';
 }
 
 function summaryOf(context: NodeContext, openPorts: readonly OpenPort[]): NodesSummary {
@@ -230,7 +236,7 @@ function summaryOf(context: NodeContext, openPorts: readonly OpenPort[]): NodesS
   return {
     mode: nodeFirewall.nodes.mode,
     endpoints: endpointsKind(context),
-    selected: selected?.map(({ name }) => name) ?? null,
+    selected: selected === UNKNOWN ? UNKNOWN : selected.map(({ name }) => name),
     ...(blocked === undefined ? {} : { blocked }),
     failsafesOpen: failsafesOpen(openPorts, context),
     ...managedFailsafes(context),

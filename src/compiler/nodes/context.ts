@@ -3,6 +3,7 @@ import type { ClusterFirewall, PortValue } from '../../api/schema.ts';
 import type { ResolveScope } from '../flows/flow-ends.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
+import type { Known } from '../../inventory/known.ts';
 import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { Services } from './services.ts';
@@ -20,8 +21,8 @@ export interface NodeContext {
   readonly collector: ProblemCollector;
   /** The place of spec.nodes as a whole. */
   readonly place: RulePlace;
-  /** The nodes that spec.nodes selects, sorted by name; undefined while nodes are not known. */
-  readonly selected: readonly NodeInfo[] | undefined;
+  /** The nodes that spec.nodes selects, sorted by name. */
+  readonly selected: Known<readonly NodeInfo[]>;
 }
 
 /** A port that a node lets in. pod-guard.ts and failsafes.ts read it. */

@@ -2,6 +2,7 @@
  * Warns of effects that Felix's configuration has at host endpoints in addition to the rules. Felix's
  * environment outranks its configuration and cannot be read.
  */
+import { knownOr } from '../../inventory/known.ts';
 import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodeContext } from './context.ts';
 
@@ -48,7 +49,7 @@ function effectiveSettings(
   const named = (name: string): Settings => configurations.find((each) => each.name === name) ?? {};
   const cluster = named('default');
   const bySelector = configurations.filter(({ name }) => name !== 'default' && !name.startsWith('node.'));
-  const nodeSettings = (selected ?? []).map(({ name }) => named(`node.${name}`));
+  const nodeSettings = knownOr(selected, []).map(({ name }) => named(`node.${name}`));
   return [...nodeSettings, ...bySelector].map((each) => ({ ...cluster, ...each }));
 }
 

@@ -16,6 +16,7 @@ import {
   ruleId,
 } from '../names.ts';
 import { networkSet } from '../flows/sets.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { NodeInfo } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext } from './context.ts';
@@ -39,7 +40,7 @@ export function compileLo(context: NodeContext): readonly DesiredObject[] {
   const id = ruleId(context.place.id, 'lo');
   const { firewall } = context.place;
   return [
-    ...(context.selected ?? []).map((node) =>
+    ...knownOr(context.selected, []).map((node) =>
       endpoint(firewall, { id, node, interfaceName: 'lo', labels: { [LABEL_LO]: '' } }),
     ),
     ...layerPolicies(
@@ -54,7 +55,7 @@ export function compileLo(context: NodeContext): readonly DesiredObject[] {
  * applies to them.
  */
 export function compileManaged(context: NodeContext): readonly DesiredObject[] {
-  return (context.selected ?? []).map((node) =>
+  return knownOr(context.selected, []).map((node) =>
     endpoint(context.place.firewall, {
       id: ruleId(context.place.id, 'endpoints'),
       node,
@@ -99,7 +100,9 @@ const LINK_LOCAL = 'fe80::/10';
 /** The addresses at which traffic before DNAT is meant for a selected node. */
 export function nodeAddressSet(context: NodeContext): DesiredObject {
   const id = ruleId(context.place.id, 'judged');
-  const own = (context.selected ?? []).flatMap(({ addresses }) => addresses).map(parseAddress);
+  const own = knownOr(context.selected, [])
+    .flatMap(({ addresses }) => addresses)
+    .map(parseAddress);
   const extra = [...(context.nodeFirewall.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
   return networkSet(context.place.firewall, id, NODE_ADDRESSES_SET_VALUE, [...own, ...extra]);
 }

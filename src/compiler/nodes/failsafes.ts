@@ -6,6 +6,7 @@ import type { PortValue } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, containsCidr, formatCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { parsePort } from '../../net/ports.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
@@ -40,8 +41,9 @@ export function failsafesOpen(openPorts: readonly OpenPort[], context: NodeConte
  */
 function effectiveFailsafes({
   inventory: { felixConfigurations = [] },
-  selected = [],
+  selected,
 }: NodeContext): readonly Failsafe[] {
+  const nodes = knownOr(selected, []);
   const configured = (name: string) =>
     felixConfigurations.find((each) => each.name === name)?.failsafeInbound;
   const cluster = configured('default') ?? DEFAULTS;
@@ -49,8 +51,8 @@ function effectiveFailsafes({
     .filter(({ name }) => name !== 'default' && !name.startsWith('node.'))
     .flatMap(({ failsafeInbound = [] }) => failsafeInbound);
   const shared = [...cluster, ...bySelector];
-  if (selected.length === 0) return shared;
-  return selected.flatMap(({ name }) => configured(`node.${name}`) ?? shared);
+  if (nodes.length === 0) return shared;
+  return nodes.flatMap(({ name }) => configured(`node.${name}`) ?? shared);
 }
 
 function isOpenToEveryone(failsafe: Failsafe, openPorts: readonly OpenPort[]): boolean {

@@ -2,6 +2,7 @@
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { parseCidr, unionCidrs } from '../../net/cidr.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 
 export interface NodeFirewall {
@@ -13,8 +14,12 @@ export interface NodeFirewall {
 }
 
 /** Undefined where nodes are not policed. */
-export function nodeFirewallOf(main: ClusterFirewall, { ipPools = [] }: Inventory): NodeFirewall | undefined {
+export function nodeFirewallOf(main: ClusterFirewall, { ipPools }: Inventory): NodeFirewall | undefined {
   const { nodes } = main.spec;
   if (nodes === undefined || nodes.mode === 'Disabled') return undefined;
-  return { nodes, isObserved: nodes.mode === 'Observe', pools: unionCidrs(ipPools.map(parseCidr)) };
+  return {
+    nodes,
+    isObserved: nodes.mode === 'Observe',
+    pools: unionCidrs(knownOr(ipPools, []).map(parseCidr)),
+  };
 }

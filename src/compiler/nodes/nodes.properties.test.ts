@@ -15,6 +15,7 @@ import { nodeReadingOf } from '../testing/node-reading.ts';
 import { scene } from '../testing/surroundings.ts';
 import { random, shuffled } from '../testing/variations.ts';
 import { flawsOf } from '../testing/wellformed.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 
 const lists = firewalls.chain(withNodes);
@@ -54,7 +55,7 @@ describe('objects of nodes', () => {
         const known = managed(inventory);
         const { objects, problems } = compile(list, known);
         // Rules with a problem have tests of their own. Without nodes there is no endpoint.
-        fc.pre(!problems.some(({ severity }) => severity === 'problem') && known.nodes !== undefined);
+        fc.pre(!problems.some(({ severity }) => severity === 'problem') && known.nodes !== UNKNOWN);
         const read = nodeReadingOf(
           objects.map(({ object }) => object),
           cluster,

@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
-import type {
-  FelixConfigurationInfo,
-  ForeignPolicyInfo,
-  HostEndpointInfo,
-  Inventory,
+import { UNKNOWN } from '../../inventory/known.ts';
+import {
+  UNKNOWN_CLUSTER,
+  type FelixConfigurationInfo,
+  type ForeignPolicyInfo,
+  type HostEndpointInfo,
+  type Inventory,
 } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
 import { clusterWith } from '../testing/inventories.ts';
@@ -140,7 +142,7 @@ describe('an endpoint of others', () => {
     expect(
       objects.some(({ object }) => object.kind === 'HostEndpoint' && object.spec.interfaceName === '*'),
     ).toBe(false);
-    expect(labelledNodes).toBeUndefined();
+    expect(labelledNodes).toBe(UNKNOWN);
     expect(held).toContain('default/nodes/endpoints');
   });
 });

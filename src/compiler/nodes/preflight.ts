@@ -18,6 +18,7 @@ import {
   MANAGED_BY,
   NODE_SET_VALUE,
 } from '../names.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
@@ -84,7 +85,7 @@ interface OurEndpoint {
 function ourEndpoints(context: NodeContext): readonly OurEndpoint[] {
   const own = { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_FIREWALL]: DEFAULT_FIREWALL };
   const managed = context.inventory.automaticHostEndpoints !== true;
-  return (context.selected ?? []).flatMap((node) => [
+  return knownOr(context.selected, []).flatMap((node) => [
     { node: node.name, labels: { ...own, [LABEL_LO]: '' } },
     ...(managed ? [{ node: node.name, labels: { ...labelsTaken(node), ...own, [LABEL_ENFORCED]: '' } }] : []),
   ]);
@@ -141,9 +142,9 @@ function parsed(text: string): Selector | undefined {
  * When an interface has two endpoints, Felix takes the alphabetically first. A named interface is taken out
  * of ours.
  */
-function foreignEndpoints({ selected = [], nodeFirewall, inventory }: NodeContext): Preflight['blocked'] {
+function foreignEndpoints({ selected, nodeFirewall, inventory }: NodeContext): Preflight['blocked'] {
   const accepted = nodeFirewall.nodes.acceptForeign ?? [];
-  const selectedNames = new Set(selected.map(({ name }) => name));
+  const selectedNames = new Set(knownOr(selected, []).map(({ name }) => name));
   const found = (inventory.hostEndpoints ?? [])
     .filter(
       ({ automatic, node, name }) =>

@@ -16,6 +16,7 @@ import type { DesiredObject } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
 import { sourcesOf } from './sources.ts';
+import { knownOr } from '../../inventory/known.ts';
 
 export interface CompiledZones {
   readonly objects: readonly DesiredObject[];
@@ -92,7 +93,7 @@ function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone
 function nodesWhere(where: Selector, { inventory, place }: NodeContext) {
   const tag = contentTag(printSelector(where));
   const value = `nodes-where-${tag}`;
-  const addresses = (inventory.nodes ?? [])
+  const addresses = knownOr(inventory.nodes, [])
     .filter(({ labels }) => matchesSelector(where, labels))
     .flatMap((node) => node.addresses);
   const id = ruleId(place.id, ZONE_NODES, tag);

@@ -9,6 +9,7 @@ import { intersect, isEmpty, includesNamespace, namedNamespaces, without } from 
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import { effectiveMode, groupNamespaces, knownNamespaces } from '../namespaces/enforcement.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
 export interface GroupScope {
@@ -133,7 +134,7 @@ function warnOfNamespaces(
       `.namespaces[${String(group.namespaces?.indexOf(name))}]`,
     );
   }
-  if (inventory.namespaces === undefined) {
+  if (inventory.namespaces === UNKNOWN) {
     if (group.namespaces === undefined && needsMembers(group)) {
       collector.warn(
         place,

@@ -2,7 +2,7 @@
 import type { ClusterFirewall, Group, Spec } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
-import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
+import { UNKNOWN_CLUSTER, type Inventory, type NamespaceInfo } from '../../inventory/types.ts';
 import { namespace, node } from './inventories.ts';
 
 export const firewall = (spec: Partial<Spec>, name = 'default'): ClusterFirewall => ({
@@ -10,6 +10,7 @@ export const firewall = (spec: Partial<Spec>, name = 'default'): ClusterFirewall
   spec: { mode: 'Enforce', ...spec },
 });
 export const inventory = (...namespaces: readonly NamespaceInfo[]): Inventory => ({
+  ...UNKNOWN_CLUSTER,
   namespaces: [namespace('kube-system'), ...namespaces],
   nodes: [node('node1', ['10.99.0.11'])],
 });

@@ -10,6 +10,7 @@ import type {
   PortValue,
   RuleDestination,
 } from '../../api/schema.ts';
+import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Endpoint, Flow, Pod } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
@@ -82,8 +83,8 @@ export const namespaceLabels = (cluster: Cluster, pod: Pod) =>
   cluster.namespaces.find(({ name }) => name === pod.namespace)?.labels ?? {};
 
 function entityMatch(entity: Entry['entity'], { inventory, cluster }: Setting): EntryMatch | undefined {
-  const nodes = (inventory.nodes ?? []).flatMap(({ addresses }) => addresses);
-  const noNode = inventory.nodes !== undefined && nodes.length === 0;
+  const nodes = knownOr(inventory.nodes, []).flatMap(({ addresses }) => addresses);
+  const noNode = inventory.nodes !== UNKNOWN && nodes.length === 0;
   switch (entity) {
     case 'Pods':
       return { kind: 'pods', has: () => true };
@@ -115,14 +116,16 @@ function entityMatch(entity: Entry['entity'], { inventory, cluster }: Setting): 
 }
 
 /** Nodes that carry the label, with any value, and the endpoints of the API server. */
-function controlPlaneOf({ nodes = [], apiServerEndpoints = [] }: Inventory): readonly string[] {
+function controlPlaneOf({ nodes, apiServerEndpoints }: Inventory): readonly string[] {
   const role = /^node-role\.kubernetes\.io\/(control-plane|master)$/;
-  const labelled = nodes.filter(({ labels }) => Object.keys(labels).some((key) => role.test(key)));
-  return [...labelled.flatMap(({ addresses }) => addresses), ...apiServerEndpoints];
+  const labelled = knownOr(nodes, []).filter(({ labels }) =>
+    Object.keys(labels).some((key) => role.test(key)),
+  );
+  return [...labelled.flatMap(({ addresses }) => addresses), ...knownOr(apiServerEndpoints, [])];
 }
 
 const isKnownToBeNobody = (addresses: readonly string[], inventory: Inventory): boolean =>
-  addresses.length === 0 && (inventory.nodes ?? inventory.apiServerEndpoints) !== undefined;
+  addresses.length === 0 && (inventory.nodes !== UNKNOWN || inventory.apiServerEndpoints !== UNKNOWN);
 
 /**
  * From the control plane to the pods that a called Service selects, on the target of the called port. Nothing

@@ -13,7 +13,7 @@ export const node = (name: string, addresses: readonly string[], labels: Labels 
   addresses,
 });
 
-export const cluster: Inventory = {
+export const cluster = {
   namespaces: [namespace('kube-system'), namespace('blog')],
   nodes: [
     node('cp1', ['10.99.0.11', 'fd00:99::11'], CONTROL_PLANE),
@@ -22,6 +22,6 @@ export const cluster: Inventory = {
   apiServerEndpoints: ['10.99.0.11'],
   ipPools: ['10.244.0.0/16', 'fd00:244::/48'],
   automaticHostEndpoints: false,
-};
+} satisfies Inventory;
 
 export const clusterWith = (parts: Partial<Inventory>): Inventory => ({ ...cluster, ...parts });

@@ -3,6 +3,7 @@
  * and Calico's selectors.
  */
 import type { ClusterFirewall, IngressRule, Nodes, Peer, PortValue, Zone } from '../../api/schema.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, ClusterNode, Flow } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
@@ -64,7 +65,7 @@ function isClosedAtHost(flow: Flow, { baseline }: Nodes): boolean {
 function isClosedBeforeDnat(flow: Flow, hostPorts: readonly PortValue[], setting: Setting): boolean {
   const { nodes, inventory } = setting;
   const to = addressOf(flow, 'to');
-  const isNodeAddress = (inventory.nodes ?? [])
+  const isNodeAddress = knownOr(inventory.nodes, [])
     .filter(({ labels }) => selectorMatches(nodes.nodeSelector, labels))
     .some(({ addresses }) => addresses.includes(to));
   if (!isTransport(flow)) return false;
@@ -82,7 +83,7 @@ function zoneAllows(at: ClusterNode, layer: Layer, flow: Flow, setting: Setting)
   const to = addressOf(flow, 'to');
   const isOnItsWay = (nodeSelector: Zone['nodeSelector']): boolean =>
     layer === 'ports' &&
-    (setting.inventory.nodes ?? []).some(
+    knownOr(setting.inventory.nodes, []).some(
       ({ labels, addresses }) => selectorMatches(nodeSelector, labels) && addresses.includes(to),
     );
   return (setting.nodes.zones ?? []).some(({ from, allow, nodeSelector }) => {
@@ -193,7 +194,7 @@ function isPod(
 function isNode(flow: Flow, { nodes, inventory }: Setting): boolean {
   const address = addressOf(flow, 'from');
   return (
-    (inventory.nodes ?? []).some(({ addresses }) => addresses.includes(address)) ||
+    knownOr(inventory.nodes, []).some(({ addresses }) => addresses.includes(address)) ||
     (nodes.nodeCIDRs ?? []).some((cidr) => inCidr(address, cidr))
   );
 }
@@ -201,13 +202,13 @@ function isNode(flow: Flow, { nodes, inventory }: Setting): boolean {
 function isControlPlane(flow: Flow, setting: Setting): boolean {
   const address = addressOf(flow, 'from');
   const { inventory, nodes } = setting;
-  const labelled = (inventory.nodes ?? []).filter(
+  const labelled = knownOr(inventory.nodes, []).filter(
     ({ labels }) =>
       'node-role.kubernetes.io/control-plane' in labels || 'node-role.kubernetes.io/master' in labels,
   );
   return (
     labelled.some(({ addresses }) => addresses.includes(address)) ||
-    (inventory.apiServerEndpoints ?? []).includes(address) ||
+    knownOr(inventory.apiServerEndpoints, []).includes(address) ||
     (nodes.controlPlane ?? []).some(({ peer }) =>
       (peerOf(peer, setting)?.cidrs ?? []).some((cidr) => inCidr(address, cidr)),
     )

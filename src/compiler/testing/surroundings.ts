@@ -3,7 +3,13 @@
  * tenants.
  */
 import fc from 'fast-check';
-import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
+import {
+  UNKNOWN_CLUSTER,
+  type ApiServerBackend,
+  type Inventory,
+  type ServiceInfo,
+} from '../../inventory/types.ts';
 import {
   type Cluster,
   type ClusterNode,
@@ -175,20 +181,15 @@ const backends: fc.Arbitrary<readonly ApiServerBackend[]> = fc.array(
 );
 
 /** The inventory of the API server. At times the list of backends is incomplete. */
-const apiServer = fc
-  .record({
-    apiServerEndpoints: fc.option(
-      fc.constantFrom<readonly string[]>([], ['10.9.0.11'], ['203.0.113.9', 'fd00:9::12']),
-      { nil: undefined, freq: 5 },
-    ),
-    apiServerBackends: backends,
-    services,
-    unseen: fc.constantFrom<readonly string[]>([], [], ['apiservices']),
-  })
-  .map(({ apiServerEndpoints, ...rest }) => ({
-    ...rest,
-    ...(apiServerEndpoints !== undefined && { apiServerEndpoints }),
-  }));
+const apiServer = fc.record({
+  apiServerEndpoints: fc.option<readonly string[], typeof UNKNOWN>(
+    fc.constantFrom([], ['10.9.0.11'], ['203.0.113.9', 'fd00:9::12']),
+    { nil: UNKNOWN, freq: 5 },
+  ),
+  apiServerBackends: backends,
+  services,
+  unseen: fc.constantFrom<readonly string[]>([], [], ['apiservices']),
+});
 
 /**
  * A cluster and the compiler's inventory of it. `later` is a namespace that rules name and that does not
@@ -213,6 +214,7 @@ export const scene: fc.Arbitrary<Scene> = fc
   .map(({ nodesKnown, operator, apiServer: apiServerInventory, ...rest }) => ({
     cluster: { ...rest, outside: OUTSIDE, apiServer: API_SERVER },
     inventory: {
+      ...UNKNOWN_CLUSTER,
       ...apiServerInventory,
       namespaces: rest.namespaces,
       ...(nodesKnown === 'known' && { nodes: rest.nodes.map(asInventory) }),

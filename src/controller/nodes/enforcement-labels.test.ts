@@ -3,6 +3,7 @@ import { ApiError } from '../../cluster/errors.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
 import { readNode } from '../../inventory/nodes.ts';
@@ -64,7 +65,7 @@ describe('which Nodes get the gate, and which lose it', () => {
 
   test('none while it cannot be told', () => {
     const gating = labelPlan([node('a', 'enforced')], [], NONE, {
-      labelledNodes: undefined,
+      labelledNodes: UNKNOWN,
       nodes: undefined,
       desired,
     });

@@ -9,6 +9,7 @@ import type { Logger } from '../../cluster/logger.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
+import { UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { Drift } from '../apply/drift.ts';
@@ -47,7 +48,7 @@ const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | un
 
 /**
  * @param own nodes that an endpoint of ours holds under the policies
- * @param intent `gated` undefined: all stays as it is
+ * @param intent while `labelledNodes` is unknown, all stays as it is
  */
 export function labelPlan(
   nodes: readonly StoredNode[],
@@ -55,7 +56,7 @@ export function labelPlan(
   own: ReadonlySet<string>,
   { labelledNodes, nodes: summary, desired }: Pick<DesiredState, 'labelledNodes' | 'nodes' | 'desired'>,
 ): LabelPlan {
-  if (labelledNodes === undefined)
+  if (labelledNodes === UNKNOWN)
     return { set: [], takeOff: [], leaving: false, joining: false, waitingForAutomatic: new Set() };
   // Where all of spec.nodes goes, every node is opened anyway, and nothing waits for Calico.
   const denies = desired.some((each) => ['finalDeny', 'finalObserve'].includes(desiredRole(each)));
@@ -151,8 +152,8 @@ export class EnforcementLabels {
   }
 
   /** Remembers what stands, so that its loss is known for somebody else's doing. */
-  remember(nodes: readonly StoredNode[], gated: ReadonlySet<string> | undefined): void {
-    if (gated === undefined) return;
+  remember(nodes: readonly StoredNode[], gated: Known<ReadonlySet<string>>): void {
+    if (gated === UNKNOWN) return;
     const names = new Set(nodes.map(({ name }) => name));
     for (const name of this.#written.keys()) if (!names.has(name)) this.#written.delete(name);
     const standing = nodes.filter((node) => gateOf(node) === wantedOf(node, gated));

@@ -1,6 +1,7 @@
 /** How far the firewall of the nodes is in force, node by node. Pure. */
 import type { Condition } from '../../api/status.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
@@ -77,7 +78,7 @@ export function lacksAllows(
 
 export function nodesReport(input: NodesReportInput): NodesReport {
   const { summary } = input;
-  const selected = summary.selected ?? [];
+  const selected = knownOr(summary.selected, []);
   const enforced = summary.mode === 'Enforce' && policiesStand(input.plan) ? enforcedNodes(input) : new Set();
   const pending = selected.filter((node) => !enforced.has(node));
   return {
@@ -118,7 +119,7 @@ function judge(input: NodesReportInput, pending: readonly string[]): Judgement {
   });
   if (summary.mode === 'Disabled')
     return isFalse('none', 'Disabled', 'nodes are left alone: nodes.mode is Disabled');
-  const count = summary.selected?.length ?? 0;
+  const count = knownOr(summary.selected, []).length;
   if (summary.blocked !== undefined)
     return isFalse(
       summary.mode === 'Enforce' ? 'stalled' : 'none',

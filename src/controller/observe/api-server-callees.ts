@@ -9,6 +9,7 @@ import {
 } from '../../inventory/api-server.ts';
 import type { Clock } from '../../cluster/clock.ts';
 import { ifChanged } from '../../cluster/informer/store.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
 import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
@@ -96,7 +97,7 @@ export class ApiServerCallees implements Informers {
     return {
       apiServerBackends: this.#backends(),
       services: [...this.#called()].flatMap((key) => this.#services.store.get(key) ?? []),
-      ...(this.#endpoints.hasSynced && { apiServerEndpoints: this.#endpoints.store.list().flat() }),
+      apiServerEndpoints: this.#endpoints.hasSynced ? this.#endpoints.store.list().flat() : UNKNOWN,
       ...(unseen.length > 0 && { unseen: unseen.map(({ resource }) => resource.plural) }),
     };
   }

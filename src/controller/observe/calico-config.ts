@@ -7,6 +7,7 @@ import {
 } from '../../inventory/calico.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import { ifChanged } from '../../cluster/informer/store.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
 import type { FelixConfigurationInfo, Inventory } from '../../inventory/types.ts';
 import { readFailsafes, type StoredFailsafes } from './stored-failsafes.ts';
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS, type ReadKind } from '../objects/kinds.ts';
@@ -60,10 +61,10 @@ export class CalicoConfig {
     return this.#felix?.store.list().find(({ info }) => info.name === 'default')?.failsafes;
   }
 
-  /** Lists are sorted; what is not served is absent, save automatic host endpoints: without their configuration nobody makes any. */
+  /** Lists are sorted. A kind that is not served is unknown, except for automatic host endpoints: without their configuration nobody makes any. */
   snapshot(): Snapshot {
     return {
-      ...(this.#pools && { ipPools: this.#pools.store.list().flat().sort() }),
+      ipPools: this.#pools === undefined ? UNKNOWN : this.#pools.store.list().flat().sort(),
       ...(this.#felix && { felixConfigurations: this.#felix.store.list().map(({ info }) => info) }),
       ...(this.#peers && { bgpPeers: [...new Set(this.#peers.store.list().flat())].sort() }),
       automaticHostEndpoints: this.#controllers?.store.list().includes(true) ?? false,

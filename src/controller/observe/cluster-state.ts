@@ -5,7 +5,7 @@ import { readNode } from '../../inventory/nodes.ts';
 import type { StoredObject } from '../../cluster/resource.ts';
 import { ifChanged } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
-import type { Inventory, NamespaceInfo, NodeInfo } from '../../inventory/types.ts';
+import { UNKNOWN_CLUSTER, type Inventory, type NamespaceInfo, type NodeInfo } from '../../inventory/types.ts';
 import { ApiServerCallees } from './api-server-callees.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
@@ -61,9 +61,10 @@ export class ClusterState {
     this.informers = new InformerGroup([this.#namespaces, this.#nodes, this.#apiServer]);
   }
 
-  /** Namespaces and nodes are sorted by name. */
+  /** Namespaces and nodes are sorted by name. Calico's configuration is unknown here. */
   snapshot(): Omit<Inventory, 'operatorNamespace'> & { readonly nodes: readonly StoredNode[] } {
     return {
+      ...UNKNOWN_CLUSTER,
       namespaces: this.#namespaces.store.list(),
       nodes: this.#nodes.store.list(),
       ...this.#apiServer.snapshot(),

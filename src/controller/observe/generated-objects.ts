@@ -94,7 +94,7 @@ export class GeneratedObjects {
   }
 
   /** What the compiler sees of other people's objects. */
-  inventory(): Inventory {
+  inventory(): Partial<Inventory> {
     return { ...this.#config.snapshot(), ...othersOf(this.objects()) };
   }
 

@@ -4,6 +4,8 @@ import type { Compile } from '../../compiler/types.ts';
 import { projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
 import { desiredState } from './desired-state.ts';
 import { allow, live } from '../testing/objects.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
+import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
 
 interface Made {
   readonly deleting?: boolean;
@@ -30,6 +32,7 @@ const compile: Compile = (firewalls: readonly ClusterFirewall[]) => ({
   problems: [],
   held: ['default/g/ingress/a'],
   summaries: [],
+  labelledNodes: UNKNOWN,
 });
 
 const state = (
@@ -38,7 +41,7 @@ const state = (
 ) => {
   const { desired, held, owners, lifecycles } = desiredState({
     firewalls,
-    inventory: {},
+    inventory: UNKNOWN_CLUSTER,
     live: stored,
     compile,
   });
@@ -109,14 +112,14 @@ describe('gates', () => {
   const gatedBy = (stored: readonly StoredFirewall[], gated?: readonly string[]) =>
     desiredState({
       firewalls: stored,
-      inventory: {},
+      inventory: UNKNOWN_CLUSTER,
       live: [],
       compile: () => ({
         objects: [],
         problems: [],
         held: [],
         summaries: [],
-        ...(gated && { labelledNodes: gated }),
+        labelledNodes: gated ?? UNKNOWN,
       }),
     }).labelledNodes;
 
@@ -125,11 +128,11 @@ describe('gates', () => {
   });
 
   test('stay as they are while that cannot be told', () => {
-    expect(gatedBy([firewall('default')])).toBeUndefined();
-    expect(gatedBy([firewall('default', { spec: invalid })], ['a'])).toBeUndefined();
+    expect(gatedBy([firewall('default')])).toBe(UNKNOWN);
+    expect(gatedBy([firewall('default', { spec: invalid })], ['a'])).toBe(UNKNOWN);
     const retained = firewall('default', { deleting: true, spec: { deletionPolicy: 'Retain' } });
-    expect(gatedBy([retained])).toBeUndefined();
-    expect(gatedBy([])).toBeUndefined();
+    expect(gatedBy([retained])).toBe(UNKNOWN);
+    expect(gatedBy([])).toBe(UNKNOWN);
   });
 
   test('go with the firewall', () => {

@@ -1,5 +1,6 @@
 /** From the firewalls that exist to the objects that there should be. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
+import { UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Compilation, Compile, DesiredObject } from '../../compiler/types.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
@@ -28,11 +29,11 @@ export interface DesiredState {
   readonly problems: Compilation['problems'];
   readonly summaries: Compilation['summaries'];
   readonly nodes: Compilation['nodes'];
-  /** Nodes that are to carry the gate label; undefined while gates stay as they are. */
-  readonly labelledNodes: ReadonlySet<string> | undefined;
+  /** Nodes that must carry the enforcement label. While they are unknown, labels stay unchanged. */
+  readonly labelledNodes: Known<ReadonlySet<string>>;
 }
 
-const NOTHING: Compilation = { objects: [], problems: [], held: [], summaries: [] };
+const NOTHING: Compilation = { objects: [], problems: [], held: [], summaries: [], labelledNodes: UNKNOWN };
 
 export interface DesiredStateInput {
   readonly firewalls: readonly StoredFirewall[];
@@ -63,16 +64,16 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
     problems: compilation.problems,
     summaries: compilation.summaries,
     nodes: compilation.nodes,
-    labelledNodes: gatedBy(lifecycles.get(DEFAULT_FIREWALL), compilation),
+    labelledNodes: labelledNodesOf(lifecycles.get(DEFAULT_FIREWALL), compilation),
   };
 }
 
-function gatedBy(
+function labelledNodesOf(
   lifecycle: Lifecycle | undefined,
   { labelledNodes }: Compilation,
-): ReadonlySet<string> | undefined {
+): Known<ReadonlySet<string>> {
   if (lifecycle === 'leaving') return new Set();
-  return lifecycle === 'active' && labelledNodes !== undefined ? new Set(labelledNodes) : undefined;
+  return lifecycle === 'active' && labelledNodes !== UNKNOWN ? new Set(labelledNodes) : UNKNOWN;
 }
 
 function lifecyclesOf(firewalls: readonly StoredFirewall[]): ReadonlyMap<string, Lifecycle> {

@@ -16,6 +16,7 @@ import type { Cluster, Endpoint } from '../../compiler/testing/cluster.ts';
 import { readOnce } from '../../compiler/testing/read-once.ts';
 import { random } from '../../compiler/testing/variations.ts';
 import type { Compilation } from '../../compiler/types.ts';
+import { knownOr } from '../../inventory/known.ts';
 import type { HostEndpointInfo, Inventory } from '../../inventory/types.ts';
 import { oldBridges } from './bridges.ts';
 import { labelPlan, isDeferred, nodesOfOurs, type LabelPlan } from '../nodes/enforcement-labels.ts';
@@ -209,7 +210,7 @@ class World {
   #plan(nodes: Nodes | undefined): readonly [LabelPlan, Transition, (step: Step) => boolean] {
     const compilation = this.#compilation(nodes);
     const gating = labelPlan(this.#labelled(), this.#automaticEndpoints(), nodesOfOurs(this.#live()), {
-      labelledNodes: new Set(compilation.labelledNodes),
+      labelledNodes: new Set(knownOr(compilation.labelledNodes, [])),
       nodes: compilation.nodes,
       desired: compilation.objects,
     });

@@ -7,15 +7,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes, Spec } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
-import type { Inventory } from '../../inventory/types.ts';
+import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 import { flaws, inventory, SECOND_ADDRESS, type Case } from '../testing/flaws.ts';
 import type { Disturbance, Situation } from '../testing/one-change.ts';
 import type { Role } from '../objects/role.ts';
 import { changeOf, type Change, type Step } from './step.ts';
 
-const onNodeA = (change: (node: NonNullable<Inventory['nodes']>[number]) => object): Inventory => ({
+const onNodeA = (change: (node: NodeInfo) => object): Inventory => ({
   ...inventory,
-  nodes: (inventory.nodes ?? []).map((node) => (node.name === 'a' ? { ...node, ...change(node) } : node)),
+  nodes: inventory.nodes.map((node) => (node.name === 'a' ? { ...node, ...change(node) } : node)),
 });
 const withSecondAddress = onNodeA(({ addresses }) => ({ addresses: [...addresses, SECOND_ADDRESS] }));
 const relabelled = onNodeA(() => ({ labels: {} }));
@@ -32,7 +32,7 @@ const strangers = { ipBlock: { cidr: '203.0.113.0/24' } };
 const nothing: Situation = { spec: undefined, inventory };
 const pods = (spec: Partial<Spec>): Situation => ({ spec: { peers, ...spec }, inventory });
 /** A firewall that has no effect on pods. */
-const nodes = (some: Partial<Nodes> | undefined, at = inventory): Situation => ({
+const nodes = (some: Partial<Nodes> | undefined, at: Inventory = inventory): Situation => ({
   spec: { peers, defaults: { deny: 'None' }, ...(some && { nodes: { mode: 'Enforce', ...some } }) },
   inventory: at,
 });

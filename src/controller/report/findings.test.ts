@@ -8,6 +8,8 @@ import type { LiveObject } from '../objects/live.ts';
 import { plan } from '../plan/plan.ts';
 import { applyStep } from '../plan/step.ts';
 import { allow, foreign, live, set } from '../testing/objects.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
+import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
 
 const rule = 'default/blog/ingress/web';
 const web = allow({ name: 'web', rules: [rule] });
@@ -32,10 +34,17 @@ function finding(
   compiled: Partial<Compilation> = {},
 ) {
   const objects = [web, set({ name: 'nodes' })];
-  const compilation: Compilation = { objects, problems: [], held: [], summaries, ...compiled };
+  const compilation: Compilation = {
+    objects,
+    problems: [],
+    held: [],
+    summaries,
+    labelledNodes: UNKNOWN,
+    ...compiled,
+  };
   const intent = desiredState({
     firewalls: [firewall],
-    inventory: {},
+    inventory: UNKNOWN_CLUSTER,
     live: stored,
     compile: () => compilation,
   });
@@ -160,11 +169,11 @@ describe('a firewall that is being deleted', () => {
     },
     spec: { mode: 'Enforce' },
   });
-  const nothing: Compilation = { objects: [], problems: [], held: [], summaries: [] };
+  const nothing: Compilation = { objects: [], problems: [], held: [], summaries: [], labelledNodes: UNKNOWN };
   const judged = (fields: Partial<WriteResult>, stored: readonly LiveObject[] = [live(web)]) => {
     const intent = desiredState({
       firewalls: [leaving],
-      inventory: {},
+      inventory: UNKNOWN_CLUSTER,
       live: stored,
       compile: () => nothing,
     });

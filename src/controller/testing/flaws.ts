@@ -51,7 +51,7 @@ const CLUSTER: Cluster = {
 /** A second address of node `a`. The inventory has it only where a case says so. */
 export const SECOND_ADDRESS = '10.99.0.22';
 
-export const inventory: Inventory = {
+export const inventory = {
   namespaces,
   nodes: [
     { name: 'cp', labels: { 'node-role.kubernetes.io/control-plane': '' }, addresses: ['10.99.0.11'] },
@@ -60,7 +60,7 @@ export const inventory: Inventory = {
   apiServerEndpoints: ['10.99.0.11'],
   ipPools: ['10.244.0.0/16'],
   automaticHostEndpoints: false,
-};
+} satisfies Inventory;
 
 /** At the pods' ends only, as behind natOutgoing: a node on the way to another one cannot tell pods apart. */
 const POD_FLOWS: readonly Flow[] = [
