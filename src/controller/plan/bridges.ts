@@ -52,7 +52,7 @@ export function oldBridges(stored: readonly KubernetesObject[]): readonly Desire
 function completing(last: DesiredObject): DesiredObject {
   const rules = [...last.rules, ruleId(last.firewall, 'defaults', TEMPORARY.complete)];
   const { object } = last;
-  const annotations = { ...object.metadata.annotations, [ANNOTATION_RULES]: rules.join(',') };
+  const annotations = { [ANNOTATION_RULES]: rules.join(',') };
   return { ...last, rules, object: { ...object, metadata: { ...object.metadata, annotations } } };
 }
 

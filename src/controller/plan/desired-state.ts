@@ -49,7 +49,7 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
   const active = firewalls.flatMap(({ name, validation }) =>
     lifecycles.get(name) === 'active' && validation.ok ? [validation.firewall] : [],
   );
-  const frozen = named('frozen').length > 0 || lifecycles.get(DEFAULT_FIREWALL) === 'invalid';
+  const frozen = lifecycles.get(DEFAULT_FIREWALL) === 'invalid';
   const compilation = frozen ? NOTHING : compile(active, inventory);
   const kept = [
     ...named('invalid', 'frozen'),

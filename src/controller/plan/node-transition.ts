@@ -6,7 +6,7 @@ import type { DesiredObject } from '../../compiler/types.ts';
 import type { OwnedObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
 import { shadowName } from './node-shadows.ts';
-import { isBefore, isNodeStep, waveOf } from './order.ts';
+import { isBefore, waveOf } from './order.ts';
 import { changeOf, mayGain, mayLose, replaces, rulesOf, type Step } from './step.ts';
 
 export interface NodeChange {
@@ -35,15 +35,13 @@ export function nodeChange({ steps, stored, shadows }: NodeChangeInput): NodeCha
     const until = role === 'podShadow' ? 'sweep' : 'retire';
     return steps.some((step) => isBefore(step, until));
   });
-  if (!steps.some((step) => isBefore(step, 'retire')))
-    return { wanted: [], kept, staged: known.size > 0 || isStaged(steps), needsStored: false };
   const missing = shadowedBy(steps).filter(
-    ({ live }) => live !== undefined && !known.has(shadowName(live.firewall ?? '', live.name)),
+    ({ firewall = '', name }) => !known.has(shadowName(firewall, name)),
   );
   return {
-    wanted: missing.flatMap(({ live }) => shadows?.get(live?.name ?? '') ?? []),
+    wanted: missing.flatMap(({ name }) => shadows?.get(name) ?? []),
     kept,
-    staged: known.size > 0 || missing.length > 0 || isStaged(steps),
+    staged: stored.length > 0 || missing.length > 0 || isStaged(steps),
     needsStored: missing.length > 0 && shadows === undefined,
   };
 }
@@ -57,18 +55,18 @@ const FINAL = ['finalDeny', 'finalObserve'] as const;
 const BLOCKS = ['nodeBlock', 'podBlock'] as const;
 
 /** Policies that change in place while something else changes between the two halves: after what they gain, before what they lose. */
-function shadowedBy(steps: readonly Step[]): readonly Step[] {
+function shadowedBy(steps: readonly Step[]): readonly OwnedObject[] {
   const of = having(steps);
   const [allows, addresses] = [of('nodeAllow'), of('nodeAddresses')];
   const denies = of(...FINAL, 'nodeAddresses');
   const changed = allows.filter(replaces);
   const opens = denies.some(mayLose) || of('nodeEndpoint').some(replaces);
-  const podsChange = steps.some((step) => !isNodeStep(step) && waveOf(step) === 'policies');
+  const policiesChange = steps.some((step) => waveOf(step) === 'policies');
   return [
     ...(mayExchangeSources(changed) || opens ? changed : []),
-    ...(podsChange || allows.length + denies.length > 0 ? of(...BLOCKS).filter(replaces) : []),
+    ...(policiesChange || allows.length + denies.length > 0 ? of(...BLOCKS).filter(replaces) : []),
     ...(addresses.length > 0 ? of('finalDeny').filter((step) => changeOf(step) === 'update') : []),
-  ];
+  ].flatMap(({ live }) => live ?? []);
 }
 
 /** True when a source may go from one rule to another in the same layer. Policies of one rule there say the same of different nodes. */

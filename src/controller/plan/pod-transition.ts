@@ -37,7 +37,7 @@ export function podChange({ desired, bare, steps: all, bridges, oldBridges }: Po
   const changes = steps.filter(isChange);
   const careful = isCareful(steps);
   const staged = careful || bridges.length > 0;
-  if (changes.length === 0 || !staged) return { wanted: [], kept: [], staged, needsStored: false };
+  if (changes.length === 0) return { wanted: [], kept: [], staged, needsStored: false };
   // The rest needs no bridges, but a transition ends as it began.
   if (!careful) return { wanted: [], kept: bridges, staged, needsStored: false };
   const known = bridges.filter(({ role }) => role === 'bridgeOld' || role === 'bridgeOldComplete');
@@ -101,13 +101,11 @@ function typesOf(step: Step): readonly PolicyType[] {
   return ['Ingress', 'Egress'];
 }
 
-/** Objects that will be in force at the end, without those that wait or whose name is taken. */
+/** Objects that will be in force at the end, without those that are held, wait or whose name is taken. */
 function inTheEnd(desired: readonly DesiredObject[], bare: Plan): readonly DesiredObject[] {
-  const not = new Set([...bare.waiting, ...bare.blocked, ...bare.taken.map((each) => each.desired)]);
   const open = new Set(bare.phases.flat().map(({ id }) => id));
-  const isDue = ({ object }: DesiredObject): boolean => {
+  return desired.filter(({ object }) => {
     const id = objectId(object.kind, object.metadata);
     return open.has(id) || bare.current.has(id);
-  };
-  return desired.filter((each) => !not.has(each) && isDue(each));
+  });
 }
