@@ -3,7 +3,7 @@ import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Compile } from '../../compiler/types.ts';
 import { projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
 import { desiredState } from './desired-state.ts';
-import { allow, live } from '../testing/objects.ts';
+import { allow, foreign, live } from '../testing/objects.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
 
@@ -71,14 +71,15 @@ describe('what is to be done with each firewall', () => {
 
   test('with an invalid default nothing changes for anybody, and yet another can be deleted', () => {
     const { desired, held, owners, lifecycles } = state([
-      firewall('default', { spec: invalid }),
       firewall('team'),
+      firewall('default', { spec: invalid }),
+      firewall('broken', { spec: invalid }),
       firewall('old', { deleting: true }),
     ]);
     expect(desired).toEqual([]);
-    expect(held).toEqual(['default/', 'team/']);
-    expect(lifecycles).toEqual({ default: 'invalid', team: 'frozen', old: 'leaving' });
-    expect(owners).toContain('old');
+    expect(held.toSorted()).toEqual(['broken/', 'default/', 'team/']);
+    expect(lifecycles).toEqual({ default: 'invalid', broken: 'invalid', team: 'frozen', old: 'leaving' });
+    expect(owners.toSorted()).toEqual(['broken', 'default', 'old', 'team']);
   });
 
   test('an invalid one can be deleted', () => {
@@ -106,6 +107,81 @@ describe('what is to be done with each firewall', () => {
     expect(held).toContain('team/');
     expect(owners).toEqual(['team']);
   });
+
+  test('a retained default deny of which nothing is stored keeps nothing', () => {
+    const retained = firewall('default', { deleting: true, spec: { deletionPolicy: 'Retain' } });
+    const others = [live(allow({ name: 'a', firewall: 'team' })), foreign(allow({ name: 'b' }))];
+    for (const stored of [[], others])
+      expect(state([retained, firewall('team')], stored).held).toEqual(['default/g/ingress/a']);
+  });
+
+  test('a default deny in force keeps nothing but what the compiler holds', () => {
+    expect(state([firewall('default'), firewall('team')]).held).toEqual(['default/g/ingress/a']);
+  });
+
+  test('each can be retained, and is no owner any more', () => {
+    const { lifecycles, owners, held } = state([
+      firewall('default'),
+      firewall('team', { deleting: true, spec: { deletionPolicy: 'Retain' } }),
+    ]);
+    expect(lifecycles).toEqual({ default: 'active', team: 'retained' });
+    expect(owners).toEqual(['default']);
+    expect(held).toEqual(['default/g/ingress/a']);
+  });
+
+  test('an invalid firewall that is deleted leaves, and freezes nobody', () => {
+    const { lifecycles } = state([
+      firewall('default', { spec: invalid, deleting: true }),
+      firewall('team'),
+      firewall('other', { spec: invalid }),
+    ]);
+    expect(lifecycles).toEqual({ default: 'leaving', team: 'active', other: 'invalid' });
+  });
+});
+
+test('what the compiler says is handed on, and nothing of it while default is invalid', () => {
+  const said: ReturnType<Compile> = {
+    objects: [],
+    problems: [
+      {
+        severity: 'problem',
+        firewall: 'default',
+        rule: 'default/g/ingress/a',
+        path: 'spec',
+        reason: 'NodesUnknown',
+        message: 'No nodes.',
+      },
+    ],
+    held: [],
+    summaries: [{ firewall: 'default', namespaces: null }],
+    nodes: { mode: 'Observe', endpoints: undefined, selected: null, failsafesOpen: [], notes: [] },
+  };
+  const given: (readonly ClusterFirewall[])[] = [];
+  const handedOn = (...firewalls: readonly StoredFirewall[]) => {
+    const { problems, summaries, nodes } = desiredState({
+      firewalls,
+      inventory: {},
+      live: [],
+      compile: (active) => {
+        given.push(active);
+        return said;
+      },
+    });
+    return { problems, summaries, nodes };
+  };
+  const { problems, summaries, nodes } = said;
+  expect(handedOn(firewall('default'), firewall('team', { deleting: true }))).toEqual({
+    problems,
+    summaries,
+    nodes,
+  });
+  expect(given.map((active) => active.map(({ metadata }) => metadata.name))).toEqual([['default']]);
+  expect(handedOn(firewall('default', { spec: invalid }))).toEqual({
+    problems: [],
+    summaries: [],
+    nodes: undefined,
+  });
+  expect(given).toHaveLength(1);
 });
 
 describe('gates', () => {
@@ -131,8 +207,8 @@ describe('gates', () => {
     expect(gatedBy([firewall('default')])).toBe(UNKNOWN);
     expect(gatedBy([firewall('default', { spec: invalid })], ['a'])).toBe(UNKNOWN);
     const retained = firewall('default', { deleting: true, spec: { deletionPolicy: 'Retain' } });
-    expect(gatedBy([retained])).toBe(UNKNOWN);
-    expect(gatedBy([])).toBe(UNKNOWN);
+    expect(gatedBy([retained], ['a'])).toBe(UNKNOWN);
+    expect(gatedBy([], ['a'])).toBe(UNKNOWN);
   });
 
   test('go with the firewall', () => {

@@ -2,12 +2,26 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LABEL_SET, TIER } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
+import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
 import { isHeld, plan, type Plan, type PlanInput } from './plan.ts';
 import type { Step } from './step.ts';
 import { allow, deny, endpoint, foreign, finalDeny, live, nodeAllow, set, tier } from '../testing/objects.ts';
+
+/** The object under another name. */
+const renamed = ({ object }: DesiredObject, name: string): DesiredObject['object'] => ({
+  ...object,
+  metadata: { ...object.metadata, name },
+});
+const contentHashOf = ({ object }: DesiredObject): string => desiredHash(object);
+const held = ['default/g/ingress/held'];
+const tierOf = (content: string): DesiredObject => {
+  const made = tier({ rules: ['default/g/ingress/a', ...held] });
+  const spec = { ...made.object.spec, order: content.length };
+  return { ...made, object: { ...made.object, spec } as DesiredObject['object'] };
+};
 
 const planned = (input: Partial<PlanInput>): Plan =>
   plan({
@@ -97,6 +111,36 @@ describe('the order of writes', () => {
     expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
   });
 
+  describe('with a taken name', () => {
+    const ofNodes = ['default/nodes/zones/z'];
+    const closing = [
+      finalDeny(),
+      { ...finalDeny('Allow'), object: renamed(finalDeny('Allow'), 'observe') },
+      set({ name: 'addresses', rules: ['default/nodes/judged'] }),
+      endpoint('a', '*'),
+    ];
+    const others = [allow({ name: 'web' }), nodeAllow({ name: 'other', rules: ofNodes }), set({ name: 'c' })];
+    const blocked = (taken: DesiredObject): readonly string[] =>
+      planned({ desired: [taken, ...closing, ...others], live: [foreign(taken)] }).blocked.map(idOf);
+
+    test.each([
+      ['a zone', nodeAllow({ name: 'zone', rules: ofNodes })],
+      ['a set of a zone', set({ name: 'zone', rules: ['default/g/ingress/a', ...ofNodes] })],
+      ['the exemption of lo', endpoint('a', 'lo')],
+    ])('nothing closes at nodes: %s', (_, taken) => {
+      expect(blocked(taken)).toEqual(closing.map(idOf));
+    });
+
+    test.each([
+      ['a set of pods', set({ name: 'office', rules: ['default/g/ingress/a'] })],
+      ['a set of peers called nodes', set({ name: 'office', rules: ['nodes/g/ingress/a'] })],
+      ['what is refused at nodes', nodeAllow({ name: 'no', rules: ['default/nodes/blocked'] })],
+      ['an allow of pods', allow({ name: 'a', rules: ['default/g/ingress/a'] })],
+    ])('all the rest is written: %s', (_, taken) => {
+      expect(blocked(taken)).toEqual([]);
+    });
+  });
+
   test('a renamed rule is there under its new name before the old one goes', () => {
     const desired = [allow({ name: 'new', rules: ['default/g/ingress/a'] })];
     const stored = [live(allow({ name: 'old', rules: ['default/g/ingress/a'] }))];
@@ -151,6 +195,19 @@ describe('what is left alone', () => {
     expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/world', 'GlobalNetworkPolicy/guard']);
   });
 
+  test("what needs a set alone, or the tier alone, whose name is a stranger's", () => {
+    const [nodes, guard] = [set({ name: 'nodes' }), deny({ name: 'guard' }, TIER)];
+    const world = allow({ name: 'world', content: `!(${LABEL_SET} == 'nodes')` });
+    const desired = [tier(), nodes, world, guard];
+    expect(planned({ desired, live: [foreign(nodes)] }).blocked).toEqual([world]);
+    expect(planned({ desired, live: [foreign(tier())] }).blocked).toEqual([guard]);
+  });
+
+  test("a stranger's object of a name that we do not want", () => {
+    const { phases: steps, orphans, taken } = planned({ live: [foreign(allow({ name: 'theirs' }))] });
+    expect({ steps, orphans, taken }).toEqual({ steps: [], orphans: [], taken: [] });
+  });
+
   test('the old object of a rule whose new name is taken', () => {
     const renamed = allow({ name: 'new', rules: ['default/g/ingress/a'] });
     const old = live(allow({ name: 'old', rules: ['default/g/ingress/a'] }));
@@ -189,6 +246,27 @@ describe('what is left alone', () => {
     expect(result.held.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/both']);
   });
 
+  test.each([
+    ['the tier', (content: string) => tierOf(content)],
+    [
+      "the nodes' addresses",
+      (content: string) => set({ name: 'judged', rules: ['default/nodes/judged', held[0] ?? ''], content }),
+    ],
+  ])('but not %s: it is brought up to date', (_, make) => {
+    const old = make('before');
+    const desired = { ...make('after'), rules: old.rules.filter((rule) => rule !== held[0]) };
+    expect(phases(planned({ desired: [desired], live: [live(old)], held }))).toEqual([[`~${idOf(desired)}`]]);
+  });
+
+  test('a policy that carries a held rule goes on with it, when the new one carries it too', () => {
+    const rules = [...held, 'default/g/ingress/b'];
+    const stored = live(allow({ name: 'a', rules }));
+    const desired = allow({ name: 'a', rules, content: 'new' });
+    expect(phases(planned({ desired: [desired], live: [stored], held }))).toEqual([
+      ['~GlobalNetworkPolicy/a'],
+    ]);
+  });
+
   test('objects of a firewall that does not exist', () => {
     const orphan = live(allow({ name: 'a', firewall: 'gone' }));
     const result = planned({ live: [orphan] });
@@ -198,8 +276,9 @@ describe('what is left alone', () => {
 
   test('namespaces that are absent or going: nothing new is made there', () => {
     const inShop = allow({ name: 'a', namespace: 'shop' });
-    const result = planned({ desired: [inShop], isClosedNamespace: (namespace) => namespace === 'shop' });
-    expect(result.phases).toEqual([]);
+    const desired = [inShop, allow({ name: 'a', namespace: 'blog' }), allow({ name: 'a' })];
+    const result = planned({ desired, isClosedNamespace: (namespace) => namespace !== 'blog' });
+    expect(phases(result)).toEqual([['+NetworkPolicy/blog/a', '+GlobalNetworkPolicy/a']]);
     expect(result.waiting).toEqual([inShop]);
   });
 
@@ -209,9 +288,11 @@ describe('what is left alone', () => {
     const result = planned({
       desired: [desired],
       live: [stored],
-      isEquivalent: (_, __, hash) => stored.ours && hash === stored.hash,
+      isEquivalent: (id, desiredHash, hash) =>
+        stored.ours && id === stored.id && desiredHash === contentHashOf(desired) && hash === stored.hash,
     });
     expect(result.phases).toEqual([]);
+    expect([...result.current]).toEqual([[stored.id, contentHashOf(desired)]]);
   });
 });
 

@@ -154,3 +154,10 @@ export function removal(desired: DesiredObject): RemoveStep {
 
 /** The step that makes it. */
 export const creation = (desired: DesiredObject): ApplyStep => applyStep(desired, undefined);
+
+/** The step that puts it in the place of what is stored under its name. */
+export function replacement(stored: DesiredObject, desired: DesiredObject): ApplyStep {
+  const old = live(stored);
+  if (!old.ours) throw new Error('not ours');
+  return applyStep(desired, old);
+}
