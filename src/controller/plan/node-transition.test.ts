@@ -141,6 +141,7 @@ describe('a shadow is wanted', () => {
     ['of a block alone: no', [], changed(block), changed(podBlock)],
     ['of a block when a set goes: no', [], changed(block), removal(some)],
     ['of a block when a set comes: no', [], changed(block), creation(some)],
+    ['of a block that goes: no', [], removal(block()), creation(zone('a'))],
     ['of a new block: no', [], creation(block()), creation(zone('a'))],
     ['of the last policy when addresses change', ['last'], changedFinal, creation(addresses('a'))],
     ['of the last policy alone: no', [], changedFinal],
