@@ -107,6 +107,19 @@ describe('shadows', () => {
   });
 });
 
+test('one temporary policy is written, and as many bridges as shadows are', () => {
+  const [one, other] = [closing('a'), deny({ name: 'other' })];
+  expect(written(transition(inputOf({ stored: [], desired: [one, web] })))).toEqual(
+    writes([...newBridges([one, web]), web, one]),
+  );
+  const stored = [zone('a', '192.0.2.0/25'), zone('b', '192.0.2.128/25')];
+  const desired = [zone('a', '192.0.2.128/25'), zone('b', '192.0.2.0/25'), web, one, other];
+  const made = fromStored(stored);
+  expect(written(transition(inputOf({ stored, desired, fromStored: made }))).toSorted()).toEqual(
+    writes([...newBridges([web, one, other]), ...made.shadows.values(), ...desired]).toSorted(),
+  );
+});
+
 test('what only looks temporary is not ours, and stays', () => {
   const bridge = foreign(newBridges([closing('new')])[0] ?? web);
   const result = transition({ ...inputOf({ stored: [], desired: [finalDeny()] }), live: [bridge] });
