@@ -34,6 +34,8 @@ export const describe =
       case 'invalid_type':
         return wrongType(issue.input, NOUNS[issue.expected] ?? issue.expected, lastKey(issue));
       case 'invalid_value':
+        // The schema has no other literal: a switch is present or absent (structural.ts).
+        if (issue.values.includes(true)) return 'must be true: write true, or drop the field';
         return notOneOf(issue.input, issue.values.map(String), suggest);
       case 'too_small':
         return issue.origin === 'array' ? withRemedy('must not be empty', lastKey(issue)) : undefined;
@@ -66,7 +68,7 @@ function wrongType(input: unknown, expected: string, field: string | undefined):
 }
 
 function notOneOf(input: unknown, values: readonly string[], suggest: Suggest): string {
-  const choice = `write ${values.length === 1 ? '' : 'one of '}${values.join(', ')}`;
+  const choice = `write one of ${values.join(', ')}`;
   if (input === undefined) return `is required: ${choice}`;
   if (input === null) return `has no value: ${choice}`;
   if (typeof input !== 'string') return `must be a string, not ${nounOf(input)}: ${choice}`;

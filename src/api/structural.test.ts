@@ -67,6 +67,8 @@ describe('structural', () => {
   const notStructural: Record<string, [z.ZodType, string]> = {
     'a union': [described(z.union([z.string().max(1), z.int()])), 'is a union'],
     'a boolean': [described(z.boolean()), 'zod type "boolean" is unknown'],
+    'a literal': [described(z.literal('a')), 'is a literal other than true'],
+    'a switch with two values': [described(z.literal([true, false])), 'is a literal other than true'],
     'a nullable': [described(z.string().max(1).nullable()), 'zod type "nullable" is unknown'],
     'a default': [described(z.string().max(1).default('a')), 'zod type "default" is unknown'],
     'an object with other keys': [z.looseObject({}), 'must be a strictObject'],

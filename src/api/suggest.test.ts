@@ -17,3 +17,11 @@ test('suggests for as many words as it was told to', () => {
   const suggest = suggestions(2);
   expect([1, 2, 3].map(() => suggest('prots', ['ports']))).toEqual(['ports', 'ports', undefined]);
 });
+
+test.each([
+  ['ingresss', ['ingres', 'ingress']],
+  ['ingresss', ['ingress', 'ingres']],
+  ['pots', ['ports', 'prots']],
+])('suggests the nearest word, and of several the first: %s', (word, known) => {
+  expect(suggestions(1)(word, known)).toMatch(/^(ingress|ports)$/);
+});

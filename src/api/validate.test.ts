@@ -58,6 +58,12 @@ describe('validateDocument', () => {
     ]);
   });
 
+  test('takes a field that is undefined as absent', () => {
+    const from = [{ peer: 'office', entity: undefined }];
+    const group = { namespaces: ['wordpress'], namespaceSelector: undefined, ingress: [{ ...rule, from }] };
+    expect(issues(blog(group))).toEqual([]);
+  });
+
   test('reports one message a path, though zod may find two', () => {
     const name = 'Blog'.repeat(20);
     expect(issues(document({ mode: 'Enforce', namespaces: [{ name, namespaces: ['a'] }] }))).toHaveLength(1);
@@ -93,5 +99,127 @@ describe('validateDocument', () => {
     );
     expect(issue.length).toBeLessThan(3000);
     expect(issue).toMatch(/^spec\.peers\[0]\.cidrs\[0]: .*…$/);
+  });
+});
+
+describe('messages name the field and the remedy', () => {
+  const group = (fields: object) => blog({ namespaces: ['wordpress'], ...fields });
+  const ingress = (fields: object) => group({ ingress: [{ ...rule, ...fields }] });
+  const allowing = (allow: object) => {
+    const zones = [{ name: 'z', from: [{ peer: 'office' }], allow }];
+    return document({ mode: 'Enforce', nodes: { mode: 'Observe', zones } });
+  };
+  const quoted = 'put it in quotes; without, yes, no, on and off are booleans, too';
+
+  test.each<[message: string, value: unknown]>([
+    ['spec: is required', document(undefined)],
+    ['spec: has no value: it must be a mapping: drop the field or fill it', document(null)],
+    ['spec: must be a mapping, not a string', document('text')],
+    ['spec.mode: is required: write one of Enforce, Observe', document({})],
+    ['spec.mode: has no value: write one of Enforce, Observe', document({ mode: null })],
+    ['spec.mode: must be a string, not a number: write one of Enforce, Observe', document({ mode: 7 })],
+    ['spec.mode: must be a string, not a list: write one of Enforce, Observe', document({ mode: [] })],
+    ['spec.mode: "Enforc" is unknown here: did you mean "Enforce"?', document({ mode: 'Enforc' })],
+    ['spec.mode: "No" is unknown here: write one of Enforce, Observe', document({ mode: 'No' })],
+    ['spec.namespaces: must be a list, not a mapping', document({ mode: 'Enforce', namespaces: {} })],
+    [
+      'spec.namespaces: has no value: it must be a list: drop the field or fill it',
+      document({ mode: 'Enforce', namespaces: null }),
+    ],
+    ['spec.namespaces[0].name: must be a string, not a number: put it in quotes, "7"', group({ name: 7 })],
+    [`spec.namespaces[0].name: must be a string, not a boolean: ${quoted}`, group({ name: true })],
+    ['spec.namespaces[0].name: must be a string, not a list', group({ name: [] })],
+    ['spec.namespaces[0].name: must be a string, not a mapping', group({ name: {} })],
+    [
+      'spec.namespaces[0].name: has no value: it must be a string: write a DNS label, unique in its list',
+      group({ name: null }),
+    ],
+    [
+      'spec.namespaces[0].ingress[0].ports: is required: to say all ports write [All]',
+      ingress({ ports: undefined }),
+    ],
+    [
+      'spec.namespaces[0].ingress[0].ports: must not be empty: to say all ports write [All]',
+      ingress({ ports: [] }),
+    ],
+    [
+      'spec.namespaces[0].ingress[0].ports: must have at most 64 entries: split it',
+      ingress({ ports: Array.from({ length: 65 }, (_, port) => port + 1) }),
+    ],
+    [
+      'spec.namespaces[0].ingress[0].port: unknown field "port": did you mean "ports"?',
+      ingress({ port: [80] }),
+    ],
+    [
+      'spec.namespaces[0].ingress[0].hosts: unknown field "hosts": drop it; known here: name, pods, from, ports, nodePorts, hostPorts',
+      ingress({ hosts: [80] }),
+    ],
+    [
+      'spec.nodes.zones[0].allow: all stands alone: drop services and ports, or drop all',
+      allowing({ all: true, ports: [80] }),
+    ],
+    ['spec.nodes.zones[0].allow.all: must be true: write true, or drop the field', allowing({ all: false })],
+    ['spec.nodes.zones[0].allow.all: must be true: write true, or drop the field', allowing({ all: 'yes' })],
+    [
+      'rules: unknown field "rules": drop it; known here: apiVersion, kind, metadata, spec, status',
+      { ...document({ mode: 'Enforce' }), rules: [] },
+    ],
+  ])('%s', (message, value) => {
+    expect(issues(value)).toEqual([message]);
+  });
+
+  test('only the main firewall has some fields, whatever else is wrong', () => {
+    const own = 'belongs to the ClusterFirewall called default alone: move it there';
+    const groups = [{ name: 'a', namespaces: ['a'] }, 'b', { name: 'c', mode: 'Observe', namespaces: ['c'] }];
+    const spec = { mode: 'Enforce', defaults: {}, guardrails: [], nodes: { mode: 'Observe' } };
+    expect(issues(document({ ...spec, namespaces: groups }, 'team'))).toEqual([
+      'spec.namespaces[1]: must be a mapping, not a string',
+      `spec.defaults: ${own}`,
+      `spec.guardrails: ${own}`,
+      `spec.nodes: ${own}`,
+      `spec.namespaces[2].mode: ${own}`,
+    ]);
+    expect(issues(document({ mode: 'Enforce', namespaces: {} }, 'team'))).toHaveLength(1);
+    expect(issues(document('text', 'team'))).toEqual(['spec: must be a mapping, not a string']);
+    expect(issues(document({ mode: 'Enforce', nodes: { mode: 'Observe' } }))).toEqual([]);
+    const nameless = { ...document({ mode: 'Enforce', defaults: {} }), metadata: {} };
+    expect(issues(nameless)).toEqual(['metadata.name: is required: the main one is called default']);
+  });
+
+  const label = 'at most 63 lower-case letters, digits and "-", beginning and ending with a letter or digit';
+  test.each<[message: string, metadata: unknown]>([
+    ['metadata: is required: write { name: … }; the main one is called default', undefined],
+    ['metadata.name: is required: the main one is called default', {}],
+    ['metadata.name: is required: the main one is called default', { name: null }],
+    [`metadata.name: 7 must be a DNS label without dots: ${label}`, { name: 7 }],
+    [`metadata.name: "Team" must be a DNS label without dots: ${label}`, { name: 'Team' }],
+    [`metadata.name: "a.b" must be a DNS label without dots: ${label}`, { name: 'a.b' }],
+    [
+      `metadata.name: "${'a'.repeat(64)}" must be a DNS label without dots: ${label}`,
+      { name: 'a'.repeat(64) },
+    ],
+  ])('%s', (message, metadata) => {
+    expect(issues({ ...document({ mode: 'Enforce' }), metadata })).toEqual([message]);
+  });
+
+  const current = 'clusterfirewall.io/v1alpha1';
+  test.each<[message: string, identity: object]>([
+    ['kind: is required: write ClusterFirewall', { kind: undefined }],
+    ['kind: is required: write ClusterFirewall', { kind: null }],
+    [
+      `kind: is "Pod" of v1: only ClusterFirewall of ${current} belongs here`,
+      { apiVersion: 'v1', kind: 'Pod' },
+    ],
+    [`kind: is "Pod": only ClusterFirewall of ${current} belongs here`, { apiVersion: 1, kind: 'Pod' }],
+    [`apiVersion: is required: write ${current}`, { apiVersion: undefined }],
+    [`apiVersion: is required: write ${current}`, { apiVersion: null }],
+    [
+      `apiVersion: "clusterfirewall.io/v9" is a version of clusterfirewall.io that this release does not know: write ${current}`,
+      { apiVersion: 'clusterfirewall.io/v9' },
+    ],
+    [`apiVersion: is "v1": ClusterFirewall is in clusterfirewall.io, write ${current}`, { apiVersion: 'v1' }],
+    [`apiVersion: is 7: ClusterFirewall is in clusterfirewall.io, write ${current}`, { apiVersion: 7 }],
+  ])('%s', (message, identity) => {
+    expect(issues({ ...document('not read'), ...identity })).toEqual([message]);
   });
 });
