@@ -41,25 +41,37 @@ describe('a rule that cannot be compiled', () => {
   });
 
   test.each([
-    ['World without a node address', { from: [{ entity: 'World' as const }] }, 'EntityUnresolved'],
-    ['Nodes without a node address', { from: [{ entity: 'Nodes' as const }] }, 'EntityUnresolved'],
+    [
+      'World without a node address',
+      { from: [{ entity: 'World' as const }] },
+      'EntityUnresolved',
+      'World leaves out the addresses of nodes, and no address of a node is known',
+    ],
+    [
+      'Nodes without a node address',
+      { from: [{ entity: 'Nodes' as const }] },
+      'EntityUnresolved',
+      'no address of a node is known',
+    ],
     [
       'ControlPlane in an unknown cluster',
       { from: [{ entity: 'ControlPlane' as const }] },
       'EntityUnresolved',
+      'no address of the control plane is known',
     ],
     [
       'a block whose except covers it',
       { from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.0.0.0/8'] } }] },
       'ResolvesToNothing',
+      'except leaves nothing of 10.0.0.0/8',
     ],
-  ])('%s', (_name, change, reason) => {
+  ])('%s', (_name, change, reason, message) => {
     const group: Group = { ...web, ingress: [{ name: 'web', pods: {}, ports: [80], ...change }] };
     const { problems } = compile([firewall({ namespaces: [group] })], {
       ...inventory(namespace('blog')),
       nodes: [],
     });
-    expect(problems.map((problem) => problem.reason)).toEqual([reason]);
+    expect(problems).toMatchObject([{ reason, message: expect.stringMatching(`^${message}`) }]);
   });
 
   test.each([
@@ -74,6 +86,13 @@ describe('a rule that cannot be compiled', () => {
     };
     const { problems } = compile([firewall({ namespaces: [group] })], inventory(namespace('blog')));
     expect(problems.map((problem) => problem.reason)).toEqual([reason]);
+  });
+
+  test('all ports at the API server are no problem', () => {
+    const egress = [{ name: 'api', pods: {}, to: [{ entity: 'KubeAPIServer' as const }], ports: ['All'] }];
+    const group: Group = { name: 'blog', namespaces: ['blog'], egress };
+    const { problems } = compile([firewall({ namespaces: [group] })], inventory(namespace('blog')));
+    expect(problems).toEqual([]);
   });
 
   test('a group that names an exempt namespace has no effect there', () => {

@@ -15,6 +15,21 @@ describe('a firewall without groups', () => {
     ]);
   });
 
+  test('the tier comes after those of others and passes on what no policy decides', () => {
+    expect(objectsOf({}).at(-1)).toEqual({
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'Tier',
+      metadata: {
+        name: 'clusterfirewall',
+        labels: {
+          'app.kubernetes.io/managed-by': 'clusterfirewall',
+          'clusterfirewall.io/firewall': 'default',
+        },
+      },
+      spec: { order: 900, defaultAction: 'Pass' },
+    });
+  });
+
   test('in Observe, stages everything and enforces nothing but an empty tier', () => {
     expect(new Set(shapes(objectsOf({ mode: 'Observe' })))).toEqual(
       new Set(['StagedGlobalNetworkPolicy', 'Tier']),
@@ -139,6 +154,18 @@ describe('limits', () => {
         },
       ],
     });
+  });
+
+  test('a peer that fits into its rules, or that no rule names, has no set', () => {
+    const cidrs = Array.from({ length: 300 }, (_unused, index) => `2001:db8:0:${index.toString(16)}::/64`);
+    const peers = [
+      { name: 'office', cidrs: cidrs.filter((_unused, index) => index % 2 === 0) },
+      { name: 'unused', cidrs: cidrs.filter((_unused, index) => index % 2 === 0) },
+    ];
+    const ingress = [{ name: 'web', pods: {}, from: [{ peer: 'office' }], ports: [80] }];
+    const objects = objectsOf({ peers, namespaces: [{ ...web, ingress }] });
+    const sets = objects.flatMap(({ metadata }) => metadata.labels?.['clusterfirewall.io/set'] ?? []);
+    expect(sets).not.toContainEqual(expect.stringMatching(/^default\./));
   });
 
   test('gives a range of ports a rule of its own, because nft crashes when it replaces a rule with more', () => {

@@ -239,6 +239,58 @@ describe('before everything', () => {
   });
 });
 
+test('the ports of Felix are open until a service of that name takes their place', () => {
+  const inventory: Inventory = { ...cluster, felixConfigurations: [{ name: 'default', vxlanPort: 4790 }] };
+  const portsOf = (name: string): unknown =>
+    rulesOf(
+      compiled({ services: [{ name, ports: ['8472/UDP'], override: true }] }, { inventory }),
+      'default/nodes/baseline/vxlan',
+      'ports',
+    ).map(({ destination }) => destination?.ports);
+  expect(portsOf('ssh')).toEqual([['4789:4790']]);
+  expect(portsOf('vxlan')).toEqual([[8472]]);
+});
+
+describe('what is not compiled', () => {
+  const pods = { name: 'pods', pods: { namespaceSelector: {} } };
+  const within = { name: 'within', cidrs: ['198.51.100.0/24', '10.244.1.0/24', '10.244.2.0/24'] };
+  const problemsOf = (nodes: Partial<Nodes>) =>
+    compiled(nodes, { peers: [pods, within, { name: 'office', cidrs: ['198.51.100.0/24'] }] }).problems;
+
+  test.each<[what: string, nodes: Partial<Nodes>, path: string, reason: string, message: string]>([
+    [
+      'addresses of nodes that pods may have',
+      { nodeCIDRs: ['198.51.100.0/24', '10.244.0.0/24'] },
+      'spec.nodes.nodeCIDRs[1]',
+      'NodeCIDRsContainPods',
+      '10.244.0.0/24 shares addresses with the IPPool 10.244.0.0/16, so pods',
+    ],
+    [
+      'addresses of a control plane that pods may have',
+      { controlPlane: [{ peer: 'office' }, { peer: 'pods' }, { peer: 'within' }] },
+      'spec.nodes.controlPlane[2].peer',
+      'NodeCIDRsContainPods',
+      'peer "within" shares addresses with the IPPool 10.244.0.0/16, so pods',
+    ],
+    [
+      'pods that break the glass',
+      { breakGlass: [{ peer: 'office' }, { peer: 'pods' }] },
+      'spec.nodes.breakGlass[1].peer',
+      'ResolvesToNothing',
+      'breakGlass takes addresses',
+    ],
+  ])('%s', (_, nodes, path, reason, message) => {
+    expect(problemsOf(nodes)).toMatchObject([
+      { severity: 'problem', path, reason, message: expect.stringContaining(message) },
+    ]);
+  });
+});
+
+test('the nodes that are selected come by name', () => {
+  const nodes = (cluster.nodes ?? []).toReversed();
+  expect(compiled({}, { inventory: { ...cluster, nodes } }).nodes?.selected).toEqual(['cp1', 'worker1']);
+});
+
 describe('a zone', () => {
   const zone = (
     from: NonNullable<Nodes['zones']>[number]['from'],

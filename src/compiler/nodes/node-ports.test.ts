@@ -50,6 +50,21 @@ describe('nodePorts and hostPorts', () => {
     ]);
   });
 
+  test('are opened for all networks of a peer, which needs a set at the pods', () => {
+    const cidrs = Array.from({ length: 300 }, (_, index) => `2001:db8:0:${(index * 2).toString(16)}::/64`);
+    const rule = { ...web, from: [{ peer: 'office' }], nodePorts: [30080], hostPorts: [] };
+    const { metadata, spec } = firewall(rule, ENFORCED);
+    const peers = [
+      { name: 'other', cidrs: ['192.0.2.0/24'] },
+      { name: 'office', cidrs },
+    ];
+    const policies = atNodes(compile([{ metadata, spec: { ...spec, peers } }], cluster));
+    const nets = policies.flatMap(({ spec: { ingress = [] } }) =>
+      ingress.map(({ source }) => source?.nets?.length),
+    );
+    expect(nets.toSorted()).toEqual([256, 44]);
+  });
+
   test('let nodes reach the pods where there is a NodePort, because other nodes forward with their own address', () => {
     const sources = (rule: IngressRule) =>
       atPods(compile([firewall(rule, ENFORCED)], cluster)).map(({ source }) => source?.nets?.[0] ?? 'nodes');

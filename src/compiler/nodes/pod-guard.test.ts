@@ -43,6 +43,18 @@ describe('identity behind NAT', () => {
     ]);
   });
 
+  test('with more pods than a selector holds is a problem of the zones', () => {
+    const peers = Array.from({ length: 40 }, (_, index) => ({
+      name: `peer-${String(index)}`,
+      pods: { namespaceSelector: { matchLabels: { role: `${'long-'.repeat(9)}${String(index)}` } } },
+    }));
+    const from = peers.map(({ name }) => ({ peer: name }));
+    const { problems } = compiled({ zones: [{ name: 'z', from, allow: { ports: [9100] } }] }, { peers });
+    expect(problems).toMatchObject([
+      { reason: 'SelectorTooLong', rule: 'default/nodes/pods', path: 'spec.nodes.zones' },
+    ]);
+  });
+
   test('metrics-server reaches kubelets, and konnectivity does as the control plane', () => {
     const inventory: Inventory = {
       ...cluster,
@@ -61,6 +73,9 @@ describe('identity behind NAT', () => {
           selector: { 'k8s-app': 'metrics-server' },
           ports: [{ port: 443, targetPort: 10250 }],
         },
+        // Neither is behind the metrics API.
+        { namespace: 'blog', name: 'metrics-server', selector: { app: 'blog' }, ports: [] },
+        { namespace: 'kube-system', name: 'kube-dns', selector: { app: 'dns' }, ports: [] },
       ],
     };
     const peers = [

@@ -63,6 +63,7 @@ describe('a policy of others', () => {
     ['a label of pods', policy("app == 'x'"), false],
     ['the label of a node that our endpoint carries', policy("edge == 'true'"), true],
     ['a selector that Felix cannot read', policy('app ='), false],
+    ['a selector that Felix cannot read, in a namespace', policy('app =', 'all()'), false],
     ['a namespaceSelector that Felix cannot read, and ignores', policy("app != 'x'", 'role ='), true],
   ])('%s', (_, foreign, blocks) => {
     const { nodes, problems } = compiled({ foreignPolicies: [foreign] });
@@ -103,7 +104,21 @@ describe('a policy of others', () => {
     expect(remarks({ ...end, notSelector: "app != 'x'", namespaceSelector: "role == 'x'" })).toBe(1);
     expect(remarks({ ...end, selector: "app != 'x'", namespaceSelector: 'all()' })).toBe(0);
     expect(remarks({ ...end, selector: "app == 'x'" })).toBe(0);
+    for (const set of ['nodes', 'control-plane', 'judged'])
+      expect(remarks({ ...end, selector: `clusterfirewall.io/set == '${set}'` })).toBe(1);
+    expect(remarks({ ...end, selector: "clusterfirewall.io/set == 'other'" })).toBe(0);
+    expect(remarks({ ...end, selector: 'has(app.kubernetes.io/managed-by)' })).toBe(1);
   });
+});
+
+test.each([
+  { hostEndpoints: 'Managed', automaticHostEndpoints: true, reason: 'EndpointConflict' },
+  { hostEndpoints: 'Managed', automaticHostEndpoints: false, reason: undefined },
+  { hostEndpoints: 'Auto', automaticHostEndpoints: true, reason: undefined },
+  { hostEndpoints: 'Auto', automaticHostEndpoints: false, reason: undefined },
+] as const)('endpoints of our own beside automatic ones are a conflict: %j', (each) => {
+  const { hostEndpoints, automaticHostEndpoints, reason } = each;
+  expect(compiled({ automaticHostEndpoints }, { hostEndpoints }).nodes?.blocked?.reason).toBe(reason);
 });
 
 describe('an endpoint of others', () => {
