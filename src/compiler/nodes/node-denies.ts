@@ -36,7 +36,6 @@ export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
       }),
     ),
   );
-  if (sources.length === 0) return [];
   const matches = sources.flatMap((source) => source.matches);
   const rules = canonicalRules(
     crossRules({ id, action: denyAction(context), sources: matches, destinations: anyEnd, ports: [{}] }),
