@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Spec } from '../../api/schema.ts';
-import type { Inventory, NodeInfo } from '../../inventory/types.ts';
-import { formatCidr } from '../../net/cidr.ts';
+import { UNKNOWN, type Known } from '../../inventory/known.ts';
+import { UNKNOWN_CLUSTER, type Inventory, type NodeInfo } from '../../inventory/types.ts';
+import { formatCidr, type Cidr } from '../../net/cidr.ts';
 import { firewall } from '../testing/examples.ts';
 import { isResolved, nodeAddressesOf } from './addresses.ts';
 
@@ -10,9 +11,12 @@ const node = (name: string, addresses: readonly string[], label = 'team'): NodeI
   labels: { [label]: '' },
   addresses,
 });
-const addressesOf = (spec: Partial<Spec> | undefined, inventory: Inventory) => {
+const readable = (addresses: Known<readonly Cidr[]>) =>
+  addresses === UNKNOWN ? UNKNOWN : addresses.map(formatCidr);
+const addressesOf = (spec: Partial<Spec> | undefined, known: Partial<Inventory>) => {
+  const inventory = { ...UNKNOWN_CLUSTER, ...known };
   const { nodes, controlPlane } = nodeAddressesOf(spec && firewall(spec), inventory);
-  return { nodes: nodes?.map(formatCidr), controlPlane: controlPlane?.map(formatCidr) };
+  return { nodes: readable(nodes), controlPlane: readable(controlPlane) };
 };
 
 describe('addresses of nodes', () => {
@@ -21,9 +25,9 @@ describe('addresses of nodes', () => {
     nodes: { mode: 'Observe', nodeCIDRs: [...nodeCIDRs] },
   });
 
-  test.each<[what: string, spec: Partial<Spec> | undefined, inventory: Inventory, nodes: unknown]>([
-    ['unknown', undefined, {}, undefined],
-    ['unknown, whatever the firewall says of other things', {}, {}, undefined],
+  test.each<[what: string, spec: Partial<Spec> | undefined, known: Partial<Inventory>, nodes: unknown]>([
+    ['unknown', undefined, {}, UNKNOWN],
+    ['unknown, whatever the firewall says of other things', {}, {}, UNKNOWN],
     ['none yet', {}, { nodes: [] }, []],
     ['all that the nodes have', {}, { nodes: [worker] }, ['192.0.2.2/32', '2001:db8::2/128']],
     ['announced before there is a node', announced('192.0.2.0/24'), {}, ['192.0.2.0/24']],
@@ -40,8 +44,8 @@ describe('addresses of nodes', () => {
       ['198.51.100.0/24'],
     ],
     ['not announced ones in a pool', announced('10.1.2.0/24'), { nodes: [], ipPools: ['10.1.0.0/16'] }, []],
-  ])('%s', (_, spec, inventory, nodes) => {
-    expect(addressesOf(spec, inventory).nodes).toEqual(nodes);
+  ])('%s', (_, spec, known, nodes) => {
+    expect(addressesOf(spec, known).nodes).toEqual(nodes);
   });
 });
 
@@ -60,9 +64,9 @@ describe('addresses of the control plane', () => {
   };
   const ofPeer = ['198.51.100.0/24', '203.0.113.0/24'];
 
-  test.each<[what: string, spec: Partial<Spec> | undefined, inventory: Inventory, addresses: unknown]>([
-    ['unknown', undefined, {}, undefined],
-    ['unknown where no peer is named', { peers, nodes: { mode: 'Observe' } }, {}, undefined],
+  test.each<[what: string, spec: Partial<Spec> | undefined, known: Partial<Inventory>, addresses: unknown]>([
+    ['unknown', undefined, {}, UNKNOWN],
+    ['unknown where no peer is named', { peers, nodes: { mode: 'Observe' } }, {}, UNKNOWN],
     ['none', {}, { nodes: [worker] }, []],
     ['no endpoint yet', {}, { apiServerEndpoints: [] }, []],
     [
@@ -80,13 +84,13 @@ describe('addresses of the control plane', () => {
     ],
     ['the peers that spec.nodes names', named, {}, ofPeer],
     ['peers beside endpoints', named, { apiServerEndpoints: ['192.0.2.7'] }, ['192.0.2.7/32', ...ofPeer]],
-  ])('%s', (_, spec, inventory, addresses) => {
-    expect(addressesOf(spec, inventory).controlPlane).toEqual(addresses);
+  ])('%s', (_, spec, known, addresses) => {
+    expect(addressesOf(spec, known).controlPlane).toEqual(addresses);
   });
 });
 
 test('a list is not resolved where the cluster is known and has none', () => {
   expect(isResolved([])).toBe(false);
-  expect(isResolved(undefined)).toBe(true);
+  expect(isResolved(UNKNOWN)).toBe(true);
   expect(isResolved(['192.0.2.1'])).toBe(true);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes } from '../../api/schema.ts';
-import { cluster, compiled } from '../testing/compiled-nodes.ts';
+import { compiled } from '../testing/compiled-nodes.ts';
+import { cluster } from '../testing/inventories.ts';
 
 const peers = [
   { name: 'office', cidrs: ['198.51.100.0/24'] },
@@ -21,7 +22,7 @@ const controlPlane =
 
 describe('notes say what nobody would expect', () => {
   const notesOf = (nodes: Partial<Nodes>, ipPools = cluster.ipPools) =>
-    compiled(nodes, { inventory: { ...cluster, ipPools: ipPools ?? [] }, peers }).nodes?.notes.filter(
+    compiled(nodes, { inventory: { ...cluster, ipPools }, peers }).nodes?.notes.filter(
       (note) =>
         [nothingSelected, known, extra, controlPlane].includes(note) || note.includes('there is no IPPool'),
     );

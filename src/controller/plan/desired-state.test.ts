@@ -154,13 +154,14 @@ test('what the compiler says is handed on, and nothing of it while default is in
     ],
     held: [],
     summaries: [{ firewall: 'default', namespaces: null }],
-    nodes: { mode: 'Observe', endpoints: undefined, selected: null, failsafesOpen: [], notes: [] },
+    labelledNodes: UNKNOWN,
+    nodes: { mode: 'Observe', endpoints: 'Contradiction', selected: UNKNOWN, failsafesOpen: [], notes: [] },
   };
   const given: (readonly ClusterFirewall[])[] = [];
   const handedOn = (...firewalls: readonly StoredFirewall[]) => {
     const { problems, summaries, nodes } = desiredState({
       firewalls,
-      inventory: {},
+      inventory: UNKNOWN_CLUSTER,
       live: [],
       compile: (active) => {
         given.push(active);
