@@ -301,7 +301,7 @@ export class Controller {
 
   #publish(
     { firewalls }: World,
-    { repairs, failsafes, result, findings }: RoundReport,
+    { repairs, failsafes, verdicts, findings }: RoundReport,
     { announcer, events }: Pick<LeaderState, 'announcer' | 'events'>,
   ): void {
     const { metrics } = this.#options;
@@ -314,7 +314,7 @@ export class Controller {
       announce(repair.firewall, repairNote(repair));
     }
     for (const note of failsafes) announce(DEFAULT_FIREWALL, note);
-    if (result !== undefined) metrics.firewalls.objects(result);
+    if (verdicts !== undefined) metrics.firewalls.objects(verdicts);
     for (const { firewall, finding } of findings) {
       metrics.firewalls.found(firewall.name, finding);
       for (const note of announcer.notes(firewall, finding)) events.record(note);

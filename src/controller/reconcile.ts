@@ -11,7 +11,7 @@ import type { CalicoApi } from './observe/calico-api.ts';
 import type { Drift } from './apply/drift.ts';
 import { execute, type WriteResult } from './apply/execute.ts';
 import type { Journal } from './apply/journal.ts';
-import { NodeRollout, type NodesOutcome } from './nodes/rollout.ts';
+import { NodeRollout } from './nodes/rollout.ts';
 import { findingOf, type RoundResult } from './report/findings.ts';
 import { FINALIZER, issueMessages, type StoredFirewall } from './observe/firewalls.ts';
 import { desiredState, type DesiredState } from './plan/desired-state.ts';
@@ -30,6 +30,8 @@ import type { GeneratedObjects } from './observe/generated-objects.ts';
 import { transition, type FromStored, type Transition } from './plan/transition.ts';
 import { SETTLE_MS, WaveTimer } from './plan/wave-timer.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
+import { only } from './plan/plan.ts';
+import { verdictsOf, type Verdict } from './apply/verdicts.ts';
 import type { ServerForms } from './apply/write.ts';
 
 export interface ReconcilerOptions {
@@ -45,6 +47,17 @@ export interface ReconcilerOptions {
   readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
   /** Aborted when the operator stops: the step under way is finished, the next not begun. */
   readonly signal: AbortSignal;
+}
+
+/** A round whose writes are done. */
+interface Written {
+  readonly after: Transition;
+  readonly outcome: WriteResult;
+  readonly verdicts: readonly Verdict[];
+  /** True when the watch shows everything that was written. */
+  readonly shown: boolean;
+  /** Milliseconds until an object is contested no more; 0: none is. */
+  readonly calmMs: number;
 }
 
 /** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
@@ -93,15 +106,15 @@ export class Reconciler {
     const shown = await stored.shows(outcome.written, signal);
 
     const after = this.#plan(round, stored.objects());
-    this.#options.drift.remember(after.plan.current, idsOf(intent.desired));
+    const verdicts = this.#verdicts(round, after, outcome);
+    // The status says for a while that an object is contested. Nothing else would bring us back to say that it is not any more.
+    const calmMs = this.#options.drift.calmMs() ?? 0;
     const isShown = shown && outcome.stopped === undefined;
-    const nodes = await round.nodes.closeLast({ plan: after.plan, outcome, isShown });
-    const results = this.#results(round, after, outcome, nodes);
-    await this.#report(world.firewalls, results, report);
+    const nodes = await round.nodes.closeLast({ plan: after.plan, verdicts, isShown });
+    report.verdicts = verdicts;
+    await this.#report(world.firewalls, { intent, plan: after.plan, outcome, verdicts, ...nodes }, report);
     await this.#release(round);
-    const { failure, isHolding, waits } = round.nodes.waiting;
-    const next = this.#next(after, outcome, shown, round);
-    return soonest(next, { failure, isHolding, waits: [...waits, round.calmMs] });
+    return soonest(this.#next(round, { after, outcome, verdicts, shown, calmMs }), round.nodes.waiting);
   }
 
   #begin(
@@ -118,24 +131,23 @@ export class Reconciler {
       intent,
       signal,
       nodes: this.#nodes.begin({ nodes, hostEndpoints, stored, intent, journal }),
-      calmMs: this.#options.drift.calmMs() ?? 0,
     };
   }
 
-  #results(
-    { stored, intent }: Round,
-    { plan }: Transition,
-    outcome: WriteResult,
-    nodes: NodesOutcome,
-  ): RoundResult {
-    return {
-      intent,
+  #verdicts({ stored, intent }: Round, { plan }: Transition, { unwritten }: WriteResult): readonly Verdict[] {
+    const { desired } = intent;
+    const { drift } = this.#options;
+    const current = only(plan.comparisons, 'Current').map(
+      ({ id, desiredHash }) => [id, desiredHash] as const,
+    );
+    drift.remember(new Map(current), idsOf(desired));
+    return verdictsOf({
+      desired,
       plan,
-      outcome,
-      unserved: intent.desired.filter(({ object }) => !stored.serves(object.kind)),
-      isContested: (id) => this.#options.drift.isContested(id),
-      ...nodes,
-    };
+      unwritten,
+      serves: (kind) => stored.serves(kind),
+      isContested: (id) => drift.isContested(id),
+    });
   }
 
   async #transition(round: Round, live: readonly LiveObject[]): Promise<Transition> {
@@ -185,7 +197,7 @@ export class Reconciler {
         forms,
         signal: bounded,
       });
-      this.#unwritable = new Set([...outcome.refused.map(({ step }) => step), ...outcome.skipped].map(keyOf));
+      this.#unwritable = new Set(outcome.unwritten.map(({ step }) => keyOf(step)));
       return outcome;
     } finally {
       const tried = changes.flat().filter((step) => !this.#unwritable.has(keyOf(step)));
@@ -207,13 +219,9 @@ export class Reconciler {
     return this.#isDrift(step) ? this.#options.drift.waitMs(step.id) : 0;
   }
 
-  #next(
-    after: Transition,
-    { stopped, refused, interrupted, written }: WriteResult,
-    shown: boolean,
-    { nodes }: Round,
-  ): Result {
+  #next({ nodes }: Round, { after, outcome, verdicts, shown, calmMs }: Written): Result {
     const { phases } = after.plan;
+    const { stopped, interrupted, written } = outcome;
     const ignoresWaves = (step: Step): boolean =>
       this.#ignoresWaves(step) || nodes.isReplacedByAutomatic(step);
     if (stopped !== undefined) {
@@ -226,14 +234,12 @@ export class Reconciler {
     // The next wave: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
     if (next.waitMs === 0 && next.phases.flat().some((step) => !ignoresWaves(step)))
       return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
-    // The status says for a while that an object is fought over; nothing else would bring us back to say that it is not any more.
-    const calmMs = this.#options.drift.calmMs() ?? 0;
     // Never 0: a repair that had to wait when this round began to write may be due by now, and nothing else would bring us back to it.
     const repairs = phases.flat().filter((step) => this.#isDrift(step) && !this.#unwritable.has(keyOf(step)));
     const repairWaits = repairs.map((step) =>
       Math.max(this.#waitMs(step), nodes.defers(step) ? SETTLE_MS : NO_EFFECT_MS),
     );
-    const refusedMs = refused.length > 0 ? REFUSED_RETRY_MS : 0;
+    const refusedMs = only(verdicts, 'Refused').length > 0 ? REFUSED_RETRY_MS : 0;
     const later = [next.waitMs, calmMs, refusedMs, ...repairWaits].filter((ms) => ms > 0);
     if (later.length > 0) return { type: 'requeueAfter', ms: Math.min(...later) };
     // Somebody changed something meanwhile; the watch has said so, or will.
@@ -271,7 +277,6 @@ export class Reconciler {
     result: RoundResult,
     report: RoundReport,
   ): Promise<void> {
-    report.result = result;
     for (const firewall of firewalls) {
       const finding = findingOf(firewall, result);
       if (finding !== undefined) report.findings.push({ firewall, finding });

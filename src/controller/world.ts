@@ -25,8 +25,6 @@ export interface Round {
   /** Aborted when the operator stops, and when the round has taken too long. */
   readonly signal: AbortSignal;
   readonly nodes: NodeRound;
-  /** Milliseconds, as the round began, until an object is contested no more. */
-  readonly calmMs: number;
 }
 
 export interface Finalizers {

@@ -73,7 +73,7 @@ describe('executing a plan', () => {
       stored: [allow({ name: 'old' })],
     });
     expect(done).toEqual(['PATCH web', 'PATCH deny', 'DELETE old']);
-    expect(outcome).toMatchObject({ refused: [], stopped: undefined });
+    expect(outcome).toMatchObject({ unwritten: [], stopped: undefined });
     const versionOf = (name: string) =>
       server.object(kindResource('GlobalNetworkPolicy'), name).metadata.resourceVersion;
     expect(outcome.written.map(({ id, resourceVersion }) => [id, resourceVersion])).toEqual([
@@ -105,7 +105,7 @@ describe('executing a plan', () => {
       errors: { bad: refused },
     });
     expect(done).toEqual(['PATCH web', 'PATCH deny']);
-    expect(outcome.refused.map(({ step, message }) => [step.id, message])).toEqual([
+    expect(outcome.unwritten.map(({ step, refusal }) => [step.id, refusal])).toEqual([
       ['GlobalNetworkPolicy/bad', 'the selector is wrong'],
     ]);
     expect(outcome.stopped).toBeUndefined();
@@ -180,9 +180,8 @@ describe('executing a plan', () => {
     expect(outcome).toEqual({
       mistaken: [],
       written: [],
-      refused: [],
       repairs: [],
-      skipped: [],
+      unwritten: [],
       stopped: undefined,
       interrupted: false,
     });
@@ -240,6 +239,10 @@ test('nothing closes at nodes while what opens there is refused', async () => {
     desired: [zone, finalDeny(), endpoint('a', 'lo'), endpoint('a', '*')],
     errors: { zone: refused },
   });
-  expect(outcome.skipped.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
+  expect(outcome.unwritten.map(({ step, refusal }) => [step.id, refusal])).toEqual([
+    ['GlobalNetworkPolicy/zone', 'the selector is wrong'],
+    ['GlobalNetworkPolicy/last', undefined],
+    ['HostEndpoint/a-all', undefined],
+  ]);
   expect(done.some((each) => each.endsWith(' a-lo'))).toBe(true);
 });

@@ -14,20 +14,19 @@ import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms 
 /** Calico's aggregated API server limits its own client to 50 requests a second; more at a time only queue there. */
 const PARALLEL = 8;
 
-export interface Refusal {
+/** A step that was refused, or that needs one that was. */
+export interface Unwritten {
   readonly step: Step;
-  /** The API server's own words. */
-  readonly message: string;
+  /** The API server's own words; undefined where the step was not tried. */
+  readonly refusal: string | undefined;
 }
 
 export interface WriteResult {
   /** Writes that the watch has yet to show. */
   readonly written: readonly Expectation[];
-  readonly refused: readonly Refusal[];
+  readonly unwritten: readonly Unwritten[];
   /** Writes that undid what another client had done. */
   readonly repairs: readonly Repair[];
-  /** Not tried, because they need what was refused. */
-  readonly skipped: readonly Step[];
   /** What stopped the plan; the steps after it were not tried. */
   readonly stopped: { readonly message: string; readonly retryAfterMs: number } | undefined;
   /** True when the signal ended the plan early; nothing had failed. */
@@ -47,9 +46,8 @@ export interface Executor {
 
 interface Progress {
   readonly written: Expectation[];
-  readonly refused: Refusal[];
+  readonly unwritten: Unwritten[];
   readonly repairs: Repair[];
-  readonly skipped: Step[];
   readonly mistaken: string[];
 }
 
@@ -66,7 +64,7 @@ export async function execute(
   phases: readonly (readonly Step[])[],
   executor: Executor,
 ): Promise<WriteResult> {
-  const progress: Progress = { written: [], refused: [], repairs: [], skipped: [], mistaken: [] };
+  const progress: Progress = { written: [], repairs: [], unwritten: [], mistaken: [] };
   let stopped: WriteResult['stopped'];
   let interrupted = false;
   try {
@@ -82,7 +80,7 @@ export async function execute(
 
 async function attempt(step: Step, executor: Executor, progress: Progress): Promise<void> {
   if (needsRefused(step, progress)) {
-    progress.skipped.push(step);
+    progress.unwritten.push({ step, refusal: undefined });
     return;
   }
   try {
@@ -93,7 +91,7 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
     if (isOtherObject(error)) progress.mistaken.push(step.id);
     if (judgement === 'Transient') throw error;
     const message = messageOf(error);
-    progress.refused.push({ step, message });
+    progress.unwritten.push({ step, refusal: message });
     executor.log.warn({ ...logFields(step), reason: message }, 'refused by the API server');
     if (step.action === 'remove') throw new RemovalRefused(message);
   }
@@ -119,14 +117,12 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
   return { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
 }
 
-const needsRefused = (step: Step, { refused, skipped }: Progress): boolean =>
-  step.action === 'apply'
-    ? dependsOnRefused(step, [...refused.map((each) => each.step), ...skipped])
-    : mustStay(step, refused);
+const needsRefused = (step: Step, { unwritten }: Progress): boolean =>
+  step.action === 'apply' ? dependsOnRefused(step, unwritten) : mustStay(step, unwritten);
 
 /** A policy in a tier that was refused, or one that names a set that was: better as it was than with half its meaning. */
-function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Step[]): boolean {
-  const unwritable = unwritten.flatMap((step) => (step.action === 'apply' ? [step.desired] : []));
+function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Unwritten[]): boolean {
+  const unwritable = unwritten.flatMap(({ step }) => (step.action === 'apply' ? [step.desired] : []));
   const needed = unwritable.map(({ object }) => object);
   return needsAny(desired.object, needed) || closesTooEarly(desired, unwritable);
 }
@@ -135,9 +131,10 @@ function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Step[]): b
  * In a rename, the old object stays while the new one is refused. And no allow goes while a deny that was to change stands as it was: it
  * may still close what the allow opens.
  */
-function mustStay({ live }: RemoveStep, refused: readonly Refusal[]): boolean {
-  return refused.some(
-    ({ step }) =>
+function mustStay({ live }: RemoveStep, unwritten: readonly Unwritten[]): boolean {
+  return unwritten.some(
+    ({ step, refusal }) =>
+      refusal !== undefined &&
       step.action === 'apply' &&
       (step.desired.rules.some((rule) => live.rules.includes(rule)) ||
         (live.role === 'allow' && DENIES_AT_PODS.has(step.role)) ||

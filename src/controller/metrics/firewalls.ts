@@ -1,7 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { StatusProblem } from '../../api/status.ts';
-import type { RoundResult } from '../report/findings.ts';
-import { objectId } from '../objects/kinds.ts';
+import { isInPlace, type Verdict } from '../apply/verdicts.ts';
 import type { Finding } from '../report/status.ts';
 
 /** What is desired, what is stored, and what stands in between, firewall by firewall. */
@@ -40,17 +39,15 @@ export class FirewallMetrics {
   }
 
   /** Takes over what a round has come to. */
-  objects({ intent, plan }: Pick<RoundResult, 'intent' | 'plan'>): void {
-    const present = new Set([...plan.current.keys(), ...plan.held.map(({ id }) => id)]);
-    const waiting = new Set(plan.waiting);
+  objects(verdicts: readonly Verdict[]): void {
     const counts = new Map<string, { readonly labels: ObjectLabels; desired: number; current: number }>();
-    for (const each of intent.desired) {
-      if (waiting.has(each)) continue;
-      const { kind, metadata } = each.object;
-      const id = `${each.firewall}/${kind}`;
-      const count = counts.get(id) ?? { labels: { firewall: each.firewall, kind }, desired: 0, current: 0 };
+    for (const verdict of verdicts) {
+      if (verdict.is === 'Waiting' || verdict.isTemporary) continue;
+      const { firewall, object } = verdict.desired;
+      const id = `${firewall}/${object.kind}`;
+      const count = counts.get(id) ?? { labels: { firewall, kind: object.kind }, desired: 0, current: 0 };
       count.desired += 1;
-      if (present.has(objectId(kind, metadata))) count.current += 1;
+      if (isInPlace(verdict)) count.current += 1;
       counts.set(id, count);
     }
     this.#objects.reset();

@@ -5,8 +5,17 @@ import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { lacksAllows, nodesReport, type NodesReportInput } from './nodes-report.ts';
 import { plan } from '../plan/plan.ts';
-import { desiredRole } from '../plan/step.ts';
-import { endpoint, finalDeny, foreign, live, nodeAllow } from '../testing/objects.ts';
+import { applyStep, desiredRole } from '../plan/step.ts';
+import type { Unwritten } from '../apply/execute.ts';
+import {
+  creation,
+  verdictsAfter,
+  endpoint,
+  finalDeny,
+  foreign,
+  live,
+  nodeAllow,
+} from '../testing/objects.ts';
 
 const summary: NodesSummary = {
   mode: 'Enforce',
@@ -21,12 +30,13 @@ const desired = [
   ...['a', 'b'].flatMap((node) => [endpoint(node, 'lo'), endpoint(node, '*')]),
 ];
 
+type Fields = Partial<NodesReportInput> & { readonly desired?: readonly DesiredObject[] };
+
 function standing(
   stored: readonly LiveObject[],
-  fields: Partial<NodesReportInput> = {},
+  { desired: wanted = desired, ...fields }: Fields = {},
   held: readonly string[] = [],
 ) {
-  const wanted = fields.desired ?? desired;
   const after = plan({
     desired: wanted,
     live: stored,
@@ -36,7 +46,7 @@ function standing(
   });
   return nodesReport({
     summary,
-    desired: wanted,
+    verdicts: verdictsAfter(after),
     plan: after,
     hostEndpoints: [],
     labelFailure: undefined,
@@ -134,12 +144,15 @@ test('allows are missing where they cannot be written, not where they are still 
   const [zone] = desired;
   if (zone === undefined) throw new Error('no zone');
   const input = { desired, held: [], firewalls: new Set(['default']), isClosedNamespace: () => false };
-  const after = plan({ ...input, live: without('zone') });
-  const step = after.phases.flat().find(({ id }) => id === 'GlobalNetworkPolicy/zone');
-  if (step === undefined) throw new Error('nothing to write');
-  expect(lacksAllows(after, { refused: [], skipped: [] })).toBe(false);
-  expect(lacksAllows(after, { refused: [{ step, message: 'no' }], skipped: [] })).toBe(true);
-  expect(lacksAllows(after, { refused: [], skipped: [step] })).toBe(true);
-  const taken = plan({ ...input, live: [...without('zone'), foreign(zone)] });
-  expect(lacksAllows(taken, { refused: [], skipped: [] })).toBe(true);
+  const verdicts = (stored: readonly LiveObject[], unwritten: readonly Unwritten[] = []) =>
+    verdictsAfter(plan({ ...input, live: stored }), unwritten);
+  const step = creation(zone);
+  const changed = live(nodeAllow({ name: 'zone', rules: zone.rules, content: 'old' }));
+  expect(lacksAllows(verdicts(without('zone')))).toBe(false);
+  expect(lacksAllows(verdicts(without('zone'), [{ step, refusal: 'no' }]))).toBe(true);
+  expect(lacksAllows(verdicts(without('zone'), [{ step, refusal: undefined }]))).toBe(true);
+  expect(lacksAllows(verdicts([...without('zone'), foreign(zone)]))).toBe(true);
+  if (!changed.ours) throw new Error('not ours');
+  const update = applyStep(zone, changed);
+  expect(lacksAllows(verdicts([...without('zone'), changed], [{ step: update, refusal: 'no' }]))).toBe(false);
 });

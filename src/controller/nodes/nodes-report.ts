@@ -1,13 +1,13 @@
 /** How far the firewall of the nodes is in force, node by node. Pure. */
+import type { GeneratedKind } from '../../calico/types.ts';
 import type { Condition } from '../../api/status.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
-import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
-import type { WriteResult } from '../apply/execute.ts';
-import { objectId } from '../objects/kinds.ts';
+import type { NodesSummary } from '../../compiler/types.ts';
+import { isInPlace, isMissing, type Verdict } from '../apply/verdicts.ts';
 import type { Role } from '../objects/role.ts';
-import { opensNodes, type Plan } from '../plan/plan.ts';
+import { only, opensNodes, type Plan } from '../plan/plan.ts';
 import { isBefore } from '../plan/order.ts';
 import { desiredRole, kindOf } from '../plan/step.ts';
 import type { WriteFailure } from '../apply/write.ts';
@@ -27,7 +27,7 @@ export interface NodesReport {
 
 export interface NodesReportInput {
   readonly summary: NodesSummary;
-  readonly desired: readonly DesiredObject[];
+  readonly verdicts: readonly Verdict[];
   /** Computed after the writes. */
   readonly plan: Plan;
   /** Of others. */
@@ -48,38 +48,56 @@ const POLICIES: ReadonlySet<Role> = new Set([
 const NAMED = 5;
 
 /** True when everything stands that has to before a node comes under the policies; what is left may be to go afterwards. */
-export function nodesStand({ phases, taken, blocked }: Plan): boolean {
-  const steps = phases.flat().filter((step) => isBefore(step, 'sweep'));
-  const missing = [...taken.map(({ desired }) => desired), ...blocked].map(desiredRole);
-  return ![...steps.map(({ role }) => role), ...missing].some((role) => POLICIES.has(role));
-}
+export const nodesStand = (plan: Plan, verdicts: readonly Verdict[]): boolean =>
+  !openAtNodes(plan, verdicts).some(({ role }) => POLICIES.has(role));
 
 /** The policies alone: a node that joins changes sets and has endpoints to come, and is no business of the others. */
-function policiesStand({ phases, taken, blocked }: Plan): boolean {
-  const steps = phases.flat().filter((step) => isBefore(step, 'sweep'));
-  const missing = [...taken.map(({ desired }) => desired), ...blocked];
-  const open = [
-    ...steps.map((step) => ({ kind: kindOf(step), role: step.role })),
-    ...missing.map((desired) => ({ kind: desired.object.kind, role: desiredRole(desired) })),
+const policiesStand = (plan: Plan, verdicts: readonly Verdict[]): boolean =>
+  !openAtNodes(plan, verdicts).some(({ kind, role }) => kind === 'GlobalNetworkPolicy' && POLICIES.has(role));
+
+/** What is still to be written, and to be removed before a node may join. */
+function openAtNodes(
+  { phases }: Plan,
+  verdicts: readonly Verdict[],
+): readonly { readonly kind: GeneratedKind; readonly role: Role }[] {
+  const removals = phases.flat().filter((step) => step.action === 'remove' && isBefore(step, 'sweep'));
+  return [
+    ...removals.map((step) => ({ kind: kindOf(step), role: step.role })),
+    ...verdicts
+      .filter(isMissing)
+      .map(({ desired }) => ({ kind: desired.object.kind, role: desiredRole(desired) })),
   ];
-  return !open.some(({ kind, role }) => kind === 'GlobalNetworkPolicy' && POLICIES.has(role));
 }
 
 /** True when something that lets in at nodes is not stored and cannot be: by its absence people may be shut out. */
-export function lacksAllows(
-  { taken, blocked }: Plan,
-  { refused, skipped }: Pick<WriteResult, 'refused' | 'skipped'>,
-): boolean {
-  const unwritten = [...refused.map(({ step }) => step), ...skipped].flatMap((step) =>
-    step.action === 'apply' && step.live === undefined ? [step.desired] : [],
-  );
-  return [...taken.map(({ desired }) => desired), ...blocked, ...unwritten].some(opensNodes);
+export const lacksAllows = (verdicts: readonly Verdict[]): boolean =>
+  verdicts.some((verdict) => cannotBeStored(verdict) && opensNodes(verdict.desired));
+
+function cannotBeStored(verdict: Verdict): boolean {
+  switch (verdict.is) {
+    case 'NameTaken':
+    case 'NeedsTaken':
+      return true;
+    case 'Refused':
+    case 'NeedsRefused':
+      return !verdict.isStored;
+    case 'NotServed':
+    case 'Waiting':
+    case 'Frozen':
+    case 'Contested':
+    case 'Current':
+    case 'Pending':
+      return false;
+  }
 }
 
 export function nodesReport(input: NodesReportInput): NodesReport {
   const { summary } = input;
   const selected = knownOr(summary.selected, []);
-  const enforced = summary.mode === 'Enforce' && policiesStand(input.plan) ? enforcedNodes(input) : new Set();
+  const enforced =
+    summary.mode === 'Enforce' && policiesStand(input.plan, input.verdicts)
+      ? enforcedNodes(input)
+      : new Set();
   const pending = selected.filter((node) => !enforced.has(node));
   return {
     selected: selected.length,
@@ -89,18 +107,16 @@ export function nodesReport(input: NodesReportInput): NodesReport {
   };
 }
 
-function enforcedNodes({ desired, plan, hostEndpoints }: NodesReportInput): ReadonlySet<string> {
+function enforcedNodes({ verdicts, plan, hostEndpoints }: NodesReportInput): ReadonlySet<string> {
+  const stored = [...only(verdicts, 'Frozen').map(({ live }) => live), ...plan.held];
   const ours = (role: Role): ReadonlySet<string> =>
     new Set([
-      ...desired.flatMap((each) => {
-        const { object } = each;
-        return object.kind === 'HostEndpoint' &&
-          desiredRole(each) === role &&
-          plan.current.has(objectId(object.kind, object.metadata))
-          ? [object.spec.node]
-          : [];
+      ...verdicts.flatMap((verdict) => {
+        const { object } = verdict.desired;
+        const counts = verdict.is !== 'Frozen' && isInPlace(verdict) && desiredRole(verdict.desired) === role;
+        return object.kind === 'HostEndpoint' && counts ? [object.spec.node] : [];
       }),
-      ...plan.held.flatMap((live) => (live.role === role && live.node !== undefined ? [live.node] : [])),
+      ...stored.flatMap((live) => (live.role === role && live.node !== undefined ? [live.node] : [])),
     ]);
   const automatic = hostEndpoints.flatMap(({ automatic: isAutomatic, interfaceName, node, labels }) =>
     isAutomatic && interfaceName === '*' && labels[LABEL_ENFORCED] !== undefined ? [node] : [],
@@ -139,7 +155,7 @@ function judge(input: NodesReportInput, pending: readonly string[]): Judgement {
 }
 
 function progress(
-  { summary, plan, labelFailure }: NodesReportInput,
+  { summary, verdicts, plan, labelFailure }: NodesReportInput,
   pending: readonly string[],
 ): readonly ['passing' | 'stalled', string, string] {
   const names = pending.slice(0, NAMED).join(', ');
@@ -149,7 +165,7 @@ function progress(
     const message = `${who}; the label ${LABEL_ENFORCED} could not be written to Nodes: ${labelFailure.message}`;
     return [labelFailure.isRefused ? 'stalled' : 'passing', 'GateRefused', message];
   }
-  if (summary.endpoints === 'Automatic' && nodesStand(plan)) {
+  if (summary.endpoints === 'Automatic' && nodesStand(plan, verdicts)) {
     const message = `${who}; their automatic host endpoints do not carry ${LABEL_ENFORCED} yet, which Calico's kube-controllers copy from the Nodes: if this lasts, look at calico-kube-controllers`;
     return ['passing', 'Progressing', message];
   }

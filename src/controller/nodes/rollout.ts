@@ -7,8 +7,8 @@ import type { Transport } from '../../cluster/http/transport.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import { Drift } from '../apply/drift.ts';
-import type { WriteResult } from '../apply/execute.ts';
 import type { Journal } from '../apply/journal.ts';
+import type { Verdict } from '../apply/verdicts.ts';
 import type { WriteFailure } from '../apply/write.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import type { GeneratedObjects } from '../observe/generated-objects.ts';
@@ -52,7 +52,7 @@ export interface NodeRoundInput {
 export interface WrittenRound {
   /** Computed after the writes. */
   readonly plan: Plan;
-  readonly outcome: WriteResult;
+  readonly verdicts: readonly Verdict[];
   /** True when no write failed in passing and the watch shows every one. */
   readonly isShown: boolean;
 }
@@ -146,18 +146,18 @@ export class NodeRound {
 
   /** Brings nodes under the policies when all of them stand, and narrows the failsafes when all nodes are enforced. */
   async closeLast(written: WrittenRound): Promise<NodesOutcome> {
-    const { plan, outcome, isShown } = written;
+    const { plan, verdicts, isShown } = written;
     // Asked for once: whatever does not close because of it is also what waits for it.
     this.#settlingMs = this.#parts.waveTimer.settlingMs;
     const mayClose = isShown && this.#settlingMs === 0;
-    this.#labelFailure ??= await this.#setLabels(plan, mayClose);
-    const report = this.#report(plan);
-    const isEnforced = report?.condition.status === 'True' && nodesStand(plan);
+    this.#labelFailure ??= await this.#setLabels(nodesStand(plan, verdicts) && mayClose);
+    const report = this.#report(written);
+    const isEnforced = report?.condition.status === 'True' && nodesStand(plan, verdicts);
     const { stored } = this.#input;
     const narrowed = await this.#parts.failsafes.narrowIfSafe(
       this.#goal,
       stored.failsafes() ?? this.#failsafes,
-      { isReady: mayClose && isEnforced, isMissing: lacksAllows(plan, outcome) },
+      { isReady: mayClose && isEnforced, isMissing: lacksAllows(verdicts) },
     );
     this.#noteFailsafes(narrowed);
     const { note } = narrowed;
@@ -169,10 +169,9 @@ export class NodeRound {
   }
 
   /** Nodes come under the policies when all of them stand, and what keeps lo out of them. */
-  async #setLabels(plan: Plan, mayClose: boolean): Promise<WriteFailure | undefined> {
+  async #setLabels(maySet: boolean): Promise<WriteFailure | undefined> {
     const { labels } = this.#parts;
     const { nodes, intent, journal } = this.#input;
-    const maySet = mayClose && nodesStand(plan);
     const failure = maySet ? await labels.write(this.#labelPlan.set, journal) : undefined;
     labels.remember(nodes, intent.labelledNodes);
     return failure;
@@ -183,11 +182,11 @@ export class NodeRound {
     this.#failsafeFailure ??= failure;
   }
 
-  #report(plan: Plan): NodesReport | undefined {
+  #report({ plan, verdicts }: WrittenRound): NodesReport | undefined {
     const { hostEndpoints, intent } = this.#input;
-    const { desired, nodes: summary } = intent;
+    const summary = intent.nodes;
     return (
-      summary && nodesReport({ summary, desired, plan, hostEndpoints, labelFailure: this.#labelFailure })
+      summary && nodesReport({ summary, verdicts, plan, hostEndpoints, labelFailure: this.#labelFailure })
     );
   }
 

@@ -24,7 +24,7 @@ import type { StoredNode } from '../observe/cluster-state.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import { nodeShadows } from './node-shadows.ts';
 import { nodesStand } from '../nodes/nodes-report.ts';
-import { contentOf } from '../testing/objects.ts';
+import { contentOf, verdictsAfter } from '../testing/objects.ts';
 import type { Step } from './step.ts';
 import { describeNodeFlow, nodeReadingOf, type NodeFlow } from '../testing/node-reading.ts';
 import { Nodes as Watchers, type Stored } from '../testing/watchers.ts';
@@ -181,7 +181,7 @@ class World {
       this.#controllers(false);
       look();
       const [after, then] = this.#plan(nodes);
-      const mayGate = nodesStand(then.plan) && this.#waveTimer.settlingMs === 0;
+      const mayGate = nodesStand(then.plan, verdictsAfter(then.plan)) && this.#waveTimer.settlingMs === 0;
       if (mayGate)
         this.#gate(
           after.set.map(({ node }) => node.name),

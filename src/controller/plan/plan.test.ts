@@ -6,7 +6,7 @@ import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
-import { isHeld, plan, type Plan, type PlanInput } from './plan.ts';
+import { isHeld, only, plan, type Comparison, type Plan, type PlanInput } from './plan.ts';
 import type { Step } from './step.ts';
 import { allow, deny, endpoint, foreign, finalDeny, live, nodeAllow, set, tier } from '../testing/objects.ts';
 
@@ -34,6 +34,8 @@ const planned = (input: Partial<PlanInput>): Plan =>
   });
 
 const idOf = ({ object }: DesiredObject): string => objectId(object.kind, object.metadata);
+const idsOf = ({ comparisons }: Plan, is: Comparison['is']): readonly string[] =>
+  only(comparisons, is).map(({ id }) => id);
 const shown = (step: Step): string =>
   `${step.action === 'remove' ? '-' : step.live === undefined ? '+' : '~'}${step.id}`;
 const phases = (result: Plan): readonly (readonly string[])[] =>
@@ -101,14 +103,14 @@ describe('the order of writes', () => {
     const desired = [endpoint('a', '*'), endpoint('b', '*'), endpoint('b', 'lo')];
     const result = planned({ desired, live: [live(endpoint('a', '*'))], holdsEndpoints: true });
     expect(phases(result)).toEqual([['+HostEndpoint/b-lo']]);
-    expect(result.waiting.map(idOf)).toEqual(['HostEndpoint/b-all']);
+    expect(idsOf(result, 'Waiting')).toEqual(['HostEndpoint/b-all']);
   });
 
   test('nothing closes at nodes while the name of what opens there is taken', () => {
     const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
     const result = planned({ desired: [zone, finalDeny(), endpoint('a', '*')], live: [foreign(zone)] });
     expect(phases(result)).toEqual([]);
-    expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
+    expect(idsOf(result, 'NeedsTaken')).toEqual(['GlobalNetworkPolicy/last', 'HostEndpoint/a-all']);
   });
 
   describe('with a taken name', () => {
@@ -121,7 +123,7 @@ describe('the order of writes', () => {
     ];
     const others = [allow({ name: 'web' }), nodeAllow({ name: 'other', rules: ofNodes }), set({ name: 'c' })];
     const blocked = (taken: DesiredObject): readonly string[] =>
-      planned({ desired: [taken, ...closing, ...others], live: [foreign(taken)] }).blocked.map(idOf);
+      idsOf(planned({ desired: [taken, ...closing, ...others], live: [foreign(taken)] }), 'NeedsTaken');
 
     test.each([
       ['a zone', nodeAllow({ name: 'zone', rules: ofNodes })],
@@ -179,7 +181,7 @@ describe('what is left alone', () => {
     const desired = [tier(), set({ name: 'nodes' }), allow({ name: 'web' }), deny({ name: 'deny' })];
     const result = planned({ desired, live: desired.map(live) });
     expect(result.phases).toEqual([]);
-    expect([...result.current.keys()]).toEqual(desired.map(idOf));
+    expect(idsOf(result, 'Current')).toEqual(desired.map(idOf));
   });
 
   test("a stranger's object of our name, and what depends on it", () => {
@@ -188,24 +190,26 @@ describe('what is left alone', () => {
     const desired = [tier(), nodes, world, allow({ name: 'web' }), deny({ name: 'guard' }, TIER)];
     const result = planned({ desired, live: [foreign(nodes, 'helm'), foreign(tier(), 'kubectl')] });
     expect(phases(result)).toEqual([['+GlobalNetworkPolicy/web']]);
-    expect(result.taken.map(({ id, foreignManager }) => [id, foreignManager])).toEqual([
+    expect(
+      only(result.comparisons, 'NameTaken').map(({ id, foreignManager }) => [id, foreignManager]),
+    ).toEqual([
       [`Tier/${TIER}`, 'kubectl'],
       ['GlobalNetworkSet/nodes', 'helm'],
     ]);
-    expect(result.blocked.map(idOf)).toEqual(['GlobalNetworkPolicy/world', 'GlobalNetworkPolicy/guard']);
+    expect(idsOf(result, 'NeedsTaken')).toEqual(['GlobalNetworkPolicy/world', 'GlobalNetworkPolicy/guard']);
   });
 
   test("what needs a set alone, or the tier alone, whose name is a stranger's", () => {
     const [nodes, guard] = [set({ name: 'nodes' }), deny({ name: 'guard' }, TIER)];
     const world = allow({ name: 'world', content: `!(${LABEL_SET} == 'nodes')` });
     const desired = [tier(), nodes, world, guard];
-    expect(planned({ desired, live: [foreign(nodes)] }).blocked).toEqual([world]);
-    expect(planned({ desired, live: [foreign(tier())] }).blocked).toEqual([guard]);
+    expect(idsOf(planned({ desired, live: [foreign(nodes)] }), 'NeedsTaken')).toEqual([idOf(world)]);
+    expect(idsOf(planned({ desired, live: [foreign(tier())] }), 'NeedsTaken')).toEqual([idOf(guard)]);
   });
 
   test("a stranger's object of a name that we do not want", () => {
-    const { phases: steps, orphans, taken } = planned({ live: [foreign(allow({ name: 'theirs' }))] });
-    expect({ steps, orphans, taken }).toEqual({ steps: [], orphans: [], taken: [] });
+    const { phases: steps, orphans, comparisons } = planned({ live: [foreign(allow({ name: 'theirs' }))] });
+    expect({ steps, orphans, comparisons }).toEqual({ steps: [], orphans: [], comparisons: [] });
   });
 
   test('the old object of a rule whose new name is taken', () => {
@@ -243,7 +247,7 @@ describe('what is left alone', () => {
     ];
     const result = planned({ desired, live: stored, held });
     expect(phases(result)).toEqual([['~GlobalNetworkSet/office']]);
-    expect(result.held.map(({ id }) => id)).toEqual(['GlobalNetworkPolicy/both']);
+    expect(idsOf(result, 'Frozen')).toEqual(['GlobalNetworkPolicy/both']);
   });
 
   test.each([
@@ -279,7 +283,7 @@ describe('what is left alone', () => {
     const desired = [inShop, allow({ name: 'a', namespace: 'blog' }), allow({ name: 'a' })];
     const result = planned({ desired, isClosedNamespace: (namespace) => namespace !== 'blog' });
     expect(phases(result)).toEqual([['+NetworkPolicy/blog/a', '+GlobalNetworkPolicy/a']]);
-    expect(result.waiting).toEqual([inShop]);
+    expect(idsOf(result, 'Waiting')).toEqual([idOf(inShop)]);
   });
 
   test('what the server is known to make of our object', () => {
@@ -292,7 +296,7 @@ describe('what is left alone', () => {
         stored.ours && id === stored.id && desiredHash === contentHashOf(desired) && hash === stored.hash,
     });
     expect(result.phases).toEqual([]);
-    expect([...result.current]).toEqual([[stored.id, contentHashOf(desired)]]);
+    expect(idsOf(result, 'Current')).toEqual([stored.id]);
   });
 });
 

@@ -29,29 +29,40 @@ export interface PlanInput {
   readonly isEquivalent?: (id: string, desiredHash: string, liveHash: string) => boolean;
 }
 
-/** A desired object whose name somebody else's has. */
-export interface Taken {
-  readonly desired: DesiredObject;
+/** What a desired object is beside what is stored. */
+export type Comparison = {
   readonly id: string;
-  readonly foreignManager: string | undefined;
-}
+  readonly desired: DesiredObject;
+} & (
+  | { readonly is: 'Current'; readonly desiredHash: string }
+  | { readonly is: 'Pending'; readonly step: ApplyStep }
+  /** Stays as it is stored, because a held rule or a stand-in keeps it. */
+  | { readonly is: 'Frozen'; readonly live: OwnedObject }
+  /** Waits for its namespace, or as a host endpoint for what keeps it. */
+  | { readonly is: 'Waiting' }
+  /** Another client's object has its name. */
+  | { readonly is: 'NameTaken'; readonly foreignManager: string | undefined }
+  /** Not written, because the name of its tier, of a set that it names, or of something that opens before it closes is taken. */
+  | { readonly is: 'NeedsTaken' }
+);
 
 export interface Plan {
   /** Executed one after the other; the steps inside one in any order. Never empty ones. */
   readonly phases: readonly (readonly Step[])[];
-  /** Desired objects that are stored as desired: their ids, and the hash of what is desired. */
-  readonly current: ReadonlyMap<string, string>;
-  /** Desired objects whose name somebody else has. */
-  readonly taken: readonly Taken[];
-  /** Desired objects that wait for their namespace, or host endpoints for what keeps them. */
-  readonly waiting: readonly DesiredObject[];
-  /** Desired policies that are not written because the name of their tier, or of a set they name, is taken. */
-  readonly blocked: readonly DesiredObject[];
-  /** Stored objects kept because of a held rule. */
+  /** One for each desired object, in the same order. */
+  readonly comparisons: readonly Comparison[];
+  /** Stored objects that are not desired, kept because of a held rule. */
   readonly held: readonly OwnedObject[];
   /** Stored objects of firewalls that do not exist. */
   readonly orphans: readonly OwnedObject[];
 }
+
+/** Those of one kind, such as all that are `Current`. */
+export const only = <Each extends { readonly is: string }, Is extends Each['is']>(
+  all: readonly Each[],
+  is: Is,
+): readonly Extract<Each, { readonly is: Is }>[] =>
+  all.filter((each): each is Extract<Each, { readonly is: Is }> => each.is === is);
 
 /** True when `held` (ids, or prefixes ending in `/`) covers the rule. */
 export function isHeld(held: readonly string[], rule: string): boolean {
@@ -70,25 +81,25 @@ function isFrozen(held: readonly string[], desired: DesiredObject, live: OwnedOb
   return live.rules.some((rule) => isHeld(held, rule) && !desired.rules.includes(rule));
 }
 
-type Verdict =
-  | { readonly is: 'taken' | 'waiting' }
-  | { readonly is: 'current'; readonly desiredHash: string }
-  | { readonly is: 'frozen'; readonly live: OwnedObject }
-  | { readonly is: 'different'; readonly step: ApplyStep };
-
-function judge(input: PlanInput, desired: DesiredObject, id: string, live: LiveObject | undefined): Verdict {
-  if (live?.ours === false) return { is: 'taken' };
+function compare(
+  input: PlanInput,
+  desired: DesiredObject,
+  live: LiveObject | undefined,
+  id: string,
+): Comparison {
+  const common = { id, desired };
+  if (live?.ours === false) return { ...common, is: 'NameTaken', foreignManager: live.foreignManager };
   const { namespace } = desired.object.metadata;
-  if (namespace !== undefined && input.isClosedNamespace(namespace)) return { is: 'waiting' };
+  if (namespace !== undefined && input.isClosedNamespace(namespace)) return { ...common, is: 'Waiting' };
   const desiredHash = hashOf(desired.object);
   if (live !== undefined) {
     const isCurrent = live.hash === desiredHash || input.isEquivalent?.(id, desiredHash, live.hash) === true;
-    if (isCurrent) return { is: 'current', desiredHash };
-    if (isFrozen(input.held, desired, live)) return { is: 'frozen', live };
+    if (isCurrent) return { ...common, is: 'Current', desiredHash };
+    if (isFrozen(input.held, desired, live)) return { ...common, is: 'Frozen', live };
   } else if (input.holdsEndpoints === true && desiredRole(desired) === 'nodeEndpoint') {
-    return { is: 'waiting' };
+    return { ...common, is: 'Waiting' };
   }
-  return { is: 'different', step: applyStep(desired, live) };
+  return { ...common, is: 'Pending', step: applyStep(desired, live) };
 }
 
 /** True when the object is a policy that needs one of these: the tier it is in, a set it names. */
@@ -123,43 +134,35 @@ export const closesTooEarly = (desired: DesiredObject, unwritable: readonly Desi
 export function plan(input: PlanInput): Plan {
   const live = new Map<string, LiveObject>();
   for (const object of input.live) live.set(object.id, object);
-  const { applies, ...found } = compare(input, live);
-  const { removals, held, orphans } = prune(input, live, found.taken);
-  return { phases: ordered([...applies, ...removals]), ...found, held: [...found.held, ...held], orphans };
+  const comparisons = compareAll(input, live);
+  const applies = only(comparisons, 'Pending').map(({ step }) => step);
+  const { removals, ...kept } = prune(input, live, comparisons);
+  return { phases: ordered([...applies, ...removals]), comparisons, ...kept };
 }
 
-type Comparison = Pick<Plan, 'current' | 'taken' | 'waiting' | 'blocked' | 'held'> & {
-  readonly applies: readonly ApplyStep[];
-};
-
-function compare(input: PlanInput, live: ReadonlyMap<string, LiveObject>): Comparison {
-  const current = new Map<string, string>();
-  const taken: Taken[] = [];
-  const waiting: DesiredObject[] = [];
-  const held: OwnedObject[] = [];
-  const different: ApplyStep[] = [];
-  for (const desired of input.desired) {
+function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): readonly Comparison[] {
+  const comparisons = input.desired.map((desired) => {
     const id = objectId(desired.object.kind, desired.object.metadata);
-    const stored = live.get(id);
-    const verdict = judge(input, desired, id, stored);
-    if (verdict.is === 'current') current.set(id, verdict.desiredHash);
-    else if (verdict.is === 'different') different.push(verdict.step);
-    else if (verdict.is === 'frozen') held.push(verdict.live);
-    else if (verdict.is === 'waiting') waiting.push(desired);
-    else taken.push({ desired, id, foreignManager: stored?.foreignManager });
-  }
-  const nameless = taken.map(({ desired }) => desired);
+    return compare(input, desired, live.get(id), id);
+  });
+  const nameless = only(comparisons, 'NameTaken').map(({ desired }) => desired);
+  if (nameless.length === 0) return comparisons;
   const names = nameless.map(({ object }) => object);
-  const isBlocked = ({ desired }: ApplyStep): boolean =>
-    needsAny(desired.object, names) || closesTooEarly(desired, nameless);
-  const blocked = different.filter(isBlocked).map(({ desired }) => desired);
-  return { current, taken, waiting, held, blocked, applies: different.filter((step) => !isBlocked(step)) };
+  return comparisons.map(({ id, desired, ...rest }) =>
+    rest.is === 'Pending' && (needsAny(desired.object, names) || closesTooEarly(desired, nameless))
+      ? { id, desired, is: 'NeedsTaken' }
+      : { id, desired, ...rest },
+  );
 }
 
 /** What is ours and no longer desired goes, unless a held rule, or one whose new object cannot be written, is in it. */
-function prune(input: PlanInput, live: ReadonlyMap<string, LiveObject>, taken: readonly Taken[]) {
-  const wanted = new Set(input.desired.map(({ object }) => objectId(object.kind, object.metadata)));
-  const keep = [...input.held, ...taken.flatMap(({ desired }) => desired.rules)];
+function prune(
+  input: PlanInput,
+  live: ReadonlyMap<string, LiveObject>,
+  comparisons: readonly Comparison[],
+): Pick<Plan, 'held' | 'orphans'> & { readonly removals: readonly RemoveStep[] } {
+  const wanted = new Set(comparisons.map(({ id }) => id));
+  const keep = [...input.held, ...only(comparisons, 'NameTaken').flatMap(({ desired }) => desired.rules)];
   const removals: RemoveStep[] = [];
   const held: OwnedObject[] = [];
   const orphans: OwnedObject[] = [];

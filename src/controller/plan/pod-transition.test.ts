@@ -41,15 +41,12 @@ const some = set({ name: 'office' });
 
 const noPlan: Plan = {
   phases: [],
-  current: new Map(),
-  taken: [],
-  waiting: [],
-  blocked: [],
+  comparisons: [],
   held: [],
   orphans: [],
 };
 const change = (steps: readonly Step[], given: Partial<PodChangeInput> = {}): PodChange =>
-  podChange({ desired: [], bare: noPlan, steps, bridges: [], oldBridges: undefined, ...given });
+  podChange({ bare: noPlan, steps, bridges: [], oldBridges: undefined, ...given });
 
 const owned = (desired: DesiredObject): OwnedObject => {
   const stored = live(desired);
@@ -157,15 +154,14 @@ describe('bridges to what is desired', () => {
     });
 
   test('carry what will be in force, stored already or not', () => {
-    const desired = [closing, web];
     expect(bridgesTo).not.toEqual([]);
     for (const stored of [[], [web]])
-      expect(change(steps, { desired, bare: planned(stored) }).wanted).toEqual(bridgesTo);
+      expect(change(steps, { bare: planned(stored) }).wanted).toEqual(bridgesTo);
   });
 
   test('are made anew, stored or not', () => {
     const stored = bridgesTo.map(owned);
-    const input = { desired: [closing, web], bare: planned([]), bridges: stored };
+    const input = { bare: planned([]), bridges: stored };
     expect(change(steps, input)).toEqual({ wanted: bridgesTo, kept: [], staged: true, needsStored: false });
   });
 
@@ -178,7 +174,7 @@ describe('bridges to what is desired', () => {
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,
     });
-    expect(change(steps, { desired: [closing, changedWeb], bare }).wanted).toEqual(newBridges([closing]));
+    expect(change(steps, { bare }).wanted).toEqual(newBridges([closing]));
   });
 
   test('leave out what waits, what is blocked and whose name is taken', () => {
@@ -191,7 +187,7 @@ describe('bridges to what is desired', () => {
       firewalls: new Set(['default']),
       isClosedNamespace: (namespace) => namespace === 'gone',
     });
-    expect(change(steps, { desired, bare }).wanted).toEqual(bridgesTo);
+    expect(change(steps, { bare }).wanted).toEqual(bridgesTo);
   });
 });
 

@@ -1,7 +1,6 @@
 /** Whether changes of the policies of pods need bridges and pauses. Pure. */
 import type { PolicyType } from '../../calico/types.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
-import { objectId } from '../objects/kinds.ts';
 import type { OwnedObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
 import { newBridges } from './bridges.ts';
@@ -21,7 +20,6 @@ export interface PodChange {
 }
 
 export interface PodChangeInput {
-  readonly desired: readonly DesiredObject[];
   /** The plan without bridges. */
   readonly bare: Plan;
   /** Its steps that wait for waves. */
@@ -32,7 +30,7 @@ export interface PodChangeInput {
   readonly oldBridges: readonly DesiredObject[] | undefined;
 }
 
-export function podChange({ desired, bare, steps: all, bridges, oldBridges }: PodChangeInput): PodChange {
+export function podChange({ bare, steps: all, bridges, oldBridges }: PodChangeInput): PodChange {
   const steps = all.filter((step) => !isNodeStep(step));
   const changes = steps.filter(isChange);
   const careful = isCareful(steps);
@@ -44,7 +42,7 @@ export function podChange({ desired, bare, steps: all, bridges, oldBridges }: Po
   const isKnown = known.some(({ role }) => role === 'bridgeOldComplete');
   const wantsOld = !isKnown && changes.some(leavesBehind);
   return {
-    wanted: [...newBridges(inTheEnd(desired, bare)), ...(wantsOld ? (oldBridges ?? []) : [])],
+    wanted: [...newBridges(inTheEnd(bare)), ...(wantsOld ? (oldBridges ?? []) : [])],
     kept: isKnown ? known : [],
     staged,
     needsStored: wantsOld && oldBridges === undefined,
@@ -101,11 +99,6 @@ function typesOf(step: Step): readonly PolicyType[] {
   return ['Ingress', 'Egress'];
 }
 
-/** Objects that will be in force at the end, without those that are held, wait or whose name is taken. */
-function inTheEnd(desired: readonly DesiredObject[], bare: Plan): readonly DesiredObject[] {
-  const open = new Set(bare.phases.flat().map(({ id }) => id));
-  return desired.filter(({ object }) => {
-    const id = objectId(object.kind, object.metadata);
-    return open.has(id) || bare.current.has(id);
-  });
-}
+/** Objects that will be in force at the end, without those that wait, are held or whose name is taken. */
+const inTheEnd = ({ comparisons }: Plan): readonly DesiredObject[] =>
+  comparisons.filter(({ is }) => is === 'Current' || is === 'Pending').map(({ desired }) => desired);

@@ -38,7 +38,7 @@ export function transition(input: TransitionInput): Transition {
   const bare = plan({ ...input, live: live.filter((object) => !temporary.has(object)) });
   const steps = bare.phases.flat().filter((step) => !input.ignoresWaves(step));
   const { desired, fromStored } = input;
-  const pods = podChange({ desired, bare, steps, bridges, oldBridges: fromStored?.bridges });
+  const pods = podChange({ bare, steps, bridges, oldBridges: fromStored?.bridges });
   const nodes = nodeChange({ steps, stored: shadows, shadows: fromStored?.shadows });
   const kept = new Set<LiveObject>([...pods.kept, ...nodes.kept]);
   const isBare = temporary.size === 0 && pods.wanted.length + nodes.wanted.length === 0;

@@ -22,10 +22,7 @@ function settled(): { timer: WaveTimer; advance: (ms: number) => void; at: () =>
 const transition = (steps: readonly Step[], staged = true): Transition => ({
   plan: {
     phases: ordered(steps),
-    current: new Map(),
-    taken: [],
-    waiting: [],
-    blocked: [],
+    comparisons: [],
     held: [],
     orphans: [],
   },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Compilation } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
-import { findingOf, type RoundResult } from './findings.ts';
+import { verdictsOf, type VerdictsInput } from '../apply/verdicts.ts';
+import { findingOf } from './findings.ts';
 import { projectFirewall } from '../observe/firewalls.ts';
 import { desiredState } from '../plan/desired-state.ts';
 import type { LiveObject } from '../objects/live.ts';
@@ -28,9 +29,20 @@ const firewall = projectFirewall({
 });
 const summaries = [{ firewall: 'default', namespaces: { enforced: 3, observed: 0, exempt: 1 } }];
 
+const NOTHING_WRITTEN: WriteResult = {
+  written: [],
+  repairs: [],
+  unwritten: [],
+  stopped: undefined,
+  interrupted: false,
+  mistaken: [],
+};
+
+type Fields = Partial<Pick<VerdictsInput, 'serves' | 'isContested'>> & { readonly outcome?: WriteResult };
+
 function finding(
   stored: readonly LiveObject[],
-  fields: Partial<RoundResult> = {},
+  { outcome = NOTHING_WRITTEN, serves = () => true, isContested = () => false }: Fields = {},
   compiled: Partial<Compilation> = {},
 ) {
   const objects = [web, set({ name: 'nodes' })];
@@ -50,28 +62,23 @@ function finding(
   });
   const { desired, held, owners: firewalls } = intent;
   const after = plan({
-    desired,
+    desired: desired.filter(({ object }) => serves(object.kind)),
     held,
     firewalls,
     live: stored,
     isClosedNamespace: (name) => name === 'absent',
   });
-  const outcome: WriteResult = {
-    written: [],
-    repairs: [],
-    refused: [],
-    skipped: [],
-    stopped: undefined,
-    interrupted: false,
-    mistaken: [],
-  };
   return findingOf(firewall, {
     intent,
     plan: after,
     outcome,
-    unserved: [],
-    isContested: () => false,
-    ...fields,
+    verdicts: verdictsOf({
+      desired,
+      plan: after,
+      unwritten: outcome.unwritten,
+      serves,
+      isContested,
+    }),
   });
 }
 
@@ -100,15 +107,7 @@ test('a taken name is a problem of its rule, with the place in the manifest', ()
 
 test('a refused object is a problem of its rule, in the words of the API server', () => {
   const step = applyStep(web, undefined);
-  const outcome: WriteResult = {
-    written: [],
-    repairs: [],
-    refused: [{ step, message: 'quota exceeded' }],
-    skipped: [],
-    stopped: undefined,
-    interrupted: false,
-    mistaken: [],
-  };
+  const outcome: WriteResult = { ...NOTHING_WRITTEN, unwritten: [{ step, refusal: 'quota exceeded' }] };
   expect(finding([live(set({ name: 'nodes' }))], { outcome })).toMatchObject({
     problems: [
       { rule, reason: 'Refused', message: 'the API server refused GlobalNetworkPolicy/web: quota exceeded' },
@@ -119,13 +118,8 @@ test('a refused object is a problem of its rule, in the words of the API server'
 
 test('a passing error is retried', () => {
   const outcome: WriteResult = {
-    written: [],
-    repairs: [],
-    refused: [],
-    skipped: [],
+    ...NOTHING_WRITTEN,
     stopped: { message: 'connection refused', retryAfterMs: 0 },
-    interrupted: false,
-    mistaken: [],
   };
   expect(finding([], { outcome })).toMatchObject({
     programming: { programmed: false, reason: 'APIError', message: 'connection refused', stalled: false },
@@ -141,7 +135,9 @@ test('an object fought over is named', () => {
 });
 
 test('a kind that this Calico does not have', () => {
-  expect(finding([live(set({ name: 'nodes' }))], { unserved: [web] })).toMatchObject({
+  expect(
+    finding([live(set({ name: 'nodes' }))], { serves: (kind) => kind !== 'GlobalNetworkPolicy' }),
+  ).toMatchObject({
     problems: [{ rule, reason: 'StagedPoliciesNotServed' }],
     programming: { programmed: false, reason: 'StagedPoliciesNotServed' },
   });
@@ -179,17 +175,8 @@ describe('a firewall that is being deleted', () => {
     });
     const { desired, held, owners: firewalls } = intent;
     const after = plan({ desired, held, firewalls, live: stored, isClosedNamespace: () => false });
-    const outcome: WriteResult = {
-      written: [],
-      repairs: [],
-      refused: [],
-      skipped: [],
-      stopped: undefined,
-      interrupted: false,
-      mistaken: [],
-      ...fields,
-    };
-    return findingOf(leaving, { intent, plan: after, outcome, unserved: [], isContested: () => false });
+    const outcome: WriteResult = { ...NOTHING_WRITTEN, ...fields };
+    return findingOf(leaving, { intent, plan: after, outcome, verdicts: [] });
   };
 
   test('has nothing to say while all goes well', () => {

@@ -7,12 +7,13 @@ import type { DesiredObject } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
 import { issueMessages, type StoredFirewall } from '../observe/firewalls.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
-import { objectId } from '../objects/kinds.ts';
 import type { OwnedObject } from '../objects/live.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
-import type { Plan } from '../plan/plan.ts';
+import { only, type Plan } from '../plan/plan.ts';
+import type { RemoveStep } from '../plan/step.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
+import { isInPlace, isMissing, type Verdict } from '../apply/verdicts.ts';
 import type { WriteFailure } from '../apply/write.ts';
 
 export interface RoundResult {
@@ -20,9 +21,7 @@ export interface RoundResult {
   /** Computed after the writes, from what is then stored. */
   readonly plan: Plan;
   readonly outcome: WriteResult;
-  /** Desired objects of kinds that this Calico does not have. */
-  readonly unserved: readonly DesiredObject[];
-  readonly isContested: (id: string) => boolean;
+  readonly verdicts: readonly Verdict[];
   /** Absent where no firewall has nodes. */
   readonly nodes?: NodesReport | undefined;
   readonly labelFailure?: WriteFailure | undefined;
@@ -65,10 +64,12 @@ function removalTrouble(
       return { type: 'blocked', reason: 'RemovalIncomplete', message, stalled: trouble.isRefused };
     }
   }
-  const left = steps(plan).filter((step) => step.action === 'remove' && step.live.firewall === name);
-  const refused = outcome.refused.find(({ step }) => step.action === 'remove' && step.live.firewall === name);
-  const waiting = left.map(({ live }) => live).find((live) => live?.waitsFor !== undefined);
-  const why = refused?.message ?? outcome.stopped?.message ?? waitsForOthers(waiting);
+  const left = removalsOf(name, plan);
+  const refused = outcome.unwritten.find(
+    ({ step, refusal }) => refusal !== undefined && step.action === 'remove' && step.live.firewall === name,
+  );
+  const waiting = left.map(({ live }) => live).find(({ waitsFor }) => waitsFor !== undefined);
+  const why = refused?.refusal ?? outcome.stopped?.message ?? waitsForOthers(waiting);
   if (left.length === 0 || why === undefined) return undefined;
   return {
     type: 'blocked',
@@ -86,21 +87,20 @@ function waitsForOthers(live: OwnedObject | undefined): string | undefined {
 
 function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
   const { name } = firewall;
-  const { intent, plan } = results;
-  const isOf = (desired: DesiredObject): boolean => desired.firewall === name;
-  const current = new Set([...plan.current.keys(), ...plan.held.map(({ id }) => id)]);
-  const wanted = intent.desired.filter((desired) => isOf(desired) && !plan.waiting.includes(desired));
+  const { intent } = results;
+  const verdicts = verdictsFor(name, results);
+  const wanted = verdicts.filter(({ is, isTemporary }) => is !== 'Waiting' && !isTemporary);
   const summary = intent.summaries.find((each) => each.firewall === name);
   return {
     type: 'compiled',
     problems: [
       ...intent.problems.filter((problem) => problem.firewall === name),
-      ...writeProblems(firewall, results),
+      ...writeProblems(firewall, verdicts),
     ],
-    programming: programming(name, results),
+    programming: programming(name, verdicts, results),
     policies: {
       desired: wanted.length,
-      current: wanted.filter(({ object }) => current.has(objectId(object.kind, object.metadata))).length,
+      current: wanted.filter(isInPlace).length,
     },
     namespaces: name === DEFAULT_FIREWALL ? (summary?.namespaces ?? null) : null,
     ...(name === DEFAULT_FIREWALL && results.nodes !== undefined && { nodes: results.nodes }),
@@ -113,78 +113,68 @@ interface Blocker {
   readonly message: string;
 }
 
+const verdictsFor = (name: string, { verdicts }: RoundResult): readonly Verdict[] =>
+  verdicts.filter(({ desired }) => desired.firewall === name);
+
 /** Objects that will not be written until a person does something. */
-function troubles({ plan, outcome, unserved }: RoundResult): readonly Blocker[] {
-  return [
-    ...plan.taken.map(({ desired, id, foreignManager }) => ({
-      desired,
-      reason: 'NameTaken',
-      message: `${id} exists and is not ours${foreignManager === undefined ? '' : ` (written by ${foreignManager})`}: delete or rename it`,
-    })),
-    ...outcome.refused.flatMap(({ step, message }) =>
-      step.action === 'apply'
-        ? [
-            {
-              desired: step.desired,
-              reason: 'Refused',
-              message: `the API server refused ${step.id}: ${message}`,
-            },
-          ]
-        : [],
-    ),
-    ...unserved.map((desired) => ({
-      desired,
-      reason: 'StagedPoliciesNotServed',
-      message: `this Calico has no ${desired.object.kind}: upgrade it to 3.30 or later, or use mode: Enforce`,
-    })),
-  ];
-}
+const blockers = (verdicts: readonly Verdict[]): readonly Blocker[] => [
+  ...only(verdicts, 'NameTaken').map(({ desired, id, foreignManager }) => ({
+    desired,
+    reason: 'NameTaken',
+    message: `${id} exists and is not ours${foreignManager === undefined ? '' : ` (written by ${foreignManager})`}: delete or rename it`,
+  })),
+  ...only(verdicts, 'Refused').map(({ desired, id, message }) => ({
+    desired,
+    reason: 'Refused',
+    message: `the API server refused ${id}: ${message}`,
+  })),
+  ...only(verdicts, 'NotServed').map(({ desired }) => ({
+    desired,
+    reason: 'StagedPoliciesNotServed',
+    message: `this Calico has no ${desired.object.kind}: upgrade it to 3.30 or later, or use mode: Enforce`,
+  })),
+];
 
 /** The same, rule by rule. */
-function writeProblems(firewall: StoredFirewall, results: RoundResult): readonly StatusProblem[] {
+function writeProblems(firewall: StoredFirewall, verdicts: readonly Verdict[]): readonly StatusProblem[] {
   const { name, validation } = firewall;
   const pathOf = (rule: string): string => (validation.ok ? rulePath(validation.firewall, rule) : 'spec');
-  return troubles(results)
-    .filter(({ desired }) => desired.firewall === name)
-    .flatMap(({ desired, reason, message }) =>
-      (desired.rules.length === 0 ? [name] : desired.rules).map((rule) => ({
-        severity: 'problem' as const,
-        rule,
-        path: pathOf(rule),
-        reason,
-        message,
-      })),
-    );
+  return blockers(verdicts).flatMap(({ desired, reason, message }) =>
+    (desired.rules.length === 0 ? [name] : desired.rules).map((rule) => ({
+      severity: 'problem' as const,
+      rule,
+      path: pathOf(rule),
+      reason,
+      message,
+    })),
+  );
 }
 
-function programming(name: string, results: RoundResult): Programming {
-  const [trouble] = troubles(results).filter(({ desired }) => desired.firewall === name);
-  if (trouble !== undefined) {
-    return { programmed: false, reason: trouble.reason, message: trouble.message, stalled: true };
-  }
-  const contested = results.intent.desired
-    .filter((desired) => desired.firewall === name)
-    .map(({ object }) => objectId(object.kind, object.metadata))
-    .find(results.isContested);
+function programming(
+  name: string,
+  verdicts: readonly Verdict[],
+  { plan, outcome }: RoundResult,
+): Programming {
+  const [blocker] = blockers(verdicts);
+  if (blocker !== undefined)
+    return { programmed: false, reason: blocker.reason, message: blocker.message, stalled: true };
+  const [contested] = only(verdicts, 'Contested');
   if (contested !== undefined) {
-    const message = `${contested} is changed by somebody else again and again: find out who, see the operator's log`;
+    const message = `${contested.id} is changed by somebody else again and again: find out who, see the operator's log`;
     return { programmed: false, reason: 'DriftContested', message, stalled: true };
   }
-  const { plan, outcome } = results;
-  const open = steps(plan).filter((step) => firewallOf(step) === name).length;
-  const blocked = plan.blocked.filter((desired) => desired.firewall === name).length;
-  if (open + blocked === 0) return { programmed: true };
-  if (outcome.stopped !== undefined) {
+  const open = verdicts.filter(isMissing).length + removalsOf(name, plan).length;
+  if (open === 0) return { programmed: true };
+  if (outcome.stopped !== undefined)
     return { programmed: false, reason: 'APIError', message: outcome.stopped.message, stalled: false };
-  }
-  const message = `${String(open + blocked)} objects are not yet as desired`;
+  const message = `${String(open)} objects are not yet as desired`;
   return { programmed: false, reason: 'Progressing', message, stalled: false };
 }
 
-const steps = (plan: Plan) => plan.phases.flat();
-
-const firewallOf = (step: ReturnType<typeof steps>[number]): string | undefined =>
-  step.action === 'apply' ? step.desired.firewall : step.live.firewall;
+const removalsOf = (firewall: string, { phases }: Plan): readonly RemoveStep[] =>
+  phases
+    .flat()
+    .filter((step): step is RemoveStep => step.action === 'remove' && step.live.firewall === firewall);
 
 /** A round that failed has programmed nothing for sure. @param error whatever was thrown */
 export function failureOf({ deleting, validation }: StoredFirewall, error: unknown): Finding {

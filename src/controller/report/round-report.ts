@@ -1,6 +1,6 @@
 import type { Journal } from '../apply/journal.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
-import type { RoundResult } from './findings.ts';
+import type { Verdict } from '../apply/verdicts.ts';
 import type { Finding } from './status.ts';
 
 /** What a round has done and found out, for metrics and Events. A round that fails has filled it as far as it came. */
@@ -8,6 +8,6 @@ export class RoundReport implements Journal {
   readonly repairs: Journal['repairs'] = [];
   readonly failsafes: Journal['failsafes'] = [];
   /** Undefined before the writes are done, and where Calico is not served. */
-  result: RoundResult | undefined;
+  verdicts: readonly Verdict[] | undefined;
   readonly findings: { readonly firewall: StoredFirewall; readonly finding: Finding }[] = [];
 }

@@ -14,6 +14,9 @@ import type { DesiredObject } from '../../compiler/types.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
+import type { Unwritten } from '../apply/execute.ts';
+import { verdictsOf, type Verdict } from '../apply/verdicts.ts';
+import type { Plan } from '../plan/plan.ts';
 import { applyStep, removeStep, type ApplyStep, type RemoveStep } from '../plan/step.ts';
 
 export interface Made {
@@ -161,3 +164,13 @@ export function replacement(stored: DesiredObject, desired: DesiredObject): Appl
   if (!old.ours) throw new Error('not ours');
   return applyStep(desired, old);
 }
+
+/** The verdicts on everything that this plan compares, where every kind is served and nothing is contested. */
+export const verdictsAfter = (plan: Plan, unwritten: readonly Unwritten[] = []): readonly Verdict[] =>
+  verdictsOf({
+    desired: plan.comparisons.map(({ desired }) => desired),
+    plan,
+    unwritten,
+    serves: () => true,
+    isContested: () => false,
+  });

@@ -1,0 +1,94 @@
+/**
+ * One verdict for each object that a round wants, reached once, after the writes. Status, metrics, the report of the nodes and the next look
+ * read it. Pure.
+ */
+import type { GeneratedKind } from '../../calico/types.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
+import { objectId } from '../objects/kinds.ts';
+import type { Comparison, Plan } from '../plan/plan.ts';
+import type { Unwritten } from './execute.ts';
+
+/** The stored objects decide first, then the writes, then the memory of drift. */
+type Outcome =
+  /** This Calico does not have the kind. */
+  | { readonly is: 'NotServed' }
+  | Comparison
+  /** Its write was refused in this round. `isStored`: it is there with another content. */
+  | { readonly is: 'Refused'; readonly message: string; readonly isStored: boolean }
+  /** It was not written in this round, because it needs what was refused. */
+  | { readonly is: 'NeedsRefused'; readonly isStored: boolean }
+  /** Another client changes it again and again. `isCurrent`: it is as desired at this moment. */
+  | { readonly is: 'Contested'; readonly isCurrent: boolean };
+
+export type Verdict = Outcome & {
+  readonly id: string;
+  readonly desired: DesiredObject;
+  /** True for a bridge or a shadow. It is there for a transition only, and counts nowhere. */
+  readonly isTemporary: boolean;
+};
+
+export interface VerdictsInput {
+  /** As compiled. */
+  readonly desired: readonly DesiredObject[];
+  /** Computed after the writes. */
+  readonly plan: Pick<Plan, 'comparisons'>;
+  readonly unwritten: readonly Unwritten[];
+  readonly serves: (kind: GeneratedKind) => boolean;
+  readonly isContested: (id: string) => boolean;
+}
+
+/** One for each object that is desired, and for each temporary one that the plan wants or that could not be written. */
+export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
+  const { desired, plan, serves, isContested } = input;
+  const compiled = new Set(desired);
+  const unwritten = new Map(
+    input.unwritten.flatMap(({ step, refusal }) =>
+      step.action === 'apply' ? [[step.id, { step, refusal }] as const] : [],
+    ),
+  );
+  const common = (each: DesiredObject) => ({
+    id: objectId(each.object.kind, each.object.metadata),
+    desired: each,
+    isTemporary: !compiled.has(each),
+  });
+  const verdicts: readonly Verdict[] = [
+    ...plan.comparisons.map((comparison) => ({
+      ...outcomeOf(comparison, unwritten.get(comparison.id), isContested),
+      ...common(comparison.desired),
+    })),
+    ...desired
+      .filter(({ object }) => !serves(object.kind))
+      .map((each) => ({ is: 'NotServed' as const, ...common(each) })),
+  ];
+  const known = new Set(verdicts.map(({ id }) => id));
+  const others = [...unwritten.values()]
+    .filter(({ step }) => !known.has(step.id))
+    .map((each) => ({ ...failureOf(each), ...common(each.step.desired) }));
+  return [...verdicts, ...others];
+}
+
+function outcomeOf(
+  comparison: Comparison,
+  unwritten: Unwritten | undefined,
+  isContested: (id: string) => boolean,
+): Outcome {
+  const { is, id } = comparison;
+  if (is !== 'Pending' && is !== 'Current') return comparison;
+  if (is === 'Pending' && unwritten !== undefined) return failureOf(unwritten);
+  return isContested(id) ? { is: 'Contested', isCurrent: is === 'Current' } : comparison;
+}
+
+function failureOf({ step, refusal }: Unwritten): Extract<Outcome, { is: 'Refused' | 'NeedsRefused' }> {
+  const isStored = step.live !== undefined;
+  return refusal === undefined
+    ? { is: 'NeedsRefused', isStored }
+    : { is: 'Refused', message: refusal, isStored };
+}
+
+/** True for an object that is stored with the content it should have, or has to have while a problem holds it. */
+export const isInPlace = (verdict: Verdict): boolean =>
+  verdict.is === 'Current' || verdict.is === 'Frozen' || (verdict.is === 'Contested' && verdict.isCurrent);
+
+/** True for an object that should be stored with another content than it is. One that waits, or is not served, is left out. */
+export const isMissing = (verdict: Verdict): boolean =>
+  verdict.is !== 'Waiting' && verdict.is !== 'NotServed' && !isInPlace(verdict);
