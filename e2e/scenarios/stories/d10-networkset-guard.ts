@@ -1,9 +1,9 @@
 import type { StartedCluster } from '../../cluster.ts';
 import { KubectlError } from '../../errors.ts';
-import { waitFor } from '../../wait.ts';
 import { program } from '../../harness/firewall.ts';
 import { allowed, refused, type Row } from '../../harness/rows.ts';
-import { betweenOpen, fromRoot, ownManifest, readManifest, type Story } from '../story.ts';
+import { type Guard, withoutGuard } from '../guards.ts';
+import { betweenOpen, ownManifest, readManifest, type Story } from '../story.ts';
 import { expectTable } from '../../harness/sweep.ts';
 import { whileTenantHas } from '../tenant.ts';
 
@@ -26,7 +26,7 @@ export const networkSetGuard: Story = {
       await program(stage.cluster, await readManifest(ownManifest('forgery.yaml')));
       await expectTable(stage, rows);
       await expectGuarded(stage.cluster);
-      await withoutGuard(stage.cluster, () =>
+      await withoutGuard(stage.cluster, GUARD, () =>
         whileTenantHas(stage, 'posing-networkset.yaml', 'mallory', () => expectTable(stage, posed)),
       );
       await expectTable(stage, rows);
@@ -34,7 +34,6 @@ export const networkSetGuard: Story = {
   },
 };
 
-const GUARD = fromRoot('config/networkset-guard');
 const GROUPS = ['projectcalico.org/v3', 'crd.projectcalico.org/v1'] as const;
 const POSING = [
   'projectcalico.org/orchestrator',
@@ -42,6 +41,11 @@ const POSING = [
   'pcns.kubernetes.io/metadata.name',
   'pcsa.team',
 ] as const;
+
+const GUARD: Guard = {
+  folder: 'networkset-guard',
+  refuses: (cluster) => isRefused(cluster, GROUPS[0], { labels: { [POSING[0]]: 'ingress' } }),
+};
 
 /**
  * The annotation in which Calico's API server keeps labels. It takes the annotation unchanged from every
@@ -71,29 +75,6 @@ async function expectGuarded(cluster: StartedCluster): Promise<void> {
       if (!(await isRefused(cluster, group, { annotations: { [STORED_METADATA]: text } })))
         throw new Error(`the guard let ${text} pass in ${group}`);
     }
-  }
-}
-
-/** The API server applies a policy, and drops it, a moment after it was written. */
-async function withoutGuard(cluster: StartedCluster, look: () => Promise<void>): Promise<void> {
-  const becomes = async (refused: boolean): Promise<void> => {
-    await waitFor(
-      async () =>
-        (await isRefused(cluster, GROUPS[0], { labels: { [POSING[0]]: 'ingress' } })) === refused ||
-        undefined,
-      {
-        what: `the guard to be ${refused ? 'in force' : 'gone'}`,
-        within: 30_000,
-      },
-    );
-  };
-  await cluster.kubectl(['delete', '--kustomize', GUARD]);
-  try {
-    await becomes(false);
-    await look();
-  } finally {
-    await cluster.kubectl(['apply', '--server-side', '--kustomize', GUARD]);
-    await becomes(true);
   }
 }
 
