@@ -25,6 +25,7 @@ const PROGRAMS: readonly ProgramName[] = [
   'kube-proxy',
   'kubectl',
   'calico-apiserver',
+  'calico-cni',
   'calico-felix',
   'calico-kube-controllers',
 ];

@@ -17,6 +17,7 @@ import { cascade } from './stories/d15-cascade.ts';
 import { changes } from './stories/d16-changes.ts';
 import { webhooks } from './stories/d17-webhooks.ts';
 import { nodesAndControlPlane } from './stories/d18-nodes-and-control-plane.ts';
+import { podGuard } from './stories/d19-pod-guard.ts';
 import { defaultDeny } from './stories/s01-default-deny.ts';
 import { dns } from './stories/s02-dns.ts';
 import { insideNamespace } from './stories/s03-namespace.ts';
@@ -63,4 +64,5 @@ export const STORIES: readonly Story[] = [
   changes,
   webhooks,
   nodesAndControlPlane,
+  podGuard,
 ];

@@ -28,6 +28,7 @@ const PROGRAMS = {
     module: 'calico',
     package: 'github.com/projectcalico/calico/apiserver/cmd/apiserver',
   },
+  'calico-cni': { module: 'calico', package: 'github.com/projectcalico/calico/cni-plugin/cmd/calico' },
   'calico-felix': { module: 'calico', package: 'github.com/projectcalico/calico/felix/cmd/calico-felix' },
   'calico-kube-controllers': {
     module: 'calico',
