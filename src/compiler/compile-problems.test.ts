@@ -132,7 +132,11 @@ describe('a rule that cannot be compiled', () => {
     const dns = { ports: ['dns/UDP', '53/TCP'] };
     const { problems, objects } = compile([firewall({ defaults: { dns } })], inventory());
     expect(problems).toEqual([
-      expect.objectContaining({ reason: 'NamedPortNeedsPods', path: 'spec.defaults.dns.ports' }),
+      expect.objectContaining({
+        reason: 'NamedPortNeedsPods',
+        rule: 'default/defaults/dns',
+        path: 'spec.defaults.dns.ports',
+      }),
     ]);
     const deny = objects.find(({ rules }) => rules.includes('default/defaults/deny'))?.object;
     const egress = deny !== undefined && 'egress' in deny.spec ? (deny.spec.egress ?? []) : [];
@@ -143,6 +147,20 @@ describe('a rule that cannot be compiled', () => {
       ['TCP', [53], ['169.254.20.10/32']],
       ['UDP', ['dns'], undefined],
     ]);
+  });
+
+  test('for DNS altogether, leaves a default deny without it', () => {
+    const labels = Array.from({ length: 32 }, (_unused, index) => [`label-${String(index)}`, 'x'.repeat(40)]);
+    const dns = { podSelector: { matchLabels: Object.fromEntries(labels) as Record<string, string> } };
+    const { problems, held, objects } = compile([firewall({ defaults: { dns } })], inventory());
+    expect(problems).toMatchObject([
+      { reason: 'SelectorTooLong', rule: 'default/defaults/dns', path: 'spec.defaults.dns' },
+    ]);
+    expect(held).toContain('default/defaults/dns');
+    const deny = objects.find(({ rules }) => rules.includes('default/defaults/deny'));
+    expect(deny?.rules).toEqual(['default/defaults/deny']);
+    expect(deny?.object.spec).toMatchObject({ types: ['Ingress', 'Egress'] });
+    expect(deny?.object.spec).not.toHaveProperty('egress');
   });
 
   test('that leaves out more names than two selectors hold, holds the last good default deny', () => {

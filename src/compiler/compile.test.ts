@@ -42,6 +42,14 @@ describe('a firewall without groups', () => {
     expect(names.some((name) => name.includes('deny'))).toBe(false);
   });
 
+  test.each([
+    ['Both', ['Ingress', 'Egress']],
+    ['Ingress', ['Ingress']],
+    ['Egress', ['Egress']],
+  ] as const)('with deny: %s isolates pods in that direction', (deny, types) => {
+    expect(objectsOf({ defaults: { deny } })[0]?.spec).toMatchObject({ types });
+  });
+
   test('exempts the operator’s namespace whatever exempt says', () => {
     const known: Inventory = { ...inventory(), operatorNamespace: 'fw' };
     const [deny] = objectsOf({ defaults: { exempt: { systemNamespaces: 'None' } } }, known);

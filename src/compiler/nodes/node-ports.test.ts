@@ -34,7 +34,9 @@ const atPods = (compilation: Compilation, id = 'default/shop/ingress/web'): read
 
 describe('nodePorts and hostPorts', () => {
   test('are opened before DNAT for the sources of the rule', () => {
-    const [policy, ...others] = atNodes(compile([firewall(web, ENFORCED)], cluster));
+    const compilation = compile([firewall(web, ENFORCED)], cluster);
+    expect(compilation.problems).toEqual([]);
+    const [policy, ...others] = atNodes(compilation);
     expect(others).toEqual([]);
     expect(policy?.spec).toMatchObject({ preDNAT: true, applyOnForward: true, tier: 'clusterfirewall' });
     expect(
