@@ -1,19 +1,52 @@
 /** When the next round is to be, where no change brings it. Pure. */
 import type { Result } from '../cluster/queue.ts';
-import { SETTLE_MS } from './plan/wave-timer.ts';
+import type { WriteResult } from './apply/execute.ts';
+import { NO_EFFECT_MS, type NextSteps } from './apply/writer.ts';
 import type { NodesWaiting } from './nodes/rollout.ts';
+import { SETTLE_MS } from './plan/wave-timer.ts';
 
-/** A step that was tried without effect is not tried at full speed. */
-export const NO_EFFECT_MS = 100;
 /** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
 export const REFUSED_RETRY_MS = 60_000;
 
-/** The sooner of `next`, which is the plan's, and what else is waited for. */
-export function soonest(next: Result, { failure, isHolding, waits }: NodesWaiting): Result {
+/** How a round ended. */
+export interface RoundEnd {
+  readonly outcome: Pick<WriteResult, 'stopped' | 'interrupted' | 'written'>;
+  /** True when the watch shows everything that was written. */
+  readonly isShown: boolean;
+  readonly next: NextSteps;
+  /** True when an object was refused. */
+  readonly isRefused: boolean;
+  /** Milliseconds until an object is contested no more; 0: none is. */
+  readonly calmMs: number;
+  readonly nodes: NodesWaiting;
+}
+
+/** The sooner of what the plan waits for and what nodes wait for beside it. */
+export function nextLook(end: RoundEnd): Result {
+  const next = nextOfPlan(end);
+  const { failure, isHolding, waits } = end.nodes;
   const isHeldUp = isHolding && failure?.isRefused === false;
   const nextMs = next.type === 'requeueAfter' ? next.ms : next.type === 'done' ? Infinity : 0;
   if (nextMs <= SETTLE_MS && !isHeldUp) return next;
   if (failure?.isRefused === false) return { type: 'retry', message: failure.message };
-  const later = [...waits, failure === undefined ? 0 : REFUSED_RETRY_MS].filter((ms) => ms > 0);
-  return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(nextMs, ...later) };
+  return atLatest(next, [...waits, failure === undefined ? 0 : REFUSED_RETRY_MS]);
+}
+
+function nextOfPlan({ outcome, isShown, next, isRefused, calmMs }: RoundEnd): Result {
+  const { stopped, interrupted, written } = outcome;
+  if (stopped !== undefined && stopped.retryAfterMs > 0)
+    return { type: 'requeueAfter', ms: stopped.retryAfterMs };
+  if (stopped !== undefined) return { type: 'retry', message: stopped.message };
+  if (!isShown) return { type: 'retry', message: 'the watch does not show what was written' };
+  if (interrupted) return { type: 'requeueAfter', ms: 0 };
+  // The next wave: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
+  if (next.areDue) return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
+  // Where nothing waits, somebody changed something meanwhile: the watch has said so, or will.
+  return atLatest({ type: 'done' }, [...next.waits, calmMs, isRefused ? REFUSED_RETRY_MS : 0]);
+}
+
+/** @param waits milliseconds; those that are 0 count for nothing */
+function atLatest(next: Result, waits: readonly number[]): Result {
+  const later = [...waits, next.type === 'requeueAfter' ? next.ms : 0].filter((ms) => ms > 0);
+  return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(...later) };
 }

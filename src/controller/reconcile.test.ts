@@ -191,6 +191,20 @@ describe('a round ends', () => {
   });
 });
 
+test('an object that is fought over is no longer after five quiet minutes, which the status says then', async () => {
+  const server = blogCluster();
+  const rounds = await settled(server);
+  const deny = server.object(POLICIES, 'default-defaults-deny');
+  for (let count = 0; count < 5; count += 1) {
+    server.put(POLICIES, { ...deny, spec: { selector: 'none()' } });
+    await rounds.round();
+  }
+  expect(rounds.told.findings.get('default')).toMatchObject({ programming: { reason: 'DriftContested' } });
+  expect(await rounds.round()).toEqual({ type: 'requeueAfter', ms: 300_001 });
+  await rounds.settle();
+  expect(rounds.told.findings.get('default')).toMatchObject({ programming: { programmed: true } });
+});
+
 describe('safety lines', () => {
   test('a firewall stays while objects may be stored that the copy does not show', async () => {
     const server = blogCluster();

@@ -3,8 +3,8 @@ import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
-import { lacksAllows, nodesReport, type NodesReportInput } from './nodes-report.ts';
-import { plan } from '../plan/plan.ts';
+import { lacksAllows, nodesReport, nodesStand, type NodesReportInput } from './nodes-report.ts';
+import { plan, type PlanInput } from '../plan/plan.ts';
 import { applyStep, desiredRole } from '../plan/step.ts';
 import type { Unwritten } from '../apply/execute.ts';
 import {
@@ -15,6 +15,7 @@ import {
   foreign,
   live,
   nodeAllow,
+  set,
 } from '../testing/objects.ts';
 
 const summary: NodesSummary = {
@@ -37,13 +38,7 @@ function standing(
   { desired: wanted = desired, ...fields }: Fields = {},
   held: readonly string[] = [],
 ) {
-  const after = plan({
-    desired: wanted,
-    live: stored,
-    held,
-    firewalls: new Set(['default']),
-    isClosedNamespace: () => false,
-  });
+  const after = planned({ desired: wanted, live: stored, held });
   return nodesReport({
     summary,
     verdicts: verdictsAfter(after),
@@ -53,6 +48,15 @@ function standing(
     ...fields,
   });
 }
+const planned = (input: Partial<PlanInput>) =>
+  plan({
+    desired,
+    live: [],
+    held: [],
+    firewalls: new Set(['default']),
+    isClosedNamespace: () => false,
+    ...input,
+  });
 const without = (...ids: readonly string[]) =>
   desired.filter(({ object }) => !ids.includes(object.metadata.name)).map(live);
 
@@ -143,9 +147,8 @@ test('a selector without nodes is said', () => {
 test('allows are missing where they cannot be written, not where they are still to be', () => {
   const [zone] = desired;
   if (zone === undefined) throw new Error('no zone');
-  const input = { desired, held: [], firewalls: new Set(['default']), isClosedNamespace: () => false };
   const verdicts = (stored: readonly LiveObject[], unwritten: readonly Unwritten[] = []) =>
-    verdictsAfter(plan({ ...input, live: stored }), unwritten);
+    verdictsAfter(planned({ live: stored }), unwritten);
   const step = creation(zone);
   const changed = live(nodeAllow({ name: 'zone', rules: zone.rules, content: 'old' }));
   expect(lacksAllows(verdicts(without('zone')))).toBe(false);
@@ -155,4 +158,12 @@ test('allows are missing where they cannot be written, not where they are still 
   if (!changed.ours) throw new Error('not ours');
   const update = applyStep(zone, changed);
   expect(lacksAllows(verdicts([...without('zone'), changed], [{ step: update, refusal: 'no' }]))).toBe(false);
+});
+
+test.each([
+  ['an allow', nodeAllow({ name: 'old' }), false],
+  ['a set, which goes last', set({ name: 'old' }), true],
+])('whether nodes may join while %s is still to be removed', (_, old, expected) => {
+  const after = planned({ live: [...desired, old].map(live) });
+  expect(nodesStand(after, verdictsAfter(after))).toBe(expected);
 });

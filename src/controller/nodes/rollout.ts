@@ -54,7 +54,7 @@ export interface WrittenRound {
   readonly plan: Plan;
   readonly verdicts: readonly Verdict[];
   /** True when no write failed in passing and the watch shows every one. */
-  readonly isShown: boolean;
+  readonly isWritten: boolean;
 }
 
 export interface NodesOutcome {
@@ -135,21 +135,18 @@ export class NodeRound {
   }
 
   /** True for a step that waits for failsafes, or for endpoints that are not ours to write. */
-  defers(step: Step): boolean {
-    return isDeferred(this.#labelPlan)(step) || this.#parts.failsafes.defers(step);
-  }
+  readonly defers = (step: Step): boolean =>
+    isDeferred(this.#labelPlan)(step) || this.#parts.failsafes.defers(step);
 
   /** True for the removal of an endpoint that waits for Calico's own. The watch shows when that is there. */
-  isReplacedByAutomatic(step: Step): boolean {
-    return isReplacedByAutomatic(this.#labelPlan)(step);
-  }
+  readonly isReplacedByAutomatic = (step: Step): boolean => isReplacedByAutomatic(this.#labelPlan)(step);
 
   /** Brings nodes under the policies when all of them stand, and narrows the failsafes when all nodes are enforced. */
   async closeLast(written: WrittenRound): Promise<NodesOutcome> {
-    const { plan, verdicts, isShown } = written;
+    const { plan, verdicts, isWritten } = written;
     // Asked for once: whatever does not close because of it is also what waits for it.
     this.#settlingMs = this.#parts.waveTimer.settlingMs;
-    const mayClose = isShown && this.#settlingMs === 0;
+    const mayClose = isWritten && this.#settlingMs === 0;
     this.#labelFailure ??= await this.#setLabels(nodesStand(plan, verdicts) && mayClose);
     const report = this.#report(written);
     const isEnforced = report?.condition.status === 'True' && nodesStand(plan, verdicts);

@@ -4,7 +4,7 @@ import { FakeApiServer, type ServedKind } from '../../cluster/testing/fake-api-s
 import { web } from '../../compiler/testing/examples.ts';
 import { API_SERVER_SLICES, BACKEND_SOURCES, SERVICES } from '../../inventory/api-server.ts';
 import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
-import type { Finalizers } from '../world.ts';
+import type { Finalizers } from '../apply/finalizers.ts';
 import { mergePatch } from '../../cluster/objects/apply.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { ServedCalico } from '../observe/calico-api.ts';

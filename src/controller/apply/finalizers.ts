@@ -1,0 +1,75 @@
+import { DEFAULT_FIREWALL } from '../../api/schema.ts';
+import type { Logger } from '../../cluster/logger.ts';
+import { FINALIZER, type StoredFirewall } from '../observe/firewalls.ts';
+import type { GeneratedObjects } from '../observe/generated-objects.ts';
+import type { Lifecycle } from '../plan/desired-state.ts';
+
+export interface Finalizers {
+  /** Adds ours where it is missing, and takes it away from a firewall that is being deleted: by then all that had to go is gone. */
+  settle(firewall: StoredFirewall): Promise<void>;
+}
+
+type Lifecycles = ReadonlyMap<string, Lifecycle>;
+
+export interface Leftovers {
+  readonly stored: Pick<GeneratedObjects, 'objects' | 'isSure'>;
+  /** True when nodes are out of the firewall called default, but for its objects. */
+  readonly areNodesWithdrawn: boolean;
+}
+
+/** Decides when a firewall gets our finalizer, and when it loses it. */
+export class FinalizerKeeper {
+  readonly #finalizers: Finalizers;
+  readonly #log: Logger;
+  /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
+  readonly #released = new Set<string>();
+
+  constructor(finalizers: Finalizers, log: Logger) {
+    this.#finalizers = finalizers;
+    this.#log = log;
+  }
+
+  /** Before the first write for a firewall, so that nothing of it can outlive it by accident. True when one was missing. */
+  async add(firewalls: readonly StoredFirewall[], lifecycles: Lifecycles): Promise<boolean> {
+    const bare = firewalls.filter(
+      ({ name, finalizers }) => lifecycles.get(name) === 'active' && !finalizers.includes(FINALIZER),
+    );
+    for (const firewall of bare) await this.#finalizers.settle(firewall);
+    return bare.length > 0;
+  }
+
+  /** Lets firewalls go of which nothing is left that has to go. */
+  async release(
+    firewalls: readonly StoredFirewall[],
+    lifecycles: Lifecycles,
+    { stored, areNodesWithdrawn }: Leftovers,
+  ): Promise<void> {
+    if (!stored.isSure) return;
+    for (const firewall of firewalls) {
+      const { name } = firewall;
+      if (!this.#isHeld(firewall)) continue;
+      const left = stored.objects().filter((object) => object.ours && object.firewall === name).length;
+      const isOpen = name !== DEFAULT_FIREWALL || areNodesWithdrawn;
+      if (lifecycles.get(name) === 'leaving' && (left > 0 || !isOpen)) continue;
+      await this.#release(firewall);
+      const what = left > 0 ? 'deleted, its generated objects stay' : 'deleted, and nothing of it is left';
+      this.#log.info({ firewall: name, objectsLeft: left }, what);
+    }
+  }
+
+  /** Lets a firewall go that is deleted, whatever is stored. False where there is nothing to let go. */
+  async releaseUnseen(firewall: StoredFirewall): Promise<boolean> {
+    if (!firewall.deleting || !firewall.finalizers.includes(FINALIZER)) return false;
+    if (this.#isHeld(firewall)) await this.#release(firewall);
+    return true;
+  }
+
+  #isHeld({ deleting, finalizers, uid }: StoredFirewall): boolean {
+    return deleting && finalizers.includes(FINALIZER) && !this.#released.has(uid);
+  }
+
+  async #release(firewall: StoredFirewall): Promise<void> {
+    await this.#finalizers.settle(firewall);
+    this.#released.add(firewall.uid);
+  }
+}
