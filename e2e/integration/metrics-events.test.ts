@@ -199,8 +199,8 @@ describe('Events', () => {
     expect(await sum('clusterfirewall_problems', { reason: 'UnknownPeer', severity: 'problem' })).toBe(1);
     expect(await sum('clusterfirewall_ready')).toBe(0);
     await rig().apply(withRules(rule('web')));
-    await eventually(async () => (await notes('Mended')).length > 0, 'it to be mended');
-    expect((await notes('Mended'))[0]).toContain(`${web}: no longer UnknownPeer`);
+    await eventually(async () => (await notes('Resolved')).length > 0, 'it to be resolved');
+    expect((await notes('Resolved'))[0]).toContain(`${web}: no longer UnknownPeer`);
     await rig().ready();
     expect(await sum('clusterfirewall_problems')).toBe(0);
   });
@@ -243,8 +243,8 @@ describe('Events', () => {
     await eventually(async () => (await aboutMany()) >= 25, 'Events');
     await rig().apply(withRules(rule('web')), firewall({ namespaces: [] }, 'many'));
     await eventually(
-      async () => (await notes('Mended')).some((note) => note.startsWith('many/')),
-      'them mended',
+      async () => (await notes('Resolved')).some((note) => note.startsWith('many/')),
+      'them resolved',
     );
     expect(await aboutMany()).toBe(25);
   });

@@ -330,7 +330,7 @@ describe('people are told', () => {
     server.put(FIREWALLS, firewallObject());
     await clock.advance(20_000);
     expect(conditionOf(server, 'Ready')).toMatchObject({ status: 'True' });
-    expect(reasonsOf(server)).toEqual(['Ready', 'Invalid', 'Mended']);
+    expect(reasonsOf(server)).toEqual(['Ready', 'Invalid', 'Resolved']);
   });
 
   test('that Calico is not installed', async () => {

@@ -63,14 +63,14 @@ describe('a problem', () => {
     ]);
   });
 
-  test('is told once, and once more when it is mended', () => {
+  test('is told once, and once more when it is resolved', () => {
     const [a, b] = [problem('blog/web'), problem('blog/db')];
     expect(told([compiled([a]), compiled([a]), compiled([a, b]), compiled([b]), compiled()])).toEqual([
       ['Warning UnknownPeer'],
       [],
       ['Warning UnknownPeer'],
-      ['Normal Mended'],
-      ['Normal Ready', 'Normal Mended'],
+      ['Normal Resolved'],
+      ['Normal Ready', 'Normal Resolved'],
     ]);
   });
 
@@ -78,7 +78,7 @@ describe('a problem', () => {
     expect(told([compiled([{ ...problem('blog/web'), severity: 'warning' }])])).toEqual([['Normal Ready']]);
   });
 
-  test('is not mended by an invalid spec, nor by Calico going away', () => {
+  test('is not resolved by an invalid spec, nor by Calico going away', () => {
     const invalid: Finding = { type: 'invalid', issues: [{ path: 'spec.mode', message: 'is required' }] };
     const blocked: Finding = {
       type: 'blocked',
@@ -91,7 +91,7 @@ describe('a problem', () => {
       ['Warning UnknownPeer'],
       ['Warning Invalid'],
       [],
-      ['Normal Mended'],
+      ['Normal Resolved'],
       ['Warning CalicoUnavailable'],
       [],
     ]);
@@ -131,8 +131,8 @@ describe('a new leader', () => {
     expect(told([finding], stored(statusOf(finding)))).toEqual([[]]);
   });
 
-  test('tells what was mended while nobody led', () => {
+  test('tells what was resolved while nobody led', () => {
     const before = stored(statusOf(compiled([problem('blog/web')])));
-    expect(told([compiled()], before)).toEqual([['Normal Ready', 'Normal Mended']]);
+    expect(told([compiled()], before)).toEqual([['Normal Ready', 'Normal Resolved']]);
   });
 });

@@ -21,7 +21,7 @@ const INVALID = 'Invalid';
 const IN_BETWEEN = '';
 
 /**
- * What is worth an Event: a problem of a rule that appears or is mended, and a firewall that becomes ready or stops being so. Remembers
+ * What is worth an Event: a problem of a rule that appears or is resolved, and a firewall that becomes ready or stops being so. Remembers
  * what was told; after a restart, the stored status says it.
  */
 export class Announcer {
@@ -36,7 +36,7 @@ export class Announcer {
     const notes = [
       ...(standing.name === before.standing || standing.name === IN_BETWEEN ? [] : [standingNote(standing)]),
       ...missingFrom(before.problems, problems).map(problemNote),
-      ...missingFrom(problems, before.problems).map(mendedNote),
+      ...missingFrom(problems, before.problems).map(resolvedNote),
     ];
     return notes.map((note) => ({ ...note, regarding: reference(firewall) }));
   }
@@ -71,9 +71,9 @@ export const repairNote = ({ damage }: Repair): Note => ({
   note: `${damage}; it is as desired again`,
 });
 
-const mendedNote = ({ rule, path, reason }: StatusProblem): Note => ({
+const resolvedNote = ({ rule, path, reason }: StatusProblem): Note => ({
   type: 'Normal',
-  reason: 'Mended',
+  reason: 'Resolved',
   action: 'Compile',
   note: `${rule}: no longer ${reason} (${path})`,
 });

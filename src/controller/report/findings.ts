@@ -37,7 +37,7 @@ export function findingOf(firewall: StoredFirewall, results: RoundResult): Findi
       return {
         type: 'blocked',
         reason: 'DefaultFirewallInvalid',
-        message: `the ClusterFirewall called ${DEFAULT_FIREWALL} is invalid, so nothing changes for any other until it is mended`,
+        message: `the ClusterFirewall called ${DEFAULT_FIREWALL} is invalid, so nothing changes for any other until it is fixed`,
         stalled: false,
       };
     case 'leaving':
