@@ -48,13 +48,13 @@ export interface ControllerOptions {
   /** Name of the pod, for Events. */
   readonly instance: string;
   readonly metrics: Metrics;
-  /** Of the same server, through whatever transport: see ReflectorOptions. */
+  /** Watches the answers of the same server, through whatever transport: see ReflectorOptions. */
   readonly answers?: OutageTracker;
 }
 
-/** The time in which this operator, and no other, may write. */
+/** The time in which only this operator may write. */
 export interface LeadershipTerm {
-  /** Every write of the term goes through it; it refuses them once the term is over. */
+  /** Every write of the term goes through it. It refuses writes once the term is over. */
   readonly transport: Transport;
   readonly finalizers: Finalizers;
   /** Aborted when the term ends, or the operator stops. */
@@ -63,13 +63,16 @@ export interface LeadershipTerm {
 
 /** Every firewall is compiled in every round, so there is one key. */
 const KEY = 'everything';
-/** A round that failed is repeated this soon, for it is all that the operator does; each of its requests has its own back-off besides. */
+/**
+ * A failed round is repeated this soon, because the operator does nothing else. Each request has a back-off of
+ * its own.
+ */
 const ROUND_BACKOFF: BackoffPolicy = { initialMs: 5, maxMs: 4000, factor: 2, jitter: 1 };
 
 /** Milliseconds in which the status has to say that a round failed. */
 const REPORT_LIMIT_MS = 30_000;
 
-/** What a term remembers ends with it: meanwhile another operator may have written. */
+/** The memory of a term. It ends with the term, because another operator may write afterwards. */
 interface LeaderState {
   readonly transport: Transport;
   readonly queue: WorkQueue;
@@ -79,8 +82,8 @@ interface LeaderState {
 }
 
 /**
- * Watches the cluster all the time, and while it leads makes Calico's objects what the firewalls ask for whenever something changed. A
- * copy that does not lead keeps what it has seen up to date, so that it can take over at once.
+ * Watches the cluster all the time. While it leads, it makes Calico's objects what the firewalls ask for whenever
+ * something has changed. A replica that does not lead keeps its view up to date, so it can take over at once.
  */
 export class Controller {
   readonly #options: ControllerOptions;
@@ -140,7 +143,10 @@ export class Controller {
     return this.#firewalls.hasSynced && this.#inventory.informers.hasSynced && calicoKnown;
   }
 
-  /** Why the pod is not ready, for people; undefined when it is. That Calico is missing is no reason: the status of every firewall says so. */
+  /**
+   * Says why the pod is not ready; undefined when it is. A missing Calico is no reason, because the status of
+   * every firewall says so.
+   */
   unready(): string | undefined {
     if (!this.isReady) return 'the cluster has not been listed yet';
     const stale = this.#watches.stale();
@@ -238,7 +244,7 @@ export class Controller {
     term: AbortSignal,
   ): Promise<Result> {
     const world = this.#world();
-    // Whatever is still missing will bring the key back when it comes.
+    // Each missing list adds the key again when it comes.
     if (world === undefined) return { type: 'done' };
     const { clock, metrics } = this.#options;
     const began = clock.now();
@@ -256,7 +262,7 @@ export class Controller {
       if (!term.aborted) await this.#reportFailure(error, world.firewalls, reporter, report);
       throw error;
     } finally {
-      // A round that failed midway has done something as well.
+      // A round that failed midway may have done something as well.
       this.#publish(world, report, { announcer, events });
       metrics.reconciled(result, (clock.now() - began) / 1000);
       if (result === undefined || result.type === 'retry') this.#calico.lookAgain();

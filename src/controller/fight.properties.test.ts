@@ -58,7 +58,7 @@ const withoutIngress = (object: KubernetesObject): KubernetesObject => {
 };
 const fieldsOf = (spec: unknown): object => (isRecord(spec) ? spec : {});
 
-/** What somebody does to the object; undefined: deletes it. */
+/** A change of the object by another client; undefined: it deletes the object. */
 const BLOWS: Readonly<Record<string, (object: KubernetesObject) => KubernetesObject | undefined>> = {
   strip: withoutLabel,
   empty: withoutIngress,

@@ -49,7 +49,7 @@ describe('the next look', () => {
 });
 
 describe('the next look, where nodes wait for something beside the plan', () => {
-  /** As long as an object of pods may be contested. */
+  /** The longest time for which an object may be contested. */
   const calm: End = { calmMs: 300_000 };
   const soon: End = { next: { areDue: true }, outcome: { written } };
   const passing = { message: 'etcd is sad', isRefused: false };

@@ -1,14 +1,14 @@
-/** When the next round is to be, where no change brings it. Pure. */
+/** Decides when the next round begins if nothing changes before. Pure. */
 import type { Result } from '../cluster/queue.ts';
 import type { WriteResult } from './apply/execute.ts';
 import { NO_EFFECT_MS, type NextSteps } from './apply/writer.ts';
 import type { NodesWaiting } from './nodes/rollout.ts';
 import { SETTLE_MS } from './plan/wave-timer.ts';
 
-/** What the server has refused is tried again now and then: rights and admission policies change without a sign. */
+/** Refused objects are tried again now and then, because rights and admission policies change without a sign. */
 export const REFUSED_RETRY_MS = 60_000;
 
-/** How a round ended. */
+/** The end of a round. */
 export interface RoundEnd {
   readonly outcome: Pick<WriteResult, 'stopped' | 'interrupted' | 'written'>;
   /** True when the watch shows everything that was written. */
@@ -16,12 +16,12 @@ export interface RoundEnd {
   readonly next: NextSteps;
   /** True when an object was refused. */
   readonly isRefused: boolean;
-  /** Milliseconds until an object is contested no more; 0: none is. */
+  /** Milliseconds until an object is no longer contested; 0 when none is. */
   readonly calmMs: number;
   readonly nodes: NodesWaiting;
 }
 
-/** The sooner of what the plan waits for and what nodes wait for beside it. */
+/** Takes the sooner of two times: the one that the plan waits for, and the one that nodes wait for. */
 export function nextLook(end: RoundEnd): Result {
   const next = nextOfPlan(end);
   const { failure, isHolding, waits } = end.nodes;
@@ -39,13 +39,13 @@ function nextOfPlan({ outcome, isShown, next, isRefused, calmMs }: RoundEnd): Re
   if (stopped !== undefined) return { type: 'retry', message: stopped.message };
   if (!isShown) return { type: 'retry', message: 'the watch does not show what was written' };
   if (interrupted) return { type: 'requeueAfter', ms: 0 };
-  // The next wave: at once, or when this one has settled. A step that was tried without effect is not tried at full speed.
+  // The next wave is due. A step that was tried without effect is not tried at full speed.
   if (next.areDue) return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
-  // Where nothing waits, somebody changed something meanwhile: the watch has said so, or will.
+  // Where nothing waits, the plan is empty or something has changed meanwhile, which the watch shows.
   return atLatest({ type: 'done' }, [...next.waits, calmMs, isRefused ? REFUSED_RETRY_MS : 0]);
 }
 
-/** @param waits milliseconds; those that are 0 count for nothing */
+/** @param waits milliseconds; those that are 0 do not count */
 function atLatest(next: Result, waits: readonly number[]): Result {
   const later = [...waits, next.type === 'requeueAfter' ? next.ms : 0].filter((ms) => ms > 0);
   return later.length === 0 ? next : { type: 'requeueAfter', ms: Math.min(...later) };

@@ -45,7 +45,7 @@ function makeAutomatic(server: FakeApiServer): void {
   copyLabels(server);
 }
 
-/** As kube-controllers do whenever a Node changes. */
+/** Works like kube-controllers, whenever a Node changes. */
 function copyLabels(server: FakeApiServer): void {
   for (const [node, { metadata }] of server.collection(NODES).objects())
     server.put(ENDPOINTS, {

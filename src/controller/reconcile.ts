@@ -1,4 +1,4 @@
-/** Compile everything, compare, write, report: one round of it, for all firewalls at once. */
+/** The life of a round: compile all firewalls, compare, write, report. */
 import type { OutageTracker } from '../cluster/http/outages.ts';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
@@ -42,13 +42,13 @@ export interface ReconcilerOptions {
   readonly forms: ServerForms;
   readonly finalizers: Finalizers;
   readonly reporter: Pick<Reporter, 'report'>;
-  /** Of the server that is written to; absent: it is taken never to be away. */
+  /** Watches the answers of the server that is written to. Absent: the server counts as never away. */
   readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
-  /** Aborted when the operator stops: the step under way is finished, the next not begun. */
+  /** Aborted when the operator stops. The step under way is finished, and no other begins. */
   readonly signal: AbortSignal;
 }
 
-/** What the parts of a round share. */
+/** The state that the parts of a round share. */
 interface Round {
   readonly world: World;
   readonly stored: GeneratedObjects;
@@ -89,7 +89,8 @@ export class Reconciler {
     const live = stored.objects();
     const intent = desiredState({ ...world, live, compile });
     const { lifecycles } = intent;
-    // What was added comes back through the watch, or that the firewall has gone meanwhile: until then nothing is written for it.
+    // The watch shows the new finalizer, or that the firewall has gone meanwhile. Until then nothing is written
+    // for it.
     if (await this.#finalizers.add(world.firewalls, lifecycles)) return { type: 'done' };
     const { nodes: known, inventory, firewalls } = world;
     const hostEndpoints = inventory.hostEndpoints ?? [];
@@ -108,7 +109,8 @@ export class Reconciler {
     const after = this.#plan(round, stored.objects());
     const verdicts = this.#verdicts(round, after, outcome);
     report.verdicts = verdicts;
-    // The status says for a while that an object is contested. Nothing else would bring us back to say that it is not any more.
+    // The status says for a while that an object is contested. Nothing else would begin the round that takes that
+    // back.
     const calmMs = drift.calmMs() ?? 0;
     const { plan } = after;
     const isWritten = isShown && outcome.stopped === undefined;
@@ -197,7 +199,7 @@ export class Reconciler {
       report.findings.push({ firewall, finding });
       await this.#options.reporter.report(firewall, finding);
     }
-    // The look at how Calico is served is repeated on its own.
+    // The check of how Calico is served repeats itself.
     return { type: 'done' };
   }
 }

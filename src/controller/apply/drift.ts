@@ -1,7 +1,7 @@
-/** Telling drift from change, and not fighting over an object at full speed. */
+/** Tells drift from change, and keeps repairs from fighting with another client at full speed. */
 import type { Clock } from '../../cluster/clock.ts';
 
-/** Repairs of one object that are done at once; from then on each waits twice as long as the one before. */
+/** So many repairs of one object are done at once. Each later one waits twice as long as the one before. */
 const PROMPT_REPAIRS = 5;
 const FIRST_DELAY_MS = 1000;
 const MAX_DELAY_MS = 60_000;
@@ -13,11 +13,14 @@ interface Memory {
   readonly hash: string;
   readonly repairs: number;
   readonly repairedAt: number;
-  /** Of the stored object that was repaired last; undefined for one that was missing. */
+  /** resourceVersion of the stored object that was repaired last; undefined where it was missing. */
   readonly repairedVersion: string | undefined;
 }
 
-/** What this process remembers of the objects it has seen in their desired form. A restart forgets it, and loses only log lines by that. */
+/**
+ * Remembers the objects that this process has seen as desired. A restart forgets them, which loses only log
+ * lines.
+ */
 export class Drift {
   readonly #clock: Clock;
   readonly #records = new Map<string, Memory>();
@@ -35,7 +38,9 @@ export class Drift {
     }
   }
 
-  /** True when the stored object differs although it was as desired before: somebody else changed or deleted it. */
+  /**
+   * True when the stored object differs although it was as desired before: another client changed or deleted it.
+   */
   isDrift(id: string, desiredHash: string): boolean {
     return this.#records.get(id)?.hash === desiredHash;
   }
@@ -49,8 +54,8 @@ export class Drift {
   }
 
   /**
-   * The object was written because it differed. False when this was no repair: our copy still shows the version that we have repaired before,
-   * so nobody has written since; the watch is late.
+   * Notes that the object was written because it differed. False when this was no repair: the watch is late and
+   * still shows the version that was repaired before.
    * @param version resourceVersion of the object that differed; undefined where it was missing
    */
   repaired(id: string, version: string | undefined): boolean {
@@ -62,7 +67,7 @@ export class Drift {
     return true;
   }
 
-  /** True when the object was repaired so often that somebody must be writing against us. */
+  /** True when the object was repaired so often that another client must be working against us. */
   isContested(id: string): boolean {
     return this.#contested(id) !== undefined;
   }

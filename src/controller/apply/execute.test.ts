@@ -53,7 +53,10 @@ interface Case {
   readonly fields?: Partial<Executor>;
 }
 
-/** What comes of the plan from what is stored to what is desired; `done` as FakeApiServer.writes, those without an error. */
+/**
+ * Carries out the plan from what is stored to what is desired. `done`: the writes without an error, as
+ * FakeApiServer.writes has them.
+ */
 async function carriedOut({ desired = [], stored = [], errors = {}, fields = {} }: Case) {
   const server = serverWith(stored, errors);
   const outcome = await execute(

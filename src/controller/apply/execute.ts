@@ -1,4 +1,4 @@
-/** Carrying out a plan. */
+/** Carries out the steps of a plan. */
 import { ApiError } from '../../cluster/errors.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
@@ -11,7 +11,10 @@ import { rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/ste
 import type { Expectation } from '../observe/generated-objects.ts';
 import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
 
-/** Calico's aggregated API server limits its own client to 50 requests a second; more at a time only queue there. */
+/**
+ * Calico's aggregated API server limits its own client to 50 requests a second; more at a time would only queue
+ * there.
+ */
 const PARALLEL = 8;
 
 /** A step that was refused, or that needs one that was. */
@@ -27,11 +30,11 @@ export interface WriteResult {
   readonly unwritten: readonly Unwritten[];
   /** Writes that undid what another client had done. */
   readonly repairs: readonly Repair[];
-  /** What stopped the plan; the steps after it were not tried. */
+  /** The error that stopped the plan; the steps after it were not tried. */
   readonly stopped: { readonly message: string; readonly retryAfterMs: number } | undefined;
   /** True when the signal ended the plan early; nothing had failed. */
   readonly interrupted: boolean;
-  /** Ids that named another object than the one that was to be written, or none. */
+  /** Ids under which there was another object than the one to be written, or none. */
   readonly mistaken: readonly string[];
 }
 
@@ -51,14 +54,15 @@ interface Progress {
   readonly mistaken: string[];
 }
 
-/** A refusal that ends the plan: going on down without it would close what it opens. */
+/** A refused removal. It ends the plan, because the removals after it could block traffic that should pass. */
 class RemovalRefused extends Error {
   override readonly name = 'RemovalRefused';
 }
 
 /**
- * Phase after phase; inside one, a few at a time. What the server refuses for good is set aside together with what depends on it. A
- * passing error ends the plan there: nothing that closes is written while something that opens is missing.
+ * Executes phase after phase, and inside a phase a few steps at a time. Steps that the server refuses for good
+ * are set aside, together with those that depend on them. A passing error ends the plan, so nothing that closes
+ * is written while something that opens is missing.
  */
 export async function execute(
   phases: readonly (readonly Step[])[],
@@ -120,7 +124,10 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
 const needsRefused = (step: Step, { unwritten }: Progress): boolean =>
   step.action === 'apply' ? dependsOnRefused(step, unwritten) : mustStay(step, unwritten);
 
-/** A policy in a tier that was refused, or one that names a set that was: better as it was than with half its meaning. */
+/**
+ * True for a policy in a tier that was refused, or one that names a refused set. It stays as it was, which is
+ * better than half its meaning.
+ */
 function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Unwritten[]): boolean {
   const unwritable = unwritten.flatMap(({ step }) => (step.action === 'apply' ? [step.desired] : []));
   const needed = unwritable.map(({ object }) => object);
@@ -128,8 +135,8 @@ function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Unwritten[
 }
 
 /**
- * In a rename, the old object stays while the new one is refused. And no allow goes while a deny that was to change stands as it was: it
- * may still close what the allow opens.
+ * In a rename, the old object stays while the new one is refused. No allow goes while a deny that should change
+ * is stored as it was, because the deny may still close what the allow opens.
  */
 function mustStay({ live }: RemoveStep, unwritten: readonly Unwritten[]): boolean {
   return unwritten.some(

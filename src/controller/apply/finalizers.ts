@@ -5,7 +5,10 @@ import type { GeneratedObjects } from '../observe/generated-objects.ts';
 import type { Lifecycle } from '../plan/desired-state.ts';
 
 export interface Finalizers {
-  /** Adds ours where it is missing, and takes it away from a firewall that is being deleted: by then all that had to go is gone. */
+  /**
+   * Adds ours where it is missing. Takes it away from a firewall that is being deleted, once everything that had
+   * to go is gone.
+   */
   settle(firewall: StoredFirewall): Promise<void>;
 }
 
@@ -13,7 +16,7 @@ type Lifecycles = ReadonlyMap<string, Lifecycle>;
 
 export interface Leftovers {
   readonly stored: Pick<GeneratedObjects, 'objects' | 'isSure'>;
-  /** True when nodes are out of the firewall called default, but for its objects. */
+  /** True when the firewall called default has left nothing on nodes but objects. */
   readonly areNodesWithdrawn: boolean;
 }
 
@@ -21,7 +24,7 @@ export interface Leftovers {
 export class FinalizerKeeper {
   readonly #finalizers: Finalizers;
   readonly #log: Logger;
-  /** Uids of firewalls whose finalizer was taken away; the watch may still show it for a moment. */
+  /** Uids of firewalls whose finalizer was taken away. The watch may still show it for a moment. */
   readonly #released = new Set<string>();
 
   constructor(finalizers: Finalizers, log: Logger) {
@@ -29,7 +32,10 @@ export class FinalizerKeeper {
     this.#log = log;
   }
 
-  /** Before the first write for a firewall, so that nothing of it can outlive it by accident. True when one was missing. */
+  /**
+   * Adds the finalizer before the first write for a firewall, so nothing of it can outlive it by accident. True
+   * when one was missing.
+   */
   async add(firewalls: readonly StoredFirewall[], lifecycles: Lifecycles): Promise<boolean> {
     const bare = firewalls.filter(
       ({ name, finalizers }) => lifecycles.get(name) === 'active' && !finalizers.includes(FINALIZER),
@@ -38,7 +44,7 @@ export class FinalizerKeeper {
     return bare.length > 0;
   }
 
-  /** Lets firewalls go of which nothing is left that has to go. */
+  /** Releases the deleted firewalls of which nothing is left that has to go. */
   async release(
     firewalls: readonly StoredFirewall[],
     lifecycles: Lifecycles,
@@ -57,7 +63,10 @@ export class FinalizerKeeper {
     }
   }
 
-  /** Lets a firewall go that is deleted, whatever is stored. False where there is nothing to let go. */
+  /**
+   * Releases a deleted firewall, whatever is stored of it. False for one that is not deleted, or that we do not
+   * hold.
+   */
   async releaseUnseen(firewall: StoredFirewall): Promise<boolean> {
     if (!firewall.deleting || !firewall.finalizers.includes(FINALIZER)) return false;
     if (this.#isHeld(firewall)) await this.#release(firewall);

@@ -2,7 +2,7 @@ import type { GeneratedKind } from '../../calico/types.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
 import type { ApplyStep } from '../plan/step.ts';
 
-/** Something that another client had changed or deleted, and that is as desired again. */
+/** An object, or a label of a Node, that another client had changed or deleted and that is as desired again. */
 export interface Repair {
   readonly id: string;
   readonly kind: GeneratedKind | 'Node';
@@ -13,10 +13,13 @@ export interface Repair {
   readonly damage: string;
 }
 
-/** What a round has done that people are told. It is filled as things are done, so a round that fails midway loses nothing. */
+/**
+ * Collects what people should know of a round. It is filled as things are done, so a round that fails midway
+ * loses nothing.
+ */
 export interface Journal {
   readonly repairs: Repair[];
-  /** Of Felix's failsafes. */
+  /** Events of Felix's failsafes. */
   readonly failsafes: Omit<EventNote, 'regarding'>[];
 }
 

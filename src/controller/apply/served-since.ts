@@ -9,14 +9,15 @@ const REACH_MS = 10_000;
 export interface Served {
   readonly transport: Transport;
   readonly clock: Pick<Clock, 'now'>;
-  /** Absent: the server is taken never to be away. */
+  /** Absent: the server counts as never away. */
   readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * `Clock.now()` since when Calico's kinds are served again after the last outage, which is later than the API server's first answer;
- * -Infinity when there was none. Asks for one object where nobody has yet; what fails here fails again in the writes, which say so.
+ * `Clock.now()` when Calico's kinds were served again after the last outage, which is later than the API server's
+ * first answer; -Infinity when there was no outage. Asks for one object where no request has been answered yet.
+ * An error here is ignored, because the writes meet it again and report it.
  */
 export async function servedSince({ transport, clock, answers, signal }: Served): Promise<number> {
   if (answers === undefined) return -Infinity;

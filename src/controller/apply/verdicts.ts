@@ -28,7 +28,7 @@ export type Verdict = Outcome & {
 };
 
 export interface VerdictsInput {
-  /** As compiled. */
+  /** The compiled objects. */
   readonly desired: readonly DesiredObject[];
   /** Computed after the writes. */
   readonly plan: Pick<Plan, 'comparisons'>;
@@ -85,10 +85,13 @@ function failureOf({ step, refusal }: Unwritten): Extract<Outcome, { is: 'Refuse
     : { is: 'Refused', message: refusal, isStored };
 }
 
-/** True for an object that is stored with the content it should have, or has to have while a problem holds it. */
+/** True for an object that is stored with the content it should have, or must keep while a problem holds it. */
 export const isInPlace = (verdict: Verdict): boolean =>
   verdict.is === 'Current' || verdict.is === 'Frozen' || (verdict.is === 'Contested' && verdict.isCurrent);
 
-/** True for an object that should be stored with another content than it is. One that waits, or is not served, is left out. */
+/**
+ * True for an object that should be stored and is not, or has another content. One that waits or is not served
+ * does not count.
+ */
 export const isMissing = (verdict: Verdict): boolean =>
   verdict.is !== 'Waiting' && verdict.is !== 'NotServed' && !isInPlace(verdict);

@@ -7,7 +7,10 @@ import { kindResource } from '../objects/kinds.ts';
 
 const ENFORCED: readonly GeneratedKind[] = ['GlobalNetworkPolicy', 'NetworkPolicy'];
 
-/** Our policies in force as they are stored, whole: informers keep hashes only. @throws ApiError or TransportError */
+/**
+ * Reads our stored policies in force as whole objects, because informers keep only hashes.
+ * @throws ApiError or TransportError
+ */
 export async function wholePolicies(
   transport: Transport,
   signal: AbortSignal,

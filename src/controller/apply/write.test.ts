@@ -28,7 +28,7 @@ const stored = (server: FakeApiServer) => server.object(SETS, 'office');
 const isAsDesired = (server: FakeApiServer): boolean =>
   contentHash(stored(server)) === desiredHash(office.object);
 const fieldsOf = ({ spec }: KubernetesObject): object => (isRecord(spec) ? spec : {});
-/** What a stranger adds, as kubectl does. */
+/** Additions of another client, such as kubectl makes. */
 const add = (server: FakeApiServer, patch: Readonly<Record<string, unknown>>) =>
   mergePatch(server, SETS, 'office', patch, { fieldManager: 'kubectl' });
 

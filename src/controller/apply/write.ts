@@ -1,4 +1,4 @@
-/** Writing one object, and what a refusal means. */
+/** Writes one object, and says what a refusal means. */
 import { apply, get, remove, replace } from '../../cluster/objects/apply.ts';
 import { ApiError, isConflict, isForbidden, isNotFound } from '../../cluster/errors.ts';
 import type { KubernetesObject, Resource, StoredObject } from '../../cluster/resource.ts';
@@ -9,8 +9,9 @@ import { isOwnKey } from '../objects/ownership.ts';
 import type { ApplyStep, RemoveStep } from '../plan/step.ts';
 
 /**
- * What a server makes of our objects, where that differs from what we send by more than normal.ts folds in (a later Calico's defaults).
- * Learned from the answer to a full replacement, so that whatever it has was put there by the server and by nobody else.
+ * Remembers the form that the server gives to our objects, where it differs from what we send by more than
+ * content-hash.ts folds in (defaults of a later Calico). The form is learned from the answer to a full
+ * replacement, in which everything comes from us or from the server.
  */
 export class ServerForms {
   readonly #forms = new Map<string, { readonly desiredHash: string; readonly storedHash: string }>();
@@ -27,8 +28,8 @@ export class ServerForms {
 }
 
 /**
- * Makes the stored object what is desired: by server-side apply, and by replacing it where that leaves somebody's additions in place.
- * Returns the object as stored.
+ * Makes the stored object as desired by server-side apply. Replaces it where the apply leaves additions of others
+ * in place. Returns the object as stored.
  * @throws ApiError or TransportError, see judgeError
  */
 export async function writeObject(
@@ -52,16 +53,16 @@ export async function writeObject(
 }
 
 /**
- * As stored; undefined when the API server finds our fields and those that others have added invalid together (preDNAT beside egress
- * rules), which a replacement mends.
+ * Returns the object as stored. Returns undefined when the API server finds our fields invalid together with
+ * those that others have added (preDNAT with egress rules), which a replacement repairs.
  */
 async function applyObject(
   transport: Transport,
   resource: Resource,
   { desired: { object }, live }: ApplyStep,
 ): Promise<StoredObject | undefined> {
-  // The uid is a precondition: what was deleted and made anew by somebody else meanwhile is not ours to take over. Nor is what somebody
-  // has made just now where there was nothing: without force, fields of his are a Conflict.
+  // The uid is a precondition: an object that another client has deleted and made anew meanwhile is not ours to
+  // take over. An object that appeared just now is not ours either: without force, its fields are a Conflict.
   if (live === undefined) return apply(transport, resource, { ...object });
   const metadata = { ...object.metadata, uid: live.uid };
   try {
@@ -72,7 +73,9 @@ async function applyObject(
   }
 }
 
-/** Our spec, labels and annotations over `current`, of which other people's labels, annotations and finalizers stay. */
+/**
+ * Our spec, labels and annotations over `current`, which keeps the labels, annotations and finalizers of others.
+ */
 function replacement(
   desired: ApplyStep['desired']['object'],
   current: StoredObject,
@@ -98,7 +101,10 @@ function replacement(
 const foreign = (entries: Readonly<Record<string, string>> = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(entries).filter(([key]) => !isOwnKey(key)));
 
-/** Deletes this very object, whatever has changed in it; one of the same name made since stays. False when there was none of its name. */
+/**
+ * Deletes this very object, whatever has changed in it. An object that was made since under the same name stays.
+ * False when there was none of its name.
+ */
 export function removeObject(transport: Transport, { live }: RemoveStep): Promise<boolean> {
   return remove(transport, kindResource(live.kind, live.namespace), live.name, {
     preconditions: { uid: live.uid },
@@ -106,19 +112,19 @@ export function removeObject(transport: Transport, { live }: RemoveStep): Promis
 }
 
 export type Judgement =
-  /** The namespace has just gone: nothing to do there. */
+  /** The namespace has just gone, so there is nothing to do. */
   | 'NamespaceGone'
-  /** The server will say the same again until the object or its rights change. */
+  /** The server will give the same answer until the object or our rights change. */
   | 'Refused'
   /** Worth another try. */
   | 'Transient';
 
-/** Statuses that stay what they are until somebody changes something. */
+/** HTTP statuses that stay the same until someone changes something. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 403, 405, 413, 415, 422]);
 /** libcalico-go/lib/errors, ErrorValidation: when an apply creates an object, Calico's API server answers 500 with it instead of 422. */
 const CALICO_VALIDATION = /^error with (field|the following fields)/;
 
-/** What an error of a write means for what comes next. */
+/** Decides whether a write that failed is worth another try. */
 export function judgeError(error: unknown): Judgement {
   if (!(error instanceof ApiError)) return 'Transient';
   if (isNotFound(error) && error.message.startsWith('namespaces "')) return 'NamespaceGone';
@@ -128,14 +134,16 @@ export function judgeError(error: unknown): Judgement {
   return REFUSALS.has(error.code) || isInvalid(error) ? 'Refused' : 'Transient';
 }
 
-/** Our precondition failed: what has this name is not the object that was seen, or nothing has it. */
+/**
+ * True when our precondition failed: the name belongs to another object than the one that was seen, or to none.
+ */
 export const isOtherObject = (error: unknown): boolean =>
   isConflict(error) ||
   (error instanceof ApiError &&
     error.code === 422 &&
     error.causes.some(({ field }) => field === 'metadata.uid'));
 
-/** The object itself is what the server does not like. */
+/** True when the server rejects the object itself. */
 function isInvalid(error: unknown): boolean {
   if (!(error instanceof ApiError) || isOtherObject(error)) return false;
   return error.code === 422 || (error.code === 500 && CALICO_VALIDATION.test(error.message));
@@ -144,7 +152,7 @@ function isInvalid(error: unknown): boolean {
 /** Why something could not be written. */
 export interface WriteFailure {
   readonly message: string;
-  /** The server will say the same until somebody changes something. */
+  /** The server will give the same answer until someone changes something. */
   readonly isRefused: boolean;
 }
 

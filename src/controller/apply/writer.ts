@@ -1,4 +1,4 @@
-/** Writes what is due of a plan, and knows when more is. */
+/** Writes the steps of a plan that are due, and knows when others will be. */
 import type { Clock } from '../../cluster/clock.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { Logger } from '../../cluster/logger.ts';
@@ -22,11 +22,14 @@ export interface WriterOptions {
 export interface NextSteps {
   /** True when some may be written at once. */
   readonly areDue: boolean;
-  /** Milliseconds until others may; those that are 0 count for nothing. */
+  /** Milliseconds until others may. Those that are 0 do not count. */
   readonly waits: readonly number[];
 }
 
-/** A round writes for so long; then it looks anew, so that drift and a changed spec do not wait for the end of a large plan. */
+/**
+ * A round writes for so long. Then the next one looks anew, so drift and a changed spec do not wait for the end
+ * of a large plan.
+ */
 const ROUND_MS = 5000;
 /** A step that was tried without effect is not tried at full speed. */
 export const NO_EFFECT_MS = 100;
@@ -40,12 +43,15 @@ export class Writer {
     this.#options = options;
   }
 
-  /** True for what no wave waits for: repairs, and what the API server refuses anyway. */
+  /** True for a step that no wave waits for: a repair, or one that the API server refuses anyway. */
   ignoresWaves(step: Step): boolean {
     return this.#isDrift(step) || this.#unwritable.has(keyOf(step));
   }
 
-  /** Contested objects wait their turn; other drift comes first, for in its desired form it was in force before. */
+  /**
+   * Contested objects wait their turn. Other drift is repaired first, because the desired form was in force
+   * before.
+   */
   async write(
     now: Transition,
     defers: (step: Step) => boolean,
@@ -74,8 +80,8 @@ export class Writer {
   }
 
   /**
-   * @param defers true for what waits for something that is not in the plan
-   * @param isAwaited true for what a later event of a watch will bring
+   * @param defers true for a step that waits for something outside the plan
+   * @param isAwaited true for a step that a later event of a watch will trigger
    */
   next(after: Transition, defers: (step: Step) => boolean, isAwaited: (step: Step) => boolean): NextSteps {
     const ignoresWaves = (step: Step): boolean => this.ignoresWaves(step) || isAwaited(step);
@@ -83,7 +89,8 @@ export class Writer {
     const repairs = after.plan.phases
       .flat()
       .filter((step) => this.#isDrift(step) && !this.#unwritable.has(keyOf(step)));
-    // Never 0: a repair that had to wait when this round began to write may be due by now, and nothing else would bring us back to it.
+    // A wait is never 0. A repair that had to wait when this round began to write may be due by now, and nothing
+    // else would trigger it.
     const repairWaits = repairs.map((step) =>
       Math.max(this.#waitMs(step), defers(step) ? SETTLE_MS : NO_EFFECT_MS),
     );

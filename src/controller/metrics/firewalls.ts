@@ -3,7 +3,7 @@ import type { StatusProblem } from '../../api/status.ts';
 import { isInPlace, type Verdict } from '../apply/verdicts.ts';
 import type { Finding } from '../report/status.ts';
 
-/** What is desired, what is stored, and what stands in between, firewall by firewall. */
+/** Counts objects, problems and nodes by firewall. */
 export class FirewallMetrics {
   readonly #objects: Gauge<'firewall' | 'kind' | 'state'>;
   readonly #problems: Gauge<'firewall' | 'reason' | 'severity'>;
@@ -38,7 +38,7 @@ export class FirewallMetrics {
     });
   }
 
-  /** Takes over what a round has come to. */
+  /** Takes over the verdicts of a round. */
   objects(verdicts: readonly Verdict[]): void {
     const counts = new Map<string, { readonly labels: ObjectLabels; desired: number; current: number }>();
     for (const verdict of verdicts) {

@@ -1,13 +1,13 @@
-/** What kubelet and Prometheus ask of the process. */
+/** Answers kubelet and Prometheus. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface HealthOptions {
   /** `HOST:PORT`, or `:PORT` for every address of the machine; port 0 takes a free one. */
   readonly address: string;
-  /** Why not, for people; undefined when ready. */
+  /** Says why it is not ready; undefined when it is. */
   readonly unready: () => string | undefined;
-  /** In Prometheus' text format. */
+  /** The metrics in Prometheus' text format. */
   readonly metrics: () => Promise<string>;
 }
 

@@ -1,6 +1,9 @@
 const OTHER = 'other';
 
-/** Values of a label that come from outside: the first so many are told apart, the rest are `other`. */
+/**
+ * Bounds the values of a label that come from outside. The first ones keep their names, and all others are
+ * `other`.
+ */
 export class BoundedLabel {
   readonly #max: number;
   readonly #values = new Set<string>();

@@ -17,11 +17,11 @@ const MAX_MANAGERS = 20;
 
 export interface Readiness {
   readonly firewall: string;
-  /** As the status has it, of the present generation. */
+  /** The condition Ready in the status of the present generation. */
   readonly ready: boolean;
 }
 
-/** What is looked up when somebody scrapes. */
+/** Looked up at each scrape. */
 export interface MetricSources {
   readonly staleness: () => readonly Staleness[];
   readonly readiness: () => readonly Readiness[];
@@ -30,8 +30,9 @@ export interface MetricSources {
 }
 
 /**
- * Figures of one operator, under the names of controller-runtime (pkg/internal/controller/metrics, pkg/internal/metrics) and client-go
- * (component-base metrics/prometheus/restclient) where they have one. docs/metrics.md lists them.
+ * The metrics of one operator, under the names of controller-runtime (pkg/internal/controller/metrics,
+ * pkg/internal/metrics) and client-go (component-base metrics/prometheus/restclient) where they have one.
+ * docs/metrics.md lists them.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -92,7 +93,7 @@ export class Metrics {
     this.#active.set({ controller: CONTROLLER }, 0);
   }
 
-  /** To be called once. */
+  /** Call it once. */
   lookUp({ staleness, readiness, nextRoundMs }: MetricSources): void {
     new Gauge({
       name: 'clusterfirewall_next_reconcile_seconds',
@@ -144,7 +145,7 @@ export class Metrics {
     this.#compile.observe(seconds);
   }
 
-  /** @param manager undefined when the object says nobody's name, or was deleted */
+  /** @param manager undefined when the object names none, or was deleted */
   driftRepaired(kind: string, manager: string | undefined): void {
     this.#drift.inc({ kind, manager: manager === undefined ? 'unknown' : this.#managers.valueFor(manager) });
   }
@@ -153,7 +154,7 @@ export class Metrics {
     this.#heartbeats.inc({ kind, method, result });
   }
 
-  /** Another one leads now: what only a leader knows would be told twice. */
+  /** Another replica leads now. Metrics that only a leader knows would be reported twice. */
   endTerm(): void {
     this.queue.reset();
     this.firewalls.reset();

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../../cluster/clock.ts';
 import type { QueueObserver } from '../../cluster/queue.ts';
 
-/** client-go's go from 10 ns to 1000 s; below a millisecond nothing is to be learned here. */
+/** client-go's buckets go from 10 ns to 1000 s. Below a millisecond there is nothing to learn here. */
 const BUCKETS = [0.001, 0.01, 0.1, 1, 10, 100, 1000];
 const LABELS = ['name', 'controller'] as const;
 
@@ -82,7 +82,7 @@ export class QueueMetrics implements QueueObserver {
     this.#retries.inc(this.#labels);
   }
 
-  /** The queue is gone, with whatever waited in it. */
+  /** The queue is gone, with everything that waited in it. */
   reset(): void {
     this.#addedAt.clear();
     this.#takenAt.clear();

@@ -12,7 +12,7 @@ const VERBS: Readonly<Record<TransportRequest['method'], string>> = {
   DELETE: 'delete',
 };
 
-/** What we write, by its collection. */
+/** The kinds that we write, by collection. */
 const KINDS: ReadonlyMap<string, string> = new Map([
   [`${GROUP}/${PLURAL}`, KIND],
   ...generatedKinds.map((kind) => [`${CALICO_GROUP}/${GENERATED_KINDS[kind].plural}`, kind] as const),

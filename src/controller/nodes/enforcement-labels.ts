@@ -1,6 +1,7 @@
 /**
- * The gate label on Node objects, by which automatic host endpoints come under the policies of nodes: Calico's kube-controllers copy the
- * labels of a Node to its endpoints, and take back whatever is written to those.
+ * Writes the enforcement label of Nodes, which brings automatic host endpoints under the policies of nodes.
+ * Calico's kube-controllers copy the labels of a Node to its endpoints, and undo whatever is written to the
+ * endpoints themselves.
  */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { mergePatch } from '../../cluster/objects/apply.ts';
@@ -27,18 +28,21 @@ const PARALLEL = 8;
 
 export interface LabelChange {
   readonly node: StoredNode;
-  /** Undefined: to be taken away. */
+  /** Undefined: the label is to be removed. */
   readonly value: string | undefined;
 }
 
 export interface LabelPlan {
   readonly set: readonly LabelChange[];
   readonly takeOff: readonly LabelChange[];
-  /** True while an endpoint, made by Calico, is still under the policies although it is not to be. */
+  /** True while an automatic endpoint is still under the policies and should leave them. */
   readonly leaving: boolean;
-  /** True while one is to come under them. */
+  /** True while one still has to come under them. */
   readonly joining: boolean;
-  /** Nodes that Calico's endpoints do not hold under the policies yet, and are to: one of ours that does goes afterwards. */
+  /**
+   * Nodes whose automatic endpoint is not under the policies yet. Our own endpoint of such a node is removed only
+   * after it is.
+   */
   readonly waitingForAutomatic: ReadonlySet<string>;
 }
 
@@ -47,8 +51,8 @@ const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | un
   gated.has(name) ? GATE_VALUE : undefined;
 
 /**
- * @param own nodes that an endpoint of ours holds under the policies
- * @param intent while `labelledNodes` is unknown, all stays as it is
+ * @param own nodes that an endpoint of ours brings under the policies
+ * @param intent while `labelledNodes` is unknown, everything stays as it is
  */
 export function labelPlan(
   nodes: readonly StoredNode[],
@@ -58,7 +62,7 @@ export function labelPlan(
 ): LabelPlan {
   if (labelledNodes === UNKNOWN)
     return { set: [], takeOff: [], leaving: false, joining: false, waitingForAutomatic: new Set() };
-  // Where all of spec.nodes goes, every node is opened anyway, and nothing waits for Calico.
+  // Where all of spec.nodes goes, every node opens anyway, and nothing waits for Calico.
   const denies = desired.some((each) => ['finalDeny', 'finalObserve'].includes(desiredRole(each)));
   const isBlocked = summary?.blocked !== undefined;
   const replaced = new Set(desired.flatMap(nodeOfEndpoint).filter((node) => !own.has(node)));
@@ -98,7 +102,10 @@ export const nodesOfOurs = (live: readonly LiveObject[]): ReadonlySet<string> =>
     ),
   );
 
-/** True for an endpoint of ours whose node nothing else holds under the policies: of two, Felix takes one, and both say the same. */
+/**
+ * True for the removal of an endpoint of ours whose node no other endpoint brings under the policies yet. Where
+ * there are two, Felix takes one of them, and both say the same.
+ */
 export const isReplacedByAutomatic =
   ({ waitingForAutomatic }: Pick<LabelPlan, 'waitingForAutomatic'>) =>
   (step: Step): boolean =>
@@ -108,8 +115,9 @@ export const isReplacedByAutomatic =
     waitingForAutomatic.has(step.live.node);
 
 /**
- * Endpoints leave first and join last (plan/order.ts). Until Calico has seen to its own, nothing else of nodes changes, and what is taken away
- * in the end stays. Where Calico's take the place of ours, or ours of them, the ones go when the others have come.
+ * Endpoints leave first and join last (plan/order.ts). Until Calico has updated its own, nothing else of nodes
+ * changes, and the last removals wait. Where Calico's endpoints replace ours, or ours replace them, the old ones
+ * go when the new ones have come.
  */
 export const isDeferred =
   (gating: LabelPlan) =>
@@ -135,23 +143,26 @@ const repairOf = (node: StoredNode): Repair => ({
   damage: `the label ${LABEL_ENFORCED} of ${idOf(node)} had been changed`,
 });
 
-/** Writes gates, and knows a change of somebody else's from one of ours. */
+/** Writes the labels, and tells changes of other clients from ours. */
 export class EnforcementLabels {
   readonly #options: EnforcementLabelOptions;
-  /** As they were when they were written: until the watch shows more, there is nothing to write. */
+  /**
+   * Nodes as they were when their label was written. Until the watch shows a newer one, there is nothing to
+   * write.
+   */
   readonly #written = new Map<string, StoredNode>();
 
   constructor(options: EnforcementLabelOptions) {
     this.#options = options;
   }
 
-  /** Milliseconds until the next gate that is fought over may be written; 0 when there is none. */
+  /** Milliseconds until the next contested label may be written; 0 when none is contested. */
   waitMs(changes: readonly LabelChange[]): number {
     const waits = changes.map(({ node }) => this.#options.drift.waitMs(idOf(node))).filter((ms) => ms > 0);
     return waits.length === 0 ? 0 : Math.min(...waits);
   }
 
-  /** Remembers what stands, so that its loss is known for somebody else's doing. */
+  /** Remembers the labels that are as desired, so a later difference is known as the change of another client. */
   remember(nodes: readonly StoredNode[], gated: Known<ReadonlySet<string>>): void {
     if (gated === UNKNOWN) return;
     const names = new Set(nodes.map(({ name }) => name));
@@ -163,7 +174,10 @@ export class EnforcementLabels {
     );
   }
 
-  /** A node that is gone, or another one under its name, is left to the watch. Returns why other labels could not be written. */
+  /**
+   * Returns why labels could not be written. A node that is gone, or was made anew under its name, is left to the
+   * watch.
+   */
   async write(
     changes: readonly LabelChange[],
     { repairs }: Pick<Journal, 'repairs'>,
@@ -195,7 +209,7 @@ export class EnforcementLabels {
     }
     this.#written.set(name, node);
     if (isDrift) {
-      // A node that the watch has not shown anew is not written again: every repair is one.
+      // A node is not written again before the watch shows it anew, so each of these is a repair of its own.
       drift.repaired(idOf(node), undefined);
       repairs.push(repairOf(node));
     }

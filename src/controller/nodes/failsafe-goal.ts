@@ -1,4 +1,4 @@
-/** What is to become of Felix's failsafes, and what is stored of them. Pure. */
+/** Decides whether Felix's failsafes should be narrowed or restored. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { ruleId } from '../../compiler/names.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
@@ -10,7 +10,7 @@ type Failsafes = NonNullable<NodesSummary['failsafes']>;
 
 export type FailsafeGoal =
   | { readonly to: 'narrow'; readonly failsafes: Failsafes }
-  /** `because`: why, where spec.nodes says Managed. */
+  /** `because`: the reason, where spec.nodes says Managed. */
   | { readonly to: 'restore' | 'keep'; readonly because?: string };
 
 /** Nothing changes while the spec is invalid, or the firewall is gone and its objects stay. */
@@ -39,11 +39,14 @@ export function failsafeGoal({
 export const isToNarrow = (aim: FailsafeGoal, stored: StoredFailsafes | undefined): boolean =>
   aim.to === 'narrow' && stored?.value !== textOf(aim.failsafes);
 
-/** Felix makes several rules of each, before any other. */
+/** Felix puts several rules for each before all others. */
 const MAX_FAILSAFES = 500;
 const PROTOCOLS: readonly string[] = ['tcp', 'udp'];
 
-/** What Felix would not read: one bad value stops it on every node (felix/config/param_types.go, ProtoPortListParam: die-on-fail). */
+/**
+ * Names what Felix would not accept. One bad value stops it on every node (felix/config/param_types.go,
+ * ProtoPortListParam: die-on-fail).
+ */
 export function flawOf(failsafes: Failsafes): string | undefined {
   if (failsafes.length === 0) return 'nobody would get in any more';
   if (failsafes.length > MAX_FAILSAFES)

@@ -1,6 +1,7 @@
 /**
- * Felix's failsafes with nodes.failsafes: Managed: narrowed in FelixConfiguration `default` when everything else of nodes stands, and given
- * back as they were before anything of it goes (docs/decisions/0013-node-firewall.md).
+ * Keeps Felix's failsafes where spec.nodes says `failsafes: Managed`. They are narrowed in FelixConfiguration
+ * `default` when everything else of nodes is in place, and restored before any of it goes
+ * (docs/decisions/0013-node-firewall.md).
  */
 import { isDeepStrictEqual } from 'node:util';
 import { get, mergePatch } from '../../cluster/objects/apply.ts';
@@ -45,19 +46,22 @@ export interface FailsafeOptions {
   readonly log: Logger;
 }
 
-/** How far what a round has done allows to narrow. */
+/** Whether the results of a round allow to narrow. */
 export interface FailsafeGround {
-  /** Every node is enforced, and what enforces it has settled. */
+  /** True when every node is enforced, and the writes that enforce it have settled. */
   readonly isReady: boolean;
-  /** Something that lets in at nodes cannot be written. */
+  /** True when something that opens at nodes cannot be written. */
   readonly isMissing: boolean;
 }
 
 export interface FailsafeOutcome {
-  /** Why something is still open and what would close it, to end a sentence with; absent where there is nothing to add. */
+  /**
+   * Says why something is still open and what would close it. It ends a sentence, and is absent where there is
+   * nothing to add.
+   */
   readonly note?: string;
   readonly failure?: WriteFailure;
-  /** A change that was made, or that somebody else has made. */
+  /** A change that was made here, or by another client. */
   readonly event?: FailsafeEvent;
 }
 
@@ -69,9 +73,12 @@ const OUTRANKED = `${OBJECT} is narrowed, and a FelixConfiguration of a node or 
 
 export class FailsafeKeeper {
   readonly #options: FailsafeOptions;
-  /** Tag of what this process has written: somebody may replace the object, annotations and all. */
+  /**
+   * Tag of the value that this process has written. Another client may replace the object together with its
+   * annotations.
+   */
   #written: string | undefined;
-  /** What somebody else has made of it, as it was told. */
+  /** The change of another client that was announced last. */
   #left: StoredFailsafes | undefined;
   #restoredAt: number | undefined;
   #isStuck = false;
@@ -80,12 +87,15 @@ export class FailsafeKeeper {
     this.#options = options;
   }
 
-  /** True while something of ours is in the FelixConfiguration that is to be given back. */
+  /** True while the FelixConfiguration holds something of ours that has to be restored. */
   isNarrowed(stored: StoredFailsafes | undefined): boolean {
     return this.#written !== undefined || stored?.former !== undefined || stored?.written !== undefined;
   }
 
-  /** True for what waits until the failsafes are given back and Felix has been told: all else of nodes. */
+  /**
+   * True for a step that waits until the failsafes are restored and Felix has heard of it: all other steps of
+   * nodes.
+   */
   defers(step: Step): boolean {
     return this.mustSettle && isNodeStep(step);
   }
@@ -95,19 +105,23 @@ export class FailsafeKeeper {
     return this.#restoredAt !== undefined && this.#options.clock.now() < this.#restoredAt + SETTLE_MS;
   }
 
-  /** Before anything is written of nodes: gives back what was there before, where it is not to be narrowed any more. */
+  /**
+   * Restores the former value where it should not be narrowed any more. It runs before anything else of nodes is
+   * written.
+   */
   async restoreIfNeeded(aim: FailsafeGoal, stored: StoredFailsafes | undefined): Promise<FailsafeOutcome> {
     this.#isStuck = false;
     if (aim.to !== 'restore') return {};
     this.#left = undefined;
     if (!this.isNarrowed(stored)) return {};
     const outcome = await this.#restore();
-    // What will be refused again holds up nothing: without our endpoints failsafes open nothing that is closed.
+    // A permanent refusal must not hold up the rest. Once our endpoints are gone, failsafes open nothing that is
+    // closed.
     this.#isStuck = outcome.failure?.isRefused === false;
     return outcome;
   }
 
-  /** When everything else of the round is written: narrows where all of it stands. */
+  /** Narrows where everything of nodes is in place. It runs after all other writes of the round. */
   async narrowIfSafe(
     aim: FailsafeGoal,
     stored: StoredFailsafes | undefined,
@@ -204,7 +218,7 @@ export class FailsafeKeeper {
     );
   }
 
-  /** @param value left as it is where undefined; null takes the field away */
+  /** @param value undefined leaves the field as it is, null removes it */
   #patch(
     { metadata: { resourceVersion } }: KubernetesObject,
     annotations: Readonly<Record<string, string | null>>,
@@ -224,7 +238,7 @@ export class FailsafeKeeper {
 
 const fieldsOf = ({ spec }: KubernetesObject): readonly string[] => (isRecord(spec) ? Object.keys(spec) : []);
 
-/** Calico's API server does, whatever was written: the fields have nobody's name on them, and stay. */
+/** Calico's API server fills in fields on any write. They belong to no field manager, and stay. */
 const filledIn = (fields: readonly string[]): string =>
   fields.length === 0
     ? ''

@@ -1,4 +1,4 @@
-/** How far the firewall of the nodes is in force, node by node. Pure. */
+/** Reports on which nodes the firewall is enforced. Pure. */
 import type { GeneratedKind } from '../../calico/types.ts';
 import type { Condition } from '../../api/status.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
@@ -15,13 +15,13 @@ import type { WriteFailure } from '../apply/write.ts';
 export interface NodesReport {
   readonly selected: number;
   readonly enforced: number;
-  /** NodesEnforced. */
+  /** The condition NodesEnforced. */
   readonly condition: Pick<Condition, 'status' | 'reason' | 'message'>;
-  /** True when the firewall is not ready for it; and whether only a person can mend that. */
+  /** Why the firewall is not ready: something passes by itself, or needs a person. */
   readonly trouble: 'none' | 'passing' | 'stalled';
-  /** As `6443/TCP`. */
+  /** Each such as `6443/TCP`. */
   readonly failsafesOpen: readonly string[];
-  /** Why, where spec.nodes says Managed: see FailsafeOutcome. */
+  /** The reason, where spec.nodes says Managed: see FailsafeOutcome. */
   readonly failsafesNote?: string;
 }
 
@@ -30,7 +30,7 @@ export interface NodesReportInput {
   readonly verdicts: readonly Verdict[];
   /** Computed after the writes. */
   readonly plan: Plan;
-  /** Of others. */
+  /** Those of others. */
   readonly hostEndpoints: readonly HostEndpointInfo[];
   readonly labelFailure: WriteFailure | undefined;
 }
@@ -44,18 +44,23 @@ const POLICIES: ReadonlySet<Role> = new Set([
   'finalObserve',
   'nodeAddresses',
 ]);
-/** Names in a message. */
+/** So many nodes are named in a message. */
 const NAMED = 5;
 
-/** True when everything stands that has to before a node comes under the policies; what is left may be to go afterwards. */
+/**
+ * True when everything is stored that a node needs before it comes under the policies. The last removals may
+ * still be left.
+ */
 export const nodesStand = (plan: Plan, verdicts: readonly Verdict[]): boolean =>
   !openAtNodes(plan, verdicts).some(({ role }) => POLICIES.has(role));
 
-/** The policies alone: a node that joins changes sets and has endpoints to come, and is no business of the others. */
+/**
+ * Looks at policies only. A joining node changes sets and endpoints, which says nothing about the other nodes.
+ */
 const policiesStand = (plan: Plan, verdicts: readonly Verdict[]): boolean =>
   !openAtNodes(plan, verdicts).some(({ kind, role }) => kind === 'GlobalNetworkPolicy' && POLICIES.has(role));
 
-/** What is still to be written, and to be removed before a node may join. */
+/** Objects that are still to be written, or to be removed before a node may join. */
 function openAtNodes(
   { phases }: Plan,
   verdicts: readonly Verdict[],
@@ -69,7 +74,7 @@ function openAtNodes(
   ];
 }
 
-/** True when something that lets in at nodes is not stored and cannot be: by its absence people may be shut out. */
+/** True when something that opens at nodes is not stored and cannot be. Without it, people may be shut out. */
 export const lacksAllows = (verdicts: readonly Verdict[]): boolean =>
   verdicts.some((verdict) => cannotBeStored(verdict) && opensNodes(verdict.desired));
 

@@ -1,6 +1,7 @@
 /**
- * The part of a round that brings nodes under the firewall and takes them out of it: enforcement labels, failsafes, and the waits for
- * host endpoints (docs/decisions/0013-node-firewall.md). It opens before anything else is written and closes after everything else.
+ * Brings nodes under the firewall and takes them out of it, as a part of each round: enforcement labels,
+ * failsafes, and the waits for host endpoints (docs/decisions/0013-node-firewall.md). It opens before anything
+ * else is written and closes after everything else.
  */
 import type { Clock } from '../../cluster/clock.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
@@ -95,7 +96,7 @@ export class NodeRollout {
     };
   }
 
-  /** Decides what is to become of labels and failsafes. Writes nothing. */
+  /** Decides which labels and failsafes have to change. Writes nothing. */
   begin(input: NodeRoundInput): NodeRound {
     return new NodeRound(this.#parts, input);
   }
@@ -107,7 +108,7 @@ export class NodeRound {
   readonly #input: NodeRoundInput;
   readonly #labelPlan: LabelPlan;
   readonly #goal: FailsafeGoal;
-  /** As the round began. */
+  /** The failsafes as the round began. */
   readonly #failsafes: StoredFailsafes | undefined;
   /** Milliseconds, as the round began, until a label that others change again and again may be written. */
   readonly #labelWaitMs: number;
@@ -165,7 +166,7 @@ export class NodeRound {
     };
   }
 
-  /** Nodes come under the policies when all of them stand, and what keeps lo out of them. */
+  /** Labels the nodes that join, where they may, and remembers the labels that are as desired. */
   async #setLabels(maySet: boolean): Promise<WriteFailure | undefined> {
     const { labels } = this.#parts;
     const { nodes, intent, journal } = this.#input;

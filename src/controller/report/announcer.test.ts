@@ -42,7 +42,7 @@ const unprogrammed = (reason: string): Programming => ({
 const statusOf = (finding: Finding): Status =>
   computeStatus({ name: 'default', generation: 1, previous: undefined, finding, now: new Date(0) });
 
-/** What is told of each finding in turn, as `TYPE REASON`. */
+/** The Events of each finding in turn, as `TYPE REASON`. */
 function told(findings: readonly Finding[], firewall = stored()): readonly (readonly string[])[] {
   const announcer = new Announcer();
   return findings.map((finding) =>

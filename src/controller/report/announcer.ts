@@ -6,7 +6,7 @@ import type { Finding } from './status.ts';
 
 interface Announced {
   readonly problems: ReadonlyMap<string, StatusProblem>;
-  /** How the firewall as a whole stands: `Ready`, or the reason why it is not. */
+  /** `Ready`, or the reason why the firewall as a whole is not ready. */
   readonly standing: string;
 }
 
@@ -17,17 +17,19 @@ interface Readiness {
 
 const READY = 'Ready';
 const INVALID = 'Invalid';
-/** It has problems, each of which is told on its own; or it is on its way. Neither is worth an Event. */
+/**
+ * The firewall has problems, each with an Event of its own, or it is on its way. Neither is worth another Event.
+ */
 const IN_BETWEEN = '';
 
 /**
- * What is worth an Event: a problem of a rule that appears or is resolved, and a firewall that becomes ready or stops being so. Remembers
- * what was told; after a restart, the stored status says it.
+ * Makes the Events: for a problem of a rule that appears or is resolved, and for a firewall that becomes ready or
+ * stops being so. Remembers what it has announced. After a restart, the stored status says it.
  */
 export class Announcer {
   readonly #told = new Map<string, Announced>();
 
-  /** What is new since the last finding of this firewall. */
+  /** Events for everything that is new since the last finding of this firewall. */
   notes(firewall: StoredFirewall, finding: Finding): readonly EventNote[] {
     const before = this.#told.get(firewall.uid) ?? toldBy(firewall);
     const problems = problemsOf(firewall.name, finding, before.problems);
@@ -83,7 +85,7 @@ function toldBy({ status }: StoredFirewall): Announced {
   return { problems: byKey(status?.problems ?? []), standing: ready?.reason ?? IN_BETWEEN };
 }
 
-/** While nothing can be done about the spec, what was told of it stands. */
+/** While nothing can be done about the spec, the problems that were announced stay as they are. */
 function problemsOf(
   firewall: string,
   finding: Finding,

@@ -1,4 +1,4 @@
-/** What to say of each firewall after a reconcile. Pure. */
+/** Decides what to say about each firewall after a round. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { StatusProblem } from '../../api/status.ts';
 import { messageOf } from '../../cluster/errors.ts';
@@ -116,7 +116,7 @@ interface Blocker {
 const verdictsFor = (name: string, { verdicts }: RoundResult): readonly Verdict[] =>
   verdicts.filter(({ desired }) => desired.firewall === name);
 
-/** Objects that will not be written until a person does something. */
+/** Objects that cannot be written before someone acts. */
 const blockers = (verdicts: readonly Verdict[]): readonly Blocker[] => [
   ...only(verdicts, 'NameTaken').map(({ desired, id, foreignManager }) => ({
     desired,
@@ -135,7 +135,7 @@ const blockers = (verdicts: readonly Verdict[]): readonly Blocker[] => [
   })),
 ];
 
-/** The same, rule by rule. */
+/** The blockers as problems, rule by rule. */
 function writeProblems(firewall: StoredFirewall, verdicts: readonly Verdict[]): readonly StatusProblem[] {
   const { name, validation } = firewall;
   const pathOf = (rule: string): string => (validation.ok ? rulePath(validation.firewall, rule) : 'spec');

@@ -1,10 +1,10 @@
 import type { Logger } from '../../cluster/logger.ts';
 import type { Plan } from '../plan/plan.ts';
 
-/** Generated objects whose firewall does not exist: left alone, and told once. */
+/** Logs generated objects whose firewall does not exist. They are left alone, and logged once. */
 export class Orphans {
   readonly #log: Logger;
-  /** Ids, as last logged. */
+  /** Ids that were logged last. */
   #known: ReadonlySet<string> = new Set();
 
   constructor(log: Logger) {

@@ -1,4 +1,4 @@
-/** Where in a manifest a rule stands. */
+/** Finds a rule in its manifest. */
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { isRuleOfNodes } from '../../compiler/names.ts';
 

@@ -18,12 +18,15 @@ interface Written {
   readonly status: Status;
 }
 
-/** Writes the status of ClusterFirewalls, each only when it says something else than the stored one. */
+/** Writes the status of ClusterFirewalls, each only when it differs from the stored one. */
 export class Reporter {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** By uid. The watch lags behind, and a status computed from an old one would move its times. */
+  /**
+   * The last status by uid. The watch lags behind, and a status that is computed from an old one would move its
+   * times.
+   */
   readonly #written = new Map<string, Written>();
 
   constructor(transport: Transport, clock: Clock, log: Logger) {
@@ -32,7 +35,7 @@ export class Reporter {
     this.#log = log;
   }
 
-  /** @throws ApiError or TransportError when the status cannot be written, save that the firewall is gone. */
+  /** @throws ApiError or TransportError when the status cannot be written, unless the firewall is gone. */
   async report(firewall: StoredFirewall, finding: Finding): Promise<void> {
     const { name, uid, generation } = firewall;
     const previous = this.#latest(firewall);

@@ -27,7 +27,10 @@ const conditionsOf = (status: Status): Record<string, string> =>
     (status.conditions ?? []).map(({ type, status: value, reason }) => [type, `${value} ${reason}`]),
   );
 
-/** What kstatus makes of an object with this generation (sigs.k8s.io/cli-utils, pkg/kstatus/status/generic.go). */
+/**
+ * Computes the status that kstatus gives to an object with this generation (sigs.k8s.io/cli-utils,
+ * pkg/kstatus/status/generic.go).
+ */
 function kstatus(status: Status, generation: number): string {
   if (status.observedGeneration !== generation) return 'InProgress';
   const is = (type: string): string | undefined =>

@@ -1,20 +1,23 @@
-/** The status of one ClusterFirewall, computed from what was found and done. Pure; kstatus and people read the result. */
+/**
+ * Computes the status of one ClusterFirewall from what was found and done. Pure. kstatus and people read the
+ * result.
+ */
 import { cut } from '../../api/cut.ts';
 import { MAX_PROBLEMS, type Condition, type Status, type StatusProblem } from '../../api/status.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 
-/** How programming went: all that is desired is stored, or why not. */
+/** Says that everything desired is stored, or why it is not. */
 export type Programming =
   | { readonly programmed: true }
   | {
       readonly programmed: false;
       readonly reason: string;
       readonly message: string;
-      /** True when only a person can mend it. */
+      /** True when someone has to act. */
       readonly stalled: boolean;
     };
 
-/** What one reconcile found out about a firewall. */
+/** The result of one round for a firewall. */
 export type Finding =
   /** Its spec was refused; everything of it stays as it was. */
   | {
@@ -48,7 +51,7 @@ export interface StatusInput {
 
 type Judgement = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
-/** Reasons of problems that the arrival of another object (a firewall, a node) mends. */
+/** Reasons of problems that end when another object (a firewall, a node) arrives. */
 const MENDS_ITSELF: ReadonlySet<string> = new Set(['NoDefaultFirewall', 'EntityUnresolved']);
 const MESSAGE_MAX = 1024;
 
@@ -97,7 +100,7 @@ function judge(finding: Finding): readonly Judgement[] {
   }
 }
 
-/** What nodes enforce does not change while nothing is done about the spec. */
+/** Conditions that stay while nothing is done about the spec, because nodes enforce the same as before. */
 const OF_NODES: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen']);
 
 const keptConditions = (previous: Status | undefined): readonly Condition[] =>
@@ -144,7 +147,7 @@ function partiallyInvalid(problems: readonly StatusProblem[]): Judgement {
   return { type: 'PartiallyInvalid', status: 'True', reason: commonReason(problems), message };
 }
 
-/** Programmed, Ready and Stalled. */
+/** The conditions Programmed, Ready and Stalled. */
 function judgeProgramming(
   programming: Programming,
   problems: readonly StatusProblem[],
@@ -222,7 +225,7 @@ function problemsOf({ name, finding }: StatusInput): readonly StatusProblem[] {
 const problemsFirst = (a: StatusProblem, b: StatusProblem): number =>
   Number(a.severity === 'warning') - Number(b.severity === 'warning');
 
-/** Bounded as src/api/status.ts has it: a status that is too long would be refused whole. */
+/** Keeps to the bounds in src/api/status.ts. A status that is too long would be refused as a whole. */
 function bounded(
   severity: StatusProblem['severity'],
   rule: string,
@@ -254,7 +257,7 @@ function nodeCounts({ selected, enforced }: NodesReport): NonNullable<Status['no
   return { selected, enforced, pending: selected - enforced, summary: fraction(enforced, selected) };
 }
 
-/** Nothing new is known of the objects: the last word stands. */
+/** Nothing new is known about the objects, so the last counts stay. */
 function keptCounts(previous: Status | undefined): Partial<Status> {
   const { policies, namespaces, nodes } = previous ?? {};
   return {

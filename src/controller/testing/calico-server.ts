@@ -1,4 +1,4 @@
-/** A cluster with Calico, as far as the operator sees one. */
+/** A cluster with Calico, as far as the operator sees it. */
 import { API_VERSION, KIND, type Spec } from '../../api/schema.ts';
 import { FakeApiServer, type ServedKind } from '../../cluster/testing/fake-api-server.ts';
 import { web } from '../../compiler/testing/examples.ts';
@@ -66,7 +66,7 @@ export const calicoServer = (isServed = true): FakeApiServer =>
     ...(isServed ? ofCalico : []),
   ]);
 
-/** As detectCalico finds it on calicoServer. */
+/** The answer of detectCalico on calicoServer. */
 export const CALICO: ServedCalico = {
   served: true,
   mode: 'Native',
@@ -86,7 +86,7 @@ export const nodeObject = (
   status: { addresses: [{ type: 'InternalIP', address }] },
 });
 
-/** As it is once the operator has seen it: with our finalizer. */
+/** A firewall that the operator has seen, so it has our finalizer. */
 export const firewallObject = (
   spec: Partial<Spec> = {},
   name = 'default',
@@ -98,7 +98,7 @@ export const firewallObject = (
   spec: { mode: 'Enforce', ...spec },
 });
 
-/** As the operator does it (src/operator.ts). */
+/** Works like the operator (src/operator.ts). */
 export const finalizersOf = (transport: Transport): Finalizers => ({
   async settle({ name, resourceVersion, finalizers, deleting }) {
     const others = finalizers.filter((each) => each !== FINALIZER);

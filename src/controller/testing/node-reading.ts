@@ -1,6 +1,6 @@
 /**
- * What Felix makes of host endpoints and the policies on them, read plainly: what comes in at a node. Source: felix/rules/endpoints.go,
- * felix/dataplane/linux/endpoint_mgr.go.
+ * A plain reading of host endpoints and the policies on them: which flows get in at a node. Source:
+ * felix/rules/endpoints.go, felix/dataplane/linux/endpoint_mgr.go.
  */
 import type { GeneratedObject, GlobalNetworkPolicy, HostEndpoint } from '../../calico/types.ts';
 import { LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
@@ -20,7 +20,7 @@ export interface NodeFlow {
   readonly node: string;
   readonly address: string;
   readonly port: number;
-  /** Never delivered to the host: to a pod behind it, by NodePort, or to another node. */
+  /** True for a flow that is never delivered to the host: to a pod behind it, by NodePort, or to another node. */
   readonly forwarded: boolean;
 }
 
@@ -35,12 +35,12 @@ interface Policy {
   readonly rules: readonly PlainRule[];
 }
 
-/** @returns what the flow is refused by, or undefined when it gets in */
+/** @returns the rule that refuses the flow, or undefined when it gets in */
 export function nodeReadingOf(
   objects: readonly GeneratedObject[],
   cluster: Cluster,
 ): (flow: NodeFlow) => string | undefined {
-  // Of two for the same interface Felix takes the one whose name comes first.
+  // Felix takes the one whose name comes first, where two are for the same interface.
   const endpoints = objects
     .filter((object) => object.kind === 'HostEndpoint')
     .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));

@@ -99,7 +99,7 @@ function onHosts(made: Made, ingress: readonly Rule[]): DesiredObject {
   });
 }
 
-/** Of lo, or of all interfaces. */
+/** A host endpoint for lo, or for all interfaces. */
 export function endpoint(node: string, interfaceName: 'lo' | '*'): DesiredObject {
   const isLo = interfaceName === 'lo';
   const rule = isLo ? 'default/nodes/lo' : 'default/nodes/endpoints';
@@ -125,11 +125,11 @@ export function storedObject({ object }: DesiredObject, resourceVersion = '1'): 
   return { ...object, metadata: { ...object.metadata, uid, resourceVersion } };
 }
 
-/** What reflectors keep of it. */
+/** The projection that reflectors keep of it. */
 export const live = (desired: DesiredObject): LiveObject =>
   projectLive(desired.object.kind, new Set())(storedObject(desired));
 
-/** Somebody else's object of the same name. */
+/** An object of another client with the same name. */
 export const foreign = (desired: DesiredObject, manager = 'helm'): LiveObject => {
   const { metadata: ours, ...rest } = storedObject(desired);
   const { name, namespace, uid, resourceVersion } = ours;
@@ -148,14 +148,14 @@ export const foreign = (desired: DesiredObject, manager = 'helm'): LiveObject =>
 export const contentOf = (objects: readonly GeneratedObject[]): readonly string[] =>
   objects.map((object) => `${objectId(object.kind, object.metadata)} ${desiredHash(object)}`).sort();
 
-/** The step that takes it away. */
+/** The step that removes it. */
 export function removal(desired: DesiredObject): RemoveStep {
   const stored = live(desired);
   if (!stored.ours) throw new Error('not ours');
   return removeStep(stored);
 }
 
-/** The step that makes it. */
+/** The step that creates it. */
 export const creation = (desired: DesiredObject): ApplyStep => applyStep(desired, undefined);
 
 /** The step that puts it in the place of what is stored under its name. */

@@ -21,7 +21,7 @@ import { RoundReport } from '../report/round-report.ts';
 import { Reporter } from '../report/status-writer.ts';
 import type { Finding } from '../report/status.ts';
 
-/** What the rounds have reported so far. */
+/** The reports of all rounds so far. */
 class Told {
   findings = new Map<string, Finding>();
   drift: string[] = [];
@@ -86,7 +86,10 @@ export class Rounds {
     return this;
   }
 
-  /** One round on what is stored now. @param calico as it is served; unlisted: served, and not listed yet */
+  /**
+   * Runs one round on what is stored now.
+   * @param calico as it is served; unlisted: served, and not listed yet
+   */
   async round(calico: CalicoApi | 'unlisted' = CALICO): Promise<Result> {
     await settle();
     const inventory = this.#state.snapshot();
@@ -106,14 +109,17 @@ export class Rounds {
     }
   }
 
-  /** One round, while as much time passes. */
+  /** Runs one round while this much time passes. */
   async roundWithin(ms: number): Promise<Result> {
     const round = this.round();
     await this.clock.advance(ms);
     return round;
   }
 
-  /** Rounds, each when the one before asked for it, until one asks for nothing. Returns what was written, as `wrote` does. */
+  /**
+   * Runs rounds, each when the one before asked for it, until one asks for nothing. Returns what was written, as
+   * `wrote` does.
+   */
   async settle(): Promise<readonly string[]> {
     for (let rounds = 0; rounds < 100; rounds += 1) {
       const next = await this.round();
@@ -124,7 +130,8 @@ export class Rounds {
   }
 
   /**
-   * What was written since this was asked last but for statuses, oldest first, as `PATCH default-defaults-deny`: the name without its digest.
+   * Returns the writes since the last call but for statuses, oldest first, such as `PATCH default-defaults-deny`:
+   * the name without its digest.
    */
   wrote(): readonly string[] {
     const writes = this.server

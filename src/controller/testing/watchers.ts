@@ -12,11 +12,14 @@ interface News {
   readonly object: GeneratedObject | undefined;
 }
 
-/** What nodes know: of each kind, all writes up to one; which one, nobody can say until it has settled. */
+/**
+ * The knowledge of nodes. They know all writes of a kind up to some write, and which one is open until it has
+ * settled.
+ */
 export class Nodes {
   readonly #chance: (below: number) => number;
   readonly #pending = new Map<string, News[]>(generatedKinds.map((kind) => [kind, []]));
-  /** By kind; absent where every write is heard. */
+  /** Keyed by kind; absent where every write is heard. */
   readonly #outageGraceUntil = new Map<string, number>();
   readonly known = new Map<string, GeneratedObject>();
 
@@ -29,19 +32,19 @@ export class Nodes {
     this.#pending.get(kind)?.push(news);
   }
 
-  /** The API server was away until `now`: each kind is watched again at its own time. */
+  /** Notes that the API server was away until `now`. Each kind is watched again at its own time. */
   loseTouch(now: number): void {
     for (const kind of generatedKinds) this.#outageGraceUntil.set(kind, now + this.#chance(OUTAGE_GRACE_MS));
   }
 
-  /** Some of what they can hear, in any order; gives back what they know then. */
+  /** Lets them hear some of what they can, in any order. Returns what they know then. */
   learnSome(): Stored {
     for (const [kind, pending] of this.#pending)
       if (!this.#outageGraceUntil.has(kind)) this.#learn(pending.splice(0, this.#chance(pending.length + 1)));
     return new Map(this.known);
   }
 
-  /** All that can be heard by then, and what they know on the way. */
+  /** Lets them hear everything that can be heard by then. Returns what they know on the way. */
   learnAll(now: number): readonly Stored[] {
     const heard = [...this.#pending].flatMap(([kind, pending]) => {
       const at = this.#outageGraceUntil.get(kind);
@@ -49,7 +52,7 @@ export class Nodes {
       if (at > now) return [];
       this.#outageGraceUntil.delete(kind);
       const news = listed(pending.splice(0));
-      // What is programmed in one go may end in the middle of a list.
+      // A node may program a part of a list in one go.
       const part = news.splice(0, this.#chance(news.length + 1));
       return [
         { at, news: part },
@@ -73,7 +76,7 @@ export class Nodes {
   }
 }
 
-/** As Felix takes a new list: what is there by name, then the deletion of what is missing. */
+/** Works like Felix with a new list: it takes what is there by name, then deletes what is missing. */
 function listed(writes: readonly News[]): News[] {
   const last = [...new Map(writes.map((news) => [news.id, news])).values()];
   const byName = last.filter(({ object }) => object !== undefined).sort((a, b) => (a.id < b.id ? -1 : 1));
