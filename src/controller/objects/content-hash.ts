@@ -1,9 +1,8 @@
 /**
- * The normal form of a generated object and its hash: equal hashes mean that nothing has to be written.
- *
- * Only the way a server writes the same thing is folded in. What a missing field *means* differs between Calico's ways of being served
- * (a policy without `types` is Ingress only behind the aggregated API, both directions for Felix reading a native CRD), so a missing
- * `types`, `tier` or `selector` is a difference.
+ * The normal form of a generated object and its hash: equal hashes mean that nothing has to be written. Only
+ * different spellings of the same thing are folded in. A missing `types`, `tier` or `selector` is a difference,
+ * because its meaning depends on how Calico is served. For example, a policy without `types` is Ingress only
+ * behind the aggregated API, and both directions for Felix reading a native CRD.
  */
 import { createHash } from 'node:crypto';
 import type { GeneratedObject } from '../../calico/types.ts';

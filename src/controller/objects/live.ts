@@ -10,7 +10,7 @@ import { roleOf, type Role } from './role.ts';
 import { firewallOf, isOwned, lastForeignManager, ruleIds } from './ownership.ts';
 
 interface Identity {
-  /** As objectId makes it. */
+  /** The id that objectId makes. */
   readonly id: string;
   readonly kind: GeneratedKind;
   readonly name: string;
@@ -32,9 +32,9 @@ export interface OwnedObject extends Identity {
   readonly hash: string;
   /** Finalizers of others, for which an object that is deleted still waits. */
   readonly waitsFor?: readonly string[];
-  /** Of a HostEndpoint: the node it is of. */
+  /** The node of a HostEndpoint. */
   readonly node?: string;
-  /** Of the set of the nodes' addresses. */
+  /** The addresses in the set of node addresses. */
   readonly nets?: readonly string[];
 }
 

@@ -21,8 +21,8 @@ export function isOwnKey(key: string): boolean {
 }
 
 /**
- * True when the object is ours: by a label or, where those were stripped, by our field manager. Somebody stripping our labels is drift
- * to repair, not a stranger's object of the same name.
+ * True when the object is ours: by a label or, where those were stripped, by our field manager. An object whose
+ * labels were stripped is drift to repair, and not an object of another client.
  */
 export function isOwned(metadata: Metadata): boolean {
   const labels = metadata.labels ?? {};

@@ -25,7 +25,7 @@ const roleOfStored = (desired: DesiredObject): Role | undefined => {
   return stored.ours ? stored.role : undefined;
 };
 
-/** What a transition from or to these objects may write in addition to them. */
+/** Temporary objects that a transition from or to these objects may write. */
 function temporary(desired: readonly DesiredObject[]): readonly DesiredObject[] {
   const stored = desired.map((each) => storedObject(each));
   return [...newBridges(desired), ...oldBridges(stored), ...nodeShadows(stored).values()];

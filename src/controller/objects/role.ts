@@ -39,7 +39,7 @@ export type Role =
   | 'finalShadow'
   | 'podShadow';
 
-/** Of whose traffic a role is. */
+/** Says whose traffic a role is about. */
 export type Family = 'shared' | 'pods' | 'bridge' | 'nodes' | 'shadow';
 
 const FAMILIES: Readonly<Record<Role, Family>> = {

@@ -26,7 +26,9 @@ export class ApiServerCallees implements Informers {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   readonly #sources: readonly Informer<readonly ApiServerBackend[]>[];
-  /** Of the whole cluster: it is not known beforehand which of them will be called, and little is kept of each. */
+  /**
+   * All of the cluster, because it is not known beforehand which of them will be called. Little is kept of each.
+   */
   readonly #services: Informer<ServiceInfo>;
   readonly #endpoints: Informer<readonly string[]>;
   readonly #informers: InformerGroup;

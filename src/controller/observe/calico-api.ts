@@ -40,14 +40,14 @@ export interface ServedCalico {
   /** As Calico's ClusterInformation has it, for example `v3.31.0`. */
   readonly version: string | undefined;
   readonly kinds: ReadonlySet<GeneratedKind>;
-  /** Of those that are only read: Calico without its own IPAM can do without IPPools. */
+  /** The served ones of those that are only read. Calico without its own IPAM can do without IPPools. */
   readonly read: ReadonlySet<ReadKind>;
 }
 
 export interface UnservedCalico {
   readonly served: false;
   readonly reason: 'CalicoNotInstalled' | 'CalicoAPIServerMissing' | 'CalicoTooOld' | 'CalicoUnavailable';
-  /** What is missing and the remedy. */
+  /** Names what is missing, and the remedy. */
   readonly message: string;
 }
 

@@ -56,7 +56,7 @@ export class CalicoConfig {
     this.informers = new InformerGroup(all.filter((each) => each !== undefined));
   }
 
-  /** Of FelixConfiguration `default`; undefined where there is none. */
+  /** Reads FelixConfiguration `default`; undefined where there is none. */
   failsafes(): StoredFailsafes | undefined {
     return this.#felix?.store.list().find(({ info }) => info.name === 'default')?.failsafes;
   }

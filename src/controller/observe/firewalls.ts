@@ -10,7 +10,7 @@ import type { Resource, StoredObject } from '../../cluster/resource.ts';
 export const FIREWALLS: Resource = { group: GROUP, version: VERSION, plural: PLURAL };
 export const FINALIZER = 'clusterfirewall.io/finalizer';
 
-/** What the controller keeps of a ClusterFirewall. */
+/** A ClusterFirewall, reduced to what the controller needs. */
 export interface StoredFirewall {
   readonly name: string;
   readonly uid: string;
@@ -21,7 +21,7 @@ export interface StoredFirewall {
   /** Read from the object even if it is invalid otherwise: it must be deletable. Anything but Retain means Remove. */
   readonly deletionPolicy: 'Remove' | 'Retain';
   readonly validation: Validation;
-  /** As stored; undefined when it has no status or one of another shape. */
+  /** The stored status; undefined when there is none or one of another shape. */
   readonly status: Status | undefined;
 }
 
@@ -60,7 +60,7 @@ export function issueMessages(
     : validation.issues.map(({ path, message }) => ({ path: formatPath(path), message }));
 }
 
-/** What an Event about this firewall refers to. */
+/** The reference of an Event about this firewall. */
 export function reference({ name, uid }: Pick<StoredFirewall, 'name' | 'uid'>): EventNote['regarding'] {
   return { apiVersion: API_VERSION, kind: KIND, name, uid };
 }

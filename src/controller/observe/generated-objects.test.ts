@@ -41,7 +41,7 @@ async function observed(server: FakeApiServer = calicoServer()) {
   return { server, clock, stored, changed };
 }
 
-/** What a write of ours has to show. */
+/** The expectation after a write of ours. */
 function written(server: FakeApiServer): Expectation {
   const { metadata } = server.put(POLICIES, web);
   const { uid, resourceVersion } = metadata;

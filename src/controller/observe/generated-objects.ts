@@ -35,7 +35,7 @@ export interface GeneratedObjectsOptions {
   readonly isKept: (firewall: string) => boolean;
 }
 
-/** What is stored of Calico: every object of the generated kinds that are served, and what is only read. */
+/** The stored objects of Calico: all of the generated kinds that are served, and those that are only read. */
 export class GeneratedObjects {
   readonly informers: Informers;
   readonly #context: InformerContext;
@@ -93,7 +93,7 @@ export class GeneratedObjects {
     return [...this.#objects.values()].flatMap(({ store }) => store.list());
   }
 
-  /** What the compiler sees of other people's objects. */
+  /** The objects of others, as the compiler sees them. */
   inventory(): Partial<Inventory> {
     return { ...this.#config.snapshot(), ...othersOf(this.objects()) };
   }
@@ -165,12 +165,18 @@ const lifeKey = (id: string, uid: string): string => `${id}#${uid}`;
 
 type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
 
-/** Of other people's objects: as they appear and disappear, and when what of them meets nodes changes. */
+/**
+ * True for a change that plans depend on. An object of others matters when it appears or disappears, and when a
+ * part of it that concerns nodes changes.
+ */
 function concernsUs({ old, new: now }: LiveChange): boolean {
   return old === undefined || now === undefined || !isDeepStrictEqual(planned(old), planned(now));
 }
 
-/** What plans see of an object: neither its version nor who else wrote to it last, which a heartbeat and a stranger's label change. */
+/**
+ * The parts of an object that plans see. Its version and its last foreign writer are left out, because heartbeats
+ * and labels of others change them.
+ */
 const planned = (live: LiveObject): object => ({
   ...live,
   resourceVersion: undefined,

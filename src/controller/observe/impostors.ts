@@ -34,7 +34,8 @@ export class Impostors {
   }
 
   /**
-   * Reads by name what may be a namesake: several objects under one name, somebody else's under a name such as ours, and those doubted.
+   * Reads possible impostors by name: several objects under one name, an object of another client under a name
+   * such as ours, and those that are doubted.
    * @throws ApiError or TransportError
    */
   async verify(

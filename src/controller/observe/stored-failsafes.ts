@@ -9,9 +9,9 @@ export const ANNOTATION_FORMER = 'clusterfirewall.io/former-failsafes';
 /** Tag of what was written: whether it is still there. */
 export const ANNOTATION_WRITTEN = 'clusterfirewall.io/failsafes';
 
-/** What of FelixConfiguration `default` tells how its failsafes stand. */
+/** The parts of FelixConfiguration `default` that describe its failsafes. */
 export interface StoredFailsafes {
-  /** As textOf makes it. */
+  /** The text that textOf makes. */
   readonly value: string;
   /** JSON of the value, byte for byte; `null` where it is not set. */
   readonly exact: string;

@@ -140,7 +140,7 @@ function subjectOf(policy: EnforcedPolicy): EntityRule {
   return { selector: `${PODS} && (${selector})`, namespaceSelector };
 }
 
-/** What a rule already says of the pods that its policy selects goes on holding. */
+/** Adds the selectors of a policy's pods to an end of a rule, which keeps its own. */
 function both(here: EntityRule, subject: EntityRule): EntityRule {
   const join = (a: string | undefined, b = ''): string => (a === undefined ? b : `(${a}) && ${b}`);
   return {
@@ -150,7 +150,7 @@ function both(here: EntityRule, subject: EntityRule): EntityRule {
   };
 }
 
-/** What a NetworkPolicy leaves out, its own namespace, said for a global one. */
+/** Names the namespace of a NetworkPolicy, which a global policy has to name in its rules. */
 function inOwnNamespace(entity: EntityRule, namespace: string): EntityRule {
   if (entity.selector === undefined || entity.namespaceSelector !== undefined) return entity;
   const own = printSelector(eq(LABEL_NAMESPACE, namespace));

@@ -6,7 +6,7 @@ import type { Compilation, Compile, DesiredObject } from '../../compiler/types.t
 import type { StoredFirewall } from '../observe/firewalls.ts';
 import type { LiveObject } from '../objects/live.ts';
 
-/** What is to be done with a firewall. */
+/** The next thing to do with a firewall. */
 export type Lifecycle =
   /** Compiled. */
   | 'active'
@@ -22,7 +22,7 @@ export type Lifecycle =
 export interface DesiredState {
   readonly lifecycles: ReadonlyMap<string, Lifecycle>;
   readonly desired: readonly DesiredObject[];
-  /** As PlanInput.held. */
+  /** See PlanInput.held. */
   readonly held: readonly string[];
   /** As PlanInput.firewalls: those whose objects may be removed. */
   readonly owners: ReadonlySet<string>;

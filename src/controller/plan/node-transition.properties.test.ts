@@ -1,6 +1,6 @@
 /**
- * Every state that a node can see on the way from one spec.nodes to another, judged flow by flow: what gets in before and after gets in
- * all the time, what gets in neither before nor after never does.
+ * Judges, flow by flow, every state that a node can see on the way from one spec.nodes to another. A flow that
+ * gets in before and after gets in all the time. A flow that gets in neither before nor after never does.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from '@jest/globals';
@@ -92,7 +92,7 @@ const FLOWS: readonly NodeFlow[] = [
   ),
 ];
 
-/** Somebody else edits one Node. Two that exchange their zones at once are not covered (decision 13). */
+/** Another client edits one Node. Two that exchange their zones at once are not covered (decision 13). */
 const toggled = ({ labels: { edge, ...others }, ...node }: StoredNode): StoredNode => ({
   ...node,
   labels: edge === undefined ? { ...others, ...EDGE } : others,
@@ -134,7 +134,7 @@ class World {
     this.#watchers.learnAll(this.#now);
   }
 
-  /** As change, with a Node that somebody has edited. */
+  /** Changes to this spec, with a Node that another client has edited. */
   editNode(edit: (node: StoredNode) => StoredNode, nodes: Nodes | undefined): readonly Stored[] {
     this.#machines = this.#machines.map(edit);
     return this.change(nodes);

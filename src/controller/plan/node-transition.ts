@@ -1,6 +1,6 @@
 /**
- * What a change of the policies of nodes needs so that no node sees a state in between that says something else than the states before
- * and after: docs/decisions/0013-node-firewall.md. Pure.
+ * Decides what a change of the policies of nodes needs, so no node sees a state that differs from both the state
+ * before and the state after (docs/decisions/0013-node-firewall.md). Pure.
  */
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { OwnedObject } from '../objects/live.ts';

@@ -64,8 +64,8 @@ const ORDER: Readonly<Record<Role, Readonly<Record<Change, Slot>>>> = {
 const slotOf = (step: Step): Slot => ORDER[step.role][changeOf(step)];
 
 /**
- * The wave that a step waits for where waves wait for one another. What is withdrawn does not wait for the nodes to close: it goes together
- * with what replaces it, which saves a pause.
+ * The wave that a step waits for where waves wait for one another. Withdrawn objects do not wait for the nodes to
+ * close. They go together with what replaces them, which saves a pause.
  */
 export function waveOf(step: Step): Wave {
   const { wave } = slotOf(step);

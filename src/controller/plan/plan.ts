@@ -29,7 +29,7 @@ export interface PlanInput {
   readonly isEquivalent?: (id: string, desiredHash: string, liveHash: string) => boolean;
 }
 
-/** What a desired object is beside what is stored. */
+/** The state of a desired object, compared with what is stored. */
 export type Comparison = {
   readonly id: string;
   readonly desired: DesiredObject;
@@ -155,7 +155,10 @@ function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): re
   );
 }
 
-/** What is ours and no longer desired goes, unless a held rule, or one whose new object cannot be written, is in it. */
+/**
+ * Removes our objects that are no longer desired. An object stays if it carries a held rule, or a rule whose new
+ * object cannot be written.
+ */
 function prune(
   input: PlanInput,
   live: ReadonlyMap<string, LiveObject>,

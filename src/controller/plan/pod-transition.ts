@@ -64,8 +64,9 @@ const leavesBehind = (step: Step): boolean =>
   (step.role === 'defaultDeny' && mayLose(step)) || (step.role === 'guardrail' && replaces(step));
 
 /**
- * False where no order of single writes, with new allows before the end of old ones, gives a flow a verdict that it has neither before nor
- * after: one write alone, allows that only come, allows that only go.
+ * False where any order of single writes is safe, as long as new allows come before old ones go: one write alone,
+ * allows that only come, allows that only go. Safe means that no flow gets a verdict that it has neither before
+ * nor after.
  */
 function isCareful(steps: readonly Step[]): boolean {
   const enforced = steps.filter(isEnforced);

@@ -192,7 +192,7 @@ class Model {
     return steps.length === 0;
   }
 
-  /** What the firewalls of the end would be compiled to, were they the first. */
+  /** The objects that the last firewalls would compile to if they were the first. */
   wanted(): Pick<Compilation, 'objects' | 'held'> {
     if (this.#isFrozen) return { objects: [], held: [] };
     const valid = [...this.firewalls.values()].flatMap(({ validation }) =>

@@ -9,7 +9,7 @@ import { roleOf, type Role } from '../objects/role.ts';
 export interface ApplyStep {
   readonly action: 'apply';
   readonly id: string;
-  /** Of the desired object. */
+  /** The role of the desired object. */
   readonly role: Role;
   readonly desired: DesiredObject;
   readonly desiredHash: string;
@@ -47,7 +47,10 @@ export const desiredRole = ({ object: { kind, spec }, rules }: DesiredObject): R
 
 export type Change = 'create' | 'update' | 'remove';
 
-/** What a step does to its role. An object that takes on another role, such as a final policy that begins to deny, is new in it. */
+/**
+ * The change that a step makes in its role. An object that takes on another role, such as a final policy that
+ * begins to deny, is new in that role.
+ */
 export function changeOf(step: Step): Change {
   if (step.action === 'remove') return 'remove';
   return step.live?.role === step.role ? 'update' : 'create';

@@ -1,6 +1,6 @@
 /**
- * Every state that a node can see on the way from one set of firewalls to another, judged flow by flow: what passes before and after
- * passes all the time, what passes neither before nor after never does.
+ * Judges, flow by flow, every state that a node can see on the way from one set of firewalls to another. A flow
+ * that passes before and after passes all the time. A flow that passes neither before nor after never does.
  */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -123,7 +123,7 @@ const asStored = (object: GeneratedObject): StoredObject => ({
   metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
 });
 
-/** Of one change, about so many are looked at: reading them is what takes the time. */
+/** About so many states of one change are looked at, because reading them takes most of the time. */
 const STATES = 8;
 
 function check(
