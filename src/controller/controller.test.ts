@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Nodes } from '../api/schema.ts';
 import { ApiError } from '../cluster/errors.ts';
 import { remove } from '../cluster/objects/apply.ts';
 import type { KubernetesObject } from '../cluster/resource.ts';
@@ -14,6 +15,7 @@ import { FIREWALLS } from './observe/firewalls.ts';
 import {
   blogCluster,
   calicoServer,
+  FELIX,
   EVENTS,
   finalizersOf,
   firewallObject,
@@ -308,6 +310,44 @@ describe('people are told', () => {
     server.put(FIREWALLS, firewallObject({}));
     await clock.advance(1);
     expect(roundsOf('reconcile failed')[0]).toBeGreaterThan(last);
+  });
+
+  test('how many objects and problems there are, and nothing of a firewall that is gone', async () => {
+    const server = blogCluster();
+    server.put(FIREWALLS, { ...firewallObject({}, 'team'), spec: { mode: 'Sometimes' } });
+    const { clock, metrics, lead } = controllerOn(server);
+    const firewallsIn = async (name: string): Promise<ReadonlySet<unknown>> => {
+      const metric = await metrics.registry.getSingleMetric(name)?.get();
+      return new Set(metric?.values.map(({ labels }) => labels['firewall']));
+    };
+    lead();
+    await clock.advance(20_000);
+    expect(await firewallsIn('clusterfirewall_objects')).toEqual(new Set(['default']));
+    expect(await firewallsIn('clusterfirewall_problems')).toEqual(new Set(['team']));
+    await remove(server, FIREWALLS, 'team');
+    await clock.advance(20_000);
+    expect(await firewallsIn('clusterfirewall_problems')).toEqual(new Set());
+  });
+
+  test('that failsafes were narrowed', async () => {
+    const nodes: Nodes = {
+      mode: 'Enforce',
+      failsafes: 'Managed',
+      breakGlass: [{ peer: 'ops' }],
+      nodeCIDRs: ['10.0.0.0/24'],
+    };
+    const peers = [{ name: 'ops', cidrs: ['198.51.100.0/24'] }];
+    const server = blogCluster({ peers, nodes });
+    server.put(FELIX, { metadata: { name: 'default' }, spec: {} });
+    const { clock, lead } = controllerOn(server);
+    lead();
+    await clock.advance(60_000);
+    expect(eventsOf(server)).toContainEqual(
+      expect.objectContaining({
+        reason: 'FailsafesNarrowed',
+        regarding: expect.objectContaining({ name: 'default' }),
+      }),
+    );
   });
 
   test('of a watch that does not show what is stored', async () => {

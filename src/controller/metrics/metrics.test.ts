@@ -2,6 +2,9 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { isDeepStrictEqual } from 'node:util';
 import { WorkQueue } from '../../cluster/queue.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
+import type { Verdict } from '../apply/verdicts.ts';
+import { allow } from '../testing/objects.ts';
 import type { Method } from '../../cluster/http/transport.ts';
 import { Metrics } from './metrics.ts';
 
@@ -203,4 +206,22 @@ describe('findings', () => {
     metrics.endTerm();
     expect(await problems('CalicoTooOld')).toBeUndefined();
   });
+});
+
+test('objects are counted by firewall and kind: desired, and those of them that are in place', async () => {
+  const verdict = (desired: DesiredObject, fields: Partial<Verdict> & Pick<Verdict, 'is'>): Verdict =>
+    ({ id: desired.object.metadata.name, desired, isTemporary: false, ...fields }) as Verdict;
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => allow({ name }));
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three are made');
+  const objects = (state: string) =>
+    sample('clusterfirewall_objects', { firewall: 'default', kind: 'GlobalNetworkPolicy', state });
+  metrics.firewalls.objects([
+    verdict(a, { is: 'Current' }),
+    verdict(b, { is: 'Pending' }),
+    verdict(c, { is: 'Waiting' }),
+    verdict(allow({ name: 'bridge' }), { is: 'Current', isTemporary: true }),
+  ]);
+  expect([await objects('desired'), await objects('current')]).toEqual([2, 1]);
+  metrics.firewalls.objects([verdict(c, { is: 'Waiting' })]);
+  expect(await objects('desired')).toBeUndefined();
 });

@@ -220,5 +220,12 @@ describe('writing enforcement labels', () => {
     expect(journal.repairs.length).toBe(server.writes().length);
     expect(journal.repairs.length).toBeLessThan(10);
     expect(labels.waitMs([set('a')])).toBeGreaterThan(0);
+    expect(journal.repairs[0]).toEqual({
+      id: 'Node/a',
+      kind: 'Node',
+      firewall: 'default',
+      manager: undefined,
+      damage: `the label ${LABEL_ENFORCED} of Node/a had been changed`,
+    });
   });
 });
