@@ -89,7 +89,7 @@ describe('a group is warned of namespaces', () => {
       ({ severity, reason, path }) => `${severity} ${reason} ${path}`,
     );
   const path = 'spec.namespaces[0].namespaceSelector';
-  const unknown = { ...known, namespaces: UNKNOWN };
+  const unknown: Inventory = { ...known, namespaces: UNKNOWN };
 
   test.each<[what: string, group: Group, of: Inventory, ...warnings: string[]]>([
     ['that match', bySelector, known],
