@@ -61,8 +61,9 @@ describe('objects of nodes', () => {
           cluster,
         );
         const meant = nodeIntentOf(list, known, cluster);
+        const flows = flowsOf(cluster);
         for (const at of cluster.nodes) {
-          for (const flow of flowsOf(cluster)) {
+          for (const flow of flows) {
             for (const layer of ['ports', 'host'] as const) {
               if (layer === 'host' && flow.to !== at) continue;
               if (flow.from === at) continue;

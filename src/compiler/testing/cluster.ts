@@ -105,16 +105,19 @@ export function addressOf(flow: Flow, end: 'from' | 'to'): string {
   return address;
 }
 
-const known = new Map<string, boolean>();
+const known = new Map<string, Map<string, boolean>>();
 
 /**
  * True when the CIDR contains the address. Answers are cached, because thousands of flows ask the same few
  * questions.
  */
 export function inCidr(address: string, cidr: string): boolean {
-  const key = `${address} ${cidr}`;
-  const answer = known.get(key) ?? isInCidr(address, cidr);
-  known.set(key, answer);
+  const ofCidr = known.get(cidr) ?? new Map<string, boolean>();
+  known.set(cidr, ofCidr);
+  const before = ofCidr.get(address);
+  if (before !== undefined) return before;
+  const answer = isInCidr(address, cidr);
+  ofCidr.set(address, answer);
   return answer;
 }
 

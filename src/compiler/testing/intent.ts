@@ -6,7 +6,7 @@
 import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Flow, Pod, TenantPolicy, TenantRule } from './cluster.ts';
-import { addressOf, describeFlow, inCidr } from './cluster.ts';
+import { addressOf, inCidr } from './cluster.ts';
 import {
   type Opening,
   type Setting,
@@ -64,15 +64,14 @@ function podVerdictOf(
   ];
   const denials = [metadataDenial(main, setting), ...guardrailDenials(main, setting)];
   return (pod, direction, flow) => {
-    const text = `${direction} ${describeFlow(flow)}`;
     const denial = denials.find(({ egress }) => direction === 'Egress' && egress(flow));
-    if (denial !== undefined) return { allowed: false, by: `${text}: ${denial.id}` };
+    if (denial !== undefined) return { allowed: false, by: `${direction}: ${denial.id}` };
     const tenants = tenantVerdict(cluster, pod, direction, flow);
     if (tenants?.allowed === true) return tenants;
     if (!enforcement.isClosed(pod.namespace, direction)) return tenants ?? FREE;
     const field = direction === 'Egress' ? 'egress' : 'ingress';
     const opening = openings.find((each) => each[field](flow));
-    return { allowed: opening !== undefined, by: `${text}: ${opening?.id ?? 'default deny'}` };
+    return { allowed: opening !== undefined, by: `${direction}: ${opening?.id ?? 'default deny'}` };
   };
 }
 
@@ -136,7 +135,7 @@ function tenantVerdict(cluster: Cluster, pod: Pod, direction: Direction, flow: F
   );
   return {
     allowed: allowing !== undefined,
-    by: `${direction} ${describeFlow(flow)}: tenant's ${allowing?.name ?? 'isolation'}`,
+    by: `${direction}: tenant's ${allowing?.name ?? 'isolation'}`,
   };
 }
 

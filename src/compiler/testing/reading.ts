@@ -5,14 +5,13 @@
  */
 import type { GeneratedObject, NetworkPolicy, PolicyType } from '../../calico/types.ts';
 import type { Cluster, Endpoint, Flow, TenantPolicy, TenantRule } from './cluster.ts';
-import { describeFlow } from './cluster.ts';
 import { readOnce } from './read-once.ts';
 import { type Matchable, subjectPredicate, surroundingsOf, type Surroundings } from './reading-labels.ts';
 import { type PlainRule, plainRule } from './reading-rules.ts';
 
 export interface Verdict {
   readonly allowed: boolean;
-  /** The rule, the end of a tier, or whatever else decided. */
+  /** The rule, the end of a tier, or whatever else decided, and the end of the flow. */
   readonly by: string;
 }
 
@@ -77,20 +76,16 @@ function endsOf(objects: readonly GeneratedObject[], cluster: Cluster): Ends {
   if (orphan !== undefined)
     throw new Error(`policy ${orphan.name} is in tier ${orphan.tier}, which is missing`);
 
-  const chains = new Map<string, readonly Chain[]>();
-  const chainsOf = (endpoint: Endpoint, direction: PolicyType): readonly Chain[] => {
-    const key = `${direction} ${endpoint.id}`;
-    const known = chains.get(key) ?? chainsFor(endpoint, direction, { ...around, tiers, policies });
-    chains.set(key, known);
-    return known;
-  };
+  const known = { ...around, tiers, policies };
+  const leaving = readOnce((endpoint: Endpoint) => chainsFor(endpoint, 'Egress', known));
+  const arriving = readOnce((endpoint: Endpoint) => chainsFor(endpoint, 'Ingress', known));
   return {
-    egress: (flow) => verdictOf(chainsOf(flow.from, 'Egress'), 'Egress', flow),
+    egress: (flow) => verdictOf(leaving(flow.from), 'Egress', flow),
     // felix/rules/static.go: traffic of a node to its own pods is not policed.
     ingress: (flow) =>
       flow.from.kind === 'node' && flow.to.kind === 'pod' && flow.to.node === flow.from.id
         ? { allowed: true, by: 'from its own node' }
-        : verdictOf(chainsOf(flow.to, 'Ingress'), 'Ingress', flow),
+        : verdictOf(arriving(flow.to), 'Ingress', flow),
   };
 }
 
@@ -121,14 +116,11 @@ function verdictOf(chains: readonly Chain[], direction: PolicyType, flow: Flow):
   for (const { tier, policies } of chains) {
     const decision = firstDecision(policies, direction, flow);
     if (decision === undefined && tier.defaultAction === 'Deny')
-      return { allowed: false, by: `${direction} ${describeFlow(flow)}: end of tier ${tier.name}` };
+      return { allowed: false, by: `${direction}: end of tier ${tier.name}` };
     if (decision !== undefined && decision.action !== 'Pass')
-      return {
-        allowed: decision.action === 'Allow',
-        by: `${direction} ${describeFlow(flow)}: ${decision.by}`,
-      };
+      return { allowed: decision.action === 'Allow', by: `${direction}: ${decision.by}` };
   }
-  return { allowed: true, by: `${direction} ${describeFlow(flow)}: profile, or no policy` };
+  return { allowed: true, by: `${direction}: profile, or no policy` };
 }
 
 function firstDecision(policies: readonly PlainPolicy[], direction: PolicyType, flow: Flow) {
