@@ -165,16 +165,16 @@ function rowsOf({ mode, served }: Rig, objects: number, cycles: readonly Cycle[]
     row(`${objects} objects (${served}) by bare parallel requests`, ({ bare }) => bare),
     row('added to an enforced firewall: written → Ready', ({ added }) => added.milliseconds),
     ratios('added to an enforced firewall ÷ bare requests', ({ added, bare }) => added.milliseconds / bare),
-    row('write requests of it', ({ added }) => added.requests, String),
+    row('its write requests', ({ added }) => added.requests, String),
     row('the first Enforce: written → Ready', ({ first }) => first.milliseconds),
-    row('of that waiting on purpose, nothing under way', ({ first }) => first.waited),
+    row('its deliberate waits, without requests', ({ first }) => first.waited),
     ratios('the first Enforce ÷ bare requests', ({ first, bare }) => first.milliseconds / bare),
     ratios(
-      'the first Enforce, without the waiting, ÷ bare requests',
+      'the first Enforce, without these waits, ÷ bare requests',
       ({ first, bare }) => (first.milliseconds - first.waited) / bare,
     ),
-    row('write requests of it', ({ first }) => first.requests, String),
+    row('its write requests', ({ first }) => first.requests, String),
     row('kubectl apply --server-side of the same objects', ({ kubectl }) => kubectl),
-    row('kubectl again, nothing changed', ({ kubectlAgain }) => kubectlAgain),
+    row('kubectl again, without changes', ({ kubectlAgain }) => kubectlAgain),
   ];
 }
