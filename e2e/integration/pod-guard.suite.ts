@@ -518,6 +518,17 @@ export const podGuard = (cluster: () => StartedCluster): void => {
       });
     });
 
+    test('it holds from the first request after a start of the API server, and refuses no other pod then', async () => {
+      await cluster().faults.killApiServer();
+      await cluster().faults.startApiServer();
+      const [honest, forged] = await Promise.allSettled([
+        tenant(dryRun, podOf({ name: 'honest' })),
+        tenant(dryRun, podOf({ name: 'forged', annotations: FORGED })),
+      ]);
+      expect(honest.status).toBe('fulfilled');
+      expect(String(forged.status === 'rejected' && forged.reason)).toContain(REFUSED);
+    });
+
     test.each([
       ['a validation', '/spec/validations/0/expression', '1 / 0 == 0', 'division by zero'],
       ['a variable', '/spec/variables/0/expression', 'object.spec.no.such.field', 'no such'],
