@@ -29,6 +29,8 @@ import { Worker } from './mutants/worker.ts';
 const ROOT = path.resolve(import.meta.dirname, '..');
 const EQUIVALENT = path.join(import.meta.dirname, 'mutants/equivalent.json');
 
+type Lines = readonly [first: number, last: number];
+
 const count = wholeNumber('COUNT') ?? Infinity;
 const seed = wholeNumber('SEED') ?? Math.floor(Math.random() * 2 ** 31);
 const runs = wholeNumber('FUZZ_RUNS') ?? 5;
@@ -61,14 +63,14 @@ const gone = listed.map(({ file }) => file).filter((file) => !existsSync(path.jo
 console.log(report(results, staleIn(listed, changes, [...files, ...gone])));
 await Promise.all(workers.map((worker) => worker.stop()));
 
-/** The first and last line to mutate, by file. */
-async function linesOf(targets: readonly string[]): Promise<ReadonlyMap<string, readonly [number, number]>> {
-  const lines = new Map<string, readonly [number, number]>();
+/** The ranges of lines to mutate, by file. */
+async function linesOf(targets: readonly string[]): Promise<ReadonlyMap<string, readonly Lines[]>> {
+  const lines = new Map<string, readonly Lines[]>();
   for (const target of targets) {
     const [, from = target, first = '1', last = first] = /^(.*\.ts):(\d+)(?:-(\d+))?$/.exec(target) ?? [];
     const isPart = from !== target;
-    for (const file of await sourcesIn(ROOT, from))
-      lines.set(file, isPart ? [Number(first), Number(last)] : [1, Infinity]);
+    const range: Lines = isPart ? [Number(first), Number(last)] : [1, Infinity];
+    for (const file of await sourcesIn(ROOT, from)) lines.set(file, [...(lines.get(file) ?? []), range]);
   }
   return lines;
 }
@@ -84,8 +86,7 @@ async function candidatesIn(file: string): Promise<readonly Candidate[]> {
 }
 
 function isWanted({ change, line }: Candidate): boolean {
-  const [first, last] = wanted.get(change.file) ?? [Infinity, 0];
-  return first <= line && line <= last;
+  return wanted.get(change.file)?.some(([first, last]) => first <= line && line <= last) === true;
 }
 
 /** The tests that load one of the files. Only properties are given a number of examples, because loading fast-check is slow. */

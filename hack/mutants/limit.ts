@@ -4,7 +4,9 @@ import { setTimeout } from 'node:timers/promises';
 
 export interface Limit {
   readonly processorMs: number;
-  /** For a process that waits for something that never comes. */
+  /** Without any use of the processor: the process waits for something that never comes. */
+  readonly idleMs: number;
+  /** In all: the process asks again and again for something that never comes. */
   readonly wallMs: number;
 }
 
@@ -29,8 +31,13 @@ export function processorMsOf(pid: number): number {
  * @throws Error when there is no such process, or when the signal is aborted
  */
 export async function usedUp(pid: number, limit: Limit, signal?: AbortSignal): Promise<void> {
-  const lastMs = processorMsOf(pid) + limit.processorMs;
-  const last = performance.now() + limit.wallMs;
-  while (processorMsOf(pid) < lastMs && performance.now() < last)
+  const [began, beganWith] = [performance.now(), processorMsOf(pid)];
+  let [used, lastUse] = [beganWith, began];
+  for (;;) {
+    const [now, usedNow] = [performance.now(), processorMsOf(pid)];
+    if (usedNow !== used) [used, lastUse] = [usedNow, now];
+    const isOver = used - beganWith >= limit.processorMs || now - began >= limit.wallMs;
+    if (isOver || now - lastUse >= limit.idleMs) return;
     await setTimeout(LOOK_MS, undefined, signal && { signal });
+  }
 }

@@ -32,7 +32,7 @@ export interface Witness extends TestFile {
   readonly tallies: Map<string, Tally>;
 }
 
-const FIRST_LIMIT: Limit = { processorMs: 10 * 60_000, wallMs: 120 * 60_000 };
+const FIRST_LIMIT: Limit = { processorMs: 10 * 60_000, idleMs: 60_000, wallMs: 120 * 60_000 };
 
 /**
  * Runs a test file as it is and counts which mutants it would run.
@@ -90,5 +90,6 @@ async function firstVerdict(worker: Worker, file: string, witnesses: readonly Wi
 /** The first run also counted, which is slow. Wall time is generous, because the machine may have become busy. */
 const limitOf = ({ processorMs, wallMs }: Witness): Limit => ({
   processorMs: 5_000 + 3 * processorMs,
+  idleMs: 15_000,
   wallMs: 60_000 + 20 * wallMs,
 });

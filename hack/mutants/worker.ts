@@ -10,7 +10,7 @@ import type { Order, Reply } from './runner.ts';
 
 /** In bytes. Every test file loads its modules again, and Node frees them late. */
 const MOST_MEMORY = 1.5e9;
-const START_LIMIT: Limit = { processorMs: 60_000, wallMs: 30 * 60_000 };
+const START_LIMIT: Limit = { processorMs: 60_000, idleMs: 60_000, wallMs: 30 * 60_000 };
 /** Longer than any test takes, because the limit of a run already ends a test that hangs. */
 const TEST_TIMEOUT_MS = 60 * 60_000;
 /** These are not copied: packages are linked, and no test reads the others. */
