@@ -97,6 +97,74 @@ describe('which Nodes get the gate, and which lose it', () => {
   });
 });
 
+describe('endpoints are under way', () => {
+  const observing = [finalDeny('Allow')];
+  const standing = { ...gated('a'), desired };
+  const inTheWay = { ...standing, nodes: blocked };
+  const others = (gate: boolean): HostEndpointInfo => ({ ...endpoint('a', gate), automatic: false });
+
+  test.each<
+    [
+      what: string,
+      nodes: readonly StoredNode[],
+      endpoints: readonly HostEndpointInfo[],
+      intent: Parameters<typeof labelPlan>[3],
+      expected: { leaving: boolean; joining: boolean },
+    ]
+  >([
+    ['nothing to do', [node('a', 'enforced')], [], standing, { leaving: false, joining: false }],
+    ['a Node to be labelled', [node('a')], [], standing, { leaving: false, joining: true }],
+    ['one to lose its label', [node('b', 'enforced')], [], standing, { leaving: true, joining: false }],
+    [
+      'one while nodes are observed',
+      [node('a')],
+      [],
+      { ...standing, desired: observing },
+      { leaving: false, joining: true },
+    ],
+    [
+      'one while all of it goes',
+      [node('a')],
+      [],
+      { ...standing, desired: [] },
+      { leaving: false, joining: false },
+    ],
+    [
+      'one that only rules allow',
+      [node('a')],
+      [],
+      { ...standing, desired: [nodeAllow({ name: 'zone' })] },
+      { leaving: false, joining: false },
+    ],
+    ['one while something is in the way', [node('a')], [], inTheWay, { leaving: false, joining: false }],
+    ['an endpoint to come', [], [endpoint('a', false)], standing, { leaving: false, joining: true }],
+    [
+      'one while something is in the way, too',
+      [],
+      [endpoint('a', false)],
+      inTheWay,
+      { leaving: false, joining: false },
+    ],
+    [
+      'one to leave, while something is in the way',
+      [],
+      [endpoint('b', true)],
+      inTheWay,
+      { leaving: true, joining: false },
+    ],
+    ['one of others', [], [others(false)], standing, { leaving: false, joining: false }],
+    [
+      'one of others that carries the label',
+      [],
+      [{ ...others(true), node: 'b' }],
+      standing,
+      { leaving: false, joining: false },
+    ],
+  ])('%s', (_, nodes, endpoints, intent, expected) => {
+    expect(labelPlan(nodes, endpoints, NONE, intent)).toMatchObject(expected);
+  });
+});
+
 describe('what waits for an endpoint that is still to leave', () => {
   const nodes = [node('a')];
   const endpoints = [endpoint('a', true)];

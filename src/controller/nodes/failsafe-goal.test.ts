@@ -54,6 +54,33 @@ describe('failsafes are to be', () => {
     expect(aim('active', summary(), [problem('default/nodes/zones/office')])).toMatchObject({ to: 'keep' });
   });
 
+  test('with the reason, where spec.nodes says Managed', () => {
+    const because = 'nodes.failsafes: Managed narrows them when';
+    expect(aim('active', summary({ failsafesWaitFor: 'a peer' }))).toEqual({
+      to: 'restore',
+      because: 'a peer',
+    });
+    expect(aim('active', summary({ mode: 'Observe' }))).toEqual({
+      to: 'restore',
+      because: `${because} nodes.mode is Enforce`,
+    });
+    expect(aim('active', summary(), [problem('default/nodes')])).toEqual({
+      to: 'keep',
+      because: `${because} spec.nodes has no problem`,
+    });
+    expect(aim('active', summary({ failsafes: [] }))).toEqual({
+      to: 'keep',
+      because: 'nodes.failsafes: Managed cannot narrow them: nobody would get in any more',
+    });
+    for (const goal of [aim('active', bare()), aim('leaving', summary()), aim('invalid')])
+      expect(goal).not.toHaveProperty('because');
+  });
+
+  test('narrowed in spite of a warning', () => {
+    const warning: Problem = { ...problem('default/nodes'), severity: 'warning' };
+    expect(aim('active', summary(), [warning]).to).toBe('narrow');
+  });
+
   test('left where what is to be written would stop Felix', () => {
     expect(aim('active', summary({ failsafes: [{ ...SSH, protocol: 'sctp' }] }))).toMatchObject({
       to: 'keep',
@@ -79,6 +106,8 @@ test('nothing, and far too much, is never written', () => {
   expect(flawOf([])).toBeDefined();
   expect(flawOf(Array.from({ length: 501 }, () => SSH))).toContain('501');
   expect(flawOf([SSH, { protocol: 'udp', port: 68 }])).toBeUndefined();
+  expect(flawOf(Array.from({ length: 500 }, () => SSH))).toBeUndefined();
+  expect(flawOf([1, 65_535].map((port) => ({ ...SSH, port })))).toBeUndefined();
 });
 
 describe('what is stored', () => {
@@ -111,5 +140,6 @@ describe('what is stored', () => {
       isToNarrow(narrow, stored()),
       isToNarrow(narrow, undefined),
     ]).toEqual([false, true, true]);
+    expect(isToNarrow(aim('leaving'), stored())).toBe(false);
   });
 });

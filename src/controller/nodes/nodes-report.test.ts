@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals';
-import { LABEL_ENFORCED } from '../../compiler/names.ts';
+import { describe, expect, test } from '@jest/globals';
+import { LABEL_ENFORCED, LABEL_SET } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
@@ -8,6 +8,7 @@ import { plan, type PlanInput } from '../plan/plan.ts';
 import { applyStep, desiredRole } from '../plan/step.ts';
 import type { Unwritten } from '../apply/execute.ts';
 import {
+  allow,
   creation,
   verdictsAfter,
   endpoint,
@@ -18,6 +19,11 @@ import {
   set,
 } from '../testing/objects.ts';
 
+/** The object under another name. */
+const renamed = ({ object }: DesiredObject, name: string): DesiredObject['object'] => ({
+  ...object,
+  metadata: { ...object.metadata, name },
+});
 const summary: NodesSummary = {
   mode: 'Enforce',
   endpoints: 'Managed',
@@ -93,6 +99,75 @@ test('objects that a problem holds count as they stand', () => {
   expect(standing(stored, { desired: [] }, ['default/']).enforced).toBe(2);
 });
 
+test('objects that a problem holds count for what they are', () => {
+  expect(standing(without('b-all'), { desired: [] }, ['default/']).enforced).toBe(1);
+  expect(standing(without('b-lo'), { desired: [] }, ['default/']).enforced).toBe(1);
+});
+
+test('an endpoint that a problem freezes counts for the node that it is stored for', () => {
+  const [ofA, ofB] = [endpoint('a', '*'), endpoint('b', '*')];
+  const object = { ...ofA.object, metadata: { ...ofA.object.metadata, name: 'b-all' } } as typeof ofA.object;
+  const wanted = [...desired.slice(0, 3), endpoint('b', 'lo'), { ...ofB, rules: [] }];
+  const stored = [...desired.slice(0, 3), endpoint('b', 'lo'), { ...ofA, object }].map(live);
+  const found = standing(stored, { desired: wanted }, ['default/nodes/endpoints']);
+  expect(found.enforced).toBe(1);
+  expect(found.condition.message).toContain('not yet: b;');
+});
+
+describe('nodes stand', () => {
+  const web = allow({ name: 'web' });
+  const all = [
+    ...desired,
+    nodeAllow({ name: 'blocked', rules: ['default/nodes/blocked'] }),
+    set({ name: 'office', rules: ['default/nodes/zones/z'] }),
+    set({ name: 'judged', rules: ['default/nodes/judged'] }),
+    { ...finalDeny('Allow'), object: renamed(finalDeny('Allow'), 'observe') },
+    nodeAllow({ name: 'lo', rules: ['default/nodes/lo'] }),
+    web,
+  ];
+  const planned = (stored: readonly LiveObject[], wanted: readonly DesiredObject[] = all) =>
+    plan({
+      desired: wanted,
+      live: stored,
+      held: [],
+      firewalls: new Set(['default']),
+      isClosedNamespace: () => false,
+    });
+  const stand = (...args: Parameters<typeof planned>): boolean => {
+    const after = planned(...args);
+    return nodesStand(after, verdictsAfter(after));
+  };
+  const lacking = (name: string) => all.filter(({ object }) => object.metadata.name !== name).map(live);
+
+  test.each(['zone', 'last', 'a-lo', 'blocked', 'office', 'judged', 'observe', 'lo'])(
+    'not without %s',
+    (name) => {
+      expect(stand(lacking(name))).toBe(false);
+    },
+  );
+
+  test.each(['a-all', 'web', 'none'])('without %s', (name) => {
+    expect(stand(lacking(name))).toBe(true);
+  });
+
+  test('when old policies are gone; sets may follow', () => {
+    const stored = all.map(live);
+    expect(stand([...stored, live(nodeAllow({ name: 'old' }))])).toBe(false);
+    expect(stand([...stored, live(set({ name: 'old' }))])).toBe(true);
+    expect(stand([...stored, live(endpoint('c', '*'))])).toBe(true);
+  });
+
+  test('a missing set, or policy of pods, or an endpoint takes nothing from what is enforced', () => {
+    for (const [name, enforced] of [
+      ['office', 2],
+      ['web', 2],
+      ['b-all', 1],
+      ['blocked', 0],
+    ] as const)
+      expect(standing(lacking(name), { desired: all }).enforced).toBe(enforced);
+  });
+});
+
 test('an automatic endpoint counts when it has the gate, and the wait is explained', () => {
   const own = desired.filter((each) => desiredRole(each) !== 'nodeEndpoint');
   const automatic = (node: string, labels: HostEndpointInfo['labels']): HostEndpointInfo => ({
@@ -138,6 +213,139 @@ test.each([
   expect(failsafesOpen).toHaveLength(open);
 });
 
+describe('the condition says what is in force and what to do', () => {
+  const own = desired.filter((each) => desiredRole(each) !== 'nodeEndpoint');
+  const many = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const blocked = { reason: 'EndpointConflict', message: 'delete HostEndpoint/eth0' } as const;
+  const quiet = { ...summary, notes: [] };
+  const waits = 'their objects are being written';
+  const copies = `their automatic host endpoints do not carry ${LABEL_ENFORCED} yet, which Calico's kube-controllers copy from the Nodes: if this lasts, look at calico-kube-controllers`;
+  const refused = `the label ${LABEL_ENFORCED} could not be written to Nodes: no`;
+
+  test.each<
+    [
+      what: string,
+      stored: readonly DesiredObject[],
+      fields: Fields,
+      reason: string,
+      trouble: string,
+      message: string,
+    ]
+  >([
+    [
+      'disabled',
+      desired,
+      { summary: { ...quiet, mode: 'Disabled', blocked } },
+      'Disabled',
+      'none',
+      'nodes are left alone: nodes.mode is Disabled',
+    ],
+    ['blocked', desired, { summary: { ...quiet, blocked } }, 'EndpointConflict', 'stalled', blocked.message],
+    [
+      'blocked while observed',
+      desired,
+      { summary: { ...quiet, mode: 'Observe', blocked } },
+      'EndpointConflict',
+      'none',
+      blocked.message,
+    ],
+    [
+      'observed',
+      desired,
+      { summary: { ...quiet, mode: 'Observe' } },
+      'Observing',
+      'none',
+      'what nothing allows still passes, and is counted at the nodes; set nodes.mode to Enforce to refuse it',
+    ],
+    [
+      'not selected',
+      desired,
+      { summary: { ...quiet, selected: [] } },
+      'NoNodeSelected',
+      'none',
+      'nodes.nodeSelector selects no node: label one, or change it',
+    ],
+    ['enforced', desired, { summary: quiet }, 'Enforced', 'none', 'every node that is selected, 2'],
+    [
+      'one is pending',
+      desired.slice(0, -1),
+      { summary: quiet },
+      'Progressing',
+      'passing',
+      `not yet: b; ${waits}`,
+    ],
+    [
+      'the nodes are pending, with a note',
+      [],
+      { summary: { ...summary, selected: many.slice(0, 5) } },
+      'Progressing',
+      'passing',
+      `not yet: a, b, c, d, e; ${waits}; load balancers are not judged`,
+    ],
+    [
+      'many are pending',
+      [],
+      { summary: { ...quiet, selected: many } },
+      'Progressing',
+      'passing',
+      `not yet: a, b, c, d, e and 2 more; ${waits}`,
+    ],
+    [
+      'endpoints of Calico are pending',
+      own,
+      { desired: own, summary: { ...quiet, endpoints: 'Automatic' } },
+      'Progressing',
+      'passing',
+      `not yet: a, b; ${copies}`,
+    ],
+    [
+      'policies are pending before endpoints of Calico',
+      own.slice(1),
+      { desired: own, summary: { ...quiet, endpoints: 'Automatic' } },
+      'Progressing',
+      'passing',
+      `not yet: a, b; ${waits}`,
+    ],
+    [
+      'a label is refused',
+      [],
+      { summary: quiet, labelFailure: { message: 'no', isRefused: true } },
+      'GateRefused',
+      'stalled',
+      `not yet: a, b; ${refused}`,
+    ],
+    [
+      'a label has failed in passing',
+      [],
+      { summary: quiet, labelFailure: { message: 'no', isRefused: false } },
+      'GateRefused',
+      'passing',
+      `not yet: a, b; ${refused}`,
+    ],
+  ])('%s', (_, stored, fields, reason, trouble, message) => {
+    const found = standing(stored.map(live), fields);
+    expect(found).toMatchObject({ condition: { reason, message }, trouble });
+  });
+});
+
+test('an automatic endpoint counts only for all interfaces, only with its label, and only an automatic one', () => {
+  const own = desired.filter((each) => desiredRole(each) !== 'nodeEndpoint');
+  const endpointOf = (node: string, of: Partial<HostEndpointInfo> = {}): HostEndpointInfo => ({
+    name: `${node}-auto-hep`,
+    node,
+    labels: { [LABEL_ENFORCED]: 'enforced' },
+    interfaceName: '*',
+    automatic: true,
+    ...of,
+  });
+  const enforced = (...hostEndpoints: readonly HostEndpointInfo[]): number =>
+    standing(own.map(live), { desired: own, hostEndpoints }).enforced;
+  expect(enforced(endpointOf('a'), endpointOf('b'))).toBe(2);
+  expect(enforced(endpointOf('a'), endpointOf('b', { interfaceName: 'eth0' }))).toBe(1);
+  expect(enforced(endpointOf('a'), endpointOf('b', { automatic: false }))).toBe(1);
+  expect(enforced(endpointOf('a', { labels: {} }), endpointOf('c'))).toBe(0);
+});
+
 test('a selector without nodes is said', () => {
   const some: readonly DesiredObject[] = desired.slice(0, 2);
   const found = standing(some.map(live), { desired: some, summary: { ...summary, selected: [] } });
@@ -149,6 +357,18 @@ test('allows are missing where they cannot be written, not where they are still 
   if (zone === undefined) throw new Error('no zone');
   const verdicts = (stored: readonly LiveObject[], unwritten: readonly Unwritten[] = []) =>
     verdictsAfter(planned({ live: stored }), unwritten);
+  const web = allow({ name: 'web' });
+  const needing = nodeAllow({ name: 'needing', rules: zone.rules });
+  const office = set({ name: 'office' });
+  const ingress = [{ action: 'Pass', source: { selector: `${LABEL_SET} == 'office'` } }];
+  const named = { ...needing, object: { ...needing.object, spec: { ...needing.object.spec, ingress } } };
+  const others = verdictsAfter(
+    planned({ desired: [office, named as DesiredObject, web], live: [foreign(office)] }),
+    [{ step: creation(web), refusal: 'no' }],
+  );
+  expect(others.map(({ is }) => is).toSorted()).toEqual(['NameTaken', 'NeedsTaken', 'Refused']);
+  expect(lacksAllows(others)).toBe(true);
+  expect(lacksAllows(others.filter(({ is }) => is !== 'NeedsTaken'))).toBe(false);
   const step = creation(zone);
   const changed = live(nodeAllow({ name: 'zone', rules: zone.rules, content: 'old' }));
   expect(lacksAllows(verdicts(without('zone')))).toBe(false);
