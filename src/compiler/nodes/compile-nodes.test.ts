@@ -287,7 +287,7 @@ describe('what is not compiled', () => {
 });
 
 test('the nodes that are selected come by name', () => {
-  const nodes = (cluster.nodes ?? []).toReversed();
+  const nodes = cluster.nodes.toReversed();
   expect(compiled({}, { inventory: { ...cluster, nodes } }).nodes?.selected).toEqual(['cp1', 'worker1']);
 });
 

@@ -9,11 +9,18 @@ import type { NodesSummary } from '../../compiler/types.ts';
 import { readNode } from '../../inventory/nodes.ts';
 import { Drift } from '../apply/drift.ts';
 import type { Journal } from '../apply/journal.ts';
-import { EnforcementLabels, isDeferred, labelPlan, type LabelChange } from './enforcement-labels.ts';
+import {
+  EnforcementLabels,
+  isDeferred,
+  isReplacedByAutomatic,
+  labelPlan,
+  type LabelChange,
+} from './enforcement-labels.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import { calicoServer, nodeObject, NODES } from '../testing/calico-server.ts';
 import {
+  allow,
   creation,
   finalDeny,
   nodeAllow,
@@ -174,6 +181,12 @@ describe('what waits for an endpoint that is still to leave', () => {
     expect(isDeferred(labelPlan(nodes, endpoints, NONE, gated()))(step)).toBe(true);
   });
 
+  test('but nothing of pods, nor what is refused at pods', () => {
+    const isHeld = isDeferred(labelPlan(nodes, endpoints, NONE, gated()));
+    const atPods = removal(nodeAllow({ name: 'pods', rules: ['default/nodes/pods'] }));
+    expect([isHeld(atPods), isHeld(removal(allow({ name: 'web' })))]).toEqual([false, false]);
+  });
+
   test('nothing when all of it goes', () => {
     expect(isDeferred(labelPlan(nodes, endpoints, NONE, { ...gated(), desired: [] }))(step)).toBe(false);
   });
@@ -185,6 +198,11 @@ describe('what waits for an endpoint that is still to come', () => {
   test('what is taken away in the end, for example a set that the former policies name', () => {
     expect(joining).toMatchObject({ joining: true });
     expect(isDeferred(joining)(removal(networkSet({ name: 'former' })))).toBe(true);
+  });
+
+  test('nothing once it has come', () => {
+    const joined = labelPlan([node('a', 'enforced')], [endpoint('a', true)], NONE, gated('a'));
+    expect(isDeferred(joined)(removal(networkSet({ name: 'former' })))).toBe(false);
   });
 
   test('nothing else', () => {
@@ -200,10 +218,19 @@ describe("where Calico's endpoints take the place of ours, and ours of them", ()
     const of = (...endpoints: readonly HostEndpointInfo[]) =>
       isDeferred(labelPlan([node('a', 'enforced')], endpoints, new Set(['a']), gated('a')))(removal(ours));
     expect([of(), of(endpoint('a', false)), of(endpoint('a', true))]).toEqual([true, true, false]);
+    expect(of({ ...endpoint('a', true), automatic: false })).toBe(true);
+    expect(of({ ...endpoint('a', true), interfaceName: 'eth0' })).toBe(true);
+    const replaced = isReplacedByAutomatic(
+      labelPlan([node('a', 'enforced')], [], new Set(['a']), gated('a')),
+    );
+    expect([replaced(removal(ours)), replaced(removal(ownEndpoint('b', '*')))]).toEqual([true, false]);
+    expect([replaced(removal(ownEndpoint('a', 'lo'))), replaced(creation(ours))]).toEqual([false, false]);
   });
 
   test('the gate is set before there is anything to carry it', () => {
     expect(named(labelPlan([node('a')], [], new Set(['a']), gated('a')).set)).toEqual(['a']);
+    const beside = { ...gated('a'), desired: [...desired, ownEndpoint('a', 'lo')] };
+    expect(named(labelPlan([node('a')], [], NONE, beside).set)).toEqual(['a']);
   });
 
   test('ours goes at once where its node is not selected any more, or all of it goes', () => {
@@ -226,11 +253,12 @@ describe('writing enforcement labels', () => {
     const server = calicoServer();
     for (const { name, labels } of nodes) server.put(NODES, nodeObject(name, '10.0.0.1', labels));
     const journal: Pick<Journal, 'repairs'> = { repairs: [] };
+    const [log, stopping] = [recordingLogger(), new AbortController()];
     const labels = new EnforcementLabels({
       transport: server,
-      log: recordingLogger(),
+      log,
       drift: new Drift(new ManualClock()),
-      signal: new AbortController().signal,
+      signal: stopping.signal,
     });
     const stored = (name: string): StoredNode => {
       const object = server.object(NODES, name);
@@ -239,18 +267,49 @@ describe('writing enforcement labels', () => {
     const set = (name: string) => ({ node: stored(name), value: 'enforced' });
     const takeOff = (name: string) => ({ node: stored(name), value: undefined });
     const write = (...changes: readonly LabelChange[]) => labels.write(changes, journal);
-    return { server, labels, journal, write, stored, set, takeOff };
+    return { server, log, stopping, labels, journal, write, stored, set, takeOff };
   }
 
   test('changes that one label of a Node', async () => {
     const others = { zone: 'x' };
-    const { write, stored, set, takeOff } = setup(
+    const { server, log, journal, write, stored, set, takeOff } = setup(
       { ...node('a'), labels: others },
       { ...node('b'), labels: { ...others, [LABEL_ENFORCED]: 'enforced' } },
     );
     await write(set('a'), takeOff('b'));
     expect(stored('a').labels).toEqual({ ...others, [LABEL_ENFORCED]: 'enforced' });
     expect(stored('b').labels).toEqual(others);
+    expect(journal.repairs).toEqual([]);
+    expect(log.lines.map(({ message, fields }) => ({ message, ...fields }))).toEqual([
+      { message: 'gate set', object: 'Node/a' },
+      { message: 'gate taken off', object: 'Node/b' },
+    ]);
+    // JSON has null, and not what is undefined.
+    const bodies = server.requests.filter(({ method }) => method === 'PATCH').map(({ body }) => body);
+    expect(JSON.stringify(bodies)).toContain(`"labels":{"${LABEL_ENFORCED}":null}`);
+  });
+
+  test('ends quietly when the operator stops', async () => {
+    const { server, stopping, write, set } = setup(node('a'));
+    stopping.abort();
+    expect(await write(set('a'))).toBeUndefined();
+    expect(server.writes()).toEqual([]);
+  });
+
+  test('knows what was as it should be until it is put right, whatever the rounds between say', async () => {
+    const { server, log, labels, journal, write, stored, set, takeOff } = setup(
+      node('a', 'enforced'),
+      node('b'),
+    );
+    const wanted = new Set(['a']);
+    labels.remember([stored('a'), stored('b')], wanted);
+    server.put(NODES, nodeObject('a', '10.0.0.1'));
+    server.put(NODES, nodeObject('b', '10.0.0.2', { [LABEL_ENFORCED]: 'enforced' }));
+    labels.remember([stored('a'), stored('b')], wanted);
+    labels.remember([stored('a'), stored('b')], UNKNOWN);
+    await write(set('a'), takeOff('b'));
+    expect(journal.repairs.map(({ id }) => id)).toEqual(['Node/a', 'Node/b']);
+    expect(log.lines.map(({ message }) => message)).toEqual(['drift repaired', 'drift repaired']);
   });
 
   test('leaves alone a Node that was made anew under the same name, and misses none that is gone', async () => {
@@ -269,9 +328,11 @@ describe('writing enforcement labels', () => {
   });
 
   test('is not repeated before the watch has shown the Node anew', async () => {
-    const { server, write, set } = setup(node('a'));
+    const { server, labels, write, set } = setup(node('a'));
     const change = set('a');
     await write(change);
+    await write(change);
+    labels.remember([change.node], new Set(['a']));
     await write(change);
     expect(server.writes()).toEqual(['PATCH a']);
     await write({ ...change, node: { ...change.node } });
@@ -287,13 +348,16 @@ describe('writing enforcement labels', () => {
     }
     expect(journal.repairs.length).toBe(server.writes().length);
     expect(journal.repairs.length).toBeLessThan(10);
-    expect(labels.waitMs([set('a')])).toBeGreaterThan(0);
-    expect(journal.repairs[0]).toEqual({
+    expect(journal.repairs[0]).toStrictEqual({
       id: 'Node/a',
       kind: 'Node',
       firewall: 'default',
       manager: undefined,
       damage: `the label ${LABEL_ENFORCED} of Node/a had been changed`,
     });
+    expect(labels.waitMs([set('a')])).toBeGreaterThan(0);
+    const other = { node: node('b'), value: 'enforced' };
+    expect(labels.waitMs([other, set('a')])).toBe(labels.waitMs([set('a')]));
+    expect(labels.waitMs([other])).toBe(0);
   });
 });

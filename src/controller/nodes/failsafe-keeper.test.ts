@@ -82,9 +82,10 @@ function setup(spec: Fields = {}) {
   const felix = server(spec);
   const clock = new ManualClock();
   const told: string[] = [];
+  const log = recordingLogger();
   /** As FailsafeKeeper, with what it tells in `told`. */
   const make = () => {
-    const keeper = new FailsafeKeeper({ transport: felix.transport, clock, log: recordingLogger() });
+    const keeper = new FailsafeKeeper({ transport: felix.transport, clock, log });
     const listen = async (outcome: Promise<FailsafeOutcome>): Promise<Omit<FailsafeOutcome, 'event'>> => {
       const { event, ...rest } = await outcome;
       if (event !== undefined) told.push(`${event.reason}: ${event.note}`);
@@ -99,7 +100,7 @@ function setup(spec: Fields = {}) {
       isNarrowed: (stored: ReturnType<typeof readFailsafes>) => keeper.isNarrowed(stored),
     };
   };
-  return { felix, clock, told, make, keeper: make() };
+  return { felix, clock, told, log, make, keeper: make() };
 }
 const reasons = (told: readonly string[]) => told.map((text) => text.split(':')[0]);
 
@@ -237,5 +238,193 @@ describe('failsafes are given back', () => {
     const { felix, keeper } = setup();
     await keeper.restoreIfNeeded(RESTORE, felix.stored());
     expect([felix.patches, keeper.keeper.mustSettle]).toEqual([[], false]);
+  });
+});
+
+describe('the FelixConfiguration', () => {
+  const unreachable = () => Promise.reject(new ApiError({ code: 503, message: 'down' }));
+  const NOT_READY = { isReady: false, isMissing: false };
+  const MISSING = { isReady: true, isMissing: true };
+
+  test('is the one called default', async () => {
+    const { felix, keeper } = setup();
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    expect(felix.patches.map(({ path }) => path)).toEqual([
+      expect.stringMatching(/^\/apis\/projectcalico\.org\/v3\/felixconfigurations\/default(\?|$)/),
+    ]);
+  });
+
+  test('is narrowed while anything of ours is in it', async () => {
+    const { felix, keeper, make } = setup();
+    const bare = felix.stored();
+    expect(keeper.keeper.isNarrowed(undefined)).toBe(false);
+    expect(keeper.isNarrowed(bare)).toBe(false);
+    expect(keeper.isNarrowed({ ...bare, former: 'null' })).toBe(true);
+    expect(keeper.isNarrowed({ ...bare, written: 'tag' })).toBe(true);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    expect([keeper, make()].map((each) => each.isNarrowed(bare))).toEqual([true, false]);
+    expect(keeper.keeper.isNarrowed(undefined)).toBe(true);
+  });
+
+  test('is not asked for where nothing is to be done', async () => {
+    const { felix, keeper } = setup({ failsafeInboundHostPorts: [] });
+    felix.transport.request = unreachable;
+    const stored = felix.stored();
+    expect(keeper.keeper.mustSettle).toBe(false);
+    expect(await keeper.restoreIfNeeded(RESTORE, stored)).toEqual({});
+    expect(await keeper.restoreIfNeeded(NARROW, { ...stored, former: 'null' })).toEqual({});
+    expect(await keeper.narrowIfSafe({ to: 'keep' }, stored, READY)).toEqual({});
+    expect(await keeper.narrowIfSafe({ to: 'keep', because: 'a reason' }, stored, READY)).toEqual({
+      note: 'a reason',
+    });
+    expect(await keeper.narrowIfSafe(NARROW, stored, NOT_READY)).toEqual({
+      note: 'nodes.failsafes: Managed narrows them when every node that is selected is enforced',
+    });
+    expect(await keeper.narrowIfSafe(NARROW, stored, MISSING)).toEqual({
+      note: 'nodes.failsafes: Managed narrows them when every node that is selected is enforced, and something that lets in at nodes cannot be written: see status.problems',
+    });
+  });
+
+  test('that says what is wanted is outranked, also where the watch does not show it yet', async () => {
+    const { felix, keeper, make } = setup();
+    const before = felix.stored();
+    const { note } = await keeper.narrowIfSafe(NARROW, before, READY);
+    expect(note).toBe('they have just been narrowed');
+    const outranked = expect.stringContaining(
+      'FelixConfiguration/default is narrowed, and a FelixConfiguration of',
+    );
+    for (const each of [keeper, make()])
+      for (const stored of [felix.stored(), before, undefined])
+        expect(await each.narrowIfSafe(NARROW, stored, READY)).toEqual({ note: outranked });
+    expect(felix.patches).toHaveLength(1);
+  });
+
+  test('that somebody has changed is told of at each change, not at each round', async () => {
+    const { felix, told, keeper } = setup();
+    const change = (value: unknown): void => {
+      felix.change({ spec: { failsafeInboundHostPorts: value } });
+    };
+    const before = felix.stored();
+    await keeper.narrowIfSafe(NARROW, before, READY);
+    change([API]);
+    for (const stored of [before, before, felix.stored()])
+      expect((await keeper.narrowIfSafe(NARROW, stored, READY)).note).toContain('somebody has changed');
+    expect((await keeper.narrowIfSafe(NARROW, felix.stored(), NOT_READY)).note).toContain(
+      'somebody has changed',
+    );
+    expect(reasons(told)).toEqual(['FailsafesNarrowed', 'FailsafesChanged']);
+    // Put back, narrowed to something else, and changed again.
+    change([SSH]);
+    await keeper.narrowIfSafe({ to: 'narrow', failsafes: [API, SSH] }, felix.stored(), READY);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    change([API]);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    expect(reasons(told).slice(2)).toEqual(['FailsafesNarrowed', 'FailsafesNarrowed', 'FailsafesChanged']);
+  });
+
+  test('that somebody has replaced is narrowed again after Report and Managed', async () => {
+    const { felix, keeper } = setup();
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    felix.change({ metadata: { annotations: null }, spec: { failsafeInboundHostPorts: [API] } });
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [API] });
+    await keeper.restoreIfNeeded(RESTORE, felix.stored());
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [API] });
+    expect(felix.patches).toHaveLength(1);
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH] });
+  });
+
+  test('of which somebody has taken an annotation of ours loses the other one too', async () => {
+    const [former, written] = [FORMER, 'clusterfirewall.io/failsafes'];
+    for (const [gone, value, spec, last] of [
+      [written, [SSH], { failsafeInboundHostPorts: [SSH] }, 'before it was narrowed: []'],
+      [former, [SSH], {}, "is at Felix's defaults again"],
+      [former, [API], { failsafeInboundHostPorts: [API] }, 'before it was narrowed: not known'],
+    ] as const) {
+      const { felix, told, keeper, make } = setup({ failsafeInboundHostPorts: [] });
+      await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+      felix.change({
+        metadata: { annotations: { [gone]: null } },
+        spec: { failsafeInboundHostPorts: value },
+      });
+      await make().restoreIfNeeded(RESTORE, felix.stored());
+      expect(felix.annotations).toEqual({});
+      expect(felix.spec).toEqual(spec);
+      expect(told.at(-1)).toContain(last);
+    }
+  });
+
+  test('may have no spec', async () => {
+    const { felix, keeper } = setup();
+    felix.change({ spec: null });
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH] });
+  });
+
+  test('holds up nodes only while it is to be given back', async () => {
+    const { felix, keeper } = setup();
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    felix.fail(new ApiError({ code: 503, message: 'down' }));
+    await keeper.restoreIfNeeded(RESTORE, felix.stored());
+    expect(keeper.keeper.mustSettle).toBe(true);
+    await keeper.restoreIfNeeded(NARROW, felix.stored());
+    expect(keeper.keeper.mustSettle).toBe(false);
+  });
+
+  test('that has gone has nothing to give back', async () => {
+    const { felix, told, keeper } = setup();
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    felix.remove();
+    expect(await keeper.keeper.restoreIfNeeded(RESTORE, undefined)).toStrictEqual({});
+    expect(keeper.keeper.isNarrowed(undefined)).toBe(false);
+    expect(reasons(told)).toEqual(['FailsafesNarrowed']);
+  });
+
+  test('whose former value cannot be read goes to the defaults of Felix', async () => {
+    const { felix, told, keeper } = setup({ failsafeInboundHostPorts: [API] });
+    await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+    felix.change({ metadata: { annotations: { [FORMER]: 'no JSON' } } });
+    await keeper.restoreIfNeeded(RESTORE, felix.stored());
+    expect(felix.spec).toEqual({});
+    expect(told.at(-1)).toContain("is at Felix's defaults again, for the annotation");
+  });
+});
+
+test('events say what was changed, and warn of what others have changed', async () => {
+  const { felix, log, keeper: wrapped } = setup({ bpfEnabled: false });
+  const { keeper } = wrapped;
+  felix.fills = { floatingIPs: 'Disabled' };
+  const kept = `what was there is kept in the annotation ${FORMER}. Felix restarts on every node to take it`;
+  const filled = "Calico's API server has filled in floatingIPs with their defaults, which stay";
+  const field = 'failsafeInboundHostPorts of FelixConfiguration/default';
+  expect((await keeper.narrowIfSafe(NARROW, felix.stored(), READY)).event).toEqual({
+    type: 'Normal',
+    reason: 'FailsafesNarrowed',
+    action: 'Failsafes',
+    note: `${field} is narrowed to breakGlass and nodeCIDRs; ${kept}. ${filled}`,
+  });
+  const fields = { object: 'FelixConfiguration/default', reason: 'FailsafesNarrowed' };
+  expect(log.lines).toEqual([{ level: 'info', message: 'failsafes', fields }]);
+  expect((await keeper.restoreIfNeeded(RESTORE, felix.stored())).event).toEqual({
+    type: 'Normal',
+    reason: 'FailsafesRestored',
+    action: 'Failsafes',
+    note: `${field} is again what it was before it was narrowed. Felix restarts on every node to take it`,
+  });
+  const again = await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
+  expect(again.event?.note).toBe(`${field} is narrowed to breakGlass and nodeCIDRs; ${kept}`);
+  felix.change({ spec: { failsafeInboundHostPorts: [API] } });
+  expect((await keeper.narrowIfSafe(NARROW, felix.stored(), READY)).event).toEqual({
+    type: 'Warning',
+    reason: 'FailsafesChanged',
+    action: 'Failsafes',
+    note: `somebody has changed ${field} since it was narrowed; it is left as it is`,
+  });
+  expect((await keeper.restoreIfNeeded(RESTORE, felix.stored())).event).toEqual({
+    type: 'Warning',
+    reason: 'FailsafesChanged',
+    action: 'Failsafes',
+    note: `${field} is left as somebody has changed it; what was there before it was narrowed: null`,
   });
 });
