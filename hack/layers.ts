@@ -52,8 +52,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ...floors(edge, 'controller', CONTROLLER_FLOORS, UNDER_CONTROLLER),
   controller: edge(...CONTROLLER_FLOORS.map((floor) => `controller/${floor}`), ...UNDER_CONTROLLER),
 
-  operator: edge('controller', 'cluster', ...WORDS),
-  cli: edge('operator', 'compiler', 'simulator', 'cluster', ...WORDS),
+  serving: edge('cluster', 'json'),
+  operator: edge('controller', 'serving', 'cluster', ...WORDS),
+  cli: edge('operator', 'serving', 'compiler', 'simulator', 'cluster', ...WORDS),
   main: edge('cli'),
 };
 

@@ -39,6 +39,7 @@ describe('the operator', () => {
     const operator = new FirewallOperator({
       loadKubeConfig: nowhere,
       healthAddress: '127.0.0.1:0',
+      metricsAddress: '127.0.0.1:0',
       log,
       env: {},
     });
@@ -46,9 +47,8 @@ describe('the operator', () => {
     const url = `http://127.0.0.1:${String(operator.healthPort)}`;
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain(
-      'leader_election_master_status{name="clusterfirewall"} 0',
-    );
+    const metrics = await fetch(`http://127.0.0.1:${String(operator.metricsPort)}/metrics`);
+    expect(await metrics.text()).toContain('leader_election_master_status{name="clusterfirewall"} 0');
     operator.stop();
     await operator.ended;
     expect(log.lines.at(-1)?.message).toBe('operator stopped');
@@ -59,6 +59,7 @@ describe('the operator', () => {
     const operator = new FirewallOperator({ loadKubeConfig: nowhere, log: recordingLogger(), env: {} });
     await operator.start();
     expect(operator.healthPort).toBeUndefined();
+    expect(operator.metricsPort).toBeUndefined();
     operator.stop();
     await operator.ended;
   });

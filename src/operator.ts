@@ -29,17 +29,15 @@ import type { Transport } from './cluster/http/transport.ts';
 import { UndiciTransport } from './cluster/http/undici-transport.ts';
 import { Controller } from './controller/controller.ts';
 import { FINALIZER, FIREWALLS, type StoredFirewall } from './controller/observe/firewalls.ts';
-import { serveHealth, type HealthServer } from './controller/metrics/health.ts';
 import { operatorNamespace } from './controller/observe/cluster-state.ts';
 import { Metrics } from './controller/metrics/metrics.ts';
+import { serveEndpoints, type EndpointFlags, type Endpoints } from './serving/endpoints.ts';
 
 const { default: Shell, ResourceEventType, ResourceMetaImpl } = shell;
 
-export interface OperatorOptions {
+export interface OperatorOptions extends EndpointFlags {
   /** Default: KUBECONFIG, `~/.kube/config`, or the pod's ServiceAccount, in this order. */
   readonly loadKubeConfig?: LoadKubeConfig;
-  /** `HOST:PORT` or `:PORT` for /healthz, /readyz and /metrics. Without it nothing listens. */
-  readonly healthAddress?: string;
   /** Default: JSON lines on standard output. */
   readonly log?: Logger;
   readonly env?: NodeJS.ProcessEnv;
@@ -49,6 +47,8 @@ export interface OperatorOptions {
 const STOP_MS = 20_000;
 /** Connections of the election alone, so a renewal does not wait for slow lists and writes. */
 const LEASE_CONNECTIONS = 2;
+/** Reviews of those who read metrics go one by one, so a flood of them does not become one at the API server. */
+const REVIEW_CONNECTIONS = 1;
 /** The Lease that replicas share, in the operator's namespace. config/rbac names it too. */
 const LEASE = 'clusterfirewall';
 /**
@@ -75,7 +75,7 @@ export class FirewallOperator extends Shell {
   /** The transport for writes of the present term. */
   #writes: Transport | undefined;
   #running: Promise<void> = Promise.resolve();
-  #health: HealthServer | undefined;
+  #endpoints: Endpoints | undefined;
 
   constructor(options: OperatorOptions) {
     const log = options.log ?? jsonLog();
@@ -84,9 +84,14 @@ export class FirewallOperator extends Shell {
     this.#log = log;
   }
 
-  /** Port of the health server; undefined when none was configured. */
+  /** The port of /healthz and /readyz. Undefined if none was configured. */
   get healthPort(): number | undefined {
-    return this.#health?.port;
+    return this.#endpoints?.healthPort;
+  }
+
+  /** The port of /metrics. Undefined if none was configured. */
+  get metricsPort(): number | undefined {
+    return this.#endpoints?.metricsPort;
   }
 
   /** Resolves when the operator has stopped. Rejects when it failed. */
@@ -99,7 +104,7 @@ export class FirewallOperator extends Shell {
    * cluster: /readyz reports that.
    */
   protected override async init(): Promise<void> {
-    const { loadKubeConfig = loadDefaultKubeConfig, healthAddress, env = process.env } = this.#options;
+    const { loadKubeConfig = loadDefaultKubeConfig, env = process.env } = this.#options;
     this.kubeConfig = loadKubeConfig();
     const parts = { clock: this.#clock, log: this.#log };
     const credentials = kubeConfigCredentials(reloading(this.kubeConfig, loadKubeConfig), parts);
@@ -133,13 +138,13 @@ export class FirewallOperator extends Shell {
     const leases = connect({ connections: LEASE_CONNECTIONS });
     const election = new LeaderElection({ ...parts, transport: leases, namespace, name: LEASE, identity });
     leaderGauge(metrics.registry, election);
-    if (healthAddress !== undefined) {
-      this.#health = await serveHealth({
-        address: healthAddress,
-        unready: () => controller.unready() ?? (election.canBeElected ? undefined : NO_LEASE),
-        metrics: () => metrics.registry.metrics(),
-      });
-    }
+    this.#endpoints = await serveEndpoints({
+      ...parts,
+      flags: this.#options,
+      unready: () => controller.unready() ?? (election.canBeElected ? undefined : NO_LEASE),
+      metrics: () => metrics.registry.metrics(),
+      connect: () => connect({ connections: REVIEW_CONNECTIONS }),
+    });
     this.#running = this.#run(controller, election, transport);
     this.#log.info({ server: credentials.server, identity }, 'operator started');
   }
@@ -157,7 +162,10 @@ export class FirewallOperator extends Shell {
     try {
       await Promise.all([controller.run(signal), election.run(lead, signal)]);
     } finally {
-      await Promise.all([this.#health?.close(), ...this.#transports.map((transport) => transport.close())]);
+      await Promise.all([
+        this.#endpoints?.close(),
+        ...this.#transports.map((transport) => transport.close()),
+      ]);
     }
     this.#log.info({}, 'operator stopped');
   }

@@ -72,10 +72,12 @@ export async function startBundle(cluster: StartedCluster, wanted: Deployment): 
   const { namespace, serviceAccount } = wanted;
   const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, serviceAccount);
   const address = `127.0.0.1:${await freePort()}`;
+  const metricsAddress = `127.0.0.1:${await freePort()}`;
   const logFile = path.join(cluster.workDir, 'logs', 'bundle.log');
   const log = openSync(logFile, 'a');
   const began = performance.now();
-  const command = [process.execPath, BUNDLE, 'run', '--health-address', address];
+  const addresses = ['--health-address', address, '--metrics-address', metricsAddress];
+  const command = [process.execPath, BUNDLE, 'run', ...addresses];
   // It must not outlive a killed benchmark, because nobody would stop it then.
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
     env: { PATH: process.env['PATH'], ...wanted.env, KUBECONFIG: kubeconfig, POD_NAMESPACE: namespace },
@@ -103,7 +105,7 @@ export async function startBundle(cluster: StartedCluster, wanted: Deployment): 
     pid: child.pid ?? 0,
     url,
     readyAfter,
-    metrics: async () => (await fetch(`${url}/metrics`)).text(),
+    metrics: async () => (await fetch(`http://${metricsAddress}/metrics`)).text(),
     stop,
     [Symbol.asyncDispose]: stop,
   };

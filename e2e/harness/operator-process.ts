@@ -24,6 +24,8 @@ export interface OperatorOptions {
   readonly name?: string;
   /** Another URL of the API server, for example of a relay in front of it; default the cluster's own. */
   readonly server?: string;
+  /** A folder with a certificate for its metrics, which then need a token. */
+  readonly metricsCertificate?: string;
   /** Added to its environment. */
   readonly env?: Readonly<Record<string, string>>;
   /**
@@ -37,8 +39,10 @@ export interface StartedOperator extends AsyncDisposable {
   /** Its POD_NAME. */
   readonly name: string;
   readonly pid: number;
-  /** `http://127.0.0.1:PORT`, where health and metrics are served. */
+  /** `http://127.0.0.1:PORT`, where health is served. */
   readonly url: string;
+  /** The same for metrics; `https` with a certificate. */
+  readonly metricsUrl: string;
   /** JSON lines. */
   readonly logFile: string;
   /** SIGTERM. Resolves to its exit code, or to the name of a signal. */
@@ -50,10 +54,18 @@ export interface StartedOperator extends AsyncDisposable {
 }
 
 /**
- * Applies config/default. Its Deployment is stored as well, but starts nothing in a cluster without kubelets.
+ * Applies config/default, or another folder of config. Its Deployment is stored as well, but starts nothing in
+ * a cluster without kubelets. Objects for the Prometheus operator are left out.
  */
-export async function installManifests(cluster: StartedCluster): Promise<OperatorIdentity> {
-  const manifests = await cluster.kubectl(['kustomize', path.join(ROOT, 'config/default')]);
+export async function installManifests(
+  cluster: StartedCluster,
+  folder = 'default',
+): Promise<OperatorIdentity> {
+  const built = await cluster.kubectl(['kustomize', path.join(ROOT, 'config', folder)]);
+  const documents = built.split(/^---$/m);
+  const manifests = documents
+    .filter((text) => !text.includes('apiVersion: monitoring.coreos.com/'))
+    .join('---');
   await cluster.kubectl(['apply', '--server-side', '--filename', '-'], { input: manifests });
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', CRD]);
   return identityIn(manifests);
@@ -86,9 +98,10 @@ export async function startOperator(
   options: OperatorOptions = {},
 ): Promise<StartedOperator> {
   const { name = 'operator' } = options;
-  const address = `127.0.0.1:${String(await freePort())}`;
+  const address = `127.0.0.1:${await freePort()}`;
+  const metricsAddress = `127.0.0.1:${await freePort()}`;
   const logFile = path.join(cluster.workDir, 'logs', `${name}.log`);
-  const child = await spawnOperator(cluster, identity, options, { name, address, logFile });
+  const child = await spawnOperator(cluster, identity, options, { name, address, metricsAddress, logFile });
   const ended = endOf(child);
   const url = `http://${address}`;
   await waitFor(async () => (await fetch(`${url}/readyz`)).ok || undefined, {
@@ -100,25 +113,29 @@ export async function startOperator(
     child.kill('SIGKILL');
     throw error;
   });
-  return startedOperator(child, { name, url, logFile, ended });
+  const scheme = options.metricsCertificate === undefined ? 'http' : 'https';
+  return startedOperator(child, { name, url, metricsUrl: `${scheme}://${metricsAddress}`, logFile, ended });
 }
 
 interface Place {
   readonly name: string;
   readonly address: string;
+  readonly metricsAddress: string;
   readonly logFile: string;
 }
 
 async function spawnOperator(
   cluster: StartedCluster,
   identity: OperatorIdentity,
-  { server, env = {}, wrap = [] }: OperatorOptions,
-  { name, address, logFile }: Place,
+  { server, env = {}, wrap = [], metricsCertificate }: OperatorOptions,
+  { name, address, metricsAddress, logFile }: Place,
 ): Promise<ChildProcess> {
   const { namespace, serviceAccount } = identity;
   const kubeconfig = await cluster.serviceAccountKubeconfig(namespace, serviceAccount, server);
   const log = openSync(logFile, 'a');
-  const command = [...wrap, process.execPath, 'src/main.ts', 'run', '--health-address', address];
+  const flags = ['--health-address', address, '--metrics-address', metricsAddress];
+  if (metricsCertificate !== undefined) flags.push('--metrics-certificate', metricsCertificate);
+  const command = [...wrap, process.execPath, 'src/main.ts', 'run', ...flags];
   // It must not outlive a killed test run, because nobody would stop it then.
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', ...command], {
     cwd: ROOT,
@@ -137,7 +154,7 @@ async function spawnOperator(
 
 function startedOperator(
   child: ChildProcess,
-  facts: Pick<StartedOperator, 'name' | 'url' | 'logFile' | 'ended'>,
+  facts: Pick<StartedOperator, 'name' | 'url' | 'metricsUrl' | 'logFile' | 'ended'>,
 ): StartedOperator {
   const stop = (): Promise<string> => {
     child.kill('SIGTERM');

@@ -124,7 +124,7 @@ export const drift = (rig: () => Rig, mode: RigMode): void => {
         const notes = events.map(({ note, message }) => JSON.stringify([note, message]));
         return notes.some((each) => each.includes('changed by kubectl-edit'));
       }, 'an Event');
-      const metrics = await (await fetch(`${rig().operator.url}/metrics`)).text();
+      const metrics = await (await fetch(`${rig().operator.metricsUrl}/metrics`)).text();
       expect(metrics).toMatch(/^clusterfirewall_drift_repaired_total\{[^}]*kind="NetworkPolicy"[^}]*\} 1$/m);
     });
 

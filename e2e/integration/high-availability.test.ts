@@ -45,8 +45,8 @@ async function stop(...names: readonly string[]): Promise<void> {
   }
 }
 
-async function leads({ url }: StartedOperator): Promise<boolean> {
-  const metrics = await (await fetch(`${url}/metrics`)).text();
+async function leads({ metricsUrl }: StartedOperator): Promise<boolean> {
+  const metrics = await (await fetch(`${metricsUrl}/metrics`)).text();
   return metrics.includes('leader_election_master_status{name="clusterfirewall"} 1');
 }
 

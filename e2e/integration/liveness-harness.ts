@@ -1,7 +1,7 @@
 /** Faster time, and the operator's watches in this process. */
 import { KubeConfig } from '@kubernetes/client-node';
 import { mergePatch } from '../../src/cluster/objects/apply.ts';
-import type { Clock } from '../../src/cluster/clock.ts';
+import { systemClock, type Clock } from '../../src/cluster/clock.ts';
 import { kubeConfigCredentials } from '../../src/cluster/http/kubeconfig.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
 import { recordingLogger } from '../../src/cluster/testing/logs.ts';
@@ -10,7 +10,7 @@ import { UndiciTransport } from '../../src/cluster/http/undici-transport.ts';
 import { Controller } from '../../src/controller/controller.ts';
 import { FINALIZER, FIREWALLS } from '../../src/controller/observe/firewalls.ts';
 import type { HeartbeatObject } from '../../src/cluster/informer/heartbeat.ts';
-import { serveHealth } from '../../src/controller/metrics/health.ts';
+import { serveEndpoints } from '../../src/serving/endpoints.ts';
 import { Metrics } from '../../src/controller/metrics/metrics.ts';
 import { Informer } from '../../src/cluster/informer/informer.ts';
 import { HEARTBEAT } from '../../src/controller/objects/ownership.ts';
@@ -106,10 +106,12 @@ export async function startInProcess(transport: Transport, operatorNamespace: st
   });
   const stop = new AbortController();
   const { signal } = stop;
-  const health = await serveHealth({
-    address: '127.0.0.1:0',
+  const endpoints = await serveEndpoints({
+    flags: { healthAddress: '127.0.0.1:0' },
+    ...{ clock: systemClock, log },
     unready: () => controller.unready(),
     metrics: () => metrics.registry.metrics(),
+    connect: () => transport,
   });
   const finalizers = {
     settle: async ({ name, deleting }: { readonly name: string; readonly deleting: boolean }) => {
@@ -120,7 +122,7 @@ export async function startInProcess(transport: Transport, operatorNamespace: st
   };
   const running = Promise.all([controller.run(signal), controller.lead({ transport, finalizers, signal })]);
   return {
-    url: `http://127.0.0.1:${String(health.port)}`,
+    url: `http://127.0.0.1:${String(endpoints.healthPort)}`,
     logged: (text) => log.lines.filter(({ message }) => message === text).length,
     async sample(text) {
       const lines = (await metrics.registry.metrics()).split('\n');
@@ -130,7 +132,7 @@ export async function startInProcess(transport: Transport, operatorNamespace: st
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;
-      await health.close();
+      await endpoints.close();
     },
   };
 }

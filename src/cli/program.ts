@@ -3,8 +3,8 @@ import { Command, CommanderError, Option } from 'commander';
 import type { CountersInput } from './counters.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import type { ManifestInput } from './manifests/compiled.ts';
-import type { RunOptions } from './run.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../compiler/names.ts';
+import type { EndpointFlags } from '../serving/endpoints.ts';
 import type { ValidateInput } from './validate.ts';
 import { VERSION } from './version.ts';
 
@@ -77,7 +77,8 @@ JSON contains rules. A rule contains rule, where, verdict (Dropped, WouldDrop, P
 
 const RUN_EXAMPLES = `
 Examples:
-  $ clusterfirewall run --health-address 0.0.0.0:8081
+  $ clusterfirewall run --health-address 0.0.0.0:8081 --metrics-address 127.0.0.1:8080
+  $ clusterfirewall run --metrics-address :8443 --metrics-certificate /etc/clusterfirewall/metrics
   $ KUBECONFIG=~/.kube/config clusterfirewall run
 
 The cluster is the one of KUBECONFIG, or of the pod that the operator runs in.`;
@@ -142,19 +143,28 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
       const { counters } = await import('./counters.ts');
       exit(await counters(files, input, io));
     });
+  runCommand(program);
+  return program;
+}
+
+function runCommand(program: Command): void {
   program
     .command('run')
     .description('run the operator')
+    .option('--health-address <host:port>', 'serve /healthz and /readyz there; default: nowhere')
     .option(
-      '--health-address <host:port>',
-      'serve /healthz, /readyz and /metrics there; without it, nothing listens',
+      '--metrics-address <host:port>',
+      'serve /metrics there; default: nowhere; without a certificate only a loopback address',
+    )
+    .option(
+      '--metrics-certificate <folder>',
+      'serve /metrics over TLS with tls.crt and tls.key of this folder, which are read again when they change, and only to those who may get /metrics by RBAC',
     )
     .addHelpText('after', RUN_EXAMPLES)
-    .action(async (options: RunOptions) => {
+    .action(async (options: EndpointFlags) => {
       const { run } = await import('./run.ts');
       await run(options);
     });
-  return program;
 }
 
 const outputOption = (): Option =>
