@@ -45,6 +45,7 @@ async function start(...answers: readonly Answer[]) {
   endpoints = await serveEndpoints({
     flags: { metricsAddress: '127.0.0.1:0', metricsCertificate: folder },
     ...{ clock, log },
+    stuck: () => undefined,
     unready: () => undefined,
     metrics: () => Promise.resolve('up 1\n'),
     connect: () => transport,

@@ -141,6 +141,7 @@ export class FirewallOperator extends Shell {
     this.#endpoints = await serveEndpoints({
       ...parts,
       flags: this.#options,
+      stuck: () => controller.stuck(),
       unready: () => controller.unready() ?? (election.canBeElected ? undefined : NO_LEASE),
       metrics: () => metrics.registry.metrics(),
       connect: () => connect({ connections: REVIEW_CONNECTIONS }),

@@ -109,6 +109,7 @@ export async function startInProcess(transport: Transport, operatorNamespace: st
   const endpoints = await serveEndpoints({
     flags: { healthAddress: '127.0.0.1:0' },
     ...{ clock: systemClock, log },
+    stuck: () => controller.stuck(),
     unready: () => controller.unready(),
     metrics: () => metrics.registry.metrics(),
     connect: () => transport,

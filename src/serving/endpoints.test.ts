@@ -11,13 +11,14 @@ afterEach(async () => {
   endpoints = undefined;
 });
 
-const state = { why: undefined as string | undefined };
+const state = { why: undefined as string | undefined, stuck: undefined as string | undefined };
 async function start(flags: EndpointFlags) {
   endpoints = await serveEndpoints({
     flags,
     clock: new ManualClock(),
     log: recordingLogger(),
     unready: () => state.why,
+    stuck: () => state.stuck,
     metrics: () => Promise.resolve('up 1\n'),
     connect: () => {
       throw new Error('no API server is needed');
@@ -42,6 +43,15 @@ describe('endpoints', () => {
     expect(await refused.text()).toBe('not ready: stale: Namespace\n');
     state.why = undefined;
     expect((await fetch(`${health}/readyz?verbose`)).status).toBe(200);
+  });
+
+  test('tell kubelet that only a new process can go on', async () => {
+    const { health } = await start({ healthAddress: FREE });
+    state.stuck = 'a round does not end';
+    const refused = await fetch(`${health}/healthz`);
+    expect([refused.status, await refused.text()]).toEqual([503, 'stuck: a round does not end\n']);
+    expect((await fetch(`${health}/readyz`)).status).toBe(200);
+    state.stuck = undefined;
   });
 
   test('have metrics on a port of their own, which serves nothing else', async () => {
@@ -87,6 +97,7 @@ describe('endpoints', () => {
       clock: new ManualClock(),
       log: recordingLogger(),
       unready: () => undefined,
+      stuck: () => undefined,
       metrics: () => Promise.resolve(''),
       connect: () => {
         throw new Error('no API server is needed');

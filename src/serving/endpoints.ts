@@ -22,6 +22,8 @@ export interface EndpointOptions {
   readonly log: Logger;
   /** Why not, for people. Undefined when ready. */
   readonly unready: () => string | undefined;
+  /** Why only a new process can go on, for people. Undefined while this one works. */
+  readonly stuck: () => string | undefined;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<string>;
   /** For reviews of those who read metrics. Called only if they are needed. */
@@ -79,25 +81,25 @@ function checkFlags({ metricsAddress, metricsCertificate }: EndpointFlags): void
 }
 
 async function serveHealth(options: EndpointOptions): Promise<RunningServer | undefined> {
-  const { flags, clock, log, unready } = options;
+  const { flags, clock, log } = options;
   if (flags.healthAddress === undefined) return undefined;
   return serve({
     flag: '--health-address',
     address: flags.healthAddress,
     connections: HEALTH_CONNECTIONS,
     ...{ clock, log },
-    answer: ({ path }) => Promise.resolve(probe(path, unready)),
+    answer: ({ path }) => Promise.resolve(probe(path, options)),
   });
 }
 
-function probe(path: string, unready: () => string | undefined): Answer {
+function probe(path: string, { stuck, unready }: EndpointOptions): Answer {
+  const answer = (state: string, why: string | undefined): Answer =>
+    why === undefined ? { status: 200, body: 'ok\n' } : { status: 503, body: `${state}: ${why}\n` };
   switch (path) {
     case '/healthz':
-      return { status: 200, body: 'ok\n' };
-    case '/readyz': {
-      const why = unready();
-      return why === undefined ? { status: 200, body: 'ok\n' } : { status: 503, body: `not ready: ${why}\n` };
-    }
+      return answer('stuck', stuck());
+    case '/readyz':
+      return answer('not ready', unready());
     default:
       return { status: 404, body: 'not found: ask for /healthz or /readyz\n' };
   }
