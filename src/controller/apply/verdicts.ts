@@ -9,7 +9,7 @@ import type { Comparison, Plan } from '../plan/plan.ts';
 import type { Unwritten } from './execute.ts';
 
 /** The stored objects decide first, then the writes, then the memory of drift. */
-type Outcome =
+type State =
   /** This Calico does not have the kind. */
   | { readonly is: 'NotServed' }
   | Comparison
@@ -20,7 +20,7 @@ type Outcome =
   /** Another client changes it again and again. `isCurrent`: it is as desired at this moment. */
   | { readonly is: 'Contested'; readonly isCurrent: boolean };
 
-export type Verdict = Outcome & {
+export type Verdict = State & {
   readonly id: string;
   readonly desired: DesiredObject;
   /** True for a bridge or a shadow. It is there for a transition only, and counts nowhere. */
@@ -53,7 +53,7 @@ export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
   });
   const verdicts: readonly Verdict[] = [
     ...plan.comparisons.map((comparison) => ({
-      ...outcomeOf(comparison, unwritten.get(comparison.id), isContested),
+      ...stateOf(comparison, unwritten.get(comparison.id), isContested),
       ...common(comparison.desired),
     })),
     ...desired
@@ -67,18 +67,18 @@ export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
   return [...verdicts, ...others];
 }
 
-function outcomeOf(
+function stateOf(
   comparison: Comparison,
   unwritten: Unwritten | undefined,
   isContested: (id: string) => boolean,
-): Outcome {
+): State {
   const { is, id } = comparison;
   if (is !== 'Pending' && is !== 'Current') return comparison;
   if (is === 'Pending' && unwritten !== undefined) return failureOf(unwritten);
   return isContested(id) ? { is: 'Contested', isCurrent: is === 'Current' } : comparison;
 }
 
-function failureOf({ step, refusal }: Unwritten): Extract<Outcome, { is: 'Refused' | 'NeedsRefused' }> {
+function failureOf({ step, refusal }: Unwritten): Extract<State, { is: 'Refused' | 'NeedsRefused' }> {
   const isStored = step.live !== undefined;
   return refusal === undefined
     ? { is: 'NeedsRefused', isStored }
