@@ -3,7 +3,7 @@ import { ApiError, TransportError } from '../../cluster/errors.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
-import { LABEL_SET } from '../../compiler/names.ts';
+import { LABEL_SET, TIER } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { kindResource } from '../objects/kinds.ts';
 import { Drift } from './drift.ts';
@@ -68,6 +68,13 @@ async function carriedOut({ desired = [], stored = [], errors = {}, fields = {} 
 }
 
 const rule = 'default/g/ingress/a';
+/** Called `no`. */
+const atNodes = (id: string): DesiredObject => nodeAllow({ name: 'no', rules: [`default/nodes/${id}`] });
+const observing = finalDeny('Allow').object;
+const observed: DesiredObject = {
+  ...finalDeny('Allow'),
+  object: { ...observing, metadata: { ...observing.metadata, name: 'no' } } as DesiredObject['object'],
+};
 
 describe('executing a plan', () => {
   test('writes everything and says what the watch has to show', async () => {
@@ -121,6 +128,45 @@ describe('executing a plan', () => {
       errors: { new: refused },
     });
     expect(done).toEqual([]);
+  });
+
+  test('keeps the old object of a rule whose new one needs a set that is refused', async () => {
+    const { outcome, done } = await carriedOut({
+      desired: [
+        set({ name: 'nodes' }),
+        allow({ name: 'new', rules: [rule], content: `${LABEL_SET} == 'nodes'` }),
+      ],
+      stored: [allow({ name: 'old', rules: [rule] })],
+      errors: { nodes: refused },
+    });
+    expect(done).toEqual([]);
+    expect(outcome.unwritten.map(({ step, refusal }) => [step.id, refusal])).toEqual([
+      ['GlobalNetworkSet/nodes', 'the selector is wrong'],
+      ['GlobalNetworkPolicy/new', undefined],
+      ['GlobalNetworkPolicy/old', undefined],
+    ]);
+  });
+
+  test.each<[what: string, refused: DesiredObject, removed: DesiredObject, stays: boolean]>([
+    ['an allow, a default deny', deny({ name: 'no' }), allow({ name: 'old' }), true],
+    ['an allow, a guardrail', deny({ name: 'no' }, TIER), allow({ name: 'old' }), true],
+    ['an allow, a block at pods', atNodes('pods'), allow({ name: 'old' }), true],
+    ['an allow, a block at nodes', atNodes('blocked'), allow({ name: 'old' }), false],
+    ['an allow, another allow', allow({ name: 'no', rules: [rule] }), allow({ name: 'old' }), false],
+    ['an allow at nodes, a block', atNodes('blocked'), nodeAllow({ name: 'old' }), true],
+    ['an allow at nodes, what is observed', observed, nodeAllow({ name: 'old' }), true],
+    ['an allow at nodes, a block at pods', atNodes('pods'), nodeAllow({ name: 'old' }), false],
+    ['an allow at nodes, a default deny', deny({ name: 'no' }), nodeAllow({ name: 'old' }), false],
+    ['a set, a default deny', deny({ name: 'no' }), set({ name: 'old' }), false],
+    [
+      'one of several rules',
+      allow({ name: 'no', rules: [rule, 'default/g/ingress/b'] }),
+      allow({ name: 'old', rules: ['default/g/ingress/c', rule] }),
+      true,
+    ],
+  ])('what stays while something is refused: %s', async (_, no, old, stays) => {
+    const { done } = await carriedOut({ desired: [no], stored: [old], errors: { no: refused } });
+    expect(done).toEqual(stays ? [] : ['DELETE old']);
   });
 
   test('keeps every allow while a deny could not be changed', async () => {

@@ -135,19 +135,20 @@ function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Unwritten[
 }
 
 /**
- * In a rename, the old object stays while the new one is refused. No allow goes while a deny that should change
- * is stored as it was, because the deny may still close what the allow opens.
+ * In a rename, the old object stays while the new one is not written. No allow goes while a deny is refused and
+ * stored as it was, because the deny may still close what the allow opens.
  */
 function mustStay({ live }: RemoveStep, unwritten: readonly Unwritten[]): boolean {
   return unwritten.some(
     ({ step, refusal }) =>
-      refusal !== undefined &&
       step.action === 'apply' &&
       (step.desired.rules.some((rule) => live.rules.includes(rule)) ||
-        (live.role === 'allow' && DENIES_AT_PODS.has(step.role)) ||
-        (live.role === 'nodeAllow' && DENIES_AT_NODES.has(step.role))),
+        (refusal !== undefined && bounds(step.role, live.role))),
   );
 }
+
+const bounds = (deny: Role, allow: Role): boolean =>
+  (allow === 'allow' && DENIES_AT_PODS.has(deny)) || (allow === 'nodeAllow' && DENIES_AT_NODES.has(deny));
 
 const DENIES_AT_PODS: ReadonlySet<Role> = new Set(['defaultDeny', 'guardrail', 'podBlock']);
 const DENIES_AT_NODES: ReadonlySet<Role> = new Set(['nodeBlock', 'finalDeny', 'finalObserve']);
