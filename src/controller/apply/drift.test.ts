@@ -23,7 +23,9 @@ test('an object fought over is repaired ever more slowly, and at once again afte
   for (let repair = 0; repair < 12; repair += 1) {
     waits.push(drift.waitMs('a'));
     await clock.advance(drift.waitMs('a'));
+    expect(drift.waitMs('a')).toBe(0);
     expect(drift.repaired('a', String(repair))).toBe(true);
+    expect(drift.isDrift('a', 'hash')).toBe(true);
     drift.remember(current, desired);
   }
   expect(waits).toEqual([0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000]);
@@ -33,6 +35,24 @@ test('an object fought over is repaired ever more slowly, and at once again afte
   expect(drift.calmMs()).toBeUndefined();
   expect(drift.isContested('a')).toBe(false);
   expect(drift.waitMs('a')).toBe(0);
+});
+
+test('fights are told by the time between repairs, whatever the clock says', async () => {
+  const QUIET_MS = 300_000;
+  const contestedAfter = async (pauseMs: number): Promise<boolean> => {
+    const clock = new ManualClock();
+    const drift = new Drift(clock);
+    await clock.advance(1e9);
+    drift.remember(current, desired);
+    for (let repair = 0; repair < 5; repair += 1) {
+      await clock.advance(pauseMs);
+      drift.repaired('a', String(repair));
+    }
+    return drift.isContested('a');
+  };
+  expect(await contestedAfter(1)).toBe(true);
+  expect(await contestedAfter(QUIET_MS)).toBe(true);
+  expect(await contestedAfter(QUIET_MS + 1)).toBe(false);
 });
 
 test('what is written again because the watch is late is not fought over', () => {

@@ -10,7 +10,17 @@ import { Drift } from './drift.ts';
 import { execute, type Executor } from './execute.ts';
 import { plan, type PlanInput } from '../plan/plan.ts';
 import { calicoServer, namespaceObject, NAMESPACES } from '../testing/calico-server.ts';
-import { allow, deny, endpoint, finalDeny, live, nodeAllow, set, storedObject } from '../testing/objects.ts';
+import {
+  allow,
+  creation,
+  deny,
+  endpoint,
+  finalDeny,
+  live,
+  nodeAllow,
+  set,
+  storedObject,
+} from '../testing/objects.ts';
 import { ServerForms } from './write.ts';
 
 const refused = new ApiError({ code: 422, reason: 'Invalid', message: 'the selector is wrong' });
@@ -270,6 +280,85 @@ describe('executing a plan', () => {
         },
       },
     ]);
+  });
+
+  describe('a write that differs from what is stored', () => {
+    const desired = allow({ name: 'web', rules: [rule] });
+    const edited = allow({ name: 'web', rules: [rule], content: 'edited' });
+    const id = 'GlobalNetworkPolicy/web';
+    const hashOf = (made: DesiredObject): string => creation(made).desiredHash;
+    /** After the object was stored with this content, as the watch showed. */
+    const setup = (stored: readonly DesiredObject[], before: DesiredObject) => {
+      const [server, log, drift] = [serverWith(stored), recordingLogger(), new Drift(new ManualClock())];
+      drift.remember(new Map([[id, hashOf(before)]]), new Set([id]));
+      const phases = planned({ desired: [desired], live: stored.map((each) => live(each)) });
+      const run = async () => {
+        const { repairs } = await execute(phases, executor(server, { log, drift }));
+        return [repairs.map(({ damage, manager }) => ({ damage, manager })), log.lines.at(-1)?.message];
+      };
+      return { server, run };
+    };
+
+    test('is a repair where somebody has deleted it', async () => {
+      expect(await setup([], desired).run()).toEqual([
+        [{ damage: `${id} had been deleted`, manager: undefined }],
+        'drift repaired',
+      ]);
+    });
+
+    test('is a repair of somebody whose name is not known', async () => {
+      expect(await setup([edited], desired).run()).toEqual([
+        [{ damage: `${id} had been changed by somebody`, manager: undefined }],
+        'drift repaired',
+      ]);
+    });
+
+    test('is none where something else is desired now', async () => {
+      expect(await setup([edited], edited).run()).toEqual([[], 'applied']);
+    });
+
+    test('is one repair, though the watch is late', async () => {
+      const { run } = setup([edited], desired);
+      await run();
+      expect(await run()).toEqual([[], 'applied']);
+    });
+  });
+
+  test('logs each step, and says what the watch has to show', async () => {
+    const log = recordingLogger();
+    const errors = { bad: refused };
+    const { server, outcome } = await carriedOut({
+      desired: [allow({ name: 'bad', rules: [rule] }), set({ name: 'office' })],
+      stored: [allow({ name: 'old', firewall: 'default' })],
+      errors,
+      fields: { log },
+    });
+    const fields = (object: string, rules: readonly string[] = []) => ({
+      firewall: 'default',
+      rules,
+      object,
+    });
+    expect(log.lines).toStrictEqual([
+      { level: 'info', message: 'applied', fields: fields('GlobalNetworkSet/office') },
+      {
+        level: 'warn',
+        message: 'refused by the API server',
+        fields: { ...fields('GlobalNetworkPolicy/bad', [rule]), reason: 'the selector is wrong' },
+      },
+      { level: 'info', message: 'removed', fields: fields('GlobalNetworkPolicy/old') },
+    ]);
+    const { uid, resourceVersion } = server.object(kindResource('GlobalNetworkSet'), 'office').metadata;
+    const old = live(allow({ name: 'old' }));
+    expect(outcome.written).toEqual([
+      { id: 'GlobalNetworkSet/office', kind: 'GlobalNetworkSet', uid, resourceVersion },
+      { id: old.id, kind: old.kind, uid: old.uid, resourceVersion: undefined },
+    ]);
+  });
+
+  test('waits no time of its own after an error that says none', async () => {
+    const errors = { web: new ApiError({ code: 503, message: 'down' }) };
+    const { outcome } = await carriedOut({ desired: [allow({ name: 'web' })], errors });
+    expect(outcome.stopped).toEqual({ message: 'down', retryAfterMs: 0 });
   });
 
   test('begins no step after the operator was told to stop', async () => {

@@ -189,6 +189,23 @@ describe('an object', () => {
     );
   });
 
+  test.each<[is: Verdict['is'], isCurrent: boolean, inPlace: boolean, missing: boolean]>([
+    ['Current', false, true, false],
+    ['Frozen', false, true, false],
+    ['Contested', true, true, false],
+    ['Contested', false, false, true],
+    ['Pending', false, false, true],
+    ['Refused', false, false, true],
+    ['NeedsRefused', false, false, true],
+    ['NameTaken', false, false, true],
+    ['NeedsTaken', false, false, true],
+    ['Waiting', false, false, false],
+    ['NotServed', false, false, false],
+  ])('is %s (as desired: %j): in place %j, missing %j', (is, isCurrent, inPlace, missing) => {
+    const verdict = { is, isCurrent, id: '', desired: web, isTemporary: false } as unknown as Verdict;
+    expect([isInPlace(verdict), isMissing(verdict)]).toEqual([inPlace, missing]);
+  });
+
   test('is in place, missing, or neither because it waits or is not served', () => {
     fc.assert(
       fc.property(any, (input) => {

@@ -203,12 +203,35 @@ describe('an error of a write', () => {
     ['an invalid object', error(422), 'Refused'],
     ['missing rights', error(403), 'Refused'],
     ['a bad request', error(400), 'Refused'],
+    ['a method that is not allowed', error(405), 'Refused'],
+    ['too large an object', error(413), 'Refused'],
+    ['an unknown format', error(415), 'Refused'],
     [
       "Calico's own validation on create",
       error(500, "error with field Selector = 'all(' (Reason: failed)"),
       'Refused',
     ],
+    [
+      'an internal error that tells of an error',
+      error(500, "there was an error with field Selector = 'all('"),
+      'Transient',
+    ],
+    ['an overloaded server with such words', error(503, "error with field Selector = 'all('"), 'Transient'],
     ['another internal error', error(500, 'Internal error occurred'), 'Transient'],
+    ['missing rights in a namespace', error(403, 'namespaces "shop" is forbidden'), 'Refused'],
+    ['missing rights, with another cause', error(403, 'no', { causes: [{ reason: 'Other' }] }), 'Refused'],
+    [
+      'a conflict in a namespace on its way out',
+      error(409, 'no', { causes: [{ reason: 'NamespaceTerminating' }] }),
+      'Transient',
+    ],
+    ['an invalid field', error(422, 'no', { causes: [{ field: 'spec.selector' }] }), 'Refused'],
+    [
+      'a bad request that names the uid',
+      error(400, 'no', { causes: [{ field: 'metadata.uid' }] }),
+      'Refused',
+    ],
+    ['an error that is none of the API', new Error('error with field'), 'Transient'],
     ['an absent namespace', error(404, 'namespaces "shop" not found'), 'NamespaceGone'],
     [
       'a namespace on its way out',
@@ -223,4 +246,13 @@ describe('an error of a write', () => {
   ])('%s', (_, thrown, judgement) => {
     expect(judgeError(thrown)).toBe(judgement);
   });
+});
+
+test('a form of the server is that of one content of one object', () => {
+  const forms = new ServerForms();
+  forms.learn('a', 'desired', 'stored');
+  expect(forms.isEquivalent('a', 'desired', 'stored')).toBe(true);
+  expect(forms.isEquivalent('b', 'desired', 'stored')).toBe(false);
+  expect(forms.isEquivalent('a', 'other', 'stored')).toBe(false);
+  expect(forms.isEquivalent('a', 'desired', 'other')).toBe(false);
 });
