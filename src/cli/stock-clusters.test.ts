@@ -8,6 +8,7 @@ import { compile } from '../compiler/compile.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import type { Compilation } from '../compiler/types.ts';
+import { ruleId } from '../compiler/names.ts';
 
 const inventoryOf = (text: string): Inventory => {
   const documents = parseYaml(text).map((document, index) => ({ ...document, file: 'cluster.yaml', index }));
@@ -212,7 +213,7 @@ describe('the baseline', () => {
     ['Canal', CANAL, ['172.16.0.10/32']],
     ['a managed control plane', MANAGED, ['10.2.0.5/32', '10.2.1.5/32']],
   ])('knows the control plane of %s', (_, cluster, nets) => {
-    const set = enforce(cluster).objects.find(({ rules }) => rules.includes('default/control-plane'));
+    const set = enforce(cluster).objects.find(({ rules }) => rules.includes(ruleId('default/control-plane')));
     expect(set?.object.spec).toEqual({ nets });
   });
 
@@ -235,7 +236,7 @@ describe('the baseline', () => {
       'host kubelet: control-plane → 10250/TCP',
       'host kubelet: nodes → 10250/TCP',
     ]);
-    const set = compilation.objects.find(({ rules }) => rules.includes('default/control-plane'));
+    const set = compilation.objects.find(({ rules }) => rules.includes(ruleId('default/control-plane')));
     expect(set?.object.spec).toEqual({ nets: ['10.2.0.5/32', '10.2.1.5/32', '203.0.113.0/28'] });
   });
 
@@ -274,7 +275,9 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
     expect(compilation.problems).toMatchObject([
       { severity: 'problem', rule: 'default/nodes', path: 'spec.nodes', reason: 'EntityUnresolved' },
     ]);
-    expect(compilation.held).toEqual(expect.arrayContaining(['default/nodes', 'default/nodes/']));
+    expect(compilation.held).toEqual(
+      expect.arrayContaining([{ rule: 'default/nodes' }, { prefix: 'default/nodes' }]),
+    );
     expect(compilation.labelledNodes).toBe(UNKNOWN);
     expect(
       compilation.objects.filter(({ rules }) => rules.some((id) => id.startsWith('default/nodes'))),
@@ -285,7 +288,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
 describe('machines that will join', () => {
   test('count as nodes before they have a Node object', () => {
     const compilation = enforce(KUBEADM, { nodeCIDRs: ['10.0.0.0/24'] });
-    const set = compilation.objects.find(({ rules }) => rules.includes('default/nodes'));
+    const set = compilation.objects.find(({ rules }) => rules.includes(ruleId('default/nodes')));
     expect(set?.object.spec).toEqual({ nets: ['10.0.0.0/24', '192.168.10.0/32', '192.168.21.0/32'] });
   });
 
@@ -294,6 +297,6 @@ describe('machines that will join', () => {
     expect(compilation.problems).toMatchObject([
       { path: 'spec.nodes.nodeCIDRs[0]', reason: 'NodeCIDRsContainPods' },
     ]);
-    expect(compilation.held).toContain('default/nodes/');
+    expect(compilation.held).toContainEqual({ prefix: 'default/nodes' });
   });
 });

@@ -21,7 +21,7 @@ describe('a rule that cannot be compiled', () => {
         message: expect.stringContaining('"ofice"'),
       }),
     ]);
-    expect(held).toContain('default/blog/ingress/bad');
+    expect(held).toContainEqual({ rule: 'default/blog/ingress/bad' });
     expect(objects.flatMap(({ rules }) => rules)).toContain('default/blog/ingress/web');
     expect(objects.flatMap(({ rules }) => rules)).not.toContain('default/blog/ingress/bad');
   });
@@ -32,11 +32,11 @@ describe('a rule that cannot be compiled', () => {
       inventory(namespace('blog')),
     );
     expect(held).toEqual([
-      'default/blog/ingress/bad',
-      'default/control-plane',
-      'default/nodes',
-      'default/nodes/where/',
-      'default/peers/',
+      { rule: 'default/blog/ingress/bad' },
+      { rule: 'default/control-plane' },
+      { rule: 'default/nodes' },
+      { prefix: 'default/nodes/where' },
+      { prefix: 'default/peers' },
     ]);
   });
 
@@ -122,8 +122,8 @@ describe('a rule that cannot be compiled', () => {
     expect(problems).toEqual([
       expect.objectContaining({ reason: 'UnknownPeer', path: 'spec.guardrails[0].to[1].peer' }),
     ]);
-    expect(held).toContain('default/guardrails/corp');
-    expect(objects.filter(({ rules }) => rules.includes('default/guardrails/corp'))).toEqual([
+    expect(held).toContainEqual({ rule: 'default/guardrails/corp' });
+    expect(objects.filter(({ rules }) => rules.includes(ruleId('default/guardrails/corp')))).toEqual([
       expect.objectContaining({ standIn: true }),
     ]);
   });
@@ -138,7 +138,7 @@ describe('a rule that cannot be compiled', () => {
         path: 'spec.defaults.dns.ports',
       }),
     ]);
-    const deny = objects.find(({ rules }) => rules.includes('default/defaults/deny'))?.object;
+    const deny = objects.find(({ rules }) => rules.includes(ruleId('default/defaults/deny')))?.object;
     const egress = deny !== undefined && 'egress' in deny.spec ? (deny.spec.egress ?? []) : [];
     expect(
       egress.map(({ protocol, destination }) => [protocol, destination?.ports, destination?.nets]),
@@ -170,7 +170,7 @@ describe('a rule that cannot be compiled', () => {
     );
     const { problems, held } = compile([firewall({ defaults: { exempt: { names } } })], inventory());
     expect(new Set(problems.map((problem) => problem.reason))).toEqual(new Set(['TooManyNames']));
-    expect(held).toContain('default/defaults/deny');
+    expect(held).toContainEqual({ rule: 'default/defaults/deny' });
   });
 
   test('exempt names that overflow one selector continue in the other', () => {

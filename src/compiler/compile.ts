@@ -16,12 +16,12 @@ import {
   LABEL_FIREWALL,
   LABEL_MANAGED_BY,
   MANAGED_BY,
+  partsOf,
   ruleId,
   TIER,
   TIER_ORDER,
   ZONE_NODES,
 } from './names.ts';
-import { sortedUnique } from './namespaces/namespaces.ts';
 import { reportOverlaps } from './namespaces/overlaps.ts';
 import { ProblemCollector } from './problems.ts';
 import type { Enforcement } from './namespaces/enforcement.ts';
@@ -30,7 +30,7 @@ import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
-import type { Compilation, DesiredObject, FirewallSummary } from './types.ts';
+import type { Compilation, DesiredObject, FirewallSummary, Held } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
   const collector = new ProblemCollector();
@@ -51,7 +51,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
     labelledNodes: nodes.labelledNodes,
     problems: collector.problems,
-    held: heldIds(collector),
+    held: heldRules(collector),
     summaries: firewalls.map((firewall) => summary(firewall, enforcement, inventory)),
   };
 }
@@ -60,7 +60,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
 function withoutDefault(firewalls: readonly ClusterFirewall[], collector: ProblemCollector): Compilation {
   for (const { metadata } of firewalls) {
     collector.problem(
-      { firewall: metadata.name, id: metadata.name, path: 'metadata.name' },
+      { firewall: metadata.name, id: ruleId(metadata.name), path: 'metadata.name' },
       'NoDefaultFirewall',
       `there is no ClusterFirewall called ${DEFAULT_FIREWALL}, which has the default deny, so the rules of "${metadata.name}" wait: create it`,
     );
@@ -104,15 +104,20 @@ function compileFirewall(firewall: ClusterFirewall, context: CompileContext): re
  * A held rule may name a set that no compiled rule names any more. Without the node set, for example, World
  * would include the nodes.
  */
-function heldIds(collector: ProblemCollector): readonly string[] {
-  const firewalls = collector.held.map((id) => id.split('/')[0] ?? '');
-  const sets = firewalls.flatMap((firewall) => [
-    ruleId(firewall, 'peers', ''),
-    ruleId(firewall, 'nodes', ZONE_NODES, ''),
-    ...SHARED_SETS.map(({ id }) => id),
-  ]);
-  return sortedUnique([...collector.held, ...sets]);
+function heldRules({ held }: ProblemCollector): readonly Held[] {
+  const sets = held.flatMap((each): readonly Held[] => {
+    const [firewall = ''] = partsOf('rule' in each ? each.rule : each.prefix);
+    return [
+      { prefix: ruleId(firewall, 'peers') },
+      { prefix: ruleId(firewall, 'nodes', ZONE_NODES) },
+      ...SHARED_SETS.map(({ id }) => ({ rule: id })),
+    ];
+  });
+  const byText = new Map([...held, ...sets].map((each) => [heldText(each), each]));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
 }
+
+const heldText = (held: Held): string => ('rule' in held ? held.rule : `${held.prefix}/`);
 
 const tier = (): DesiredObject => ({
   object: {

@@ -60,11 +60,29 @@ export const NODE_ORDER = {
   deny: 80,
 } as const;
 
-/** A rule's id is FIREWALL/GROUP/LIST/NAME everywhere. It never contains an index. */
-export const ruleId = (...parts: readonly string[]): string => parts.join('/');
+declare const brand: unique symbol;
+
+/** FIREWALL/GROUP/LIST/NAME everywhere, or the first parts of that. It never contains an index. */
+export type RuleId = string & { readonly [brand]: 'RuleId' };
+
+/** @param parts parts, or ids of the first parts */
+export const ruleId = (...parts: readonly string[]): RuleId => parts.join('/') as RuleId;
+
+/** Begins with the firewall. */
+export const partsOf = (rule: RuleId): readonly string[] => rule.split('/');
+
+/** True for `default/nodes/lo` below `default/nodes`. */
+export const isBelow = (rule: RuleId, first: RuleId): boolean => rule.startsWith(`${first}/`);
+
+/** The ids in the annotation of an object. */
+export const parseRuleIds = (text: string): readonly RuleId[] =>
+  text
+    .split(',')
+    .filter((rule) => rule !== '')
+    .map((rule) => ruleId(rule));
 
 /** True for `default/nodes/zones/office`, and not for a rule of a group that is called `nodes`. */
-export const isRuleOfNodes = (rule: string): boolean =>
+export const isRuleOfNodes = (rule: RuleId): boolean =>
   /^[^/]+\/nodes\/(?!(?:ingress|metrics|connections|egress|isolation)(?:\/|$))/.test(rule);
 
 const digest = (text: string, length: number): string =>
@@ -75,19 +93,19 @@ const digest = (text: string, length: number): string =>
  * like `a` + `b-c`. Up to Calico 3.31 a policy of a tier other than default must be called TIER.NAME
  * (calico.md, 2.5).
  */
-export const objectName = (tier: string, id: string, variant = ''): string =>
+export const objectName = (tier: string, id: RuleId, variant = ''): string =>
   uniqueName(tier === DEFAULT_TIER ? '' : `${tier}.`, id, variant);
 
 /**
  * The name of a host endpoint. When an interface has two, Felix takes the one whose name comes first. This
  * has to be ours while Calico's own (`NODE-auto-hep`) comes or goes.
  */
-export const endpointName = (id: string): string => uniqueName(FIRST, id);
+export const endpointName = (id: RuleId): string => uniqueName(FIRST, id);
 
 const FIRST = '0-';
 
-function uniqueName(prefix: string, id: string, variant = ''): string {
-  const readable = ['cfw', ...id.split('/'), ...(variant === '' ? [] : [variant])].join('-').toLowerCase();
+function uniqueName(prefix: string, id: RuleId, variant = ''): string {
+  const readable = ['cfw', ...partsOf(id), ...(variant === '' ? [] : [variant])].join('-').toLowerCase();
   const name = `${readable}-${digest(`${id}#${variant}`, 6)}`;
   const room = MAX_NAME - prefix.length;
   return prefix + (name.length <= room ? name : `${name.slice(0, room - 13)}-${digest(name, 12)}`);
@@ -125,7 +143,7 @@ export const setSelector = (value: string): string => printSelector(eq(LABEL_SET
 export function objectMeta(
   name: string,
   firewall: string,
-  rules: readonly string[],
+  rules: readonly RuleId[],
   tier?: string,
   namespace?: string,
 ) {

@@ -1,4 +1,5 @@
-import type { Problem, ProblemReason, WarningReason } from './types.ts';
+import type { RuleId } from './names.ts';
+import type { Held, Problem, ProblemReason, WarningReason } from './types.ts';
 
 /** Stops the compilation of one rule, and of nothing else. */
 export class RuleProblem extends Error {
@@ -17,14 +18,14 @@ export class RuleProblem extends Error {
 /** A rule's id and its path in the manifest. */
 export interface RulePlace {
   readonly firewall: string;
-  readonly id: string;
+  readonly id: RuleId;
   readonly path: string;
 }
 
 /** Collects problems while the compiler goes on with the rest. */
 export class ProblemCollector {
   readonly problems: Problem[] = [];
-  readonly held: string[] = [];
+  readonly held: Held[] = [];
 
   /**
    * Runs the compilation of one rule. If it has a problem, the problem is recorded and the rule's stored
@@ -36,7 +37,7 @@ export class ProblemCollector {
     } catch (error) {
       if (!(error instanceof RuleProblem)) throw error;
       this.problem(place, error.reason, error.message, error.at);
-      this.held.push(place.id);
+      this.held.push({ rule: place.id });
       return [];
     }
   }

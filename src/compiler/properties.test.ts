@@ -181,7 +181,7 @@ describe('a rule with a problem', () => {
             objects: [],
           });
           // The problem is reported once for all Services. Only the enforced ones are held.
-          if (!rule.endsWith('/apiServerToPods')) expect(held).toContainEqual(rule);
+          if (!rule.endsWith('/apiServerToPods')) expect(held).toContainEqual({ rule });
         }
       }),
       FEWER,

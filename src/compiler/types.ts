@@ -3,6 +3,7 @@ import type { ClusterFirewall } from '../api/schema.ts';
 import type { GeneratedObject } from '../calico/types.ts';
 import type { Known } from '../inventory/known.ts';
 import type { FelixConfigurationInfo, Inventory } from '../inventory/types.ts';
+import type { RuleId } from './names.ts';
 
 /**
  * CamelCase reasons, in the style of Kubernetes conditions. A problem of the compiler keeps a rule, or a part
@@ -40,7 +41,7 @@ export interface Problem {
   readonly severity: 'problem' | 'warning';
   readonly firewall: string;
   /** `FIREWALL/GROUP/LIST/NAME`, or a shorter prefix where the problem is not that of a single rule. */
-  readonly rule: string;
+  readonly rule: RuleId;
   /** Path in the manifest, for example `spec.namespaces[0].ingress[2].from[1].peer`. */
   readonly path: string;
   readonly reason: ProblemReason | WarningReason;
@@ -54,7 +55,7 @@ export interface DesiredObject {
   /** Name of the ClusterFirewall that it belongs to. */
   readonly firewall: string;
   /** Ids of the rules that it carries, sorted. */
-  readonly rules: readonly string[];
+  readonly rules: readonly RuleId[];
   /**
    * The remaining part of a deny that has a problem. It is written only where nothing of the deny is stored:
    * a stored object may deny more, and leaving out the deny altogether would widen.
@@ -97,6 +98,9 @@ export interface NodesSummary {
   readonly notes: readonly string[];
 }
 
+/** One rule, or all rules below a prefix. */
+export type Held = { readonly rule: RuleId } | { readonly prefix: RuleId };
+
 export interface Compilation {
   readonly objects: readonly DesiredObject[];
   /** Absent where no firewall has `nodes`. */
@@ -109,10 +113,10 @@ export interface Compilation {
   readonly labelledNodes: Known<readonly string[]>;
   readonly problems: readonly Problem[];
   /**
-   * Ids of rules, or prefixes ending in `/`, whose stored objects must be kept because of a problem. An owned
-   * object is not pruned if it carries a held id, even when none of its rules is desired any more.
+   * The rules whose stored objects must be kept because of a problem. An owned object is not pruned if it
+   * carries a held rule, even when none of its rules is desired any more.
    */
-  readonly held: readonly string[];
+  readonly held: readonly Held[];
   readonly summaries: readonly FirewallSummary[];
 }
 

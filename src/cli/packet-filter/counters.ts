@@ -82,7 +82,7 @@ function dropsAfter(index: number, lines: readonly FilterLine[]): boolean {
 function whereOf({ chain, mangle, rule }: FilterLine): RuleCounter['where'] {
   if (mangle) return 'ports';
   if (chain.includes('cali-po-')) return 'egress';
-  return isRuleOfNodes(rule) ? 'host' : 'ingress';
+  return isRuleOfNodes(ruleId(rule)) ? 'host' : 'ingress';
 }
 
 /** The first line of a chain has a second comment, so less of the rule's id fits into it. */

@@ -2,16 +2,16 @@
 import { chunk, MAX_RULES } from '../../calico/limits.ts';
 import type { GlobalPolicySpec, PolicySpec, PolicyType, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
-import { objectMeta, objectName } from '../names.ts';
+import { objectMeta, objectName, type RuleId } from '../names.ts';
 import type { DesiredObject } from '../types.ts';
 
 export interface PolicyParts {
   readonly firewall: string;
   /** A rule id, or the prefix that several rules share. Together with `variant` it names the object. */
-  readonly id: string;
+  readonly id: RuleId;
   readonly variant?: string;
   /** Ids of the rules in it. */
-  readonly rules: readonly string[];
+  readonly rules: readonly RuleId[];
   readonly isStaged: boolean;
   readonly tier: string;
   readonly order: number;

@@ -7,7 +7,7 @@ import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../../calic
 import type { PortValue } from '../../api/schema.ts';
 import { groupPorts, parsePort } from '../../net/ports.ts';
 import type { FlowEnd, EndMatch } from './flow-ends.ts';
-import { ANNOTATION_RULE } from '../names.ts';
+import { ANNOTATION_RULE, type RuleId } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
 
 interface PortMatch {
@@ -73,7 +73,7 @@ export function checkPorts(values: readonly PortValue[], destinations: readonly 
 }
 
 export interface RuleParts {
-  readonly id: string;
+  readonly id: RuleId;
   readonly action: Action;
   readonly sources: readonly EndMatch[];
   readonly destinations: readonly EndMatch[];
@@ -102,7 +102,7 @@ export function crossRules({ id, action, sources, destinations, ports }: RulePar
 const portsOf = (port: PortMatch): EntityRule => (port.ports === undefined ? {} : { ports: port.ports });
 
 interface OneRule {
-  readonly id: string;
+  readonly id: RuleId;
   readonly action: Action;
   readonly source: EntityRule;
   readonly destination: EntityRule;

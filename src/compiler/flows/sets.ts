@@ -15,6 +15,7 @@ import {
   peerSetValue,
   ruleId,
   setSelector,
+  type RuleId,
 } from '../names.ts';
 import type { ProblemCollector } from '../problems.ts';
 import type { DesiredObject } from '../types.ts';
@@ -46,7 +47,7 @@ export function networkSets(
 }
 
 interface SharedSet {
-  readonly id: string;
+  readonly id: RuleId;
   readonly value: string;
   readonly which: keyof NodeAddresses;
   readonly unknown: string;
@@ -88,7 +89,7 @@ function sharedSet(
  */
 export function networkSet(
   firewall: string,
-  id: string,
+  id: RuleId,
   value: string,
   nets: readonly Cidr[],
 ): DesiredObject {

@@ -271,4 +271,5 @@ function countThatFits(selector: Selector, key: string, names: readonly string[]
 const intersection = (a: readonly string[], b: readonly string[]): string[] =>
   a.filter((name) => b.includes(name));
 
-export const sortedUnique = (names: readonly string[]): readonly string[] => [...new Set(names)].sort();
+export const sortedUnique = <T extends string>(names: readonly T[]): readonly T[] =>
+  [...new Set(names)].sort();

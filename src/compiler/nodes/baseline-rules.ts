@@ -7,7 +7,7 @@ import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, parseAddress, unionCidrs } from '../../net/cidr.ts';
 import { otherPorts } from '../../net/ports.ts';
 import { resolveEnd } from '../flows/flow-ends.ts';
-import { NODE_ORDER, ruleId } from '../names.ts';
+import { NODE_ORDER, ruleId, type RuleId } from '../names.ts';
 import { everyNamespace, namedNamespaces } from '../namespaces/namespaces.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import { knownOr } from '../../inventory/known.ts';
@@ -60,7 +60,7 @@ export const isOn = (
   (where !== 'flannel' || knownOr(inventory.nodes, []).some(({ flannel }) => flannel === true)) &&
   (where !== 'metricsServer' || metricsServers(inventory).length > 0);
 
-function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: string, context: NodeContext) {
+function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: RuleId, context: NodeContext) {
   const sources = entrySources(entry, context);
   const rules: readonly Rule[] = crossRules({
     id,

@@ -163,7 +163,7 @@ describe('the final deny', () => {
   test('with All and no pools, is refused itself, and stored objects stay', () => {
     const compilation = compiled({ destinations: 'All' }, { inventory: clusterWith({ ipPools: [] }) });
     expect(reasons(compilation)).toContain('PoolsUnknown');
-    expect(compilation.held).toContain('default/nodes/');
+    expect(compilation.held).toContainEqual({ prefix: 'default/nodes' });
     expect(carrying(compilation, 'default/nodes/deny')).toEqual([]);
   });
 
@@ -224,7 +224,9 @@ describe('before everything', () => {
   test('a blocked entry with a problem leaves the others as a stand-in', () => {
     const compilation = compiled({ blocked: [{ ipBlock: { cidr: '192.0.2.0/24' } }, { peer: 'nobody' }] });
     expect(reasons(compilation)).toEqual(['UnknownPeer']);
-    const blocked = compilation.objects.filter(({ rules }) => rules.includes('default/nodes/blocked'));
+    const blocked = compilation.objects.filter(({ rules }) =>
+      rules.includes(ruleId('default/nodes/blocked')),
+    );
     expect(blocked.map(({ standIn }) => standIn)).toEqual([true, true]);
   });
 
@@ -355,7 +357,7 @@ describe('a zone', () => {
 
   test('with a problem, keeps the set that its stored policies name', () => {
     const compilation = compiled({ zones: [zone([{ peer: 'nobody' }], { ports: [9100] })] });
-    expect(compilation.held).toContain('default/nodes/where/');
+    expect(compilation.held).toContainEqual({ prefix: 'default/nodes/where' });
   });
 
   test.each([
@@ -371,7 +373,7 @@ describe('a zone', () => {
     const other = { name: 'other', from: [{ entity: 'World' as const }], allow: { services: ['http'] } };
     const compilation = compiled({ zones: [zone(from, allow), other] });
     expect(reasons(compilation)).toEqual([reason]);
-    expect(compilation.held).toContain('default/nodes/zones/z');
+    expect(compilation.held).toContainEqual({ rule: 'default/nodes/zones/z' });
     expect(carrying(compilation, 'default/nodes/zones/z')).toEqual([]);
     expect(carrying(compilation, 'default/nodes/zones/other')).toHaveLength(2);
   });

@@ -8,6 +8,7 @@ import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { Services } from './services.ts';
 import type { NodeSources, SourceScope } from './sources.ts';
+import type { RuleId } from '../names.ts';
 
 export interface NodeContext {
   readonly main: ClusterFirewall;
@@ -27,7 +28,7 @@ export interface NodeContext {
 
 /** A port that a node lets in. pod-guard.ts and failsafes.ts read it. */
 export interface OpenPort {
-  readonly id: string;
+  readonly id: RuleId;
   readonly ports: readonly PortValue[];
   readonly sources: NodeSources | 'anyone';
   /** False where it is open on some of the nodes only. */

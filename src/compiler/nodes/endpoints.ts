@@ -14,6 +14,7 @@ import {
   NODE_ORDER,
   objectMeta,
   ruleId,
+  type RuleId,
 } from '../names.ts';
 import { networkSet } from '../flows/sets.ts';
 import { knownOr } from '../../inventory/known.ts';
@@ -74,7 +75,7 @@ export const labelsTaken = ({ labels }: NodeInfo): Readonly<Record<string, strin
   Object.fromEntries(Object.entries(labels).filter(([key]) => !key.startsWith(OURS) && !CALICOS.has(key)));
 
 interface EndpointParts {
-  readonly id: string;
+  readonly id: RuleId;
   readonly node: NodeInfo;
   readonly interfaceName: string;
   readonly labels: Readonly<Record<string, string>>;

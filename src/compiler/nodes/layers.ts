@@ -7,7 +7,7 @@ import { LABEL_NAMESPACE } from '../../calico/labels.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { all, and, has, not } from '../../calico/selector.ts';
 import type { Action, Rule } from '../../calico/types.ts';
-import { ANNOTATION_RULE, LABEL_ENFORCED, TIER } from '../names.ts';
+import { ANNOTATION_RULE, LABEL_ENFORCED, TIER, type RuleId } from '../names.ts';
 import { podSelectorText } from '../namespaces/namespaces.ts';
 import { globalPolicies } from '../flows/policies.ts';
 import type { DesiredObject } from '../types.ts';
@@ -20,9 +20,9 @@ const hostEndpointsWith = (label: string): Selector => and(has(label), not(has(L
 
 export interface NodePolicy {
   readonly firewall: string;
-  readonly id: string;
+  readonly id: RuleId;
   /** Ids of the rules in it, where there are others than `id`. */
-  readonly rules?: readonly string[];
+  readonly rules?: readonly RuleId[];
   readonly order: number;
   /** The label of the host endpoints; absent: the enforcement label. */
   readonly label?: string;
@@ -57,7 +57,7 @@ export function layerPolicies(policy: NodePolicy, layers: Layers): readonly Desi
 export const bothLayers = (rules: readonly Rule[]): Layers => ({ ports: rules, host: rules });
 
 /** A rule that matches everything. */
-export const catchAll = (id: string, action: Action): Rule => ({
+export const catchAll = (id: RuleId, action: Action): Rule => ({
   action,
   metadata: { annotations: { [ANNOTATION_RULE]: id } },
 });

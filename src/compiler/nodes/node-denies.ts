@@ -9,7 +9,7 @@ import { parseCidr } from '../../net/cidr.ts';
 import { groupPorts, parsePort } from '../../net/ports.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
-import { NODE_ADDRESSES_SET_VALUE, NODE_ORDER, ruleId } from '../names.ts';
+import { NODE_ADDRESSES_SET_VALUE, NODE_ORDER, ruleId, type RuleId } from '../names.ts';
 import { located, RuleProblem } from '../problems.ts';
 import { anyEnd, canonicalRules, chunkPorts, crossRules } from '../flows/rules.ts';
 import type { DesiredObject } from '../types.ts';
@@ -96,7 +96,7 @@ export function compileFinalDeny(
 }
 
 /** The baseline opens all of ICMP, so ICMP is denied only where its entry is disabled. */
-function hostDenies(id: string, context: NodeContext): readonly Rule[] {
+function hostDenies(id: RuleId, context: NodeContext): readonly Rule[] {
   const disabled = context.nodeFirewall.nodes.baseline?.disable ?? [];
   const closed = ICMP.filter((protocol) =>
     BASELINE.some(({ name, opens }) => opens === protocol && disabled.includes(name)),
@@ -104,7 +104,7 @@ function hostDenies(id: string, context: NodeContext): readonly Rule[] {
   return [...TRANSPORTS, ...closed].map((protocol) => deny({ id, protocol }, context));
 }
 
-function portDenies(id: string, hostPorts: readonly PortValue[], context: NodeContext): readonly Rule[] {
+function portDenies(id: RuleId, hostPorts: readonly PortValue[], context: NodeContext): readonly Rule[] {
   const toNodes = TRANSPORTS.flatMap((protocol) =>
     matchEnd({ kind: 'set', value: NODE_ADDRESSES_SET_VALUE }).map(({ entity }) =>
       deny({ id, protocol, destination: entity }, context),
@@ -152,7 +152,7 @@ const portsByProtocol = (values: readonly PortValue[]): readonly PortsOf[] =>
   );
 
 interface Denied {
-  readonly id: string;
+  readonly id: RuleId;
   readonly protocol: Protocol;
   readonly source?: EndMatch['entity'];
   readonly destination?: EndMatch['entity'];

@@ -24,7 +24,7 @@ const firewall = (rule: IngressRule, nodes?: Nodes, name = 'default'): ClusterFi
   },
 });
 const objectsOf = ({ objects }: Compilation, id: string) =>
-  objects.filter(({ rules }) => rules.includes(id)).map(({ object }) => object);
+  objects.filter(({ rules }) => rules.includes(ruleId(id))).map(({ object }) => object);
 const atNodes = (compilation: Compilation, id = 'default/shop/ingress/web') =>
   objectsOf(compilation, id).filter((object) => object.kind === 'GlobalNetworkPolicy');
 const atPods = (compilation: Compilation, id = 'default/shop/ingress/web'): readonly Rule[] =>
@@ -128,6 +128,6 @@ describe('nodePorts and hostPorts', () => {
   test('of a rule with a problem are held as stored', () => {
     const compilation = compile([firewall({ ...web, from: [{ peer: 'nobody' }] }, ENFORCED)], cluster);
     expect(atNodes(compilation)).toEqual([]);
-    expect(compilation.held).toContain('default/shop/ingress/web');
+    expect(compilation.held).toContainEqual({ rule: 'default/shop/ingress/web' });
   });
 });

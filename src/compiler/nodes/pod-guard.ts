@@ -10,7 +10,7 @@ import { parseCidr, unionCidrs } from '../../net/cidr.ts';
 import type { TransportProtocol } from '../../net/ports.ts';
 import { formatPort, parsePort } from '../../net/ports.ts';
 import { matchNets } from '../flows/flow-ends.ts';
-import { contentTag, ruleId, TIER, TIER_POLICY_ORDER } from '../names.ts';
+import { contentTag, ruleId, TIER, TIER_POLICY_ORDER, type RuleId } from '../names.ts';
 import { policySelectors } from '../namespaces/namespaces.ts';
 import { globalPolicies } from '../flows/policies.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
@@ -38,7 +38,7 @@ export function compilePodGuard(
 }
 
 function restrict(
-  id: string,
+  id: RuleId,
   { ports, except }: Restriction,
   context: NodeContext,
 ): readonly DesiredObject[] {

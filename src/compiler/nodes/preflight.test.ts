@@ -158,7 +158,7 @@ describe('an endpoint of others', () => {
       objects.some(({ object }) => object.kind === 'HostEndpoint' && object.spec.interfaceName === '*'),
     ).toBe(false);
     expect(labelledNodes).toBe(UNKNOWN);
-    expect(held).toContain('default/nodes/endpoints');
+    expect(held).toContainEqual({ rule: 'default/nodes/endpoints' });
   });
 });
 

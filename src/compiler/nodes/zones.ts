@@ -8,7 +8,7 @@ import { fromLabelSelector, matchesSelector, printSelector } from '../../calico/
 import { parseAddress } from '../../net/cidr.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
 import { matchEnd, resolveEnd } from '../flows/flow-ends.ts';
-import { contentTag, NODE_ORDER, ruleId, ZONE_NODES } from '../names.ts';
+import { contentTag, NODE_ORDER, ruleId, ZONE_NODES, type RuleId } from '../names.ts';
 import { located } from '../problems.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import { networkSet } from '../flows/sets.ts';
@@ -46,7 +46,7 @@ interface CompiledZone {
   readonly openPort: OpenPort;
 }
 
-function compileZone(zone: Zone, id: string, context: NodeContext): CompiledZone {
+function compileZone(zone: Zone, id: RuleId, context: NodeContext): CompiledZone {
   const ends = zone.from.map((entry, index) =>
     located(`.from[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false)),
   );

@@ -148,7 +148,9 @@ describe('apiServerToPods', () => {
         message: expect.stringContaining('certs/webhook (ValidatingWebhookConfiguration/certs)'),
       }),
     ]);
-    expect(held).toEqual(expect.arrayContaining([`${FAMILY}/certs/webhook`, 'default/control-plane']));
+    expect(held).toEqual(
+      expect.arrayContaining([{ rule: `${FAMILY}/certs/webhook` }, { rule: 'default/control-plane' }]),
+    );
     expect(objects.some(({ object }) => object.kind === 'GlobalNetworkSet')).toBe(false);
   });
 
@@ -162,7 +164,7 @@ describe('apiServerToPods', () => {
   test('kinds that may not be listed are a problem; known backends are opened, open ones are held', () => {
     const compilation = compiled({}, { unseen: ['apiservices'] });
     expect(opened(compilation)).toHaveLength(1);
-    expect(compilation.held).toContain(`${FAMILY}/`);
+    expect(compilation.held).toContainEqual({ prefix: FAMILY });
     expect(compilation.problems).toEqual([
       expect.objectContaining({ reason: 'BackendsUnknown', message: expect.stringContaining('apiservices') }),
     ]);

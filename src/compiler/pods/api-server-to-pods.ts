@@ -56,7 +56,7 @@ export function apiServerToPods(
   };
   if (inventory.unseen !== undefined && inventory.unseen.length > 0) {
     // Where nothing is enforced, such an allow would only isolate.
-    if (enforcement.enforced.length > 0) collector.held.push(`${place.id}/`);
+    if (enforcement.enforced.length > 0) collector.held.push({ prefix: place.id });
     collector.problem(
       place,
       'BackendsUnknown',
@@ -65,7 +65,8 @@ export function apiServerToPods(
   }
   const backends = isolatedBackends(place, context);
   if (backends.length > 0 && !resolveScope.isControlPlaneResolved) {
-    collector.held.push(...backends.filter(({ isStaged }) => !isStaged).map((backend) => backend.place.id));
+    const enforced = backends.filter(({ isStaged }) => !isStaged);
+    collector.held.push(...enforced.map((backend) => ({ rule: backend.place.id })));
     collector.problem(
       place,
       'EntityUnresolved',

@@ -12,7 +12,15 @@ import { parsePort } from '../../net/ports.ts';
 import { apiServerToPods } from './api-server-to-pods.ts';
 import type { EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
-import { ANNOTATION_RULE, DEFAULT_TIER, ORDER, ruleId, TIER, TIER_POLICY_ORDER } from '../names.ts';
+import {
+  ANNOTATION_RULE,
+  DEFAULT_TIER,
+  ORDER,
+  ruleId,
+  TIER,
+  TIER_POLICY_ORDER,
+  type RuleId,
+} from '../names.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import {
   everyNamespace,
@@ -236,7 +244,7 @@ function declaredGuardrail(
 }
 
 interface GuardrailParts {
-  readonly id: string;
+  readonly id: RuleId;
   readonly destinations: readonly EndMatch[];
   readonly ports: ReturnType<typeof matchPorts>;
   readonly select: (namespaces: NamespaceSet) => NamespaceSet;

@@ -10,7 +10,7 @@ import { MAX_SELECTOR } from '../../calico/limits.ts';
 import type { PolicyType, Rule } from '../../calico/types.ts';
 import type { IngressRule } from '../../api/schema.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
-import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
+import { DEFAULT_TIER, ORDER, ruleId, type RuleId } from '../names.ts';
 import { localRuleSelector, sortedUnique } from '../namespaces/namespaces.ts';
 import { namespacedPolicies } from '../flows/policies.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
@@ -138,7 +138,7 @@ const together = (
   });
 
 interface LocalName {
-  readonly id: string;
+  readonly id: RuleId;
   readonly variant: string;
   readonly order: number;
   readonly subjects: string;

@@ -7,6 +7,7 @@ import type { Inventory } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
 import { cluster } from './inventories.ts';
 import { flawsOf } from './wellformed.ts';
+import { ruleId } from '../names.ts';
 
 export const compiled = (
   nodes: Partial<Nodes>,
@@ -22,7 +23,7 @@ export const compiled = (
 export const objects = (compilation: Compilation): readonly GeneratedObject[] =>
   compilation.objects.map(({ object }) => object);
 export const carrying = (compilation: Compilation, id: string): readonly GeneratedObject[] =>
-  compilation.objects.filter(({ rules }) => rules.includes(id)).map(({ object }) => object);
+  compilation.objects.filter(({ rules }) => rules.includes(ruleId(id))).map(({ object }) => object);
 export const policies = (compilation: Compilation, id: string): readonly GlobalNetworkPolicy[] =>
   carrying(compilation, id).filter((object) => object.kind === 'GlobalNetworkPolicy');
 export const rulesOf = (compilation: Compilation, id: string, layer: 'ports' | 'host'): readonly Rule[] =>

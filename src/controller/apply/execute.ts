@@ -10,6 +10,7 @@ import { closesTooEarly, needsAny } from '../plan/plan.ts';
 import { rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import type { Expectation } from '../observe/generated-objects.ts';
 import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
+import type { ObjectId } from '../objects/kinds.ts';
 
 /**
  * Calico's aggregated API server limits its own client to 50 requests a second; more at a time would only queue

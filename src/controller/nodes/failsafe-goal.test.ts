@@ -3,6 +3,7 @@ import type { NodesSummary, Problem } from '../../compiler/types.ts';
 import { failsafeGoal, flawOf, isToNarrow } from './failsafe-goal.ts';
 import { formerValue, readFailsafes, textOf } from '../observe/stored-failsafes.ts';
 import type { Lifecycle } from '../plan/desired-state.ts';
+import { ruleId } from '../../compiler/names.ts';
 
 const SSH = { protocol: 'tcp', port: 22, net: '198.51.100.0/24' };
 const aim = (standing: Lifecycle | undefined, nodes?: NodesSummary, problems: readonly Problem[] = []) =>
@@ -10,7 +11,7 @@ const aim = (standing: Lifecycle | undefined, nodes?: NodesSummary, problems: re
 const problem = (rule: string): Problem => ({
   severity: 'problem',
   firewall: 'default',
-  rule,
+  rule: ruleId(rule),
   path: '',
   reason: 'UnknownPeer',
   message: '',

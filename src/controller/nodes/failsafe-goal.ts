@@ -1,6 +1,6 @@
 /** Decides whether Felix's failsafes should be narrowed or restored. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
-import { ruleId } from '../../compiler/names.ts';
+import { ruleId, isBelow, type RuleId } from '../../compiler/names.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
 import { AddressError, formatCidr, parseCidr } from '../../net/cidr.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
@@ -30,7 +30,8 @@ export function failsafeGoal({
   const flaw = flawOf(failsafes);
   if (flaw !== undefined)
     return { to: 'keep', because: `nodes.failsafes: Managed cannot narrow them: ${flaw}` };
-  const isOfNodes = (rule: string): boolean => `${rule}/`.startsWith(`${ruleId(DEFAULT_FIREWALL, 'nodes')}/`);
+  const ofNodes = ruleId(DEFAULT_FIREWALL, 'nodes');
+  const isOfNodes = (rule: RuleId): boolean => rule === ofNodes || isBelow(rule, ofNodes);
   if (problems.some(({ severity, rule }) => severity === 'problem' && isOfNodes(rule)))
     return { to: 'keep', because: 'nodes.failsafes: Managed narrows them when spec.nodes has no problem' };
   return { to: 'narrow', failsafes };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { LABEL_ENFORCED, LABEL_SET } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
-import type { DesiredObject, NodesSummary } from '../../compiler/types.ts';
+import type { DesiredObject, NodesSummary, Held } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { lacksAllows, nodesReport, nodesStand, type NodesReportInput } from './nodes-report.ts';
 import { plan, type PlanInput } from '../plan/plan.ts';
@@ -96,7 +96,7 @@ test('no node is while a policy is missing', () => {
 
 test('objects that a problem holds count as they stand', () => {
   const stored = desired.map(live);
-  expect(standing(stored, { desired: [] }, ['default/']).enforced).toBe(2);
+  expect(standing(stored, { desired: [] }, [{ prefix: ruleId('default') }]).enforced).toBe(2);
 });
 
 test('objects that a problem holds count for what they are', () => {

@@ -48,8 +48,13 @@ export function kindResource(kind: GeneratedKind, namespace?: string): Resource 
   return { group: CALICO_GROUP, version: CALICO_VERSION, plural, ...scope };
 }
 
+declare const brand: unique symbol;
+
 /** `Kind/name` or `Kind/namespace/name`: names one object among all that are generated, in logs and messages too. */
-export function objectId(kind: GeneratedKind, metadata: Pick<ObjectMeta, 'name' | 'namespace'>): string {
+export type ObjectId = string & { readonly [brand]: 'ObjectId' };
+
+export function objectId(kind: GeneratedKind, metadata: Pick<ObjectMeta, 'name' | 'namespace'>): ObjectId {
   const { name, namespace } = metadata;
-  return namespace === undefined || namespace === '' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
+  const parts = namespace === undefined || namespace === '' ? [kind, name] : [kind, namespace, name];
+  return parts.join('/') as ObjectId;
 }

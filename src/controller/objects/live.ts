@@ -4,7 +4,8 @@ import { readGlobalNetworkPolicy, readHostEndpoint } from '../../inventory/calic
 import { isRecord } from '../../json.ts';
 import type { KubernetesObject, Metadata, StoredObject } from '../../cluster/resource.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
-import { objectId } from './kinds.ts';
+import type { RuleId } from '../../compiler/names.ts';
+import { objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { roleOf, type Role } from './role.ts';
 import { firewallOf, isOwned, lastForeignManager, ruleIds } from './ownership.ts';
@@ -26,7 +27,7 @@ export interface OwnedObject extends Identity {
   readonly resourceVersion: string;
   /** Undefined when every trace of the firewall was stripped from it. */
   readonly firewall: string | undefined;
-  readonly rules: readonly string[];
+  readonly rules: readonly RuleId[];
   readonly role: Role;
   /** See contentHash. */
   readonly hash: string;

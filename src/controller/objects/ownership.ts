@@ -1,7 +1,15 @@
 /** How a stored object says that it is ours, and whose else it is. */
 import { FIELD_MANAGER } from '../../cluster/objects/apply.ts';
 import type { ManagedFieldsEntry, Metadata } from '../../cluster/resource.ts';
-import { ANNOTATION_RULES, LABEL_FIREWALL, LABEL_MANAGED_BY, MANAGED_BY } from '../../compiler/names.ts';
+import {
+  ANNOTATION_RULES,
+  LABEL_FIREWALL,
+  LABEL_MANAGED_BY,
+  MANAGED_BY,
+  parseRuleIds,
+  partsOf,
+  type RuleId,
+} from '../../compiler/names.ts';
 
 /** On policies; Calico's API server puts it there too. */
 const LABEL_TIER = 'projectcalico.org/tier';
@@ -31,14 +39,12 @@ export function isOwned(metadata: Metadata): boolean {
 }
 
 /** Ids of the rules that an object says it carries. */
-export function ruleIds(metadata: Metadata): readonly string[] {
-  const text = metadata.annotations?.[ANNOTATION_RULES] ?? '';
-  return text.split(',').filter((id) => id !== '');
-}
+export const ruleIds = (metadata: Metadata): readonly RuleId[] =>
+  parseRuleIds(metadata.annotations?.[ANNOTATION_RULES] ?? '');
 
 /** The firewall an object belongs to: by its label or, where that was stripped, by the first part of its rules' ids. */
 export function firewallOf(metadata: Metadata): string | undefined {
-  return metadata.labels?.[LABEL_FIREWALL] ?? ruleIds(metadata)[0]?.split('/')[0];
+  return metadata.labels?.[LABEL_FIREWALL] ?? ruleIds(metadata).flatMap(partsOf)[0];
 }
 
 /** The field manager other than ours that wrote last, as far as managedFields tell. */

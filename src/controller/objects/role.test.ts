@@ -110,7 +110,9 @@ describe('the role of an object', () => {
     expect(stripped({ selector: `has(${LABEL_ENFORCED})`, ingress: [{ action: 'Pass' }] })).toBe('nodeAllow');
     expect(stripped({ selector: 'all()', egress: [{ action: 'Deny' }] })).toBe('guardrail');
     expect(stripped({ selector: 'all()', egress: [{ action: 'Allow' }] })).toBe('allow');
-    expect(roleOf({ kind: 'GlobalNetworkPolicy', spec: undefined, rules: ['constructor'] })).toBe('allow');
+    expect(roleOf({ kind: 'GlobalNetworkPolicy', spec: undefined, rules: [ruleId('constructor')] })).toBe(
+      'allow',
+    );
   });
 });
 

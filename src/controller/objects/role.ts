@@ -2,7 +2,7 @@
  * The role of a generated object: what it does to traffic. It is read from the object alone, so a desired object and its stored copy have
  * the same role, and an object whose rule is long gone still has one. The order of writes follows from it (plan/order.ts).
  */
-import { LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
+import { LABEL_ENFORCED, LABEL_LO, partsOf, type RuleId } from '../../compiler/names.ts';
 import { isRecord } from '../../json.ts';
 
 export type Role =
@@ -101,12 +101,12 @@ interface Described {
   readonly kind: string;
   readonly spec: unknown;
   /** Ids of the rules that it carries. */
-  readonly rules: readonly string[];
+  readonly rules: readonly RuleId[];
 }
 
 export function roleOf({ kind, spec, rules }: Described): Role {
   const { interfaceName, selector } = isRecord(spec) ? spec : {};
-  const names = rules.map((rule) => rule.slice(rule.indexOf('/') + 1));
+  const names = rules.map((rule) => partsOf(rule).slice(1).join('/'));
   if (kind === 'Tier') return 'tier';
   if (kind === 'HostEndpoint') return interfaceName === 'lo' ? 'lo' : 'nodeEndpoint';
   if (kind === 'GlobalNetworkSet') return names.includes(ADDRESSES) ? 'nodeAddresses' : 'set';

@@ -4,7 +4,7 @@ import { Watches } from '../../cluster/informer/watches.ts';
 import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock, settle } from '../../cluster/testing/manual-clock.ts';
-import { kindResource } from '../objects/kinds.ts';
+import { kindResource, objectId } from '../objects/kinds.ts';
 import { HEARTBEAT } from '../objects/ownership.ts';
 import { CALICO, calicoServer } from '../testing/calico-server.ts';
 import { allow, endpoint, storedObject, tier } from '../testing/objects.ts';
@@ -45,7 +45,7 @@ async function observed(server: FakeApiServer = calicoServer()) {
 function written(server: FakeApiServer): Expectation {
   const { metadata } = server.put(POLICIES, web);
   const { uid, resourceVersion } = metadata;
-  return { id: 'GlobalNetworkPolicy/web', kind: 'GlobalNetworkPolicy', uid, resourceVersion };
+  return { id: objectId('GlobalNetworkPolicy', metadata), kind: 'GlobalNetworkPolicy', uid, resourceVersion };
 }
 
 describe('an object that has been seen to be ours', () => {

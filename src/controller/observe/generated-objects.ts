@@ -6,7 +6,7 @@ import type { Inventory } from '../../inventory/types.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CalicoConfig, othersOf } from './calico-config.ts';
 import type { StoredFailsafes } from './stored-failsafes.ts';
-import { generatedKinds, kindResource, objectId } from '../objects/kinds.ts';
+import { generatedKinds, kindResource, objectId, type ObjectId } from '../objects/kinds.ts';
 import type { HeartbeatObject } from '../../cluster/informer/heartbeat.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
@@ -15,7 +15,7 @@ import { Impostors } from './impostors.ts';
 
 /** A write whose effect must show in the watch: the object at this version or a later one, or its absence. */
 export interface Expectation {
-  readonly id: string;
+  readonly id: ObjectId;
   readonly kind: GeneratedKind;
   readonly uid: string;
   /** Undefined: the object with this uid is gone. */
@@ -85,7 +85,7 @@ export class GeneratedObjects {
    * @param doubted ids that turned out to name another object, or none, when they were written
    * @throws ApiError or TransportError
    */
-  async verify(doubted: readonly string[], signal: AbortSignal): Promise<void> {
+  async verify(doubted: readonly ObjectId[], signal: AbortSignal): Promise<void> {
     await this.#impostors.verify(this.#everything(), doubted, signal);
   }
 
@@ -161,7 +161,7 @@ export class GeneratedObjects {
   }
 }
 
-const lifeKey = (id: string, uid: string): string => `${id}#${uid}`;
+const lifeKey = (id: ObjectId, uid: string): string => `${id}#${uid}`;
 
 type LiveChange = { readonly old?: LiveObject; readonly new?: LiveObject };
 

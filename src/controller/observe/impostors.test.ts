@@ -5,6 +5,7 @@ import { recordingLogger } from '../../cluster/testing/logs.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { Impostors } from './impostors.ts';
 import { allow, foreign, live, storedObject } from '../testing/objects.ts';
+import type { ObjectId } from '../objects/kinds.ts';
 
 const web = allow({ name: 'cfw-web', namespace: 'shop' });
 const ours = live(web);
@@ -16,7 +17,7 @@ function namesakes(...answers: readonly Answer[]) {
   const transport = new ScriptedTransport(...answers);
   const log = recordingLogger();
   const told = new Impostors(transport, log);
-  const left = async (objects: readonly LiveObject[], doubted: readonly string[] = []) => {
+  const left = async (objects: readonly LiveObject[], doubted: readonly ObjectId[] = []) => {
     await told.verify(objects, doubted, signal);
     return told.genuine(objects);
   };

@@ -2,7 +2,7 @@ import { get } from '../../cluster/objects/apply.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { isOurName } from '../../compiler/names.ts';
-import { kindResource } from '../objects/kinds.ts';
+import { kindResource, type ObjectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 
 /**
@@ -40,7 +40,7 @@ export class Impostors {
    */
   async verify(
     objects: readonly LiveObject[],
-    doubted: readonly string[],
+    doubted: readonly ObjectId[],
     signal: AbortSignal,
   ): Promise<void> {
     const uids = new Set(objects.map(({ uid }) => uid));

@@ -6,6 +6,7 @@ import { desiredState } from './desired-state.ts';
 import { allow, foreign, live } from '../testing/objects.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
+import { ruleId } from '../../compiler/names.ts';
 
 interface Made {
   readonly deleting?: boolean;
@@ -30,7 +31,7 @@ const compile: Compile = (firewalls: readonly ClusterFirewall[]) => ({
     ? firewalls.map(({ metadata }) => allow({ name: metadata.name, firewall: metadata.name }))
     : [],
   problems: [],
-  held: ['default/g/ingress/a'],
+  held: [{ rule: ruleId('default/g/ingress/a') }],
   summaries: [],
   labelledNodes: UNKNOWN,
 });
@@ -57,7 +58,7 @@ describe('what is to be done with each firewall', () => {
   test('all valid: compiled', () => {
     expect(state([firewall('default'), firewall('team')])).toEqual({
       desired: ['default', 'team'],
-      held: ['default/g/ingress/a'],
+      held: [{ rule: 'default/g/ingress/a' }],
       owners: ['default', 'team'],
       lifecycles: { default: 'active', team: 'active' },
     });
@@ -66,7 +67,7 @@ describe('what is to be done with each firewall', () => {
   test('an invalid one keeps everything, the others go on', () => {
     const { desired, held } = state([firewall('default'), firewall('team', { spec: invalid })]);
     expect(desired).toEqual(['default']);
-    expect(held).toContain('team/');
+    expect(held).toContainEqual({ prefix: 'team' });
   });
 
   test('with an invalid default nothing changes for anybody, and yet another can be deleted', () => {
@@ -85,14 +86,14 @@ describe('what is to be done with each firewall', () => {
   test('an invalid one can be deleted', () => {
     const { held, owners, lifecycles } = state([firewall('default', { spec: invalid, deleting: true })]);
     expect(lifecycles).toEqual({ default: 'leaving' });
-    expect(held).not.toContain('default/');
+    expect(held).not.toContainEqual({ prefix: 'default' });
     expect(owners).toEqual(['default']);
   });
 
   test('when default goes, the objects of the others go too', () => {
     const { desired, held } = state([firewall('default', { deleting: true }), firewall('team')]);
     expect(desired).toEqual([]);
-    expect(held).not.toContain('team/');
+    expect(held).not.toContainEqual({ prefix: 'team' });
   });
 
   test.each([
@@ -104,7 +105,7 @@ describe('what is to be done with each firewall', () => {
   ])('a retained default deny that %s keeps the allows of the others', (_, firewalls) => {
     const stored = [live(allow({ name: 'deny', firewall: 'default' }))];
     const { held, owners } = state(firewalls, stored);
-    expect(held).toContain('team/');
+    expect(held).toContainEqual({ prefix: 'team' });
     expect(owners).toEqual(['team']);
   });
 

@@ -2,7 +2,8 @@
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
-import type { Compilation, Compile, DesiredObject } from '../../compiler/types.ts';
+import { ruleId } from '../../compiler/names.ts';
+import type { Compilation, Compile, DesiredObject, Held } from '../../compiler/types.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
 import type { LiveObject } from '../objects/live.ts';
 
@@ -59,7 +60,7 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
   return {
     lifecycles,
     desired: compilation.objects,
-    held: [...compilation.held, ...kept.map((name) => `${name}/`)],
+    held: [...compilation.held, ...kept.map((name) => ({ prefix: ruleId(name) }))],
     owners: new Set(named('active', 'invalid', 'frozen', 'leaving')),
     problems: compilation.problems,
     summaries: compilation.summaries,

@@ -225,20 +225,20 @@ describe('what is left alone', () => {
       live(allow({ name: 'a', rules: ['default/g/ingress/a'] })),
       live(allow({ name: 'b', rules: ['default/g/ingress/b'] })),
     ];
-    expect(phases(planned({ live: stored, held: ['default/g/ingress/a'] }))).toEqual([
+    expect(phases(planned({ live: stored, held: [{ rule: ruleId('default/g/ingress/a') }] }))).toEqual([
       ['-GlobalNetworkPolicy/b'],
     ]);
-    expect(phases(planned({ live: stored, held: ['default/g/'] }))).toEqual([]);
+    expect(phases(planned({ live: stored, held: [{ prefix: ruleId('default/g') }] }))).toEqual([]);
   });
 
   test('everything of a held firewall, also what carries no rule', () => {
     const stored = [tier(), allow({ name: 'a', rules: ['default/g/ingress/a'] })].map(live);
-    expect(planned({ live: stored, held: ['default/'] }).phases).toEqual([]);
-    expect(planned({ live: stored, held: ['team/'] }).phases).toHaveLength(2);
+    expect(planned({ live: stored, held: [{ prefix: ruleId('default') }] }).phases).toEqual([]);
+    expect(planned({ live: stored, held: [{ prefix: ruleId('team') }] }).phases).toHaveLength(2);
   });
 
   test('a policy that would lose a held rule; a set is brought up to date nevertheless', () => {
-    const held = ['default/g/ingress/a'];
+    const held = [{ rule: ruleId('default/g/ingress/a') }];
     const rules = ['default/g/ingress/a', 'default/g/ingress/b'];
     const stored = [allow({ name: 'both', rules }), set({ name: 'office', rules })].map(live);
     const desired = [
@@ -300,14 +300,22 @@ describe('what is left alone', () => {
   });
 });
 
-test('a held entry is an id, or a prefix when it ends in a slash', () => {
-  expect(isHeld(['default/g/ingress/a'], 'default/g/ingress/a')).toBe(true);
-  expect(isHeld(['default/g/ingress/a'], 'default/g/ingress/ab')).toBe(false);
-  expect(isHeld(['default/g/'], 'default/g/ingress/a')).toBe(true);
+test('one rule is held, or all rules below a prefix', () => {
+  const isHeldBy = (held: Held, rule: string): boolean => isHeld([held], ruleId(rule));
+  const one = { rule: ruleId('default/g/ingress/a') };
+  expect(isHeldBy(one, 'default/g/ingress/a')).toBe(true);
+  expect(isHeldBy(one, 'default/g/ingress/ab')).toBe(false);
+  expect(isHeldBy(one, 'default/g/ingress/a/b')).toBe(false);
+  const all = { prefix: ruleId('default/g') };
+  expect(isHeldBy(all, 'default/g/ingress/a')).toBe(true);
+  expect(isHeldBy(all, 'default/g')).toBe(false);
+  expect(isHeldBy(all, 'default/gg/ingress/a')).toBe(false);
 });
 
 describe('carried out one write at a time, in any order inside a phase', () => {
-  const rules = ['default/g/ingress/a', 'default/g/ingress/b', 'default/g/egress/c'];
+  const rules = ['default/g/ingress/a', 'default/g/ingress/b', 'default/g/egress/c'].map((rule) =>
+    ruleId(rule),
+  );
   const someAllow = fc.record({
     name: fc.constantFrom('p1', 'p2', 'p3', 'p4'),
     rules: fc.subarray(rules),
@@ -359,7 +367,7 @@ describe('carried out one write at a time, in any order inside a phase', () => {
     isClosedNamespace: () => false,
   });
 
-  const carrying = (rule: string) => (object: LiveObject) =>
+  const carrying = (rule: RuleId) => (object: LiveObject) =>
     object.ours && object.role === 'allow' && object.rules.includes(rule);
   const shuffled = fc.infiniteStream(fc.nat()).map(
     (stream) => (steps: readonly Step[]) =>

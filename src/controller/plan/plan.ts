@@ -5,10 +5,10 @@
  * meanwhile (bridges.ts), and waves wait for one another (transition.ts).
  */
 import type { GeneratedObject } from '../../calico/types.ts';
-import { LABEL_SET, setSelector } from '../../compiler/names.ts';
-import type { DesiredObject } from '../../compiler/types.ts';
+import { isBelow, LABEL_SET, partsOf, setSelector, type RuleId } from '../../compiler/names.ts';
+import type { DesiredObject, Held } from '../../compiler/types.ts';
 import { desiredHash as hashOf } from '../objects/content-hash.ts';
-import { objectId } from '../objects/kinds.ts';
+import { objectId, type ObjectId } from '../objects/kinds.ts';
 import type { LiveObject, OwnedObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
 import { ordered } from './order.ts';
@@ -17,8 +17,8 @@ import { applyStep, desiredRole, removeStep, type ApplyStep, type RemoveStep, ty
 export interface PlanInput {
   readonly desired: readonly DesiredObject[];
   readonly live: Iterable<LiveObject>;
-  /** Rule ids, or prefixes ending in `/`; `NAME/` holds everything of the firewall NAME. */
-  readonly held: readonly string[];
+  /** The name of a firewall as a prefix holds everything of the firewall. */
+  readonly held: readonly Held[];
   /** Names of the firewalls that exist, also of those being deleted. Objects of others are left alone. */
   readonly firewalls: ReadonlySet<string>;
   /** True where nothing can be created now: a namespace that does not exist or is being deleted. */
@@ -26,7 +26,7 @@ export interface PlanInput {
   /** True while no host endpoint may come under the policies of nodes that is not there yet. */
   readonly holdsEndpoints?: boolean;
   /** True when a stored hash stands for the desired one although they differ: what the server makes of our object. */
-  readonly isEquivalent?: (id: string, desiredHash: string, liveHash: string) => boolean;
+  readonly isEquivalent?: (id: ObjectId, desiredHash: string, liveHash: string) => boolean;
 }
 
 /** The state of a desired object, compared with what is stored. */
@@ -69,13 +69,15 @@ export function isHeld(held: readonly string[], rule: string): boolean {
   return held.some((entry) => (entry.endsWith('/') ? rule.startsWith(entry) : rule === entry));
 }
 
-const isHeldObject = (held: readonly string[], live: OwnedObject): boolean =>
-  live.rules.some((rule) => isHeld(held, rule)) || held.includes(`${live.firewall ?? ''}/`);
+/** An object that carries no rule is held with its firewall. */
+const isHeldObject = (held: readonly Held[], { rules, firewall }: OwnedObject): boolean =>
+  rules.some((rule) => isHeld(held, rule)) ||
+  held.some((each) => 'prefix' in each && each.prefix === firewall);
 
 const KEPT_UP_TO_DATE: ReadonlySet<Role> = new Set(['tier', 'set', 'nodeAddresses']);
 
 /** A policy that carries a held rule which the new one lacks stays as it is; a set's content is its peer's, not the rule's. */
-function isFrozen(held: readonly string[], desired: DesiredObject, live: OwnedObject): boolean {
+function isFrozen(held: readonly Held[], desired: DesiredObject, live: OwnedObject): boolean {
   if (desired.standIn === true) return true;
   if (KEPT_UP_TO_DATE.has(desiredRole(desired))) return false;
   return live.rules.some((rule) => isHeld(held, rule) && !desired.rules.includes(rule));
@@ -124,7 +126,7 @@ const CLOSES_NODES: ReadonlySet<Role> = new Set([
 
 /** True for what lets in at nodes, and for the sets and the exemption of lo that this needs. */
 export const opensNodes = (desired: DesiredObject): boolean =>
-  OPENS_NODES.has(desiredRole(desired)) && desired.rules.some((rule) => rule.split('/')[1] === 'nodes');
+  OPENS_NODES.has(desiredRole(desired)) && desired.rules.some((rule) => partsOf(rule)[1] === 'nodes');
 
 /** Nothing closes at nodes while something that opens there cannot be written. It would shut people out. */
 export const closesTooEarly = (desired: DesiredObject, unwritable: readonly DesiredObject[]): boolean =>

@@ -24,6 +24,7 @@ import { remembering } from '../../compiler/memo.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { isHeld, plan } from './plan.ts';
 import type { Step } from './step.ts';
+import { SHARED_SETS } from '../../compiler/flows/sets.ts';
 
 /** `a-b` with a group `c` reads like `a` with a group `b-c`. */
 const TEAMS = ['a', 'a-b', 'team'] as const;
@@ -107,7 +108,7 @@ describe('several firewalls together', () => {
 
 /** Sets of the cluster's own addresses belong to `default`, and are there as soon as a rule of anybody needs them. */
 const isCommonSet = ({ rules }: Pick<DesiredObject, 'rules'>): boolean =>
-  rules.includes('default/nodes') || rules.includes('default/control-plane');
+  SHARED_SETS.some(({ id }) => rules.includes(id));
 
 type Op =
   | { readonly type: 'put'; readonly firewall: ClusterFirewall }

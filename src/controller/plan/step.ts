@@ -1,8 +1,9 @@
 /** One write that a plan asks for. */
 import type { GeneratedKind } from '../../calico/types.ts';
+import type { RuleId } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { desiredHash } from '../objects/content-hash.ts';
-import { objectId } from '../objects/kinds.ts';
+import { objectId, type ObjectId } from '../objects/kinds.ts';
 import type { OwnedObject } from '../objects/live.ts';
 import { roleOf, type Role } from '../objects/role.ts';
 
@@ -19,7 +20,7 @@ export interface ApplyStep {
 
 export interface RemoveStep {
   readonly action: 'remove';
-  readonly id: string;
+  readonly id: ObjectId;
   readonly role: Role;
   readonly live: OwnedObject;
 }
@@ -56,7 +57,7 @@ export function changeOf(step: Step): Change {
   return step.live?.role === step.role ? 'update' : 'create';
 }
 
-export const rulesOf = (step: Step): readonly string[] =>
+export const rulesOf = (step: Step): readonly RuleId[] =>
   step.action === 'apply' ? step.desired.rules : step.live.rules;
 
 export const kindOf = (step: Step): GeneratedKind =>

@@ -11,6 +11,7 @@ import { applyStep } from '../plan/step.ts';
 import { allow, foreign, live, set } from '../testing/objects.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
+import { ruleId } from '../../compiler/names.ts';
 
 const rule = 'default/blog/ingress/web';
 const web = allow({ name: 'web', rules: [rule] });
@@ -147,7 +148,11 @@ test('what waits for its namespace is not counted, what is held counts as it is'
   const inAbsent = allow({ name: 'later', namespace: 'absent' });
   const held = allow({ name: 'web', rules: [rule, 'default/blog/ingress/bad'], content: 'old' });
   expect(
-    finding([live(held)], {}, { objects: [web, inAbsent], held: ['default/blog/ingress/bad'] }),
+    finding(
+      [live(held)],
+      {},
+      { objects: [web, inAbsent], held: [{ rule: ruleId('default/blog/ingress/bad') }] },
+    ),
   ).toMatchObject({
     programming: { programmed: true },
     policies: { desired: 1, current: 1 },

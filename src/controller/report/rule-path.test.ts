@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { rulePath } from './rule-path.ts';
+import { ruleId } from '../../compiler/names.ts';
 
 const firewall: ClusterFirewall = {
   metadata: { name: 'default' },
@@ -47,5 +48,5 @@ test.each([
   ['default/nodes/ingress/web', 'spec.namespaces[2].ingress[0]'],
   ['default', 'spec'],
 ])('%s stands at %s', (rule, path) => {
-  expect(rulePath(firewall, rule)).toBe(path);
+  expect(rulePath(firewall, ruleId(rule))).toBe(path);
 });

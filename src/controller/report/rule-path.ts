@@ -1,13 +1,13 @@
 /** Finds a rule in its manifest. */
 import type { ClusterFirewall } from '../../api/schema.ts';
-import { isRuleOfNodes } from '../../compiler/names.ts';
+import { isRuleOfNodes, partsOf, type RuleId } from '../../compiler/names.ts';
 
 const indexOf = (list: readonly { readonly name: string }[] | undefined, name: string | undefined): number =>
   (list ?? []).findIndex((item) => item.name === name);
 
 /** The path of a rule by its id (`FIREWALL/GROUP/LIST/NAME`, `FIREWALL/guardrails/NAME`, …), or of the nearest field that is known. */
-export function rulePath({ spec }: ClusterFirewall, rule: string): string {
-  const [, first, second, name] = rule.split('/');
+export function rulePath({ spec }: ClusterFirewall, rule: RuleId): string {
+  const [, first, second, name] = partsOf(rule);
   if (name === undefined && (first === 'guardrails' || first === 'peers')) {
     const index = indexOf(spec[first], second);
     return index < 0 ? `spec.${first}` : `spec.${first}[${String(index)}]`;

@@ -9,6 +9,8 @@ import {
   LABEL_SET,
   MANAGED_BY,
   TIER,
+  ruleId,
+  type RuleId,
 } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { desiredHash } from '../objects/content-hash.ts';
@@ -28,6 +30,8 @@ export interface Made {
   readonly content?: string;
 }
 
+const rulesOf = ({ rules = [] }: Made): readonly RuleId[] => rules.map((rule) => ruleId(rule));
+
 const metadata = (
   { name, namespace, rules = [], firewall = 'default' }: Made,
   labels: Record<string, string> = {},
@@ -41,7 +45,7 @@ const metadata = (
 const wrap = (made: Made, object: GeneratedObject): DesiredObject => ({
   object,
   firewall: made.firewall ?? 'default',
-  rules: made.rules ?? [],
+  rules: rulesOf(made),
 });
 
 const spec = (action: Rule['action'], { content = 'all()' }: Made, tier = 'default') => ({
