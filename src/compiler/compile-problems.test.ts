@@ -3,6 +3,7 @@ import type { Group } from '../api/schema.ts';
 import { compile } from './compile.ts';
 import { firewall, fromGroup, inventory, web } from './testing/examples.ts';
 import { namespace } from './testing/inventories.ts';
+import { ruleId } from './names.ts';
 
 describe('a rule that cannot be compiled', () => {
   const bad = { name: 'bad', pods: {}, from: [{ peer: 'ofice' }], ports: [80] };
@@ -157,7 +158,7 @@ describe('a rule that cannot be compiled', () => {
       { reason: 'SelectorTooLong', rule: 'default/defaults/dns', path: 'spec.defaults.dns' },
     ]);
     expect(held).toContain('default/defaults/dns');
-    const deny = objects.find(({ rules }) => rules.includes('default/defaults/deny'));
+    const deny = objects.find(({ rules }) => rules.includes(ruleId('default/defaults/deny')));
     expect(deny?.rules).toEqual(['default/defaults/deny']);
     expect(deny?.object.spec).toMatchObject({ types: ['Ingress', 'Egress'] });
     expect(deny?.object.spec).not.toHaveProperty('egress');

@@ -1,13 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { endpointName, isOurName, objectName, peerSetValue } from './names.ts';
+import { endpointName, isOurName, objectName, peerSetValue, ruleId } from './names.ts';
 
 test('names are readable, ours, and different where ids or variants are', () => {
+  const web = ruleId('default/blog/ingress/web');
   const names = [
-    objectName('default', 'default/blog/ingress/web'),
-    objectName('default', 'default/blog/ingress/web', 'from-peer'),
-    objectName('default', 'default/blog/ingress/Web'),
-    objectName('clusterfirewall', 'default/blog/ingress/web'),
-    endpointName('default/blog/ingress/web'),
+    objectName('default', web),
+    objectName('default', web, 'from-peer'),
+    objectName('default', ruleId('default/blog/ingress/Web')),
+    objectName('clusterfirewall', web),
+    endpointName(web),
   ];
   expect(names).toEqual([
     expect.stringMatching(/^cfw-default-blog-ingress-web-[0-9a-z]{6}$/),
@@ -21,7 +22,8 @@ test('names are readable, ours, and different where ids or variants are', () => 
 });
 
 test('long names are cut at the limit, and still differ', () => {
-  const long = (end: string): string => objectName('clusterfirewall', `default/${'x'.repeat(300)}/${end}`);
+  const long = (end: string): string =>
+    objectName('clusterfirewall', ruleId('default', 'x'.repeat(300), end));
   expect([long('a'), long('b')].map((name) => name.length)).toEqual([253, 253]);
   expect(long('a')).toMatch(/-[0-9a-z]{12}$/);
   expect(long('a')).not.toBe(long('b'));

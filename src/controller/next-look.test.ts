@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Result } from '../cluster/queue.ts';
 import { nextLook, REFUSED_RETRY_MS, type RoundEnd } from './next-look.ts';
+import { objectId } from './objects/kinds.ts';
 
 type Nodes = Partial<RoundEnd['nodes']>;
 type Outcome = Partial<RoundEnd['outcome']>;
@@ -23,7 +24,9 @@ const look = ({ nodes, outcome, next, ...end }: End): Result =>
 
 const after = (ms: number): Result => ({ type: 'requeueAfter', ms });
 const retry = ({ message }: { readonly message: string }): Result => ({ type: 'retry', message });
-const written = [{ id: 'Tier/x', kind: 'Tier', uid: 'u', resourceVersion: '1' }] as const;
+const written = [
+  { id: objectId('Tier', { name: 'x' }), kind: 'Tier', uid: 'u', resourceVersion: '1' },
+] as const;
 const stopped = { message: 'connection reset', retryAfterMs: 0 };
 
 describe('the next look', () => {

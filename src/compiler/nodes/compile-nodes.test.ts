@@ -13,6 +13,7 @@ import {
   rulesOf,
 } from '../testing/compiled-nodes.ts';
 import { cluster, clusterWith, CONTROL_PLANE, node } from '../testing/inventories.ts';
+import { ruleId } from '../names.ts';
 
 describe('a node compiles to', () => {
   test('an endpoint for lo with its own policies, one for all interfaces, and its addresses in the judged set', () => {

@@ -4,6 +4,7 @@ import type { Rule } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
 import type { Compilation } from '../types.ts';
 import { clusterWith, namespace } from '../testing/inventories.ts';
+import { ruleId } from '../names.ts';
 
 const cluster = clusterWith({ namespaces: [namespace('shop')], ipPools: ['10.244.0.0/16'] });
 const ENFORCED: Nodes = { mode: 'Enforce' };

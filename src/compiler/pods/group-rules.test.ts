@@ -6,6 +6,7 @@ import type { Inventory } from '../../inventory/types.ts';
 import { compile } from '../compile.ts';
 import { firewall, inventory, web } from '../testing/examples.ts';
 import { namespace } from '../testing/inventories.ts';
+import { ruleId } from '../names.ts';
 
 const known = inventory(namespace('blog', { team: 'a' }), namespace('shop', { team: 'b' }));
 const shop = { pods: { namespaceSelector: { matchLabels: { team: 'b' } } } };
@@ -69,7 +70,7 @@ test('a rule inside a namespace has all its sources in one policy', () => {
   const group: Group = { name: 'blog', namespaces: ['blog'], ingress: [rule] };
   const { objects } = compile([firewall({ namespaces: [group] })], known);
   const [policy, ...others] = objects
-    .filter(({ rules }) => rules.includes('default/blog/ingress/in'))
+    .filter(({ rules }) => rules.includes(ruleId('default/blog/ingress/in')))
     .map(({ object: { spec } }) => ('ingress' in spec ? spec.ingress : undefined));
   expect(others).toEqual([]);
   expect(policy?.map(({ source }) => /app == '(.)'/.exec(source?.selector ?? '')?.[1])).toEqual([

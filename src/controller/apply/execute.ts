@@ -36,7 +36,7 @@ export interface WriteResult {
   /** True when the signal ended the plan early; nothing had failed. */
   readonly interrupted: boolean;
   /** Ids under which there was another object than the one to be written, or none. */
-  readonly mistaken: readonly string[];
+  readonly mistaken: readonly ObjectId[];
 }
 
 export interface Executor {
@@ -52,7 +52,7 @@ interface Progress {
   readonly written: Expectation[];
   readonly unwritten: Unwritten[];
   readonly repairs: Repair[];
-  readonly mistaken: string[];
+  readonly mistaken: ObjectId[];
 }
 
 /** A refused removal. It ends the plan, because the removals after it could block traffic that should pass. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { TIER } from '../../compiler/names.ts';
+import { ruleId, TIER } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
@@ -63,7 +63,7 @@ const contested = [idOf(web)];
 describe('the verdict on an object', () => {
   const frozen: Case = {
     stored: [live(allow({ name: 'web', rules: [rule, 'default/g/ingress/bad'], content: 'old' }))],
-    held: ['default/g/ingress/bad'],
+    held: [{ rule: ruleId('default/g/ingress/bad') }],
   };
 
   test.each<[string, Case, object]>([
@@ -170,7 +170,7 @@ describe('an object', () => {
   const any = fc.record({
     desired: fc.subarray(objects),
     stored: fc.subarray([...objects.map(live), old, foreign(web), foreign(set({ name: 'nodes' }))]),
-    held: fc.subarray([rule, 'default/']),
+    held: fc.subarray([{ rule: ruleId(rule) }, { prefix: ruleId('default') }]),
     unwritten: fc.subarray([
       refused(),
       skipped,

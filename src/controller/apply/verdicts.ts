@@ -4,7 +4,7 @@
  */
 import type { GeneratedKind } from '../../calico/types.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
-import { objectId } from '../objects/kinds.ts';
+import { objectId, type ObjectId } from '../objects/kinds.ts';
 import type { Comparison, Plan } from '../plan/plan.ts';
 import type { Unwritten } from './execute.ts';
 
@@ -21,7 +21,7 @@ type State =
   | { readonly is: 'Contested'; readonly isCurrent: boolean };
 
 export type Verdict = State & {
-  readonly id: string;
+  readonly id: ObjectId;
   readonly desired: DesiredObject;
   /** True for a bridge or a shadow. It is there for a transition only, and counts nowhere. */
   readonly isTemporary: boolean;
@@ -34,7 +34,7 @@ export interface VerdictsInput {
   readonly plan: Pick<Plan, 'comparisons'>;
   readonly unwritten: readonly Unwritten[];
   readonly serves: (kind: GeneratedKind) => boolean;
-  readonly isContested: (id: string) => boolean;
+  readonly isContested: (id: ObjectId) => boolean;
 }
 
 /** One for each object that is desired, and for each temporary one that the plan wants or that could not be written. */
@@ -70,7 +70,7 @@ export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
 function stateOf(
   comparison: Comparison,
   unwritten: Unwritten | undefined,
-  isContested: (id: string) => boolean,
+  isContested: (id: ObjectId) => boolean,
 ): State {
   const { is, id } = comparison;
   if (is !== 'Pending' && is !== 'Current') return comparison;

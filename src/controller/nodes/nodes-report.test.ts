@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { LABEL_ENFORCED, LABEL_SET } from '../../compiler/names.ts';
+import { LABEL_ENFORCED, LABEL_SET, ruleId } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary, Held } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
@@ -42,7 +42,7 @@ type Fields = Partial<NodesReportInput> & { readonly desired?: readonly DesiredO
 function standing(
   stored: readonly LiveObject[],
   { desired: wanted = desired, ...fields }: Fields = {},
-  held: readonly string[] = [],
+  held: readonly Held[] = [],
 ) {
   const after = planned({ desired: wanted, live: stored, held });
   return nodesReport({

@@ -12,7 +12,7 @@ import { firewallOf, isOwned, lastForeignManager, ruleIds } from './ownership.ts
 
 interface Identity {
   /** The id that objectId makes. */
-  readonly id: string;
+  readonly id: ObjectId;
   readonly kind: GeneratedKind;
   readonly name: string;
   readonly namespace: string | undefined;

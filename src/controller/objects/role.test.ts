@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { loadAll } from 'js-yaml';
 import { validateDocument } from '../../api/validate.ts';
 import { compile } from '../../compiler/compile.ts';
-import { LABEL_ENFORCED } from '../../compiler/names.ts';
+import { LABEL_ENFORCED, ruleId } from '../../compiler/names.ts';
 import { compiled } from '../../compiler/testing/compiled-nodes.ts';
 import { cluster } from '../../compiler/testing/inventories.ts';
 import { web } from '../../compiler/testing/examples.ts';

@@ -78,7 +78,7 @@ describe('what is to be done with each firewall', () => {
       firewall('old', { deleting: true }),
     ]);
     expect(desired).toEqual([]);
-    expect(held.toSorted()).toEqual(['broken/', 'default/', 'team/']);
+    expect(held).toEqual(['team', 'default', 'broken'].map((prefix) => ({ prefix })));
     expect(lifecycles).toEqual({ default: 'invalid', broken: 'invalid', team: 'frozen', old: 'leaving' });
     expect(owners.toSorted()).toEqual(['broken', 'default', 'old', 'team']);
   });
@@ -113,11 +113,11 @@ describe('what is to be done with each firewall', () => {
     const retained = firewall('default', { deleting: true, spec: { deletionPolicy: 'Retain' } });
     const others = [live(allow({ name: 'a', firewall: 'team' })), foreign(allow({ name: 'b' }))];
     for (const stored of [[], others])
-      expect(state([retained, firewall('team')], stored).held).toEqual(['default/g/ingress/a']);
+      expect(state([retained, firewall('team')], stored).held).toEqual([{ rule: 'default/g/ingress/a' }]);
   });
 
   test('a default deny in force keeps nothing but what the compiler holds', () => {
-    expect(state([firewall('default'), firewall('team')]).held).toEqual(['default/g/ingress/a']);
+    expect(state([firewall('default'), firewall('team')]).held).toEqual([{ rule: 'default/g/ingress/a' }]);
   });
 
   test('each can be retained, and is no owner any more', () => {
@@ -127,7 +127,7 @@ describe('what is to be done with each firewall', () => {
     ]);
     expect(lifecycles).toEqual({ default: 'active', team: 'retained' });
     expect(owners).toEqual(['default']);
-    expect(held).toEqual(['default/g/ingress/a']);
+    expect(held).toEqual([{ rule: 'default/g/ingress/a' }]);
   });
 
   test('an invalid firewall that is deleted leaves, and freezes nobody', () => {
@@ -147,7 +147,7 @@ test('what the compiler says is handed on, and nothing of it while default is in
       {
         severity: 'problem',
         firewall: 'default',
-        rule: 'default/g/ingress/a',
+        rule: ruleId('default/g/ingress/a'),
         path: 'spec',
         reason: 'NodesUnknown',
         message: 'No nodes.',

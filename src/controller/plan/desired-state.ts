@@ -24,7 +24,7 @@ export interface DesiredState {
   readonly lifecycles: ReadonlyMap<string, Lifecycle>;
   readonly desired: readonly DesiredObject[];
   /** See PlanInput.held. */
-  readonly held: readonly string[];
+  readonly held: readonly Held[];
   /** As PlanInput.firewalls: those whose objects may be removed. */
   readonly owners: ReadonlySet<string>;
   readonly problems: Compilation['problems'];

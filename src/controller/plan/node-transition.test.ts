@@ -16,6 +16,7 @@ import {
 import { nodeShadows, shadowName } from './node-shadows.ts';
 import { nodeChange, type NodeChange, type NodeChangeInput } from './node-transition.ts';
 import type { Step } from './step.ts';
+import { ruleId } from '../../compiler/names.ts';
 
 const zone = (name: string): DesiredObject =>
   nodeAllow({ name: `cfw-${name}`, rules: [`default/nodes/zones/${name}`] });
@@ -33,7 +34,10 @@ const beforeDNAT = (made: DesiredObject): DesiredObject => ({
 /** A step that puts something else in its place. The steps alone say what is wanted, whatever they change. */
 const changed = (make: () => DesiredObject): Step => replacement(make(), make());
 const changedZone = (name: string): Step => changed(() => zone(name));
-const changedFinal = replacement(finalDeny(), { ...finalDeny(), rules: ['default/nodes/deny', 'more'] });
+const changedFinal = replacement(finalDeny(), {
+  ...finalDeny(),
+  rules: [ruleId('default/nodes/deny'), ruleId('more')],
+});
 const lo = endpoint('n', 'lo');
 const all = endpoint('n', '*');
 const some = set({ name: 'office' });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { LABEL_SET, TIER } from '../../compiler/names.ts';
-import type { DesiredObject } from '../../compiler/types.ts';
+import { LABEL_SET, ruleId, TIER, type RuleId } from '../../compiler/names.ts';
+import type { DesiredObject, Held } from '../../compiler/types.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
@@ -16,7 +16,8 @@ const renamed = ({ object }: DesiredObject, name: string): DesiredObject['object
   metadata: { ...object.metadata, name },
 });
 const contentHashOf = ({ object }: DesiredObject): string => desiredHash(object);
-const held = ['default/g/ingress/held'];
+const heldRule = ruleId('default/g/ingress/held');
+const held = [{ rule: heldRule }];
 const tierOf = (content: string): DesiredObject => {
   const made = tier({ rules: ['default/g/ingress/a', ...held] });
   const spec = { ...made.object.spec, order: content.length };
@@ -254,16 +255,16 @@ describe('what is left alone', () => {
     ['the tier', (content: string) => tierOf(content)],
     [
       "the nodes' addresses",
-      (content: string) => set({ name: 'judged', rules: ['default/nodes/judged', held[0] ?? ''], content }),
+      (content: string) => set({ name: 'judged', rules: ['default/nodes/judged', heldRule], content }),
     ],
   ])('but not %s: it is brought up to date', (_, make) => {
     const old = make('before');
-    const desired = { ...make('after'), rules: old.rules.filter((rule) => rule !== held[0]) };
+    const desired = { ...make('after'), rules: old.rules.filter((rule) => rule !== heldRule) };
     expect(phases(planned({ desired: [desired], live: [live(old)], held }))).toEqual([[`~${idOf(desired)}`]]);
   });
 
   test('a policy that carries a held rule goes on with it, when the new one carries it too', () => {
-    const rules = [...held, 'default/g/ingress/b'];
+    const rules = [heldRule, 'default/g/ingress/b'];
     const stored = live(allow({ name: 'a', rules }));
     const desired = allow({ name: 'a', rules, content: 'new' });
     expect(phases(planned({ desired: [desired], live: [stored], held }))).toEqual([

@@ -31,7 +31,7 @@ export interface PlanInput {
 
 /** The state of a desired object, compared with what is stored. */
 export type Comparison = {
-  readonly id: string;
+  readonly id: ObjectId;
   readonly desired: DesiredObject;
 } & (
   | { readonly is: 'Current'; readonly desiredHash: string }
@@ -64,10 +64,8 @@ export const only = <Each extends { readonly is: string }, Is extends Each['is']
 ): readonly Extract<Each, { readonly is: Is }>[] =>
   all.filter((each): each is Extract<Each, { readonly is: Is }> => each.is === is);
 
-/** True when `held` (ids, or prefixes ending in `/`) covers the rule. */
-export function isHeld(held: readonly string[], rule: string): boolean {
-  return held.some((entry) => (entry.endsWith('/') ? rule.startsWith(entry) : rule === entry));
-}
+export const isHeld = (held: readonly Held[], rule: RuleId): boolean =>
+  held.some((each) => ('rule' in each ? rule === each.rule : isBelow(rule, each.prefix)));
 
 /** An object that carries no rule is held with its firewall. */
 const isHeldObject = (held: readonly Held[], { rules, firewall }: OwnedObject): boolean =>
@@ -87,7 +85,7 @@ function compare(
   input: PlanInput,
   desired: DesiredObject,
   live: LiveObject | undefined,
-  id: string,
+  id: ObjectId,
 ): Comparison {
   const common = { id, desired };
   if (live?.ours === false) return { ...common, is: 'NameTaken', foreignManager: live.foreignManager };
@@ -167,7 +165,10 @@ function prune(
   comparisons: readonly Comparison[],
 ): Pick<Plan, 'held' | 'orphans'> & { readonly removals: readonly RemoveStep[] } {
   const wanted = new Set(comparisons.map(({ id }) => id));
-  const keep = [...input.held, ...only(comparisons, 'NameTaken').flatMap(({ desired }) => desired.rules)];
+  const keep = [
+    ...input.held,
+    ...only(comparisons, 'NameTaken').flatMap(({ desired }) => desired.rules.map((rule) => ({ rule }))),
+  ];
   const removals: RemoveStep[] = [];
   const held: OwnedObject[] = [];
   const orphans: OwnedObject[] = [];

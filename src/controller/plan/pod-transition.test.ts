@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { TIER } from '../../compiler/names.ts';
+import { ruleId, TIER } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { OwnedObject } from '../objects/live.ts';
 import {
@@ -170,7 +170,7 @@ describe('bridges to what is desired', () => {
     const bare = plan({
       desired: [closing, changedWeb],
       live: [live(allow({ name: 'web', rules: ['default/g/ingress/a'] }))],
-      held: ['default/g/ingress/a'],
+      held: [{ rule: ruleId('default/g/ingress/a') }],
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,
     });

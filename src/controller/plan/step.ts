@@ -9,7 +9,7 @@ import { roleOf, type Role } from '../objects/role.ts';
 
 export interface ApplyStep {
   readonly action: 'apply';
-  readonly id: string;
+  readonly id: ObjectId;
   /** The role of the desired object. */
   readonly role: Role;
   readonly desired: DesiredObject;

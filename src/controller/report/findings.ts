@@ -2,7 +2,7 @@
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { StatusProblem } from '../../api/status.ts';
 import { messageOf } from '../../cluster/errors.ts';
-import { LABEL_ENFORCED } from '../../compiler/names.ts';
+import { LABEL_ENFORCED, ruleId, type RuleId } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
 import { issueMessages, type StoredFirewall } from '../observe/firewalls.ts';
@@ -138,9 +138,9 @@ const blockers = (verdicts: readonly Verdict[]): readonly Blocker[] => [
 /** The blockers as problems, rule by rule. */
 function writeProblems(firewall: StoredFirewall, verdicts: readonly Verdict[]): readonly StatusProblem[] {
   const { name, validation } = firewall;
-  const pathOf = (rule: string): string => (validation.ok ? rulePath(validation.firewall, rule) : 'spec');
+  const pathOf = (rule: RuleId): string => (validation.ok ? rulePath(validation.firewall, rule) : 'spec');
   return blockers(verdicts).flatMap(({ desired, reason, message }) =>
-    (desired.rules.length === 0 ? [name] : desired.rules).map((rule) => ({
+    (desired.rules.length === 0 ? [ruleId(name)] : desired.rules).map((rule) => ({
       severity: 'problem' as const,
       rule,
       path: pathOf(rule),
