@@ -97,7 +97,7 @@ export interface Inventory {
   /** At least the Services that backends name. */
   readonly services?: readonly ServiceInfo[];
   /** Kinds that could not be listed, for the message. Backends named by them may be missing. */
-  readonly unseen?: readonly string[];
+  readonly unlistedKinds?: readonly string[];
   /** Host endpoints of others. */
   readonly hostEndpoints?: readonly HostEndpointInfo[];
   readonly foreignPolicies?: readonly ForeignPolicyInfo[];

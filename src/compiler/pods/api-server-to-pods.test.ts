@@ -155,14 +155,14 @@ describe('apiServerToPods', () => {
   });
 
   test('nothing is held where nothing is enforced, because it would only isolate', () => {
-    const unresolved = { nodes: [], apiServerEndpoints: [], unseen: ['apiservices'] };
+    const unresolved = { nodes: [], apiServerEndpoints: [], unlistedKinds: ['apiservices'] };
     const { problems, held } = compiled({ mode: 'Observe' }, unresolved);
     expect(problems.map(({ reason }) => reason)).toEqual(['BackendsUnknown', 'EntityUnresolved']);
     expect(held).toEqual([]);
   });
 
   test('kinds that may not be listed are a problem; known backends are opened, open ones are held', () => {
-    const compilation = compiled({}, { unseen: ['apiservices'] });
+    const compilation = compiled({}, { unlistedKinds: ['apiservices'] });
     expect(opened(compilation)).toHaveLength(1);
     expect(compilation.held).toContainEqual({ prefix: FAMILY });
     expect(compilation.problems).toEqual([

@@ -54,13 +54,13 @@ export function apiServerToPods(
     id: ruleId(name, 'defaults', 'apiServerToPods'),
     path: 'spec.defaults.apiServerToPods',
   };
-  if (inventory.unseen !== undefined && inventory.unseen.length > 0) {
+  if (inventory.unlistedKinds !== undefined && inventory.unlistedKinds.length > 0) {
     // Where nothing is enforced, such an allow would only isolate.
     if (enforcement.enforced.length > 0) collector.held.push({ prefix: place.id });
     collector.problem(
       place,
       'BackendsUnknown',
-      `the operator cannot list ${inventory.unseen.join(', ')}, so it does not open the ports that the API server calls because of them: give it the rights in config/rbac (its log has the API server's answer), or set apiServerToPods: None and write the rules yourself`,
+      `the operator cannot list ${inventory.unlistedKinds.join(', ')}, so it does not open the ports that the API server calls because of them: give it the rights in config/rbac (its log has the API server's answer), or set apiServerToPods: None and write the rules yourself`,
     );
   }
   const backends = isolatedBackends(place, context);

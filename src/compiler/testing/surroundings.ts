@@ -188,7 +188,7 @@ const apiServer = fc.record({
   ),
   apiServerBackends: backends,
   services,
-  unseen: fc.constantFrom<readonly string[]>([], [], ['apiservices']),
+  unlistedKinds: fc.constantFrom<readonly string[]>([], [], ['apiservices']),
 });
 
 /**

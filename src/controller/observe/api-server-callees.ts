@@ -14,7 +14,7 @@ import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/t
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 
-type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unseen'>;
+type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unlistedKinds'>;
 
 /**
  * The wait for a kind that cannot be listed (rights are missing, its API is not served). Then the operator goes on without it, because
@@ -95,12 +95,12 @@ export class ApiServerCallees implements Informers {
   }
 
   snapshot(): Snapshot {
-    const unseen = this.#all.filter(({ hasSynced }) => !hasSynced);
+    const unlisted = this.#all.filter(({ hasSynced }) => !hasSynced);
     return {
       apiServerBackends: this.#backends(),
       services: [...this.#called()].flatMap((key) => this.#services.store.get(key) ?? []),
       apiServerEndpoints: this.#endpoints.hasSynced ? this.#endpoints.store.list().flat() : UNKNOWN,
-      ...(unseen.length > 0 && { unseen: unseen.map(({ resource }) => resource.plural) }),
+      ...(unlisted.length > 0 && { unlistedKinds: unlisted.map(({ resource }) => resource.plural) }),
     };
   }
 
