@@ -16,7 +16,7 @@ import { cluster, clusterWith, CONTROL_PLANE, node } from '../testing/inventorie
 import { ruleId } from '../names.ts';
 
 describe('a node compiles to', () => {
-  test('an endpoint for lo with its own policies, one for all interfaces, and its addresses in the judged set', () => {
+  test('an endpoint for lo with its own policies, one for all interfaces, and its addresses in the set of node addresses', () => {
     const compilation = compiled({ extraAddresses: ['203.0.113.7/32'] });
     expect(
       carrying(compilation, 'default/nodes/endpoints').map(({ metadata, spec }) => ({
@@ -127,12 +127,12 @@ describe('the final deny', () => {
       ['SCTP', 'TCP', 'UDP'].map((protocol) => expect.objectContaining({ action: 'Deny', protocol })),
     );
     const ports = bare(rulesOf(compilation, 'default/nodes/deny', 'ports'));
-    const judged = {
+    const nodeAddresses = {
       selector: "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'judged'",
       namespaceSelector: 'global()',
     };
     for (const protocol of ['TCP', 'UDP', 'SCTP'])
-      expect(ports).toContainEqual({ action: 'Deny', protocol, destination: judged });
+      expect(ports).toContainEqual({ action: 'Deny', protocol, destination: nodeAddresses });
     for (const notNets of [['10.244.0.0/16'], ['fd00:244::/48']]) {
       const outside = { notNets, notSelector: 'has(projectcalico.org/orchestrator)' };
       for (const protocol of ['TCP', 'UDP'])

@@ -185,8 +185,7 @@ class Model {
 
   /** True when nothing was left to do. */
   round(most: number): boolean {
-    const intent = this.intent();
-    const steps = this.#plan(intent).flat();
+    const steps = this.#plan(this.desiredState()).flat();
     for (const step of steps.slice(0, most)) this.#carryOut(step);
     this.#release();
     if (steps.length === 0) this.changed = new Set();
@@ -214,7 +213,7 @@ class Model {
     return firewall !== undefined && !firewall.deleting && !firewall.validation.ok;
   }
 
-  intent(): DesiredState {
+  desiredState(): DesiredState {
     const { inventory } = this;
     return desiredState({
       firewalls: [...this.firewalls.values()],
