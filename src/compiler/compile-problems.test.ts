@@ -157,7 +157,7 @@ describe('a rule that cannot be compiled', () => {
     expect(problems).toMatchObject([
       { reason: 'SelectorTooLong', rule: 'default/defaults/dns', path: 'spec.defaults.dns' },
     ]);
-    expect(held).toContain('default/defaults/dns');
+    expect(held).toContainEqual({ rule: 'default/defaults/dns' });
     const deny = objects.find(({ rules }) => rules.includes(ruleId('default/defaults/deny')));
     expect(deny?.rules).toEqual(['default/defaults/deny']);
     expect(deny?.object.spec).toMatchObject({ types: ['Ingress', 'Egress'] });

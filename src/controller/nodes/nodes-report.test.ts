@@ -100,8 +100,8 @@ test('objects that a problem holds count as they stand', () => {
 });
 
 test('objects that a problem holds count for what they are', () => {
-  expect(standing(without('b-all'), { desired: [] }, ['default/']).enforced).toBe(1);
-  expect(standing(without('b-lo'), { desired: [] }, ['default/']).enforced).toBe(1);
+  expect(standing(without('b-all'), { desired: [] }, [{ prefix: ruleId('default') }]).enforced).toBe(1);
+  expect(standing(without('b-lo'), { desired: [] }, [{ prefix: ruleId('default') }]).enforced).toBe(1);
 });
 
 test('an endpoint that a problem freezes counts for the node that it is stored for', () => {
@@ -109,7 +109,7 @@ test('an endpoint that a problem freezes counts for the node that it is stored f
   const object = { ...ofA.object, metadata: { ...ofA.object.metadata, name: 'b-all' } } as typeof ofA.object;
   const wanted = [...desired.slice(0, 3), endpoint('b', 'lo'), { ...ofB, rules: [] }];
   const stored = [...desired.slice(0, 3), endpoint('b', 'lo'), { ...ofA, object }].map(live);
-  const found = standing(stored, { desired: wanted }, ['default/nodes/endpoints']);
+  const found = standing(stored, { desired: wanted }, [{ rule: ruleId('default/nodes/endpoints') }]);
   expect(found.enforced).toBe(1);
   expect(found.condition.message).toContain('not yet: b;');
 });

@@ -19,7 +19,7 @@ const contentHashOf = ({ object }: DesiredObject): string => desiredHash(object)
 const heldRule = ruleId('default/g/ingress/held');
 const held = [{ rule: heldRule }];
 const tierOf = (content: string): DesiredObject => {
-  const made = tier({ rules: ['default/g/ingress/a', ...held] });
+  const made = tier({ rules: ['default/g/ingress/a', heldRule] });
   const spec = { ...made.object.spec, order: content.length };
   return { ...made, object: { ...made.object, spec } as DesiredObject['object'] };
 };
