@@ -1,4 +1,4 @@
-/** What kubelet and Prometheus ask of the process. */
+/** The endpoints that kubelet and Prometheus ask. */
 import type { Clock } from '../cluster/clock.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import type { Logger } from '../cluster/logger.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
-import { UNKNOWN_CLUSTER, type FelixConfigurationInfo } from '../../inventory/types.ts';
+import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
 import { clusterWith } from '../testing/inventories.ts';
 

@@ -2,12 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import type { Nodes } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
-import {
-  UNKNOWN_CLUSTER,
-  type FelixConfigurationInfo,
-  type ForeignPolicyInfo,
-  type HostEndpointInfo,
-  type Inventory,
+import type {
+  FelixConfigurationInfo,
+  ForeignPolicyInfo,
+  HostEndpointInfo,
+  Inventory,
 } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
 import { clusterWith } from '../testing/inventories.ts';

@@ -1,12 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Spec } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
-import {
-  UNKNOWN_CLUSTER,
-  type ApiServerBackend,
-  type Inventory,
-  type ServiceInfo,
-} from '../../inventory/types.ts';
+import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import type { Compilation } from '../types.ts';
 import { clusterWith, CONTROL_PLANE, namespace, node } from '../testing/inventories.ts';
 

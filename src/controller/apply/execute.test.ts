@@ -83,7 +83,7 @@ const atNodes = (id: string): DesiredObject => nodeAllow({ name: 'no', rules: [`
 const observing = finalDeny('Allow').object;
 const observed: DesiredObject = {
   ...finalDeny('Allow'),
-  object: { ...observing, metadata: { ...observing.metadata, name: 'no' } } as DesiredObject['object'],
+  object: { ...observing, metadata: { ...observing.metadata, name: 'no' } },
 };
 
 describe('executing a plan', () => {
