@@ -25,3 +25,14 @@ test('run names the line of a broken kubeconfig, and shows nothing of it', () =>
   expect(stderr).toBe('clusterfirewall: the file that KUBECONFIG names is not YAML: see line 4, column 1\n');
   expect(stdout).not.toContain('hunter2');
 });
+
+test('run does not serve metrics to everybody', () => {
+  const config = {
+    clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+    contexts: [{ name: 'x', context: { cluster: 'c' } }],
+    'current-context': 'x',
+  };
+  const { status, stderr } = run(JSON.stringify(config), '--metrics-address', ':8443');
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^clusterfirewall: --metrics-address: :8443 is not a loopback address: /);
+});

@@ -10,7 +10,7 @@ import type { Logger } from '../cluster/logger.ts';
 import type { Answer } from './server.ts';
 
 export interface AccessOptions {
-  /** The operator's own. It needs `create` on tokenreviews and subjectaccessreviews. */
+  /** Requests in it need `create` on tokenreviews and subjectaccessreviews. */
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
@@ -101,7 +101,7 @@ export class AccessReviews {
   }
 }
 
-/** @throws Error if a part is missing or malformed: without it the right of someone else could be reviewed */
+/** @throws Error if a part is missing or malformed: without it another user could be reviewed */
 function userOf(value: unknown): User {
   const { username, uid, groups, extra } = isRecord(value) ? value : {};
   if (typeof username !== 'string' || username === '') throw new Error('a TokenReview without a user name');

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createSecureContext } from 'node:tls';
 import type { Server } from 'node:https';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
@@ -34,8 +33,7 @@ export async function followCertificate(server: Server, options: CertificateOpti
       const cert = await readFile(path.join(folder, 'tls.crt'), 'utf8');
       const key = await readFile(path.join(folder, 'tls.key'), 'utf8');
       if (`${cert}${key}` !== present) {
-        // A key of another certificate is refused here, and not at each handshake.
-        createSecureContext({ cert, key });
+        // A key of another certificate is refused here, and the server keeps what it has.
         server.setSecureContext({ cert, key });
         present = `${cert}${key}`;
         log.info({ folder }, 'metrics: certificate read');

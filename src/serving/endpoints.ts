@@ -1,4 +1,4 @@
-/** The endpoints that kubelet and Prometheus ask. */
+/** Answers kubelet and Prometheus. */
 import type { Clock } from '../cluster/clock.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import type { Logger } from '../cluster/logger.ts';
