@@ -263,6 +263,32 @@ describe('with failsafes: Managed', () => {
     expect(server.writes().findLast((write) => write !== 'PATCH status')).toBe('PATCH default');
     expect(failsafesOf(server)).toMatchObject({ failsafeInboundHostPorts: expect.any(Array) });
     expect(rounds.told.notes.map(({ reason }) => reason)).toEqual(['FailsafesNarrowed']);
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      nodes: { failsafesNote: expect.stringContaining('narrowed') },
+    });
+  });
+
+  test('nothing is said of failsafes where the firewall only reports them', async () => {
+    const rounds = await settled(blogCluster(enforce()));
+    expect(rounds.told.findings.get('default')?.nodes).not.toHaveProperty('failsafesNote');
+  });
+
+  test('they are given back by a process that has not narrowed them, and Felix has a second to restart', async () => {
+    const server = felix();
+    await settled(server);
+    const rounds = await new Rounds(server).start();
+    const writtenAt = new Map<string, number>();
+    server.fault = ({ method, path }) => {
+      const what = path.includes('felixconfigurations') ? 'failsafes' : 'others';
+      if (method !== 'GET' && !path.includes('clusterfirewalls') && !writtenAt.has(what))
+        writtenAt.set(what, rounds.clock.now());
+      return undefined;
+    };
+    await remove(server, FIREWALLS, 'default');
+    writtenAt.clear();
+    await rounds.settle();
+    expect(failsafesOf(server)).toEqual({ logSeverityScreen: 'Info' });
+    expect((writtenAt.get('others') ?? 0) - (writtenAt.get('failsafes') ?? 0)).toBeGreaterThanOrEqual(1000);
   });
 
   test('they are given back before anything of nodes goes, and the firewall goes last', async () => {
