@@ -141,6 +141,7 @@ describe('what is stored', () => {
       isToNarrow(narrow, stored()),
       isToNarrow(narrow, undefined),
     ]).toEqual([false, true, true]);
-    expect(isToNarrow(aim('leaving'), stored())).toBe(false);
+    for (const other of [stored(), stored([SSH]), undefined])
+      expect(isToNarrow(aim('leaving'), other)).toBe(false);
   });
 });

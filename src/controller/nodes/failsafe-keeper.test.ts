@@ -273,7 +273,7 @@ describe('the FelixConfiguration', () => {
     expect(keeper.keeper.mustSettle).toBe(false);
     expect(await keeper.restoreIfNeeded(RESTORE, stored)).toEqual({});
     expect(await keeper.restoreIfNeeded(NARROW, { ...stored, former: 'null' })).toEqual({});
-    expect(await keeper.narrowIfSafe({ to: 'keep' }, stored, READY)).toEqual({});
+    expect(await keeper.narrowIfSafe({ to: 'keep' }, stored, READY)).toStrictEqual({});
     expect(await keeper.narrowIfSafe({ to: 'keep', because: 'a reason' }, stored, READY)).toEqual({
       note: 'a reason',
     });
@@ -296,6 +296,7 @@ describe('the FelixConfiguration', () => {
     for (const each of [keeper, make()])
       for (const stored of [felix.stored(), before, undefined])
         expect(await each.narrowIfSafe(NARROW, stored, READY)).toEqual({ note: outranked });
+    expect(await keeper.narrowIfSafe(NARROW, felix.stored(), NOT_READY)).toEqual({ note: outranked });
     expect(felix.patches).toHaveLength(1);
   });
 
@@ -356,10 +357,12 @@ describe('the FelixConfiguration', () => {
   });
 
   test('may have no spec', async () => {
-    const { felix, keeper } = setup();
+    const { felix, told, keeper } = setup();
     felix.change({ spec: null });
+    felix.fills = { floatingIPs: 'Disabled' };
     await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
-    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH] });
+    expect(felix.spec).toEqual({ failsafeInboundHostPorts: [SSH], floatingIPs: 'Disabled' });
+    expect(told.join()).toContain('has filled in floatingIPs with');
   });
 
   test('holds up nodes only while it is to be given back', async () => {

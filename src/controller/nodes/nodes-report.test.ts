@@ -152,7 +152,9 @@ describe('nodes stand', () => {
 
   test('when old policies are gone; sets may follow', () => {
     const stored = all.map(live);
-    expect(stand([...stored, live(nodeAllow({ name: 'old' }))])).toBe(false);
+    const old = live(nodeAllow({ name: 'old' }));
+    expect(stand([...stored, old])).toBe(false);
+    expect(standing([...stored, old], { desired: all }).enforced).toBe(0);
     expect(stand([...stored, live(set({ name: 'old' }))])).toBe(true);
     expect(stand([...stored, live(endpoint('c', '*'))])).toBe(true);
   });
