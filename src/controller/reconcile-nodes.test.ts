@@ -270,7 +270,9 @@ describe('with failsafes: Managed', () => {
 
   test('nothing is said of failsafes where the firewall only reports them', async () => {
     const rounds = await settled(blogCluster(enforce()));
-    expect(rounds.told.findings.get('default')?.nodes).not.toHaveProperty('failsafesNote');
+    const finding = rounds.told.findings.get('default');
+    expect(finding).toHaveProperty('nodes');
+    expect(finding).not.toHaveProperty('nodes.failsafesNote');
   });
 
   test('they are given back by a process that has not narrowed them, and Felix has a second to restart', async () => {

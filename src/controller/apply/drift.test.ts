@@ -39,7 +39,7 @@ test('an object fought over is repaired ever more slowly, and at once again afte
 
 test('fights are told by the time between repairs, whatever the clock says', async () => {
   const QUIET_MS = 300_000;
-  const contestedAfter = async (pauseMs: number): Promise<boolean> => {
+  const contestedAfter = async (pauseMs: number, quietMs = 0): Promise<boolean> => {
     const clock = new ManualClock();
     const drift = new Drift(clock);
     await clock.advance(1e9);
@@ -48,11 +48,14 @@ test('fights are told by the time between repairs, whatever the clock says', asy
       await clock.advance(pauseMs);
       drift.repaired('a', String(repair));
     }
+    await clock.advance(quietMs);
     return drift.isContested('a');
   };
   expect(await contestedAfter(1)).toBe(true);
   expect(await contestedAfter(QUIET_MS)).toBe(true);
   expect(await contestedAfter(QUIET_MS + 1)).toBe(false);
+  expect(await contestedAfter(1, QUIET_MS)).toBe(true);
+  expect(await contestedAfter(1, QUIET_MS + 1)).toBe(false);
 });
 
 test('what is written again because the watch is late is not fought over', () => {

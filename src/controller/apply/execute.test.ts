@@ -20,6 +20,7 @@ import {
   nodeAllow,
   set,
   storedObject,
+  tier,
 } from '../testing/objects.ts';
 import { ServerForms } from './write.ts';
 
@@ -177,6 +178,24 @@ describe('executing a plan', () => {
   ])('what stays while something is refused: %s', async (_, no, old, stays) => {
     const { done } = await carriedOut({ desired: [no], stored: [old], errors: { no: refused } });
     expect(done).toEqual(stays ? [] : ['DELETE old']);
+  });
+
+  test('goes on with all others where one stays', async () => {
+    const { done } = await carriedOut({
+      desired: [allow({ name: 'new', rules: [rule] }), endpoint('a', '*')],
+      stored: [allow({ name: 'old', rules: [rule] }), allow({ name: 'other' })],
+      errors: { new: refused },
+    });
+    expect(done).toEqual(['DELETE other', 'PATCH a-all']);
+  });
+
+  test('removes an allow although a guardrail waits for its tier', async () => {
+    const { done } = await carriedOut({
+      desired: [tier(), deny({ name: 'guard' }, TIER)],
+      stored: [allow({ name: 'old' })],
+      errors: { [TIER]: refused },
+    });
+    expect(done).toEqual(['DELETE old']);
   });
 
   test('keeps every allow while a deny could not be changed', async () => {
