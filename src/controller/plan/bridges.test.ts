@@ -189,6 +189,8 @@ describe('bridges', () => {
       selector: 'all()',
       types: ['Ingress'],
     });
+    const [outward] = newBridges([withSpec(deny({ name: 'deny' }), { types: ['Egress'] })]);
+    expect(outward?.object.spec).not.toHaveProperty('egress');
   });
 
   test.each(both)('carry rules only where the default deny closes: %s', (type) => {
