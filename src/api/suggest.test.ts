@@ -25,3 +25,8 @@ test.each([
 ])('suggests the nearest word, and of several the first: %s', (word, known) => {
   expect(suggestions(1)(word, known)).toMatch(/^(ingress|ports)$/);
 });
+
+test('a swap of two letters is as far as a letter too many', () => {
+  expect(suggestions(1)('prots', ['pots', 'ports'])).toBe('pots');
+  expect(suggestions(1)('prots', ['ports', 'pots'])).toBe('ports');
+});
