@@ -3,6 +3,7 @@ import { dump } from 'js-yaml';
 import { customResourceDefinition } from '../src/api/crd.ts';
 import { API_VERSION, KIND } from '../src/api/schema.ts';
 import type { StructuralSchema } from '../src/api/structural.ts';
+import { BOUNDS } from '../src/compiler/bounds.ts';
 import { DEFAULTS, PATTERNS, SECTIONS, type Section } from './reference-text.ts';
 
 type Fields = ReadonlyMap<string, StructuralSchema>;
@@ -34,6 +35,7 @@ export function apiReference(): string {
     `ClusterFirewalls are cluster-scoped; their short name is \`cfw\`. [Concepts](concepts.md) explains what the fields become. The API server checks types and bounds. \`clusterfirewall validate\` and the operator also check the rules that are here in words only.`,
     contents(),
     ...SECTIONS.map((section) => sectionText(section)),
+    boundsText(),
     statusText(),
   ]
     .join('\n\n')
@@ -50,7 +52,7 @@ const at = (all: Fields, path: string): StructuralSchema => {
 const anchor = (title: string): string => `#${title.toLowerCase().replaceAll(' ', '-')}`;
 
 const contents = (): string =>
-  [...SECTIONS.map(({ title }) => title), 'status']
+  [...SECTIONS.map(({ title }) => title), 'Bounds', 'status']
     .map((title) => `[${title}](${anchor(title)})`)
     .join(' · ');
 
@@ -62,6 +64,24 @@ function sectionText({ title, path, example, about, remark }: Section): string {
     [about ?? schema.description, remark].filter((text) => text !== undefined).join(' '),
     rows.length === 0 ? `Type: ${typeOf(schema, path, path)}.` : list(rows),
     `\`\`\`yaml\n${dump(example, { flowLevel: 2, lineWidth: -1 })}\`\`\``,
+  ].join('\n\n');
+}
+
+const number = (value: number): string => value.toLocaleString('en');
+const megabytes = (bytes: number): string => `${number(bytes / 1_000_000)} MB`;
+
+function boundsText(): string {
+  const { rule, policy, firewall } = BOUNDS;
+  return [
+    '## Bounds',
+    'The lists above have bounds, and etcd takes about 1.5 MB with what the API server adds. Each of these works by itself: 500 peers, 500 groups, 100 rules in a list, 1,000 CIDRs in a peer, 64 parts left out of an `ipBlock`.',
+    'A small spec can ask for a lot of policies, because sources, ports and namespaces multiply. The operator counts before it makes anything. A rule over one of these bounds is a problem with reason `TooLarge`, which names the rule and the number. Its stored policies stay as they were, and all other rules are programmed.',
+    [
+      `- **one rule**: ${number(rule.nets)} networks that \`except\` leaves of its ipBlocks; ${number(rule.rules)} Calico rules, which are its sources or destinations times its groups of ports; ${megabytes(rule.bytes)} of policies`,
+      `- **one policy**: ${megabytes(policy.bytes)}; the rest goes into further policies`,
+      `- **one ClusterFirewall**: ${number(firewall.nets)} networks that \`except\` leaves; ${number(firewall.objects)} policies; ${megabytes(firewall.bytes)} of policies. Rules are counted in the order of their groups and names, and those that do not fit are left out`,
+    ].join('\n'),
+    '[Decision 15](decisions/0015-bounds.md) has the reasons for the numbers.',
   ].join('\n\n');
 }
 

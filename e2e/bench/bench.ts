@@ -8,6 +8,7 @@ import { measureCompile } from './compile.ts';
 import { measureConverge } from './converge.ts';
 import { measureDrift } from './drift.ts';
 import { machine } from './machine.ts';
+import { measureLarge } from './large.ts';
 import { measureMemory } from './memory.ts';
 import { measureNamespaces } from './namespaces.ts';
 import { measureNodeRules } from './node-rules.ts';
@@ -27,6 +28,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   e: measureMemory,
   f: measureDrift,
   h: measurePackets,
+  l: measureLarge,
   n: async (context) => [...(await measureNodeWrites(context)), ...(await measureNodeRules(context))],
 };
 
@@ -41,7 +43,7 @@ function chosen(): readonly [string, Part][] {
   const only = (process.env['ONLY'] ?? '').split(',').filter((each) => each !== '');
   const wanted = new Set(only.map((each) => (each === 'g' ? 'e' : each)));
   const unknown = [...wanted].filter((each) => !(each in PARTS));
-  if (unknown.length > 0) throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h, and n`);
+  if (unknown.length > 0) throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h, l and n`);
   return Object.entries(PARTS).filter(([letter]) => wanted.size === 0 || wanted.has(letter));
 }
 

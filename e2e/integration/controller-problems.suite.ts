@@ -56,6 +56,25 @@ export const problems = (rig: () => Rig): void => {
       });
     });
 
+    test('a rule over a bound keeps the objects it had, and the status has the number', async () => {
+      await rig().apply(withRules(rule('web')));
+      await rig().ready();
+      const before = await objectsOf('default/blog/ingress/web');
+      const block = (first: number) => ({
+        ipBlock: {
+          cidr: '::/0',
+          except: Array.from({ length: 64 }, (_, i) => `${(1024 * i + 1).toString(16)}::${first + i}/128`),
+        },
+      });
+      await rig().apply(withRules({ ...rule('web'), from: [1, 101, 201].map(block) }, rule('api')));
+      const status = await rig().statusThat((each) => isTrue(each, 'PartiallyInvalid'), 'partially invalid');
+      expect(status.problems).toMatchObject([
+        { rule: 'default/blog/ingress/web', reason: 'TooLarge', message: expect.stringContaining('16384') },
+      ]);
+      expect(Object.keys(await objectsOf('default/blog/ingress/api'))).not.toEqual([]);
+      expect(await objectsOf('default/blog/ingress/web')).toEqual(before);
+    });
+
     test('an invalid spec changes no object', async () => {
       await rig().apply(withRules(rule('web')));
       await rig().ready();

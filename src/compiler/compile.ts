@@ -96,7 +96,9 @@ function compileFirewall(firewall: ClusterFirewall, context: CompileContext): re
     ...(firewall.metadata.name === DEFAULT_FIREWALL
       ? compileDefaults({ firewall, enforcement, resolveScope, inventory }, collector)
       : []),
-    ...scopes.flatMap((scope) => compileGroup(scope, collector)),
+    ...scopes
+      .toSorted((a, b) => (a.place.id < b.place.id ? -1 : 1))
+      .flatMap((scope) => compileGroup(scope, collector)),
   ];
 }
 

@@ -137,8 +137,14 @@ export const NODE_ADDRESSES_SET_VALUE = 'judged';
  */
 export const isSet = (value: string): Selector => and(eq(LABEL_SET, value), not(has(LABEL_CREATED_BY)));
 
-/** Every selector that means a set contains this text. A policy needs the set when this text is in it. */
-export const setSelector = (value: string): string => printSelector(eq(LABEL_SET, value));
+/** The values of LABEL_SET that a printed selector asks for. */
+export const setsIn = (selector: string): readonly string[] =>
+  [...selector.matchAll(SET_TERM)].flatMap(([, value]) => (value === undefined ? [] : [value]));
+
+const SET_TERM = new RegExp(
+  printSelector(eq(LABEL_SET, 'VALUE')).replace('VALUE', "([^']*)").replaceAll('.', '\\.'),
+  'g',
+);
 
 export function objectMeta(
   name: string,

@@ -1,3 +1,4 @@
+import { Meter, OverBound } from './meter.ts';
 import type { RuleId } from './names.ts';
 import type { Held, Problem, ProblemReason, WarningReason } from './types.ts';
 
@@ -26,17 +27,19 @@ export interface RulePlace {
 export class ProblemCollector {
   readonly problems: Problem[] = [];
   readonly held: Held[] = [];
+  readonly #meter = new Meter();
 
   /**
-   * Runs the compilation of one rule. If it has a problem, the problem is recorded and the rule's stored
-   * objects are held.
+   * Runs the compilation of one rule. If it has a problem or is over a bound, that is recorded and the rule's
+   * stored objects are held.
    */
   guard<T>(place: RulePlace, compileRule: () => readonly T[]): readonly T[] {
     try {
-      return compileRule();
+      return this.#meter.measure(place, compileRule);
     } catch (error) {
-      if (!(error instanceof RuleProblem)) throw error;
-      this.problem(place, error.reason, error.message, error.at);
+      if (error instanceof OverBound) this.problem(place, 'TooLarge', error.message);
+      else if (error instanceof RuleProblem) this.problem(place, error.reason, error.message, error.at);
+      else throw error;
       this.held.push({ rule: place.id });
       return [];
     }

@@ -17,6 +17,7 @@ export type ProblemReason =
   | 'OverlappingGroups'
   | 'TooManyNames'
   | 'SelectorTooLong'
+  | 'TooLarge'
   | 'NamedPortNeedsPods'
   | 'PortsNotAllowed'
   | 'NoDefaultFirewall'

@@ -199,6 +199,14 @@ describe('sets of addresses', () => {
     expect(texts(subtractCidrs(parseCidr(base), parsed(excepts)))).toEqual(left);
   });
 
+  test('subtraction ends at as many CIDRs as it is told, the lowest', () => {
+    fc.assert(
+      fc.property(neighbourhood, fc.nat(20), ({ base, others }, most) => {
+        expect(subtractCidrs(base, others, most)).toEqual(subtractCidrs(base, others).slice(0, most));
+      }),
+    );
+  });
+
   test('subtraction agrees with cidr-tools and is the fewest CIDRs, sorted', () => {
     fc.assert(
       fc.property(neighbourhood, ({ base, others }) => {

@@ -202,12 +202,16 @@ export function compareCidr(a: Cidr, b: Cidr): number {
  * The rest of `base` without `excepts`: the fewest CIDRs, sorted, or none when nothing is left. Entries
  * outside `base` or of the other family remove nothing. IPv4-mapped addresses are never part of a result from
  * IPv6: see MAPPED.
+ * @param most the work ends at so many CIDRs, the lowest
  */
-export function subtractCidrs(base: Cidr, excepts: readonly Cidr[]): Cidr[] {
+export function subtractCidrs(base: Cidr, excepts: readonly Cidr[], most = Infinity): Cidr[] {
+  if (most <= 0) return [];
   const inside = excepts.filter((except) => overlapsCidr(base, except));
   if (inside.some((except) => containsCidr(except, base)) || containsCidr(MAPPED, base)) return [];
   if (inside.length === 0) return [base];
-  return halvesOf(base).flatMap((half) => subtractCidrs(half, inside));
+  const [lower, upper] = halvesOf(base);
+  const left = subtractCidrs(lower, inside, most);
+  return [...left, ...subtractCidrs(upper, inside, most - left.length)];
 }
 
 function halvesOf({ family, value, prefix }: Cidr): readonly [Cidr, Cidr] {

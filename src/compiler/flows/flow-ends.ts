@@ -10,6 +10,7 @@ import { all, and, fromLabelSelector, has, not, or, printSelector } from '../../
 import type { EntityRule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
+import { chargeNets, enoughNets } from '../meter.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet, peerSetValue } from '../names.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespaces/namespaces.ts';
@@ -81,13 +82,23 @@ function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
       tag: `peer-${name}`,
     };
   }
-  const nets = unionCidrs((peer.cidrs ?? []).map(parseCidr));
+  const nets = netsOf(peer);
   if (nets.length <= MAX_NETS) return { kind: 'nets', nets };
   return { kind: 'set', value: peerSetValue(scope.firewall, name) };
 }
 
+const peerNets = new WeakMap<Peer, readonly Cidr[]>();
+
+/** The networks of a peer in canonical form. They are read once, however many rules name the peer. */
+export function netsOf(peer: Peer): readonly Cidr[] {
+  const nets = peerNets.get(peer) ?? unionCidrs((peer.cidrs ?? []).map(parseCidr));
+  peerNets.set(peer, nets);
+  return nets;
+}
+
 function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): FlowEnd {
-  const nets = subtractCidrs(parseCidr(block.cidr), (block.except ?? []).map(parseCidr));
+  const nets = subtractCidrs(parseCidr(block.cidr), (block.except ?? []).map(parseCidr), enoughNets());
+  if (block.except !== undefined) chargeNets(nets.length);
   if (nets.length === 0) {
     throw new RuleProblem(
       'ResolvesToNothing',
@@ -170,6 +181,14 @@ export const notWorld = or(has(LABEL_ORCHESTRATOR), and(isSet(NODE_SET_VALUE), n
 
 /** Each rule has one IP family, because the aggregated API refuses mixed ones (calico.md, section 4). */
 export function matchNets(nets: readonly Cidr[]): readonly EndMatch[] {
+  const matches = netMatches.get(nets) ?? matchesOfNets(nets);
+  netMatches.set(nets, matches);
+  return matches;
+}
+
+const netMatches = new WeakMap<readonly Cidr[], readonly EndMatch[]>();
+
+function matchesOfNets(nets: readonly Cidr[]): readonly EndMatch[] {
   return ([4, 6] as const).flatMap((family) =>
     chunk(
       nets.filter((net) => net.family === family),

@@ -1,9 +1,12 @@
 /** Policy objects: global or namespaced, enforced or staged, and split at Calico's limits. */
-import { chunk, MAX_RULES } from '../../calico/limits.ts';
+import { BOUNDS } from '../bounds.ts';
+import { MAX_RULES } from '../../calico/limits.ts';
 import type { GlobalPolicySpec, PolicySpec, PolicyType, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
+import { chargeObjects, jsonSize, POLICY_BYTES, sumOf } from '../meter.ts';
 import { objectMeta, objectName, type RuleId } from '../names.ts';
 import type { DesiredObject } from '../types.ts';
+import { sizeOfRules } from './rules.ts';
 
 export interface PolicyParts {
   readonly firewall: string;
@@ -35,8 +38,13 @@ export function globalPolicies(
   parts: PolicyParts,
   endpoints: readonly SubjectSelectors[],
 ): readonly DesiredObject[] {
+  const pieces = splitRules(parts);
+  chargeObjects(
+    endpoints.length * pieces.length,
+    pieces.length * sumOf(endpoints.map(sizeOfSubject)) + endpoints.length * rulesSize(parts),
+  );
   return numbered(
-    endpoints.flatMap((selectors) => splitRules(parts).map((rules) => ({ selectors, rules }))),
+    endpoints.flatMap((selectors) => pieces.map((rules) => ({ selectors, rules }))),
     (suffix, { selectors, rules }) => {
       const metadata = metadataOf(parts, suffix);
       const layer = parts.preDNAT === true ? ({ preDNAT: true, applyOnForward: true } as const) : {};
@@ -60,8 +68,10 @@ export function namespacedPolicies(
   namespace: string,
   selector: string,
 ): readonly DesiredObject[] {
+  const pieces = splitRules(parts);
+  chargeObjects(pieces.length, pieces.length * sizeOfSubject({ selector }) + rulesSize(parts));
   return numbered(
-    splitRules(parts),
+    pieces,
     (suffix, rules) => {
       const metadata = metadataOf(parts, suffix, namespace);
       const spec: PolicySpec = { ...base(parts), selector, ...rules };
@@ -102,12 +112,36 @@ type RulePart = Pick<PolicySpec, 'ingress' | 'egress'>;
  * ends in `Pass` is never long enough to be split.
  */
 function splitRules(parts: PolicyParts): readonly RulePart[] {
-  const ingress = chunk(parts.ingress ?? [], MAX_RULES);
-  const egress = chunk(parts.egress ?? [], MAX_RULES);
+  const ingress = chunkRules(parts.ingress ?? []);
+  const egress = chunkRules(parts.egress ?? []);
   return Array.from({ length: Math.max(1, ingress.length, egress.length) }, (_, index) => ({
     ...(ingress[index] === undefined ? {} : { ingress: ingress[index] }),
     ...(egress[index] === undefined ? {} : { egress: egress[index] }),
   }));
+}
+
+const sizeOfSubject = ({ selector, namespaceSelector = '' }: SubjectSelectors): number =>
+  POLICY_BYTES + selector.length + namespaceSelector.length;
+
+const rulesSize = ({ ingress = [], egress = [] }: PolicyParts): number =>
+  sizeOfRules(ingress) + sizeOfRules(egress);
+
+/** Consecutive runs, of at most MAX_RULES rules and half of a policy's bytes, because a policy has two lists. */
+function chunkRules(rules: readonly Rule[]): readonly (readonly Rule[])[] {
+  if (rules.length <= MAX_RULES && sizeOfRules(rules) <= BOUNDS.policy.bytes / 2)
+    return rules.length === 0 ? [] : [rules];
+  const chunks: Rule[][] = [];
+  let room = 0;
+  for (const rule of rules) {
+    const size = jsonSize(rule);
+    if (size > room || (chunks.at(-1)?.length ?? MAX_RULES) >= MAX_RULES) {
+      chunks.push([]);
+      room = BOUNDS.policy.bytes / 2;
+    }
+    chunks.at(-1)?.push(rule);
+    room -= size;
+  }
+  return chunks;
 }
 
 function numbered<T>(

@@ -6,6 +6,7 @@ import { chunk, MAX_PORTS } from '../../calico/limits.ts';
 import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../../calico/types.ts';
 import type { PortValue } from '../../api/schema.ts';
 import { groupPorts, parsePort } from '../../net/ports.ts';
+import { chargeRules, jsonSize, sumOf } from '../meter.ts';
 import type { FlowEnd, EndMatch } from './flow-ends.ts';
 import { ANNOTATION_RULE, type RuleId } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
@@ -85,6 +86,10 @@ export interface RuleParts {
  * packet has both.
  */
 export function crossRules({ id, action, sources, destinations, ports }: RuleParts): readonly Rule[] {
+  chargeRules(
+    sources.length * destinations.length * ports.length,
+    sizeOfCross({ id, sources, destinations, ports }),
+  );
   return sources.flatMap((source) =>
     destinations.flatMap((destination) =>
       ports.flatMap((port) => {
@@ -97,6 +102,35 @@ export function crossRules({ id, action, sources, destinations, ports }: RulePar
       }),
     ),
   );
+}
+
+/** Characters of a rule's JSON in addition to its id, its ends and its ports. */
+const RULE_BYTES = 120;
+
+/** Characters of the JSON of what crossRules makes, or somewhat more. Each end is repeated for each of the others. */
+export function sizeOfCross({ id, sources, destinations, ports }: Omit<RuleParts, 'action'>): number {
+  const [s, d, p] = [sources.length, destinations.length, ports.length];
+  const ends = (matches: readonly EndMatch[]) => sumOf(matches.map(({ entity }) => sizeOfEnd(entity)));
+  const repeated = ends(sources) * d * p + ends(destinations) * s * p + sumOf(ports.map(jsonSize)) * s * d;
+  return repeated + s * d * p * (RULE_BYTES + id.length);
+}
+
+const netSizes = new WeakMap<readonly string[], number>();
+
+/** The size of networks is remembered, because many rules name the same peer. */
+function sizeOfEnd({ nets = [], ...rest }: EntityRule): number {
+  const size = netSizes.get(nets) ?? sumOf(nets.map((net) => net.length + 3));
+  netSizes.set(nets, size);
+  return size + jsonSize(rest);
+}
+
+const listSizes = new WeakMap<readonly Rule[], number>();
+
+/** Characters of the JSON of rules. Remembered, because many policies share one list. */
+export function sizeOfRules(rules: readonly Rule[]): number {
+  const size = listSizes.get(rules) ?? sumOf(rules.map(jsonSize));
+  listSizes.set(rules, size);
+  return size;
 }
 
 const portsOf = (port: PortMatch): EntityRule => (port.ports === undefined ? {} : { ports: port.ports });
@@ -131,5 +165,8 @@ export const anyEnd: readonly EndMatch[] = [{ entity: {} }];
  */
 export function canonicalRules(rules: readonly Rule[]): readonly Rule[] {
   const byText = new Map(rules.map((each) => [JSON.stringify(each), each]));
-  return [...byText.keys()].sort().flatMap((key) => byText.get(key) ?? []);
+  const texts = [...byText.keys()].sort();
+  const canonical = texts.flatMap((text) => byText.get(text) ?? []);
+  listSizes.set(canonical, sumOf(texts.map(({ length }) => length)));
+  return canonical;
 }

@@ -1,6 +1,7 @@
 /** GlobalNetworkSets. Each is made only where a rule needs it. */
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
+import type { GeneratedObject, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { distinctCidrs, formatCidr, parseCidr } from '../../net/cidr.ts';
@@ -14,7 +15,7 @@ import {
   objectName,
   peerSetValue,
   ruleId,
-  setSelector,
+  setsIn,
   type RuleId,
 } from '../names.ts';
 import type { ProblemCollector } from '../problems.ts';
@@ -28,8 +29,8 @@ export function networkSets(
   nodeAddresses: NodeAddresses,
   collector: ProblemCollector,
 ): readonly DesiredObject[] {
-  const text = JSON.stringify(objects.map(({ object }) => object.spec));
-  const needed = (value: string): boolean => text.includes(setSelector(value));
+  const named = new Set(objects.flatMap(({ object }) => [...setsNamedBy(object)]));
+  const needed = (value: string): boolean => named.has(value);
   return [
     ...SHARED_SETS.filter(({ value }) => needed(value)).map((shared) =>
       sharedSet(shared, nodeAddresses, collector),
@@ -44,6 +45,30 @@ export function networkSets(
         }),
     ),
   ];
+}
+
+/** The values of LABEL_SET that a policy asks for. */
+export function setsNamedBy({ spec }: GeneratedObject): ReadonlySet<string> {
+  if (!('types' in spec)) return NONE;
+  const lists = [spec.ingress, spec.egress].flatMap((rules) =>
+    rules === undefined ? [] : [setsOfRules(rules)],
+  );
+  return new Set([...setsIn(spec.selector), ...lists.flatMap((values) => [...values])]);
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const known = new WeakMap<readonly Rule[], ReadonlySet<string>>();
+
+/** Remembered, because many policies share one list of rules. */
+function setsOfRules(rules: readonly Rule[]): ReadonlySet<string> {
+  const remembered = known.get(rules);
+  if (remembered !== undefined) return remembered;
+  const selectors = rules.flatMap(({ source, destination }) =>
+    [source, destination].flatMap((end) => [end?.selector ?? '', end?.notSelector ?? '']),
+  );
+  const values = new Set([...new Set(selectors)].flatMap(setsIn));
+  known.set(rules, values);
+  return values;
 }
 
 interface SharedSet {

@@ -23,6 +23,7 @@ import {
   printSelector,
   SelectorError,
 } from '../../calico/selector.ts';
+import { expectPolicies, expectRules, POLICY_BYTES } from '../meter.ts';
 import { RuleProblem } from '../problems.ts';
 import type { NamespaceInfo } from '../../inventory/types.ts';
 
@@ -79,12 +80,15 @@ function requiredNames(selector: Selector): readonly string[] | undefined {
 }
 
 export function intersect(a: NamespaceSet, b: NamespaceSet): NamespaceSet {
+  if (b === everyNamespace) return a;
+  if (a === everyNamespace) return b;
   const notNames = sortedUnique([...a.notNames, ...b.notNames]);
   const where = and(a.where, b.where);
   const names =
     a.names === undefined ? b.names : b.names === undefined ? a.names : intersection(a.names, b.names);
   if (names === undefined) return { notNames, where };
-  return { names: names.filter((name) => !notNames.includes(name)), notNames: [], where };
+  const left = notNames.length === 0 ? names : names.filter((name) => !setOf(notNames).has(name));
+  return { names: left, notNames: [], where };
 }
 
 export const without = (set: NamespaceSet, names: readonly string[]): NamespaceSet =>
@@ -98,14 +102,10 @@ export const isEmpty = (set: NamespaceSet): boolean => set.names?.length === 0;
  * because two that each exclude one half would exclude nobody.
  */
 export function complement(outer: NamespaceSet, sets: readonly NamespaceSet[]): NamespaceSet {
-  let rest = outer;
-  for (const set of sets) {
-    const onlyNames = set.names !== undefined && set.where.kind === 'all';
-    rest = onlyNames
-      ? without(rest, set.names)
-      : intersect(rest, { notNames: [], where: not(asSelector(set)) });
-  }
-  return rest;
+  const isOnlyNames = (set: NamespaceSet) => set.names !== undefined && set.where.kind === 'all';
+  const names = sets.filter(isOnlyNames).flatMap((set) => set.names ?? []);
+  const others = sets.filter((set) => !isOnlyNames(set)).map((set) => not(asSelector(set)));
+  return intersect(without(outer, names), { notNames: [], where: and(...others) });
 }
 
 /** The union of sets that share their exclusions: one set for all names, and one for all label selectors. */
@@ -144,8 +144,9 @@ function asSelector(set: NamespaceSet): Selector {
 }
 
 export function includesNamespace(set: NamespaceSet, namespace: NamespaceInfo): boolean {
-  if (set.names !== undefined && !set.names.includes(namespace.name)) return false;
-  if (set.notNames.includes(namespace.name)) return false;
+  if (set.names !== undefined && !setOf(set.names).has(namespace.name)) return false;
+  if (setOf(set.notNames).has(namespace.name)) return false;
+  if (set.where.kind === 'all') return true;
   return matchesSelector(set.where, { ...namespace.labels, [LABEL_METADATA_NAME]: namespace.name });
 }
 
@@ -155,13 +156,17 @@ export function includesNamespace(set: NamespaceSet, namespace: NamespaceInfo): 
  * (calico.md, section 4).
  */
 export function policySelectors(set: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
-  return nameChunks(set).map((names) => {
+  refuseInexpressible(set);
+  const chunks = nameChunks(set);
+  expectPolicies(chunks.length, chunks.length * POLICY_BYTES + sizeOfNames(set));
+  return chunks.map((names) => {
     const base = [
       has(LABEL_NAMESPACE_NAME),
       set.where,
       ...(names === undefined ? [] : [isIn(LABEL_METADATA_NAME, names)]),
     ];
-    return spreadExclusions(base, [pods], names === undefined ? set.notNames : []);
+    if (names === undefined) return spreadExclusions(set, [pods]);
+    return { namespaceSelector: printed(and(...base)), selector: printed(pods) };
   });
 }
 
@@ -173,17 +178,18 @@ export function policySelectors(set: NamespaceSet, pods: Selector): readonly End
  * may carry the labels that a namespaceSelector reads (`pcns.…`) as its own.
  */
 export function ruleSelectors(set: NamespaceSet, pods: Selector): readonly EndpointSelectors[] {
-  return nameChunks(set).map((names) => {
+  refuseInexpressible(set);
+  const chunks = nameChunks(set);
+  expectRules(sizeOfNames(set));
+  return chunks.map((names) => {
     const podParts = [
       eq(LABEL_ORCHESTRATOR, 'k8s'),
       pods,
       ...(names === undefined ? [] : [isIn(LABEL_NAMESPACE, names)]),
     ];
-    return spreadExclusions(
-      [has(LABEL_NAMESPACE_NAME), set.where],
-      podParts,
-      names === undefined ? set.notNames : [],
-    );
+    if (names === undefined) return spreadExclusions(set, podParts);
+    const namespaceSelector = printed(and(has(LABEL_NAMESPACE_NAME), set.where));
+    return { namespaceSelector, selector: printed(and(...podParts)) };
   });
 }
 
@@ -207,6 +213,35 @@ function printed(selector: Selector): string {
   return text;
 }
 
+/**
+ * Refuses a set that no policy or rule can express, whatever pods are meant. It is asked before anything is
+ * printed, because a set may be used thousands of times.
+ * @throws RuleProblem the same as policySelectors and ruleSelectors
+ */
+export function refuseInexpressible(set: NamespaceSet): void {
+  const known = refusals.get(set);
+  if (known === null) return;
+  if (known !== undefined) throw known;
+  try {
+    printed(set.where);
+    if (set.names === undefined && exclusions(set).rest.length * QUOTES_AND_COMMA > MAX_SELECTOR)
+      refuseNames(set);
+    refusals.set(set, null);
+  } catch (error) {
+    if (error instanceof RuleProblem) refusals.set(set, error);
+    throw error;
+  }
+}
+
+function refuseNames({ notNames }: NamespaceSet): never {
+  throw new RuleProblem(
+    'TooManyNames',
+    `leaves out ${String(notNames.length)} namespaces by name, more than Calico's selectors can hold: exempt or observe them by a label instead`,
+  );
+}
+
+const refusals = new WeakMap<NamespaceSet, RuleProblem | null>();
+
 function print(selector: Selector): string {
   try {
     return printSelector(selector);
@@ -222,6 +257,8 @@ function print(selector: Selector): string {
  */
 function nameChunks(set: NamespaceSet): readonly (readonly string[] | undefined)[] {
   if (set.names === undefined) return [undefined];
+  const known = chunksOf.get(set.names);
+  if (known !== undefined) return known;
   const chunks: string[][] = [];
   let room = 0;
   for (const name of set.names) {
@@ -233,28 +270,40 @@ function nameChunks(set: NamespaceSet): readonly (readonly string[] | undefined)
     chunks.at(-1)?.push(name);
     room -= cost;
   }
+  chunksOf.set(set.names, chunks);
   return chunks;
 }
 
+const sizeOfNames = ({ names = [] }: NamespaceSet): number => names.length * QUOTES_AND_COMMA;
+
+const chunksOf = new WeakMap<readonly string[], readonly (readonly string[])[]>();
+
 const QUOTES_AND_COMMA = 4;
 
+interface Exclusions {
+  readonly namespaceSelector: string;
+  /** Names that do not fit into it. */
+  readonly rest: readonly string[];
+}
+
+const exclusionsOf = new WeakMap<NamespaceSet, Exclusions>();
+
+function exclusions(set: NamespaceSet): Exclusions {
+  const known = exclusionsOf.get(set);
+  if (known !== undefined) return known;
+  const space = and(has(LABEL_NAMESPACE_NAME), set.where);
+  const count = countThatFits(space, LABEL_METADATA_NAME, set.notNames);
+  const namespaceSelector = printed(excluding(space, LABEL_METADATA_NAME, set.notNames.slice(0, count)));
+  const made = { namespaceSelector, rest: set.notNames.slice(count) };
+  exclusionsOf.set(set, made);
+  return made;
+}
+
 /** Puts names to exclude into the namespace selector, and those that do not fit into the pod selector. */
-function spreadExclusions(
-  namespaceParts: readonly Selector[],
-  podParts: readonly Selector[],
-  notNames: readonly string[],
-): EndpointSelectors {
-  const space = and(...namespaceParts);
-  const count = countThatFits(space, LABEL_METADATA_NAME, notNames);
-  const rest = notNames.slice(count);
-  const namespaceSelector = printed(excluding(space, LABEL_METADATA_NAME, notNames.slice(0, count)));
+function spreadExclusions(set: NamespaceSet, podParts: readonly Selector[]): EndpointSelectors {
+  const { namespaceSelector, rest } = exclusions(set);
   const pods = and(...podParts);
-  if (countThatFits(pods, LABEL_NAMESPACE, rest) < rest.length) {
-    throw new RuleProblem(
-      'TooManyNames',
-      `leaves out ${String(notNames.length)} namespaces by name, more than Calico's selectors can hold: exempt or observe them by a label instead`,
-    );
-  }
+  if (countThatFits(pods, LABEL_NAMESPACE, rest) < rest.length) refuseNames(set);
   return { namespaceSelector, selector: printed(excluding(pods, LABEL_NAMESPACE, rest)) };
 }
 
@@ -262,14 +311,29 @@ const excluding = (selector: Selector, key: string, names: readonly string[]): S
   names.length === 0 ? selector : and(selector, notIn(key, names));
 
 function countThatFits(selector: Selector, key: string, names: readonly string[]): number {
-  for (let count = names.length; count > 0; count--) {
-    if (print(excluding(selector, key, names.slice(0, count))).length <= MAX_SELECTOR) return count;
+  // More names grow the selector, so the largest number that fits is found by halving.
+  let [fits, tooMany] = [0, Math.min(names.length, MAX_SELECTOR / QUOTES_AND_COMMA) + 1];
+  while (tooMany - fits > 1) {
+    const count = Math.floor((fits + tooMany) / 2);
+    if (print(excluding(selector, key, names.slice(0, count))).length <= MAX_SELECTOR) fits = count;
+    else tooMany = count;
   }
-  return 0;
+  return fits;
 }
 
-const intersection = (a: readonly string[], b: readonly string[]): string[] =>
-  a.filter((name) => b.includes(name));
+function intersection(a: readonly string[], b: readonly string[]): readonly string[] {
+  const [few, many] = a.length <= b.length ? [a, setOf(b)] : [b, setOf(a)];
+  return few.filter((name) => many.has(name));
+}
+
+const nameSets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** Lists of names are never changed, and some are long. */
+function setOf(names: readonly string[]): ReadonlySet<string> {
+  const set = nameSets.get(names) ?? new Set(names);
+  nameSets.set(names, set);
+  return set;
+}
 
 export const sortedUnique = <T extends string>(names: readonly T[]): readonly T[] =>
   [...new Set(names)].sort();

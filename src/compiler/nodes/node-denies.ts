@@ -37,11 +37,12 @@ export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
     ),
   );
   const matches = sources.flatMap((source) => source.matches);
-  const rules = canonicalRules(
-    crossRules({ id, action: denyAction(context), sources: matches, destinations: anyEnd, ports: [{}] }),
-  );
-  const policy = { firewall, id, order: NODE_ORDER.blocked } as const;
-  const objects = layerPolicies(policy, bothLayers(rules));
+  const objects = collector.guard({ firewall, id, path: `${path}.blocked` }, () => {
+    const rules = canonicalRules(
+      crossRules({ id, action: denyAction(context), sources: matches, destinations: anyEnd, ports: [{}] }),
+    );
+    return layerPolicies({ firewall, id, order: NODE_ORDER.blocked }, bothLayers(rules));
+  });
   return sources.length === blocked.length ? objects : objects.map((each) => ({ ...each, standIn: true }));
 }
 

@@ -4,6 +4,7 @@
  * where no allow rule overrides it.
  */
 import type { PortValue } from '../../api/schema.ts';
+import { MAX_SELECTOR } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { all, not, or } from '../../calico/selector.ts';
 import { parseCidr, unionCidrs } from '../../net/cidr.ts';
@@ -81,37 +82,61 @@ type Range = Extract<ReturnType<typeof parsePort>, { kind: 'range' }>;
  */
 function restrictions(openPorts: readonly OpenPort[], context: NodeContext): readonly Restriction[] {
   const privileged = PRIVILEGED.flatMap((name) => ranges(context.services(name)));
-  const toPods = openPorts.flatMap(({ ports, sources }) =>
-    sources === 'anyone' || sources.pods.length === 0 ? [] : [{ ports, pods: sources.pods }],
-  );
-  const restricted = [...privileged, ...toPods.flatMap(({ ports }) => ranges(ports))];
+  const openings = openPorts.flatMap(openingsOf);
+  const restricted = [...privileged, ...openings.flatMap((opening) => opening.ranges)];
   const byExcept = new Map<string, { except: readonly Selector[]; ports: PortValue[] }>();
   for (const piece of pieces(restricted)) {
-    const pods = toPods.filter(({ ports }) => covers(ports, piece)).flatMap((each) => each.pods);
-    if (pods.some(({ kind }) => kind === 'all')) continue;
-    const except = canonicalSelectors(pods);
-    const key = JSON.stringify(except);
-    const known = byExcept.get(key) ?? { except, ports: [] };
+    const here = openings.filter((opening) => opening.isEveryPort || covers(opening.ranges, piece));
+    if (here.some(({ isEveryPod }) => isEveryPod)) continue;
+    const pods = podsOf(here);
+    const key = JSON.stringify([...pods.keys()]);
+    const known = byExcept.get(key) ?? { except: [...pods.values()], ports: [] };
     known.ports.push(formatPort(piece));
     byExcept.set(key, known);
   }
   return [...byExcept.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
 }
 
+/** Ports that a node opens to pods, read once: each is compared with each port that anything opens. */
+interface Opening {
+  readonly isEveryPort: boolean;
+  readonly ranges: readonly Range[];
+  readonly isEveryPod: boolean;
+  /** The keys are their JSON. */
+  readonly pods: ReadonlyMap<string, Selector>;
+}
+
+function openingsOf({ ports, sources }: OpenPort): readonly Opening[] {
+  if (sources === 'anyone' || sources.pods.length === 0) return [];
+  return [
+    {
+      isEveryPort: ports.includes('All'),
+      ranges: ranges(ports),
+      isEveryPod: sources.pods.some(({ kind }) => kind === 'all'),
+      pods: new Map(sources.pods.map((each) => [JSON.stringify(each), each])),
+    },
+  ];
+}
+
+/** No more than these fit into a selector, so nobody needs to know of others. */
+const MANY_SELECTORS = MAX_SELECTOR / 8;
+
+/** The pods of all openings in canonical order, or enough of them to be too many. */
+function podsOf(openings: readonly Opening[]): ReadonlyMap<string, Selector> {
+  const found = new Map<string, Selector>();
+  for (const { pods } of openings)
+    for (const [text, selector] of pods) {
+      if (found.size > MANY_SELECTORS) break;
+      found.set(text, selector);
+    }
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 const ranges = (ports: readonly PortValue[]): readonly Range[] =>
   ports.map(parsePort).filter((port) => port.kind === 'range');
 
-const covers = (ports: readonly PortValue[], piece: Range): boolean =>
-  ports
-    .map(parsePort)
-    .some(
-      (port) =>
-        port.kind === 'all' ||
-        (port.kind === 'range' &&
-          port.protocol === piece.protocol &&
-          port.from <= piece.from &&
-          piece.to <= port.to),
-    );
+const covers = (some: readonly Range[], piece: Range): boolean =>
+  some.some(({ protocol, from, to }) => protocol === piece.protocol && from <= piece.from && piece.to <= to);
 
 /** Cuts ranges at every beginning and end, so each piece is wholly inside or wholly outside of a range. */
 function pieces(all: readonly Range[]): readonly Range[] {
@@ -124,9 +149,4 @@ function pieces(all: readonly Range[]): readonly Range[] {
       return [{ kind: 'range', protocol, from, to: next - 1 }];
     });
   });
-}
-
-function canonicalSelectors(selectors: readonly Selector[]): readonly Selector[] {
-  const byText = new Map(selectors.map((each) => [JSON.stringify(each), each]));
-  return [...byText.keys()].sort().flatMap((key) => byText.get(key) ?? []);
 }

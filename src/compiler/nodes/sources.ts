@@ -1,12 +1,13 @@
 /** The sources of zones and of open ports, as Calico rules express them at a node. */
+import type { Peer } from '../../api/schema.ts';
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { and, isIn, prefixed, printSelector } from '../../calico/selector.ts';
 import type { Cidr } from '../../net/cidr.ts';
-import { containsCidr, formatCidr, overlapsCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
+import { containsCidr, formatCidr, overlapsCidr } from '../../net/cidr.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
-import { matchEnd, matchNets, notWorld } from '../flows/flow-ends.ts';
+import { matchEnd, matchNets, netsOf, notWorld } from '../flows/flow-ends.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, peerSetValue } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
 
@@ -69,11 +70,21 @@ function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
 function setSources(value: string, sourceScope: SourceScope): NodeSources {
   if (value === NODE_SET_VALUE) return { matches: nodeSet, pods: [], kinds: new Set(['nodes']) };
   if (value === CONTROL_PLANE_SET_VALUE) return controlPlane(sourceScope);
-  const { firewall, peers } = sourceScope.resolveScope;
-  const peer = [...peers.values()].find(({ name }) => peerSetValue(firewall, name) === value);
+  const peer = peersBySet(sourceScope.resolveScope).get(value);
   // The set cannot be used here, because it would match with its pods and nodes. Calico joins selector and
   // notSelector into one condition on the labels of the set.
-  return addressSources(unionCidrs((peer?.cidrs ?? []).map(parseCidr)), sourceScope);
+  return addressSources(peer === undefined ? [] : netsOf(peer), sourceScope);
+}
+
+const bySet = new WeakMap<ResolveScope, ReadonlyMap<string, Peer>>();
+
+/** Peers by the value of their set. */
+function peersBySet(scope: ResolveScope): ReadonlyMap<string, Peer> {
+  const known =
+    bySet.get(scope) ??
+    new Map([...scope.peers.values()].map((peer) => [peerSetValue(scope.firewall, peer.name), peer]));
+  bySet.set(scope, known);
+  return known;
 }
 
 function controlPlane({ controlPlanePods }: SourceScope): NodeSources {
@@ -103,7 +114,9 @@ const podSubject = ({ namespaces: { names, where }, pods }: PodsEnd): Selector =
 
 /** @throws RuleProblem when only pods' addresses are left */
 export function addressSources(nets: readonly Cidr[], { pools }: Pick<SourceScope, 'pools'>): NodeSources {
-  const outside = nets.filter((net) => !pools.some((pool) => containsCidr(pool, net)));
+  const isInside = (net: Cidr) => pools.some((pool) => containsCidr(pool, net));
+  // The same list where nothing is left out: it is turned into text only once.
+  const outside = nets.some(isInside) ? nets.filter((net) => !isInside(net)) : nets;
   if (outside.length === 0) {
     throw new RuleProblem(
       'ResolvesToNothing',

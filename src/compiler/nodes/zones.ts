@@ -24,7 +24,11 @@ export interface CompiledZones {
 }
 
 export function compileZones(context: NodeContext): CompiledZones {
-  const zones = (context.nodeFirewall.nodes.zones ?? []).flatMap((zone, index) => {
+  // Sorted, because a bound on the whole firewall must not depend on the order of a manifest.
+  const byName = [...(context.nodeFirewall.nodes.zones ?? []).entries()].sort(([, a], [, b]) =>
+    a.name < b.name ? -1 : 1,
+  );
+  const zones = byName.flatMap(([index, zone]) => {
     const place = {
       firewall: context.place.firewall,
       id: ruleId(context.place.id, 'zones', zone.name),

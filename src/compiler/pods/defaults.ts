@@ -27,6 +27,7 @@ import {
   intersect,
   isEmpty,
   policySelectors,
+  refuseInexpressible,
   ruleSelectors,
   namespacesFromLabels,
   without,
@@ -76,7 +77,8 @@ export function compileDefaults(
     ...apiServerToPods(context, collector),
     ...collector.guard(at('deny', ''), () => defaultDeny(context, compiledDns?.egress ?? [])),
     ...collector.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
-    ...(firewall.spec.guardrails ?? []).flatMap((guardrail, index) => {
+    // Sorted, because a bound on the whole firewall must not depend on the order of a manifest.
+    ...[...(firewall.spec.guardrails ?? []).entries()].sort(byName).flatMap(([index, guardrail]) => {
       const id = ruleId(firewall.metadata.name, 'guardrails', guardrail.name);
       const place = { firewall: firewall.metadata.name, id, path: `spec.guardrails[${String(index)}]` };
       return collector.guard(place, () => declaredGuardrail(guardrail, place, context, collector));
@@ -85,6 +87,9 @@ export function compileDefaults(
   ];
 }
 
+const byName = ([, a]: readonly [number, Guardrail], [, b]: readonly [number, Guardrail]): number =>
+  a.name < b.name ? -1 : 1;
+
 /** The same policies twice: enforced where the namespace is enforced, and staged where it is observed. */
 function enforcedAndStaged(
   enforcement: Enforcement,
@@ -92,13 +97,14 @@ function enforcedAndStaged(
   select: (namespaces: NamespaceSet) => NamespaceSet,
   pods: Selector,
 ): readonly DesiredObject[] {
+  const selected = (sets: readonly NamespaceSet[]) =>
+    sets.map(select).filter((namespaces) => !isEmpty(namespaces));
+  const [enforced, observed] = [selected(enforcement.enforced), selected(enforcement.observed)];
+  [...enforced, ...observed].forEach(refuseInexpressible);
   return ([false, true] as const).flatMap((isStaged) =>
     globalPolicies(
       { ...parts, isStaged },
-      (isStaged ? enforcement.observed : enforcement.enforced)
-        .map(select)
-        .filter((namespaces) => !isEmpty(namespaces))
-        .flatMap((namespaces) => policySelectors(namespaces, pods)),
+      (isStaged ? observed : enforced).flatMap((namespaces) => policySelectors(namespaces, pods)),
     ),
   );
 }

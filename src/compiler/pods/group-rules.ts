@@ -7,8 +7,8 @@ import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector } from '../../calico/selector.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, resolveEnd } from '../flows/flow-ends.ts';
-import type { LocalFlow } from './same-namespace.ts';
-import { connectionFlows, isolationFlow, localPolicies } from './same-namespace.ts';
+import type { LocalFlow, LocalRules } from './same-namespace.ts';
+import { connectionFlows, isolationFlow, localPolicies, localRules } from './same-namespace.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
 import type { NodeFirewall } from '../nodes/node-firewall.ts';
 import { nodePortPolicies, nodeAndHostPorts } from '../nodes/node-ports.ts';
@@ -18,6 +18,7 @@ import {
   isEmpty,
   podSelectorText,
   policySelectors,
+  refuseInexpressible,
   ruleSelectors,
 } from '../namespaces/namespaces.ts';
 import { globalPolicies, namespacedPolicies } from '../flows/policies.ts';
@@ -43,19 +44,26 @@ interface DirectedRule {
 }
 
 export function compileGroup(scope: GroupScope, collector: ProblemCollector): readonly DesiredObject[] {
-  const flows: LocalFlow[] = [];
-  const objects = directedRules(scope).flatMap(({ place, resolve }) =>
+  const local: LocalRules[] = [];
+  const rules = directedRules(scope).toSorted(byRuleId);
+  const objects = rules.flatMap(({ place, resolve }) =>
     collector.guard(place, () => {
       const rule = resolve();
       warnOfNodes(rule, scope, collector);
       const made = [...subjectSide(rule, scope), ...peerSides(rule, scope), ...nodeSide(rule, scope)];
-      flows.push(...sameNamespaceFlows(rule));
+      local.push(...sameNamespaceFlows(rule).map((flow) => localRules(flow, scope)));
       return made;
     }),
   );
-  flows.push(...connectionFlows(scope.group, scope.place), ...isolationFlow(scope.group, scope.place));
-  return [...objects, ...localPolicies(scope, flows, collector)];
+  const { group, place } = scope;
+  for (const flow of [...isolationFlow(group, place), ...connectionFlows(group, place).toSorted(byRuleId)])
+    local.push(...collector.guard(flow.place, () => [localRules(flow, scope)]));
+  return [...objects, ...localPolicies(scope, local)];
 }
+
+/** An order that no manifest changes: it decides which rules a bound on the whole firewall leaves out. */
+const byRuleId = (a: { readonly place: RulePlace }, b: { readonly place: RulePlace }): number =>
+  a.place.id < b.place.id ? -1 : 1;
 
 interface UnresolvedRule {
   readonly place: RulePlace;
@@ -174,6 +182,7 @@ function enforcedAndStaged(
   scope: GroupScope,
   make: (namespaceSets: readonly NamespaceSet[], isStaged: boolean) => readonly DesiredObject[],
 ): readonly DesiredObject[] {
+  [...scope.enforced, ...scope.observed].forEach(refuseInexpressible);
   return [...make(scope.enforced, false), ...make(scope.observed, true)];
 }
 
@@ -190,7 +199,14 @@ function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
     rule.ends.flatMap((end) => (end.kind === 'pods' ? [[end.tag, end] as const] : [])),
   );
   const side = rule.direction === 'ingress' ? 'from' : 'to';
+  const { enforced, observed } = scope.enforcement;
   return [...peerEnds.values()].flatMap((end) => {
+    const within = (namespaceSets: readonly NamespaceSet[]) =>
+      namespaceSets
+        .map((namespaces) => intersect(end.namespaces, namespaces))
+        .filter((namespaces) => !isEmpty(namespaces));
+    const [enforcedPeers, observedPeers] = [within(enforced), within(observed)];
+    [...enforcedPeers, ...observedPeers].forEach(refuseInexpressible);
     const make = (namespaceSets: readonly NamespaceSet[], isStaged: boolean) =>
       globalPolicies(
         {
@@ -198,15 +214,11 @@ function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
           variant: `${side}-${end.tag}`,
           ...inDirection(direction, rules),
         },
-        namespaceSets
-          .map((namespaces) => intersect(end.namespaces, namespaces))
-          .filter((namespaces) => !isEmpty(namespaces))
-          .flatMap((namespaces) => policySelectors(namespaces, end.pods)),
+        namespaceSets.flatMap((namespaces) => policySelectors(namespaces, end.pods)),
       );
-    const { enforced, observed } = scope.enforcement;
     return scope.isStagedOnly
-      ? make([...enforced, ...observed], true)
-      : [...make(enforced, false), ...make(observed, true)];
+      ? make([...enforcedPeers, ...observedPeers], true)
+      : [...make(enforcedPeers, false), ...make(observedPeers, true)];
   });
 }
 

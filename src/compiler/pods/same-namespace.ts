@@ -10,12 +10,14 @@ import { MAX_SELECTOR } from '../../calico/limits.ts';
 import type { PolicyType, Rule } from '../../calico/types.ts';
 import type { IngressRule } from '../../api/schema.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
+import { chargeCopies, sumOf } from '../meter.ts';
 import { DEFAULT_TIER, ORDER, ruleId, type RuleId } from '../names.ts';
 import { localRuleSelector, sortedUnique } from '../namespaces/namespaces.ts';
 import { namespacedPolicies } from '../flows/policies.ts';
-import type { ProblemCollector, RulePlace } from '../problems.ts';
+import type { RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
-import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
+import type { RuleParts } from '../flows/rules.ts';
+import { anyEnd, canonicalRules, crossRules, matchPorts, sizeOfCross } from '../flows/rules.ts';
 import type { GroupMember, GroupScope } from './group-scope.ts';
 import { isSingleNamespace } from './group-scope.ts';
 import type { DesiredObject } from '../types.ts';
@@ -62,40 +64,41 @@ export const isolationFlow = (group: Group, place: RulePlace): readonly LocalFlo
       ]
     : [];
 
-interface LocalRules {
+export interface LocalRules {
   readonly flow: LocalFlow;
   readonly ingress: readonly Rule[];
   readonly egress: readonly Rule[];
 }
 
-export function localPolicies(
-  scope: GroupScope,
-  flows: readonly LocalFlow[],
-  collector: ProblemCollector,
-): readonly DesiredObject[] {
+/** The rules of a flow, which a policy in each of the group's namespaces repeats. */
+export function localRules(flow: LocalFlow, { group, members, enforcement }: GroupScope): LocalRules {
+  const { ingress, egress } = localParts(flow, enforcement.deny);
+  const size = sumOf([...ingress, ...egress].map(sizeOfCross));
+  chargeCopies(isSingleNamespace(group) ? 1 : 0, members.length * size);
+  const made = (parts: readonly RuleParts[]) => canonicalRules(parts.flatMap(crossRules));
+  return { flow, ingress: made(ingress), egress: made(egress) };
+}
+
+export function localPolicies(scope: GroupScope, byRule: readonly LocalRules[]): readonly DesiredObject[] {
   const { deny } = scope.enforcement;
   if (!deny.ingress && !deny.egress) return [];
-  const byRule = flows.flatMap((flow) =>
-    collector.guard(flow.place, () => [{ flow, ...localRules(flow, deny) }]),
-  );
   const isSingle = isSingleNamespace(scope.group);
+  // Joined once for all namespaces: there may be thousands.
+  const strict = joined(byRule.filter(({ flow }) => flow.isForEveryMember));
+  const open = joined(byRule);
   return scope.members.flatMap((member) => {
-    const here = byRule.filter(({ flow }) => flow.isForEveryMember || member.isOpenWithin);
-    if (here.length === 0) return [];
+    const here = member.isOpenWithin ? open : strict;
+    if (here.rules.length === 0) return [];
     return isSingle
-      ? groupByRule(here).flatMap((one) => ruleObject(one, member, scope))
+      ? groupByRule(here.rules).flatMap((one) => ruleObject(one, member, scope))
       : together(here, member, scope);
   });
 }
 
-function localRules(
-  { place, from, to, ports }: LocalFlow,
-  deny: Enforcement['deny'],
-): Omit<LocalRules, 'flow'> {
-  const allow = (sources: readonly EndMatch[], destinations: readonly EndMatch[]): readonly Rule[] =>
-    canonicalRules(
-      crossRules({ id: place.id, action: 'Allow', sources, destinations, ports: matchPorts(ports) }),
-    );
+function localParts({ place, from, to, ports }: LocalFlow, deny: Enforcement['deny']) {
+  const allow = (sources: readonly EndMatch[], destinations: readonly EndMatch[]): readonly RuleParts[] => [
+    { id: place.id, action: 'Allow', sources, destinations, ports: matchPorts(ports) },
+  ];
   // The policy's own end is left out where it is every pod that the policy selects.
   const own = (pods: Selector): readonly EndMatch[] => (pods.kind === 'all' ? anyEnd : localEnd(pods));
   return {
@@ -122,14 +125,22 @@ function ruleObject(
   if (flow === undefined) return [];
   const subjects = printSelector(or(...rules.flatMap((each) => [each.flow.from, each.flow.to])));
   const variant = flow.order === ORDER.connections || flow.order === ORDER.local ? '' : 'same-namespace';
-  return object(rules, member, scope, { id: flow.place.id, variant, order: flow.order, subjects });
+  return object(joined(rules), member, scope, { id: flow.place.id, variant, order: flow.order, subjects });
 }
 
-const together = (
-  rules: readonly LocalRules[],
-  member: GroupMember,
-  scope: GroupScope,
-): readonly DesiredObject[] =>
+interface Joined extends Omit<LocalRules, 'flow'> {
+  readonly rules: readonly LocalRules[];
+  readonly ids: readonly RuleId[];
+}
+
+const joined = (rules: readonly LocalRules[]): Joined => ({
+  rules,
+  ids: sortedUnique(rules.map((each) => each.flow.place.id)),
+  ingress: canonicalRules(rules.flatMap((each) => each.ingress)),
+  egress: canonicalRules(rules.flatMap((each) => each.egress)),
+});
+
+const together = (rules: Joined, member: GroupMember, scope: GroupScope): readonly DesiredObject[] =>
   object(rules, member, scope, {
     id: scope.place.id,
     variant: 'same-namespace',
@@ -145,19 +156,17 @@ interface LocalName {
 }
 
 function object(
-  rules: readonly LocalRules[],
+  { ids, ingress, egress }: Joined,
   { namespace, isStaged }: GroupMember,
   { place, enforcement }: GroupScope,
   { id, variant, order, subjects }: LocalName,
 ): readonly DesiredObject[] {
-  const ingress = canonicalRules(rules.flatMap((each) => each.ingress));
-  const egress = canonicalRules(rules.flatMap((each) => each.egress));
   return namespacedPolicies(
     {
       firewall: place.firewall,
       id,
       variant,
-      rules: sortedUnique(rules.map((each) => each.flow.place.id)),
+      rules: ids,
       isStaged,
       tier: DEFAULT_TIER,
       order,

@@ -5,7 +5,8 @@
  * meanwhile (bridges.ts), and waves wait for one another (transition.ts).
  */
 import type { GeneratedObject } from '../../calico/types.ts';
-import { isBelow, LABEL_SET, partsOf, setSelector, type RuleId } from '../../compiler/names.ts';
+import { setsNamedBy } from '../../compiler/flows/sets.ts';
+import { isBelow, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
 import type { DesiredObject, Held } from '../../compiler/types.ts';
 import { desiredHash as hashOf } from '../objects/content-hash.ts';
 import { objectId, type ObjectId } from '../objects/kinds.ts';
@@ -106,11 +107,11 @@ function compare(
 export function needsAny(object: GeneratedObject, needed: readonly GeneratedObject[]): boolean {
   if (needed.length === 0 || !('tier' in object.spec)) return false;
   const { tier } = object.spec;
-  const text = JSON.stringify(object.spec);
+  const named = setsNamedBy(object);
   return needed.some(({ kind, metadata }) => {
     if (kind === 'Tier') return tier === metadata.name;
     const value = kind === 'GlobalNetworkSet' ? metadata.labels?.[LABEL_SET] : undefined;
-    return value !== undefined && text.includes(setSelector(value));
+    return value !== undefined && named.has(value);
   });
 }
 
