@@ -18,6 +18,7 @@ import { changes } from './stories/d16-changes.ts';
 import { webhooks } from './stories/d17-webhooks.ts';
 import { nodesAndControlPlane } from './stories/d18-nodes-and-control-plane.ts';
 import { podGuard } from './stories/d19-pod-guard.ts';
+import { ownNamespace } from './stories/d24-own-namespace.ts';
 import { defaultDeny } from './stories/s01-default-deny.ts';
 import { dns } from './stories/s02-dns.ts';
 import { insideNamespace } from './stories/s03-namespace.ts';
@@ -65,4 +66,5 @@ export const STORIES: readonly Story[] = [
   webhooks,
   nodesAndControlPlane,
   podGuard,
+  ownNamespace,
 ];
