@@ -184,6 +184,7 @@ describe('messages name the field and the remedy', () => {
     expect(issues(document({ mode: 'Enforce', nodes: { mode: 'Observe' } }))).toEqual([]);
     const nameless = { ...document({ mode: 'Enforce', defaults: {} }), metadata: {} };
     expect(issues(nameless)).toEqual(['metadata.name: is required: the main one is called default']);
+    expect(issues({ ...nameless, metadata: { name: 7 } })).toHaveLength(1);
   });
 
   const label = 'at most 63 lower-case letters, digits and "-", beginning and ending with a letter or digit';
