@@ -34,10 +34,10 @@ describe('a rule that cannot be compiled', () => {
     );
     expect(held).toEqual([
       { rule: 'default/blog/ingress/bad' },
-      { rule: 'default/control-plane' },
-      { rule: 'default/nodes' },
-      { prefix: 'default/nodes/where' },
-      { prefix: 'default/peers' },
+      { sets: 'default/control-plane' },
+      { sets: 'default/nodes' },
+      { sets: 'default/nodes/where' },
+      { sets: 'default/peers' },
     ]);
   });
 

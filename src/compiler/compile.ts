@@ -13,6 +13,7 @@ import { compileGroup } from './pods/group-rules.ts';
 import { compileNodes } from './nodes/compile-nodes.ts';
 import { type NodeFirewall, nodeFirewallOf } from './nodes/node-firewall.ts';
 import {
+  type RuleId,
   LABEL_FIREWALL,
   LABEL_MANAGED_BY,
   MANAGED_BY,
@@ -108,18 +109,21 @@ function compileFirewall(firewall: ClusterFirewall, context: CompileContext): re
  */
 function heldRules({ held }: ProblemCollector): readonly Held[] {
   const sets = held.flatMap((each): readonly Held[] => {
-    const [firewall = ''] = partsOf('rule' in each ? each.rule : each.prefix);
+    const [firewall = ''] = partsOf(idOf(each));
     return [
-      { prefix: ruleId(firewall, 'peers') },
-      { prefix: ruleId(firewall, 'nodes', ZONE_NODES) },
-      ...SHARED_SETS.map(({ id }) => ({ rule: id })),
+      { sets: ruleId(firewall, 'peers') },
+      { sets: ruleId(firewall, 'nodes', ZONE_NODES) },
+      ...SHARED_SETS.map(({ id }) => ({ sets: id })),
     ];
   });
   const byText = new Map([...held, ...sets].map((each) => [heldText(each), each]));
   return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
 }
 
-const heldText = (held: Held): string => ('rule' in held ? held.rule : `${held.prefix}/`);
+const idOf = (held: Held): RuleId =>
+  'rule' in held ? held.rule : 'prefix' in held ? held.prefix : held.sets;
+
+const heldText = (held: Held): string => `${idOf(held)} ${Object.keys(held).join('')}`;
 
 const tier = (): DesiredObject => ({
   object: {

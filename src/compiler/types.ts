@@ -99,8 +99,11 @@ export interface NodesSummary {
   readonly notes: readonly string[];
 }
 
-/** One rule, or all rules below a prefix. */
-export type Held = { readonly rule: RuleId } | { readonly prefix: RuleId };
+/**
+ * One rule, all rules below a prefix, or the sets with this id or one below it. Sets have a form of their own,
+ * because a group may be called `peers`.
+ */
+export type Held = { readonly rule: RuleId } | { readonly prefix: RuleId } | { readonly sets: RuleId };
 
 export interface Compilation {
   readonly objects: readonly DesiredObject[];

@@ -358,7 +358,7 @@ describe('a zone', () => {
 
   test('with a problem, keeps the set that its stored policies name', () => {
     const compilation = compiled({ zones: [zone([{ peer: 'nobody' }], { ports: [9100] })] });
-    expect(compilation.held).toContainEqual({ prefix: 'default/nodes/where' });
+    expect(compilation.held).toContainEqual({ sets: 'default/nodes/where' });
   });
 
   test.each([

@@ -144,7 +144,7 @@ describe('apiServerToPods', () => {
       }),
     ]);
     expect(held).toEqual(
-      expect.arrayContaining([{ rule: `${FAMILY}/certs/webhook` }, { rule: 'default/control-plane' }]),
+      expect.arrayContaining([{ rule: `${FAMILY}/certs/webhook` }, { sets: 'default/control-plane' }]),
     );
     expect(objects.some(({ object }) => object.kind === 'GlobalNetworkSet')).toBe(false);
   });

@@ -313,6 +313,23 @@ test('one rule is held, or all rules below a prefix', () => {
   expect(isHeldBy(all, 'default/gg/ingress/a')).toBe(false);
 });
 
+test('groups may be called like the sections that a problem holds', () => {
+  const revoked = allow({ name: 'revoked', rules: ['default/peers/ingress/web'] });
+  const ofNodes = allow({ name: 'of-nodes', rules: ['default/nodes/ingress/web'] });
+  const zone = nodeAllow({ name: 'zone', rules: ['default/nodes/zones/z'] });
+  const office = set({ name: 'office', rules: ['default/peers/office'] });
+  const result = planned({
+    live: [revoked, ofNodes, zone, office].map(live),
+    held: [
+      { rule: ruleId('default/g/ingress/bad') },
+      { prefix: ruleId('default/nodes') },
+      { sets: ruleId('default/peers') },
+    ],
+  });
+  expect(phases(result).flat()).toEqual(['-GlobalNetworkPolicy/revoked', '-GlobalNetworkPolicy/of-nodes']);
+  expect(result.held.map(({ name }) => name)).toEqual(['zone', 'office']);
+});
+
 describe('carried out one write at a time, in any order inside a phase', () => {
   const rules = ['default/g/ingress/a', 'default/g/ingress/b', 'default/g/egress/c'].map((rule) =>
     ruleId(rule),

@@ -6,7 +6,7 @@
  */
 import type { GeneratedObject } from '../../calico/types.ts';
 import { setsNamedBy } from '../../compiler/flows/sets.ts';
-import { isBelow, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
+import { isBelow, isRuleOfNodes, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
 import type { DesiredObject, Held } from '../../compiler/types.ts';
 import { desiredHash as hashOf } from '../objects/content-hash.ts';
 import { objectId, type ObjectId } from '../objects/kinds.ts';
@@ -66,11 +66,23 @@ export const only = <Each extends { readonly is: string }, Is extends Each['is']
   all.filter((each): each is Extract<Each, { readonly is: Is }> => each.is === is);
 
 export const isHeld = (held: readonly Held[], rule: RuleId): boolean =>
-  held.some((each) => ('rule' in each ? rule === each.rule : isBelow(rule, each.prefix)));
+  held.some((each) => ('rule' in each ? rule === each.rule : 'prefix' in each && holds(each.prefix, rule)));
+
+/** The rules of a group called `nodes` do not belong to `spec.nodes`. */
+const holds = (prefix: RuleId, rule: RuleId): boolean =>
+  isBelow(rule, prefix) && (!isNodes(prefix) || isRuleOfNodes(rule));
+
+const isNodes = (prefix: RuleId): boolean => {
+  const [, section, ...more] = partsOf(prefix);
+  return section === 'nodes' && more.length === 0;
+};
+
+const isHeldSet = (held: readonly Held[], rule: RuleId): boolean =>
+  held.some((each) => 'sets' in each && (rule === each.sets || isBelow(rule, each.sets)));
 
 /** An object that carries no rule is held with its firewall. */
-const isHeldObject = (held: readonly Held[], { rules, firewall }: OwnedObject): boolean =>
-  rules.some((rule) => isHeld(held, rule)) ||
+export const isHeldObject = (held: readonly Held[], { kind, rules, firewall }: OwnedObject): boolean =>
+  rules.some((rule) => isHeld(held, rule) || (kind === 'GlobalNetworkSet' && isHeldSet(held, rule))) ||
   held.some((each) => 'prefix' in each && each.prefix === firewall);
 
 const KEPT_UP_TO_DATE: ReadonlySet<Role> = new Set(['tier', 'set', 'nodeAddresses']);

@@ -22,7 +22,7 @@ import { objectId } from '../objects/kinds.ts';
 import { projectLive, type LiveObject, type OwnedObject } from '../objects/live.ts';
 import { remembering } from '../../compiler/memo.ts';
 import { desiredHash } from '../objects/content-hash.ts';
-import { isHeld, plan } from './plan.ts';
+import { isHeldObject, plan } from './plan.ts';
 import type { Step } from './step.ts';
 import { SHARED_SETS } from '../../compiler/flows/sets.ts';
 
@@ -312,8 +312,8 @@ describe('firewalls that are created, edited and deleted in any order, by an ope
         const model = run(inventory, list);
         const { objects, held } = model.wanted();
         const wanted = new Map(objects.map((each) => [idOf(each), each]));
-        const kept = ({ rules, firewall = '' }: OwnedObject): boolean =>
-          model.isKept(firewall) || rules.some((rule) => isHeld(held, rule));
+        const kept = (object: OwnedObject): boolean =>
+          model.isKept(object.firewall ?? '') || isHeldObject(held, object);
         for (const object of model.live()) {
           if (!object.ours || kept(object)) continue;
           const each = wanted.get(object.id);
