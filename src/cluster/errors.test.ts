@@ -29,6 +29,18 @@ test('the header outranks the body', () => {
   expect(statusError(429, { details: { retryAfterSeconds: 2 } }, 9).retryAfterSeconds).toBe(9);
 });
 
+test.each([
+  [59, 59],
+  [86_400, 60],
+  [1e9, 60],
+  [Infinity, 60],
+  [-5, undefined],
+  [NaN, undefined],
+])('Retry-After %d counts as %d, from the header and from the body', (asked, seconds) => {
+  expect(statusError(503, '', asked).retryAfterSeconds).toBe(seconds);
+  expect(statusError(503, { details: { retryAfterSeconds: asked } }).retryAfterSeconds).toBe(seconds);
+});
+
 test('an answer that is no Status keeps its text', () => {
   expect(statusError(502, 'upstream gone\n').message).toBe('HTTP 502: upstream gone');
   expect(statusError(502, '').message).toBe('HTTP 502');

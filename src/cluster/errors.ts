@@ -6,6 +6,12 @@ export interface StatusCause {
   readonly field?: string;
 }
 
+/**
+ * A server may ask for any delay, and a proxy in front of it for a day. A copy of the cluster must not be blind
+ * that long. kube-apiserver itself asks for one second, and for up to half a minute while it starts.
+ */
+const MAX_RETRY_AFTER_SECONDS = 60;
+
 /** The API server answered with a failure. This is its Status object as an Error. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
@@ -17,7 +23,9 @@ export class ApiError extends Error {
    */
   readonly reason: string;
   readonly causes: readonly StatusCause[];
-  /** From the Retry-After header, or from details.retryAfterSeconds where the header is missing. */
+  /**
+   * From the Retry-After header, or from details.retryAfterSeconds where the header is missing. At most a minute.
+   */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(fields: {
@@ -31,9 +39,12 @@ export class ApiError extends Error {
     this.code = fields.code;
     this.reason = fields.reason ?? '';
     this.causes = fields.causes ?? [];
-    this.retryAfterSeconds = fields.retryAfterSeconds;
+    this.retryAfterSeconds = boundedDelay(fields.retryAfterSeconds);
   }
 }
+
+const boundedDelay = (seconds: number | undefined): number | undefined =>
+  seconds !== undefined && seconds >= 0 ? Math.min(seconds, MAX_RETRY_AFTER_SECONDS) : undefined;
 
 /**
  * No complete answer arrived: the connection was refused, reset or cut off, or timed out. The request may

@@ -70,13 +70,35 @@ export function objectKey(object: KubernetesObject): string {
 }
 
 /**
- * True for an object with complete metadata. Without uids, an object and its successor with the same name
- * would look the same.
+ * Says what keeps an object from being used: metadata that every stored object has is missing, or has another
+ * type. Without uids, an object and its successor with the same name would look the same.
  */
-export function isStoredObject(object: KubernetesObject): object is StoredObject {
-  const { uid, resourceVersion } = object.metadata;
-  return [uid, resourceVersion].every((value) => typeof value === 'string' && value !== '');
+export function flawOf({ metadata }: KubernetesObject): string | undefined {
+  if (!isIdentified(metadata)) return 'it has no uid or no resourceVersion';
+  const { labels = {}, annotations = {}, finalizers = [], managedFields = [] } = metadata;
+  if (!isTexts(labels)) return 'metadata.labels is not a mapping of texts';
+  if (!isTexts(annotations)) return 'metadata.annotations is not a mapping of texts';
+  if (!isList(finalizers) || !finalizers.every((each) => typeof each === 'string'))
+    return 'metadata.finalizers is not a list of texts';
+  if (!isList(managedFields) || !managedFields.every(isRecord))
+    return 'metadata.managedFields is not a list of mappings';
+  return undefined;
 }
+
+/** True for an object of which a copy can be kept. */
+export const isStoredObject = (object: KubernetesObject): object is StoredObject =>
+  flawOf(object) === undefined;
+
+/** True for an object whose deletion can be understood, whatever else is wrong with it. */
+export const isKnownByUid = (object: KubernetesObject): object is StoredObject =>
+  isIdentified(object.metadata);
+
+const isIdentified = ({ uid, resourceVersion, namespace = '' }: Metadata): boolean =>
+  [uid, resourceVersion].every((value) => typeof value === 'string' && value !== '') &&
+  typeof namespace === 'string';
+const isTexts = (value: unknown): boolean =>
+  isRecord(value) && Object.values(value).every((each) => typeof each === 'string');
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
 
 const NUMBER = /^\d+$/;
 

@@ -50,6 +50,29 @@ describe('a list read piece by piece', () => {
     expect(read('{"items":[ \n ]}', [11], () => 'mapped')).toEqual({ items: [] });
   });
 
+  test.each([
+    ['an object in the list', '{"items":[{"a":"', 'x'.repeat(5)],
+    ['the list without its objects', '{"metadata":{"continue":"', 'x'.repeat(5)],
+    ['the list', '{"items":[1,', '1,'.repeat(3)],
+  ])('throws when %s grows without end', (what, start, more) => {
+    const reader = new ListReader((each) => each, { object: 100, envelope: 100, answer: 500 });
+    reader.push(start);
+    const endless = (): void => {
+      for (let pushes = 0; pushes < 1000; pushes += 1) reader.push(more);
+    };
+    expect(endless).toThrow(
+      new RangeError(`${what} has more than ${what === 'the list' ? '500' : '100'} characters`),
+    );
+  });
+
+  test('may have many objects that are large together', () => {
+    const reader = new ListReader(() => 1, { object: 100, envelope: 100, answer: 50_000 });
+    reader.push('{"items":[0');
+    for (let pushes = 0; pushes < 1000; pushes += 1) reader.push(`,"${'x'.repeat(40)}"`);
+    reader.push(']}');
+    expect(reader.end()).toMatchObject({ items: { length: 1001 } });
+  });
+
   test.each(['', '{"items":[{"a":1}', '{"items":[{"a":1},', '{"items":[]'])(
     'that was cut short throws: %s',
     (text) => {

@@ -4,6 +4,25 @@
  */
 import { isRecord } from '../../json.ts';
 
+/**
+ * Characters of one object. etcd takes 1.5 MiB, and JSON writes a byte with six characters at most. A larger
+ * text is not an object of an API server.
+ */
+export const MAX_OBJECT = 16 * 1024 * 1024;
+
+interface Limits {
+  readonly object: number;
+  /** Characters outside `items`: kind, version and a continue token. */
+  readonly envelope: number;
+  /**
+   * Characters of the whole answer. Calico's API server ignores the page size, so this is about a hundred
+   * thousand policies of 5 kB.
+   */
+  readonly answer: number;
+}
+
+const LIMITS: Limits = { object: MAX_OBJECT, envelope: 1024 * 1024, answer: 512 * 1024 * 1024 };
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -18,6 +37,7 @@ const ITEMS_KEY = /(?<!\\)"items"\s*:\s*$/;
  */
 export class ListReader {
   readonly #item: (value: unknown) => unknown;
+  readonly #limits: Limits;
   readonly #items: unknown[] = [];
   /** The text outside `items`. */
   #envelope = '';
@@ -27,12 +47,17 @@ export class ListReader {
   #depth = 0;
   #inString = false;
   #escaped = false;
+  #length = 0;
 
-  constructor(item: (value: unknown) => unknown) {
+  constructor(item: (value: unknown) => unknown, limits = LIMITS) {
     this.#item = item;
+    this.#limits = limits;
   }
 
+  /** @throws RangeError when an object, the rest of the list, or the list is too large */
   push(text: string): void {
+    this.#length += text.length;
+    refuseBeyond(this.#limits.answer, this.#length, 'the list');
     let start = 0;
     for (let at = 0; at < text.length; at += 1) {
       if (this.#inString) {
@@ -100,5 +125,12 @@ export class ListReader {
   #keep(text: string): void {
     if (this.#inItems) this.#element += text;
     else this.#envelope += text;
+    refuseBeyond(this.#limits.object, this.#element.length, 'an object in the list');
+    refuseBeyond(this.#limits.envelope, this.#envelope.length, 'the list without its objects');
   }
+}
+
+/** @throws RangeError */
+export function refuseBeyond(most: number, length: number, what: string): void {
+  if (length > most) throw new RangeError(`${what} has more than ${String(most)} characters`);
 }

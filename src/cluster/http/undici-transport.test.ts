@@ -165,6 +165,26 @@ describe('a request', () => {
     await expect(transport.request(GET)).rejects.toThrow(TransportError);
   });
 
+  test.each([
+    ['the answer', undefined, 200],
+    ['the answer', undefined, 503],
+    ['the list without its objects', (each: unknown): unknown => each, 200],
+  ])('ends when %s is endless', async (what, item, status) => {
+    const megabyte = 'x'.repeat(1024 * 1024);
+    handler = (request, response) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).write('{"metadata":"');
+      const more = (): void => {
+        while (!response.destroyed && response.write(megabyte)) continue;
+      };
+      response.on('drain', more);
+      more();
+    };
+    await expect(transport.request({ ...GET, ...(item && { item }) })).rejects.toMatchObject({
+      name: 'TransportError',
+      message: expect.stringMatching(new RegExp(`^GET /api/v1/pods: ${what} has more than \\d+ characters$`)),
+    });
+  });
+
   test('for a list hands over its items as they come, whole characters always', async () => {
     const text = JSON.stringify({
       metadata: { resourceVersion: '7' },
@@ -196,6 +216,19 @@ describe('a request', () => {
 });
 
 describe('a stream', () => {
+  test('ends when one event is endless', async () => {
+    const megabyte = 'x'.repeat(1024 * 1024);
+    handler = (_request, response) => {
+      response.writeHead(200).write('{"type":"');
+      const more = (): void => {
+        while (!response.destroyed && response.write(megabyte)) continue;
+      };
+      response.on('drain', more);
+      more();
+    };
+    await expect(read(transport.stream(GET))).rejects.toThrow('an event has more than');
+  });
+
   test('brings line by line, wherever the chunks are cut', async () => {
     const bytes = Buffer.from('{"a":"ü"}\n\n{"b":2}\n{"c":3}');
     handler = (_request, response) => {

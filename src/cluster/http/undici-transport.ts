@@ -4,7 +4,7 @@ import { abortReason } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { ApiError, isApiError, statusError, TransportError } from '../errors.ts';
 import type { Credentials, Identity, TlsMaterial } from './kubeconfig.ts';
-import { ListReader } from './list-reader.ts';
+import { ListReader, MAX_OBJECT, refuseBeyond } from './list-reader.ts';
 import { RequestPool, type PoolRequest } from './request-pool.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
@@ -118,7 +118,7 @@ export class UndiciTransport implements Transport {
       const answer = await pool.request(this.#message(request, identity, deadline.signal));
       if (answer.statusCode === 200) return answer;
       const headers = flatHeaders(answer.headers);
-      const body = parseBody(await answer.body.text(), headers['content-type'] ?? '');
+      const body = parseBody(await readText(answer.body), headers['content-type'] ?? '');
       throw statusError(answer.statusCode, body, retryAfterSeconds(headers));
     } catch (error) {
       throw readableError(error, request);
@@ -197,8 +197,11 @@ async function* jsonLines(body: Dispatcher.ResponseData['body']): AsyncGenerator
   body.setEncoding('utf8');
   let rest = '';
   for await (const chunk of body) {
-    const lines = (rest + String(chunk)).split('\n');
+    // Only the chunk is searched, because a large event arrives in many.
+    const [head = '', ...tail] = String(chunk).split('\n');
+    const lines = [rest + head, ...tail];
     rest = lines.pop() ?? '';
+    refuseBeyond(MAX_OBJECT, rest.length, 'an event');
     for (const line of lines) {
       if (line !== '') yield parseLine(line);
     }
@@ -219,11 +222,23 @@ async function readBody(
   contentType: string,
   item: TransportRequest['item'],
 ): Promise<unknown> {
-  if (item === undefined || !contentType.includes('json')) return parseBody(await body.text(), contentType);
+  if (item === undefined || !contentType.includes('json'))
+    return parseBody(await readText(body), contentType);
   const reader = new ListReader(item);
   body.setEncoding('utf8');
   for await (const chunk of body) reader.push(String(chunk));
   return reader.end();
+}
+
+/** @throws RangeError for a text that is larger than any object */
+async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
+  body.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of body) {
+    text += String(chunk);
+    refuseBeyond(MAX_OBJECT, text.length, 'the answer');
+  }
+  return text;
 }
 
 function parseBody(text: string, contentType: string): unknown {

@@ -1,5 +1,5 @@
 /** Checks whether a watch still delivers: docs/decisions/0010-watch-liveness.md. */
-import { mergePatch, projectPage } from '../objects/apply.ts';
+import { mergePatch, projectPage, type NextPage } from '../objects/apply.ts';
 import type { Random } from '../backoff.ts';
 import { sleep, type Clock } from '../clock.ts';
 import type { Logger } from '../logger.ts';
@@ -167,7 +167,7 @@ export class Heartbeat {
     const note = (object: StoredObject): void => {
       stored.set(this.collection.keyOf(object), object.metadata.resourceVersion);
     };
-    let next: string | undefined;
+    let next: NextPage | undefined;
     try {
       do {
         const options = { metadataOnly: true, next, signal, timeoutMs: REQUEST_MS };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { KubernetesObject } from '../resource.ts';
 import { FakeServer } from '../testing/fake-server.ts';
 import { settle } from '../testing/manual-clock.ts';
 import { LONG, queriesOf, setup, summary } from '../testing/reflector.ts';
@@ -44,6 +45,33 @@ describe('what stands in the way is visible and retried', () => {
     expect(reflector.hasSynced).toBe(false);
     await clock.advance(1);
     expect(reflector.hasSynced).toBe(true);
+  });
+
+  test('Retry-After of a day costs a minute', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.failNext({ type: 'status', code: 503, retryAfterSeconds: 86_400 });
+    await start();
+    await clock.advance(60_000);
+    expect(reflector.hasSynced).toBe(true);
+  });
+
+  test('an answer that is no list empties nothing', async () => {
+    const { server, clock, reflector, start } = setup();
+    server.put('a', 1);
+    await start();
+    const proxied = { status: 200, headers: {}, body: { metadata: { resourceVersion: '1' } } };
+    const request = server.request.bind(server);
+    server.request = () => Promise.resolve(proxied);
+    server.disturb('expire');
+    await clock.advance(20_000);
+    expect(reflector.state).toMatchObject({
+      name: 'Failed',
+      message: expect.stringContaining('list of objects'),
+    });
+    expect(reflector.store.keys()).toEqual(['a']);
+    server.request = request;
+    await clock.advance(LONG);
+    expect(reflector.state.name).toBe('Watching');
   });
 
   test('after an outage the starting server is asked again when it says, not when a grown delay is over', async () => {
@@ -99,7 +127,7 @@ describe('what stands in the way is visible and retried', () => {
   test('a list without a resourceVersion is not built upon', async () => {
     const transport = new FakeServer();
     transport.request = () =>
-      Promise.resolve({ status: 200, headers: {}, body: { metadata: {}, items: [] } });
+      Promise.resolve({ status: 200, headers: {}, body: { kind: 'ConfigMapList', metadata: {}, items: [] } });
     const { reflector, start } = setup({ transport });
     await start();
     expect(reflector.state).toMatchObject({
@@ -148,4 +176,25 @@ test('an object without a uid is left out and named; the others of its collectio
     { level: 'warn', fields: { object: 'late', resource: '/api/v1/configmaps' } },
   ]);
   expect(queriesOf(server, true)).toHaveLength(1);
+});
+
+test('an object whose labels are no texts stays as the copy has it until it is gone', async () => {
+  const { server, log, events, reflector, start } = setup();
+  const odd = { metadata: { name: 'a', labels: { x: { y: 'z' } } }, data: 2 } as unknown as KubernetesObject;
+  server.put('a', 1);
+  await start();
+  server.store(odd);
+  server.put('b', 1);
+  await settle();
+  void reflector.relist();
+  await settle();
+  expect(reflector.store.keys()).toEqual(['a', 'b']);
+  expect(reflector.store.get('a')).toMatchObject({ data: 1 });
+  server.delete('a');
+  await settle();
+  expect(summary(events)).toEqual(['added a', 'added b', 'deleted a']);
+  expect(log.lines[0]).toMatchObject({
+    level: 'warn',
+    fields: { object: 'a', flaw: 'metadata.labels is not a mapping of texts' },
+  });
 });

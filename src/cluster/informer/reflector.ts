@@ -1,6 +1,6 @@
 import { abortable } from '../abort.ts';
 import { OutageTracker, type Failure } from '../http/outages.ts';
-import { projectPage } from '../objects/apply.ts';
+import { projectPage, type Incomplete, type NextPage } from '../objects/apply.ts';
 import { Backoff, type BackoffPolicy, type Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { ApiError, isExpired, isForbidden, isInitializing, isNotFound, TransportError } from '../errors.ts';
@@ -64,7 +64,7 @@ interface Empty {
 interface Listing<T> {
   readonly name: 'Listing';
   readonly paged: boolean;
-  readonly next: string | undefined;
+  readonly next: NextPage | undefined;
   readonly entries: Map<string, Entry<T>>;
 }
 interface Watching {
@@ -244,9 +244,7 @@ export class Reflector<T> {
       signal,
     });
     for (const [key, value] of page.items) state.entries.set(key, value);
-    page.incomplete.forEach((key) => {
-      this.#reportIncomplete(key);
-    });
+    for (const each of page.incomplete) this.#leaveOut(each, state.entries);
     if (page.next !== undefined) return { ...state, next: page.next };
     if (page.resourceVersion === '') {
       // A watch without a version may start anywhere, and would miss deletions between list and watch.
@@ -300,7 +298,7 @@ export class Reflector<T> {
       return;
     }
     if (event.type === 'INCOMPLETE') {
-      this.#reportIncomplete(event.key);
+      this.#reportIncomplete(event.key, event.flaw);
       return;
     }
     const { object } = event;
@@ -357,10 +355,22 @@ export class Reflector<T> {
     return { error, group: this.resource.group, at, tookMs: at - this.#steppedAt, delayMs };
   }
 
-  /** Such an object is unusable. The other objects of its collection still count. */
-  #reportIncomplete(key: string): void {
-    const fields = { resource: collectionPath(this.resource), object: key };
-    this.#options.log.warn(fields, 'object left out: the API server sent it without uid or resourceVersion');
+  /**
+   * The other objects of the collection still count. If the copy has the object from before, it stays like that:
+   * what allows or denies by it must not change because the server sends rubbish.
+   */
+  #leaveOut({ key, object, flaw }: Incomplete, entries: Listing<T>['entries']): void {
+    this.#reportIncomplete(key, flaw);
+    const { uid } = object.metadata;
+    if (uid === undefined) return;
+    const copyKey = this.#keyOf({ metadata: { ...object.metadata, uid, resourceVersion: '' } });
+    const before = this.#store.entry(copyKey);
+    if (before?.uid === uid) entries.set(copyKey, before);
+  }
+
+  #reportIncomplete(key: string, flaw: string): void {
+    const fields = { resource: collectionPath(this.resource), object: key, flaw };
+    this.#options.log.warn(fields, 'object left out: its metadata cannot be used');
   }
 
   /** Repetitions of one failure are a single line in the log. */

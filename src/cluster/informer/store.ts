@@ -58,6 +58,10 @@ export class Store<T> implements StoreReader<T> {
     return this.#entries.get(key)?.resourceVersion;
   }
 
+  entry(key: string): Entry<T> | undefined {
+    return this.#entries.get(key);
+  }
+
   keys(): readonly string[] {
     return [...this.#entries.keys()].sort();
   }

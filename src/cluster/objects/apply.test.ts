@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { apply, create, get, list, mergePatch, projectPage, remove, replace } from './apply.ts';
+import { apply, create, get, list, listPage, mergePatch, projectPage, remove, replace } from './apply.ts';
 import { ApiError } from '../errors.ts';
 import type { KubernetesObject } from '../resource.ts';
 import { ScriptedTransport } from '../testing/scripted-transport.ts';
@@ -122,8 +122,8 @@ describe('reads', () => {
 
   test('list follows the pages', async () => {
     const transport = new ScriptedTransport(
-      { metadata: { resourceVersion: '5', continue: 'more' }, items: [STORED] },
-      { metadata: { resourceVersion: '5', continue: '' }, items: [STORED] },
+      { kind: 'PolicyList', metadata: { resourceVersion: '5', continue: 'more' }, items: [STORED] },
+      { kind: 'PolicyList', metadata: { resourceVersion: '5', continue: '' }, items: [STORED] },
     );
     expect(await list(transport, POLICIES, { labelSelector: 'a=b' })).toEqual([STORED, STORED]);
     expect(transport.requests.map(({ query }) => query)).toMatchObject([
@@ -136,7 +136,7 @@ describe('reads', () => {
     'a projection is kept of each complete object of a page, whether the transport %s',
     async (how) => {
       const bare = { metadata: { name: 'bare', namespace: 'shop', resourceVersion: '4' } };
-      const page = { metadata: { resourceVersion: '5' }, items: [bare, STORED] };
+      const page = { kind: 'PolicyList', metadata: { resourceVersion: '5' }, items: [bare, STORED] };
       const scripted = new ScriptedTransport(page, page);
       const reading: Transport = {
         stream: (request) => scripted.stream(request),
@@ -151,7 +151,9 @@ describe('reads', () => {
       const name = ({ metadata }: KubernetesObject): string => metadata.name;
       expect(await projectPage(reading, POLICIES, name)).toEqual({
         items: ['web'],
-        incomplete: ['shop/bare'],
+        incomplete: [
+          expect.objectContaining({ key: 'shop/bare', flaw: 'it has no uid or no resourceVersion' }),
+        ],
         resourceVersion: '5',
         next: undefined,
       });
@@ -162,14 +164,44 @@ describe('reads', () => {
     },
   );
 
-  test('an empty list may come as null', async () => {
-    expect(await list(new ScriptedTransport({ metadata: {}, items: null }), POLICIES)).toEqual([]);
+  test('a list that always has one page more is an error', async () => {
+    const page = { kind: 'PolicyList', metadata: { resourceVersion: '5', continue: 'more' }, items: [] };
+    const transport = new ScriptedTransport(...new Array<typeof page>(1001).fill(page));
+    await expect(list(transport, POLICIES)).rejects.toThrow(`GET ${PATH} has more than 1000 pages`);
+    expect(transport.requests).toHaveLength(1000);
   });
 
-  test.each(['<html>', { items: [{}] }, { items: 1 }])(
-    'an answer that is no list is an error: %j',
-    async (body) => {
-      await expect(list(new ScriptedTransport(body), POLICIES)).rejects.toThrow(`GET ${PATH}`);
-    },
-  );
+  test.each([
+    ['labels', { labels: { a: { b: 'c' } } }],
+    ['labels', { labels: ['a'] }],
+    ['annotations', { annotations: { a: 1 } }],
+    ['finalizers', { finalizers: 'x' }],
+    ['managedFields', { managedFields: [1] }],
+  ])('an object whose %s have another type is left out and named', async (field, metadata) => {
+    const odd = { ...STORED, metadata: { ...STORED.metadata, name: 'odd', ...metadata } };
+    const page = { kind: 'PolicyList', metadata: { resourceVersion: '5' }, items: [odd, STORED] };
+    const { items, incomplete } = await listPage(new ScriptedTransport(page), POLICIES);
+    expect(items).toEqual([STORED]);
+    expect(incomplete).toMatchObject([
+      { key: 'shop/odd', flaw: expect.stringContaining(`metadata.${field}`) },
+    ]);
+  });
+
+  test('an empty list may come as null', async () => {
+    expect(
+      await list(new ScriptedTransport({ kind: 'PolicyList', metadata: {}, items: null }), POLICIES),
+    ).toEqual([]);
+  });
+
+  test.each([
+    '<html>',
+    { metadata: { resourceVersion: '1' } },
+    { metadata: { resourceVersion: '1' }, items: [] },
+    { kind: 'Status', metadata: {}, items: null },
+    { kind: 'PolicyList', metadata: {} },
+    { kind: 'PolicyList', items: [{}] },
+    { kind: 'PolicyList', items: 1 },
+  ])('an answer that is no list is an error: %j', async (body) => {
+    await expect(list(new ScriptedTransport(body), POLICIES)).rejects.toThrow(`GET ${PATH}`);
+  });
 });

@@ -2,6 +2,7 @@ import { isNotFound } from '../errors.ts';
 import { isRecord } from '../../json.ts';
 import {
   collectionPath,
+  flawOf,
   isKubernetesObject,
   isStoredObject,
   objectKey,
@@ -23,6 +24,11 @@ const APPLY_PATCH = 'application/apply-patch+yaml';
  */
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
 const PAGE_SIZE = 500;
+/**
+ * Pages of one list: half a million objects, or 20,000 where pages are small because the objects are large. A
+ * server that has always one page more would otherwise be asked for ever.
+ */
+const MAX_PAGES = 1000;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -188,21 +194,36 @@ export async function get(
   return response === undefined ? undefined : objectOf(response.body, 'GET', path);
 }
 
+/** The way to the next page of a list. */
+export interface NextPage {
+  readonly token: string;
+  /** Number of pages before it. */
+  readonly pages: number;
+}
+
+/** An object of a page that cannot be used. */
+export interface Incomplete {
+  readonly key: string;
+  /** As far as it is known. */
+  readonly object: KubernetesObject;
+  readonly flaw: string;
+}
+
 /** One page of a collection, as sent by the server. */
 export interface Page<T = StoredObject> {
   readonly items: readonly T[];
-  /** Keys of objects that were left out because they lack metadata that every stored object has. */
-  readonly incomplete: readonly string[];
+  /** Objects that were left out. */
+  readonly incomplete: readonly Incomplete[];
   /** Version of the whole snapshot. All pages of one list have that of the first page. */
   readonly resourceVersion: string;
-  /** Token for the next page. Undefined on the last page. */
-  readonly next: string | undefined;
+  /** Undefined on the last page. */
+  readonly next: NextPage | undefined;
 }
 
 export interface PageOptions extends ListOptions {
   /** Default 500. 0 means no limit. */
   readonly limit?: number;
-  readonly next?: string | undefined;
+  readonly next?: NextPage | undefined;
 }
 
 /**
@@ -225,19 +246,26 @@ class Kept<T> {
   }
 }
 
-/** An item that is left out. */
-class Incomplete {
+/** An item that is left out. Only its identity is kept. */
+class LeftOut implements Incomplete {
   readonly key: string;
+  readonly object: KubernetesObject;
+  readonly flaw: string;
 
   constructor(object: KubernetesObject) {
+    const { name, namespace, uid } = object.metadata;
     this.key = objectKey(object);
+    this.object = {
+      metadata: { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) },
+    };
+    this.flaw = flawOf(object) ?? '';
   }
 }
 
 /**
  * Like listPage, but with the projection of each object. Not even a page of whole objects is ever in memory:
  * Calico's API server ignores `limit`.
- * @throws any error of `project`
+ * @throws TypeError for an answer that is no list, RangeError for a list without end, any error of `project`
  */
 export async function projectPage<T>(
   transport: Transport,
@@ -248,7 +276,15 @@ export async function projectPage<T>(
   const { limit = PAGE_SIZE, next, labelSelector, fieldSelector } = options;
   const accept = options.metadataOnly === true ? { accept: METADATA_ONLY } : {};
   const path = collectionPath(resource);
-  const query = { limit: limit === 0 ? undefined : limit, continue: next, labelSelector, fieldSelector };
+  const pages = next?.pages ?? 0;
+  if (pages >= MAX_PAGES)
+    throw new RangeError(`GET ${path} has more than ${String(MAX_PAGES)} pages: is it behind a proxy?`);
+  const query = {
+    limit: limit === 0 ? undefined : limit,
+    continue: next?.token,
+    labelSelector,
+    fieldSelector,
+  };
   const { item, itemsOf } = keeping(path, project);
   const { body } = await transport.request({ method: 'GET', path, query, item, ...accept, ...call(options) });
   const metadata = isRecord(body) && isRecord(body['metadata']) ? body['metadata'] : {};
@@ -257,17 +293,17 @@ export async function projectPage<T>(
   return {
     ...itemsOf(body),
     resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : '',
-    next: typeof token === 'string' && token !== '' ? token : undefined,
+    next: typeof token === 'string' && token !== '' ? { token, pages: pages + 1 } : undefined,
   };
 }
 
 function keeping<T>(path: string, project: (object: StoredObject) => T) {
   const notAList = `GET ${path} did not answer with a list of objects`;
-  const keep = (each: unknown): Kept<T> | Incomplete => {
-    if (each instanceof Incomplete) return each;
+  const keep = (each: unknown): Kept<T> | LeftOut => {
+    if (each instanceof LeftOut) return each;
     if (each instanceof Kept) return each as Kept<T>;
     if (!isKubernetesObject(each)) throw new TypeError(notAList);
-    return isStoredObject(each) ? new Kept(project(each)) : new Incomplete(each);
+    return isStoredObject(each) ? new Kept(project(each)) : new LeftOut(each);
   };
   return {
     // An error here would look like a failed connection. The item stays unchanged, and fails again outside
@@ -280,15 +316,25 @@ function keeping<T>(path: string, project: (object: StoredObject) => T) {
       }
     },
     itemsOf: (body: unknown): Pick<Page<T>, 'items' | 'incomplete'> => {
-      const items = isRecord(body) ? (body['items'] ?? []) : undefined;
-      if (!Array.isArray(items)) throw new TypeError(notAList);
+      const items = listItems(body);
+      if (items === undefined) throw new TypeError(notAList);
       const kept = items.map(keep);
       return {
         items: kept.flatMap((each) => (each instanceof Kept ? [each.value] : [])),
-        incomplete: kept.flatMap((each) => (each instanceof Incomplete ? [each.key] : [])),
+        incomplete: kept.filter((each) => each instanceof LeftOut),
       };
     },
   };
+}
+
+/**
+ * The items of a list. A proxy may answer with other JSON, which must not look like an empty collection, so the
+ * kind counts: API servers send it with every list. Go writes an empty list as null.
+ */
+function listItems(body: unknown): readonly unknown[] | undefined {
+  if (!isRecord(body) || typeof body['kind'] !== 'string' || !body['kind'].endsWith('List')) return undefined;
+  const items = body['items'] === null ? [] : body['items'];
+  return Array.isArray(items) ? items : undefined;
 }
 
 /** All objects of a collection except incomplete ones. Reads page by page. */
@@ -298,7 +344,7 @@ export async function list(
   options: ListOptions = {},
 ): Promise<readonly StoredObject[]> {
   const items: StoredObject[] = [];
-  let next: string | undefined;
+  let next: NextPage | undefined;
   do {
     const page = await listPage(transport, resource, { ...options, next });
     items.push(...page.items);
@@ -332,5 +378,5 @@ async function found(answer: Promise<TransportResponse>): Promise<TransportRespo
 function objectOf(body: unknown, method: Method, path: string): StoredObject {
   if (!isKubernetesObject(body)) throw new TypeError(`${method} ${path} did not answer with an object`);
   if (isStoredObject(body)) return body;
-  throw new TypeError(`${method} ${path} answered with an object without uid or resourceVersion`);
+  throw new TypeError(`${method} ${path} answered with an object that cannot be used: ${flawOf(body) ?? ''}`);
 }

@@ -3,6 +3,8 @@ import { statusError } from '../errors.ts';
 import { isRecord } from '../../json.ts';
 import {
   collectionPath,
+  flawOf,
+  isKnownByUid,
   isKubernetesObject,
   isStoredObject,
   objectKey,
@@ -13,8 +15,8 @@ import type { Transport } from '../http/transport.ts';
 
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: StoredObject }
-  /** An event for an object that lacks metadata of stored objects. */
-  | { readonly type: 'INCOMPLETE'; readonly key: string }
+  /** An event for an object that cannot be used. */
+  | { readonly type: 'INCOMPLETE'; readonly key: string; readonly flaw: string }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
 export interface WatchOptions {
@@ -86,8 +88,7 @@ function parseEvent(line: unknown): WatchEvent {
     case 'ADDED':
     case 'MODIFIED':
     case 'DELETED':
-      if (!isKubernetesObject(object)) break;
-      return isStoredObject(object) ? { type, object } : { type: 'INCOMPLETE', key: objectKey(object) };
+      return parseChange(type, object) ?? refuse(line);
     case 'BOOKMARK': {
       const version =
         isRecord(object) && isRecord(object['metadata']) ? object['metadata']['resourceVersion'] : '';
@@ -97,6 +98,17 @@ function parseEvent(line: unknown): WatchEvent {
     case 'ERROR':
       throw statusError(500, object);
   }
+  return refuse(line);
+}
+
+function parseChange(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: unknown): WatchEvent | undefined {
+  if (!isKubernetesObject(object)) return undefined;
+  if (type === 'DELETED' && isKnownByUid(object)) return { type, object };
+  if (isStoredObject(object)) return { type, object };
+  return { type: 'INCOMPLETE', key: objectKey(object), flaw: flawOf(object) ?? '' };
+}
+
+function refuse(line: unknown): never {
   throw new TypeError(`not a watch event: ${JSON.stringify(line).slice(0, 200)}`);
 }
 

@@ -208,6 +208,7 @@ export class FakeServer implements Transport {
     const end = offset + limit;
     const next = end < snapshot.length ? `${String(version)}/${String(end)}` : undefined;
     return {
+      kind: 'ObjectList',
       metadata: { resourceVersion: String(version), continue: next },
       items: this.shuffle(snapshot.slice(offset, end).filter(selected(request))).map((object) =>
         this.#sent(object),
