@@ -11,6 +11,7 @@ import { outage } from './controller-outage.suite.ts';
 import { ownership } from './controller-ownership.suite.ts';
 import { problems } from './controller-problems.suite.ts';
 import { several } from './controller-several.suite.ts';
+import { unreadable } from './controller-unreadable.suite.ts';
 
 export const controllerTests = (mode: ApiMode): void => {
   jest.setTimeout(120_000);
@@ -35,6 +36,7 @@ export const controllerTests = (mode: ApiMode): void => {
     contest(rig);
     ownership(rig, mode);
     several(rig);
+    unreadable(rig);
     outage(rig);
     if (mode === 'native') mutatingPolicies(rig);
   });

@@ -5,6 +5,7 @@ import { API_MODES, type ApiMode } from '../harness/native-crds.ts';
 import { automaticEndpoints } from './nodes-automatic.suite.ts';
 import { failsafes } from './nodes-failsafes.suite.ts';
 import { nodeQuestions } from './nodes-harness.ts';
+import { unreadablePool } from './nodes-unreadable.suite.ts';
 import { managedEndpoints } from './nodes-managed.suite.ts';
 
 export const nodesTests = (mode: ApiMode): void => {
@@ -29,6 +30,7 @@ export const nodesTests = (mode: ApiMode): void => {
 
     managedEndpoints(rig);
     failsafes(rig, mode);
+    if (mode === 'native') unreadablePool(rig);
     automaticEndpoints(rig);
   });
 };

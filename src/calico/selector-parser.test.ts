@@ -115,3 +115,15 @@ const { selectors } = fc.letrec<{ selectors: Selector }>((tie) => ({
     fc.array(tie('selectors'), { minLength: 1, maxLength: 4 }).map((of) => or(...of)),
   ),
 }));
+
+test.each([
+  ['parentheses', '('.repeat(60_000)],
+  ['negations', '!'.repeat(60_000)],
+  ['length', `a == 'b'${" || a == 'b'".repeat(100_000)}`],
+])('a selector beyond all measure is an error, and no overflow: %s', (_, text) => {
+  expect(() => parseSelector(text)).toThrow(SelectorError);
+});
+
+test('a hundred levels are parsed', () => {
+  expect(parseSelector(`${'('.repeat(100)}has(a)${')'.repeat(100)}`)).toEqual({ kind: 'has', key: 'a' });
+});

@@ -1,15 +1,21 @@
 /**
  * Parses Calico's selector language, and accepts exactly the texts that Calico accepts
- * (libcalico-go/lib/selector: tokenizer.go, parser.go).
+ * (libcalico-go/lib/selector: tokenizer.go, parser.go), within bounds that people's selectors keep.
  */
 import type { Selector } from './selector.ts';
 import { SelectorError, all, and, eq, global, has, isIn, not, notIn, or } from './selector.ts';
+
+/** Longer or deeper texts of others would overflow the stack. */
+const MAX_LENGTH = 65_536;
+const MAX_DEPTH = 100;
 
 /**
  * Parses a text into a selector in the canonical form of the constructors. An empty text matches everything.
  * @throws SelectorError with the position (counted in characters from 1) for a text that Calico would refuse
  */
 export function parseSelector(text: string): Selector {
+  if (text.length > MAX_LENGTH)
+    throw new SelectorError(`a selector has more than ${String(MAX_LENGTH)} characters`);
   const cursor = new Cursor(text);
   if (cursor.atEnd()) return all();
   const selector = parseOr(cursor);
@@ -24,6 +30,7 @@ export function parseSelector(text: string): Selector {
 class Cursor {
   readonly #text: string;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -45,6 +52,16 @@ class Cursor {
   atEnd(): boolean {
     this.#skipSpace();
     return this.#at === this.#text.length;
+  }
+
+  /** @throws SelectorError when it is too deep */
+  deeper<T>(parse: () => T): T {
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH)
+      throw new SelectorError(`a selector has more than ${String(MAX_DEPTH)} levels of ! and parentheses`);
+    const parsed = parse();
+    this.#depth -= 1;
+    return parsed;
   }
 
   expected(what: string): SelectorError {
@@ -71,8 +88,8 @@ function parseAnd(cursor: Cursor): Selector {
 }
 
 function parseTerm(cursor: Cursor): Selector {
-  if (cursor.take(/!/y) !== undefined) return not(parseTerm(cursor));
-  if (cursor.take(/\(/y) !== undefined) return parseGroup(cursor);
+  if (cursor.take(/!/y) !== undefined) return not(cursor.deeper(() => parseTerm(cursor)));
+  if (cursor.take(/\(/y) !== undefined) return cursor.deeper(() => parseGroup(cursor));
   // No space before these parentheses: `has (a)` is the label "has", and then a syntax error.
   if (cursor.take(/all\([ \t]*\)/y) !== undefined) return all();
   if (cursor.take(/global\([ \t]*\)/y) !== undefined) return global();

@@ -276,7 +276,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
       { severity: 'problem', rule: 'default/nodes', path: 'spec.nodes', reason: 'EntityUnresolved' },
     ]);
     expect(compilation.held).toEqual(
-      expect.arrayContaining([{ rule: 'default/nodes' }, { prefix: 'default/nodes' }]),
+      expect.arrayContaining([{ sets: 'default/nodes' }, { prefix: 'default/nodes' }]),
     );
     expect(compilation.labelledNodes).toBe(UNKNOWN);
     expect(

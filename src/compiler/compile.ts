@@ -31,6 +31,7 @@ import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
+import { reportUnreadable } from './unreadable.ts';
 import type { Compilation, DesiredObject, FirewallSummary, Held } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
@@ -38,6 +39,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
   const main = firewalls.find(({ metadata }) => metadata.name === DEFAULT_FIREWALL);
   if (main === undefined) return withoutDefault(firewalls, collector);
 
+  reportUnreadable(inventory, collector);
   const enforcement = enforcementOf(main, inventory);
   const nodeAddresses = nodeAddressesOf(main, inventory);
   const nodeFirewall = nodeFirewallOf(main, inventory);
@@ -46,9 +48,11 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
   const nodes = compileNodes({ ...context, main, firewalls, resolveScope: resolveScopeOf(main, context) });
   const policies = [...objects, ...nodes.objects];
   return {
-    objects: [tier(), ...networkSets(firewalls, policies, nodeAddresses, collector), ...policies].sort(
-      byIdentity,
-    ),
+    objects: [
+      tier(),
+      ...networkSets(firewalls, policies, { nodeAddresses, inventory }, collector),
+      ...policies,
+    ].sort(byIdentity),
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
     labelledNodes: nodes.labelledNodes,
     problems: collector.problems,

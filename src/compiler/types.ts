@@ -26,7 +26,8 @@ export type ProblemReason =
   | 'BuiltInService'
   | 'UnknownBaseline'
   | 'NodeCIDRsContainPods'
-  | 'PoolsUnknown';
+  | 'PoolsUnknown'
+  | 'UnreadableObject';
 
 export type WarningReason =
   | 'NamespaceNotFound'
@@ -62,6 +63,11 @@ export interface DesiredObject {
    * a stored object may deny more, and leaving out the deny altogether would widen.
    */
   readonly standIn?: true;
+  /**
+   * For a set: addresses that are stored in it stay. Part of the cluster cannot be read, and without these
+   * addresses a negation would mean more, and a deny less.
+   */
+  readonly keepsAddresses?: true;
 }
 
 export interface FirewallSummary {

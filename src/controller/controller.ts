@@ -32,7 +32,7 @@ import { Reconciler } from './reconcile.ts';
 import { MAX_FAILURES, ROUND_LIMIT_MS, RoundGuard } from './round-guard.ts';
 import { failureOf } from './report/findings.ts';
 import type { Finalizers } from './apply/finalizers.ts';
-import type { World } from './world.ts';
+import { inventoryOf, type World } from './world.ts';
 import { RoundReport } from './report/round-report.ts';
 import { Reporter } from './report/status-writer.ts';
 import { Watches } from '../cluster/informer/watches.ts';
@@ -298,7 +298,7 @@ export class Controller {
     const inventory = this.#inventory.snapshot();
     return {
       firewalls: this.#firewalls.store.list(),
-      inventory: { ...inventory, ...stored?.inventory(), operatorNamespace },
+      inventory: inventoryOf(inventory, stored, operatorNamespace),
       nodes: inventory.nodes,
       isClosedNamespace: (namespace) => this.#inventory.isClosed(namespace),
       calico,

@@ -4,6 +4,17 @@ import type { CalicoApi } from './observe/calico-api.ts';
 import type { StoredFirewall } from './observe/firewalls.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
 
+/** Both parts of the cluster as one, for the compiler. */
+export function inventoryOf(
+  state: Omit<Inventory, 'operatorNamespace'>,
+  stored: Pick<GeneratedObjects, 'inventory'> | undefined,
+  operatorNamespace: string,
+): Inventory {
+  const calico = stored?.inventory() ?? {};
+  const unreadable = [...(state.unreadable ?? []), ...(calico.unreadable ?? [])];
+  return { ...state, ...calico, unreadable, operatorNamespace };
+}
+
 /** The state that a round works on. Each round reads it anew. */
 export interface World {
   readonly firewalls: readonly StoredFirewall[];

@@ -43,7 +43,7 @@ function apiService(name: string): Parameters<typeof readBackends> {
 describe('readService', () => {
   const project = (spec: unknown): unknown => {
     const object: KubernetesObject = { metadata: { name: 'webhook', namespace: 'certs' }, spec };
-    return readService(object);
+    return readService(object).value;
   };
 
   test('keeps selector and ports; without a targetPort it is the port', () => {
@@ -69,6 +69,20 @@ describe('readService', () => {
     });
     expect(project({ selector: {}, ports })).not.toHaveProperty('selector');
   });
+
+  test('one label that cannot be read takes all of them, because the rest would select more pods', () => {
+    const spec = { selector: { app: 'x', tier: { a: 1 } }, ports: [{ port: 443 }] };
+    const { value, flaws } = readService({ metadata: { name: 'webhook', namespace: 'certs' }, spec });
+    expect(value).not.toHaveProperty('selector');
+    expect(flaws).toMatchObject([{ kind: 'Service', name: 'certs/webhook', field: 'spec.selector' }]);
+  });
+
+  test('a port that is none is left out and named', () => {
+    const ports = [{ port: 443.5 }, { port: 80, targetPort: 70_000 }, { port: 81 }];
+    const { value, flaws } = readService({ metadata: { name: 'webhook' }, spec: { ports } });
+    expect(value.ports).toEqual([{ port: 81, targetPort: 81 }]);
+    expect(flaws.map(({ field }) => field)).toEqual(['spec.ports[0].port', 'spec.ports[1].targetPort']);
+  });
 });
 
 describe('readApiServerSlice', () => {
@@ -78,11 +92,36 @@ describe('readApiServerSlice', () => {
   });
 
   test('gives the addresses, of whatever readiness', () => {
-    expect(readApiServerSlice(slice('default', 'kubernetes'))).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(readApiServerSlice(slice('default', 'kubernetes')).value).toEqual(['10.0.0.1', '10.0.0.2']);
   });
 
   test('gives nothing for another Service, or one of that name elsewhere', () => {
-    expect(readApiServerSlice(slice('default', 'shop'))).toEqual([]);
-    expect(readApiServerSlice(slice('shop', 'kubernetes'))).toEqual([]);
+    expect(readApiServerSlice(slice('default', 'shop')).value).toEqual([]);
+    expect(readApiServerSlice(slice('shop', 'kubernetes')).value).toEqual([]);
+  });
+
+  test.each([
+    ['api.example.com', 'is not an IP address'],
+    ['010.0.0.1', 'has leading zeros'],
+    ['::ffff:10.0.0.1', 'is an IPv4-mapped IPv6 address'],
+    ['fe80::1%eth0', 'has a zone'],
+    ['10.0.0.1/32', 'has a mask'],
+    ['', 'is not an IP address'],
+    ['0.0.0.0', 'is no address of a machine'],
+    ['::', 'is no address of a machine'],
+    [7, 'is no text'],
+  ])('an address %j is left out and named', (odd, why) => {
+    const endpoints = [{ addresses: ['10.0.0.1'] }, { addresses: ['10.0.0.2', odd] }];
+    expect(readApiServerSlice({ ...slice('default', 'kubernetes'), endpoints })).toEqual({
+      value: ['10.0.0.1', '10.0.0.2'],
+      flaws: [
+        {
+          kind: 'EndpointSlice',
+          name: 'default/a',
+          field: 'endpoints[1].addresses[1]',
+          why: expect.stringContaining(why),
+        },
+      ],
+    });
   });
 });

@@ -5,6 +5,7 @@
 import { valueAt } from '../json.ts';
 import { fieldsOf, listOf, type KubernetesObject } from './object.ts';
 import type { ApiServerBackend, ServiceInfo } from './types.ts';
+import { FieldReader, type Reading } from './unreadable.ts';
 
 /** A collection, optionally limited to one namespace, like the type in src/cluster. */
 interface Resource {
@@ -93,39 +94,67 @@ export function readBackends(
   return found.length === 0 ? NONE : found;
 }
 
-export function readService({ metadata, spec }: KubernetesObject): ServiceInfo {
-  const { namespace = '', name } = metadata;
-  const { type, selector, ports } = fieldsOf(spec);
+export function readService(object: KubernetesObject): Reading<ServiceInfo> {
+  const { namespace = '', name } = object.metadata;
+  const fields = new FieldReader('Service', object);
+  const { type, selector, ports } = fieldsOf(object['spec']);
   // An ExternalName is a DNS name outside the cluster. Its selector and ports have no effect.
-  if (type === 'ExternalName') return { namespace, name, ports: [] };
-  const labels = Object.entries(fieldsOf(selector)).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  );
-  return {
+  if (type === 'ExternalName') return fields.reading({ namespace, name, ports: [] });
+  const labels = readSelector(selector, fields);
+  return fields.reading({
     namespace,
     name,
-    ...(labels.length > 0 && { selector: Object.fromEntries(labels) }),
-    ports: listOf(ports).flatMap(readPort),
-  };
+    ...(labels !== undefined && { selector: labels }),
+    ports: listOf(ports).flatMap((port, index) => readPort(port, `spec.ports[${String(index)}]`, fields)),
+  });
 }
 
-/** An absent targetPort, or 0, means the port (Service API). */
-function readPort(value: unknown): ServiceInfo['ports'] {
-  const { port, targetPort } = fieldsOf(value);
-  if (typeof port !== 'number') return [];
-  const isGiven = (typeof targetPort === 'string' || typeof targetPort === 'number') && targetPort !== 0;
-  return [{ port, targetPort: isGiven ? targetPort : port }];
+/**
+ * The labels of a Service's pods, or undefined without any. One label less would select more pods, so all of
+ * them count or none.
+ */
+function readSelector(selector: unknown, fields: FieldReader): ServiceInfo['selector'] {
+  const labels = Object.entries(fieldsOf(selector));
+  const texts = labels.filter(
+    (entry): entry is [string, string] =>
+      LABEL_KEY.test(entry[0]) && typeof entry[1] === 'string' && LABEL_VALUE.test(entry[1]),
+  );
+  if (texts.length < labels.length) {
+    fields.refuse('spec.selector', 'is no mapping of labels to texts');
+    return undefined;
+  }
+  return labels.length === 0 ? undefined : Object.fromEntries(texts);
 }
+
+/** As Kubernetes limits them: a prefix of 253 characters, a slash and a name of 63. */
+const LABEL_KEY = /^[A-Za-z0-9_./-]{1,317}$/;
+const LABEL_VALUE = /^[A-Za-z0-9_.-]{0,63}$/;
+
+/** An absent targetPort, or 0, means the port (Service API). */
+function readPort(value: unknown, at: string, fields: FieldReader): ServiceInfo['ports'] {
+  const { port, targetPort } = fieldsOf(value);
+  const [number] = fields.port(port, `${at}.port`);
+  if (number === undefined) return [];
+  if (typeof targetPort === 'string') return [{ port: number, targetPort }];
+  const [target] = targetPort === 0 ? [number] : fields.port(targetPort ?? number, `${at}.targetPort`);
+  return target === undefined ? [] : [{ port: number, targetPort: target }];
+}
+
+const NOT_THE_API_SERVER: Reading<readonly string[]> = { value: NONE, flaws: NONE };
 
 /**
  * Addresses of the API server in an EndpointSlice. A slice of another Service has none. Readiness does not
  * count, because a starting API server already calls webhooks.
  */
-export function readApiServerSlice({ metadata, endpoints }: KubernetesObject): readonly string[] {
-  const isApiServer =
-    metadata.namespace === API_SERVER_SLICES.namespace && metadata.labels?.[SERVICE_NAME] === 'kubernetes';
-  if (!isApiServer) return NONE;
-  return listOf(endpoints).flatMap((endpoint) =>
-    listOf(fieldsOf(endpoint)['addresses']).filter((address) => typeof address === 'string'),
+export function readApiServerSlice(object: KubernetesObject): Reading<readonly string[]> {
+  const { namespace, labels } = object.metadata;
+  const isApiServer = namespace === API_SERVER_SLICES.namespace && labels?.[SERVICE_NAME] === 'kubernetes';
+  if (!isApiServer) return NOT_THE_API_SERVER;
+  const fields = new FieldReader('EndpointSlice', object);
+  const addresses = listOf(object['endpoints']).flatMap((endpoint, index) =>
+    listOf(fieldsOf(endpoint)['addresses']).flatMap((address, position) =>
+      fields.address(address, `endpoints[${String(index)}].addresses[${String(position)}]`),
+    ),
   );
+  return fields.reading(addresses);
 }

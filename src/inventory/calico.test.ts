@@ -50,7 +50,7 @@ test('a policy: whom it selects, and whom its rules name', () => {
 
 describe('Felix', () => {
   test('what is not set is absent', () => {
-    expect(readFelixConfiguration(object({}))).toEqual({ name: 'default' });
+    expect(readFelixConfiguration(object({})).value).toEqual({ name: 'default' });
   });
 
   test('failsafes, an empty list included, and the rest of it', () => {
@@ -64,7 +64,7 @@ describe('Felix', () => {
       vxlanPort: 4790,
       wireguardListeningPort: 51820,
     };
-    expect(readFelixConfiguration(object(spec))).toEqual({
+    expect(readFelixConfiguration(object(spec)).value).toEqual({
       name: 'default',
       failsafeInbound: [
         { protocol: 'TCP', port: 22, net: '10.0.0.0/8' },
@@ -78,7 +78,9 @@ describe('Felix', () => {
       vxlanPort: 4790,
       wireguardPorts: [51820],
     });
-    expect(readFelixConfiguration(object({ failsafeInboundHostPorts: [] })).failsafeInbound).toEqual([]);
+    expect(readFelixConfiguration(object({ failsafeInboundHostPorts: [] })).value.failsafeInbound).toEqual(
+      [],
+    );
   });
 });
 
@@ -87,7 +89,7 @@ test.each([
   ['pods and tunnels', { allowedUses: ['Workload', 'Tunnel'] }, ['192.168.0.0/16']],
   ['Services', { allowedUses: ['LoadBalancer'] }, []],
 ])('the CIDR of an IPPool for %s', (_, uses, cidrs) => {
-  expect(readIPPool(object({ cidr: '192.168.0.0/16', ...uses }))).toEqual(cidrs);
+  expect(readIPPool(object({ cidr: '192.168.0.0/16', ...uses }))).toEqual({ value: cidrs, flaws: [] });
 });
 
 test.each([
@@ -96,8 +98,9 @@ test.each([
   ['fd00::1', ['fd00::1']],
   ['[fd00::1]:1790', ['fd00::1']],
   [undefined, []],
+  ['fe80::1%eth0', []],
 ])('the address of a BGPPeer %s', (peerIP, addresses) => {
-  expect(readBGPPeer(object({ peerIP }))).toEqual(addresses);
+  expect(readBGPPeer(object({ peerIP }))).toEqual({ value: addresses, flaws: [] });
 });
 
 test.each([
@@ -107,4 +110,39 @@ test.each([
   ['from templates alone', { autoCreate: 'Enabled', createDefaultHostEndpoint: 'Disabled' }, false],
 ])('automatic host endpoints %s', (_, hostEndpoint, made) => {
   expect(makesHostEndpoints(object({ controllers: { node: { hostEndpoint } } }))).toBe(made);
+});
+
+describe('a field that is not what its API says is left out and named', () => {
+  test.each([
+    ['10.244.0.1/16', 'has host bits'],
+    ['10.244.0.0', 'has no mask'],
+    ['::ffff:10.0.0.0/104', 'is an IPv4-mapped IPv6 address'],
+    ['x'.repeat(1_000_000), 'is too long for an address'],
+    ['', 'is not an IP address'],
+    [{ a: 1 }, 'is no text'],
+    [undefined, 'is missing'],
+  ])('the CIDR of a pool: %j', (cidr, why) => {
+    const { value, flaws } = readIPPool(object({ cidr }));
+    expect(value).toEqual([]);
+    expect(flaws).toEqual([
+      { kind: 'IPPool', name: 'default', field: 'spec.cidr', why: expect.stringContaining(why) },
+    ]);
+    expect(JSON.stringify(flaws).length).toBeLessThan(300);
+  });
+
+  test.each(['10.0.0.300', '010.0.0.1', '0.0.0.0', '::', '[rubbish]:179', 7])(
+    'the address of a peer: %j',
+    (peerIP) => {
+      const { value, flaws } = readBGPPeer(object({ peerIP }));
+      expect(value).toEqual([]);
+      expect(flaws).toMatchObject([{ kind: 'BGPPeer', field: 'spec.peerIP' }]);
+    },
+  );
+
+  test('ports of Felix', () => {
+    const spec = { vxlanPort: 70_000, wireguardListeningPort: 51_820, wireguardListeningPortV6: 'x' };
+    const { value, flaws } = readFelixConfiguration(object(spec));
+    expect(value).toEqual({ name: 'default', wireguardPorts: [51_820] });
+    expect(flaws.map(({ field }) => field)).toEqual(['spec.vxlanPort', 'spec.wireguardListeningPortV6']);
+  });
 });

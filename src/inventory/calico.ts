@@ -2,16 +2,18 @@
 import { LABEL_CREATED_BY } from '../calico/labels.ts';
 import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
 import type { FelixConfigurationInfo, ForeignPolicyInfo, HostEndpointInfo } from './types.ts';
+import { FieldReader, isLinkLocal, type Reading } from './unreadable.ts';
 
 /** The value of LABEL_CREATED_BY (kube-controllers/pkg/controllers/node/hostendpoints.go). */
 const KUBE_CONTROLLERS = 'calico-kube-controllers';
 
 /** The CIDR of an IPPool. Empty for a pool that gives no addresses to pods but serves tunnels or Services. */
-export function readIPPool({ spec }: KubernetesObject): readonly string[] {
-  const { cidr, allowedUses } = fieldsOf(spec);
+export function readIPPool(object: KubernetesObject): Reading<readonly string[]> {
+  const { cidr, allowedUses } = fieldsOf(object['spec']);
+  const fields = new FieldReader('IPPool', object);
   const uses = listOf(allowedUses);
-  if (typeof cidr !== 'string') return [];
-  return uses.length === 0 || uses.includes('Workload') ? [cidr] : [];
+  const isForPods = uses.length === 0 || uses.includes('Workload');
+  return fields.reading(isForPods ? fields.cidr(cidr, 'spec.cidr') : []);
 }
 
 export function readHostEndpoint({ metadata, spec }: KubernetesObject): HostEndpointInfo {
@@ -50,15 +52,17 @@ function readEnd({ selector, notSelector, namespaceSelector }: ReturnType<typeof
   return Object.values(end).every((text) => text === '') ? [] : [end];
 }
 
-export function readFelixConfiguration({ metadata, spec }: KubernetesObject): FelixConfigurationInfo {
-  const fields = fieldsOf(spec);
-  const { failsafeInboundHostPorts, defaultEndpointToHostAction, bpfEnabled, vxlanPort } = fields;
+export function readFelixConfiguration(object: KubernetesObject): Reading<FelixConfigurationInfo> {
+  const fields = fieldsOf(object['spec']);
+  const reader = new FieldReader('FelixConfiguration', object);
+  const { failsafeInboundHostPorts, defaultEndpointToHostAction, bpfEnabled } = fields;
   const { nftablesMode, iptablesFilterAllowAction, disableConntrackInvalidCheck } = fields;
-  const wireguardPorts = [fields['wireguardListeningPort'], fields['wireguardListeningPortV6']].filter(
-    (port) => typeof port === 'number',
+  const [vxlanPort] = reader.port(fields['vxlanPort'], 'spec.vxlanPort');
+  const wireguardPorts = ['wireguardListeningPort', 'wireguardListeningPortV6'].flatMap((field) =>
+    reader.port(fields[field], `spec.${field}`),
   );
-  return {
-    name: metadata.name,
+  return reader.reading({
+    name: object.metadata.name,
     ...(Array.isArray(failsafeInboundHostPorts) && {
       failsafeInbound: failsafeInboundHostPorts.flatMap(readFailsafe),
     }),
@@ -69,9 +73,9 @@ export function readFelixConfiguration({ metadata, spec }: KubernetesObject): Fe
     ...(typeof nftablesMode === 'string' && { nftablesMode }),
     ...(typeof iptablesFilterAllowAction === 'string' && { iptablesFilterAllowAction }),
     ...(typeof disableConntrackInvalidCheck === 'boolean' && { disableConntrackInvalidCheck }),
-    ...(typeof vxlanPort === 'number' && { vxlanPort }),
+    ...(vxlanPort !== undefined && { vxlanPort }),
     ...(wireguardPorts.length > 0 && { wireguardPorts }),
-  };
+  });
 }
 
 function readFailsafe(value: unknown): NonNullable<FelixConfigurationInfo['failsafeInbound']> {
@@ -86,12 +90,18 @@ function readFailsafe(value: unknown): NonNullable<FelixConfigurationInfo['fails
   ];
 }
 
-/** The address of a BGPPeer, without its optional port. Empty for a peer that selects nodes instead. */
-export function readBGPPeer({ spec }: KubernetesObject): readonly string[] {
-  const address = textOf(fieldsOf(spec)['peerIP']);
-  const [, bracketed] = /^\[(.+)\](?::\d+)?$/.exec(address) ?? [];
-  const [, plain] = /^([^:]+):\d+$/.exec(address) ?? [];
-  return address === '' ? [] : [bracketed ?? plain ?? address];
+/**
+ * The address of a BGPPeer, without its optional port. Empty for a peer that selects nodes instead, and for a
+ * link-local address, because no packet filter could match its zone.
+ */
+export function readBGPPeer(object: KubernetesObject): Reading<readonly string[]> {
+  const fields = new FieldReader('BGPPeer', object);
+  const peerIP = fieldsOf(object['spec'])['peerIP'] ?? '';
+  if (typeof peerIP !== 'string') return fields.reading(fields.address(peerIP, 'spec.peerIP'));
+  const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(peerIP) ?? [];
+  const [, plain] = /^([^:]+):\d+$/.exec(peerIP) ?? [];
+  const address = bracketed ?? plain ?? peerIP;
+  return fields.reading(address === '' || isLinkLocal(address) ? [] : fields.address(address, 'spec.peerIP'));
 }
 
 /** True if a KubeControllersConfiguration makes a `*` host endpoint for every node. */

@@ -20,9 +20,12 @@ test('collects the addresses of the node and of its tunnels, each once, without 
   expect(
     readNode({ metadata: { name: 'n1', labels: { a: 'b' }, annotations }, status: { addresses } }),
   ).toEqual({
-    name: 'n1',
-    labels: { a: 'b' },
-    addresses: ['10.0.0.5', '192.168.7.0', '198.51.100.5', '2001:db8::5', 'fd00::9'],
+    flaws: [],
+    value: {
+      name: 'n1',
+      labels: { a: 'b' },
+      addresses: ['10.0.0.5', '192.168.7.0', '198.51.100.5', '2001:db8::5', 'fd00::9'],
+    },
   });
 });
 
@@ -36,7 +39,7 @@ test.each([
   'projectcalico.org/IPv6WireguardInterfaceAddr',
 ])('reads the annotation %s', (annotation) => {
   const metadata = { name: 'n1', annotations: { [annotation]: '10.0.0.5/24' } };
-  expect(readNode({ metadata }).addresses).toEqual(['10.0.0.5']);
+  expect(readNode({ metadata }).value.addresses).toEqual(['10.0.0.5']);
 });
 
 test.each([
@@ -45,19 +48,43 @@ test.each([
   ['Hostname', []],
 ])('an address of type %s gives %j', (type, found) => {
   const addresses = [{ type, address: '10.0.0.5' }];
-  expect(readNode({ metadata: { name: 'n1' }, status: { addresses } }).addresses).toEqual(found);
+  expect(readNode({ metadata: { name: 'n1' }, status: { addresses } }).value.addresses).toEqual(found);
 });
 
 test('a node that has not registered its addresses yet has none', () => {
-  expect(readNode({ metadata: { name: 'n1' } })).toEqual({ name: 'n1', labels: {}, addresses: [] });
+  expect(readNode({ metadata: { name: 'n1' } }).value).toEqual({ name: 'n1', labels: {}, addresses: [] });
 });
 
 test("flannel's annotations make it a node of Canal", () => {
   const annotations = { 'other.io/backend-type': 'none', 'flannel.alpha.coreos.com/backend-type': 'vxlan' };
-  expect(readNode({ metadata: { name: 'n1', annotations } })).toMatchObject({ flannel: true });
+  expect(readNode({ metadata: { name: 'n1', annotations } }).value).toMatchObject({ flannel: true });
 });
 
 test("another client's annotations do not", () => {
   const annotations = { 'other.io/flannel': 'vxlan' };
-  expect(readNode({ metadata: { name: 'n1', annotations } })).not.toHaveProperty('flannel');
+  expect(readNode({ metadata: { name: 'n1', annotations } }).value).not.toHaveProperty('flannel');
+});
+
+test('an address that nobody could match is left out and named, and the others count', () => {
+  const addresses = [
+    { type: 'InternalIP', address: '10.0.0.5' },
+    { type: 'InternalIP', address: '10.0.0.300' },
+    { type: 'ExternalIP', address: { a: 1 } },
+    { type: 'ExternalIP', address: '0.0.0.0' },
+  ];
+  const annotations = { 'projectcalico.org/IPv4Address': 'x'.repeat(1_000_000) };
+  const { value, flaws } = readNode({ metadata: { name: 'n1', annotations }, status: { addresses } });
+  expect(value.addresses).toEqual(['10.0.0.5']);
+  expect(flaws).toMatchObject([
+    { kind: 'Node', name: 'n1', field: 'status.addresses[1].address' },
+    { field: 'status.addresses[2].address', why: 'is no text' },
+    { field: 'status.addresses[3].address', why: '0.0.0.0 is no address of a machine' },
+    { field: 'metadata.annotations["projectcalico.org/IPv4Address"]' },
+  ]);
+  expect(JSON.stringify(flaws).length).toBeLessThan(800);
+});
+
+test('only the first flaws of an object are named', () => {
+  const addresses = new Array<object>(5000).fill({ type: 'InternalIP', address: 'x' });
+  expect(readNode({ metadata: { name: 'n1' }, status: { addresses } }).flaws).toHaveLength(10);
 });

@@ -1,7 +1,7 @@
 /** Reads Nodes with the annotations of Calico and flannel. */
-import { AddressError, formatAddress, parseAddress } from '../net/cidr.ts';
-import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
+import { fieldsOf, listOf, type KubernetesObject } from './object.ts';
 import type { NodeInfo } from './types.ts';
+import { FieldReader, isLinkLocal, type Reading } from './unreadable.ts';
 
 const STATUS_TYPES: ReadonlySet<unknown> = new Set(['InternalIP', 'ExternalIP']);
 
@@ -22,31 +22,36 @@ const ANNOTATIONS = [
 /** flannel writes its backend to every node that it serves. Together with Calico that is Canal. */
 const FLANNEL_PREFIX = 'flannel.alpha.coreos.com/';
 
-export function readNode({ metadata, status }: KubernetesObject): NodeInfo {
-  const { name, labels = {}, annotations = {} } = metadata;
+export function readNode(object: KubernetesObject): Reading<NodeInfo> {
+  const { name, labels = {}, annotations = {} } = object.metadata;
+  const fields = new FieldReader('Node', object);
   const flannel = Object.keys(annotations).some((key) => key.startsWith(FLANNEL_PREFIX));
-  return { name, labels, addresses: addressesOf(annotations, status), ...(flannel && { flannel }) };
+  const addresses = addressesOf(annotations, object['status'], fields);
+  return fields.reading({ name, labels, addresses, ...(flannel && { flannel }) });
 }
 
 /**
- * Every address of a node that a policy may match: canonical, without a mask, sorted, without duplicates.
- * Other texts (an empty annotation, an address with a zone) are left out, because no packet filter could
- * match them.
+ * Every address of a node that a policy may match: canonical, without a mask, sorted, without duplicates. An
+ * empty text and an address with a zone are no flaws. calico-node writes the first, and no packet filter could
+ * match the second.
  */
-function addressesOf(annotations: Readonly<Record<string, string>>, status: unknown): readonly string[] {
-  const ofStatus = listOf(fieldsOf(status)['addresses'])
-    .map(fieldsOf)
-    .filter(({ type }) => STATUS_TYPES.has(type))
-    .map(({ address }) => textOf(address));
-  const found = [...ofStatus, ...ANNOTATIONS.map((key) => annotations[key] ?? '')];
-  return [...new Set(found.flatMap(canonical))].sort();
-}
-
-function canonical(text: string): readonly string[] {
-  try {
-    return [formatAddress(parseAddress(text.replace(/\/.*$/, '')))];
-  } catch (error) {
-    if (error instanceof AddressError) return [];
-    throw error;
-  }
+function addressesOf(
+  annotations: Readonly<Record<string, string>>,
+  status: unknown,
+  fields: FieldReader,
+): readonly string[] {
+  const read = (value: unknown, field: string): readonly string[] => {
+    const address = typeof value === 'string' ? value.replace(/\/.*$/, '') : value;
+    return address === '' || (typeof address === 'string' && isLinkLocal(address))
+      ? []
+      : fields.address(address, field);
+  };
+  const found = [
+    ...listOf(fieldsOf(status)['addresses']).flatMap((entry, index) => {
+      const { type, address } = fieldsOf(entry);
+      return STATUS_TYPES.has(type) ? read(address, `status.addresses[${String(index)}].address`) : [];
+    }),
+    ...ANNOTATIONS.flatMap((key) => read(annotations[key] ?? '', `metadata.annotations["${key}"]`)),
+  ];
+  return [...new Set(found)].sort();
 }

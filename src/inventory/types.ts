@@ -1,5 +1,6 @@
 /** The cluster as the compiler sees it. Plain data. */
 import { UNKNOWN, type Known } from './known.ts';
+import type { Unreadable } from './unreadable.ts';
 
 export interface NamespaceInfo {
   readonly name: string;
@@ -104,6 +105,8 @@ export interface Inventory {
   readonly felixConfigurations?: readonly FelixConfigurationInfo[];
   /** Addresses of BGPPeers. */
   readonly bgpPeers?: readonly string[];
+  /** Fields that were left out because they could not be read. */
+  readonly unreadable?: readonly Unreadable[];
   /** The namespace that the operator runs in; always exempt. */
   readonly operatorNamespace?: string;
 }

@@ -21,6 +21,7 @@ import { readNamespace } from '../../inventory/namespaces.ts';
 import { readNode } from '../../inventory/nodes.ts';
 import type { KubernetesObject } from '../../inventory/object.ts';
 import type { Inventory } from '../../inventory/types.ts';
+import type { Flaw, Reading } from '../../inventory/unreadable.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { type Item, ItemError, itemsOf } from './inventory-items.ts';
@@ -45,26 +46,34 @@ export function readInventory(documents: readonly Document[]): {
           return [];
         }
       });
+  const flaws: Flaw[] = [];
+  const noting = <T>(reading: Reading<T>): T => {
+    flaws.push(...reading.flaws);
+    return reading.value;
+  };
   const inventory: Inventory = {
     namespaces: readAll('Namespace', (item) => readNamespace(item.object())),
-    nodes: readAll('Node', (item) => readNode(nodeIn(item))),
-    ipPools: readAll('IPPool', (item) => readIPPool(poolIn(item))).flat(),
+    nodes: readAll('Node', (item) => noting(readNode(nodeIn(item)))),
+    ipPools: readAll('IPPool', (item) => noting(readIPPool(poolIn(item)))).flat(),
     hostEndpoints: readAll('HostEndpoint', foreignIn).flat().map(readHostEndpoint),
     foreignPolicies: readAll('GlobalNetworkPolicy', foreignIn).flat().map(readGlobalNetworkPolicy),
-    felixConfigurations: readAll('FelixConfiguration', (item) => readFelixConfiguration(item.object())),
-    bgpPeers: readAll('BGPPeer', (item) => readBGPPeer(item.object())).flat(),
+    felixConfigurations: readAll('FelixConfiguration', (item) =>
+      noting(readFelixConfiguration(item.object())),
+    ),
+    bgpPeers: readAll('BGPPeer', (item) => noting(readBGPPeer(item.object()))).flat(),
     automaticHostEndpoints: readAll('KubeControllersConfiguration', (item) =>
       makesHostEndpoints(item.object()),
     ).includes(true),
     apiServerBackends: BACKEND_SOURCES.flatMap((source) =>
       readAll(source.kind, (item) => readBackends(source, item.object())).flat(),
     ),
-    services: readAll('Service', (item) => readService(item.namespacedObject())),
+    services: readAll('Service', (item) => noting(readService(item.namespacedObject()))),
     apiServerEndpoints: readAll('EndpointSlice', (item) =>
-      readApiServerSlice(item.namespacedObject()),
+      noting(readApiServerSlice(item.namespacedObject())),
     ).flat(),
   };
-  return { inventory, diagnostics };
+  const unreadable = flaws.map((flaw) => ({ ...flaw, isLost: true }));
+  return { inventory: { ...inventory, ...(unreadable.length > 0 && { unreadable }) }, diagnostics };
 }
 
 /* The readers take what they find. A file may be written by hand, so a field that decides on rules is checked here first. */

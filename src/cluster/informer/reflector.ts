@@ -355,10 +355,7 @@ export class Reflector<T> {
     return { error, group: this.resource.group, at, tookMs: at - this.#steppedAt, delayMs };
   }
 
-  /**
-   * The other objects of the collection still count. If the copy has the object from before, it stays like that:
-   * what allows or denies by it must not change because the server sends rubbish.
-   */
+  /** The other objects still count. An object that the copy has from before stays as it was. */
   #leaveOut({ key, object, flaw }: Incomplete, entries: Listing<T>['entries']): void {
     this.#reportIncomplete(key, flaw);
     const { uid } = object.metadata;

@@ -204,7 +204,7 @@ export interface NextPage {
 /** An object of a page that cannot be used. */
 export interface Incomplete {
   readonly key: string;
-  /** As far as it is known. */
+  /** Its name, namespace and uid, where it has them. */
   readonly object: KubernetesObject;
   readonly flaw: string;
 }

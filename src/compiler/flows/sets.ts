@@ -21,19 +21,26 @@ import {
 import type { ProblemCollector } from '../problems.ts';
 import type { DesiredObject } from '../types.ts';
 import { knownOr, UNKNOWN } from '../../inventory/known.ts';
+import type { Inventory } from '../../inventory/types.ts';
+import { isLost } from '../../inventory/unreadable.ts';
+
+interface ClusterAddresses {
+  readonly nodeAddresses: NodeAddresses;
+  readonly inventory: Inventory;
+}
 
 /** @param objects the policies compiled so far; a set is needed when one of them names it */
 export function networkSets(
   firewalls: readonly ClusterFirewall[],
   objects: readonly DesiredObject[],
-  nodeAddresses: NodeAddresses,
+  cluster: ClusterAddresses,
   collector: ProblemCollector,
 ): readonly DesiredObject[] {
   const named = new Set(objects.flatMap(({ object }) => [...setsNamedBy(object)]));
   const needed = (value: string): boolean => named.has(value);
   return [
     ...SHARED_SETS.filter(({ value }) => needed(value)).map((shared) =>
-      sharedSet(shared, nodeAddresses, collector),
+      sharedSet(shared, cluster, collector),
     ),
     ...firewalls.flatMap(({ metadata, spec }) =>
       (spec.peers ?? [])
@@ -76,6 +83,8 @@ interface SharedSet {
   readonly value: string;
   readonly which: keyof NodeAddresses;
   readonly unknown: string;
+  /** Kinds of the objects that have the addresses. */
+  readonly sources: readonly string[];
 }
 
 /** The sets that every firewall shares. */
@@ -86,6 +95,7 @@ export const SHARED_SETS: readonly SharedSet[] = [
     which: 'nodes',
     unknown:
       'a rule names Nodes or World, which need the addresses of nodes: the cluster’s nodes are not known, so their set is shown empty',
+    sources: ['Node'],
   },
   {
     id: ruleId(DEFAULT_FIREWALL, 'control-plane'),
@@ -93,18 +103,20 @@ export const SHARED_SETS: readonly SharedSet[] = [
     which: 'controlPlane',
     unknown:
       'the control plane may reach pods, but the cluster’s nodes and API server endpoints are not known, so its set is shown empty',
+    sources: ['Node', 'EndpointSlice'],
   },
 ];
 
 function sharedSet(
-  { id, value, which, unknown }: SharedSet,
-  nodeAddresses: NodeAddresses,
+  { id, value, which, unknown, sources }: SharedSet,
+  { nodeAddresses, inventory }: ClusterAddresses,
   collector: ProblemCollector,
-) {
+): DesiredObject {
   const addresses = nodeAddresses[which];
   if (addresses === UNKNOWN)
     collector.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
-  return networkSet(DEFAULT_FIREWALL, id, value, knownOr(addresses, []));
+  const set = networkSet(DEFAULT_FIREWALL, id, value, knownOr(addresses, []));
+  return isLost(inventory, ...sources) ? { ...set, keepsAddresses: true } : set;
 }
 
 /**

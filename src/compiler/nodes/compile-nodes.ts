@@ -17,6 +17,7 @@ import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.t
 import { UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary } from '../types.ts';
+import { named } from '../unreadable.ts';
 import { BASELINE } from './baseline.ts';
 import { compileBaseline } from './baseline-rules.ts';
 import type { NodeContext, OpenPort } from './context.ts';
@@ -120,6 +121,9 @@ function reportBaseline({ nodeFirewall, collector, place }: NodeContext): void {
   }
 }
 
+/** Without a pool, its pods would count as other addresses. Without a peer, its routes would be lost. */
+const POOLS_AND_PEERS: ReadonlySet<string> = new Set(['IPPool', 'BGPPeer']);
+
 /**
  * Reports contradictions that would make rules mean nobody, or too many. Nothing is compiled then, and stored
  * objects stay.
@@ -136,6 +140,14 @@ function reportRefusals(
       place,
       'EntityUnresolved',
       `${NO_CONTROL_PLANE}, or name peers in nodes.controlPlane; until then nothing is enforced at nodes`,
+    );
+  }
+  const lost = (inventory.unreadable ?? []).filter((each) => each.isLost && POOLS_AND_PEERS.has(each.kind));
+  if (lost.length > 0) {
+    collector.problem(
+      place,
+      'UnreadableObject',
+      `the operator does not know all addresses of pods and BGP peers, because it cannot read ${named(lost)}: correct or delete it; until then nothing changes at nodes`,
     );
   }
   for (const [index, cidr] of (nodeFirewall.nodes.nodeCIDRs ?? []).entries()) {

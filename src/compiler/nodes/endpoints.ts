@@ -19,6 +19,7 @@ import {
 import { networkSet } from '../flows/sets.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { NodeInfo } from '../../inventory/types.ts';
+import { isLost } from '../../inventory/unreadable.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { bothLayers, catchAll, layerPolicies } from './layers.ts';
@@ -105,5 +106,6 @@ export function nodeAddressSet(context: NodeContext): DesiredObject {
     .flatMap(({ addresses }) => addresses)
     .map(parseAddress);
   const extra = [...(context.nodeFirewall.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
-  return networkSet(context.place.firewall, id, NODE_ADDRESSES_SET_VALUE, [...own, ...extra]);
+  const set = networkSet(context.place.firewall, id, NODE_ADDRESSES_SET_VALUE, [...own, ...extra]);
+  return isLost(context.inventory, 'Node') ? { ...set, keepsAddresses: true } : set;
 }

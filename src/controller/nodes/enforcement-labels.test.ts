@@ -262,7 +262,7 @@ describe('writing enforcement labels', () => {
     });
     const stored = (name: string): StoredNode => {
       const object = server.object(NODES, name);
-      return { ...readNode(object), uid: object.metadata.uid };
+      return { ...readNode(object).value, uid: object.metadata.uid };
     };
     const set = (name: string) => ({ node: stored(name), value: 'enforced' });
     const takeOff = (name: string) => ({ node: stored(name), value: undefined });

@@ -2,6 +2,7 @@
 import type { GeneratedKind } from '../../calico/types.ts';
 import { readGlobalNetworkPolicy, readHostEndpoint } from '../../inventory/calico.ts';
 import { isRecord } from '../../json.ts';
+import { SHARED_SETS } from '../../compiler/flows/sets.ts';
 import type { KubernetesObject, Metadata, StoredObject } from '../../cluster/resource.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
 import type { RuleId } from '../../compiler/names.ts';
@@ -35,7 +36,7 @@ export interface OwnedObject extends Identity {
   readonly waitsFor?: readonly string[];
   /** The node of a HostEndpoint. */
   readonly node?: string;
-  /** The addresses in the set of node addresses. */
+  /** The addresses in a set of machines of the cluster. */
   readonly nets?: readonly string[];
 }
 
@@ -75,11 +76,15 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
       role,
       hash,
       ...(kind === 'HostEndpoint' && { node: readHostEndpoint(object).node }),
-      ...(role === 'nodeAddresses' && { nets: netsOf(object) }),
+      ...((role === 'nodeAddresses' || isSharedSet(kind, rules)) && { nets: netsOf(object) }),
       ...waiting(metadata),
     };
   };
 }
+
+const SHARED: ReadonlySet<string> = new Set(SHARED_SETS.map(({ id }) => id));
+const isSharedSet = (kind: GeneratedKind, rules: readonly string[]): boolean =>
+  kind === 'GlobalNetworkSet' && rules.some((rule) => SHARED.has(rule));
 
 const netsOf = ({ spec }: KubernetesObject): readonly string[] =>
   isRecord(spec) && Array.isArray(spec['nets'])

@@ -8,13 +8,17 @@ import {
   SERVICES,
 } from '../../inventory/api-server.ts';
 import type { Clock } from '../../cluster/clock.ts';
-import { ifChanged } from '../../cluster/informer/store.ts';
+import { ifChanged, type ChangeEvent } from '../../cluster/informer/store.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
+import type { Unreadable } from '../../inventory/unreadable.ts';
+import { LastKnown, both, type Remembered } from './last-known.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 
-type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unlistedKinds'>;
+type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unlistedKinds'> & {
+  readonly unreadable: readonly Unreadable[];
+};
 
 /**
  * The wait for a kind that cannot be listed (rights are missing, its API is not served). Then the operator goes on without it, because
@@ -29,8 +33,8 @@ export class ApiServerCallees implements Informers {
   /**
    * All of the cluster, because it is not known beforehand which of them will be called. Little is kept of each.
    */
-  readonly #services: Informer<ServiceInfo>;
-  readonly #endpoints: Informer<readonly string[]>;
+  readonly #services: Informer<Remembered<ServiceInfo>>;
+  readonly #endpoints: Informer<Remembered<readonly string[]>>;
   readonly #informers: InformerGroup;
   #isPatient = true;
   #cancel: () => void = () => undefined;
@@ -51,22 +55,31 @@ export class ApiServerCallees implements Informers {
           onSynced: onChange,
         }),
     );
-    const serviceChanged = ifChanged<ServiceInfo>(onChange);
+    const { log } = context;
+    // One port or label less would open something else.
+    const lastServices = new LastKnown<ServiceInfo>({ read: readService, keep: (_, before) => before, log });
+    const serviceChanged = ifChanged<Remembered<ServiceInfo>>(onChange);
     this.#services = new Informer(context, {
       kind: 'Service',
       resource: SERVICES,
-      project: readService,
+      project: (object) => lastServices.project(object, this.#services.hasSynced),
       onChange: (event) => {
+        lastServices.note(event);
         // The first list is reported as a whole, by onSynced.
         if (this.#services.hasSynced && this.#called().has(event.key)) serviceChanged(event);
       },
       onSynced: onChange,
     });
+    const lastEndpoints = new LastKnown<readonly string[]>({ read: readApiServerSlice, keep: both, log });
+    const endpointsChanged = ifChanged<Contribution>(onChange, { value: [], unreadable: [] });
     this.#endpoints = new Informer(context, {
       kind: 'EndpointSlice',
       resource: API_SERVER_SLICES,
-      project: readApiServerSlice,
-      onChange: ifChanged<readonly string[]>(onChange, []),
+      project: (object) => lastEndpoints.project(object, this.#endpoints.hasSynced),
+      onChange: (event) => {
+        lastEndpoints.note(event);
+        endpointsChanged(withoutUid(event));
+      },
       onSynced: onChange,
     });
     this.#informers = new InformerGroup(this.#all);
@@ -95,11 +108,14 @@ export class ApiServerCallees implements Informers {
   }
 
   snapshot(): Snapshot {
+    const services = [...this.#called()].flatMap((key) => this.#services.store.get(key) ?? []);
+    const endpoints = this.#endpoints.store.list();
     const unlisted = this.#all.filter(({ hasSynced }) => !hasSynced);
     return {
       apiServerBackends: this.#backends(),
-      services: [...this.#called()].flatMap((key) => this.#services.store.get(key) ?? []),
-      apiServerEndpoints: this.#endpoints.hasSynced ? this.#endpoints.store.list().flat() : UNKNOWN,
+      services: services.map(({ value }) => value),
+      apiServerEndpoints: this.#endpoints.hasSynced ? endpoints.flatMap(({ value }) => value) : UNKNOWN,
+      unreadable: [...services, ...endpoints].flatMap(({ unreadable }) => unreadable),
       ...(unlisted.length > 0 && { unlistedKinds: unlisted.map(({ resource }) => resource.plural) }),
     };
   }
@@ -110,5 +126,23 @@ export class ApiServerCallees implements Informers {
 
   #called(): ReadonlySet<string> {
     return new Set(this.#backends().map(({ namespace, service }) => `${namespace}/${service}`));
+  }
+}
+
+type Contribution = Pick<Remembered<readonly string[]>, 'value' | 'unreadable'>;
+
+/** A slice that is not the API server's may come and go. */
+function withoutUid(event: ChangeEvent<Remembered<readonly string[]>>): ChangeEvent<Contribution> {
+  const part = ({ value, unreadable }: Remembered<readonly string[]>): Contribution => ({
+    value,
+    unreadable,
+  });
+  switch (event.type) {
+    case 'added':
+      return { ...event, new: part(event.new) };
+    case 'deleted':
+      return { ...event, old: part(event.old) };
+    case 'modified':
+      return { ...event, old: part(event.old), new: part(event.new) };
   }
 }

@@ -9,65 +9,119 @@ import type { KubernetesObject } from '../../cluster/resource.ts';
 import { ifChanged } from '../../cluster/informer/store.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { FelixConfigurationInfo, Inventory } from '../../inventory/types.ts';
+import type { Reading } from '../../inventory/unreadable.ts';
+import type { Logger } from '../../cluster/logger.ts';
+import { both, LastKnown, type Remembered } from './last-known.ts';
 import { readFailsafes, type StoredFailsafes } from './stored-failsafes.ts';
 import { CALICO_GROUP, CALICO_VERSION, READ_KINDS, type ReadKind } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
-import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
+import { Informer, type InformerContext, type InformerOptions } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 
-type Snapshot = Pick<Inventory, 'ipPools' | 'felixConfigurations' | 'bgpPeers' | 'automaticHostEndpoints'>;
+type Snapshot = Pick<
+  Inventory,
+  'ipPools' | 'felixConfigurations' | 'bgpPeers' | 'automaticHostEndpoints' | 'unreadable'
+>;
 
 interface FelixState {
   readonly info: FelixConfigurationInfo;
   readonly failsafes: StoredFailsafes;
 }
 
+/** The memory of what could be read. It outlives a CalicoConfig, which begins anew when Calico is upgraded. */
+export class CalicoMemory {
+  readonly pools: LastKnown<readonly string[]>;
+  readonly felix: LastKnown<FelixState>;
+  readonly peers: LastKnown<readonly string[]>;
+
+  constructor(log: Logger) {
+    this.pools = new LastKnown({ read: readIPPool, keep: both, log });
+    this.peers = new LastKnown({ read: readBGPPeer, keep: both, log });
+    this.felix = new LastKnown<FelixState>({ read: readFelix, keep: keepPorts, log });
+  }
+}
+
+function readFelix(object: KubernetesObject): Reading<FelixState> {
+  const { value, flaws } = readFelixConfiguration(object);
+  return { value: { info: value, failsafes: readFailsafes(object) }, flaws };
+}
+
+/** Ports are the only fields that are checked. */
+function keepPorts(now: FelixState, { info: { vxlanPort, wireguardPorts } }: FelixState): FelixState {
+  const before = {
+    ...(vxlanPort !== undefined && { vxlanPort }),
+    ...(wireguardPorts !== undefined && { wireguardPorts }),
+  };
+  return { ...now, info: { ...before, ...now.info } };
+}
+
 /** IPPools and Calico's configurations, each where it is served. */
 export class CalicoConfig {
   readonly informers: Informers;
-  readonly #pools: Informer<readonly string[]> | undefined;
-  readonly #felix: Informer<FelixState> | undefined;
-  readonly #peers: Informer<readonly string[]> | undefined;
+  readonly #pools: Informer<Remembered<readonly string[]>> | undefined;
+  readonly #felix: Informer<Remembered<FelixState>> | undefined;
+  readonly #peers: Informer<Remembered<readonly string[]>> | undefined;
   readonly #controllers: Informer<boolean> | undefined;
 
   /** @param onChange called when something that the compiler sees changed */
-  constructor(read: ReadonlySet<ReadKind>, context: InformerContext, onChange: () => void) {
-    const informer = <T>(
+  constructor(
+    read: ReadonlySet<ReadKind>,
+    context: InformerContext,
+    onChange: () => void,
+    memory = new CalicoMemory(context.log),
+  ) {
+    const copy = <T>(
       kind: ReadKind,
-      project: (object: KubernetesObject) => T,
+      options: Pick<InformerOptions<T>, 'project' | 'onChange'>,
     ): Informer<T> | undefined =>
       read.has(kind)
         ? new Informer<T>(context, {
             kind,
             resource: { group: CALICO_GROUP, version: CALICO_VERSION, plural: READ_KINDS[kind] },
-            project,
-            onChange: ifChanged(onChange),
             onSynced: onChange,
+            ...options,
           })
         : undefined;
-    this.#pools = informer('IPPool', readIPPool);
-    this.#felix = informer<FelixState>('FelixConfiguration', (object) => ({
-      info: readFelixConfiguration(object),
-      failsafes: readFailsafes(object),
-    }));
-    this.#peers = informer('BGPPeer', readBGPPeer);
-    this.#controllers = informer('KubeControllersConfiguration', makesHostEndpoints);
+    const remembered = <T>(kind: ReadKind, lastKnown: LastKnown<T>): Informer<Remembered<T>> | undefined => {
+      const changed = ifChanged<Remembered<T>>(onChange);
+      const informer: Informer<Remembered<T>> | undefined = copy<Remembered<T>>(kind, {
+        project: (object) => lastKnown.project(object, informer?.hasSynced === true),
+        onChange: (event) => {
+          lastKnown.note(event);
+          changed(event);
+        },
+      });
+      return informer;
+    };
+    this.#pools = remembered('IPPool', memory.pools);
+    this.#felix = remembered('FelixConfiguration', memory.felix);
+    this.#peers = remembered('BGPPeer', memory.peers);
+    this.#controllers = copy('KubeControllersConfiguration', {
+      project: makesHostEndpoints,
+      onChange: ifChanged<boolean>(onChange),
+    });
     const all = [this.#pools, this.#felix, this.#peers, this.#controllers];
     this.informers = new InformerGroup(all.filter((each) => each !== undefined));
   }
 
   /** Reads FelixConfiguration `default`; undefined where there is none. */
   failsafes(): StoredFailsafes | undefined {
-    return this.#felix?.store.list().find(({ info }) => info.name === 'default')?.failsafes;
+    return this.#felix?.store.list().find(({ value }) => value.info.name === 'default')?.value.failsafes;
   }
 
   /** Lists are sorted. A kind that is not served is unknown, except for automatic host endpoints: without their configuration nobody makes any. */
   snapshot(): Snapshot {
+    const pools = this.#pools?.store.list();
+    const felix = this.#felix?.store.list();
+    const peers = this.#peers?.store.list();
     return {
-      ipPools: this.#pools === undefined ? UNKNOWN : this.#pools.store.list().flat().sort(),
-      ...(this.#felix && { felixConfigurations: this.#felix.store.list().map(({ info }) => info) }),
-      ...(this.#peers && { bgpPeers: [...new Set(this.#peers.store.list().flat())].sort() }),
+      ipPools: pools === undefined ? UNKNOWN : pools.flatMap(({ value }) => value).sort(),
+      ...(felix && { felixConfigurations: felix.map(({ value }) => value.info) }),
+      ...(peers && { bgpPeers: [...new Set(peers.flatMap(({ value }) => value))].sort() }),
       automaticHostEndpoints: this.#controllers?.store.list().includes(true) ?? false,
+      unreadable: [...(pools ?? []), ...(felix ?? []), ...(peers ?? [])].flatMap(
+        ({ unreadable }) => unreadable,
+      ),
     };
   }
 }

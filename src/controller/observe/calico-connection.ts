@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { backoffDelay, type BackoffPolicy } from '../../cluster/backoff.ts';
 import { sleep } from '../../cluster/clock.ts';
 import { detectCalico, type CalicoApi, type ServedCalico } from './calico-api.ts';
+import { CalicoMemory } from './calico-config.ts';
 import type { InformerContext } from '../../cluster/informer/informer.ts';
 import { GeneratedObjects, type GeneratedObjectsOptions } from './generated-objects.ts';
 
@@ -21,7 +22,7 @@ export class CalicoConnection {
   /** `onChange` is also called when the answer changed. */
   constructor(context: InformerContext, options: GeneratedObjectsOptions) {
     this.#context = context;
-    this.#options = options;
+    this.#options = { memory: new CalicoMemory(context.log), ...options };
   }
 
   /** Undefined before the first answer. */

@@ -6,7 +6,9 @@ import type { StoredObject } from '../../cluster/resource.ts';
 import { ifChanged } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
 import { UNKNOWN_CLUSTER, type Inventory, type NamespaceInfo, type NodeInfo } from '../../inventory/types.ts';
+import type { Reading, Unreadable } from '../../inventory/unreadable.ts';
 import { ApiServerCallees } from './api-server-callees.ts';
+import { both, LastKnown, type Remembered } from './last-known.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 
@@ -28,16 +30,21 @@ export interface StoredNode extends NodeInfo {
   readonly uid: string;
 }
 
-const projectNode = (object: StoredObject): StoredNode => ({
-  ...readNode(object),
-  uid: object.metadata.uid,
-});
+function readStoredNode(object: StoredObject): Reading<StoredNode> {
+  const { value, flaws } = readNode(object);
+  return { value: { ...value, uid: object.metadata.uid }, flaws };
+}
+
+type ClusterSnapshot = Omit<Inventory, 'operatorNamespace'> & {
+  readonly nodes: readonly StoredNode[];
+  readonly unreadable: readonly Unreadable[];
+};
 
 /** The parts of the cluster that decide on policies, kept up to date. */
 export class ClusterState {
   readonly informers: Informers;
   readonly #namespaces: Informer<NamespaceInfo>;
-  readonly #nodes: Informer<StoredNode>;
+  readonly #nodes: Informer<Remembered<StoredNode>>;
   readonly #apiServer: ApiServerCallees;
 
   /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
@@ -50,11 +57,20 @@ export class ClusterState {
       onChange: ifChanged(onChange),
       onSynced: onChange,
     });
+    const lastKnown = new LastKnown<StoredNode>({
+      read: readStoredNode,
+      keep: (now, before) => ({ ...now, addresses: both(now.addresses, before.addresses) }),
+      log: context.log,
+    });
+    const nodeChanged = ifChanged<Remembered<StoredNode>>(onChange);
     this.#nodes = new Informer(context, {
       kind: 'Node',
       resource: { ...core, plural: 'nodes' },
-      project: projectNode,
-      onChange: ifChanged(onChange),
+      project: (object) => lastKnown.project(object, this.#nodes.hasSynced),
+      onChange: (event) => {
+        lastKnown.note(event);
+        nodeChanged(event);
+      },
       onSynced: onChange,
     });
     this.#apiServer = new ApiServerCallees(context, onChange);
@@ -62,12 +78,15 @@ export class ClusterState {
   }
 
   /** Namespaces and nodes are sorted by name. Calico's configuration is unknown here. */
-  snapshot(): Omit<Inventory, 'operatorNamespace'> & { readonly nodes: readonly StoredNode[] } {
+  snapshot(): ClusterSnapshot {
+    const nodes = this.#nodes.store.list();
+    const apiServer = this.#apiServer.snapshot();
     return {
       ...UNKNOWN_CLUSTER,
       namespaces: this.#namespaces.store.list(),
-      nodes: this.#nodes.store.list(),
-      ...this.#apiServer.snapshot(),
+      nodes: nodes.map(({ value }) => value),
+      ...apiServer,
+      unreadable: [...nodes.flatMap(({ unreadable }) => unreadable), ...apiServer.unreadable],
     };
   }
 

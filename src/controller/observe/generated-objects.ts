@@ -4,7 +4,7 @@ import { sleep } from '../../cluster/clock.ts';
 import { isAtLeast } from '../../cluster/resource.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { ServedCalico } from './calico-api.ts';
-import { CalicoConfig, othersOf } from './calico-config.ts';
+import { CalicoConfig, othersOf, type CalicoMemory } from './calico-config.ts';
 import type { StoredFailsafes } from './stored-failsafes.ts';
 import { generatedKinds, kindResource, objectId, type ObjectId } from '../objects/kinds.ts';
 import type { HeartbeatObject } from '../../cluster/informer/heartbeat.ts';
@@ -33,6 +33,8 @@ export interface GeneratedObjectsOptions {
   readonly onChange: () => void;
   /** True for a firewall whose objects we keep as they are: what was retained or orphaned is not touched. */
   readonly isKept: (firewall: string) => boolean;
+  /** The default is an empty one. */
+  readonly memory?: CalicoMemory;
 }
 
 /** The stored objects of Calico: all of the generated kinds that are served, and those that are only read. */
@@ -47,7 +49,7 @@ export class GeneratedObjects {
   #changed = Promise.withResolvers<undefined>();
 
   constructor({ kinds, read }: ServedKinds, context: InformerContext, options: GeneratedObjectsOptions) {
-    const { onChange, isKept } = options;
+    const { onChange, isKept, memory } = options;
     this.#context = context;
     this.#impostors = new Impostors(context.transport, context.log);
     const known = new Set<string>();
@@ -68,7 +70,7 @@ export class GeneratedObjects {
       });
       this.#objects.set(kind, informer);
     }
-    this.#config = new CalicoConfig(read, context, onChange);
+    this.#config = new CalicoConfig(read, context, onChange, memory);
     this.informers = new InformerGroup([...this.#objects.values(), this.#config.informers]);
   }
 

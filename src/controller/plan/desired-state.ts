@@ -5,6 +5,8 @@ import type { Inventory } from '../../inventory/types.ts';
 import { ruleId } from '../../compiler/names.ts';
 import type { Compilation, Compile, DesiredObject, Held } from '../../compiler/types.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
+import { AddressError, distinctCidrs, formatCidr, parseCidr, type Cidr } from '../../net/cidr.ts';
+import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 
 /** The next thing to do with a firewall. */
@@ -59,7 +61,7 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
   ];
   return {
     lifecycles,
-    desired: compilation.objects,
+    desired: keepingAddresses(compilation.objects, live),
     held: [...compilation.held, ...kept.map((name) => ({ prefix: ruleId(name) }))],
     owners: new Set(named('active', 'invalid', 'frozen', 'leaving')),
     problems: compilation.problems,
@@ -94,4 +96,32 @@ function isDefaultRetained(lifecycles: ReadonlyMap<string, Lifecycle>, live: Ite
   const lifecycle = lifecycles.get(DEFAULT_FIREWALL);
   if (lifecycle !== undefined && lifecycle !== 'retained') return false;
   return [...live].some((object) => object.ours && object.firewall === DEFAULT_FIREWALL);
+}
+
+/** Adds the addresses that have to stay to the sets that they are stored in. */
+function keepingAddresses(
+  desired: readonly DesiredObject[],
+  live: Iterable<LiveObject>,
+): readonly DesiredObject[] {
+  if (!desired.some(({ keepsAddresses }) => keepsAddresses)) return desired;
+  const stored = new Map([...live].map((each) => [each.id, each]));
+  return desired.map((each) => {
+    const { object, keepsAddresses } = each;
+    if (keepsAddresses !== true || object.kind !== 'GlobalNetworkSet') return each;
+    const set = stored.get(objectId(object.kind, object.metadata));
+    const kept = set?.ours === true ? (set.nets ?? []).flatMap(addressOf) : [];
+    const nets = distinctCidrs([...object.spec.nets.map(parseCidr), ...kept]).map(formatCidr);
+    return { ...each, object: { ...object, spec: { nets } } };
+  });
+}
+
+/** Nothing for a text that is not one address. A stored set may be anybody's work, and a network lets more in. */
+function addressOf(text: string): readonly Cidr[] {
+  try {
+    const cidr = parseCidr(text);
+    return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? [cidr] : [];
+  } catch (error) {
+    if (error instanceof AddressError) return [];
+    throw error;
+  }
 }

@@ -15,7 +15,7 @@ import { ClusterState } from '../observe/cluster-state.ts';
 import { FIREWALLS, projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
 import { GeneratedObjects } from '../observe/generated-objects.ts';
 import { CALICO, finalizersOf, OPERATOR_NAMESPACE } from './calico-server.ts';
-import type { World } from '../world.ts';
+import { inventoryOf, type World } from '../world.ts';
 import { Reconciler, type ReconcilerOptions } from '../reconcile.ts';
 import { RoundReport } from '../report/round-report.ts';
 import { Reporter } from '../report/status-writer.ts';
@@ -96,7 +96,7 @@ export class Rounds {
     const report = new RoundReport();
     const world: World = {
       firewalls: this.#firewalls.store.list(),
-      inventory: { ...inventory, ...this.#stored.inventory(), operatorNamespace: OPERATOR_NAMESPACE },
+      inventory: inventoryOf(inventory, this.#stored, OPERATOR_NAMESPACE),
       nodes: inventory.nodes,
       isClosedNamespace: (name) => this.#state.isClosed(name),
       calico: calico === 'unlisted' ? CALICO : calico,
