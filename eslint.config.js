@@ -8,11 +8,7 @@ import { proseOfComments, proseOfMarkdown } from './hack/prose.ts';
 const local = { rules: { layers: layersRule, prose: proseOfMarkdown, 'prose-of-comments': proseOfComments } };
 
 /** Files whose comments are held to plain English. Add a folder once its comments pass. */
-const PLAIN_COMMENTS = [
-  'hack/**/*.ts',
-  'src/**/*.ts',
-  'e2e/**/*.ts',
-];
+const PLAIN_COMMENTS = ['hack/**/*.ts', 'src/**/*.ts', 'e2e/**/*.ts'];
 
 const TESTS = ['**/*.test.ts', '**/*.suite.ts', 'src/**/testing/*.ts'];
 

@@ -52,11 +52,7 @@ export class Writer {
    * Contested objects wait their turn. Other drift is repaired first, because the desired form was in force
    * before.
    */
-  async write(
-    now: Transition,
-    defers: (step: Step) => boolean,
-    signal: AbortSignal,
-  ): Promise<WriteResult> {
+  async write(now: Transition, defers: (step: Step) => boolean, signal: AbortSignal): Promise<WriteResult> {
     const { clock, waveTimer } = this.#options;
     const { phases } = waveTimer.due(now, (step) => this.ignoresWaves(step) || defers(step));
     const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !defers(step);
