@@ -275,7 +275,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
     expect(compilation.problems).toMatchObject([
       { severity: 'problem', rule: 'default/nodes', path: 'spec.nodes', reason: 'EntityUnresolved' },
     ]);
-    expect(compilation.held).toEqual(
+    expect(compilation.frozen).toEqual(
       expect.arrayContaining([{ sets: 'default/nodes' }, { prefix: 'default/nodes' }]),
     );
     expect(compilation.labelledNodes).toBe(UNKNOWN);
@@ -297,6 +297,6 @@ describe('machines that will join', () => {
     expect(compilation.problems).toMatchObject([
       { path: 'spec.nodes.nodeCIDRs[0]', reason: 'NodeCIDRsContainPods' },
     ]);
-    expect(compilation.held).toContainEqual({ prefix: 'default/nodes' });
+    expect(compilation.frozen).toContainEqual({ prefix: 'default/nodes' });
   });
 });

@@ -27,15 +27,15 @@ const { compile: compileBounded } = await (async (): Promise<{ compile: Compile 
 const lists: fc.Arbitrary<readonly ClusterFirewall[]> = fc.oneof(firewalls, firewalls.chain(withNodes));
 
 describe('a rule over a bound', () => {
-  test('is in no object except a stand-in, and its stored objects are held', () => {
+  test('is in no object except a stand-in, and its stored objects are frozen', () => {
     let met = 0;
     fc.assert(
       fc.property(lists, scene, (list, { inventory }) => {
-        const { objects, problems, held } = compileBounded(list, inventory);
+        const { objects, problems, frozen } = compileBounded(list, inventory);
         for (const { rule, message } of problems.filter(({ reason }) => reason === 'TooLarge')) {
           met += 1;
           expect(message).toMatch(/\d/);
-          expect(held).toContainEqual({ rule });
+          expect(frozen).toContainEqual({ rule });
           // Denies at pods have one id for all of them, and each that fits is better than none.
           if (rule.endsWith('/nodes/pods')) continue;
           const carrying = objects.filter(({ rules, standIn }) => rules.includes(rule) && standIn !== true);

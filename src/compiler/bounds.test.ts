@@ -12,10 +12,10 @@ const times = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, i) => make(i));
 const known = inventory(namespace('blog'), namespace('a'));
 const compiled = (spec: Partial<Spec>) => {
-  const { objects, problems, held } = compile([firewall(spec)], known);
+  const { objects, problems, frozen } = compile([firewall(spec)], known);
   const sizes = objects.map(({ object }) => JSON.stringify(object).length);
   const overBound = problems.filter(({ reason }) => reason === 'TooLarge');
-  return { objects, problems, held, sizes, overBound, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  return { objects, problems, frozen, sizes, overBound, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 };
 
 /** As far apart as 64 addresses can be: leaving one out costs more than a hundred networks. */
@@ -68,7 +68,7 @@ describe('a rule over a bound', () => {
       /^needs \d+\.\d MB of policies, and the most for a rule is 8\.0 MB: name fewer/,
     ],
   ])('%s: is a problem with the number and the remedy, and holds what is stored', (_, fields, message) => {
-    const { overBound, held, objects, bytes } = compiled(inBlog(rule('large', fields)));
+    const { overBound, frozen, objects, bytes } = compiled(inBlog(rule('large', fields)));
     expect(overBound).toEqual([
       expect.objectContaining({
         severity: 'problem',
@@ -77,7 +77,7 @@ describe('a rule over a bound', () => {
         message: expect.stringMatching(message),
       }),
     ]);
-    expect(held).toContainEqual({ rule: 'default/blog/ingress/large' });
+    expect(frozen).toContainEqual({ rule: 'default/blog/ingress/large' });
     const carried = objects.flatMap(({ rules }) => rules);
     expect(carried).toContain('default/blog/ingress/web');
     expect(carried).not.toContain('default/blog/ingress/large');

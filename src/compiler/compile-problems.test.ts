@@ -8,9 +8,9 @@ import { ruleId } from './names.ts';
 describe('a rule that cannot be compiled', () => {
   const bad = { name: 'bad', pods: {}, from: [{ peer: 'ofice' }], ports: [80] };
 
-  test('is reported as a problem and held; the rest is compiled', () => {
+  test('is reported as a problem and frozen; the rest is compiled', () => {
     const group: Group = { ...web, ingress: [bad, ...(web.ingress ?? [])] };
-    const { problems, held, objects } = compile(
+    const { problems, frozen, objects } = compile(
       [firewall({ namespaces: [group] })],
       inventory(namespace('blog')),
     );
@@ -22,17 +22,17 @@ describe('a rule that cannot be compiled', () => {
         message: expect.stringContaining('"ofice"'),
       }),
     ]);
-    expect(held).toContainEqual({ rule: 'default/blog/ingress/bad' });
+    expect(frozen).toContainEqual({ rule: 'default/blog/ingress/bad' });
     expect(objects.flatMap(({ rules }) => rules)).toContain('default/blog/ingress/web');
     expect(objects.flatMap(({ rules }) => rules)).not.toContain('default/blog/ingress/bad');
   });
 
-  test('holds the sets too, because a held rule may be the last to name them', () => {
-    const { held } = compile(
+  test('holds the sets too, because a frozen rule may be the last to name them', () => {
+    const { frozen } = compile(
       [firewall({ namespaces: [{ ...web, ingress: [bad] }] })],
       inventory(namespace('blog')),
     );
-    expect(held).toEqual([
+    expect(frozen).toEqual([
       { rule: 'default/blog/ingress/bad' },
       { sets: 'default/control-plane' },
       { sets: 'default/nodes' },
@@ -119,11 +119,11 @@ describe('a rule that cannot be compiled', () => {
         ports: ['All'],
       },
     ];
-    const { problems, held, objects } = compile([firewall({ guardrails })], inventory());
+    const { problems, frozen, objects } = compile([firewall({ guardrails })], inventory());
     expect(problems).toEqual([
       expect.objectContaining({ reason: 'UnknownPeer', path: 'spec.guardrails[0].to[1].peer' }),
     ]);
-    expect(held).toContainEqual({ rule: 'default/guardrails/corp' });
+    expect(frozen).toContainEqual({ rule: 'default/guardrails/corp' });
     expect(objects.filter(({ rules }) => rules.includes(ruleId('default/guardrails/corp')))).toEqual([
       expect.objectContaining({ standIn: true }),
     ]);
@@ -153,11 +153,11 @@ describe('a rule that cannot be compiled', () => {
   test('for DNS altogether, leaves a default deny without it', () => {
     const labels = Array.from({ length: 32 }, (_unused, index) => [`label-${String(index)}`, 'x'.repeat(40)]);
     const dns = { podSelector: { matchLabels: Object.fromEntries(labels) as Record<string, string> } };
-    const { problems, held, objects } = compile([firewall({ defaults: { dns } })], inventory());
+    const { problems, frozen, objects } = compile([firewall({ defaults: { dns } })], inventory());
     expect(problems).toMatchObject([
       { reason: 'SelectorTooLong', rule: 'default/defaults/dns', path: 'spec.defaults.dns' },
     ]);
-    expect(held).toContainEqual({ rule: 'default/defaults/dns' });
+    expect(frozen).toContainEqual({ rule: 'default/defaults/dns' });
     const deny = objects.find(({ rules }) => rules.includes(ruleId('default/defaults/deny')));
     expect(deny?.rules).toEqual(['default/defaults/deny']);
     expect(deny?.object.spec).toMatchObject({ types: ['Ingress', 'Egress'] });
@@ -169,9 +169,9 @@ describe('a rule that cannot be compiled', () => {
       { length: 100 },
       (_unused, index) => `namespace-with-a-long-name-${String(index)}`,
     );
-    const { problems, held } = compile([firewall({ defaults: { exempt: { names } } })], inventory());
+    const { problems, frozen } = compile([firewall({ defaults: { exempt: { names } } })], inventory());
     expect(new Set(problems.map((problem) => problem.reason))).toEqual(new Set(['TooManyNames']));
-    expect(held).toContainEqual({ rule: 'default/defaults/deny' });
+    expect(frozen).toContainEqual({ rule: 'default/defaults/deny' });
   });
 
   test('exempt names that overflow one selector continue in the other', () => {

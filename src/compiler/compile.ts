@@ -32,7 +32,7 @@ import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import { reportUnreadable } from './unreadable.ts';
-import type { Compilation, DesiredObject, FirewallSummary, Held } from './types.ts';
+import type { Compilation, DesiredObject, FirewallSummary, Frozen } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
   const collector = new ProblemCollector();
@@ -56,7 +56,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
     labelledNodes: nodes.labelledNodes,
     problems: collector.problems,
-    held: heldRules(collector),
+    frozen: frozenRules(collector),
     summaries: firewalls.map((firewall) => summary(firewall, enforcement, inventory)),
   };
 }
@@ -71,7 +71,7 @@ function withoutDefault(firewalls: readonly ClusterFirewall[], collector: Proble
     );
   }
   const summaries = firewalls.map(({ metadata }) => ({ firewall: metadata.name, namespaces: null }));
-  return { objects: [], problems: collector.problems, held: [], summaries, labelledNodes: UNKNOWN };
+  return { objects: [], problems: collector.problems, frozen: [], summaries, labelledNodes: UNKNOWN };
 }
 
 interface CompileContext {
@@ -108,11 +108,11 @@ function compileFirewall(firewall: ClusterFirewall, context: CompileContext): re
 }
 
 /**
- * A held rule may name a set that no compiled rule names any more. Without the node set, for example, World
+ * A frozen rule may name a set that no compiled rule names any more. Without the node set, for example, World
  * would include the nodes.
  */
-function heldRules({ held }: ProblemCollector): readonly Held[] {
-  const sets = held.flatMap((each): readonly Held[] => {
+function frozenRules({ frozen }: ProblemCollector): readonly Frozen[] {
+  const sets = frozen.flatMap((each): readonly Frozen[] => {
     const [firewall = ''] = partsOf(idOf(each));
     return [
       { sets: ruleId(firewall, 'peers') },
@@ -120,14 +120,14 @@ function heldRules({ held }: ProblemCollector): readonly Held[] {
       ...SHARED_SETS.map(({ id }) => ({ sets: id })),
     ];
   });
-  const byText = new Map([...held, ...sets].map((each) => [heldText(each), each]));
+  const byText = new Map([...frozen, ...sets].map((each) => [frozenText(each), each]));
   return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
 }
 
-const idOf = (held: Held): RuleId =>
-  'rule' in held ? held.rule : 'prefix' in held ? held.prefix : held.sets;
+const idOf = (frozen: Frozen): RuleId =>
+  'rule' in frozen ? frozen.rule : 'prefix' in frozen ? frozen.prefix : frozen.sets;
 
-const heldText = (held: Held): string => `${idOf(held)} ${Object.keys(held).join('')}`;
+const frozenText = (frozen: Frozen): string => `${idOf(frozen)} ${Object.keys(frozen).join('')}`;
 
 const tier = (): DesiredObject => ({
   object: {

@@ -1,6 +1,6 @@
 import { Meter, OverBound } from './meter.ts';
 import type { RuleId } from './names.ts';
-import type { Held, Problem, ProblemReason, WarningReason } from './types.ts';
+import type { Frozen, Problem, ProblemReason, WarningReason } from './types.ts';
 
 /** Stops the compilation of one rule, and of nothing else. */
 export class RuleProblem extends Error {
@@ -26,12 +26,12 @@ export interface RulePlace {
 /** Collects problems while the compiler goes on with the rest. */
 export class ProblemCollector {
   readonly problems: Problem[] = [];
-  readonly held: Held[] = [];
+  readonly frozen: Frozen[] = [];
   readonly #meter = new Meter();
 
   /**
    * Runs the compilation of one rule. If it has a problem or is over a bound, that is recorded and the rule's
-   * stored objects are held.
+   * stored objects are frozen.
    */
   guard<T>(place: RulePlace, compileRule: () => readonly T[]): readonly T[] {
     try {
@@ -40,7 +40,7 @@ export class ProblemCollector {
       if (error instanceof OverBound) this.problem(place, 'TooLarge', error.message);
       else if (error instanceof RuleProblem) this.problem(place, error.reason, error.message, error.at);
       else throw error;
-      this.held.push({ rule: place.id });
+      this.frozen.push({ rule: place.id });
       return [];
     }
   }

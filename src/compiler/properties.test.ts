@@ -168,10 +168,10 @@ describe('a rule with a problem', () => {
     'SelectorTooLong',
   ];
 
-  test('is in no object except a guardrail’s stand-in, and its stored objects are held', () => {
+  test('is in no object except a guardrail’s stand-in, and its stored objects are frozen', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { inventory }) => {
-        const { objects, problems, held } = compileSmall(list, inventory);
+        const { objects, problems, frozen } = compileSmall(list, inventory);
         for (const { rule, reason } of problems.filter((each) => WHOLE_RULE.includes(each.reason))) {
           const isMeant = (id: string) => id === rule || id.startsWith(`${rule}/`);
           const carrying = objects.filter(({ rules, standIn }) => rules.some(isMeant) && standIn !== true);
@@ -180,8 +180,8 @@ describe('a rule with a problem', () => {
             reason,
             objects: [],
           });
-          // The problem is reported once for all Services. Only the enforced ones are held.
-          if (!rule.endsWith('/apiServerToPods')) expect(held).toContainEqual({ rule });
+          // The problem is reported once for all Services. Only the enforced ones are frozen.
+          if (!rule.endsWith('/apiServerToPods')) expect(frozen).toContainEqual({ rule });
         }
       }),
       FEWER,

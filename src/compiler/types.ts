@@ -109,7 +109,7 @@ export interface NodesSummary {
  * One rule, all rules below a prefix, or the sets with this id or one below it. Sets have a form of their own,
  * because a group may be called `peers`.
  */
-export type Held = { readonly rule: RuleId } | { readonly prefix: RuleId } | { readonly sets: RuleId };
+export type Frozen = { readonly rule: RuleId } | { readonly prefix: RuleId } | { readonly sets: RuleId };
 
 export interface Compilation {
   readonly objects: readonly DesiredObject[];
@@ -124,9 +124,9 @@ export interface Compilation {
   readonly problems: readonly Problem[];
   /**
    * The rules whose stored objects must be kept because of a problem. An owned object is not pruned if it
-   * carries a held rule, even when none of its rules is desired any more.
+   * carries a frozen rule, even when none of its rules is desired any more.
    */
-  readonly held: readonly Held[];
+  readonly frozen: readonly Frozen[];
   readonly summaries: readonly FirewallSummary[];
 }
 

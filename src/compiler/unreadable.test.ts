@@ -71,11 +71,11 @@ describe('objects of the cluster that cannot be read', () => {
   });
 
   test('change no object, and hold none', () => {
-    const { objects, held } = compile([firewall(worldly)], cluster);
+    const { objects, frozen } = compile([firewall(worldly)], cluster);
     const unreadable = [flaw('Node', 'a'), flaw('IPPool', 'p'), flaw('EndpointSlice', 'default/odd')];
     const odd = compile([firewall(worldly)], clusterWith({ unreadable }));
     expect(odd.objects).toEqual(objects);
-    expect(odd.held).toEqual(held);
+    expect(odd.frozen).toEqual(frozen);
   });
 
   test.each([
@@ -91,14 +91,14 @@ describe('objects of the cluster that cannot be read', () => {
     'an %s that nobody knows from before: nothing changes at nodes',
     (kind) => {
       const compilation = compiled({}, { inventory: clusterWith({ unreadable: [flaw(kind, 'p', true)] }) });
-      expect(compilation.held).toContainEqual({ prefix: 'default/nodes' });
+      expect(compilation.frozen).toContainEqual({ prefix: 'default/nodes' });
       expect(compilation.problems.map(({ path }) => path)).toEqual(['spec', 'spec.nodes']);
       expect(
         compilation.objects.flatMap(({ rules }) => rules).filter((rule) => rule.includes('/nodes/')),
       ).toEqual([]);
       const known = compiled({}, { inventory: clusterWith({ unreadable: [flaw(kind, 'p')] }) });
       expect(reasons(known)).toEqual(['UnreadableObject']);
-      expect(known.held).toEqual([]);
+      expect(known.frozen).toEqual([]);
     },
   );
 

@@ -159,7 +159,7 @@ export class Reconciler {
     return transition({
       desired: intent.desired.filter(({ object }) => stored.serves(object.kind)),
       live,
-      held: intent.held,
+      frozen: intent.frozen,
       firewalls: intent.owners,
       isClosedNamespace,
       holdsEndpoints: intent.nodes?.blocked !== undefined,

@@ -164,7 +164,7 @@ describe('the final deny', () => {
   test('with All and no pools, is refused itself, and stored objects stay', () => {
     const compilation = compiled({ destinations: 'All' }, { inventory: clusterWith({ ipPools: [] }) });
     expect(reasons(compilation)).toContain('PoolsUnknown');
-    expect(compilation.held).toContainEqual({ prefix: 'default/nodes' });
+    expect(compilation.frozen).toContainEqual({ prefix: 'default/nodes' });
     expect(carrying(compilation, 'default/nodes/deny')).toEqual([]);
   });
 
@@ -358,7 +358,7 @@ describe('a zone', () => {
 
   test('with a problem, keeps the set that its stored policies name', () => {
     const compilation = compiled({ zones: [zone([{ peer: 'nobody' }], { ports: [9100] })] });
-    expect(compilation.held).toContainEqual({ sets: 'default/nodes/where' });
+    expect(compilation.frozen).toContainEqual({ sets: 'default/nodes/where' });
   });
 
   test.each([
@@ -374,7 +374,7 @@ describe('a zone', () => {
     const other = { name: 'other', from: [{ entity: 'World' as const }], allow: { services: ['http'] } };
     const compilation = compiled({ zones: [zone(from, allow), other] });
     expect(reasons(compilation)).toEqual([reason]);
-    expect(compilation.held).toContainEqual({ rule: 'default/nodes/zones/z' });
+    expect(compilation.frozen).toContainEqual({ rule: 'default/nodes/zones/z' });
     expect(carrying(compilation, 'default/nodes/zones/z')).toEqual([]);
     expect(carrying(compilation, 'default/nodes/zones/other')).toHaveLength(2);
   });

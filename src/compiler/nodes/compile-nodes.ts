@@ -70,7 +70,7 @@ export function compileNodes(input: NodesInput): CompiledNodes {
   reportServices(main, input.collector);
   reportBaseline(context);
   if (isRefused) {
-    input.collector.held.push({ prefix: context.place.id });
+    input.collector.frozen.push({ prefix: context.place.id });
     return { objects: [], summary: summaryOf(context, []), labelledNodes: UNKNOWN };
   }
   return compiled(context);
@@ -193,7 +193,7 @@ function compiled(context: NodeContext): CompiledNodes {
   const openPorts = [...baseline.openPorts, ...zones.openPorts];
   const endpoints = endpointsKind(context);
   const isSettled = endpoints === 'Automatic' || endpoints === 'Managed';
-  if (!isSettled) collector.held.push({ rule: ruleId(place.id, 'endpoints') });
+  if (!isSettled) collector.frozen.push({ rule: ruleId(place.id, 'endpoints') });
   const objects = [
     ...compileLo(context),
     ...compileBreakGlass(context),

@@ -126,9 +126,9 @@ describe('nodePorts and hostPorts', () => {
     ]);
   });
 
-  test('of a rule with a problem are held as stored', () => {
+  test('of a rule with a problem are frozen as stored', () => {
     const compilation = compile([firewall({ ...web, from: [{ peer: 'nobody' }] }, ENFORCED)], cluster);
     expect(atNodes(compilation)).toEqual([]);
-    expect(compilation.held).toContainEqual({ rule: 'default/shop/ingress/web' });
+    expect(compilation.frozen).toContainEqual({ rule: 'default/shop/ingress/web' });
   });
 });

@@ -86,11 +86,11 @@ describe('a policy of others', () => {
   });
 
   test('does not stop the compilation: stored objects are kept, and new ones wait', () => {
-    const { objects, held } = compiled({ foreignPolicies: [BLOG] });
+    const { objects, frozen } = compiled({ foreignPolicies: [BLOG] });
     expect(
       objects.some(({ object }) => object.kind === 'HostEndpoint' && object.spec.interfaceName === '*'),
     ).toBe(true);
-    expect(held).toEqual([]);
+    expect(frozen).toEqual([]);
   });
 
   test('whose rules match sets without a namespaceSelector is reported', () => {
@@ -145,7 +145,7 @@ describe('an endpoint of others', () => {
   });
 
   test('made by Calico, where our own are configured, is a contradiction, and none of ours is made', () => {
-    const { nodes, objects, labelledNodes, held } = compiled(
+    const { nodes, objects, labelledNodes, frozen } = compiled(
       { automaticHostEndpoints: true },
       { hostEndpoints: 'Managed' },
     );
@@ -157,7 +157,7 @@ describe('an endpoint of others', () => {
       objects.some(({ object }) => object.kind === 'HostEndpoint' && object.spec.interfaceName === '*'),
     ).toBe(false);
     expect(labelledNodes).toBe(UNKNOWN);
-    expect(held).toContainEqual({ rule: 'default/nodes/endpoints' });
+    expect(frozen).toContainEqual({ rule: 'default/nodes/endpoints' });
   });
 });
 

@@ -133,7 +133,7 @@ describe('apiServerToPods', () => {
   });
 
   test('a control plane without an address is a problem, and open ports stay open', () => {
-    const { problems, held, objects } = compiled({}, { nodes: [], apiServerEndpoints: [] });
+    const { problems, frozen, objects } = compiled({}, { nodes: [], apiServerEndpoints: [] });
     expect(problems).toEqual([
       expect.objectContaining({
         severity: 'problem',
@@ -143,23 +143,23 @@ describe('apiServerToPods', () => {
         message: expect.stringContaining('certs/webhook (ValidatingWebhookConfiguration/certs)'),
       }),
     ]);
-    expect(held).toEqual(
+    expect(frozen).toEqual(
       expect.arrayContaining([{ rule: `${FAMILY}/certs/webhook` }, { sets: 'default/control-plane' }]),
     );
     expect(objects.some(({ object }) => object.kind === 'GlobalNetworkSet')).toBe(false);
   });
 
-  test('nothing is held where nothing is enforced, because it would only isolate', () => {
+  test('nothing is frozen where nothing is enforced, because it would only isolate', () => {
     const unresolved = { nodes: [], apiServerEndpoints: [], unlistedKinds: ['apiservices'] };
-    const { problems, held } = compiled({ mode: 'Observe' }, unresolved);
+    const { problems, frozen } = compiled({ mode: 'Observe' }, unresolved);
     expect(problems.map(({ reason }) => reason)).toEqual(['BackendsUnknown', 'EntityUnresolved']);
-    expect(held).toEqual([]);
+    expect(frozen).toEqual([]);
   });
 
-  test('kinds that may not be listed are a problem; known backends are opened, open ones are held', () => {
+  test('kinds that may not be listed are a problem; known backends are opened, open ones are frozen', () => {
     const compilation = compiled({}, { unlistedKinds: ['apiservices'] });
     expect(opened(compilation)).toHaveLength(1);
-    expect(compilation.held).toContainEqual({ prefix: FAMILY });
+    expect(compilation.frozen).toContainEqual({ prefix: FAMILY });
     expect(compilation.problems).toEqual([
       expect.objectContaining({ reason: 'BackendsUnknown', message: expect.stringContaining('apiservices') }),
     ]);

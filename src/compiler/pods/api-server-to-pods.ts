@@ -56,7 +56,7 @@ export function apiServerToPods(
   };
   if (inventory.unlistedKinds !== undefined && inventory.unlistedKinds.length > 0) {
     // Where nothing is enforced, such an allow would only isolate.
-    if (enforcement.enforced.length > 0) collector.held.push({ prefix: place.id });
+    if (enforcement.enforced.length > 0) collector.frozen.push({ prefix: place.id });
     collector.problem(
       place,
       'BackendsUnknown',
@@ -66,7 +66,7 @@ export function apiServerToPods(
   const backends = isolatedBackends(place, context);
   if (backends.length > 0 && !resolveScope.isControlPlaneResolved) {
     const enforced = backends.filter(({ isStaged }) => !isStaged);
-    collector.held.push(...enforced.map((backend) => ({ rule: backend.place.id })));
+    collector.frozen.push(...enforced.map((backend) => ({ rule: backend.place.id })));
     collector.problem(
       place,
       'EntityUnresolved',

@@ -42,7 +42,7 @@ const planned = (input: Partial<PlanInput>) =>
   plan({
     desired: [],
     live: [],
-    held: [],
+    frozen: [],
     firewalls: new Set(['default']),
     isClosedNamespace: () => false,
     ...input,

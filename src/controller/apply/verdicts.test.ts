@@ -34,7 +34,7 @@ function verdicts(input: Case): readonly Verdict[] {
   } = input;
   const serves = (kind: string): boolean => !unserved.includes(kind);
   const after = plan({
-    held: [],
+    frozen: [],
     firewalls: new Set(['default']),
     isClosedNamespace: (namespace) => namespace === 'absent',
     ...input,
@@ -63,14 +63,14 @@ const contested = [idOf(web)];
 describe('the verdict on an object', () => {
   const frozen: Case = {
     stored: [live(allow({ name: 'web', rules: [rule, 'default/g/ingress/bad'], content: 'old' }))],
-    held: [{ rule: ruleId('default/g/ingress/bad') }],
+    frozen: [{ rule: ruleId('default/g/ingress/bad') }],
   };
 
   test.each<[string, Case, object]>([
     ['that is stored as desired', { stored: [live(web)] }, { is: 'Current' }],
     ['that is not stored', {}, { is: 'Pending' }],
     ['that is stored with another content', { stored: [old] }, { is: 'Pending' }],
-    ['that carries a held rule', frozen, { is: 'Frozen' }],
+    ['that carries a frozen rule', frozen, { is: 'Frozen' }],
     ['whose name is taken', { stored: [foreign(web, 'helm')] }, { is: 'NameTaken', foreignManager: 'helm' }],
     ['whose kind is not served', { unserved: ['GlobalNetworkPolicy'] }, { is: 'NotServed' }],
     [
@@ -170,7 +170,7 @@ describe('an object', () => {
   const any = fc.record({
     desired: fc.subarray(objects),
     stored: fc.subarray([...objects.map(live), old, foreign(web), foreign(set({ name: 'nodes' }))]),
-    held: fc.subarray([{ rule: ruleId(rule) }, { prefix: ruleId('default') }]),
+    frozen: fc.subarray([{ rule: ruleId(rule) }, { prefix: ruleId('default') }]),
     unwritten: fc.subarray([
       refused(),
       skipped,

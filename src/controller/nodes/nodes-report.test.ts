@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { LABEL_ENFORCED, LABEL_SET, ruleId } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
-import type { DesiredObject, NodesSummary, Held } from '../../compiler/types.ts';
+import type { DesiredObject, NodesSummary, Frozen } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { lacksAllows, nodesReport, nodesStand, type NodesReportInput } from './nodes-report.ts';
 import { plan, type PlanInput } from '../plan/plan.ts';
@@ -42,9 +42,9 @@ type Fields = Partial<NodesReportInput> & { readonly desired?: readonly DesiredO
 function standing(
   stored: readonly LiveObject[],
   { desired: wanted = desired, ...fields }: Fields = {},
-  held: readonly Held[] = [],
+  frozen: readonly Frozen[] = [],
 ) {
-  const after = planned({ desired: wanted, live: stored, held });
+  const after = planned({ desired: wanted, live: stored, frozen });
   return nodesReport({
     summary,
     verdicts: verdictsAfter(after),
@@ -58,7 +58,7 @@ const planned = (input: Partial<PlanInput>) =>
   plan({
     desired,
     live: [],
-    held: [],
+    frozen: [],
     firewalls: new Set(['default']),
     isClosedNamespace: () => false,
     ...input,
@@ -129,7 +129,7 @@ describe('nodes stand', () => {
     plan({
       desired: wanted,
       live: stored,
-      held: [],
+      frozen: [],
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,
     });

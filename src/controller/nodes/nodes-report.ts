@@ -113,7 +113,7 @@ export function nodesReport(input: NodesReportInput): NodesReport {
 }
 
 function enforcedNodes({ verdicts, plan, hostEndpoints }: NodesReportInput): ReadonlySet<string> {
-  const stored = [...only(verdicts, 'Frozen').map(({ live }) => live), ...plan.held];
+  const stored = [...only(verdicts, 'Frozen').map(({ live }) => live), ...plan.frozen];
   const ours = (role: Role): ReadonlySet<string> =>
     new Set([
       ...verdicts.flatMap((verdict) => {

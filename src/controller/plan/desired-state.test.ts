@@ -31,7 +31,7 @@ const compile: Compile = (firewalls: readonly ClusterFirewall[]) => ({
     ? firewalls.map(({ metadata }) => allow({ name: metadata.name, firewall: metadata.name }))
     : [],
   problems: [],
-  held: [{ rule: ruleId('default/g/ingress/a') }],
+  frozen: [{ rule: ruleId('default/g/ingress/a') }],
   summaries: [],
   labelledNodes: UNKNOWN,
 });
@@ -40,7 +40,7 @@ const state = (
   firewalls: readonly StoredFirewall[],
   stored = firewalls.map(({ name }) => live(allow({ name, firewall: name }))),
 ) => {
-  const { desired, held, owners, lifecycles } = desiredState({
+  const { desired, frozen, owners, lifecycles } = desiredState({
     firewalls,
     inventory: UNKNOWN_CLUSTER,
     live: stored,
@@ -48,7 +48,7 @@ const state = (
   });
   return {
     desired: desired.map((each) => each.firewall),
-    held,
+    frozen,
     owners: [...owners],
     lifecycles: Object.fromEntries(lifecycles),
   };
@@ -58,42 +58,42 @@ describe('what is to be done with each firewall', () => {
   test('all valid: compiled', () => {
     expect(state([firewall('default'), firewall('team')])).toEqual({
       desired: ['default', 'team'],
-      held: [{ rule: 'default/g/ingress/a' }],
+      frozen: [{ rule: 'default/g/ingress/a' }],
       owners: ['default', 'team'],
       lifecycles: { default: 'active', team: 'active' },
     });
   });
 
   test('an invalid one keeps everything, the others go on', () => {
-    const { desired, held } = state([firewall('default'), firewall('team', { spec: invalid })]);
+    const { desired, frozen } = state([firewall('default'), firewall('team', { spec: invalid })]);
     expect(desired).toEqual(['default']);
-    expect(held).toContainEqual({ prefix: 'team' });
+    expect(frozen).toContainEqual({ prefix: 'team' });
   });
 
   test('with an invalid default nothing changes for anybody, and yet another can be deleted', () => {
-    const { desired, held, owners, lifecycles } = state([
+    const { desired, frozen, owners, lifecycles } = state([
       firewall('team'),
       firewall('default', { spec: invalid }),
       firewall('broken', { spec: invalid }),
       firewall('old', { deleting: true }),
     ]);
     expect(desired).toEqual([]);
-    expect(held).toEqual(['team', 'default', 'broken'].map((prefix) => ({ prefix })));
+    expect(frozen).toEqual(['team', 'default', 'broken'].map((prefix) => ({ prefix })));
     expect(lifecycles).toEqual({ default: 'invalid', broken: 'invalid', team: 'frozen', old: 'leaving' });
     expect(owners.toSorted()).toEqual(['broken', 'default', 'old', 'team']);
   });
 
   test('an invalid one can be deleted', () => {
-    const { held, owners, lifecycles } = state([firewall('default', { spec: invalid, deleting: true })]);
+    const { frozen, owners, lifecycles } = state([firewall('default', { spec: invalid, deleting: true })]);
     expect(lifecycles).toEqual({ default: 'leaving' });
-    expect(held).not.toContainEqual({ prefix: 'default' });
+    expect(frozen).not.toContainEqual({ prefix: 'default' });
     expect(owners).toEqual(['default']);
   });
 
   test('when default goes, the objects of the others go too', () => {
-    const { desired, held } = state([firewall('default', { deleting: true }), firewall('team')]);
+    const { desired, frozen } = state([firewall('default', { deleting: true }), firewall('team')]);
     expect(desired).toEqual([]);
-    expect(held).not.toContainEqual({ prefix: 'team' });
+    expect(frozen).not.toContainEqual({ prefix: 'team' });
   });
 
   test.each([
@@ -104,8 +104,8 @@ describe('what is to be done with each firewall', () => {
     ['is gone', [firewall('team')]],
   ])('a retained default deny that %s keeps the allows of the others', (_, firewalls) => {
     const stored = [live(allow({ name: 'deny', firewall: 'default' }))];
-    const { held, owners } = state(firewalls, stored);
-    expect(held).toContainEqual({ prefix: 'team' });
+    const { frozen, owners } = state(firewalls, stored);
+    expect(frozen).toContainEqual({ prefix: 'team' });
     expect(owners).toEqual(['team']);
   });
 
@@ -113,21 +113,21 @@ describe('what is to be done with each firewall', () => {
     const retained = firewall('default', { deleting: true, spec: { deletionPolicy: 'Retain' } });
     const others = [live(allow({ name: 'a', firewall: 'team' })), foreign(allow({ name: 'b' }))];
     for (const stored of [[], others])
-      expect(state([retained, firewall('team')], stored).held).toEqual([{ rule: 'default/g/ingress/a' }]);
+      expect(state([retained, firewall('team')], stored).frozen).toEqual([{ rule: 'default/g/ingress/a' }]);
   });
 
   test('a default deny in force keeps nothing but what the compiler holds', () => {
-    expect(state([firewall('default'), firewall('team')]).held).toEqual([{ rule: 'default/g/ingress/a' }]);
+    expect(state([firewall('default'), firewall('team')]).frozen).toEqual([{ rule: 'default/g/ingress/a' }]);
   });
 
   test('each can be retained, and is no owner any more', () => {
-    const { lifecycles, owners, held } = state([
+    const { lifecycles, owners, frozen } = state([
       firewall('default'),
       firewall('team', { deleting: true, spec: { deletionPolicy: 'Retain' } }),
     ]);
     expect(lifecycles).toEqual({ default: 'active', team: 'retained' });
     expect(owners).toEqual(['default']);
-    expect(held).toEqual([{ rule: 'default/g/ingress/a' }]);
+    expect(frozen).toEqual([{ rule: 'default/g/ingress/a' }]);
   });
 
   test('an invalid firewall that is deleted leaves, and freezes nobody', () => {
@@ -153,7 +153,7 @@ test('what the compiler says is handed on, and nothing of it while default is in
         message: 'No nodes.',
       },
     ],
-    held: [],
+    frozen: [],
     summaries: [{ firewall: 'default', namespaces: null }],
     labelledNodes: UNKNOWN,
     nodes: { mode: 'Observe', endpoints: 'Contradiction', selected: UNKNOWN, failsafesOpen: [], notes: [] },
@@ -195,7 +195,7 @@ describe('gates', () => {
       compile: () => ({
         objects: [],
         problems: [],
-        held: [],
+        frozen: [],
         summaries: [],
         labelledNodes: gated ?? UNKNOWN,
       }),

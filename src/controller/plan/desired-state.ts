@@ -3,7 +3,7 @@ import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { ruleId } from '../../compiler/names.ts';
-import type { Compilation, Compile, DesiredObject, Held } from '../../compiler/types.ts';
+import type { Compilation, Compile, DesiredObject, Frozen } from '../../compiler/types.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
 import { AddressError, distinctCidrs, formatCidr, parseCidr, type Cidr } from '../../net/cidr.ts';
 import { objectId } from '../objects/kinds.ts';
@@ -25,8 +25,8 @@ export type Lifecycle =
 export interface DesiredState {
   readonly lifecycles: ReadonlyMap<string, Lifecycle>;
   readonly desired: readonly DesiredObject[];
-  /** See PlanInput.held. */
-  readonly held: readonly Held[];
+  /** See PlanInput.frozen. */
+  readonly frozen: readonly Frozen[];
   /** As PlanInput.firewalls: those whose objects may be removed. */
   readonly owners: ReadonlySet<string>;
   readonly problems: Compilation['problems'];
@@ -36,7 +36,7 @@ export interface DesiredState {
   readonly labelledNodes: Known<ReadonlySet<string>>;
 }
 
-const NOTHING: Compilation = { objects: [], problems: [], held: [], summaries: [], labelledNodes: UNKNOWN };
+const NOTHING: Compilation = { objects: [], problems: [], frozen: [], summaries: [], labelledNodes: UNKNOWN };
 
 export interface DesiredStateInput {
   readonly firewalls: readonly StoredFirewall[];
@@ -52,8 +52,8 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
   const active = firewalls.flatMap(({ name, validation }) =>
     lifecycles.get(name) === 'active' && validation.ok ? [validation.firewall] : [],
   );
-  const frozen = lifecycles.get(DEFAULT_FIREWALL) === 'invalid';
-  const compilation = frozen ? NOTHING : compile(active, inventory);
+  const isDefaultInvalid = lifecycles.get(DEFAULT_FIREWALL) === 'invalid';
+  const compilation = isDefaultInvalid ? NOTHING : compile(active, inventory);
   const kept = [
     ...named('invalid', 'frozen'),
     // A retained default deny goes on closing: without the allows of the others it would close more than it did.
@@ -62,7 +62,7 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
   return {
     lifecycles,
     desired: keepingAddresses(compilation.objects, live),
-    held: [...compilation.held, ...kept.map((name) => ({ prefix: ruleId(name) }))],
+    frozen: [...compilation.frozen, ...kept.map((name) => ({ prefix: ruleId(name) }))],
     owners: new Set(named('active', 'invalid', 'frozen', 'leaving')),
     problems: compilation.problems,
     summaries: compilation.summaries,

@@ -217,7 +217,7 @@ class World {
     const isKeptBack = isDeferred(gating);
     const input = {
       desired: compilation.objects,
-      held: compilation.held,
+      frozen: compilation.frozen,
       live: this.#live(),
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,

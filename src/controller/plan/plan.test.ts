@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LABEL_SET, ruleId, TIER, type RuleId } from '../../compiler/names.ts';
-import type { DesiredObject, Held } from '../../compiler/types.ts';
+import type { DesiredObject, Frozen } from '../../compiler/types.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
-import { isHeld, only, plan, type Comparison, type Plan, type PlanInput } from './plan.ts';
+import { isFrozen, only, plan, type Comparison, type Plan, type PlanInput } from './plan.ts';
 import type { Step } from './step.ts';
 import { allow, deny, endpoint, foreign, finalDeny, live, nodeAllow, set, tier } from '../testing/objects.ts';
 
@@ -16,10 +16,10 @@ const renamed = ({ object }: DesiredObject, name: string): DesiredObject['object
   metadata: { ...object.metadata, name },
 });
 const contentHashOf = ({ object }: DesiredObject): string => desiredHash(object);
-const heldRule = ruleId('default/g/ingress/held');
-const held = [{ rule: heldRule }];
+const frozenRule = ruleId('default/g/ingress/frozen');
+const frozen = [{ rule: frozenRule }];
 const tierOf = (content: string): DesiredObject => {
-  const made = tier({ rules: ['default/g/ingress/a', heldRule] });
+  const made = tier({ rules: ['default/g/ingress/a', frozenRule] });
   const spec = { ...made.object.spec, order: content.length };
   return { ...made, object: { ...made.object, spec } as DesiredObject['object'] };
 };
@@ -28,7 +28,7 @@ const planned = (input: Partial<PlanInput>): Plan =>
   plan({
     desired: [],
     live: [],
-    held: [],
+    frozen: [],
     firewalls: new Set(['default', 'team']),
     isClosedNamespace: () => false,
     ...input,
@@ -218,35 +218,35 @@ describe('what is left alone', () => {
     const old = live(allow({ name: 'old', rules: ['default/g/ingress/a'] }));
     const result = planned({ desired: [renamed], live: [foreign(renamed), old] });
     expect(result.phases).toEqual([]);
-    expect(result.held).toEqual([old]);
+    expect(result.frozen).toEqual([old]);
   });
 
-  test('objects of held rules, also when others of the same firewall go', () => {
+  test('objects of frozen rules, also when others of the same firewall go', () => {
     const stored = [
       live(allow({ name: 'a', rules: ['default/g/ingress/a'] })),
       live(allow({ name: 'b', rules: ['default/g/ingress/b'] })),
     ];
-    expect(phases(planned({ live: stored, held: [{ rule: ruleId('default/g/ingress/a') }] }))).toEqual([
+    expect(phases(planned({ live: stored, frozen: [{ rule: ruleId('default/g/ingress/a') }] }))).toEqual([
       ['-GlobalNetworkPolicy/b'],
     ]);
-    expect(phases(planned({ live: stored, held: [{ prefix: ruleId('default/g') }] }))).toEqual([]);
+    expect(phases(planned({ live: stored, frozen: [{ prefix: ruleId('default/g') }] }))).toEqual([]);
   });
 
-  test('everything of a held firewall, also what carries no rule', () => {
+  test('everything of a frozen firewall, also what carries no rule', () => {
     const stored = [tier(), allow({ name: 'a', rules: ['default/g/ingress/a'] })].map(live);
-    expect(planned({ live: stored, held: [{ prefix: ruleId('default') }] }).phases).toEqual([]);
-    expect(planned({ live: stored, held: [{ prefix: ruleId('team') }] }).phases).toHaveLength(2);
+    expect(planned({ live: stored, frozen: [{ prefix: ruleId('default') }] }).phases).toEqual([]);
+    expect(planned({ live: stored, frozen: [{ prefix: ruleId('team') }] }).phases).toHaveLength(2);
   });
 
-  test('a policy that would lose a held rule; a set is brought up to date nevertheless', () => {
-    const held = [{ rule: ruleId('default/g/ingress/a') }];
+  test('a policy that would lose a frozen rule; a set is brought up to date nevertheless', () => {
+    const frozen = [{ rule: ruleId('default/g/ingress/a') }];
     const rules = ['default/g/ingress/a', 'default/g/ingress/b'];
     const stored = [allow({ name: 'both', rules }), set({ name: 'office', rules })].map(live);
     const desired = [
       allow({ name: 'both', rules: ['default/g/ingress/b'], content: 'b' }),
       set({ name: 'office', rules: ['default/g/ingress/b'], content: '198.51.100.0/24' }),
     ];
-    const result = planned({ desired, live: stored, held });
+    const result = planned({ desired, live: stored, frozen });
     expect(phases(result)).toEqual([['~GlobalNetworkSet/office']]);
     expect(idsOf(result, 'Frozen')).toEqual(['GlobalNetworkPolicy/both']);
   });
@@ -255,19 +255,21 @@ describe('what is left alone', () => {
     ['the tier', (content: string) => tierOf(content)],
     [
       "the nodes' addresses",
-      (content: string) => set({ name: 'judged', rules: ['default/nodes/judged', heldRule], content }),
+      (content: string) => set({ name: 'judged', rules: ['default/nodes/judged', frozenRule], content }),
     ],
   ])('but not %s: it is brought up to date', (_, make) => {
     const old = make('before');
-    const desired = { ...make('after'), rules: old.rules.filter((rule) => rule !== heldRule) };
-    expect(phases(planned({ desired: [desired], live: [live(old)], held }))).toEqual([[`~${idOf(desired)}`]]);
+    const desired = { ...make('after'), rules: old.rules.filter((rule) => rule !== frozenRule) };
+    expect(phases(planned({ desired: [desired], live: [live(old)], frozen }))).toEqual([
+      [`~${idOf(desired)}`],
+    ]);
   });
 
-  test('a policy that carries a held rule goes on with it, when the new one carries it too', () => {
-    const rules = [heldRule, 'default/g/ingress/b'];
+  test('a policy that carries a frozen rule goes on with it, when the new one carries it too', () => {
+    const rules = [frozenRule, 'default/g/ingress/b'];
     const stored = live(allow({ name: 'a', rules }));
     const desired = allow({ name: 'a', rules, content: 'new' });
-    expect(phases(planned({ desired: [desired], live: [stored], held }))).toEqual([
+    expect(phases(planned({ desired: [desired], live: [stored], frozen }))).toEqual([
       ['~GlobalNetworkPolicy/a'],
     ]);
   });
@@ -301,16 +303,16 @@ describe('what is left alone', () => {
   });
 });
 
-test('one rule is held, or all rules below a prefix', () => {
-  const isHeldBy = (held: Held, rule: string): boolean => isHeld([held], ruleId(rule));
+test('one rule is frozen, or all rules below a prefix', () => {
+  const isFrozenBy = (frozen: Frozen, rule: string): boolean => isFrozen([frozen], ruleId(rule));
   const one = { rule: ruleId('default/g/ingress/a') };
-  expect(isHeldBy(one, 'default/g/ingress/a')).toBe(true);
-  expect(isHeldBy(one, 'default/g/ingress/ab')).toBe(false);
-  expect(isHeldBy(one, 'default/g/ingress/a/b')).toBe(false);
+  expect(isFrozenBy(one, 'default/g/ingress/a')).toBe(true);
+  expect(isFrozenBy(one, 'default/g/ingress/ab')).toBe(false);
+  expect(isFrozenBy(one, 'default/g/ingress/a/b')).toBe(false);
   const all = { prefix: ruleId('default/g') };
-  expect(isHeldBy(all, 'default/g/ingress/a')).toBe(true);
-  expect(isHeldBy(all, 'default/g')).toBe(false);
-  expect(isHeldBy(all, 'default/gg/ingress/a')).toBe(false);
+  expect(isFrozenBy(all, 'default/g/ingress/a')).toBe(true);
+  expect(isFrozenBy(all, 'default/g')).toBe(false);
+  expect(isFrozenBy(all, 'default/gg/ingress/a')).toBe(false);
 });
 
 test('groups may be called like the sections that a problem holds', () => {
@@ -320,14 +322,14 @@ test('groups may be called like the sections that a problem holds', () => {
   const office = set({ name: 'office', rules: ['default/peers/office'] });
   const result = planned({
     live: [revoked, ofNodes, zone, office].map(live),
-    held: [
+    frozen: [
       { rule: ruleId('default/g/ingress/bad') },
       { prefix: ruleId('default/nodes') },
       { sets: ruleId('default/peers') },
     ],
   });
   expect(phases(result).flat()).toEqual(['-GlobalNetworkPolicy/revoked', '-GlobalNetworkPolicy/of-nodes']);
-  expect(result.held.map(({ name }) => name)).toEqual(['zone', 'office']);
+  expect(result.frozen.map(({ name }) => name)).toEqual(['zone', 'office']);
 });
 
 describe('carried out one write at a time, in any order inside a phase', () => {
@@ -380,7 +382,7 @@ describe('carried out one write at a time, in any order inside a phase', () => {
   const inputOf = (before: readonly DesiredObject[], after: readonly DesiredObject[]): PlanInput => ({
     desired: after,
     live: before.map(live),
-    held: [],
+    frozen: [],
     firewalls: new Set(['default']),
     isClosedNamespace: () => false,
   });

@@ -7,7 +7,7 @@
 import type { GeneratedObject } from '../../calico/types.ts';
 import { setsNamedBy } from '../../compiler/flows/sets.ts';
 import { isBelow, isRuleOfNodes, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
-import type { DesiredObject, Held } from '../../compiler/types.ts';
+import type { DesiredObject, Frozen } from '../../compiler/types.ts';
 import { desiredHash as hashOf } from '../objects/content-hash.ts';
 import { objectId, type ObjectId } from '../objects/kinds.ts';
 import type { LiveObject, OwnedObject } from '../objects/live.ts';
@@ -19,7 +19,7 @@ export interface PlanInput {
   readonly desired: readonly DesiredObject[];
   readonly live: Iterable<LiveObject>;
   /** The name of a firewall as a prefix holds everything of the firewall. */
-  readonly held: readonly Held[];
+  readonly frozen: readonly Frozen[];
   /** Names of the firewalls that exist, also of those being deleted. Objects of others are left alone. */
   readonly firewalls: ReadonlySet<string>;
   /** True where nothing can be created now: a namespace that does not exist or is being deleted. */
@@ -37,7 +37,7 @@ export type Comparison = {
 } & (
   | { readonly is: 'Current'; readonly desiredHash: string }
   | { readonly is: 'Pending'; readonly step: ApplyStep }
-  /** Stays as it is stored, because a held rule or a stand-in keeps it. */
+  /** Stays as it is stored, because a frozen rule or a stand-in keeps it. */
   | { readonly is: 'Frozen'; readonly live: OwnedObject }
   /** Waits for its namespace, or as a host endpoint for what keeps it. */
   | { readonly is: 'Waiting' }
@@ -52,8 +52,8 @@ export interface Plan {
   readonly phases: readonly (readonly Step[])[];
   /** One for each desired object, in the same order. */
   readonly comparisons: readonly Comparison[];
-  /** Stored objects that are not desired, kept because of a held rule. */
-  readonly held: readonly OwnedObject[];
+  /** Stored objects that are not desired, kept because of a frozen rule. */
+  readonly frozen: readonly OwnedObject[];
   /** Stored objects of firewalls that do not exist. */
   readonly orphans: readonly OwnedObject[];
 }
@@ -65,8 +65,8 @@ export const only = <Each extends { readonly is: string }, Is extends Each['is']
 ): readonly Extract<Each, { readonly is: Is }>[] =>
   all.filter((each): each is Extract<Each, { readonly is: Is }> => each.is === is);
 
-export const isHeld = (held: readonly Held[], rule: RuleId): boolean =>
-  held.some((each) => ('rule' in each ? rule === each.rule : 'prefix' in each && holds(each.prefix, rule)));
+export const isFrozen = (frozen: readonly Frozen[], rule: RuleId): boolean =>
+  frozen.some((each) => ('rule' in each ? rule === each.rule : 'prefix' in each && holds(each.prefix, rule)));
 
 /** The rules of a group called `nodes` do not belong to `spec.nodes`. */
 const holds = (prefix: RuleId, rule: RuleId): boolean =>
@@ -77,21 +77,22 @@ const isNodes = (prefix: RuleId): boolean => {
   return section === 'nodes' && more.length === 0;
 };
 
-const isHeldSet = (held: readonly Held[], rule: RuleId): boolean =>
-  held.some((each) => 'sets' in each && (rule === each.sets || isBelow(rule, each.sets)));
+const isFrozenSet = (frozen: readonly Frozen[], rule: RuleId): boolean =>
+  frozen.some((each) => 'sets' in each && (rule === each.sets || isBelow(rule, each.sets)));
 
-/** An object that carries no rule is held with its firewall. */
-export const isHeldObject = (held: readonly Held[], { kind, rules, firewall }: OwnedObject): boolean =>
-  rules.some((rule) => isHeld(held, rule) || (kind === 'GlobalNetworkSet' && isHeldSet(held, rule))) ||
-  held.some((each) => 'prefix' in each && each.prefix === firewall);
+/** An object that carries no rule is frozen with its firewall. */
+export const carriesFrozen = (frozen: readonly Frozen[], { kind, rules, firewall }: OwnedObject): boolean =>
+  rules.some(
+    (rule) => isFrozen(frozen, rule) || (kind === 'GlobalNetworkSet' && isFrozenSet(frozen, rule)),
+  ) || frozen.some((each) => 'prefix' in each && each.prefix === firewall);
 
 const KEPT_UP_TO_DATE: ReadonlySet<Role> = new Set(['tier', 'set', 'nodeAddresses']);
 
-/** A policy that carries a held rule which the new one lacks stays as it is; a set's content is its peer's, not the rule's. */
-function isFrozen(held: readonly Held[], desired: DesiredObject, live: OwnedObject): boolean {
+/** A policy that carries a frozen rule which the new one lacks stays as it is; a set's content is its peer's, not the rule's. */
+function staysAsStored(frozen: readonly Frozen[], desired: DesiredObject, live: OwnedObject): boolean {
   if (desired.standIn === true) return true;
   if (KEPT_UP_TO_DATE.has(desiredRole(desired))) return false;
-  return live.rules.some((rule) => isHeld(held, rule) && !desired.rules.includes(rule));
+  return live.rules.some((rule) => isFrozen(frozen, rule) && !desired.rules.includes(rule));
 }
 
 function compare(
@@ -108,7 +109,7 @@ function compare(
   if (live !== undefined) {
     const isCurrent = live.hash === desiredHash || input.isEquivalent?.(id, desiredHash, live.hash) === true;
     if (isCurrent) return { ...common, is: 'Current', desiredHash };
-    if (isFrozen(input.held, desired, live)) return { ...common, is: 'Frozen', live };
+    if (staysAsStored(input.frozen, desired, live)) return { ...common, is: 'Frozen', live };
   } else if (input.holdsEndpoints === true && desiredRole(desired) === 'nodeEndpoint') {
     return { ...common, is: 'Waiting' };
   }
@@ -169,27 +170,27 @@ function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): re
 }
 
 /**
- * Removes our objects that are no longer desired. An object stays if it carries a held rule, or a rule whose new
+ * Removes our objects that are no longer desired. An object stays if it carries a frozen rule, or a rule whose new
  * object cannot be written.
  */
 function prune(
   input: PlanInput,
   live: ReadonlyMap<string, LiveObject>,
   comparisons: readonly Comparison[],
-): Pick<Plan, 'held' | 'orphans'> & { readonly removals: readonly RemoveStep[] } {
+): Pick<Plan, 'frozen' | 'orphans'> & { readonly removals: readonly RemoveStep[] } {
   const wanted = new Set(comparisons.map(({ id }) => id));
   const keep = [
-    ...input.held,
+    ...input.frozen,
     ...only(comparisons, 'NameTaken').flatMap(({ desired }) => desired.rules.map((rule) => ({ rule }))),
   ];
   const removals: RemoveStep[] = [];
-  const held: OwnedObject[] = [];
+  const frozen: OwnedObject[] = [];
   const orphans: OwnedObject[] = [];
   for (const object of live.values()) {
     if (!object.ours || wanted.has(object.id)) continue;
     if (object.firewall === undefined || !input.firewalls.has(object.firewall)) orphans.push(object);
-    else if (isHeldObject(keep, object)) held.push(object);
+    else if (carriesFrozen(keep, object)) frozen.push(object);
     else removals.push(removeStep(object));
   }
-  return { removals, held, orphans };
+  return { removals, frozen, orphans };
 }

@@ -42,7 +42,7 @@ const some = set({ name: 'office' });
 const noPlan: Plan = {
   phases: [],
   comparisons: [],
-  held: [],
+  frozen: [],
   orphans: [],
 };
 const change = (steps: readonly Step[], given: Partial<PodChangeInput> = {}): PodChange =>
@@ -148,7 +148,7 @@ describe('bridges to what is desired', () => {
     plan({
       desired,
       live: stored.map(live),
-      held: [],
+      frozen: [],
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,
     });
@@ -165,12 +165,12 @@ describe('bridges to what is desired', () => {
     expect(change(steps, input)).toEqual({ wanted: bridgesTo, kept: [], staged: true, needsStored: false });
   });
 
-  test('leave out what is held as it is', () => {
+  test('leave out what is frozen as it is', () => {
     const changedWeb = allow({ name: 'web', content: 'other' });
     const bare = plan({
       desired: [closing, changedWeb],
       live: [live(allow({ name: 'web', rules: ['default/g/ingress/a'] }))],
-      held: [{ rule: ruleId('default/g/ingress/a') }],
+      frozen: [{ rule: ruleId('default/g/ingress/a') }],
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,
     });
@@ -183,7 +183,7 @@ describe('bridges to what is desired', () => {
     const bare = plan({
       desired,
       live: [foreign(allow({ name: 'taken' }))],
-      held: [],
+      frozen: [],
       firewalls: new Set(['default']),
       isClosedNamespace: (namespace) => namespace === 'gone',
     });

@@ -100,6 +100,6 @@ function typesOf(step: Step): readonly PolicyType[] {
   return ['Ingress', 'Egress'];
 }
 
-/** Objects that will be in force at the end, without those that wait, are held or whose name is taken. */
+/** Objects that will be in force at the end, without those that wait, are frozen or whose name is taken. */
 const inTheEnd = ({ comparisons }: Plan): readonly DesiredObject[] =>
   comparisons.filter(({ is }) => is === 'Current' || is === 'Pending').map(({ desired }) => desired);

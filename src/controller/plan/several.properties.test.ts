@@ -22,7 +22,7 @@ import { objectId } from '../objects/kinds.ts';
 import { projectLive, type LiveObject, type OwnedObject } from '../objects/live.ts';
 import { remembering } from '../../compiler/memo.ts';
 import { desiredHash } from '../objects/content-hash.ts';
-import { isHeldObject, plan } from './plan.ts';
+import { carriesFrozen, plan } from './plan.ts';
 import type { Step } from './step.ts';
 import { SHARED_SETS } from '../../compiler/flows/sets.ts';
 
@@ -193,8 +193,8 @@ class Model {
   }
 
   /** The objects that the last firewalls would compile to if they were the first. */
-  wanted(): Pick<Compilation, 'objects' | 'held'> {
-    if (this.#isFrozen) return { objects: [], held: [] };
+  wanted(): Pick<Compilation, 'objects' | 'frozen'> {
+    if (this.#isFrozen) return { objects: [], frozen: [] };
     const valid = [...this.firewalls.values()].flatMap(({ validation }) =>
       validation.ok ? [validation.firewall] : [],
     );
@@ -232,9 +232,9 @@ class Model {
     });
   }
 
-  #plan({ desired, held, owners }: DesiredState): readonly (readonly Step[])[] {
+  #plan({ desired, frozen, owners }: DesiredState): readonly (readonly Step[])[] {
     const isClosedNamespace = (): boolean => false;
-    return plan({ desired, held, live: this.live(), firewalls: owners, isClosedNamespace }).phases;
+    return plan({ desired, frozen, live: this.live(), firewalls: owners, isClosedNamespace }).phases;
   }
 
   #carryOut(step: Step): void {
@@ -306,14 +306,14 @@ describe('firewalls that are created, edited and deleted in any order, by an ope
       ...more,
     ]);
 
-  test('end as if the last of them had been the first, save for what is held, invalid or retained', () => {
+  test('end as if the last of them had been the first, save for what is frozen, invalid or retained', () => {
     fc.assert(
       fc.property(scene, ops, ({ inventory }, list) => {
         const model = run(inventory, list);
-        const { objects, held } = model.wanted();
+        const { objects, frozen } = model.wanted();
         const wanted = new Map(objects.map((each) => [idOf(each), each]));
         const kept = (object: OwnedObject): boolean =>
-          model.isKept(object.firewall ?? '') || isHeldObject(held, object);
+          model.isKept(object.firewall ?? '') || carriesFrozen(frozen, object);
         for (const object of model.live()) {
           if (!object.ours || kept(object)) continue;
           const each = wanted.get(object.id);

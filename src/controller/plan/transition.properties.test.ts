@@ -62,8 +62,8 @@ class World {
       if (isCut || waitMs > 0) seen.push(...this.#nodes.learnAll(this.#now));
     }
     expect(this.#transition(to).plan.phases).toEqual([]);
-    const { objects, held } = compile(to, this.#inventory);
-    if (held.length === 0)
+    const { objects, frozen } = compile(to, this.#inventory);
+    if (frozen.length === 0)
       expect(contentOf([...this.#stored.values()])).toEqual(contentOf(objects.map(({ object }) => object)));
     expect([...this.#stored.keys()].filter((id) => id.includes('bridge'))).toEqual([]);
     return [...seen, ...this.#nodes.learnAll(Infinity)];
@@ -76,10 +76,10 @@ class World {
   }
 
   #transition(to: readonly ClusterFirewall[]): Transition {
-    const { objects, held } = compile(to, this.#inventory);
+    const { objects, frozen } = compile(to, this.#inventory);
     const input = {
       desired: objects,
-      held,
+      frozen,
       live: [...this.#stored.values()].map((object) => projectLive(object.kind, new Set())(asStored(object))),
       firewalls: this.#owners,
       isClosedNamespace: () => false,
@@ -166,7 +166,7 @@ function changesEnds(before: Stored, after: Stored, cluster: Cluster): (flow: Fl
   };
 }
 
-/** A rule with a problem is held, also where its namespace is not enforced any more: then there is no default deny to make a bridge of. */
+/** A rule with a problem is frozen, also where its namespace is not enforced any more: then there is no default deny to make a bridge of. */
 const isWhole = (stored: Stored): boolean => {
   const names = [...stored.values()].filter(({ kind }) => /^(Global)?NetworkPolicy$/.test(kind));
   const has = (pattern: RegExp): boolean => names.some(({ metadata }) => pattern.test(metadata.name));

@@ -12,7 +12,7 @@ interface Given extends Partial<Omit<TransitionInput, 'live'>> {
 }
 const inputOf = ({ stored, ...rest }: Given): TransitionInput => ({
   live: stored.map(live),
-  held: [],
+  frozen: [],
   firewalls: new Set(['default']),
   isClosedNamespace: () => false,
   ignoresWaves: () => false,

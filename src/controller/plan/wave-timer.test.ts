@@ -23,7 +23,7 @@ const transition = (steps: readonly Step[], staged = true): Transition => ({
   plan: {
     phases: ordered(steps),
     comparisons: [],
-    held: [],
+    frozen: [],
     orphans: [],
   },
   staged,

@@ -50,7 +50,7 @@ function finding(
   const compilation: Compilation = {
     objects,
     problems: [],
-    held: [],
+    frozen: [],
     summaries,
     labelledNodes: UNKNOWN,
     ...compiled,
@@ -61,10 +61,10 @@ function finding(
     live: stored,
     compile: () => compilation,
   });
-  const { desired, held, owners: firewalls } = intent;
+  const { desired, frozen, owners: firewalls } = intent;
   const after = plan({
     desired: desired.filter(({ object }) => serves(object.kind)),
-    held,
+    frozen,
     firewalls,
     live: stored,
     isClosedNamespace: (name) => name === 'absent',
@@ -144,14 +144,14 @@ test('a kind that this Calico does not have', () => {
   });
 });
 
-test('what waits for its namespace is not counted, what is held counts as it is', () => {
+test('what waits for its namespace is not counted, what is frozen counts as it is', () => {
   const inAbsent = allow({ name: 'later', namespace: 'absent' });
-  const held = allow({ name: 'web', rules: [rule, 'default/blog/ingress/bad'], content: 'old' });
+  const frozen = allow({ name: 'web', rules: [rule, 'default/blog/ingress/bad'], content: 'old' });
   expect(
     finding(
-      [live(held)],
+      [live(frozen)],
       {},
-      { objects: [web, inAbsent], held: [{ rule: ruleId('default/blog/ingress/bad') }] },
+      { objects: [web, inAbsent], frozen: [{ rule: ruleId('default/blog/ingress/bad') }] },
     ),
   ).toMatchObject({
     programming: { programmed: true },
@@ -170,7 +170,13 @@ describe('a firewall that is being deleted', () => {
     },
     spec: { mode: 'Enforce' },
   });
-  const nothing: Compilation = { objects: [], problems: [], held: [], summaries: [], labelledNodes: UNKNOWN };
+  const nothing: Compilation = {
+    objects: [],
+    problems: [],
+    frozen: [],
+    summaries: [],
+    labelledNodes: UNKNOWN,
+  };
   const judged = (fields: Partial<WriteResult>, stored: readonly LiveObject[] = [live(web)]) => {
     const intent = desiredState({
       firewalls: [leaving],
@@ -178,8 +184,8 @@ describe('a firewall that is being deleted', () => {
       live: stored,
       compile: () => nothing,
     });
-    const { desired, held, owners: firewalls } = intent;
-    const after = plan({ desired, held, firewalls, live: stored, isClosedNamespace: () => false });
+    const { desired, frozen, owners: firewalls } = intent;
+    const after = plan({ desired, frozen, firewalls, live: stored, isClosedNamespace: () => false });
     const outcome: WriteResult = { ...NOTHING_WRITTEN, ...fields };
     return findingOf(leaving, { intent, plan: after, outcome, verdicts: [] });
   };
@@ -189,8 +195,8 @@ describe('a firewall that is being deleted', () => {
   });
 
   test('says whose finalizer holds an object', () => {
-    const held = { ...live(web), waitsFor: ['example.com/keep'] };
-    expect(judged({}, [held])).toMatchObject({
+    const frozen = { ...live(web), waitsFor: ['example.com/keep'] };
+    expect(judged({}, [frozen])).toMatchObject({
       reason: 'RemovalIncomplete',
       message: expect.stringContaining(
         'GlobalNetworkPolicy/web is deleted and waits for whoever set the finalizers example.com/keep',

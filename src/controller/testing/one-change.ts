@@ -34,8 +34,8 @@ export function compiledFrom({ spec, inventory }: Situation): readonly Generated
 function desiredOf({ spec, inventory }: Situation): readonly DesiredObject[] {
   const firewalls: readonly ClusterFirewall[] =
     spec === undefined ? [] : [{ metadata: { name: 'default' }, spec: { mode: 'Enforce', ...spec } }];
-  const { objects, held, problems } = compile(firewalls, inventory);
-  if (held.length > 0) throw new Error(`the case has problems: ${JSON.stringify(problems)}`);
+  const { objects, frozen, problems } = compile(firewalls, inventory);
+  if (frozen.length > 0) throw new Error(`the case has problems: ${JSON.stringify(problems)}`);
   return objects;
 }
 
@@ -77,7 +77,7 @@ function planFor(stored: Objects, to: Situation) {
   const objects = [...stored.values()].map((object) => ({ object, firewall: 'default', rules: [] }));
   const input = {
     desired: desiredOf(to),
-    held: [],
+    frozen: [],
     live: objects.map(live),
     firewalls: new Set(['default']),
     isClosedNamespace: () => false,
