@@ -52,7 +52,7 @@ export interface ReconcilerOptions {
 interface Round {
   readonly world: World;
   readonly stored: GeneratedObjects;
-  readonly intent: DesiredState;
+  readonly wanted: DesiredState;
   readonly nodes: NodeRound;
   readonly signal: AbortSignal;
 }
@@ -87,15 +87,15 @@ export class Reconciler {
     const { compile, drift } = this.#options;
     await stored.verify([], signal);
     const live = stored.objects();
-    const intent = desiredState({ ...world, live, compile });
-    const { lifecycles } = intent;
+    const wanted = desiredState({ ...world, live, compile });
+    const { lifecycles } = wanted;
     // The watch shows the new finalizer, or that the firewall has gone meanwhile. Until then nothing is written
     // for it.
     if (await this.#finalizers.add(world.firewalls, lifecycles)) return { type: 'done' };
     const { nodes: known, inventory, firewalls } = world;
     const hostEndpoints = inventory.hostEndpoints ?? [];
-    const nodes = this.#nodes.begin({ nodes: known, hostEndpoints, stored, intent, journal: report });
-    const round = { world, stored, intent, nodes, signal };
+    const nodes = this.#nodes.begin({ nodes: known, hostEndpoints, stored, wanted, journal: report });
+    const round = { world, stored, wanted, nodes, signal };
 
     await nodes.openFirst();
     const before = await this.#transition(round, live);
@@ -115,7 +115,7 @@ export class Reconciler {
     const { plan } = after;
     const isWritten = isShown && outcome.stopped === undefined;
     const closed = await nodes.closeLast({ plan, verdicts, isWritten });
-    await this.#report(firewalls, { intent, plan, outcome, verdicts, ...closed }, report);
+    await this.#report(firewalls, { wanted, plan, outcome, verdicts, ...closed }, report);
     await this.#finalizers.release(firewalls, lifecycles, { stored, areNodesWithdrawn: nodes.isWithdrawn });
     return nextLook({
       outcome,
@@ -127,8 +127,8 @@ export class Reconciler {
     });
   }
 
-  #verdicts({ stored, intent }: Round, { plan }: Transition, { unwritten }: WriteResult): readonly Verdict[] {
-    const { desired } = intent;
+  #verdicts({ stored, wanted }: Round, { plan }: Transition, { unwritten }: WriteResult): readonly Verdict[] {
+    const { desired } = wanted;
     const { drift } = this.#options;
     const current = only(plan.comparisons, 'Current').map(
       ({ id, desiredHash }) => [id, desiredHash] as const,
@@ -151,18 +151,18 @@ export class Reconciler {
   }
 
   #plan(
-    { world: { isClosedNamespace }, stored, intent, nodes }: Round,
+    { world: { isClosedNamespace }, stored, wanted, nodes }: Round,
     live: readonly LiveObject[],
     fromStored?: FromStored,
   ): Transition {
     const { forms } = this.#options;
     return transition({
-      desired: intent.desired.filter(({ object }) => stored.serves(object.kind)),
+      desired: wanted.desired.filter(({ object }) => stored.serves(object.kind)),
       live,
-      frozen: intent.frozen,
-      firewalls: intent.owners,
+      frozen: wanted.frozen,
+      firewalls: wanted.owners,
       isClosedNamespace,
-      holdsEndpoints: intent.nodes?.blocked !== undefined,
+      holdsEndpoints: wanted.nodes?.blocked !== undefined,
       isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
       ignoresWaves: (step) => this.#writer.ignoresWaves(step) || nodes.defers(step),
       fromStored,

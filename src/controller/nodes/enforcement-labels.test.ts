@@ -115,7 +115,7 @@ describe('endpoints are under way', () => {
       what: string,
       nodes: readonly StoredNode[],
       endpoints: readonly HostEndpointInfo[],
-      intent: Parameters<typeof labelPlan>[3],
+      wanted: Parameters<typeof labelPlan>[3],
       expected: { leaving: boolean; joining: boolean },
     ]
   >([
@@ -167,8 +167,8 @@ describe('endpoints are under way', () => {
       standing,
       { leaving: false, joining: false },
     ],
-  ])('%s', (_, nodes, endpoints, intent, expected) => {
-    expect(labelPlan(nodes, endpoints, NONE, intent)).toMatchObject(expected);
+  ])('%s', (_, nodes, endpoints, wanted, expected) => {
+    expect(labelPlan(nodes, endpoints, NONE, wanted)).toMatchObject(expected);
   });
 });
 
@@ -234,15 +234,15 @@ describe("where Calico's endpoints take the place of ours, and ours of them", ()
   });
 
   test('ours goes at once where its node is not selected any more, or all of it goes', () => {
-    const of = (intent: Pick<DesiredState, 'labelledNodes' | 'nodes' | 'desired'>) =>
-      isDeferred(labelPlan([node('a')], [], new Set(['a']), intent))(removal(ours));
+    const of = (wanted: Pick<DesiredState, 'labelledNodes' | 'nodes' | 'desired'>) =>
+      isDeferred(labelPlan([node('a')], [], new Set(['a']), wanted))(removal(ours));
     expect([of(gated()), of({ ...gated('a'), desired: [] })]).toEqual([false, false]);
   });
 
   test('the gate goes when ours has come, which nothing holds back', () => {
-    const intent = { ...gated(), desired: [...desired, ours] };
+    const wanted = { ...gated(), desired: [...desired, ours] };
     const of = (...own: readonly string[]) =>
-      labelPlan([node('a', 'enforced')], [endpoint('a', true)], new Set(own), intent);
+      labelPlan([node('a', 'enforced')], [endpoint('a', true)], new Set(own), wanted);
     expect([named(of().takeOff), of().leaving, isDeferred(of())(creation(ours))]).toEqual([[], false, false]);
     expect([named(of('a').takeOff), of('a').leaving]).toEqual([['a'], true]);
   });

@@ -52,7 +52,7 @@ const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | un
 
 /**
  * @param own nodes that an endpoint of ours brings under the policies
- * @param intent while `labelledNodes` is unknown, everything stays as it is
+ * @param wanted while `labelledNodes` is unknown, everything stays as it is
  */
 export function labelPlan(
   nodes: readonly StoredNode[],

@@ -45,7 +45,7 @@ export interface NodeRoundInput {
   /** Those of others. */
   readonly hostEndpoints: readonly HostEndpointInfo[];
   readonly stored: GeneratedObjects;
-  readonly intent: DesiredState;
+  readonly wanted: DesiredState;
   readonly journal: Journal;
 }
 
@@ -117,11 +117,11 @@ export class NodeRound {
   #failsafeFailure: WriteFailure | undefined;
 
   constructor(parts: Parts, input: NodeRoundInput) {
-    const { nodes, hostEndpoints, stored, intent } = input;
+    const { nodes, hostEndpoints, stored, wanted } = input;
     this.#parts = parts;
     this.#input = input;
-    this.#labelPlan = labelPlan(nodes, hostEndpoints, nodesOfOurs(stored.objects()), intent);
-    this.#goal = failsafeGoal(intent);
+    this.#labelPlan = labelPlan(nodes, hostEndpoints, nodesOfOurs(stored.objects()), wanted);
+    this.#goal = failsafeGoal(wanted);
     this.#failsafes = stored.failsafes();
     this.#labelWaitMs = parts.labels.waitMs([...this.#labelPlan.set, ...this.#labelPlan.takeOff]);
   }
@@ -169,9 +169,9 @@ export class NodeRound {
   /** Labels the nodes that join, where they may, and remembers the labels that are as desired. */
   async #setLabels(maySet: boolean): Promise<WriteFailure | undefined> {
     const { labels } = this.#parts;
-    const { nodes, intent, journal } = this.#input;
+    const { nodes, wanted, journal } = this.#input;
     const failure = maySet ? await labels.write(this.#labelPlan.set, journal) : undefined;
-    labels.remember(nodes, intent.labelledNodes);
+    labels.remember(nodes, wanted.labelledNodes);
     return failure;
   }
 
@@ -181,8 +181,8 @@ export class NodeRound {
   }
 
   #report({ plan, verdicts }: WrittenRound): NodesReport | undefined {
-    const { hostEndpoints, intent } = this.#input;
-    const summary = intent.nodes;
+    const { hostEndpoints, wanted } = this.#input;
+    const summary = wanted.nodes;
     return (
       summary && nodesReport({ summary, verdicts, plan, hostEndpoints, labelFailure: this.#labelFailure })
     );

@@ -55,13 +55,13 @@ function finding(
     labelledNodes: UNKNOWN,
     ...compiled,
   };
-  const intent = desiredState({
+  const wanted = desiredState({
     firewalls: [firewall],
     inventory: UNKNOWN_CLUSTER,
     live: stored,
     compile: () => compilation,
   });
-  const { desired, frozen, owners: firewalls } = intent;
+  const { desired, frozen, owners: firewalls } = wanted;
   const after = plan({
     desired: desired.filter(({ object }) => serves(object.kind)),
     frozen,
@@ -70,7 +70,7 @@ function finding(
     isClosedNamespace: (name) => name === 'absent',
   });
   return findingOf(firewall, {
-    intent,
+    wanted,
     plan: after,
     outcome,
     verdicts: verdictsOf({
@@ -178,16 +178,16 @@ describe('a firewall that is being deleted', () => {
     labelledNodes: UNKNOWN,
   };
   const judged = (fields: Partial<WriteResult>, stored: readonly LiveObject[] = [live(web)]) => {
-    const intent = desiredState({
+    const wanted = desiredState({
       firewalls: [leaving],
       inventory: UNKNOWN_CLUSTER,
       live: stored,
       compile: () => nothing,
     });
-    const { desired, frozen, owners: firewalls } = intent;
+    const { desired, frozen, owners: firewalls } = wanted;
     const after = plan({ desired, frozen, firewalls, live: stored, isClosedNamespace: () => false });
     const outcome: WriteResult = { ...NOTHING_WRITTEN, ...fields };
-    return findingOf(leaving, { intent, plan: after, outcome, verdicts: [] });
+    return findingOf(leaving, { wanted, plan: after, outcome, verdicts: [] });
   };
 
   test('has nothing to say while all goes well', () => {

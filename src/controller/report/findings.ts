@@ -17,7 +17,7 @@ import { isInPlace, isMissing, type Verdict } from '../apply/verdicts.ts';
 import type { WriteFailure } from '../apply/write.ts';
 
 export interface RoundResult {
-  readonly intent: DesiredState;
+  readonly wanted: DesiredState;
   /** Computed after the writes, from what is then stored. */
   readonly plan: Plan;
   readonly outcome: WriteResult;
@@ -30,7 +30,7 @@ export interface RoundResult {
 
 /** Undefined for a firewall that is being deleted without trouble: it will be gone in a moment. */
 export function findingOf(firewall: StoredFirewall, results: RoundResult): Finding | undefined {
-  switch (results.intent.lifecycles.get(firewall.name)) {
+  switch (results.wanted.lifecycles.get(firewall.name)) {
     case 'invalid':
       return { type: 'invalid', issues: issueMessages(firewall.validation) };
     case 'frozen':
@@ -87,20 +87,20 @@ function waitsForOthers(live: OwnedObject | undefined): string | undefined {
 
 function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
   const { name } = firewall;
-  const { intent } = results;
+  const { wanted } = results;
   const verdicts = verdictsFor(name, results);
-  const wanted = verdicts.filter(({ is, isTemporary }) => is !== 'Waiting' && !isTemporary);
-  const summary = intent.summaries.find((each) => each.firewall === name);
+  const counted = verdicts.filter(({ is, isTemporary }) => is !== 'Waiting' && !isTemporary);
+  const summary = wanted.summaries.find((each) => each.firewall === name);
   return {
     type: 'compiled',
     problems: [
-      ...intent.problems.filter((problem) => problem.firewall === name),
+      ...wanted.problems.filter((problem) => problem.firewall === name),
       ...writeProblems(firewall, verdicts),
     ],
     programming: programming(name, verdicts, results),
     policies: {
-      desired: wanted.length,
-      current: wanted.filter(isInPlace).length,
+      desired: counted.length,
+      current: counted.filter(isInPlace).length,
     },
     namespaces: name === DEFAULT_FIREWALL ? (summary?.namespaces ?? null) : null,
     ...(name === DEFAULT_FIREWALL && results.nodes !== undefined && { nodes: results.nodes }),
