@@ -243,27 +243,29 @@ export class Controller {
     { reporter, announcer, events }: LeaderState,
     term: AbortSignal,
   ): Promise<Result> {
-    const world = this.#world();
     // Each missing list adds the key again when it comes.
-    if (world === undefined) return { type: 'done' };
+    if (!this.isReady) return { type: 'done' };
     const { clock, metrics } = this.#options;
+    const firewalls = this.#firewalls.store.list();
     const began = clock.now();
     this.#rounds += 1;
-    for (const each of [reporter, announcer, metrics.firewalls]) each.retain(world.firewalls);
+    for (const each of [reporter, announcer, metrics.firewalls]) each.retain(firewalls);
     metrics.reconciling();
     const report = new RoundReport();
     let result: Result | undefined;
     try {
-      result = await this.#guard.limit(ROUND_LIMIT_MS, (limit) =>
-        reconciler.reconcile(world, report, AbortSignal.any([term, limit])),
-      );
+      result = await this.#guard.limit(ROUND_LIMIT_MS, async (limit) => {
+        const world = this.#world(firewalls);
+        if (world === undefined) return { type: 'done' };
+        return reconciler.reconcile(world, report, AbortSignal.any([term, limit]));
+      });
       this.#guard.succeeded();
     } catch (error) {
-      if (!term.aborted) await this.#reportFailure(error, world.firewalls, reporter, report);
+      if (!term.aborted) await this.#reportFailure(error, firewalls, reporter, report);
       throw error;
     } finally {
       // A round that failed midway may have done something as well.
-      this.#publish(world, report, { announcer, events });
+      this.#publish(firewalls, report, { announcer, events });
       metrics.reconciled(result, (clock.now() - began) / 1000);
       if (result === undefined || result.type === 'retry') this.#calico.lookAgain();
     }
@@ -290,14 +292,14 @@ export class Controller {
     }
   }
 
-  /** Undefined while something has not been listed yet. */
-  #world(): World | undefined {
+  /** Undefined while it is not known how Calico is served. */
+  #world(firewalls: readonly StoredFirewall[]): World | undefined {
     const { api: calico, stored } = this.#calico;
-    if (!this.isReady || calico === undefined) return undefined;
+    if (calico === undefined) return undefined;
     const { operatorNamespace } = this.#options;
     const inventory = this.#inventory.snapshot();
     return {
-      firewalls: this.#firewalls.store.list(),
+      firewalls,
       inventory: inventoryOf(inventory, stored, operatorNamespace),
       nodes: inventory.nodes,
       isClosedNamespace: (namespace) => this.#inventory.isClosed(namespace),
@@ -307,7 +309,7 @@ export class Controller {
   }
 
   #publish(
-    { firewalls }: World,
+    firewalls: readonly StoredFirewall[],
     { repairs, failsafes, verdicts, findings }: RoundReport,
     { announcer, events }: Pick<LeaderState, 'announcer' | 'events'>,
   ): void {
