@@ -184,7 +184,7 @@ const ZOD_ONLY: Readonly<Record<string, ZodOnly>> = {
     message: /is a reversed range|did you mean (All|ICMP)\?|"[a-z0-9-]*--[a-z0-9-]*(\/\w+)?" is not a port/,
     example: ingress({ ports: ['90-80'] }),
   },
-  'All stands alone': { message: /All stands alone/, example: ingress({ ports: ['All', 80] }) },
+  'All with other ports': { message: /All cannot be combined/, example: ingress({ ports: ['All', 80] }) },
   'keys of matchLabels in rules are label keys: CEL for each of three million is more than an API server permits':
     {
       message: /label key/,

@@ -155,7 +155,7 @@ export const failsafes = (rig: () => Rig, mode: RigMode): void => {
     test('that another client changes are left alone, and reported', async () => {
       const theirs = [{ port: 22, protocol: 'TCP' }];
       await setFailsafes(theirs);
-      await message('somebody has changed');
+      await message('another client has changed');
       await eventually(async () => (await notes('FailsafesChanged')).length > 0, 'the Event');
       await rig().apply(managed({ extraAddresses: ['192.0.2.9/32'] }));
       await enforced('2/2');

@@ -90,7 +90,10 @@ const zone = z.strictObject({
   )
     .superRefine((allow, context) => {
       if (allow.all === undefined || (allow.services === undefined && allow.ports === undefined)) return;
-      context.addIssue({ code: 'custom', message: 'all stands alone: drop services and ports, or drop all' });
+      context.addIssue({
+        code: 'custom',
+        message: 'all cannot be combined: drop services and ports, or drop all',
+      });
     })
     .meta({ description: 'Traffic to nodes that the zone allows. Never empty.' }),
   nodeSelector: nonEmptyLabelSelector

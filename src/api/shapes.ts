@@ -123,7 +123,7 @@ export function stringSet<T extends z.ZodString>(item: T, { min = 0, max }: { mi
         context.addIssue({
           code: 'custom',
           path: [index],
-          message: `"${value}" stands twice in this list: drop one`,
+          message: `"${value}" occurs twice in this list: drop one`,
         });
       }
     }, evenIfPartsFail)

@@ -155,7 +155,7 @@ describe('messages name the field and the remedy', () => {
       ingress({ hosts: [80] }),
     ],
     [
-      'spec.nodes.zones[0].allow: all stands alone: drop services and ports, or drop all',
+      'spec.nodes.zones[0].allow: all cannot be combined: drop services and ports, or drop all',
       allowing({ all: true, ports: [80] }),
     ],
     ['spec.nodes.zones[0].allow.all: must be true: write true, or drop the field', allowing({ all: false })],

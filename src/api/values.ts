@@ -200,7 +200,10 @@ export const portList = z
   .max(64)
   .superRefine((ports, context) => {
     if (ports.length > 1 && ports.includes('All')) {
-      context.addIssue({ code: 'custom', message: 'All stands alone: drop the other ports, or drop All' });
+      context.addIssue({
+        code: 'custom',
+        message: 'All cannot be combined: drop the other ports, or drop All',
+      });
     }
   })
   .meta({

@@ -7,6 +7,7 @@ import { DEFAULT_OPERATOR_NAMESPACE } from '../compiler/names.ts';
 import type { EndpointFlags } from '../serving/endpoints.ts';
 import type { ValidateInput } from './validate.ts';
 import { VERSION } from './version.ts';
+import { messageOf } from '../cluster/errors.ts';
 
 const EXAMPLES = `
 Examples:
@@ -188,7 +189,7 @@ const manifestCommand = (program: Command, name: string, examples: string): Comm
 function exitCodeOf(error: unknown, io: CommandIO): ExitCode {
   // commander has printed its own message at this point.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   io.stderr(`clusterfirewall: ${message}\n`);
   return 1;
 }

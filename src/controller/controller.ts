@@ -339,7 +339,7 @@ export class Controller {
       type: 'Warning',
       reason: 'WatchStale',
       action: 'Relist',
-      note: `the watch of ${kind} did not show what is stored, and was begun anew with a list`,
+      note: `the watch of ${kind} did not show what is stored, so the operator listed it again`,
     });
   }
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../cluster/clock.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import type { Logger } from '../cluster/logger.ts';
 import type { Answer } from './server.ts';
+import { messageOf } from '../cluster/errors.ts';
 
 export interface AccessOptions {
   /** Requests in it need `create` on tokenreviews and subjectaccessreviews. */
@@ -93,7 +94,7 @@ export class AccessReviews {
 
   /** Logs a problem once, because whoever reaches the port can repeat it at will. */
   #note(error: unknown): void {
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = messageOf(error);
     if (problem !== this.#problem) {
       this.#options.log.warn({ err: error }, 'metrics: a reader could not be reviewed, and was refused');
     }

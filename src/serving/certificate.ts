@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Server } from 'node:https';
 import type { Clock } from '../cluster/clock.ts';
 import type { Logger } from '../cluster/logger.ts';
+import { messageOf } from '../cluster/errors.ts';
 
 export interface CertificateOptions {
   /** With `tls.crt` and `tls.key` in PEM, as a volume of a Secret of type kubernetes.io/tls has them. */
@@ -40,7 +41,7 @@ export async function followCertificate(server: Server, options: CertificateOpti
       }
       problem = '';
     } catch (error) {
-      const found = error instanceof Error ? error.message : String(error);
+      const found = messageOf(error);
       if (found !== problem) log.warn({ folder, problem: found }, 'metrics: certificate not usable');
       problem = found;
     }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Dispatcher } from 'undici';
 import { abortReason } from '../abort.ts';
 import type { Clock } from '../clock.ts';
-import { ApiError, isApiError, statusError, TransportError } from '../errors.ts';
+import { ApiError, isApiError, statusError, TransportError, messageOf } from '../errors.ts';
 import type { Credentials, Identity, TlsMaterial } from './kubeconfig.ts';
 import { ListReader, MAX_OBJECT, refuseBeyond } from './list-reader.ts';
 import { RequestPool, type PoolRequest } from './request-pool.ts';
@@ -281,7 +281,7 @@ function retryAfterSeconds(headers: Readonly<Record<string, string>>): number | 
 function readableError(error: unknown, request: TransportRequest): Error {
   if (request.signal?.aborted === true) return abortReason(request.signal);
   if (error instanceof ApiError || error instanceof TransportError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new TransportError(`${describe(request)}: ${message}`, { cause: error });
 }
 

@@ -3,7 +3,15 @@ import { OutageTracker, type Failure } from '../http/outages.ts';
 import { projectPage, type Incomplete, type NextPage } from '../objects/apply.ts';
 import { Backoff, type BackoffPolicy, type Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
-import { ApiError, isExpired, isForbidden, isInitializing, isNotFound, TransportError } from '../errors.ts';
+import {
+  ApiError,
+  isExpired,
+  isForbidden,
+  isInitializing,
+  isNotFound,
+  TransportError,
+  messageOf,
+} from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { collectionPath, objectKey, type StoredObject, type Resource } from '../resource.ts';
 import { entryOf, Store, type ChangeEvent, type Entry, type StoreReader } from './store.ts';
@@ -339,7 +347,7 @@ export class Reflector<T> {
     }
     const waiting: Waiting = {
       name: failureName(error),
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
       failure: this.#failure(error),
       then: state.name === 'Watching' && isConnectionTrouble(error) ? state : EMPTY,
     };

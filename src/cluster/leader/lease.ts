@@ -2,7 +2,7 @@ import { abortReason } from '../abort.ts';
 import { create, get, replace } from '../objects/apply.ts';
 import type { Random } from '../backoff.ts';
 import { microTime, sleep, type Clock } from '../clock.ts';
-import { isAlreadyExists, isConflict, isForbidden } from '../errors.ts';
+import { isAlreadyExists, isConflict, isForbidden, messageOf } from '../errors.ts';
 import { Fence } from './fence.ts';
 import { leaseRecord, leaseSpec, type LeaseRecord } from './lease-record.ts';
 import type { Logger } from '../logger.ts';
@@ -275,7 +275,7 @@ export class LeaderElection {
   /** Repetitions of one failure are a single line in the log. */
   #report(error: unknown): void {
     const { log, namespace, name } = this.#options;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const fields = { err: error, lease: `${namespace}/${name}` };
     const isRace = isConflict(error) || isAlreadyExists(error);
     if (isRace || message === this.#lastFailure) {

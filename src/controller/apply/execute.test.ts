@@ -327,7 +327,7 @@ describe('executing a plan', () => {
 
     test('is a repair of somebody whose name is not known', async () => {
       expect(await setup([edited], desired).run()).toEqual([
-        [{ damage: `${id} had been changed by somebody`, manager: undefined }],
+        [{ damage: `${id} had been changed by another client`, manager: undefined }],
         'drift repaired',
       ]);
     });

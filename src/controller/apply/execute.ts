@@ -1,5 +1,5 @@
 /** Carries out the steps of a plan. */
-import { ApiError } from '../../cluster/errors.ts';
+import { ApiError, messageOf } from '../../cluster/errors.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
@@ -158,8 +158,6 @@ function logFields(step: Step): object {
   const { firewall } = step.action === 'apply' ? step.desired : step.live;
   return { firewall, rules: rulesOf(step), object: step.id };
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const retryAfterMs = (error: unknown): number =>
   error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;

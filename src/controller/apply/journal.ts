@@ -25,7 +25,7 @@ export interface Journal {
 
 export function repairOf({ id, desired, live }: ApplyStep): Repair {
   const manager = live?.foreignManager;
-  const damage = live === undefined ? 'deleted' : `changed by ${manager ?? 'somebody'}`;
+  const damage = live === undefined ? 'deleted' : `changed by ${manager ?? 'another client'}`;
   const { kind } = desired.object;
   return { id, kind, firewall: desired.firewall, manager, damage: `${id} had been ${damage}` };
 }

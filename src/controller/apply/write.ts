@@ -1,6 +1,6 @@
 /** Writes one object, and says what a refusal means. */
 import { apply, get, remove, replace } from '../../cluster/objects/apply.ts';
-import { ApiError, isConflict, isForbidden, isNotFound } from '../../cluster/errors.ts';
+import { ApiError, isConflict, isForbidden, isNotFound, messageOf } from '../../cluster/errors.ts';
 import type { KubernetesObject, Resource, StoredObject } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { kindResource } from '../objects/kinds.ts';
@@ -157,6 +157,6 @@ export interface WriteFailure {
 }
 
 export const writeFailure = (error: unknown): WriteFailure => ({
-  message: error instanceof Error ? error.message : String(error),
+  message: messageOf(error),
   isRefused: judgeError(error) === 'Refused',
 });

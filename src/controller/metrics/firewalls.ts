@@ -20,7 +20,7 @@ export class FirewallMetrics {
     });
     this.#nodes = new Gauge({
       name: 'clusterfirewall_nodes',
-      help: 'Nodes that spec.nodes selects, and those of them on which what nothing allows is dropped (enforced).',
+      help: 'Nodes that spec.nodes selects (selected), and those that drop traffic unless something allows it (enforced).',
       labelNames: ['firewall', 'state'] as const,
       registers,
       collect: () => {
@@ -29,7 +29,7 @@ export class FirewallMetrics {
     });
     this.#problems = new Gauge({
       name: 'clusterfirewall_problems',
-      help: 'Problems and warnings by reason: those of status.problems, but all of them, and what keeps the firewall as a whole.',
+      help: 'Problems and warnings by reason: all of those in status.problems, without its limit, and problems that affect the whole firewall.',
       labelNames: ['firewall', 'reason', 'severity'] as const,
       registers,
       collect: () => {

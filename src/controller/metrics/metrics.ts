@@ -73,7 +73,7 @@ export class Metrics {
   });
   readonly #drift = new Counter({
     name: 'clusterfirewall_drift_repaired_total',
-    help: 'Generated objects that somebody else had changed or deleted, by kind and by the field manager that wrote last.',
+    help: 'Repairs of generated objects that another client had changed or deleted, by kind and by the field manager that wrote last.',
     labelNames: ['kind', 'manager'] as const,
     registers: [this.registry],
   });

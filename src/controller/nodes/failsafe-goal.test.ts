@@ -55,6 +55,12 @@ describe('failsafes are to be', () => {
     expect(aim('active', summary(), [problem('default/nodes/zones/office')])).toMatchObject({ to: 'keep' });
   });
 
+  test('narrowed although a group called nodes has a problem', () => {
+    const ofGroup = problem('default/nodes/ingress/web');
+    expect(aim('active', summary(), [ofGroup])).toEqual(aim('active', summary()));
+    expect(aim('active', summary()).to).toBe('narrow');
+  });
+
   test('with the reason, where spec.nodes says Managed', () => {
     const because = 'nodes.failsafes: Managed narrows them when';
     expect(aim('active', summary({ failsafesWaitFor: 'a peer' }))).toEqual({
@@ -71,7 +77,7 @@ describe('failsafes are to be', () => {
     });
     expect(aim('active', summary({ failsafes: [] }))).toEqual({
       to: 'keep',
-      because: 'nodes.failsafes: Managed cannot narrow them: nobody would get in any more',
+      because: 'nodes.failsafes: Managed cannot narrow them: no port would stay open',
     });
     for (const goal of [aim('active', bare()), aim('leaving', summary()), aim('invalid')])
       expect(goal).not.toHaveProperty('because');

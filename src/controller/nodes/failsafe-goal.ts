@@ -1,6 +1,6 @@
 /** Decides whether Felix's failsafes should be narrowed or restored. Pure. */
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
-import { ruleId, isBelow, type RuleId } from '../../compiler/names.ts';
+import { isRuleOfNodes, ruleId, type RuleId } from '../../compiler/names.ts';
 import type { NodesSummary } from '../../compiler/types.ts';
 import { AddressError, formatCidr, parseCidr } from '../../net/cidr.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
@@ -19,9 +19,9 @@ export function failsafeGoal({
   nodes,
   problems,
 }: Pick<DesiredState, 'lifecycles' | 'nodes' | 'problems'>): FailsafeGoal {
-  const standing = lifecycles.get(DEFAULT_FIREWALL);
-  if (standing === 'leaving') return { to: 'restore' };
-  if (standing !== 'active') return { to: 'keep' };
+  const lifecycle = lifecycles.get(DEFAULT_FIREWALL);
+  if (lifecycle === 'leaving') return { to: 'restore' };
+  if (lifecycle !== 'active') return { to: 'keep' };
   const { mode, failsafes, failsafesWaitFor } = nodes ?? {};
   if (failsafesWaitFor !== undefined) return { to: 'restore', because: failsafesWaitFor };
   if (failsafes === undefined) return { to: 'restore' };
@@ -31,7 +31,7 @@ export function failsafeGoal({
   if (flaw !== undefined)
     return { to: 'keep', because: `nodes.failsafes: Managed cannot narrow them: ${flaw}` };
   const ofNodes = ruleId(DEFAULT_FIREWALL, 'nodes');
-  const isOfNodes = (rule: RuleId): boolean => rule === ofNodes || isBelow(rule, ofNodes);
+  const isOfNodes = (rule: RuleId): boolean => rule === ofNodes || isRuleOfNodes(rule);
   if (problems.some(({ severity, rule }) => severity === 'problem' && isOfNodes(rule)))
     return { to: 'keep', because: 'nodes.failsafes: Managed narrows them when spec.nodes has no problem' };
   return { to: 'narrow', failsafes };
@@ -49,7 +49,7 @@ const PROTOCOLS: readonly string[] = ['tcp', 'udp'];
  * ProtoPortListParam: die-on-fail).
  */
 export function flawOf(failsafes: Failsafes): string | undefined {
-  if (failsafes.length === 0) return 'nobody would get in any more';
+  if (failsafes.length === 0) return 'no port would stay open';
   if (failsafes.length > MAX_FAILSAFES)
     return `${String(failsafes.length)} entries, and at most ${String(MAX_FAILSAFES)} are possible: name fewer and larger networks in breakGlass and nodeCIDRs`;
   const bad = failsafes.find(

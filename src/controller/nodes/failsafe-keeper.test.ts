@@ -111,7 +111,7 @@ describe('failsafes are narrowed', () => {
     expect(
       await keeper.narrowIfSafe(NARROW, felix.stored(), { isReady: false, isMissing: false }),
     ).toMatchObject({
-      note: expect.stringContaining('when every node'),
+      note: expect.stringContaining('when all selected nodes'),
     });
     expect(felix.patches).toEqual([]);
     await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
@@ -144,7 +144,7 @@ describe('failsafes are narrowed', () => {
     felix.change({ spec: { failsafeInboundHostPorts: [API] } });
     for (let round = 0; round < 3; round++) await keeper.narrowIfSafe(NARROW, felix.stored(), READY);
     const { note } = await make().narrowIfSafe(NARROW, felix.stored(), READY);
-    expect(note).toContain('somebody has changed');
+    expect(note).toContain('another client has changed');
     expect(felix.spec).toEqual({ failsafeInboundHostPorts: [API] });
     expect(reasons(told)).toEqual(['FailsafesNarrowed', 'FailsafesChanged', 'FailsafesChanged']);
   });
@@ -278,10 +278,10 @@ describe('the FelixConfiguration', () => {
       note: 'a reason',
     });
     expect(await keeper.narrowIfSafe(NARROW, stored, NOT_READY)).toEqual({
-      note: 'nodes.failsafes: Managed narrows them when every node that is selected is enforced',
+      note: 'nodes.failsafes: Managed narrows them when all selected nodes are enforced',
     });
     expect(await keeper.narrowIfSafe(NARROW, stored, MISSING)).toEqual({
-      note: 'nodes.failsafes: Managed narrows them when every node that is selected is enforced, and something that lets in at nodes cannot be written: see status.problems',
+      note: 'nodes.failsafes: Managed narrows them when all selected nodes are enforced, and something that lets in at nodes cannot be written: see status.problems',
     });
   });
 
@@ -309,9 +309,9 @@ describe('the FelixConfiguration', () => {
     await keeper.narrowIfSafe(NARROW, before, READY);
     change([API]);
     for (const stored of [before, before, felix.stored()])
-      expect((await keeper.narrowIfSafe(NARROW, stored, READY)).note).toContain('somebody has changed');
+      expect((await keeper.narrowIfSafe(NARROW, stored, READY)).note).toContain('another client has changed');
     expect((await keeper.narrowIfSafe(NARROW, felix.stored(), NOT_READY)).note).toContain(
-      'somebody has changed',
+      'another client has changed',
     );
     expect(reasons(told)).toEqual(['FailsafesNarrowed', 'FailsafesChanged']);
     // Put back, narrowed to something else, and changed again.
@@ -422,12 +422,12 @@ test('events say what was changed, and warn of what others have changed', async 
     type: 'Warning',
     reason: 'FailsafesChanged',
     action: 'Failsafes',
-    note: `somebody has changed ${field} since it was narrowed; it is left as it is`,
+    note: `another client has changed ${field} since it was narrowed; the operator leaves it alone`,
   });
   expect((await keeper.restoreIfNeeded(RESTORE, felix.stored())).event).toEqual({
     type: 'Warning',
     reason: 'FailsafesChanged',
     action: 'Failsafes',
-    note: `${field} is left as somebody has changed it; what was there before it was narrowed: null`,
+    note: `another client has changed ${field}, so it stays; the value before it was narrowed: null`,
   });
 });

@@ -65,10 +65,10 @@ export interface FailsafeOutcome {
   readonly event?: FailsafeEvent;
 }
 
-const WAITS = 'nodes.failsafes: Managed narrows them when every node that is selected is enforced';
+const WAITS = 'nodes.failsafes: Managed narrows them when all selected nodes are enforced';
 const MISSING = `${WAITS}, and something that lets in at nodes cannot be written: see status.problems`;
 const ABSENT = `there is no ${OBJECT} in which nodes.failsafes: Managed could narrow them: make one`;
-const LEFT = `somebody has changed ${FIELD} of ${OBJECT} since it was narrowed, which is left alone: write back what was there, or say failsafes: Report and then Managed again`;
+const LEFT = `another client has changed ${FIELD} of ${OBJECT} since it was narrowed, so the operator leaves it alone: write our value back, or set failsafes: Report and then Managed`;
 const OUTRANKED = `${OBJECT} is narrowed, and a FelixConfiguration of a node or with a nodeSelector outranks it: narrow ${FIELD} there`;
 
 export class FailsafeKeeper {
@@ -176,7 +176,7 @@ export class FailsafeKeeper {
     this.#left = now;
     const event = this.#event(
       'FailsafesChanged',
-      `somebody has changed ${FIELD} of ${OBJECT} since it was narrowed; it is left as it is`,
+      `another client has changed ${FIELD} of ${OBJECT} since it was narrowed; the operator leaves it alone`,
       'Warning',
     );
     return { note: LEFT, event };
@@ -201,7 +201,7 @@ export class FailsafeKeeper {
       await this.#patch(object, annotations);
       return this.#event(
         'FailsafesChanged',
-        `${FIELD} of ${OBJECT} is left as somebody has changed it; what was there before it was narrowed: ${now.former ?? 'not known'}`,
+        `another client has changed ${FIELD} of ${OBJECT}, so it stays; the value before it was narrowed: ${now.former ?? 'not known'}`,
         'Warning',
       );
     }

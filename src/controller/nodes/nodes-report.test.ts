@@ -74,7 +74,7 @@ test('enforced where lo is exempt and the endpoint is there', () => {
     condition: {
       status: 'True',
       reason: 'Enforced',
-      message: 'every node that is selected, 2; load balancers are not judged',
+      message: 'all 2 selected nodes are enforced; load balancers are not judged',
     },
     trouble: 'none',
   });
@@ -257,7 +257,7 @@ describe('the condition says what is in force and what to do', () => {
       { summary: { ...quiet, mode: 'Observe' } },
       'Observing',
       'none',
-      'what nothing allows still passes, and is counted at the nodes; set nodes.mode to Enforce to refuse it',
+      'traffic that nothing allows still passes, and nodes count it: set nodes.mode to Enforce to drop it',
     ],
     [
       'not selected',
@@ -267,7 +267,7 @@ describe('the condition says what is in force and what to do', () => {
       'none',
       'nodes.nodeSelector selects no node: label one, or change it',
     ],
-    ['enforced', desired, { summary: quiet }, 'Enforced', 'none', 'every node that is selected, 2'],
+    ['enforced', desired, { summary: quiet }, 'Enforced', 'none', 'all 2 selected nodes are enforced'],
     [
       'one is pending',
       desired.slice(0, -1),

@@ -149,13 +149,13 @@ function judge(input: NodesReportInput, pending: readonly string[]): Judgement {
     );
   if (summary.mode === 'Observe') {
     const message =
-      'what nothing allows still passes, and is counted at the nodes; set nodes.mode to Enforce to refuse it';
+      'traffic that nothing allows still passes, and nodes count it: set nodes.mode to Enforce to drop it';
     return isFalse('none', 'Observing', message);
   }
   if (count === 0)
     return isFalse('none', 'NoNodeSelected', 'nodes.nodeSelector selects no node: label one, or change it');
   if (pending.length > 0) return isFalse(...progress(input, pending));
-  const message = [`every node that is selected, ${String(count)}`, ...summary.notes].join('; ');
+  const message = [`all ${String(count)} selected nodes are enforced`, ...summary.notes].join('; ');
   return { condition: { status: 'True', reason: 'Enforced', message }, trouble: 'none' };
 }
 

@@ -199,7 +199,7 @@ describe('a firewall that is being deleted', () => {
     expect(judged({}, [frozen])).toMatchObject({
       reason: 'RemovalIncomplete',
       message: expect.stringContaining(
-        'GlobalNetworkPolicy/web is deleted and waits for whoever set the finalizers example.com/keep',
+        'GlobalNetworkPolicy/web is being deleted and waits for the finalizers example.com/keep',
       ),
       stalled: true,
     });

@@ -82,7 +82,7 @@ function removalTrouble(
 function waitsForOthers(live: OwnedObject | undefined): string | undefined {
   if (live?.waitsFor === undefined) return undefined;
   const finalizers = live.waitsFor.join(', ');
-  return `${live.id} is deleted and waits for whoever set the finalizers ${finalizers}: let them finish, or take the finalizers off`;
+  return `${live.id} is being deleted and waits for the finalizers ${finalizers}: let their owners finish, or remove them`;
 }
 
 function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
@@ -160,7 +160,7 @@ function programming(
     return { programmed: false, reason: blocker.reason, message: blocker.message, stalled: true };
   const [contested] = only(verdicts, 'Contested');
   if (contested !== undefined) {
-    const message = `${contested.id} is changed by somebody else again and again: find out who, see the operator's log`;
+    const message = `another client keeps changing ${contested.id}: find it in the operator's log and stop it`;
     return { programmed: false, reason: 'DriftContested', message, stalled: true };
   }
   const open = verdicts.filter(isMissing).length + removalsOf(name, plan).length;

@@ -180,7 +180,7 @@ describe('conditions', () => {
       Stalled: 'True Invalid',
     });
     expect(status.conditions?.[0]?.message).toBe(
-      'spec.namespaces[0].ports must not be empty (and 1 more); what was programmed before stays as it was',
+      'spec.namespaces[0].ports must not be empty (and 1 more); the objects that were programmed before stay',
     );
     expect(status.problems?.map(({ path }) => path)).toEqual(['spec.namespaces[0].ports', 'spec.mode']);
     expect(status.policies?.summary).toBe('12/12');

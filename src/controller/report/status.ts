@@ -130,7 +130,7 @@ function judgeInvalid(
 ): readonly Judgement[] {
   const [first] = issues;
   const found = first === undefined ? 'the spec is not valid' : `${first.path} ${first.message}`;
-  const message = `${found}${andMore(issues.length - 1)}; what was programmed before stays as it was`;
+  const message = `${found}${andMore(issues.length - 1)}; the objects that were programmed before stay`;
   const reason = 'Invalid';
   return [
     { type: 'Accepted', status: 'False', reason, message },
@@ -158,7 +158,7 @@ function judgeProgramming(
         type: 'Programmed',
         status: 'True',
         reason: 'Programmed',
-        message: 'what is stored is what is desired',
+        message: 'the stored objects are the desired ones',
       }
     : { type: 'Programmed', status: 'False', reason: programming.reason, message: programming.message };
   if (programming.programmed && problems.length === 0) {
