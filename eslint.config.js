@@ -3,11 +3,18 @@ import markdown from '@eslint/markdown';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { layersRule } from './hack/layers.ts';
-import { proseOfComments, proseOfMarkdown } from './hack/prose.ts';
+import { proseOfComments, proseOfMarkdown, wordsOfMessages } from './hack/prose.ts';
 
-const local = { rules: { layers: layersRule, prose: proseOfMarkdown, 'prose-of-comments': proseOfComments } };
+const local = {
+  rules: {
+    layers: layersRule,
+    prose: proseOfMarkdown,
+    'prose-of-comments': proseOfComments,
+    'words-of-messages': wordsOfMessages,
+  },
+};
 
-/** Files whose comments are held to plain English. Add a folder once its comments pass. */
+/** Files whose comments are held to plain English. */
 const PLAIN_COMMENTS = ['hack/**/*.ts', 'src/**/*.ts', 'e2e/**/*.ts'];
 
 const TESTS = ['**/*.test.ts', '**/*.suite.ts', 'src/**/testing/*.ts'];
@@ -41,7 +48,7 @@ export default defineConfig(
     plugins: { local },
     // No rule is switched off from within the product's source.
     linterOptions: { noInlineConfig: true },
-    rules: { 'local/layers': 'error', 'no-console': 'error' },
+    rules: { 'local/layers': 'error', 'local/words-of-messages': 'error', 'no-console': 'error' },
   },
   {
     files: TESTS,

@@ -123,6 +123,19 @@ describe('the layer rule lets pass', () => {
 /** Every TypeScript file of the repository. */
 const FILES = ['src', 'e2e', 'hack'].flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: ROOT }));
 
+test('one kind of e2e test does not import another', () => {
+  const kinds = ['scenarios', 'integration', 'chaos', 'bench', 'gitops', 'demo'];
+  const kindOf = (file: string): string | undefined => kinds.find((kind) => file.startsWith(`e2e/${kind}/`));
+  const wrong = [...readImports(ROOT, FILES)].flatMap(([file, imported]) =>
+    imported
+      .filter(
+        (each) => kindOf(file) !== undefined && kindOf(each) !== undefined && kindOf(each) !== kindOf(file),
+      )
+      .map((each) => `${file} → ${each}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
 describe('no circles', () => {
   test('are among the rooms', () => {
     expect(circles(new Map(Object.entries(ROOMS).map(([name, { rooms }]) => [name, rooms])))).toEqual([]);

@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import markdown from '@eslint/markdown';
 import { Linter } from 'eslint';
 import tseslint from 'typescript-eslint';
-import { proseOfComments, proseOfMarkdown } from './prose.ts';
+import { proseOfComments, proseOfMarkdown, wordsOfMessages } from './prose.ts';
 
-const local = { rules: { prose: proseOfMarkdown, comments: proseOfComments } };
+const local = { rules: { prose: proseOfMarkdown, comments: proseOfComments, messages: wordsOfMessages } };
 
 const report = (config: Linter.Config, text: string, file: string): readonly string[] =>
   new Linter()
@@ -18,15 +18,15 @@ const inMarkdown = (text: string): readonly string[] =>
     'x.md',
   );
 
-const inSource = (text: string): readonly string[] =>
+const inSource = (text: string, rule = 'comments', file = 'x.ts'): readonly string[] =>
   report(
     {
       plugins: { local },
       languageOptions: { parser: tseslint.parser },
-      rules: { 'local/comments': 'error' },
+      rules: { [`local/${rule}`]: 'error' },
     },
     text,
-    'x.ts',
+    file,
   );
 
 const LONG = `${'word '.repeat(36).trim()}.`;
@@ -82,4 +82,13 @@ test.each([
   ['separate comments', `// ${LONG.slice(0, 100)}\nlet a;\n// ${LONG.slice(0, 100)}`],
 ])('a comment may have %s', (_name, text) => {
   expect(inSource(text)).toEqual([]);
+});
+
+test('a message is refused for a word that few readers know, in a text or a template', () => {
+  const code = "report('somebody did'); report(`${who} is told of it`);";
+  expect(inSource(code, 'messages')).toEqual([
+    expect.stringContaining('"somebody"'),
+    expect.stringContaining('"is told"'),
+  ]);
+  expect(inSource(code, 'messages', 'x.test.ts')).toEqual([]);
 });

@@ -121,6 +121,28 @@ export const proseOfComments: Rule.RuleModule = {
   },
 };
 
+/** The words alone, because a text in code may be a part of a sentence. */
+export const wordsOfMessages: Rule.RuleModule = {
+  meta: { type: 'suggestion', schema: [], messages: { prose: '{{message}}' } },
+  create(context) {
+    if (/\.test\.ts$|\/testing\//.test(context.filename)) return {};
+    const check = (node: Rule.Node, text: unknown): void => {
+      if (typeof text !== 'string') return;
+      for (const word of WORDS)
+        for (const { message } of faultsOfWord(text)(word))
+          context.report({ node, messageId: 'prose', data: { message } });
+    };
+    return {
+      Literal: (node) => {
+        check(node, node.value);
+      },
+      TemplateElement: (node) => {
+        check(node, node.value.cooked);
+      },
+    };
+  },
+};
+
 /** Offsets of each comment; adjacent lines of `//` are one comment. */
 function commentsOf(sourceCode: Rule.RuleContext['sourceCode']): readonly (readonly [number, number])[] {
   const found: [number, number][] = [];
