@@ -111,7 +111,7 @@ export class FirewallOperator extends Shell {
     const instance = env['POD_NAME'] ?? hostname();
     const userAgent = `clusterfirewall (${instance})`;
     const metrics = new Metrics(this.#clock);
-    const answers = new OutageTracker(this.#clock);
+    const outages = new OutageTracker(this.#clock);
     const measure = metrics.requests.observer(credentials.server);
     const connect = (options: { readonly connections?: number } = {}): Transport => {
       const transport = new UndiciTransport({ credentials, clock: this.#clock, userAgent, ...options });
@@ -120,7 +120,7 @@ export class FirewallOperator extends Shell {
         clock: this.#clock,
         onRequest: (outcome) => {
           measure(outcome);
-          answers.note(outcome);
+          outages.note(outcome);
         },
       });
     };
@@ -132,7 +132,7 @@ export class FirewallOperator extends Shell {
       operatorNamespace: namespace,
       instance,
       metrics,
-      answers,
+      outages,
     });
     const identity = `${instance}_${randomUUID()}`;
     const leases = connect({ connections: LEASE_CONNECTIONS });

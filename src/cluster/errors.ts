@@ -119,3 +119,10 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 /** True for an error of the API server, or of the way to it. */
 export const isServerError = (error: unknown): boolean =>
   error instanceof ApiError || error instanceof TransportError;
+
+/**
+ * True for errors that say nothing about the version that was asked for: the connection broke, or the server was
+ * too busy.
+ */
+export const isConnectionTrouble = (error: unknown): boolean =>
+  error instanceof TransportError || (error instanceof ApiError && error.code === 429);

@@ -48,8 +48,8 @@ export interface ControllerOptions {
   /** Name of the pod, for Events. */
   readonly instance: string;
   readonly metrics: Metrics;
-  /** Watches the answers of the same server, through whatever transport: see ReflectorOptions. */
-  readonly answers?: OutageTracker;
+  /** Watches the outages of the same server, through whatever transport: see ReflectorOptions. */
+  readonly outages?: OutageTracker;
 }
 
 /** The time in which only this operator may write. */
@@ -88,7 +88,7 @@ interface LeaderState {
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #firewalls: Informer<StoredFirewall>;
-  readonly #inventory: ClusterState;
+  readonly #state: ClusterState;
   readonly #calico: CalicoConnection;
   readonly #watches: Watches;
   /** Absent while another one leads. */
@@ -98,7 +98,7 @@ export class Controller {
   readonly #guard: RoundGuard;
 
   constructor(options: ControllerOptions) {
-    const { transport, clock, log, metrics, answers } = options;
+    const { transport, clock, log, metrics, outages } = options;
     this.#options = options;
     this.#guard = new RoundGuard(clock);
     const changed = (): void => {
@@ -114,7 +114,7 @@ export class Controller {
         this.#noteHeartbeat(collection, method, result);
       },
     });
-    const context = { transport, clock, log, answers, watches: this.#watches };
+    const context = { transport, clock, log, outages, watches: this.#watches };
     this.#firewalls = new Informer(context, {
       kind: KIND,
       resource: FIREWALLS,
@@ -124,7 +124,7 @@ export class Controller {
       },
       onSynced: changed,
     });
-    this.#inventory = new ClusterState(context, changed);
+    this.#state = new ClusterState(context, changed);
     this.#calico = new CalicoConnection(context, {
       onChange: changed,
       isKept: (firewall) => this.#firewalls.store.get(firewall)?.deleting === false,
@@ -140,7 +140,7 @@ export class Controller {
   get isReady(): boolean {
     const { api, stored } = this.#calico;
     const calicoKnown = api !== undefined && (!api.served || stored !== undefined);
-    return this.#firewalls.hasSynced && this.#inventory.informers.hasSynced && calicoKnown;
+    return this.#firewalls.hasSynced && this.#state.informers.hasSynced && calicoKnown;
   }
 
   /**
@@ -161,9 +161,9 @@ export class Controller {
   /** Watches until `signal` is aborted; resolves when everything has ended. Writes nothing. */
   async run(signal: AbortSignal): Promise<void> {
     this.#firewalls.start();
-    this.#inventory.informers.start();
+    this.#state.informers.start();
     await this.#calico.run(signal);
-    await Promise.all([this.#firewalls.stop(), this.#inventory.informers.stop()]);
+    await Promise.all([this.#firewalls.stop(), this.#state.informers.stop()]);
   }
 
   /** Writes until the term is over; resolves when the step under way is finished. One term at a time. */
@@ -211,12 +211,12 @@ export class Controller {
     reporter: Reporter,
     log: Logger,
   ): Reconciler {
-    const { clock, answers } = this.#options;
+    const { clock, outages } = this.#options;
     return new Reconciler({
       transport,
       clock,
       log,
-      answers,
+      outages,
       compile: remembering(this.#timed(compile)),
       finalizers: {
         settle: (firewall) => abortable(finalizers.settle(firewall), this.#guard.signal ?? signal),
@@ -297,12 +297,12 @@ export class Controller {
     const { api: calico, stored } = this.#calico;
     if (calico === undefined) return undefined;
     const { operatorNamespace } = this.#options;
-    const inventory = this.#inventory.snapshot();
+    const inventory = this.#state.snapshot();
     return {
       firewalls,
       inventory: inventoryOf(inventory, stored, operatorNamespace),
       nodes: inventory.nodes,
-      isClosedNamespace: (namespace) => this.#inventory.isClosed(namespace),
+      isClosedNamespace: (namespace) => this.#state.isClosed(namespace),
       calico,
       stored,
     };

@@ -19,7 +19,7 @@ const look = ({ nodes, outcome, next, ...end }: End): Result =>
     ...end,
     next: { areDue: false, waits: [], ...next },
     outcome: { stopped: undefined, interrupted: false, written: [], ...outcome },
-    nodes: { failure: undefined, isHolding: false, waits: [], ...nodes },
+    nodes: { failure: undefined, mustSettle: false, waits: [], ...nodes },
   });
 
 const after = (ms: number): Result => ({ type: 'requeueAfter', ms });
@@ -77,8 +77,8 @@ describe('the next look, where nodes wait for something beside the plan', () => 
       retry(passing),
     ],
     ['an enforcement label was not written, and the plan goes on soon', soon, { failure: passing }, after(0)],
-    ['the failsafes hold up what is next', soon, { failure: passing, isHolding: true }, retry(passing)],
-    ['the failsafes settle', soon, { isHolding: true, waits: [800] }, after(0)],
+    ['the failsafes hold up what is next', soon, { failure: passing, mustSettle: true }, retry(passing)],
+    ['the failsafes settle', soon, { mustSettle: true, waits: [800] }, after(0)],
     ['the plan is to be retried', { outcome: { stopped } }, { waits: [4000] }, retry(stopped)],
   ])('%s', (_, end, nodes, expected) => {
     expect(look({ ...end, nodes })).toEqual(expected);

@@ -24,8 +24,8 @@ export interface RoundEnd {
 /** Takes the sooner of two times: the one that the plan waits for, and the one that nodes wait for. */
 export function nextLook(end: RoundEnd): Result {
   const next = nextOfPlan(end);
-  const { failure, isHolding, waits } = end.nodes;
-  const isHeldUp = isHolding && failure?.isRefused === false;
+  const { failure, mustSettle, waits } = end.nodes;
+  const isHeldUp = mustSettle && failure?.isRefused === false;
   const nextMs = next.type === 'requeueAfter' ? next.ms : next.type === 'done' ? Infinity : 0;
   if (nextMs <= SETTLE_MS && !isHeldUp) return next;
   if (failure?.isRefused === false) return { type: 'retry', message: failure.message };

@@ -229,7 +229,7 @@ describe('safety lines', () => {
   test('what is taken away last waits until nodes have heard of what was written before an outage', async () => {
     const server = blogCluster();
     const outage = { endedAt: -Infinity };
-    const rounds = await settled(server, { answers: { recoveredAt: () => outage.endedAt } });
+    const rounds = await settled(server, { outages: { recoveredAt: () => outage.endedAt } });
     outage.endedAt = rounds.clock.now();
     server.put(FIREWALLS, firewallObject({ namespaces: [{ ...web, name: 'renamed' }] }));
     const times = new Map<string, number>();

@@ -42,8 +42,8 @@ export interface ReconcilerOptions {
   readonly forms: ServerForms;
   readonly finalizers: Finalizers;
   readonly reporter: Pick<Reporter, 'report'>;
-  /** Watches the answers of the server that is written to. Absent: the server counts as never away. */
-  readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
+  /** Watches the outages of the server that is written to. Absent: the server counts as never away. */
+  readonly outages?: Pick<OutageTracker, 'recoveredAt'> | undefined;
   /** Aborted when the operator stops. The step under way is finished, and no other begins. */
   readonly signal: AbortSignal;
 }

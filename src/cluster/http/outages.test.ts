@@ -176,7 +176,7 @@ describe('a reflector', () => {
   test('that was cut off for long lists anew as soon as the server has answered somebody else', async () => {
     const clock = new ManualClock();
     const answers = new OutageTracker(clock);
-    const { server, reflector, start } = setup({ clock, answers });
+    const { server, reflector, start } = setup({ clock, outages: answers });
     server.put('a', 1);
     server.failNext(...Array.from({ length: 8 }, () => ({ type: 'drop' }) as const));
     await start();
@@ -192,7 +192,7 @@ describe('a reflector', () => {
   test('that alone fails while all others are answered comes back every few seconds at most', async () => {
     const clock = new ManualClock();
     const answers = new OutageTracker(clock);
-    const { server, reflector, start, stop } = setup({ clock, answers });
+    const { server, reflector, start, stop } = setup({ clock, outages: answers });
     server.failNext(...Array.from({ length: 1000 }, () => ({ type: 'drop' }) as const));
     await start();
     for (let second = 0; second < 600; second += 1) {

@@ -16,7 +16,7 @@ export interface InformerContext {
   readonly clock: Clock;
   readonly log: Logger;
   /** See ReflectorOptions. */
-  readonly answers?: OutageTracker | undefined;
+  readonly outages?: OutageTracker | undefined;
   /** Runs a heartbeat for every running informer. */
   readonly watches: Watches;
 }
@@ -57,12 +57,12 @@ export class Informer<T> implements Informers, WatchedCollection {
     this.keyOf = options.keyOf ?? objectKey;
     this.#context = context;
     this.#options = options;
-    const { transport, clock, log, answers } = context;
+    const { transport, clock, log, outages } = context;
     this.#reflector = new Reflector<T>({
       transport,
       clock,
       log,
-      answers,
+      outages,
       resource: options.resource,
       project: options.project,
       keyOf: this.keyOf,

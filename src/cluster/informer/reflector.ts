@@ -5,11 +5,11 @@ import { Backoff, type BackoffPolicy, type Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import {
   ApiError,
+  isConnectionTrouble,
   isExpired,
   isForbidden,
   isInitializing,
   isNotFound,
-  TransportError,
   messageOf,
 } from '../errors.ts';
 import type { Logger } from '../logger.ts';
@@ -58,7 +58,7 @@ export interface ReflectorOptions<T> {
    */
   readonly backoff?: BackoffPolicy;
   /** Answers of the server to other clients, which may end a delay early. By default, none are known. */
-  readonly answers?: OutageTracker | undefined;
+  readonly outages?: OutageTracker | undefined;
 }
 
 interface Empty {
@@ -124,7 +124,7 @@ export class Reflector<T> {
   readonly #store = new Store<T>();
   readonly #random: Random;
   readonly #backoff: Backoff;
-  readonly #answers: OutageTracker;
+  readonly #outages: OutageTracker;
   readonly #keyOf: (object: StoredObject) => string;
   readonly #firstList = Promise.withResolvers<undefined>();
   /** The next list that starts after the last doubt. */
@@ -146,7 +146,7 @@ export class Reflector<T> {
     this.#keyOf = options.keyOf ?? objectKey;
     const policy = { ...(options.backoff ?? BACKOFF), resetAfterMs: BACKOFF_RESET_MS };
     this.#backoff = new Backoff(policy, options.clock, this.#random);
-    this.#answers = options.answers ?? new OutageTracker(options.clock);
+    this.#outages = options.outages ?? new OutageTracker(options.clock);
   }
 
   get state(): ReflectorState {
@@ -226,7 +226,7 @@ export class Reflector<T> {
       case 'NotServed':
       case 'Forbidden':
       case 'Failed':
-        await this.#answers.waitForRecovery(state.failure, this.#random, signal);
+        await this.#outages.waitForRecovery(state.failure, this.#random, signal);
         return state.then;
     }
   }
@@ -397,12 +397,4 @@ export class Reflector<T> {
 function failureName(error: unknown): Waiting['name'] {
   if (isNotFound(error)) return 'NotServed';
   return isForbidden(error) ? 'Forbidden' : 'Failed';
-}
-
-/**
- * True for errors that say nothing about the version: the connection broke, or the server was too busy for
- * the watch.
- */
-function isConnectionTrouble(error: unknown): boolean {
-  return error instanceof TransportError || (error instanceof ApiError && error.code === 429);
 }

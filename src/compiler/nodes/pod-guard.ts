@@ -98,7 +98,7 @@ function restrictions(openPorts: readonly OpenPort[], context: NodeContext): rea
 }
 
 /** Ports that a node opens to pods, read once: each is compared with each port that anything opens. */
-interface Opening {
+interface OpenedPods {
   readonly isEveryPort: boolean;
   readonly ranges: readonly Range[];
   readonly isEveryPod: boolean;
@@ -106,7 +106,7 @@ interface Opening {
   readonly pods: ReadonlyMap<string, Selector>;
 }
 
-function openingsOf({ ports, sources }: OpenPort): readonly Opening[] {
+function openingsOf({ ports, sources }: OpenPort): readonly OpenedPods[] {
   if (sources === 'anyone' || sources.pods.length === 0) return [];
   return [
     {
@@ -122,7 +122,7 @@ function openingsOf({ ports, sources }: OpenPort): readonly Opening[] {
 const MANY_SELECTORS = MAX_SELECTOR / 8;
 
 /** The pods of all openings in canonical order, or enough of them to be too many. */
-function podsOf(openings: readonly Opening[]): ReadonlyMap<string, Selector> {
+function podsOf(openings: readonly OpenedPods[]): ReadonlyMap<string, Selector> {
   const found = new Map<string, Selector>();
   for (const { pods } of openings)
     for (const [text, selector] of pods) {

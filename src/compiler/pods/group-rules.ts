@@ -164,7 +164,7 @@ function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObj
   if (isSingleNamespace(scope.group) && !others.some((end) => end.kind === 'world')) {
     return scope.members.flatMap(({ namespace, isStaged }) =>
       namespacedPolicies(
-        { ...partsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },
+        { ...policyPartsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },
         namespace.name,
         podSelectorText(rule.subject),
       ),
@@ -172,7 +172,7 @@ function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObj
   }
   return enforcedAndStaged(scope, (namespaceSets, isStaged) =>
     globalPolicies(
-      { ...partsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },
+      { ...policyPartsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },
       namespaceSets.flatMap((namespaces) => policySelectors(namespaces, rule.subject)),
     ),
   );
@@ -210,7 +210,7 @@ function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
     const make = (namespaceSets: readonly NamespaceSet[], isStaged: boolean) =>
       globalPolicies(
         {
-          ...partsOf(rule, scope, isStaged),
+          ...policyPartsOf(rule, scope, isStaged),
           variant: `${side}-${end.tag}`,
           ...inDirection(direction, rules),
         },
@@ -238,7 +238,7 @@ const inDirection = (direction: 'ingress' | 'egress', rules: ReturnType<typeof a
     ? ({ types: ['Ingress'], ingress: rules } as const)
     : ({ types: ['Egress'], egress: rules } as const);
 
-const partsOf = (rule: DirectedRule, scope: GroupScope, isStaged: boolean) =>
+const policyPartsOf = (rule: DirectedRule, scope: GroupScope, isStaged: boolean) =>
   ({
     firewall: scope.place.firewall,
     id: rule.place.id,

@@ -10,7 +10,7 @@ export interface Served {
   readonly transport: Transport;
   readonly clock: Pick<Clock, 'now'>;
   /** Absent: the server counts as never away. */
-  readonly answers?: Pick<OutageTracker, 'recoveredAt'> | undefined;
+  readonly outages?: Pick<OutageTracker, 'recoveredAt'> | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -19,11 +19,11 @@ export interface Served {
  * first answer; -Infinity when there was no outage. Asks for one object where no request has been answered yet.
  * An error here is ignored, because the writes meet it again and report it.
  */
-export async function servedSince({ transport, clock, answers, signal }: Served): Promise<number> {
-  if (answers === undefined) return -Infinity;
-  if (answers.recoveredAt(CALICO_GROUP) === undefined) {
+export async function servedSince({ transport, clock, outages, signal }: Served): Promise<number> {
+  if (outages === undefined) return -Infinity;
+  if (outages.recoveredAt(CALICO_GROUP) === undefined) {
     const asked = listPage(transport, kindResource('Tier'), { limit: 1, timeoutMs: REACH_MS, signal });
     await asked.catch(() => undefined);
   }
-  return answers.recoveredAt(CALICO_GROUP) ?? clock.now();
+  return outages.recoveredAt(CALICO_GROUP) ?? clock.now();
 }

@@ -85,6 +85,9 @@ function failureOf({ step, refusal }: Unwritten): Extract<State, { is: 'Refused'
     : { is: 'Refused', message: refusal, isStored };
 }
 
+/** True for an object that status and metrics count. One that waits does not, and neither does a temporary one. */
+export const isCounted = ({ is, isTemporary }: Verdict): boolean => is !== 'Waiting' && !isTemporary;
+
 /** True for an object that is stored with the content it should have, or must keep while a problem holds it. */
 export const isInPlace = (verdict: Verdict): boolean =>
   verdict.is === 'Current' || verdict.is === 'Frozen' || (verdict.is === 'Contested' && verdict.isCurrent);

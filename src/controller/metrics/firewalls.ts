@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { StatusProblem } from '../../api/status.ts';
-import { isInPlace, type Verdict } from '../apply/verdicts.ts';
-import type { Finding } from '../report/status.ts';
+import { isInPlace, type Verdict, isCounted } from '../apply/verdicts.ts';
+import { isReported, type Finding } from '../report/status.ts';
 
 /** Counts objects, problems and nodes by firewall. */
 export class FirewallMetrics {
@@ -42,7 +42,7 @@ export class FirewallMetrics {
   objects(verdicts: readonly Verdict[]): void {
     const counts = new Map<string, { readonly labels: ObjectLabels; desired: number; current: number }>();
     for (const verdict of verdicts) {
-      if (verdict.is === 'Waiting' || verdict.isTemporary) continue;
+      if (!isCounted(verdict)) continue;
       const { firewall, object } = verdict.desired;
       const id = `${firewall}/${object.kind}`;
       const count = counts.get(id) ?? { labels: { firewall, kind: object.kind }, desired: 0, current: 0 };
@@ -105,9 +105,9 @@ function problemsOf(finding: Finding): readonly Pick<StatusProblem, 'reason' | '
       return [problem(finding.reason)];
     case 'compiled': {
       const { problems, programming } = finding;
-      if (programming.programmed || programming.reason === 'Progressing') return problems;
-      const isTold = problems.some(({ reason }) => reason === programming.reason);
-      return isTold ? problems : [...problems, problem(programming.reason)];
+      return programming.programmed || isReported(programming, problems)
+        ? problems
+        : [...problems, problem(programming.reason)];
     }
   }
 }

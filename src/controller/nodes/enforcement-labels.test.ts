@@ -281,8 +281,8 @@ describe('writing enforcement labels', () => {
     expect(stored('b').labels).toEqual(others);
     expect(journal.repairs).toEqual([]);
     expect(log.lines.map(({ message, fields }) => ({ message, ...fields }))).toEqual([
-      { message: 'gate set', object: 'Node/a' },
-      { message: 'gate taken off', object: 'Node/b' },
+      { message: 'enforcement label set', object: 'Node/a' },
+      { message: 'enforcement label removed', object: 'Node/b' },
     ]);
     // JSON has null, and not what is undefined.
     const bodies = server.requests.filter(({ method }) => method === 'PATCH').map(({ body }) => body);

@@ -23,7 +23,7 @@ import { desiredRole, type Step } from '../plan/step.ts';
 import { isOtherObject, writeFailure, type WriteFailure } from '../apply/write.ts';
 
 const NODES = { group: '', version: 'v1', plural: 'nodes' };
-const GATE_VALUE = 'enforced';
+const LABEL_VALUE = 'enforced';
 const PARALLEL = 8;
 
 export interface LabelChange {
@@ -46,9 +46,9 @@ export interface LabelPlan {
   readonly waitingForAutomatic: ReadonlySet<string>;
 }
 
-const gateOf = ({ labels }: Pick<StoredNode, 'labels'>): string | undefined => labels[LABEL_ENFORCED];
-const wantedOf = ({ name }: StoredNode, gated: ReadonlySet<string>): string | undefined =>
-  gated.has(name) ? GATE_VALUE : undefined;
+const labelOf = ({ labels }: Pick<StoredNode, 'labels'>): string | undefined => labels[LABEL_ENFORCED];
+const wantedOf = ({ name }: StoredNode, labelled: ReadonlySet<string>): string | undefined =>
+  labelled.has(name) ? LABEL_VALUE : undefined;
 
 /**
  * @param own nodes that an endpoint of ours brings under the policies
@@ -68,7 +68,7 @@ export function labelPlan(
   const replaced = new Set(desired.flatMap(nodeOfEndpoint).filter((node) => !own.has(node)));
   const changes = nodes
     .map((node) => ({ node, value: wantedOf(node, labelledNodes) }))
-    .filter(({ node, value }) => gateOf(node) !== value && !replaced.has(node.name));
+    .filter(({ node, value }) => labelOf(node) !== value && !replaced.has(node.name));
   const set = isBlocked ? [] : changes.filter(({ value }) => value !== undefined);
   const takeOff = changes.filter(({ value }) => value === undefined);
   const isAtOdds = ({ automatic, node, labels }: HostEndpointInfo, on: boolean): boolean =>
@@ -76,17 +76,17 @@ export function labelPlan(
     labelledNodes.has(node) === on &&
     (labels[LABEL_ENFORCED] !== undefined) !== on &&
     !replaced.has(node);
-  const held = new Set(endpoints.filter(isHolding).map(({ node }) => node));
+  const enforcing = new Set(endpoints.filter(isEnforcing).map(({ node }) => node));
   return {
     set,
     takeOff,
     leaving: denies && (takeOff.length > 0 || endpoints.some((each) => isAtOdds(each, false))),
     joining: denies && !isBlocked && (set.length > 0 || endpoints.some((each) => isAtOdds(each, true))),
-    waitingForAutomatic: new Set(denies ? [...labelledNodes].filter((node) => !held.has(node)) : []),
+    waitingForAutomatic: new Set(denies ? [...labelledNodes].filter((node) => !enforcing.has(node)) : []),
   };
 }
 
-const isHolding = ({ automatic, interfaceName, labels }: HostEndpointInfo): boolean =>
+const isEnforcing = ({ automatic, interfaceName, labels }: HostEndpointInfo): boolean =>
   automatic && interfaceName === '*' && labels[LABEL_ENFORCED] !== undefined;
 
 const nodeOfEndpoint = (desired: DesiredObject): readonly string[] =>
@@ -120,11 +120,11 @@ export const isReplacedByAutomatic =
  * go when the new ones have come.
  */
 export const isDeferred =
-  (gating: LabelPlan) =>
+  (plan: LabelPlan) =>
   (step: Step): boolean =>
-    isReplacedByAutomatic(gating)(step) ||
-    (gating.joining && waveOf(step) === 'sweep') ||
-    (gating.leaving && isNodeStep(step) && !isAtPods(step));
+    isReplacedByAutomatic(plan)(step) ||
+    (plan.joining && waveOf(step) === 'sweep') ||
+    (plan.leaving && isNodeStep(step) && !isAtPods(step));
 
 export interface EnforcementLabelOptions {
   readonly transport: Transport;
@@ -135,7 +135,7 @@ export interface EnforcementLabelOptions {
 
 const idOf = ({ name }: StoredNode): string => `Node/${name}`;
 
-const repairOf = (node: StoredNode): Repair => ({
+const labelRepair = (node: StoredNode): Repair => ({
   id: idOf(node),
   kind: 'Node',
   firewall: DEFAULT_FIREWALL,
@@ -163,13 +163,13 @@ export class EnforcementLabels {
   }
 
   /** Remembers the labels that are as desired, so a later difference is known as the change of another client. */
-  remember(nodes: readonly StoredNode[], gated: Known<ReadonlySet<string>>): void {
-    if (gated === UNKNOWN) return;
+  remember(nodes: readonly StoredNode[], labelled: Known<ReadonlySet<string>>): void {
+    if (labelled === UNKNOWN) return;
     const names = new Set(nodes.map(({ name }) => name));
     for (const name of this.#written.keys()) if (!names.has(name)) this.#written.delete(name);
-    const standing = nodes.filter((node) => gateOf(node) === wantedOf(node, gated));
+    const asDesired = nodes.filter((node) => labelOf(node) === wantedOf(node, labelled));
     this.#options.drift.remember(
-      new Map(standing.map((node) => [idOf(node), gateOf(node) ?? ''])),
+      new Map(asDesired.map((node) => [idOf(node), labelOf(node) ?? ''])),
       new Set(nodes.map(idOf)),
     );
   }
@@ -211,9 +211,9 @@ export class EnforcementLabels {
     if (isDrift) {
       // A node is not written again before the watch shows it anew, so each of these is a repair of its own.
       drift.repaired(idOf(node), undefined);
-      repairs.push(repairOf(node));
+      repairs.push(labelRepair(node));
     }
-    const what = value === undefined ? 'gate taken off' : 'gate set';
+    const what = value === undefined ? 'enforcement label removed' : 'enforcement label set';
     log.info({ object: idOf(node) }, isDrift ? 'drift repaired' : what);
   }
 }

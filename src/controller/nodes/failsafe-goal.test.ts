@@ -6,7 +6,7 @@ import type { Lifecycle } from '../plan/desired-state.ts';
 import { ruleId } from '../../compiler/names.ts';
 
 const SSH = { protocol: 'tcp', port: 22, net: '198.51.100.0/24' };
-const aim = (standing: Lifecycle | undefined, nodes?: NodesSummary, problems: readonly Problem[] = []) =>
+const goal = (standing: Lifecycle | undefined, nodes?: NodesSummary, problems: readonly Problem[] = []) =>
   failsafeGoal({ lifecycles: new Map(standing && [['default', standing]]), nodes, problems });
 const problem = (rule: string): Problem => ({
   severity: 'problem',
@@ -29,8 +29,8 @@ const summary = (fields: Partial<NodesSummary> = {}): NodesSummary => bare({ fai
 
 describe('failsafes are to be', () => {
   test('narrowed while spec.nodes says so, is enforced and whole', () => {
-    expect(aim('active', summary())).toEqual({ to: 'narrow', failsafes: [SSH] });
-    expect(aim('active', summary(), [problem('default/blog/ingress/web')]).to).toBe('narrow');
+    expect(goal('active', summary())).toEqual({ to: 'narrow', failsafes: [SSH] });
+    expect(goal('active', summary(), [problem('default/blog/ingress/web')]).to).toBe('narrow');
   });
 
   test.each<[string, NodesSummary | undefined]>([
@@ -40,56 +40,56 @@ describe('failsafes are to be', () => {
     ['observed', summary({ mode: 'Observe' })],
     ['while the way in leads nowhere', bare({ failsafesWaitFor: 'a peer' })],
   ])('given back %s', (_, nodes) => {
-    expect(aim('active', nodes).to).toBe('restore');
+    expect(goal('active', nodes).to).toBe('restore');
   });
 
   test('given back first of all when the firewall goes, and left with what it leaves behind', () => {
-    expect(aim('leaving', summary()).to).toBe('restore');
-    expect(aim('retained').to).toBe('keep');
-    expect(aim(undefined).to).toBe('keep');
+    expect(goal('leaving', summary()).to).toBe('restore');
+    expect(goal('retained').to).toBe('keep');
+    expect(goal(undefined).to).toBe('keep');
   });
 
   test('left while the spec is not valid or a rule of nodes has a problem, for what is stored stays', () => {
-    expect(aim('invalid').to).toBe('keep');
-    expect(aim('active', summary(), [problem('default/nodes')])).toMatchObject({ to: 'keep' });
-    expect(aim('active', summary(), [problem('default/nodes/zones/office')])).toMatchObject({ to: 'keep' });
+    expect(goal('invalid').to).toBe('keep');
+    expect(goal('active', summary(), [problem('default/nodes')])).toMatchObject({ to: 'keep' });
+    expect(goal('active', summary(), [problem('default/nodes/zones/office')])).toMatchObject({ to: 'keep' });
   });
 
   test('narrowed although a group called nodes has a problem', () => {
     const ofGroup = problem('default/nodes/ingress/web');
-    expect(aim('active', summary(), [ofGroup])).toEqual(aim('active', summary()));
-    expect(aim('active', summary()).to).toBe('narrow');
+    expect(goal('active', summary(), [ofGroup])).toEqual(goal('active', summary()));
+    expect(goal('active', summary()).to).toBe('narrow');
   });
 
   test('with the reason, where spec.nodes says Managed', () => {
     const because = 'nodes.failsafes: Managed narrows them when';
-    expect(aim('active', summary({ failsafesWaitFor: 'a peer' }))).toEqual({
+    expect(goal('active', summary({ failsafesWaitFor: 'a peer' }))).toEqual({
       to: 'restore',
       because: 'a peer',
     });
-    expect(aim('active', summary({ mode: 'Observe' }))).toEqual({
+    expect(goal('active', summary({ mode: 'Observe' }))).toEqual({
       to: 'restore',
       because: `${because} nodes.mode is Enforce`,
     });
-    expect(aim('active', summary(), [problem('default/nodes')])).toEqual({
+    expect(goal('active', summary(), [problem('default/nodes')])).toEqual({
       to: 'keep',
       because: `${because} spec.nodes has no problem`,
     });
-    expect(aim('active', summary({ failsafes: [] }))).toEqual({
+    expect(goal('active', summary({ failsafes: [] }))).toEqual({
       to: 'keep',
       because: 'nodes.failsafes: Managed cannot narrow them: no port would stay open',
     });
-    for (const goal of [aim('active', bare()), aim('leaving', summary()), aim('invalid')])
-      expect(goal).not.toHaveProperty('because');
+    for (const each of [goal('active', bare()), goal('leaving', summary()), goal('invalid')])
+      expect(each).not.toHaveProperty('because');
   });
 
   test('narrowed in spite of a warning', () => {
     const warning: Problem = { ...problem('default/nodes'), severity: 'warning' };
-    expect(aim('active', summary(), [warning]).to).toBe('narrow');
+    expect(goal('active', summary(), [warning]).to).toBe('narrow');
   });
 
   test('left where what is to be written would stop Felix', () => {
-    expect(aim('active', summary({ failsafes: [{ ...SSH, protocol: 'sctp' }] }))).toMatchObject({
+    expect(goal('active', summary({ failsafes: [{ ...SSH, protocol: 'sctp' }] }))).toMatchObject({
       to: 'keep',
       because: expect.stringContaining('sctp'),
     });
@@ -141,13 +141,13 @@ describe('what is stored', () => {
   });
 
   test('is narrowed where it says what is wanted', () => {
-    const narrow = aim('active', summary());
+    const narrow = goal('active', summary());
     expect([
       isToNarrow(narrow, stored([SSH])),
       isToNarrow(narrow, stored()),
       isToNarrow(narrow, undefined),
     ]).toEqual([false, true, true]);
     for (const other of [stored(), stored([SSH]), undefined])
-      expect(isToNarrow(aim('leaving'), other)).toBe(false);
+      expect(isToNarrow(goal('leaving'), other)).toBe(false);
   });
 });

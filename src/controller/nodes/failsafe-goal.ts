@@ -37,8 +37,8 @@ export function failsafeGoal({
   return { to: 'narrow', failsafes };
 }
 
-export const isToNarrow = (aim: FailsafeGoal, stored: StoredFailsafes | undefined): boolean =>
-  aim.to === 'narrow' && stored?.value !== textOf(aim.failsafes);
+export const isToNarrow = (goal: FailsafeGoal, stored: StoredFailsafes | undefined): boolean =>
+  goal.to === 'narrow' && stored?.value !== textOf(goal.failsafes);
 
 /** Felix puts several rules for each before all others. */
 const MAX_FAILSAFES = 500;

@@ -109,9 +109,9 @@ export class FailsafeKeeper {
    * Restores the former value where it should not be narrowed any more. It runs before anything else of nodes is
    * written.
    */
-  async restoreIfNeeded(aim: FailsafeGoal, stored: StoredFailsafes | undefined): Promise<FailsafeOutcome> {
+  async restoreIfNeeded(goal: FailsafeGoal, stored: StoredFailsafes | undefined): Promise<FailsafeOutcome> {
     this.#isStuck = false;
-    if (aim.to !== 'restore') return {};
+    if (goal.to !== 'restore') return {};
     this.#left = undefined;
     if (!this.isNarrowed(stored)) return {};
     const outcome = await this.#restore();
@@ -123,17 +123,17 @@ export class FailsafeKeeper {
 
   /** Narrows where everything of nodes is in place. It runs after all other writes of the round. */
   async narrowIfSafe(
-    aim: FailsafeGoal,
+    goal: FailsafeGoal,
     stored: StoredFailsafes | undefined,
     { isReady, isMissing }: FailsafeGround,
   ): Promise<FailsafeOutcome> {
-    if (aim.to !== 'narrow') return aim.because === undefined ? {} : { note: aim.because };
+    if (goal.to !== 'narrow') return goal.because === undefined ? {} : { note: goal.because };
     if (isMissing) {
       return { note: MISSING, ...(this.isNarrowed(stored) ? await this.#restore() : {}) };
     }
-    if (stored?.value === textOf(aim.failsafes)) return { note: OUTRANKED };
+    if (stored?.value === textOf(goal.failsafes)) return { note: OUTRANKED };
     if (stored !== undefined && isDeepStrictEqual(this.#left, stored)) return { note: LEFT };
-    return isReady ? this.#narrow(aim.failsafes) : { note: WAITS };
+    return isReady ? this.#narrow(goal.failsafes) : { note: WAITS };
   }
 
   async #narrow(failsafes: Failsafes): Promise<FailsafeOutcome> {

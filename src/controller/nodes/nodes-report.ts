@@ -126,15 +126,15 @@ function enforcedNodes({ verdicts, plan, hostEndpoints }: NodesReportInput): Rea
   const automatic = hostEndpoints.flatMap(({ automatic: isAutomatic, interfaceName, node, labels }) =>
     isAutomatic && interfaceName === '*' && labels[LABEL_ENFORCED] !== undefined ? [node] : [],
   );
-  const gated = new Set([...ours('nodeEndpoint'), ...automatic]);
-  return new Set([...ours('lo')].filter((node) => gated.has(node)));
+  const labelled = new Set([...ours('nodeEndpoint'), ...automatic]);
+  return new Set([...ours('lo')].filter((node) => labelled.has(node)));
 }
 
-type Judgement = Pick<NodesReport, 'condition' | 'trouble'>;
+type NodesVerdict = Pick<NodesReport, 'condition' | 'trouble'>;
 
-function judge(input: NodesReportInput, pending: readonly string[]): Judgement {
+function judge(input: NodesReportInput, pending: readonly string[]): NodesVerdict {
   const { summary } = input;
-  const isFalse = (trouble: NodesReport['trouble'], reason: string, message: string): Judgement => ({
+  const isFalse = (trouble: NodesReport['trouble'], reason: string, message: string): NodesVerdict => ({
     condition: { status: 'False', reason, message: [message, ...summary.notes].join('; ') },
     trouble,
   });

@@ -72,7 +72,7 @@ export interface NodesWaiting {
   /** Why enforcement labels or failsafes could not be written. */
   readonly failure: WriteFailure | undefined;
   /** True while everything else of nodes waits for the failsafes. */
-  readonly isHolding: boolean;
+  readonly mustSettle: boolean;
   /** Milliseconds. Those that are 0 do not count. */
   readonly waits: readonly number[];
 }
@@ -198,7 +198,7 @@ export class NodeRound {
     const waitsToClose = this.#labelPlan.set.length > 0 || isToNarrow(this.#goal, this.#failsafes);
     return {
       failure: this.#labelFailure ?? this.#failsafeFailure,
-      isHolding: this.#parts.failsafes.mustSettle,
+      mustSettle: this.#parts.failsafes.mustSettle,
       waits: [this.#labelWaitMs, waitsToClose ? this.#settlingMs : 0],
     };
   }

@@ -8,7 +8,6 @@ import fc from 'fast-check';
 import type { ClusterFirewall, Nodes } from '../../api/schema.ts';
 import type { GeneratedObject, HostEndpoint } from '../../calico/types.ts';
 import { readHostEndpoint } from '../../inventory/calico.ts';
-import type { StoredObject } from '../../cluster/resource.ts';
 import { compile } from '../../compiler/compile.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import { given } from '../../compiler/testing/arbitraries.ts';
@@ -24,7 +23,7 @@ import type { StoredNode } from '../observe/cluster-state.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import { nodeShadows } from './node-shadows.ts';
 import { nodesStand } from '../nodes/nodes-report.ts';
-import { contentOf, verdictsAfter } from '../testing/objects.ts';
+import { asStored, contentOf, verdictsAfter } from '../testing/objects.ts';
 import type { Step } from './step.ts';
 import { describeNodeFlow, nodeReadingOf, type NodeFlow } from '../testing/node-reading.ts';
 import { Nodes as Watchers, type Stored } from '../testing/watchers.ts';
@@ -331,11 +330,6 @@ const isAutomatic = (object: GeneratedObject): object is HostEndpoint =>
   object.kind === 'HostEndpoint' && object.metadata.name.endsWith('-auto-hep');
 
 const live = readOnce((object: GeneratedObject) => projectLive(object.kind, new Set())(asStored(object)));
-
-const asStored = (object: GeneratedObject): StoredObject => ({
-  ...object,
-  metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
-});
 
 const PEERS: NonNullable<ClusterFirewall['spec']['peers']> = [
   { name: 'office', cidrs: ['198.51.100.0/25'] },

@@ -6,7 +6,6 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { ClusterFirewall } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
-import type { StoredObject } from '../../cluster/resource.ts';
 import { compile } from '../../compiler/compile.ts';
 import { describeFlow, type Cluster, type Flow } from '../../compiler/testing/cluster.ts';
 import { firewalls } from '../../compiler/testing/generators.ts';
@@ -17,8 +16,8 @@ import type { Inventory } from '../../inventory/types.ts';
 import { oldBridges } from './bridges.ts';
 import { projectLive } from '../objects/live.ts';
 import { nodeShadows } from './node-shadows.ts';
-import type { Step } from './step.ts';
-import { contentOf } from '../testing/objects.ts';
+import { kindOf, type Step } from './step.ts';
+import { asStored, contentOf } from '../testing/objects.ts';
 import { Nodes, type Stored } from '../testing/watchers.ts';
 import { transition, type Transition } from './transition.ts';
 import { WaveTimer } from './wave-timer.ts';
@@ -103,7 +102,7 @@ class World {
 
   #write(step: Step): void {
     const { id } = step;
-    const kind = id.split('/')[0] ?? '';
+    const kind = kindOf(step);
     if (step.action === 'remove') {
       this.#stored.delete(id);
       // A tier that is gone goes on in Felix until it restarts (calico.md, Missing Tier).
@@ -112,16 +111,11 @@ class World {
     }
     const { object } = step.desired;
     this.#stored.set(id, object);
-    // The tier's last word is written for what happens before a node has heard of the tier; the reading knows no missing tiers.
+    // The tier's final policy is for nodes that have not heard of the tier yet. The reading knows no missing tiers.
     if (kind === 'Tier') this.#nodes.known.set(id, object);
     else this.#nodes.told(kind, { id, object });
   }
 }
-
-const asStored = (object: GeneratedObject): StoredObject => ({
-  ...object,
-  metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
-});
 
 /** About so many states of one change are looked at, because reading them takes most of the time. */
 const STATES = 8;

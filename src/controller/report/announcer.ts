@@ -2,12 +2,12 @@ import type { StatusProblem } from '../../api/status.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
 import type { Repair } from '../apply/journal.ts';
 import { reference, type StoredFirewall } from '../observe/firewalls.ts';
-import type { Finding } from './status.ts';
+import { isReported, type Finding } from './status.ts';
 
 interface Announced {
   readonly problems: ReadonlyMap<string, StatusProblem>;
   /** `Ready`, or the reason why the firewall as a whole is not ready. */
-  readonly standing: string;
+  readonly readiness: string;
 }
 
 interface Readiness {
@@ -27,16 +27,18 @@ const IN_BETWEEN = '';
  * stops being so. Remembers what it has announced. After a restart, the stored status says it.
  */
 export class Announcer {
-  readonly #told = new Map<string, Announced>();
+  readonly #announced = new Map<string, Announced>();
 
   /** Events for everything that is new since the last finding of this firewall. */
   notes(firewall: StoredFirewall, finding: Finding): readonly EventNote[] {
-    const before = this.#told.get(firewall.uid) ?? toldBy(firewall);
+    const before = this.#announced.get(firewall.uid) ?? announcedBy(firewall);
     const problems = problemsOf(firewall.name, finding, before.problems);
-    const standing = standingOf(finding);
-    this.#told.set(firewall.uid, { problems, standing: standing.name });
+    const readiness = readinessOf(finding);
+    this.#announced.set(firewall.uid, { problems, readiness: readiness.name });
     const notes = [
-      ...(standing.name === before.standing || standing.name === IN_BETWEEN ? [] : [standingNote(standing)]),
+      ...(readiness.name === before.readiness || readiness.name === IN_BETWEEN
+        ? []
+        : [readinessNote(readiness)]),
       ...missingFrom(before.problems, problems).map(problemNote),
       ...missingFrom(problems, before.problems).map(resolvedNote),
     ];
@@ -46,13 +48,13 @@ export class Announcer {
   /** Forgets firewalls that do not exist any more. */
   retain(firewalls: readonly StoredFirewall[]): void {
     const uids = new Set(firewalls.map(({ uid }) => uid));
-    for (const uid of this.#told.keys()) if (!uids.has(uid)) this.#told.delete(uid);
+    for (const uid of this.#announced.keys()) if (!uids.has(uid)) this.#announced.delete(uid);
   }
 }
 
 type Note = Omit<EventNote, 'regarding'>;
 
-const standingNote = ({ name, message }: Readiness): Note => ({
+const readinessNote = ({ name, message }: Readiness): Note => ({
   type: name === READY ? 'Normal' : 'Warning',
   reason: name,
   action: 'Program',
@@ -80,9 +82,9 @@ const resolvedNote = ({ rule, path, reason }: StatusProblem): Note => ({
   note: `${rule}: no longer ${reason} (${path})`,
 });
 
-function toldBy({ status }: StoredFirewall): Announced {
+function announcedBy({ status }: StoredFirewall): Announced {
   const ready = status?.conditions?.find(({ type }) => type === READY);
-  return { problems: byKey(status?.problems ?? []), standing: ready?.reason ?? IN_BETWEEN };
+  return { problems: byKey(status?.problems ?? []), readiness: ready?.reason ?? IN_BETWEEN };
 }
 
 /** While nothing can be done about the spec, the problems that were announced stay as they are. */
@@ -110,7 +112,7 @@ function problemsOf(
   }
 }
 
-function standingOf(finding: Finding): Readiness {
+function readinessOf(finding: Finding): Readiness {
   switch (finding.type) {
     case 'invalid':
       return { name: IN_BETWEEN, message: '' };
@@ -126,8 +128,7 @@ function standingOf(finding: Finding): Readiness {
         return { name: READY, message: 'every rule is programmed' };
       }
       const { reason, message } = programming;
-      const isTold = reason === 'Progressing' || problems.some((problem) => problem.reason === reason);
-      return { name: isTold ? IN_BETWEEN : reason, message };
+      return { name: isReported(programming, problems) ? IN_BETWEEN : reason, message };
     }
   }
 }

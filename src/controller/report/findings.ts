@@ -13,7 +13,7 @@ import { only, type Plan } from '../plan/plan.ts';
 import type { RemoveStep } from '../plan/step.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
-import { isInPlace, isMissing, type Verdict } from '../apply/verdicts.ts';
+import { isInPlace, isMissing, type Verdict, isCounted } from '../apply/verdicts.ts';
 import type { WriteFailure } from '../apply/write.ts';
 
 export interface RoundResult {
@@ -89,7 +89,7 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
   const { name } = firewall;
   const { wanted } = results;
   const verdicts = verdictsFor(name, results);
-  const counted = verdicts.filter(({ is, isTemporary }) => is !== 'Waiting' && !isTemporary);
+  const counted = verdicts.filter(isCounted);
   const summary = wanted.summaries.find((each) => each.firewall === name);
   return {
     type: 'compiled',

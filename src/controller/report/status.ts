@@ -41,6 +41,12 @@ export type Finding =
       readonly nodes?: NodesReport;
     };
 
+/** True where one of the problems says already why programming has not succeeded, or it only takes its time. */
+export const isReported = (
+  { reason }: Extract<Programming, { programmed: false }>,
+  problems: readonly Pick<StatusProblem, 'reason'>[],
+): boolean => reason === 'Progressing' || problems.some((problem) => problem.reason === reason);
+
 export interface StatusInput {
   readonly name: string;
   readonly generation: number;
@@ -49,17 +55,17 @@ export interface StatusInput {
   readonly now: Date;
 }
 
-type Judgement = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+type ConditionDraft = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 /** Reasons of problems that end when another object (a firewall, a node) arrives. */
-const MENDS_ITSELF: ReadonlySet<string> = new Set(['NoDefaultFirewall', 'EntityUnresolved']);
+const RESOLVES_ITSELF: ReadonlySet<string> = new Set(['NoDefaultFirewall', 'EntityUnresolved']);
 const MESSAGE_MAX = 1024;
 
 /** Equal input gives an equal status: a time moves only where a condition's status does. */
 export function computeStatus(input: StatusInput): Status {
   const { finding, generation, previous } = input;
   const conditions = [
-    ...judge(finding).map((judgement) => condition(judgement, input)),
+    ...judge(finding).map((draft) => condition(draft, input)),
     ...(finding.type === 'compiled' ? [] : keptConditions(previous)),
   ];
   const problems = problemsOf(input).slice(0, MAX_PROBLEMS);
@@ -71,18 +77,18 @@ export function computeStatus(input: StatusInput): Status {
   };
 }
 
-function condition(judgement: Judgement, { generation, previous, now }: StatusInput): Condition {
-  const before = previous?.conditions?.find(({ type }) => type === judgement.type);
-  const same = before?.status === judgement.status;
+function condition(draft: ConditionDraft, { generation, previous, now }: StatusInput): Condition {
+  const before = previous?.conditions?.find(({ type }) => type === draft.type);
+  const same = before?.status === draft.status;
   return {
-    ...judgement,
-    message: cut(judgement.message, MESSAGE_MAX),
+    ...draft,
+    message: cut(draft.message, MESSAGE_MAX),
     observedGeneration: generation,
     lastTransitionTime: same ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
   };
 }
 
-function judge(finding: Finding): readonly Judgement[] {
+function judge(finding: Finding): readonly ConditionDraft[] {
   switch (finding.type) {
     case 'invalid':
       return judgeInvalid(finding.issues);
@@ -106,7 +112,7 @@ const OF_NODES: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen']
 const keptConditions = (previous: Status | undefined): readonly Condition[] =>
   (previous?.conditions ?? []).filter(({ type }) => OF_NODES.has(type));
 
-function judgeNodes(nodes: NodesReport | undefined): readonly Judgement[] {
+function judgeNodes(nodes: NodesReport | undefined): readonly ConditionDraft[] {
   if (nodes === undefined) return [];
   const enforced = { type: 'NodesEnforced', ...nodes.condition };
   if (nodes.failsafesOpen.length === 0) return [enforced];
@@ -118,7 +124,7 @@ function judgeNodes(nodes: NodesReport | undefined): readonly Judgement[] {
 const REMEDY =
   'say nodes.failsafes: Managed, narrow failsafeInboundHostPorts in the FelixConfiguration called default, or accept it';
 
-const ACCEPTED: Judgement = {
+const ACCEPTED: ConditionDraft = {
   type: 'Accepted',
   status: 'True',
   reason: 'Valid',
@@ -127,7 +133,7 @@ const ACCEPTED: Judgement = {
 
 function judgeInvalid(
   issues: readonly { readonly path: string; readonly message: string }[],
-): readonly Judgement[] {
+): readonly ConditionDraft[] {
   const [first] = issues;
   const found = first === undefined ? 'the spec is not valid' : `${first.path} ${first.message}`;
   const message = `${found}${andMore(issues.length - 1)}; the objects that were programmed before stay`;
@@ -140,7 +146,7 @@ function judgeInvalid(
   ];
 }
 
-function partiallyInvalid(problems: readonly StatusProblem[]): Judgement {
+function partiallyInvalid(problems: readonly StatusProblem[]): ConditionDraft {
   const left =
     problems.length > MAX_PROBLEMS ? `, of which status.problems has the first ${String(MAX_PROBLEMS)}` : '';
   const message = `${plural(problems.length, 'problem')}${left}; ${firstOf(problems)}`;
@@ -152,8 +158,8 @@ function judgeProgramming(
   programming: Programming,
   problems: readonly StatusProblem[],
   nodes?: NodesReport,
-): readonly Judgement[] {
-  const programmed: Judgement = programming.programmed
+): readonly ConditionDraft[] {
+  const programmed: ConditionDraft = programming.programmed
     ? {
         type: 'Programmed',
         status: 'True',
@@ -172,7 +178,7 @@ function judgeProgramming(
   }
   const broken = { reason: commonReason(problems), message: firstOf(problems) };
   const why = programming.programmed ? broken : { reason: programming.reason, message: programming.message };
-  const needsPerson = problems.some(({ reason }) => !MENDS_ITSELF.has(reason));
+  const needsPerson = problems.some(({ reason }) => !RESOLVES_ITSELF.has(reason));
   // A problem stalls even while the rest is being programmed, and then it is the reason.
   const stalledBy = !programming.programmed && programming.stalled ? why : needsPerson ? broken : undefined;
   return [
@@ -184,7 +190,7 @@ function judgeProgramming(
   ];
 }
 
-function judgeTrouble({ condition: { reason, message }, trouble }: NodesReport): readonly Judgement[] {
+function judgeTrouble({ condition: { reason, message }, trouble }: NodesReport): readonly ConditionDraft[] {
   return [
     { type: 'Ready', status: 'False', reason, message },
     trouble === 'stalled'

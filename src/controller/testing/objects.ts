@@ -129,6 +129,12 @@ export function storedObject({ object }: DesiredObject, resourceVersion = '1'): 
   return { ...object, metadata: { ...object.metadata, uid, resourceVersion } };
 }
 
+/** The same for an object that no desired one stands behind. */
+export const asStored = (object: GeneratedObject): StoredObject => ({
+  ...object,
+  metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
+});
+
 /** The projection that reflectors keep of it. */
 export const live = (desired: DesiredObject): LiveObject =>
   projectLive(desired.object.kind, new Set())(storedObject(desired));
