@@ -9,10 +9,10 @@ export const BUNDLE = 'clusterfirewall.js';
 export const LICENSES = 'THIRD_PARTY_LICENSES.txt';
 
 /**
- * The bundle replaces these files. We use only KubeConfig of client-node, which asks for two names of the generated client.
- * esbuild cannot drop the rest of that client, 16 MB, because the shell takes the package by `require`. The shell never sends
- * requests of its own (src/operator.ts), so it does not need its HTTP client either. Memory at start is 132 MB with all of it
- * and 86 MB without.
+ * The bundle replaces these files. We use only KubeConfig of client-node, which asks for two names of the
+ * generated client. esbuild cannot drop the rest of that client, 16 MB, because the shell takes the package
+ * by `require`. The shell never sends requests of its own (src/operator.ts), so it does not need its HTTP
+ * client either. Memory at start is 132 MB with all of it and 86 MB without.
  */
 const REDUCED: Readonly<Record<string, string>> = {
   '@kubernetes/client-node/dist/index.js': `
@@ -37,7 +37,8 @@ const reduce: Plugin = {
 };
 
 /**
- * Bundles src/main.ts of the repository at `root` into `folder`. The same source and packages give the same bytes wherever they stand.
+ * Bundles src/main.ts of the repository at `root` into `folder`. The same source and packages give the same
+ * bytes wherever they stand.
  * @throws Error when a package in the bundle has no licence text
  */
 export async function bundle(root: string, folder: string): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * Preloaded into Jest and its workers, because workers outlive a Jest that was killed. Ends the process within a
- * second after its parent. A thread checks, because a property can keep the main thread busy for a minute.
+ * Preloaded into Jest and its workers, because workers outlive a Jest that was killed. Ends the process
+ * within a second after its parent. A thread checks, because a property can keep the main thread busy for a
+ * minute.
  */
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 

@@ -1,6 +1,6 @@
 /**
- * Writes the files that are generated from the source and checked in. With `--check` it writes nothing and fails if a file is
- * not current.
+ * Writes the files that are generated from the source and checked in. With `--check` it writes nothing and
+ * fails if a file is not current.
  *
  *     node hack/generate.ts [--check]
  */

@@ -16,7 +16,10 @@ export function importsOf(file: string, text: string): readonly string[] {
   return [...new Set(relative.map((name) => path.normalize(path.join(path.dirname(file), name))))];
 }
 
-/** Every group of files that import one another, directly or through others: Tarjan's strongly connected components. */
+/**
+ * Every group of files that import one another, directly or through others: Tarjan's strongly connected
+ * components.
+ */
 export function circles(imports: Imports): readonly (readonly string[])[] {
   const found: (readonly string[])[] = [];
   const numbers = new Map<string, number>();

@@ -1,14 +1,15 @@
 /**
- * An ESLint rule: what each room of src may import. A room is a folder or a file that ROOMS lists. Imports point downwards only, I/O
- * stays at the edge, and the compiler and everything under it stay pure (docs/decisions/0001-pure-compiler.md).
+ * An ESLint rule: what each room of src may import. A room is a folder or a file that ROOMS lists. Imports
+ * point downwards only, I/O stays at the edge, and the compiler and everything under it stay pure
+ * (docs/decisions/0001-pure-compiler.md).
  */
 import path from 'node:path';
 import type { Rule } from 'eslint';
 
 interface Room {
   /**
-   * Other rooms that it may import; a room may always import itself. Seen from outside, the name of a folder stands for everything in
-   * it; seen from inside that folder, for the files that lie directly in it.
+   * Other rooms that it may import; a room may always import itself. Seen from outside, the name of a folder
+   * stands for everything in it; seen from inside that folder, for the files that lie directly in it.
    */
   readonly rooms: readonly string[];
   /** Packages and Node's own modules that it may import, or all but those that belong to another room. */
@@ -19,7 +20,10 @@ const WORDS = ['inventory', 'calico', 'api', 'net', 'json'];
 const pure = (...rooms: readonly string[]): Room => ({ rooms, packages: ['node:crypto'] });
 const edge = (...rooms: readonly string[]): Room => ({ rooms, packages: 'all' });
 
-/** The floors of a house, from the bottom to the top: each may import those named before it, and the rooms `below`. */
+/**
+ * The floors of a house, from the bottom to the top: each may import those named before it, and the rooms
+ * `below`.
+ */
 const floors = (
   make: (...rooms: readonly string[]) => Room,
   house: string,
@@ -33,7 +37,10 @@ const floors = (
 const CONTROLLER_FLOORS = ['objects', 'observe', 'plan', 'apply', 'nodes', 'report', 'metrics'];
 const UNDER_CONTROLLER = ['compiler', 'cluster', ...WORDS];
 
-/** From the bottom to the top. A file belongs to the room with the longest matching name; a file without a room is refused. */
+/**
+ * From the bottom to the top. A file belongs to the room with the longest matching name; a file without a
+ * room is refused.
+ */
 export const ROOMS: Readonly<Record<string, Room>> = {
   json: { rooms: [], packages: [] },
   net: { rooms: [], packages: [] },

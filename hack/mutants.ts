@@ -1,6 +1,7 @@
 /**
- * Mutation testing: changes the code in small ways, one change at a time, and lists each change that no unit test notices.
- * A mutant is tried in a copy of the tree, with the neighbouring test files that run the changed place.
+ * Mutation testing: changes the code in small ways, one change at a time, and lists each change that no unit
+ * test notices. A mutant is tried in a copy of the tree, with the neighbouring test files that run the
+ * changed place.
  *
  *     DIR=src/net COUNT=300 SEED=7 node hack/mutants.ts
  *
@@ -89,7 +90,10 @@ function isWanted({ change, line }: Candidate): boolean {
   return wanted.get(change.file)?.some(([first, last]) => first <= line && line <= last) === true;
 }
 
-/** The tests that load one of the files. Only properties are given a number of examples, because loading fast-check is slow. */
+/**
+ * The tests that load one of the files. Only properties are given a number of examples, because loading
+ * fast-check is slow.
+ */
 async function testsOf(mutated: readonly string[]): Promise<readonly TestFile[]> {
   const imports = new Imports(ROOT);
   const folders = new Set(words('TESTS').length > 0 ? words('TESTS') : mutated.map(neighbourhood));

@@ -110,7 +110,10 @@ async function jest(project: string, ...args: readonly string[]): Promise<Count>
   return countTests(JSON.parse(text) as JestResult, code, args.includes('--testNamePattern'));
 }
 
-/** Fifty flows at fifty packets a second through every change at nodes. Only `make e2e` runs them, on an otherwise idle machine. */
+/**
+ * Fifty flows at fifty packets a second through every change at nodes. Only `make e2e` runs them, on an
+ * otherwise idle machine.
+ */
 const CHANGES = 'scenarios/node-changes';
 
 /** `SCENARIO=S3` runs the tests whose name has the word S3, wherever they are. */

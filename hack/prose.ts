@@ -1,6 +1,7 @@
 /**
- * ESLint rules for plain English in Markdown and in comments. They find four faults: a sentence whose subject is a clause, a
- * long sentence, a word that few readers know in its meaning here, and a paragraph in a table cell. A reviewer finds the rest.
+ * ESLint rules for plain English in Markdown and in comments. They find four faults: a sentence whose subject
+ * is a clause, a long sentence, a word that few readers know in its meaning here, and a paragraph in a table
+ * cell. A reviewer finds the rest.
  */
 import type { MarkdownRuleDefinition } from '@eslint/markdown';
 import type { Rule } from 'eslint';
@@ -159,8 +160,8 @@ function commentsOf(sourceCode: Rule.RuleContext['sourceCode']): readonly (reado
 const blank = (found: string): string => ' '.repeat(found.length);
 
 /**
- * The text of a comment, as long as its source. A line break ends a sentence, so it stays only before an empty line, an item
- * or a tag.
+ * The text of a comment, as long as its source. A line break ends a sentence, so it stays only before an
+ * empty line, an item or a tag.
  */
 function withoutStars(comment: string): string {
   return comment

@@ -1,4 +1,7 @@
-/** Writes docs/api.md from the schema of the CustomResourceDefinition: every field with its type, bounds, default and description. */
+/**
+ * Writes docs/api.md from the schema of the CustomResourceDefinition: every field with its type, bounds,
+ * default and description.
+ */
 import { dump } from 'js-yaml';
 import { customResourceDefinition } from '../src/api/crd.ts';
 import { API_VERSION, KIND } from '../src/api/schema.ts';
@@ -8,7 +11,10 @@ import { DEFAULTS, PATTERNS, SECTIONS, type Section } from './reference-text.ts'
 
 type Fields = ReadonlyMap<string, StructuralSchema>;
 
-/** Every field of spec and status, by its path; `[]` stands for the items of a list, `[*]` for the values of a map. */
+/**
+ * Every field of spec and status, by its path; `[]` stands for the items of a list, `[*]` for the values of a
+ * map.
+ */
 export function fields(): Fields {
   const [version] = customResourceDefinition().spec.versions;
   const { spec, status } = version?.schema.openAPIV3Schema.properties ?? {};
@@ -124,8 +130,8 @@ const asDefault = (path: string): string => {
 };
 
 /**
- * The section that describes this shape, wherever it is used. Descriptions may differ, whether it may be empty, and which of its rules
- * the API server checks.
+ * The section that describes this shape, wherever it is used. Descriptions may differ, whether it may be
+ * empty, and which of its rules the API server checks.
  */
 function sectionOf(schema: StructuralSchema): Section | undefined {
   const shape = shapeOf(schema);

@@ -1,6 +1,6 @@
 /**
- * Runs the phases named on the command line, or all phases of `make test`. A failed phase does not stop the others.
- * The last line on standard output is `N passed, N failed`.
+ * Runs the phases named on the command line, or all phases of `make test`. A failed phase does not stop the
+ * others. The last line on standard output is `N passed, N failed`.
  *   node hack/test.ts unit
  */
 import { ALL, NEEDS, PHASES } from './phases.ts';

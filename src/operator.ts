@@ -47,7 +47,9 @@ export interface OperatorOptions extends EndpointFlags {
 const STOP_MS = 20_000;
 /** Connections of the election alone, so a renewal does not wait for slow lists and writes. */
 const LEASE_CONNECTIONS = 2;
-/** Reviews of those who read metrics go one by one, so a flood of them does not become one at the API server. */
+/**
+ * Reviews of those who read metrics go one by one, so a flood of them does not become one at the API server.
+ */
 const REVIEW_CONNECTIONS = 1;
 /** The Lease that replicas share, in the operator's namespace. config/rbac names it too. */
 const LEASE = 'clusterfirewall';

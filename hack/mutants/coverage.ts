@@ -11,7 +11,10 @@ export function coveredPositions(
   );
 }
 
-/** The innermost range decides. V8 gives a range to each function, and inside it to each branch with another count. */
+/**
+ * The innermost range decides. V8 gives a range to each function, and inside it to each branch with another
+ * count.
+ */
 function hasRun({ functions }: Profiler.ScriptCoverage, position: number): boolean {
   const [innermost] = functions
     .flatMap(({ ranges }) => ranges)

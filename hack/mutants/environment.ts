@@ -1,4 +1,7 @@
-/** Jest's environment for Node, but a failed test ends its file: one failure kills a mutant, and later tests may hang. */
+/**
+ * Jest's environment for Node, but a failed test ends its file: one failure kills a mutant, and later tests
+ * may hang.
+ */
 import { TestEnvironment } from 'jest-environment-node';
 
 /** Some events of jest-circus. */

@@ -1,4 +1,7 @@
-/** How long a process may run. Its processor time says whether it hangs, because the machine may be busy with other things. */
+/**
+ * How long a process may run. Its processor time says whether it hangs, because the machine may be busy with
+ * other things.
+ */
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 
@@ -20,7 +23,8 @@ const TICK_MS = 10;
  */
 export function processorMsOf(pid: number): number {
   const stat = readFileSync(`/proc/${String(pid)}/stat`, 'latin1');
-  // The name of the program may have spaces; it ends with the last parenthesis. See proc_pid_stat(5) for the fields.
+  // The name of the program may have spaces; it ends with the last parenthesis. See proc_pid_stat(5) for the
+  // fields.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [user, system] = fields.slice(11, 13).map(Number);
   return ((user ?? 0) + (system ?? 0)) * TICK_MS;

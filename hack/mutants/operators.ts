@@ -1,8 +1,9 @@
 /**
  * Small faults that a test should notice, as replacements of text in a file of TypeScript. Pure.
  *
- * A mutant runs, but it need not type-check. Declarations stay, because every test notices a missing name. A condition is replaced with
- * true and with false. It is not negated too, and an `if` is not dropped: both would repeat a mutant.
+ * A mutant runs, but it need not type-check. Declarations stay, because every test notices a missing name. A
+ * condition is replaced with true and with false. It is not negated too, and an `if` is not dropped: both
+ * would repeat a mutant.
  */
 import ts from 'typescript';
 

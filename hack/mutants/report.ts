@@ -59,7 +59,10 @@ export const staleIn = (
 
 const COLUMNS: readonly Verdict[] = ['killed', 'timed out', 'survived', 'not covered', 'equivalent', 'error'];
 
-/** A table of files, each mutant that no test failed for, and the sums as the last line. A survivor is one without a test, too. */
+/**
+ * A table of files, each mutant that no test failed for, and the sums as the last line. A survivor is one
+ * without a test, too.
+ */
 export function report(results: readonly Result[], stale: readonly Equivalent[]): string {
   const count = (some: readonly Result[], ...verdicts: readonly Verdict[]): number =>
     some.filter(({ verdict }) => verdicts.includes(verdict)).length;

@@ -1,6 +1,6 @@
 /**
- * A runner for Jest that keeps its process warm: it runs one test file for each message of the parent process (worker.ts), and ends with
- * it. Jest itself cannot run a file again, and its option `bail` ends the process.
+ * A runner for Jest that keeps its process warm: it runs one test file for each message of the parent process
+ * (worker.ts), and ends with it. Jest itself cannot run a file again, and its option `bail` ends the process.
  */
 import { once } from 'node:events';
 import { Session } from 'node:inspector/promises';
@@ -16,7 +16,10 @@ export interface Order {
   readonly path: string;
   /** Set while the file runs. */
   readonly env: Readonly<Record<string, string>>;
-  /** Positions by file. The reply says which of them ran. Only a first run asks for it, because counting is slow. */
+  /**
+   * Positions by file. The reply says which of them ran. Only a first run asks for it, because counting is
+   * slow.
+   */
   readonly positions?: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -33,7 +36,10 @@ export interface Reply {
 
 type Counted = Reply['covered'];
 
-/** Loaded with `require`, because the types of the package describe its CommonJS half, where the class is `default`. */
+/**
+ * Loaded with `require`, because the types of the package describe its CommonJS half, where the class is
+ * `default`.
+ */
 const { default: TestRunner } = createRequire(import.meta.filename)('jest-runner') as {
   readonly default: new (...args: ConstructorParameters<typeof CallbackTestRunner>) => EmittingTestRunner;
 };

@@ -87,7 +87,9 @@ async function firstVerdict(worker: Worker, file: string, witnesses: readonly Wi
   return 'survived';
 }
 
-/** The first run also counted, which is slow. Wall time is generous, because the machine may have become busy. */
+/**
+ * The first run also counted, which is slow. Wall time is generous, because the machine may have become busy.
+ */
 const limitOf = ({ processorMs, wallMs }: Witness): Limit => ({
   processorMs: 5_000 + 3 * processorMs,
   idleMs: 15_000,

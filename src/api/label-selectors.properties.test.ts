@@ -1,4 +1,7 @@
-/** Label selectors are judged as Kubernetes judges them, wherever they are. A second implementation says how that is. */
+/**
+ * Label selectors are judged as Kubernetes judges them, wherever they are. A second implementation says how
+ * that is.
+ */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { customResourceDefinition } from './crd.ts';

@@ -1,6 +1,7 @@
 /**
- * Every sample, rendered, for a person to read in a diff. The samples for nodes share most of their objects: one of them has a whole
- * golden file, and the others have their difference from it. `UPDATE_GOLDEN=1 make unit` writes all of them anew.
+ * Every sample, rendered, for a person to read in a diff. The samples for nodes share most of their objects:
+ * one of them has a whole golden file, and the others have their difference from it. `UPDATE_GOLDEN=1 make
+ * unit` writes all of them anew.
  */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -24,7 +24,8 @@ export class ApiError extends Error {
   readonly reason: string;
   readonly causes: readonly StatusCause[];
   /**
-   * From the Retry-After header, or from details.retryAfterSeconds where the header is missing. At most a minute.
+   * From the Retry-After header, or from details.retryAfterSeconds where the header is missing. At most a
+   * minute.
    */
   readonly retryAfterSeconds: number | undefined;
 
@@ -121,8 +122,8 @@ export const isServerError = (error: unknown): boolean =>
   error instanceof ApiError || error instanceof TransportError;
 
 /**
- * True for errors that say nothing about the version that was asked for: the connection broke, or the server was
- * too busy.
+ * True for errors that say nothing about the version that was asked for: the connection broke, or the server
+ * was too busy.
  */
 export const isConnectionTrouble = (error: unknown): boolean =>
   error instanceof TransportError || (error instanceof ApiError && error.code === 429);

@@ -1,4 +1,7 @@
-/** Whatever stands in a document of 4 kB becomes issues, problems or objects that Calico takes, and never too many. */
+/**
+ * Whatever stands in a document of 4 kB becomes issues, problems or objects that Calico takes, and never too
+ * many.
+ */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { validateDocument } from '../api/validate.ts';

@@ -4,7 +4,10 @@
  */
 import { BOUNDS } from './bounds.ts';
 
-/** A rule would make more than it may, or more than is left for it. The message has both numbers and the remedy. */
+/**
+ * A rule would make more than it may, or more than is left for it. The message has both numbers and the
+ * remedy.
+ */
 export class OverBound extends Error {
   override readonly name = 'OverBound';
 }
@@ -102,7 +105,9 @@ export function chargeRules(count: number, bytes: number): void {
   refuseBytes(current.whole.bytes + bytes);
 }
 
-/** Checks for room before selectors are printed, of which there may be thousands. Policies are charged later. */
+/**
+ * Checks for room before selectors are printed, of which there may be thousands. Policies are charged later.
+ */
 export function expectPolicies(count: number, bytes: number): void {
   if (current === undefined) return;
   refuseRuleBytes(current.rule.bytes + bytes);

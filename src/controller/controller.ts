@@ -82,8 +82,9 @@ interface LeaderState {
 }
 
 /**
- * Watches the cluster all the time. While it leads, it makes Calico's objects what the firewalls ask for whenever
- * something has changed. A replica that does not lead keeps its view up to date, so it can take over at once.
+ * Watches the cluster all the time. While it leads, it makes Calico's objects what the firewalls ask for
+ * whenever something has changed. A replica that does not lead keeps its view up to date, so it can take over
+ * at once.
  */
 export class Controller {
   readonly #options: ControllerOptions;
@@ -136,7 +137,9 @@ export class Controller {
     });
   }
 
-  /** True once firewalls, namespaces and nodes are listed and it is known how Calico is served (well or not). */
+  /**
+   * True once firewalls, namespaces and nodes are listed and it is known how Calico is served (well or not).
+   */
   get isReady(): boolean {
     const { api, stored } = this.#calico;
     const calicoKnown = api !== undefined && (!api.served || stored !== undefined);
@@ -272,7 +275,10 @@ export class Controller {
     return result;
   }
 
-  /** Says in the status of every firewall that the round failed. An outage of the API server is said when it lasts. */
+  /**
+   * Says in the status of every firewall that the round failed. An outage of the API server is said when it
+   * lasts.
+   */
   async #reportFailure(
     error: unknown,
     firewalls: readonly StoredFirewall[],

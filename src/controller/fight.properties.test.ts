@@ -1,6 +1,7 @@
 /**
- * Fights over a generated object, with the whole controller: queue, back-off of repairs, copies and watches together. However the fight
- * goes, the object is as desired in time after the last blow, and it is the operator's own clock that brings it back to that.
+ * Fights over a generated object, with the whole controller: queue, back-off of repairs, copies and watches
+ * together. However the fight goes, the object is as desired in time after the last blow, and it is the
+ * operator's own clock that brings it back to that.
  */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';

@@ -5,7 +5,9 @@ import { NO_EFFECT_MS, type NextSteps } from './apply/writer.ts';
 import type { NodesWaiting } from './nodes/rollout.ts';
 import { SETTLE_MS } from './plan/wave-timer.ts';
 
-/** Refused objects are tried again now and then, because rights and admission policies change without a sign. */
+/**
+ * Refused objects are tried again now and then, because rights and admission policies change without a sign.
+ */
 export const REFUSED_RETRY_MS = 60_000;
 
 /** The end of a round. */

@@ -109,8 +109,8 @@ export class Reconciler {
     const after = this.#plan(round, stored.objects());
     const verdicts = this.#verdicts(round, after, outcome);
     report.verdicts = verdicts;
-    // The status says for a while that an object is contested. Nothing else would begin the round that takes that
-    // back.
+    // The status says for a while that an object is contested. Nothing else would begin the round that takes
+    // that back.
     const calmMs = drift.calmMs() ?? 0;
     const { plan } = after;
     const isWritten = isShown && outcome.stopped === undefined;

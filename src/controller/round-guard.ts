@@ -2,9 +2,15 @@
 import type { Clock } from '../cluster/clock.ts';
 import { messageOf } from '../cluster/errors.ts';
 
-/** Milliseconds. A round writes for 5 s, then waits 11 s at most until the watch shows it. The rest is for a slow API server. */
+/**
+ * Milliseconds. A round writes for 5 s, then waits 11 s at most until the watch shows it. The rest is for a
+ * slow API server.
+ */
 export const ROUND_LIMIT_MS = 120_000;
-/** Milliseconds that a round has to end after its limit. One that does not is beyond repair from inside the process. */
+/**
+ * Milliseconds that a round has to end after its limit. One that does not is beyond repair from inside the
+ * process.
+ */
 const END_MS = 60_000;
 /** Failed rounds in a row after which the operator does not count as ready. */
 export const MAX_FAILURES = 3;

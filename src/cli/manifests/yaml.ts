@@ -166,7 +166,10 @@ class TreeBuilder {
 function lineIndex(source: string): (offset: number) => number {
   const starts = [0];
   for (const match of source.matchAll(/\r\n|\r|\n/g)) starts.push(match.index + match[0].length);
-  /** The number of lines that begin at the offset or before it, by halving: a file may have as many problems as lines. */
+  /**
+   * The number of lines that begin at the offset or before it, by halving: a file may have as many problems
+   * as lines.
+   */
   return (offset) => {
     let [low, high] = [0, starts.length];
     while (low < high) {

@@ -126,7 +126,9 @@ const sizeOfSubject = ({ selector, namespaceSelector = '' }: SubjectSelectors): 
 const rulesSize = ({ ingress = [], egress = [] }: PolicyParts): number =>
   sizeOfRules(ingress) + sizeOfRules(egress);
 
-/** Consecutive runs, of at most MAX_RULES rules and half of a policy's bytes, because a policy has two lists. */
+/**
+ * Consecutive runs, of at most MAX_RULES rules and half of a policy's bytes, because a policy has two lists.
+ */
 function chunkRules(rules: readonly Rule[]): readonly (readonly Rule[])[] {
   if (rules.length <= MAX_RULES && sizeOfRules(rules) <= BOUNDS.policy.bytes / 2)
     return rules.length === 0 ? [] : [rules];

@@ -107,7 +107,10 @@ export function crossRules({ id, action, sources, destinations, ports }: RulePar
 /** Characters of a rule's JSON in addition to its id, its ends and its ports. */
 const RULE_BYTES = 120;
 
-/** Characters of the JSON of what crossRules makes, or somewhat more. Each end is repeated for each of the others. */
+/**
+ * Characters of the JSON of what crossRules makes, or somewhat more. Each end is repeated for each of the
+ * others.
+ */
 export function sizeOfCross({ id, sources, destinations, ports }: Omit<RuleParts, 'action'>): number {
   const [s, d, p] = [sources.length, destinations.length, ports.length];
   const ends = (matches: readonly EndMatch[]) => sumOf(matches.map(({ entity }) => sizeOfEnd(entity)));

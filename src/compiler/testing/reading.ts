@@ -36,10 +36,11 @@ const DEFAULT_TIER: PlainTier = { name: 'default', order: 1_000_000, defaultActi
 type Policy = Exclude<GeneratedObject, { kind: 'Tier' | 'GlobalNetworkSet' | 'HostEndpoint' }>;
 
 /**
- * Reads the objects once for a cluster. The result judges one flow: egress where it begins, then ingress where it ends.
+ * Reads the objects once for a cluster. The result judges one flow: egress where it begins, then ingress
+ * where it ends.
  *
- * @throws Error for an object that Felix would not take: a selector that does not parse, a policy in a tier that is not there,
- * numeric ports without a protocol.
+ * @throws Error for an object that Felix would not take: a selector that does not parse, a policy in a tier
+ * that is not there, numeric ports without a protocol.
  */
 export function readingOf(objects: readonly GeneratedObject[], cluster: Cluster): (flow: Flow) => Verdict {
   const { egress, ingress } = endsOf(objects, cluster);

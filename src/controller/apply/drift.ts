@@ -1,7 +1,10 @@
 /** Tells drift from change, and keeps repairs from fighting with another client at full speed. */
 import type { Clock } from '../../cluster/clock.ts';
 
-/** So many repairs of one object are done at once. Each later one waits twice as long as the one before. */
+/**
+ * The number of repairs of one object that are done at once. Each later one waits twice as long as the one
+ * before.
+ */
 const PROMPT_REPAIRS = 5;
 const FIRST_DELAY_MS = 1000;
 const MAX_DELAY_MS = 60_000;
@@ -29,7 +32,10 @@ export class Drift {
     this.#clock = clock;
   }
 
-  /** These objects are stored as desired: ids and hashes of what is desired. Those not in `desired` are forgotten. */
+  /**
+   * These objects are stored as desired: ids and hashes of what is desired. Those not in `desired` are
+   * forgotten.
+   */
   remember(current: ReadonlyMap<string, string>, desired: ReadonlySet<string>): void {
     for (const id of this.#records.keys()) if (!desired.has(id)) this.#records.delete(id);
     for (const [id, hash] of current) {
@@ -39,7 +45,8 @@ export class Drift {
   }
 
   /**
-   * True when the stored object differs although it was as desired before: another client changed or deleted it.
+   * True when the stored object differs although it was as desired before: another client changed or deleted
+   * it.
    */
   isDrift(id: string, desiredHash: string): boolean {
     return this.#records.get(id)?.hash === desiredHash;

@@ -6,8 +6,8 @@ import type { Lifecycle } from '../plan/desired-state.ts';
 
 export interface Finalizers {
   /**
-   * Adds ours where it is missing. Takes it away from a firewall that is being deleted, once everything that had
-   * to go is gone.
+   * Adds ours where it is missing. Takes it away from a firewall that is being deleted, once everything that
+   * had to go is gone.
    */
   settle(firewall: StoredFirewall): Promise<void>;
 }

@@ -15,9 +15,9 @@ export interface Served {
 }
 
 /**
- * `Clock.now()` when Calico's kinds were served again after the last outage, which is later than the API server's
- * first answer; -Infinity when there was no outage. Asks for one object where no request has been answered yet.
- * An error here is ignored, because the writes meet it again and report it.
+ * `Clock.now()` when Calico's kinds were served again after the last outage, which is later than the API
+ * server's first answer; -Infinity when there was no outage. Asks for one object where no request has been
+ * answered yet. An error here is ignored, because the writes meet it again and report it.
  */
 export async function servedSince({ transport, clock, outages, signal }: Served): Promise<number> {
   if (outages === undefined) return -Infinity;

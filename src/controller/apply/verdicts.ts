@@ -1,6 +1,6 @@
 /**
- * One verdict for each object that a round wants, reached once, after the writes. Status, metrics, the report of the nodes and the next look
- * read it. Pure.
+ * One verdict for each object that a round wants, reached once, after the writes. Status, metrics, the report
+ * of the nodes and the next look read it. Pure.
  */
 import type { GeneratedKind } from '../../calico/types.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
@@ -37,7 +37,10 @@ export interface VerdictsInput {
   readonly isContested: (id: ObjectId) => boolean;
 }
 
-/** One for each object that is desired, and for each temporary one that the plan wants or that could not be written. */
+/**
+ * One for each object that is desired, and for each temporary one that the plan wants or that could not be
+ * written.
+ */
 export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
   const { desired, plan, serves, isContested } = input;
   const compiled = new Set(desired);
@@ -85,7 +88,10 @@ function failureOf({ step, refusal }: Unwritten): Extract<State, { is: 'Refused'
     : { is: 'Refused', message: refusal, isStored };
 }
 
-/** True for an object that status and metrics count. One that waits does not, and neither does a temporary one. */
+/**
+ * True for an object that status and metrics count. One that waits does not, and neither does a temporary
+ * one.
+ */
 export const isCounted = ({ is, isTemporary }: Verdict): boolean => is !== 'Waiting' && !isTemporary;
 
 /** True for an object that is stored with the content it should have, or must keep while a problem holds it. */

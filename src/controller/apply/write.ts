@@ -28,8 +28,8 @@ export class ServerForms {
 }
 
 /**
- * Makes the stored object as desired by server-side apply. Replaces it where the apply leaves additions of others
- * in place. Returns the object as stored.
+ * Makes the stored object as desired by server-side apply. Replaces it where the apply leaves additions of
+ * others in place. Returns the object as stored.
  * @throws ApiError or TransportError, see judgeError
  */
 export async function writeObject(
@@ -74,7 +74,8 @@ async function applyObject(
 }
 
 /**
- * Our spec, labels and annotations over `current`, which keeps the labels, annotations and finalizers of others.
+ * Our spec, labels and annotations over `current`, which keeps the labels, annotations and finalizers of
+ * others.
  */
 function replacement(
   desired: ApplyStep['desired']['object'],
@@ -102,8 +103,8 @@ const foreign = (entries: Readonly<Record<string, string>> = {}): Record<string,
   Object.fromEntries(Object.entries(entries).filter(([key]) => !isOwnKey(key)));
 
 /**
- * Deletes this very object, whatever has changed in it. An object that was made since under the same name stays.
- * False when there was none of its name.
+ * Deletes this very object, whatever has changed in it. An object that was made since under the same name
+ * stays. False when there was none of its name.
  */
 export function removeObject(transport: Transport, { live }: RemoveStep): Promise<boolean> {
   return remove(transport, kindResource(live.kind, live.namespace), live.name, {
@@ -121,7 +122,10 @@ export type Judgement =
 
 /** HTTP statuses that stay the same until someone changes something. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 403, 405, 413, 415, 422]);
-/** libcalico-go/lib/errors, ErrorValidation: when an apply creates an object, Calico's API server answers 500 with it instead of 422. */
+/**
+ * libcalico-go/lib/errors, ErrorValidation: when an apply creates an object, Calico's API server answers 500
+ * with it instead of 422.
+ */
 const CALICO_VALIDATION = /^error with (field|the following fields)/;
 
 /** Decides whether a write that failed is worth another try. */

@@ -27,8 +27,8 @@ export interface NextSteps {
 }
 
 /**
- * A round writes for so long. Then the next one looks anew, so drift and a changed spec do not wait for the end
- * of a large plan.
+ * The maximum time in which a round writes. Then the next one looks anew, so drift and a changed spec do not
+ * wait for the end of a large plan.
  */
 const ROUND_MS = 5000;
 /** A step that was tried without effect is not tried at full speed. */
@@ -85,8 +85,8 @@ export class Writer {
     const repairs = after.plan.phases
       .flat()
       .filter((step) => this.#isDrift(step) && !this.#unwritable.has(keyOf(step)));
-    // A wait is never 0. A repair that had to wait when this round began to write may be due by now, and nothing
-    // else would trigger it.
+    // A wait is never 0. A repair that had to wait when this round began to write may be due by now, and
+    // nothing else would trigger it.
     const repairWaits = repairs.map((step) =>
       Math.max(this.#waitMs(step), defers(step) ? SETTLE_MS : NO_EFFECT_MS),
     );

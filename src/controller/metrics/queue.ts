@@ -6,7 +6,10 @@ import type { QueueObserver } from '../../cluster/queue.ts';
 const BUCKETS = [0.001, 0.01, 0.1, 1, 10, 100, 1000];
 const LABELS = ['name', 'controller'] as const;
 
-/** The work queue under client-go's names and meanings (util/workqueue/metrics.go), with controller-runtime's labels. */
+/**
+ * The work queue under client-go's names and meanings (util/workqueue/metrics.go), with controller-runtime's
+ * labels.
+ */
 export class QueueMetrics implements QueueObserver {
   readonly #clock: Clock;
   readonly #labels: { readonly name: string; readonly controller: string };

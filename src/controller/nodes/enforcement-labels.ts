@@ -40,8 +40,8 @@ export interface LabelPlan {
   /** True while one still has to come under them. */
   readonly joining: boolean;
   /**
-   * Nodes whose automatic endpoint is not under the policies yet. Our own endpoint of such a node is removed only
-   * after it is.
+   * Nodes whose automatic endpoint is not under the policies yet. Our own endpoint of such a node is removed
+   * only after it is.
    */
   readonly waitingForAutomatic: ReadonlySet<string>;
 }
@@ -115,9 +115,9 @@ export const isReplacedByAutomatic =
     waitingForAutomatic.has(step.live.node);
 
 /**
- * Endpoints leave first and join last (plan/order.ts). Until Calico has updated its own, nothing else of nodes
- * changes, and the last removals wait. Where Calico's endpoints replace ours, or ours replace them, the old ones
- * go when the new ones have come.
+ * Endpoints leave first and join last (plan/order.ts). Until Calico has updated its own, nothing else of
+ * nodes changes, and the last removals wait. Where Calico's endpoints replace ours, or ours replace them, the
+ * old ones go when the new ones have come.
  */
 export const isDeferred =
   (plan: LabelPlan) =>
@@ -162,7 +162,9 @@ export class EnforcementLabels {
     return waits.length === 0 ? 0 : Math.min(...waits);
   }
 
-  /** Remembers the labels that are as desired, so a later difference is known as the change of another client. */
+  /**
+   * Remembers the labels that are as desired, so a later difference is known as the change of another client.
+   */
   remember(nodes: readonly StoredNode[], labelled: Known<ReadonlySet<string>>): void {
     if (labelled === UNKNOWN) return;
     const names = new Set(nodes.map(({ name }) => name));
@@ -175,8 +177,8 @@ export class EnforcementLabels {
   }
 
   /**
-   * Returns why labels could not be written. A node that is gone, or was made anew under its name, is left to the
-   * watch.
+   * Returns why labels could not be written. A node that is gone, or was made anew under its name, is left to
+   * the watch.
    */
   async write(
     changes: readonly LabelChange[],

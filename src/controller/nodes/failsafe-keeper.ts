@@ -106,8 +106,8 @@ export class FailsafeKeeper {
   }
 
   /**
-   * Restores the former value where it should not be narrowed any more. It runs before anything else of nodes is
-   * written.
+   * Restores the former value where it should not be narrowed any more. It runs before anything else of nodes
+   * is written.
    */
   async restoreIfNeeded(goal: FailsafeGoal, stored: StoredFailsafes | undefined): Promise<FailsafeOutcome> {
     this.#isStuck = false;
@@ -115,8 +115,8 @@ export class FailsafeKeeper {
     this.#left = undefined;
     if (!this.isNarrowed(stored)) return {};
     const outcome = await this.#restore();
-    // A permanent refusal must not hold up the rest. Once our endpoints are gone, failsafes open nothing that is
-    // closed.
+    // A permanent refusal must not hold up the rest. Once our endpoints are gone, failsafes open nothing that
+    // is closed.
     this.#isStuck = outcome.failure?.isRefused === false;
     return outcome;
   }

@@ -30,7 +30,7 @@ export interface NodesReportInput {
   readonly verdicts: readonly Verdict[];
   /** Computed after the writes. */
   readonly plan: Plan;
-  /** Those of others. */
+  /** Host endpoints of others. */
   readonly hostEndpoints: readonly HostEndpointInfo[];
   readonly labelFailure: WriteFailure | undefined;
 }
@@ -44,7 +44,7 @@ const POLICIES: ReadonlySet<Role> = new Set([
   'finalObserve',
   'nodeAddresses',
 ]);
-/** So many nodes are named in a message. */
+/** The maximum number of nodes that a message names. */
 const NAMED = 5;
 
 /**

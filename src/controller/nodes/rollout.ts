@@ -42,7 +42,7 @@ export interface NodeRolloutOptions {
 /** The nodes' share of the state that a round works on. */
 export interface NodeRoundInput {
   readonly nodes: readonly StoredNode[];
-  /** Those of others. */
+  /** Host endpoints of others. */
   readonly hostEndpoints: readonly HostEndpointInfo[];
   readonly stored: GeneratedObjects;
   readonly wanted: DesiredState;
@@ -126,7 +126,10 @@ export class NodeRound {
     this.#labelWaitMs = parts.labels.waitMs([...this.#labelPlan.set, ...this.#labelPlan.takeOff]);
   }
 
-  /** Restores failsafes that were narrowed, then takes nodes out of the policies. Both come before everything of nodes that may close. */
+  /**
+   * Restores failsafes that were narrowed, then takes nodes out of the policies. Both come before everything
+   * of nodes that may close.
+   */
   async openFirst(): Promise<void> {
     const { labels, failsafes, waveTimer } = this.#parts;
     this.#noteFailsafes(await failsafes.restoreIfNeeded(this.#goal, this.#failsafes));
@@ -142,7 +145,10 @@ export class NodeRound {
   /** True for the removal of an endpoint that waits for Calico's own. The watch shows when that is there. */
   readonly isReplacedByAutomatic = (step: Step): boolean => isReplacedByAutomatic(this.#labelPlan)(step);
 
-  /** Brings nodes under the policies when all of them stand, and narrows the failsafes when all nodes are enforced. */
+  /**
+   * Brings nodes under the policies when all of them stand, and narrows the failsafes when all nodes are
+   * enforced.
+   */
   async closeLast(written: WrittenRound): Promise<NodesOutcome> {
     const { plan, verdicts, isWritten } = written;
     // Asked for once: whatever does not close because of it is also what waits for it.
@@ -188,7 +194,9 @@ export class NodeRound {
     );
   }
 
-  /** True when no label was left to be taken off as the round began, and nothing of ours is in the failsafes. */
+  /**
+   * True when no label was left to be taken off as the round began, and nothing of ours is in the failsafes.
+   */
   get isWithdrawn(): boolean {
     const isNarrowed = this.#parts.failsafes.isNarrowed(this.#input.stored.failsafes());
     return this.#labelPlan.takeOff.length === 0 && !isNarrowed;

@@ -18,7 +18,10 @@ const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.l
 const without = (fields: Fields, drop: (key: string, value: unknown) => boolean): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([key, value]) => !drop(key, value)));
 
-/** The aggregated API writes `source: {}` and `destination: {}` where a rule has none (Go's omitempty does not drop structs). */
+/**
+ * The aggregated API writes `source: {}` and `destination: {}` where a rule has none (Go's omitempty does not
+ * drop structs).
+ */
 const normalRule = (rule: unknown): unknown =>
   isRecord(rule)
     ? without(rule, (key, value) => (key === 'source' || key === 'destination') && isEmptyRecord(value))
@@ -42,7 +45,10 @@ function normalField(key: string, value: unknown): unknown {
   }
 }
 
-/** The spec as both ways of being served would write it. An empty list of rules is dropped: the aggregated API does not keep it. */
+/**
+ * The spec as both ways of being served would write it. An empty list of rules is dropped: the aggregated API
+ * does not keep it.
+ */
 export function normalSpec(spec: unknown): Fields {
   if (!isRecord(spec)) return {};
   const kept = without(spec, (key, value) => (key === 'ingress' || key === 'egress') && isEmptyList(value));
@@ -65,7 +71,10 @@ export function stableJson(value: unknown): string {
 const own = (entries: Readonly<Record<string, string>> = {}): Fields =>
   without(entries, (key) => !isOwnKey(key));
 
-/** By its labels policies select a host endpoint: each of them is ours to decide, whoever put it there. */
+/**
+ * Policies select a host endpoint by its labels, so each label of ours is ours to decide, whoever put it
+ * there.
+ */
 export const ownsLabels = ({ spec }: KubernetesObject | GeneratedObject): boolean =>
   isRecord(spec) && 'interfaceName' in spec;
 

@@ -50,7 +50,10 @@ export function kindResource(kind: GeneratedKind, namespace?: string): Resource 
 
 declare const brand: unique symbol;
 
-/** `Kind/name` or `Kind/namespace/name`: names one object among all that are generated, in logs and messages too. */
+/**
+ * `Kind/name` or `Kind/namespace/name`: names one object among all that are generated, in logs and messages
+ * too.
+ */
 export type ObjectId = string & { readonly [brand]: 'ObjectId' };
 
 export function objectId(kind: GeneratedKind, metadata: Pick<ObjectMeta, 'name' | 'namespace'>): ObjectId {

@@ -50,8 +50,9 @@ export interface ForeignObject extends Identity {
 export type LiveObject = OwnedObject | ForeignObject;
 
 /**
- * The projection that reflectors store of a generated kind. `known` holds the uids of objects that have been seen to be ours: behind the
- * aggregated API one edit can take away our labels, our annotations and, with the last field, our entry in managedFields.
+ * The projection that reflectors store of a generated kind. `known` holds the uids of objects that have been
+ * seen to be ours: behind the aggregated API one edit can take away our labels, our annotations and, with the
+ * last field, our entry in managedFields.
  */
 export function projectLive(kind: GeneratedKind, known: Set<string>): (object: StoredObject) => LiveObject {
   return (object) => {

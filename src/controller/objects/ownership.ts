@@ -15,14 +15,20 @@ import {
 const LABEL_TIER = 'projectcalico.org/tier';
 const OWN_PREFIX = 'clusterfirewall.io/';
 
-/** Touched to see whether a watch shows it (docs/decisions/0010-watch-liveness.md); no part of what is desired. */
+/**
+ * Touched to see whether a watch shows it (docs/decisions/0010-watch-liveness.md); no part of what is
+ * desired.
+ */
 export const HEARTBEAT = {
   annotation: 'clusterfirewall.io/heartbeat',
   fieldManager: 'clusterfirewall-heartbeat',
 } as const;
 const OUR_MANAGERS: ReadonlySet<string> = new Set([FIELD_MANAGER, HEARTBEAT.fieldManager]);
 
-/** True for the labels and annotations whose values are ours to decide; all others belong to whoever put them there. */
+/**
+ * True for the labels and annotations whose values are ours to decide; all others belong to whoever put them
+ * there.
+ */
 export function isOwnKey(key: string): boolean {
   if (key === HEARTBEAT.annotation) return false;
   return key === LABEL_MANAGED_BY || key === LABEL_TIER || key.startsWith(OWN_PREFIX);
@@ -42,7 +48,10 @@ export function isOwned(metadata: Metadata): boolean {
 export const ruleIds = (metadata: Metadata): readonly RuleId[] =>
   parseRuleIds(metadata.annotations?.[ANNOTATION_RULES] ?? '');
 
-/** The firewall an object belongs to: by its label or, where that was stripped, by the first part of its rules' ids. */
+/**
+ * The firewall an object belongs to: by its label or, where that was stripped, by the first part of its
+ * rules' ids.
+ */
 export function firewallOf(metadata: Metadata): string | undefined {
   return metadata.labels?.[LABEL_FIREWALL] ?? ruleIds(metadata).flatMap(partsOf)[0];
 }

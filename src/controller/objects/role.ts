@@ -1,6 +1,7 @@
 /**
- * The role of a generated object: what it does to traffic. It is read from the object alone, so a desired object and its stored copy have
- * the same role, and an object whose rule is long gone still has one. The order of writes follows from it (plan/order.ts).
+ * The role of a generated object: what it does to traffic. It is read from the object alone, so a desired
+ * object and its stored copy have the same role, and an object whose rule is long gone still has one. The
+ * order of writes follows from it (plan/order.ts).
  */
 import { LABEL_ENFORCED, LABEL_LO, partsOf, type RuleId } from '../../compiler/names.ts';
 import { isRecord } from '../../json.ts';
@@ -14,7 +15,10 @@ export type Role =
   | 'guardrail'
   | 'allow'
   | 'defaultDeny'
-  /** Temporary: everything that was allowed before a change (plan/bridges.ts). The last one written completes them. */
+  /**
+   * Temporary: everything that was allowed before a change (plan/bridges.ts). The last one written completes
+   * them.
+   */
   | 'bridgeOld'
   | 'bridgeOldComplete'
   /** Temporary: everything that is allowed after it. */
@@ -67,7 +71,10 @@ const FAMILIES: Readonly<Record<Role, Family>> = {
 
 export const familyOf = (role: Role): Family => FAMILIES[role];
 
-/** Names in the ids that temporary policies carry in place of their rules'. They are stored, so their values never change. */
+/**
+ * Names in the ids that temporary policies carry in place of their rules'. They are stored, so their values
+ * never change.
+ */
 export const TEMPORARY = {
   old: 'bridge-from',
   new: 'bridge-to',

@@ -21,8 +21,8 @@ type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEnd
 };
 
 /**
- * The wait for a kind that cannot be listed (rights are missing, its API is not served). Then the operator goes on without it, because
- * the rest of the firewall does not depend on it.
+ * The wait for a kind that cannot be listed (rights are missing, its API is not served). Then the operator
+ * goes on without it, because the rest of the firewall does not depend on it.
  */
 const PATIENCE_MS = 10_000;
 
@@ -31,7 +31,8 @@ export class ApiServerCallees implements Informers {
   readonly #onChange: () => void;
   readonly #sources: readonly Informer<readonly ApiServerBackend[]>[];
   /**
-   * All of the cluster, because it is not known beforehand which of them will be called. Little is kept of each.
+   * All of the cluster, because it is not known beforehand which of them will be called. Little is kept of
+   * each.
    */
   readonly #services: Informer<Remembered<ServiceInfo>>;
   readonly #endpoints: Informer<Remembered<readonly string[]>>;
@@ -39,7 +40,10 @@ export class ApiServerCallees implements Informers {
   #isPatient = true;
   #cancel: () => void = () => undefined;
 
-  /** @param onChange called when something that the compiler sees changed, and when a missing kind is no longer waited for */
+  /**
+   * @param onChange called when something that the compiler sees changed, and when a missing kind is no
+   * longer waited for
+   */
   constructor(context: InformerContext, onChange: () => void) {
     this.#clock = context.clock;
     this.#onChange = onChange;

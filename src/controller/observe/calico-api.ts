@@ -35,9 +35,12 @@ const readKinds: readonly ReadKind[] = [
 
 export interface ServedCalico {
   readonly served: true;
-  /** Aggregated: by Calico's API server. Native: from CustomResourceDefinitions. Unknown: RBAC keeps us from seeing it. */
+  /**
+   * Aggregated: by Calico's API server. Native: from CustomResourceDefinitions. Unknown: RBAC keeps us from
+   * seeing it.
+   */
   readonly mode: 'Aggregated' | 'Native' | 'Unknown';
-  /** As Calico's ClusterInformation has it, for example `v3.31.0`. */
+  /** The version in Calico's ClusterInformation, for example `v3.31.0`. */
   readonly version: string | undefined;
   readonly kinds: ReadonlySet<GeneratedKind>;
   /** The served ones of those that are only read. Calico without its own IPAM can do without IPPools. */
@@ -61,7 +64,8 @@ const unserved = (reason: UnservedCalico['reason'], message: string): UnservedCa
 
 /**
  * Looks at what the API server serves of Calico.
- * @throws TransportError or ApiError when the API server itself does not answer: that says nothing about Calico.
+ * @throws TransportError or ApiError when the API server itself does not answer: that says nothing about
+ * Calico.
  */
 export async function detectCalico(transport: Transport, signal: AbortSignal): Promise<CalicoApi> {
   let resources: readonly ServedResource[] | undefined;

@@ -109,7 +109,10 @@ export class CalicoConfig {
     return this.#felix?.store.list().find(({ value }) => value.info.name === 'default')?.value.failsafes;
   }
 
-  /** Lists are sorted. A kind that is not served is unknown, except for automatic host endpoints: without their configuration nobody makes any. */
+  /**
+   * Lists are sorted. A kind that is not served is unknown, except for automatic host endpoints: without
+   * their configuration nobody makes any.
+   */
   snapshot(): Snapshot {
     const pools = this.#pools?.store.list();
     const felix = this.#felix?.store.list();

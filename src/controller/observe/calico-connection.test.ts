@@ -9,7 +9,10 @@ import { Watches } from '../../cluster/informer/watches.ts';
 
 const V3 = '/apis/projectcalico.org/v3';
 
-/** An API server without Calico, or one whose aggregated server is down; `looks` has the time of each question for it. */
+/**
+ * An API server without Calico, or one whose aggregated server is down; `looks` has the time of each question
+ * for it.
+ */
 function setup() {
   const clock = new ManualClock();
   const looks: number[] = [];

@@ -8,7 +8,10 @@ import { GeneratedObjects, type GeneratedObjectsOptions } from './generated-obje
 
 /** While all is well: API servers of Calico are replaced and upgraded without a sign that we could watch. */
 const RECHECK_MS = 30_000;
-/** One GET that nobody else makes: rare enough for a server that is down, and soon enough for the policies that wait for it. */
+/**
+ * One GET that nobody else makes: rare enough for a server that is down, and soon enough for the policies
+ * that wait for it.
+ */
 const BACKOFF: BackoffPolicy = { initialMs: 500, maxMs: 4000, factor: 2, jitter: 1 };
 
 /** Looks again and again at how Calico is served, and keeps a copy of what is stored of it while it is. */

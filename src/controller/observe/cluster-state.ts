@@ -14,7 +14,10 @@ import { InformerGroup, type Informers } from '../../cluster/informer/informer-g
 
 const SERVICE_ACCOUNT_NAMESPACE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
-/** POD_NAMESPACE (the downward API), else the namespace of the mounted ServiceAccount, else clusterfirewall-system. */
+/**
+ * POD_NAMESPACE (the downward API), else the namespace of the mounted ServiceAccount, else
+ * clusterfirewall-system.
+ */
 export function operatorNamespace(env: NodeJS.ProcessEnv, file = SERVICE_ACCOUNT_NAMESPACE): string {
   const fromEnv = env['POD_NAMESPACE'];
   if (fromEnv !== undefined && fromEnv !== '') return fromEnv;

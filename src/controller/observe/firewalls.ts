@@ -18,7 +18,10 @@ export interface StoredFirewall {
   readonly generation: number;
   readonly finalizers: readonly string[];
   readonly deleting: boolean;
-  /** Read from the object even if it is invalid otherwise: it must be deletable. Anything but Retain means Remove. */
+  /**
+   * Read from the object even if it is invalid otherwise: it must be deletable. Anything but Retain means
+   * Remove.
+   */
   readonly deletionPolicy: 'Remove' | 'Retain';
   readonly validation: Validation;
   /** The stored status; undefined when there is none or one of another shape. */

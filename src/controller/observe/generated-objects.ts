@@ -106,8 +106,8 @@ export class GeneratedObjects {
   }
 
   /**
-   * Resolves when the copy shows all these writes. A kind whose watch does not is listed anew, which is as good as having seen them: true
-   * in the end unless an object is missing from that list too.
+   * Resolves when the copy shows all these writes. A kind whose watch does not is listed anew, which is as
+   * good as having seen them: true in the end unless an object is missing from that list too.
    */
   async shows(expected: readonly Expectation[], signal: AbortSignal): Promise<boolean> {
     const pending = (): readonly Expectation[] => expected.filter((each) => !this.#isShown(each));
@@ -135,7 +135,9 @@ export class GeneratedObjects {
     cancel();
   }
 
-  /** False while objects may be stored that the copy does not show: not the time to say that nothing is left. */
+  /**
+   * False while objects may be stored that the copy does not show: not the time to say that nothing is left.
+   */
   get isSure(): boolean {
     return this.#unsure.size === 0;
   }
@@ -176,8 +178,8 @@ function concernsUs({ old, new: now }: LiveChange): boolean {
 }
 
 /**
- * The parts of an object that plans see. Its version and its last foreign writer are left out, because heartbeats
- * and labels of others change them.
+ * The parts of an object that plans see. Its version and its last foreign writer are left out, because
+ * heartbeats and labels of others change them.
  */
 const planned = (live: LiveObject): object => ({
   ...live,

@@ -8,10 +8,11 @@ import type { LiveObject } from '../objects/live.ts';
 /**
  * Objects that list under a name that is not theirs.
  *
- * Calico's API server keeps the name and the labels of a policy in the annotation projectcalico.org/metadata, and takes that as it is from
- * whoever sends one (libcalico-go/lib/backend/k8s/resources/resources.go). So those who may create NetworkPolicies in one namespace can
- * make one that lists and watches under the name of ours, even with our labels. Only a read by name tells: it finds the object whose name
- * it is. Objects that it does not find stand for nothing: neither ours nor in our way.
+ * Calico's API server keeps the name and the labels of a policy in the annotation projectcalico.org/metadata,
+ * and takes that as it is from whoever sends one (libcalico-go/lib/backend/k8s/resources/resources.go). So
+ * those who may create NetworkPolicies in one namespace can make one that lists and watches under the name of
+ * ours, even with our labels. Only a read by name returns the object that really has the name. An object that
+ * such a read does not return is left out: it is not ours, and it does not take our name.
  */
 export class Impostors {
   readonly #transport: Transport;

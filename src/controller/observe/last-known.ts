@@ -38,7 +38,9 @@ export class LastKnown<T> {
     this.#options = options;
   }
 
-  /** @param hasSynced false during the first list. An object in it may have been readable before this process. */
+  /**
+   * @param hasSynced false during the first list. An object in it may have been readable before this process.
+   */
   project(object: StoredObject, hasSynced: boolean): Remembered<T> {
     const { uid } = object.metadata;
     const { value, flaws } = this.#options.read(object);

@@ -1,13 +1,14 @@
 /**
  * Bridges: temporary policies that make many writes one step.
  *
- * Any policy that selects a pod isolates it (end of tier), and objects change one at a time. So the first allow of many shuts the pod to
- * the flows of all others, and on the way down the last one does. A bridge selects what a default deny selects and carries the rules of
- * all its allows, each narrowed to the pods of the policy it is taken from. It is written first and removed last, so one write takes pods
- * from open to their final state, and one takes them back. Changes of the single policies have no effect meanwhile.
+ * Any policy that selects a pod isolates it (end of tier), and objects change one at a time. So the first
+ * allow that comes closes the pod for the flows of all others, and so does the last one that goes. A bridge
+ * selects what a default deny selects and carries the rules of all its allows, each narrowed to the pods of
+ * the policy it is taken from. It is written first and removed last, so one write takes pods from open to
+ * their final state, and one takes them back. Changes of the single policies have no effect meanwhile.
  *
- * It has the order of the default deny, and only allows that are in force before or after the change. So it never opens what a tenant's
- * own policies refuse. Pure.
+ * It has the order of the default deny, and only allows that are in force before or after the change. So it
+ * never opens what a tenant's own policies refuse. Pure.
  */
 import { chunk, MAX_RULES, MAX_SELECTOR } from '../../calico/limits.ts';
 import { LABEL_NAMESPACE, LABEL_NAMESPACE_NAME, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
@@ -39,8 +40,9 @@ export function newBridges(desired: readonly DesiredObject[]): readonly DesiredO
 }
 
 /**
- * From what is stored: everything that is allowed now, for all that is isolated now, and a copy of each guardrail. `stored` are whole
- * objects as the API server returns them, so a bridge has what is in force, whatever it was made from.
+ * From what is stored: everything that is allowed now, for all that is isolated now, and a copy of each
+ * guardrail. `stored` are whole objects as the API server returns them, so a bridge has what is in force,
+ * whatever it was made from.
  */
 export function oldBridges(stored: readonly KubernetesObject[]): readonly DesiredObject[] {
   const policies = storedPolicies(stored).filter(({ role }) => familyOf(role) === 'pods');
@@ -129,7 +131,9 @@ function narrowed(policy: EnforcedPolicy, direction: 'ingress' | 'egress'): read
 const PODS = printSelector(eq(LABEL_ORCHESTRATOR, 'k8s'));
 const IN_A_NAMESPACE = printSelector(has(LABEL_NAMESPACE_NAME));
 
-/** Only pods, and names by the label that Calico sets: see ruleSelectors in compiler/namespaces/namespaces.ts. */
+/**
+ * Only pods, and names by the label that Calico sets: see ruleSelectors in compiler/namespaces/namespaces.ts.
+ */
 function subjectOf(policy: EnforcedPolicy): EntityRule {
   const { selector } = policy.spec;
   if (policy.kind === 'NetworkPolicy') {
@@ -157,7 +161,10 @@ function inOwnNamespace(entity: EntityRule, namespace: string): EntityRule {
   return { ...entity, selector: `${own} && (${entity.selector})`, namespaceSelector: IN_A_NAMESPACE };
 }
 
-/** A rule whose selector would be too long is left out: its flows may wait for their own policy, as they would without a bridge. */
+/**
+ * A rule whose selector would be too long is left out: its flows may wait for their own policy, as they would
+ * without a bridge.
+ */
 const fits = ({ selector = '', namespaceSelector = '' }: EntityRule): boolean =>
   selector.length <= MAX_SELECTOR && namespaceSelector.length <= MAX_SELECTOR;
 

@@ -27,7 +27,7 @@ export interface DesiredState {
   readonly desired: readonly DesiredObject[];
   /** See PlanInput.frozen. */
   readonly frozen: readonly Frozen[];
-  /** As PlanInput.firewalls: those whose objects may be removed. */
+  /** Firewalls whose objects may be removed: see PlanInput.firewalls. */
   readonly owners: ReadonlySet<string>;
   readonly problems: Compilation['problems'];
   readonly summaries: Compilation['summaries'];
@@ -56,7 +56,8 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
   const compilation = isDefaultInvalid ? NOTHING : compile(active, inventory);
   const kept = [
     ...named('invalid', 'frozen'),
-    // A retained default deny goes on closing: without the allows of the others it would close more than it did.
+    // A retained default deny goes on closing: without the allows of the others it would close more than it
+    // did.
     ...(isDefaultRetained(lifecycles, live) ? named('active') : []),
   ];
   return {
@@ -115,7 +116,9 @@ function keepingAddresses(
   });
 }
 
-/** Nothing for a text that is not one address. A stored set may be anybody's work, and a network lets more in. */
+/**
+ * Nothing for a text that is not one address. A stored set may be anybody's work, and a network lets more in.
+ */
 function addressOf(text: string): readonly Cidr[] {
   try {
     const cidr = parseCidr(text);

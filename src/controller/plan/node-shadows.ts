@@ -1,6 +1,6 @@
 /**
- * Shadows of policies of nodes. A shadow keeps in force what a stored policy said, under another name, until everything that changes with
- * the policy has changed (docs/decisions/0013-node-firewall.md). Pure.
+ * Shadows of policies of nodes. A shadow keeps in force what a stored policy said, under another name, until
+ * everything that changes with the policy has changed (docs/decisions/0013-node-firewall.md). Pure.
  */
 import type { GlobalNetworkPolicy, GlobalPolicySpec } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
@@ -48,7 +48,10 @@ function shadowOf({ metadata, spec }: GlobalNetworkPolicy, role: Role): DesiredO
   };
 }
 
-/** A final policy ends in a Pass. In its shadow, the Pass would leave the tier before the new final policy can deny. */
+/**
+ * A final policy ends in a Pass. In its shadow, the Pass would leave the tier before the new final policy can
+ * deny.
+ */
 const onlyDenies = (spec: GlobalPolicySpec): GlobalPolicySpec => ({
   ...spec,
   ingress: (spec.ingress ?? []).filter(({ action }) => action === 'Deny'),

@@ -1,6 +1,6 @@
 /**
- * Decides what a change of the policies of nodes needs, so no node sees a state that differs from both the state
- * before and the state after (docs/decisions/0013-node-firewall.md). Pure.
+ * Decides what a change of the policies of nodes needs, so no node sees a state that differs from both the
+ * state before and the state after (docs/decisions/0013-node-firewall.md). Pure.
  */
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { OwnedObject } from '../objects/live.ts';
@@ -25,7 +25,7 @@ export interface NodeChangeInput {
   readonly steps: readonly Step[];
   /** Stored shadows. */
   readonly stored: readonly OwnedObject[];
-  /** As nodeShadows makes them; undefined: not read. */
+  /** The result of nodeShadows. Undefined: the stored policies were not read. */
   readonly shadows: ReadonlyMap<string, DesiredObject> | undefined;
 }
 
@@ -54,7 +54,10 @@ const having =
 const FINAL = ['finalDeny', 'finalObserve'] as const;
 const BLOCKS = ['nodeBlock', 'podBlock'] as const;
 
-/** Policies that change in place while something else changes between the two halves: after what they gain, before what they lose. */
+/**
+ * Policies that change in place while something else changes between the two halves: after what they gain,
+ * before what they lose.
+ */
 function shadowedBy(steps: readonly Step[]): readonly OwnedObject[] {
   const of = having(steps);
   const [allows, addresses] = [of('nodeAllow'), of('nodeAddresses')];
@@ -69,7 +72,10 @@ function shadowedBy(steps: readonly Step[]): readonly OwnedObject[] {
   ].flatMap(({ live }) => live ?? []);
 }
 
-/** True when a source may go from one rule to another in the same layer. Policies of one rule there say the same of different nodes. */
+/**
+ * True when a source may go from one rule to another in the same layer. Policies of one rule there say the
+ * same of different nodes.
+ */
 function mayExchangeSources(changed: readonly Step[]): boolean {
   const rules = new Set(changed.map((step) => `${layerOf(step)} ${rulesOf(step).join()}`));
   return new Set(changed.map(layerOf)).size < rules.size;

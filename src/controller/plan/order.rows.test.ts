@@ -1,8 +1,10 @@
 /**
- * Every slot of the order of writes is needed: without it, a change of the firewall ends wrongly or shows a wrong verdict on the way. So
- * are the relations between slots that the order promises: with the two writes the other way round, there is a wrong verdict on the way.
+ * Every slot of the order of writes is needed: without it, a change of the firewall ends wrongly or shows a
+ * wrong verdict on the way. So are the relations between slots that the order promises: with the two writes
+ * the other way round, there is a wrong verdict on the way.
  *
- * The last pair of decision 14 needs no slot. While an allow has to go, the shadow is kept, so its removal is not even planned.
+ * The last pair of decision 14 needs no slot. While an allow has to go, the shadow is kept, so its removal is
+ * not even planned.
  */
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes, Spec } from '../../api/schema.ts';
@@ -128,7 +130,10 @@ const CASES = {
   },
 } satisfies Record<string, Case>;
 
-/** The case that needs the slot, or the reason why no change reaches it. Steps have a slot all the same, so none is ever dropped. */
+/**
+ * The case that needs the slot, or the reason why no change reaches it. Steps have a slot all the same, so
+ * none is ever dropped.
+ */
 type Row = keyof typeof CASES | { readonly never: string };
 
 const ROWS: Readonly<Record<Role, Readonly<Record<Change, Row>>>> = {

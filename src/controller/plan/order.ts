@@ -1,9 +1,10 @@
 /**
- * The order of writes. It is made of waves, and of places inside a wave (docs/decisions/0014-write-order.md). Pure.
+ * The order of writes. It is made of waves, and of places inside a wave (docs/decisions/0014-write-order.md).
+ * Pure.
  *
- * Guardrails and blocks come before the allows that they bound, and go after them. New policies come before old ones go, so a renamed or
- * merged rule never lacks its policy. Endpoints leave before anything changes at nodes and join after it, so a node that is open before or
- * after the change is open during it.
+ * Guardrails and blocks come before the allows that they bound, and go after them. New policies come before
+ * old ones go, so a renamed or merged rule never lacks its policy. Endpoints leave before anything changes at
+ * nodes and join after it, so a node that is open before or after the change is open during it.
  */
 import { familyOf, type Role } from '../objects/role.ts';
 import { changeOf, type Change, type Step } from './step.ts';
@@ -64,8 +65,8 @@ const ORDER: Readonly<Record<Role, Readonly<Record<Change, Slot>>>> = {
 const slotOf = (step: Step): Slot => ORDER[step.role][changeOf(step)];
 
 /**
- * The wave that a step waits for where waves wait for one another. Withdrawn objects do not wait for the nodes to
- * close. They go together with what replaces them, which saves a pause.
+ * The wave that a step waits for where waves wait for one another. Withdrawn objects do not wait for the
+ * nodes to close. They go together with what replaces them, which saves a pause.
  */
 export function waveOf(step: Step): Wave {
   const { wave } = slotOf(step);
@@ -89,5 +90,8 @@ export function ordered(steps: readonly Step[]): readonly (readonly Step[])[] {
 /** True for steps of spec.nodes but its sets, which are everybody's, and its shadows. */
 export const isNodeStep = ({ role }: Step): boolean => familyOf(role) === 'nodes';
 
-/** True for what spec.nodes refuses at pods, and its shadow. It is there before endpoints leave, and goes when they have joined. */
+/**
+ * True for what spec.nodes refuses at pods, and its shadow. It is there before endpoints leave, and goes when
+ * they have joined.
+ */
 export const isAtPods = ({ role }: Step): boolean => role === 'podBlock' || role === 'podShadow';

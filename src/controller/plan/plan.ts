@@ -1,8 +1,8 @@
 /**
  * Which writes turn what is stored into what is desired, and in which order (order.ts). Pure.
  *
- * Any policy that selects a pod isolates it, so the order of single policies is not enough for pods. Bridges keep their traffic open
- * meanwhile (bridges.ts), and waves wait for one another (transition.ts).
+ * Any policy that selects a pod isolates it, so the order of single policies is not enough for pods. Bridges
+ * keep their traffic open meanwhile (bridges.ts), and waves wait for one another (transition.ts).
  */
 import type { GeneratedObject } from '../../calico/types.ts';
 import { setsNamedBy } from '../../compiler/flows/sets.ts';
@@ -26,7 +26,10 @@ export interface PlanInput {
   readonly isClosedNamespace: (namespace: string) => boolean;
   /** True while no host endpoint may come under the policies of nodes that is not there yet. */
   readonly holdsEndpoints?: boolean;
-  /** True when a stored hash stands for the desired one although they differ: what the server makes of our object. */
+  /**
+   * True when a stored hash stands for the desired one although they differ: what the server makes of our
+   * object.
+   */
   readonly isEquivalent?: (id: ObjectId, desiredHash: string, liveHash: string) => boolean;
 }
 
@@ -43,7 +46,10 @@ export type Comparison = {
   | { readonly is: 'Waiting' }
   /** Another client's object has its name. */
   | { readonly is: 'NameTaken'; readonly foreignManager: string | undefined }
-  /** Not written, because the name of its tier, of a set that it names, or of something that opens before it closes is taken. */
+  /**
+   * Not written, because the name of its tier, of a set that it names, or of something that opens before it
+   * closes is taken.
+   */
   | { readonly is: 'NeedsTaken' }
 );
 
@@ -88,7 +94,10 @@ export const carriesFrozen = (frozen: readonly Frozen[], { kind, rules, firewall
 
 const KEPT_UP_TO_DATE: ReadonlySet<Role> = new Set(['tier', 'set', 'nodeAddresses']);
 
-/** A policy that carries a frozen rule which the new one lacks stays as it is; a set's content is its peer's, not the rule's. */
+/**
+ * A policy that carries a frozen rule which the new one lacks stays as it is; a set's content is its peer's,
+ * not the rule's.
+ */
 function staysAsStored(frozen: readonly Frozen[], desired: DesiredObject, live: OwnedObject): boolean {
   if (desired.standIn === true) return true;
   if (KEPT_UP_TO_DATE.has(desiredRole(desired))) return false;
@@ -170,8 +179,8 @@ function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): re
 }
 
 /**
- * Removes our objects that are no longer desired. An object stays if it carries a frozen rule, or a rule whose new
- * object cannot be written.
+ * Removes our objects that are no longer desired. An object stays if it carries a frozen rule, or a rule
+ * whose new object cannot be written.
  */
 function prune(
   input: PlanInput,

@@ -26,7 +26,7 @@ export interface PodChangeInput {
   readonly steps: readonly Step[];
   /** Stored ones. */
   readonly bridges: readonly OwnedObject[];
-  /** As oldBridges makes them; undefined: not read. */
+  /** The result of oldBridges. Undefined: the stored policies were not read. */
   readonly oldBridges: readonly DesiredObject[] | undefined;
 }
 
@@ -64,9 +64,9 @@ const leavesBehind = (step: Step): boolean =>
   (step.role === 'defaultDeny' && mayLose(step)) || (step.role === 'guardrail' && replaces(step));
 
 /**
- * False where any order of single writes is safe, as long as new allows come before old ones go: one write alone,
- * allows that only come, allows that only go. Safe means that no flow gets a verdict that it has neither before
- * nor after.
+ * False where any order of single writes is safe, as long as new allows come before old ones go: one write
+ * alone, allows that only come, allows that only go. Safe means that no flow gets a verdict that it has
+ * neither before nor after.
  */
 function isCareful(steps: readonly Step[]): boolean {
   const enforced = steps.filter(isEnforced);

@@ -1,6 +1,6 @@
 /**
- * Several ClusterFirewalls in one cluster: what they say together, and what creating, editing and deleting them in any order writes. The
- * API server is a map; compiling, comparing and ordering are the real ones.
+ * Several ClusterFirewalls in one cluster: what they say together, and what creating, editing and deleting
+ * them in any order writes. The API server is a map; compiling, comparing and ordering are the real ones.
  */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -106,7 +106,10 @@ describe('several firewalls together', () => {
   });
 });
 
-/** Sets of the cluster's own addresses belong to `default`, and are there as soon as a rule of anybody needs them. */
+/**
+ * Sets of the cluster's own addresses belong to `default`, and are there as soon as a rule of anybody needs
+ * them.
+ */
 const isCommonSet = ({ rules }: Pick<DesiredObject, 'rules'>): boolean =>
   SHARED_SETS.some(({ id }) => rules.includes(id));
 
@@ -148,7 +151,10 @@ class Model {
   readonly firewalls = new Map<string, StoredFirewall>();
   readonly stored = new Map<string, StoredObject>([['GlobalNetworkPolicy/cfw-of-somebody-else', STRANGER]]);
   inventory: Inventory;
-  /** Firewalls that changed since everything was last as desired; `undefined` = all of them may have to be written. */
+  /**
+   * Firewalls that changed since everything was last as desired; `undefined` = all of them may have to be
+   * written.
+   */
   changed: Set<string> | undefined = new Set();
   /** Firewalls that went and left their objects. */
   readonly retained = new Set<string>();
@@ -201,7 +207,10 @@ class Model {
     return compile(valid, this.inventory);
   }
 
-  /** Everything of a firewall stays as it is: the spec of this one or of `default` is invalid, or was let go with its objects. */
+  /**
+   * Everything of a firewall stays as it is: the spec of this one or of `default` is invalid, or was let go
+   * with its objects.
+   */
   isKept(firewall: string): boolean {
     const isInvalid = this.firewalls.get(firewall)?.validation.ok === false;
     const isDefaultRetained = this.retained.has(DEFAULT_FIREWALL);

@@ -39,7 +39,10 @@ class World {
     this.#nodes = new Nodes(chance);
   }
 
-  /** Brings the cluster to these firewalls; gives back every state of a node on the way, the last one included. */
+  /**
+   * Brings the cluster to these firewalls; gives back every state of a node on the way, the last one
+   * included.
+   */
   change(to: readonly ClusterFirewall[]): readonly Stored[] {
     for (const { metadata } of to) this.#owners.add(metadata.name);
     const seen: Stored[] = [];
@@ -111,7 +114,8 @@ class World {
     }
     const { object } = step.desired;
     this.#stored.set(id, object);
-    // The tier's final policy is for nodes that have not heard of the tier yet. The reading knows no missing tiers.
+    // The tier's final policy is for nodes that have not heard of the tier yet. The reading knows no missing
+    // tiers.
     if (kind === 'Tier') this.#nodes.known.set(id, object);
     else this.#nodes.told(kind, { id, object });
   }
@@ -150,7 +154,10 @@ function check(
   }
 }
 
-/** True for a flow that no end refuses both before and after. Nothing keeps it from passing in between (decision 11). */
+/**
+ * True for a flow that no end refuses both before and after. Nothing keeps it from passing in between
+ * (decision 11).
+ */
 function changesEnds(before: Stored, after: Stored, cluster: Cluster): (flow: Flow) => boolean {
   const was = refusalsOf([...before.values()], cluster);
   const willBe = refusalsOf([...after.values()], cluster);
@@ -160,7 +167,10 @@ function changesEnds(before: Stored, after: Stored, cluster: Cluster): (flow: Fl
   };
 }
 
-/** A rule with a problem is frozen, also where its namespace is not enforced any more: then there is no default deny to make a bridge of. */
+/**
+ * A rule with a problem is frozen, also where its namespace is not enforced any more: then there is no
+ * default deny to make a bridge of.
+ */
 const isWhole = (stored: Stored): boolean => {
   const names = [...stored.values()].filter(({ kind }) => /^(Global)?NetworkPolicy$/.test(kind));
   const has = (pattern: RegExp): boolean => names.some(({ metadata }) => pattern.test(metadata.name));

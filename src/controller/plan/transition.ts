@@ -1,4 +1,7 @@
-/** Turns a plan into one that changes no flow's verdict on the way: with bridges, shadows and waves where they are needed. Pure. */
+/**
+ * Turns a plan into one that changes no flow's verdict on the way: with bridges, shadows and waves where they
+ * are needed. Pure.
+ */
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { LiveObject, OwnedObject } from '../objects/live.ts';
 import { familyOf, type Family } from '../objects/role.ts';
@@ -12,7 +15,9 @@ export interface Transition {
   readonly plan: Plan;
   /** True when its waves wait for one another. */
   readonly staged: boolean;
-  /** True when temporary policies are wanted that are made of what is stored, and `fromStored` was not given. */
+  /**
+   * True when temporary policies are wanted that are made of what is stored, and `fromStored` was not given.
+   */
   readonly needsStored: boolean;
 }
 
@@ -23,7 +28,10 @@ export interface FromStored {
 }
 
 export interface TransitionInput extends PlanInput {
-  /** Repairs of drift, which wait for nothing, and steps that the API server refuses. No transition is made for either. */
+  /**
+   * Repairs of drift, which wait for nothing, and steps that the API server refuses. No transition is made
+   * for either.
+   */
   readonly ignoresWaves: (step: Step) => boolean;
   /** Undefined: not read. */
   readonly fromStored: FromStored | undefined;

@@ -5,15 +5,15 @@ import type { Step } from './step.ts';
 import type { Transition } from './transition.ts';
 
 /**
- * Felix watches each kind by itself: of two writes to different kinds, nodes may learn the second one first. So a wave begins when the
- * waves before it have been stored for so long.
+ * The time for which the waves before must have been stored when a wave begins. Felix watches each kind by
+ * itself, so nodes may learn of two writes to different kinds in the other order.
  */
 export const SETTLE_MS = 1000;
 
 /**
- * How much later than we nodes may hear of the API server again after an outage. A starting API server sends clients away for 5 s (503
- * with Retry-After: k8s.io/apiserver pkg/util/notfoundhandler). Each watch of Felix waits for that, then lists its kind anew, on every
- * node at once.
+ * How much later than we nodes may hear of the API server again after an outage. A starting API server sends
+ * clients away for 5 s (503 with Retry-After: k8s.io/apiserver pkg/util/notfoundhandler). Each watch of Felix
+ * waits for that, then lists its kind anew, on every node at once.
  */
 const OUTAGE_GRACE_MS = 10_000;
 
@@ -27,7 +27,9 @@ export interface Due {
 export class WaveTimer {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #wrote: Map<Wave, number>;
-  /** The rest of a transition may need no waves, but it still comes after what was written of the transition. */
+  /**
+   * The rest of a transition may need no waves, but it still comes after what was written of the transition.
+   */
   #settlesAt = 0;
   /** Nobody can say what nodes know of earlier writes. */
   #outageGraceUntil = 0;
@@ -45,7 +47,10 @@ export class WaveTimer {
     if (staged) this.#settlesAt = now + SETTLE_MS;
   }
 
-  /** Endpoints that are not ours to write still have to leave the policies, or to join them: as if they were written now. */
+  /**
+   * Endpoints that are not ours to write still have to leave the policies, or to join them: as if they were
+   * written now.
+   */
   noteEndpoints({ leaving, joining }: { readonly leaving: boolean; readonly joining: boolean }): void {
     if (leaving) this.#wrote.set('endpointsLeave', this.#clock.now());
     if (joining) this.#wrote.set('endpointsJoin', this.#clock.now());
@@ -57,8 +62,8 @@ export class WaveTimer {
   }
 
   /**
-   * @param at when the API server came back (`Clock.now()`). Nodes may know as little of what was written shortly before the outage as of
-   * what was written shortly after it.
+   * @param at when the API server came back (`Clock.now()`). Nodes may have missed writes shortly before the
+   * outage and shortly after it.
    */
   noteOutageEnd(at: number): void {
     this.#outageGraceUntil = at + OUTAGE_GRACE_MS;

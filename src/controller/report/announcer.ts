@@ -18,13 +18,14 @@ interface Readiness {
 const READY = 'Ready';
 const INVALID = 'Invalid';
 /**
- * The firewall has problems, each with an Event of its own, or it is on its way. Neither is worth another Event.
+ * The firewall has problems, each with an Event of its own, or it is on its way. Neither is worth another
+ * Event.
  */
 const IN_BETWEEN = '';
 
 /**
- * Makes the Events: for a problem of a rule that appears or is resolved, and for a firewall that becomes ready or
- * stops being so. Remembers what it has announced. After a restart, the stored status says it.
+ * Makes the Events: for a problem of a rule that appears or is resolved, and for a firewall that becomes
+ * ready or stops being so. Remembers what it has announced. After a restart, the stored status says it.
  */
 export class Announcer {
   readonly #announced = new Map<string, Announced>();

@@ -3,7 +3,9 @@ import type { StoredFirewall } from '../observe/firewalls.ts';
 import type { Verdict } from '../apply/verdicts.ts';
 import type { Finding } from './status.ts';
 
-/** Collects the results of a round for metrics and Events. A round that fails has filled it as far as it came. */
+/**
+ * Collects the results of a round for metrics and Events. A round that fails has filled it as far as it came.
+ */
 export class RoundReport implements Journal {
   readonly repairs: Journal['repairs'] = [];
   readonly failsafes: Journal['failsafes'] = [];

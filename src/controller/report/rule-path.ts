@@ -5,7 +5,10 @@ import { isRuleOfNodes, partsOf, type RuleId } from '../../compiler/names.ts';
 const indexOf = (list: readonly { readonly name: string }[] | undefined, name: string | undefined): number =>
   (list ?? []).findIndex((item) => item.name === name);
 
-/** The path of a rule by its id (`FIREWALL/GROUP/LIST/NAME`, `FIREWALL/guardrails/NAME`, …), or of the nearest field that is known. */
+/**
+ * The path of a rule by its id (`FIREWALL/GROUP/LIST/NAME`, `FIREWALL/guardrails/NAME`, …), or of the nearest
+ * field that is known.
+ */
 export function rulePath({ spec }: ClusterFirewall, rule: RuleId): string {
   const [, first, second, name] = partsOf(rule);
   if (name === undefined && (first === 'guardrails' || first === 'peers')) {
@@ -13,7 +16,8 @@ export function rulePath({ spec }: ClusterFirewall, rule: RuleId): string {
     return index < 0 ? `spec.${first}` : `spec.${first}[${String(index)}]`;
   }
   if (isRuleOfNodes(rule)) return pathAtNodes(spec.nodes, second, name);
-  // `default/nodes` is a set that firewalls share, and no group that is called so: rules of groups have more parts.
+  // `default/nodes` is a set that firewalls share, and no group that is called so: rules of groups have more
+  // parts.
   const groupIndex = second === undefined ? -1 : indexOf(spec.namespaces, first);
   const group = spec.namespaces?.[groupIndex];
   if (group === undefined) return first === 'defaults' ? 'spec.defaults' : 'spec';

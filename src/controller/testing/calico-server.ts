@@ -107,7 +107,10 @@ export const finalizersOf = (transport: Transport): Finalizers => ({
   },
 });
 
-/** Namespaces blog, default, kube-system and the operator's, the node `a` of the control plane, and the firewall called default. */
+/**
+ * Namespaces blog, default, kube-system and the operator's, the node `a` of the control plane, and the
+ * firewall called default.
+ */
 export function blogCluster(spec: Partial<Spec> = { namespaces: [web] }): FakeApiServer {
   const server = calicoServer();
   for (const name of ['blog', 'default', 'kube-system', OPERATOR_NAMESPACE])

@@ -103,7 +103,8 @@ export interface Case {
 }
 
 /**
- * Objects that are wrong at the end. If there are none: flows with one verdict before and after, and another one on the way.
+ * Objects that are wrong at the end. If there are none: flows with one verdict before and after, and another
+ * one on the way.
  */
 export function flaws({ before, begun, edit, after }: Case, disturbance?: Disturbance): readonly string[] {
   const old = byId(compiledFrom(before));

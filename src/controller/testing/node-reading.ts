@@ -20,7 +20,9 @@ export interface NodeFlow {
   readonly node: string;
   readonly address: string;
   readonly port: number;
-  /** True for a flow that is never delivered to the host: to a pod behind it, by NodePort, or to another node. */
+  /**
+   * True for a flow that is never delivered to the host: to a pod behind it, by NodePort, or to another node.
+   */
   readonly forwarded: boolean;
 }
 
@@ -79,7 +81,10 @@ function plain({ metadata, spec }: GlobalNetworkPolicy, around: Surroundings): P
   };
 }
 
-/** A node reaches itself over lo. An endpoint for lo alone that no preDNAT policy selects is left out there: `*` judges. */
+/**
+ * A node reaches itself over lo. An endpoint for lo alone that no preDNAT policy selects is left out there:
+ * `*` judges.
+ */
 function endpointFor(
   { from, node }: NodeFlow,
   own: readonly HostEndpoint[],

@@ -117,8 +117,8 @@ export class Rounds {
   }
 
   /**
-   * Runs rounds, each when the one before asked for it, until one asks for nothing. Returns what was written, as
-   * `wrote` does.
+   * Runs rounds, each when the one before asked for it, until one asks for nothing. Returns what was written,
+   * as `wrote` does.
    */
   async settle(): Promise<readonly string[]> {
     for (let rounds = 0; rounds < 100; rounds += 1) {
@@ -130,8 +130,8 @@ export class Rounds {
   }
 
   /**
-   * Returns the writes since the last call but for statuses, oldest first, such as `PATCH default-defaults-deny`:
-   * the name without its digest.
+   * Returns the writes since the last call but for statuses, oldest first, such as `PATCH
+   * default-defaults-deny`: the name without its digest.
    */
   wrote(): readonly string[] {
     const writes = this.server
