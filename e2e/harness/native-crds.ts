@@ -3,7 +3,7 @@
  * minimal ones for the operator.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 interface Kind {
@@ -84,11 +84,15 @@ export const API_MODES: Readonly<Record<ApiMode, string>> = {
   native: nativeTitle,
 };
 
-/** The folder of Calico's own CRDs or, where they are absent, `otherwise`, with ours written into it. */
-export async function nativeCrdsFolder(otherwise: string): Promise<string> {
-  if (calicosOwn !== undefined) return path.join(SHARED, calicosOwn);
-  const list = { apiVersion: 'v1', kind: 'List', items: nativeCrds };
-  await mkdir(otherwise, { recursive: true });
-  await writeFile(path.join(otherwise, 'crds.json'), JSON.stringify(list));
-  return otherwise;
+/** Fills the folder with Calico's own CRDs, and with ours for each kind that they lack. Returns the folder. */
+export async function nativeCrdsFolder(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const own = calicosOwn === undefined ? undefined : path.join(SHARED, calicosOwn);
+  if (own !== undefined) await cp(own, folder, { recursive: true });
+  const isCalicos = (plural: string): boolean =>
+    own !== undefined && existsSync(path.join(own, `projectcalico.org_${plural}.yaml`));
+  const items = nativeCrds.filter((_, index) => !isCalicos(KINDS[index]?.plural ?? ''));
+  const list = { apiVersion: 'v1', kind: 'List', items };
+  await writeFile(path.join(folder, 'crds.json'), JSON.stringify(list));
+  return folder;
 }
