@@ -85,7 +85,7 @@ const hints = ({ cluster, operator }: Stage, kubectl: string): string => `It is 
   export PATH=${path.dirname(kubectl)}:$PATH   # kubectl, as it was built here
   export KUBECONFIG=${cluster.kubeconfig}
   kubectl explain clusterfirewall.spec.namespaces
-  kubectl edit cfw default                       # open 81 beside 80, then: make demo-probe
+  kubectl edit cfw default                       # open 81 next to 80, then: make demo-probe
   kubectl delete globalnetworkpolicies.projectcalico.org --all
                                                  # they are back before you look: kubectl get globalnetworkpolicies.projectcalico.org
   kubectl delete cfw default                     # everything generated goes, denies first

@@ -26,7 +26,7 @@ const CHANGES: readonly Change[] = [
     of: (text) => text.replace(/(?<=name: )(www|public)(?=,)/g, (name) => SWAPPED[name] ?? name),
   },
   { what: 'a range comes to the ports of a rule', of: (text) => text.replace(MORE, WITH_A_RANGE) },
-  { what: 'a port comes beside the range', of: (text) => text.replace(WITH_A_RANGE, WITH_MORE) },
+  { what: 'a port is added to the range', of: (text) => text.replace(WITH_A_RANGE, WITH_MORE) },
   { what: 'a rule is removed', of: (text) => text.replace(`        ${WITH_MORE}\n`, '') },
   { what: 'a group is renamed', of: (text) => text.replace('name: blog\n', 'name: site\n') },
   {
