@@ -236,7 +236,7 @@ export function refuseInexpressible(set: NamespaceSet): void {
 function refuseNames({ notNames }: NamespaceSet): never {
   throw new RuleProblem(
     'TooManyNames',
-    `leaves out ${String(notNames.length)} namespaces by name, more than Calico's selectors can hold: exempt or observe them by a label instead`,
+    `leaves out ${String(notNames.length)} namespaces by name, more than Calico's selectors can hold: exempt fewer by name, and let groups that observe select theirs by a label`,
   );
 }
 
