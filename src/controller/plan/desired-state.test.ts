@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall } from '../../api/schema.ts';
-import type { Compile } from '../../compiler/types.ts';
+import type { Compile, DesiredObject } from '../../compiler/types.ts';
 import { projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
 import { desiredState } from './desired-state.ts';
-import { allow, foreign, live } from '../testing/objects.ts';
+import { allow, foreign, live, set } from '../testing/objects.ts';
+import type { LiveObject } from '../objects/live.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
 import { ruleId } from '../../compiler/names.ts';
@@ -215,5 +216,41 @@ describe('gates', () => {
 
   test('go with the firewall', () => {
     expect(gatedBy([firewall('default', { deleting: true })])).toEqual(new Set());
+  });
+});
+
+describe('a set that keeps its addresses', () => {
+  const rules = ['default/nodes/judged'];
+  const wanted = set({ name: 'nodes', rules, content: '10.0.0.1/32' });
+  const withNets = (...nets: readonly string[]): DesiredObject =>
+    ({ ...wanted, object: { ...wanted.object, spec: { nets } } }) as DesiredObject;
+  const netsOf = (objects: readonly DesiredObject[], stored: readonly LiveObject[]) => {
+    const { desired } = desiredState({
+      firewalls: [firewall('default')],
+      inventory: UNKNOWN_CLUSTER,
+      live: stored,
+      compile: () => ({ ...compile([], UNKNOWN_CLUSTER), objects }),
+    });
+    return desired.map(({ object: { spec } }) => ('nets' in spec ? spec.nets : undefined));
+  };
+  const keeping: DesiredObject = { ...wanted, keepsAddresses: true };
+
+  test('has the stored single addresses as well, and no stored network or rubbish', () => {
+    const stored = live(withNets('10.0.0.9/32', 'fd00::9/128', 'fd00::/32', '10.0.0.0/24', 'rubbish'));
+    expect(netsOf([keeping], [stored])).toEqual([['10.0.0.1/32', '10.0.0.9/32', 'fd00::9/128']]);
+  });
+
+  test('has its own where nothing is stored, or where another client has the name', () => {
+    expect(netsOf([keeping], [])).toEqual([['10.0.0.1/32']]);
+    expect(netsOf([keeping], [foreign(withNets('10.0.0.9/32'))])).toEqual([['10.0.0.1/32']]);
+  });
+
+  test('changes no other object', () => {
+    const other = allow({ name: 'web' });
+    const stored = [live(withNets('10.0.0.9/32'))];
+    expect(netsOf([wanted, { ...other, keepsAddresses: true }], stored)).toEqual([
+      ['10.0.0.1/32'],
+      undefined,
+    ]);
   });
 });
