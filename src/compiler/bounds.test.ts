@@ -212,7 +212,7 @@ describe('the capacity floors, each alone, are within the bounds', () => {
 
 describe('specs that ask for much', () => {
   test.each(Object.entries(LARGE_SPECS))('%s: stay within the bounds', (_, large) => {
-    const { objects, sizes, bytes } = compiled(large(150_000));
+    const { objects, sizes, bytes } = compiled(large(60_000));
     expect(objects.length).toBeLessThanOrEqual(BOUNDS.firewall.objects);
     expect(bytes).toBeLessThanOrEqual(BOUNDS.firewall.bytes);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1.2 * BOUNDS.policy.bytes);

@@ -77,7 +77,7 @@ describe('objects of nodes', () => {
           }
         }
       }),
-      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 25) },
+      { numRuns: Number(process.env['FUZZ_RUNS'] ?? 8) },
     );
     expect(compared).toBeGreaterThan(0);
   });

@@ -437,6 +437,6 @@ test('nothing is lost and nothing passes at nodes on the way', () => {
         }
       },
     ),
-    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 25) },
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 12) },
   );
 });

@@ -195,6 +195,6 @@ test('nothing is lost and nothing passes on the way', () => {
         }
       },
     ),
-    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 15) },
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 10) },
   );
 });
