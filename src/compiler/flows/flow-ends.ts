@@ -15,6 +15,7 @@ import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet, peerSetValu
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespaces/namespaces.ts';
 import { RuleProblem } from '../problems.ts';
+import { readOnce } from '../read-once.ts';
 
 /** One end of a flow. `tag` becomes part of object names. */
 export type FlowEnd =
@@ -87,14 +88,10 @@ function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
   return { kind: 'set', value: peerSetValue(scope.firewall, name) };
 }
 
-const peerNets = new WeakMap<Peer, readonly Cidr[]>();
-
 /** The networks of a peer in canonical form. They are read once, however many rules name the peer. */
-export function netsOf(peer: Peer): readonly Cidr[] {
-  const nets = peerNets.get(peer) ?? unionCidrs((peer.cidrs ?? []).map(parseCidr));
-  peerNets.set(peer, nets);
-  return nets;
-}
+export const netsOf = readOnce((peer: Peer): readonly Cidr[] =>
+  unionCidrs((peer.cidrs ?? []).map(parseCidr)),
+);
 
 function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): FlowEnd {
   const nets = subtractCidrs(parseCidr(block.cidr), (block.except ?? []).map(parseCidr), enoughNets());
@@ -180,19 +177,11 @@ const GLOBAL = 'global()';
 export const notWorld = or(has(LABEL_ORCHESTRATOR), and(isSet(NODE_SET_VALUE), not(has(LABEL_NAMESPACE))));
 
 /** Each rule has one IP family, because the aggregated API refuses mixed ones (calico.md, section 4). */
-export function matchNets(nets: readonly Cidr[]): readonly EndMatch[] {
-  const matches = netMatches.get(nets) ?? matchesOfNets(nets);
-  netMatches.set(nets, matches);
-  return matches;
-}
-
-const netMatches = new WeakMap<readonly Cidr[], readonly EndMatch[]>();
-
-function matchesOfNets(nets: readonly Cidr[]): readonly EndMatch[] {
-  return ([4, 6] as const).flatMap((family) =>
+export const matchNets = readOnce((nets: readonly Cidr[]): readonly EndMatch[] =>
+  ([4, 6] as const).flatMap((family) =>
     chunk(
       nets.filter((net) => net.family === family),
       MAX_NETS,
     ).map((some) => ({ family, entity: { nets: some.map(formatCidr) } })),
-  );
-}
+  ),
+);

@@ -10,6 +10,7 @@ import { chargeRules, jsonSize, sumOf } from '../meter.ts';
 import type { FlowEnd, EndMatch } from './flow-ends.ts';
 import { ANNOTATION_RULE, type RuleId } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
+import { readOnce } from '../read-once.ts';
 
 interface PortMatch {
   readonly protocol?: Protocol;
@@ -118,14 +119,10 @@ export function sizeOfCross({ id, sources, destinations, ports }: Omit<RuleParts
   return repeated + s * d * p * (RULE_BYTES + id.length);
 }
 
-const netSizes = new WeakMap<readonly string[], number>();
+/** Remembered, because many rules name the same peer. */
+const sizeOfNets = readOnce((nets: readonly string[]): number => sumOf(nets.map((net) => net.length + 3)));
 
-/** The size of networks is remembered, because many rules name the same peer. */
-function sizeOfEnd({ nets = [], ...rest }: EntityRule): number {
-  const size = netSizes.get(nets) ?? sumOf(nets.map((net) => net.length + 3));
-  netSizes.set(nets, size);
-  return size + jsonSize(rest);
-}
+const sizeOfEnd = ({ nets = [], ...rest }: EntityRule): number => sizeOfNets(nets) + jsonSize(rest);
 
 const listSizes = new WeakMap<readonly Rule[], number>();
 

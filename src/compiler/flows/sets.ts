@@ -23,6 +23,7 @@ import type { DesiredObject } from '../types.ts';
 import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { isLost } from '../../inventory/unreadable.ts';
+import { readOnce } from '../read-once.ts';
 
 interface ClusterAddresses {
   readonly nodeAddresses: NodeAddresses;
@@ -64,19 +65,14 @@ export function setsNamedBy({ spec }: GeneratedObject): ReadonlySet<string> {
 }
 
 const NONE: ReadonlySet<string> = new Set();
-const known = new WeakMap<readonly Rule[], ReadonlySet<string>>();
 
 /** Remembered, because many policies share one list of rules. */
-function setsOfRules(rules: readonly Rule[]): ReadonlySet<string> {
-  const remembered = known.get(rules);
-  if (remembered !== undefined) return remembered;
+const setsOfRules = readOnce((rules: readonly Rule[]): ReadonlySet<string> => {
   const selectors = rules.flatMap(({ source, destination }) =>
     [source, destination].flatMap((end) => [end?.selector ?? '', end?.notSelector ?? '']),
   );
-  const values = new Set([...new Set(selectors)].flatMap(setsIn));
-  known.set(rules, values);
-  return values;
-}
+  return new Set([...new Set(selectors)].flatMap(setsIn));
+});
 
 interface SharedSet {
   readonly id: RuleId;

@@ -26,6 +26,7 @@ import {
 import { expectPolicies, expectRules, POLICY_BYTES } from '../meter.ts';
 import { RuleProblem } from '../problems.ts';
 import type { NamespaceInfo } from '../../inventory/types.ts';
+import { readOnce } from '../read-once.ts';
 
 /**
  * Namespaces that have one of `names` (absent: any name), none of `notNames`, and match `where`. Names are
@@ -251,17 +252,17 @@ function print(selector: Selector): string {
   }
 }
 
+const nameChunks = ({ names }: NamespaceSet): readonly (readonly string[] | undefined)[] =>
+  names === undefined ? [undefined] : chunksOf(names);
+
 /**
  * Splits a list of names into pieces of half a selector's maximum length. The other half is for the rest of
  * the selector. A positive list may be split freely.
  */
-function nameChunks(set: NamespaceSet): readonly (readonly string[] | undefined)[] {
-  if (set.names === undefined) return [undefined];
-  const known = chunksOf.get(set.names);
-  if (known !== undefined) return known;
+const chunksOf = readOnce((names: readonly string[]): readonly (readonly string[])[] => {
   const chunks: string[][] = [];
   let room = 0;
-  for (const name of set.names) {
+  for (const name of names) {
     const cost = name.length + QUOTES_AND_COMMA;
     if (cost > room) {
       chunks.push([]);
@@ -270,13 +271,10 @@ function nameChunks(set: NamespaceSet): readonly (readonly string[] | undefined)
     chunks.at(-1)?.push(name);
     room -= cost;
   }
-  chunksOf.set(set.names, chunks);
   return chunks;
-}
+});
 
 const sizeOfNames = ({ names = [] }: NamespaceSet): number => names.length * QUOTES_AND_COMMA;
-
-const chunksOf = new WeakMap<readonly string[], readonly (readonly string[])[]>();
 
 const QUOTES_AND_COMMA = 4;
 
@@ -286,18 +284,12 @@ interface Exclusions {
   readonly rest: readonly string[];
 }
 
-const exclusionsOf = new WeakMap<NamespaceSet, Exclusions>();
-
-function exclusions(set: NamespaceSet): Exclusions {
-  const known = exclusionsOf.get(set);
-  if (known !== undefined) return known;
+const exclusions = readOnce((set: NamespaceSet): Exclusions => {
   const space = and(has(LABEL_NAMESPACE_NAME), set.where);
   const count = countThatFits(space, LABEL_METADATA_NAME, set.notNames);
   const namespaceSelector = printed(excluding(space, LABEL_METADATA_NAME, set.notNames.slice(0, count)));
-  const made = { namespaceSelector, rest: set.notNames.slice(count) };
-  exclusionsOf.set(set, made);
-  return made;
-}
+  return { namespaceSelector, rest: set.notNames.slice(count) };
+});
 
 /** Puts names to exclude into the namespace selector, and those that do not fit into the pod selector. */
 function spreadExclusions(set: NamespaceSet, podParts: readonly Selector[]): EndpointSelectors {
@@ -326,14 +318,8 @@ function intersection(a: readonly string[], b: readonly string[]): readonly stri
   return few.filter((name) => many.has(name));
 }
 
-const nameSets = new WeakMap<readonly string[], ReadonlySet<string>>();
-
 /** Lists of names are never changed, and some are long. */
-function setOf(names: readonly string[]): ReadonlySet<string> {
-  const set = nameSets.get(names) ?? new Set(names);
-  nameSets.set(names, set);
-  return set;
-}
+const setOf = readOnce((names: readonly string[]): ReadonlySet<string> => new Set(names));
 
 export const sortedUnique = <T extends string>(names: readonly T[]): readonly T[] =>
   [...new Set(names)].sort();

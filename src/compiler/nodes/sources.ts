@@ -10,6 +10,7 @@ import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, netsOf, notWorld } from '../flows/flow-ends.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, peerSetValue } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
+import { readOnce } from '../read-once.ts';
 
 export interface NodeSources {
   /** Any of them may match. */
@@ -76,16 +77,11 @@ function setSources(value: string, sourceScope: SourceScope): NodeSources {
   return addressSources(peer === undefined ? [] : netsOf(peer), sourceScope);
 }
 
-const bySet = new WeakMap<ResolveScope, ReadonlyMap<string, Peer>>();
-
 /** Peers by the value of their set. */
-function peersBySet(scope: ResolveScope): ReadonlyMap<string, Peer> {
-  const known =
-    bySet.get(scope) ??
-    new Map([...scope.peers.values()].map((peer) => [peerSetValue(scope.firewall, peer.name), peer]));
-  bySet.set(scope, known);
-  return known;
-}
+const peersBySet = readOnce(
+  ({ firewall, peers }: ResolveScope): ReadonlyMap<string, Peer> =>
+    new Map([...peers.values()].map((peer) => [peerSetValue(firewall, peer.name), peer])),
+);
 
 function controlPlane({ controlPlanePods }: SourceScope): NodeSources {
   const { matches, pods } = podSources(controlPlanePods);

@@ -5,7 +5,7 @@
  */
 import type { GeneratedObject } from '../../calico/types.ts';
 import type { Cluster, ClusterNode, Flow, Labels } from './cluster.ts';
-import { readOnce } from './read-once.ts';
+import { readOnce } from '../read-once.ts';
 import { subjectPredicate, surroundingsOf } from './reading-labels.ts';
 import { plainRule } from './reading-rules.ts';
 

@@ -5,7 +5,7 @@
  */
 import type { GeneratedObject, NetworkPolicy, PolicyType } from '../../calico/types.ts';
 import type { Cluster, Endpoint, Flow, TenantPolicy, TenantRule } from './cluster.ts';
-import { readOnce } from './read-once.ts';
+import { readOnce } from '../read-once.ts';
 import { type Matchable, subjectPredicate, surroundingsOf, type Surroundings } from './reading-labels.ts';
 import { type PlainRule, plainRule } from './reading-rules.ts';
 

@@ -9,6 +9,7 @@ import type { GeneratedObject } from '../../calico/types.ts';
 import { isRecord } from '../../json.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import { isOwnKey } from './ownership.ts';
+import { readOnce } from '../../compiler/read-once.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -89,13 +90,5 @@ export function contentHash(object: KubernetesObject | GeneratedObject): string 
   return createHash('sha256').update(stableJson(content)).digest('hex');
 }
 
-const desiredHashes = new WeakMap<GeneratedObject, string>();
-
 /** contentHash of an object that is never changed: computed once. */
-export function desiredHash(object: GeneratedObject): string {
-  const known = desiredHashes.get(object);
-  if (known !== undefined) return known;
-  const hash = contentHash(object);
-  desiredHashes.set(object, hash);
-  return hash;
-}
+export const desiredHash: (object: GeneratedObject) => string = readOnce(contentHash);

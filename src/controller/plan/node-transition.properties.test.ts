@@ -12,7 +12,7 @@ import { compile } from '../../compiler/compile.ts';
 import { LABEL_ENFORCED } from '../../compiler/names.ts';
 import { given } from '../../compiler/testing/arbitraries.ts';
 import type { Cluster, Endpoint } from '../../compiler/testing/cluster.ts';
-import { readOnce } from '../../compiler/testing/read-once.ts';
+import { readOnce } from '../../compiler/read-once.ts';
 import { random } from '../../compiler/testing/variations.ts';
 import type { Compilation } from '../../compiler/types.ts';
 import { knownOr } from '../../inventory/known.ts';

@@ -5,7 +5,7 @@
 import type { GeneratedObject, GlobalNetworkPolicy, HostEndpoint } from '../../calico/types.ts';
 import { LABEL_ENFORCED, LABEL_LO } from '../../compiler/names.ts';
 import type { Cluster, Endpoint, Flow } from '../../compiler/testing/cluster.ts';
-import { readOnce } from '../../compiler/testing/read-once.ts';
+import { readOnce } from '../../compiler/read-once.ts';
 import {
   subjectPredicate,
   surroundingsOf,

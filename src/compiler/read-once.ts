@@ -1,6 +1,5 @@
 /**
- * The same function, asked once for each object: one state of a transition differs from the next in one or
- * two objects.
+ * The same function, asked once for each object. The object must never change. It is not kept alive.
  */
 export function readOnce<K extends object, V>(read: (object: K) => V): (object: K) => V {
   const known = new WeakMap<K, { readonly value: V }>();
