@@ -63,12 +63,10 @@ export class ApiServerCallees implements Informers {
     // One port or label less would open something else.
     const lastServices = new LastKnown<ServiceInfo>({ read: readService, keep: (_, before) => before, log });
     const serviceChanged = ifChanged<Remembered<ServiceInfo>>(onChange);
-    this.#services = new Informer(context, {
+    this.#services = lastServices.informer(context, {
       kind: 'Service',
       resource: SERVICES,
-      project: (object) => lastServices.project(object, this.#services.hasSynced),
       onChange: (event) => {
-        lastServices.note(event);
         // The first list is reported as a whole, by onSynced.
         if (this.#services.hasSynced && this.#called().has(event.key)) serviceChanged(event);
       },
@@ -76,12 +74,10 @@ export class ApiServerCallees implements Informers {
     });
     const lastEndpoints = new LastKnown<readonly string[]>({ read: readApiServerSlice, keep: both, log });
     const endpointsChanged = ifChanged<Contribution>(onChange, { value: [], unreadable: [] });
-    this.#endpoints = new Informer(context, {
+    this.#endpoints = lastEndpoints.informer(context, {
       kind: 'EndpointSlice',
       resource: API_SERVER_SLICES,
-      project: (object) => lastEndpoints.project(object, this.#endpoints.hasSynced),
       onChange: (event) => {
-        lastEndpoints.note(event);
         endpointsChanged(withoutUid(event));
       },
       onSynced: onChange,

@@ -70,36 +70,20 @@ export class CalicoConfig {
     onChange: () => void,
     memory = new CalicoMemory(context.log),
   ) {
-    const copy = <T>(
-      kind: ReadKind,
-      options: Pick<InformerOptions<T>, 'project' | 'onChange'>,
-    ): Informer<T> | undefined =>
-      read.has(kind)
-        ? new Informer<T>(context, {
-            kind,
-            resource: { group: CALICO_GROUP, version: CALICO_VERSION, plural: READ_KINDS[kind] },
-            onSynced: onChange,
-            ...options,
-          })
-        : undefined;
-    const remembered = <T>(kind: ReadKind, lastKnown: LastKnown<T>): Informer<Remembered<T>> | undefined => {
-      const changed = ifChanged<Remembered<T>>(onChange);
-      const informer: Informer<Remembered<T>> | undefined = copy<Remembered<T>>(kind, {
-        project: (object) => lastKnown.project(object, informer?.hasSynced === true),
-        onChange: (event) => {
-          lastKnown.note(event);
-          changed(event);
-        },
-      });
-      return informer;
-    };
+    const options = <T>(kind: ReadKind): Omit<InformerOptions<T>, 'project'> => ({
+      kind,
+      resource: { group: CALICO_GROUP, version: CALICO_VERSION, plural: READ_KINDS[kind] },
+      onSynced: onChange,
+      onChange: ifChanged<T>(onChange),
+    });
+    const remembered = <T>(kind: ReadKind, lastKnown: LastKnown<T>): Informer<Remembered<T>> | undefined =>
+      read.has(kind) ? lastKnown.informer(context, options(kind)) : undefined;
     this.#pools = remembered('IPPool', memory.pools);
     this.#felix = remembered('FelixConfiguration', memory.felix);
     this.#peers = remembered('BGPPeer', memory.peers);
-    this.#controllers = copy('KubeControllersConfiguration', {
-      project: makesHostEndpoints,
-      onChange: ifChanged<boolean>(onChange),
-    });
+    this.#controllers = read.has('KubeControllersConfiguration')
+      ? new Informer(context, { ...options('KubeControllersConfiguration'), project: makesHostEndpoints })
+      : undefined;
     const all = [this.#pools, this.#felix, this.#peers, this.#controllers];
     this.informers = new InformerGroup(all.filter((each) => each !== undefined));
   }

@@ -65,15 +65,10 @@ export class ClusterState {
       keep: (now, before) => ({ ...now, addresses: both(now.addresses, before.addresses) }),
       log: context.log,
     });
-    const nodeChanged = ifChanged<Remembered<StoredNode>>(onChange);
-    this.#nodes = new Informer(context, {
+    this.#nodes = lastKnown.informer(context, {
       kind: 'Node',
       resource: { ...core, plural: 'nodes' },
-      project: (object) => lastKnown.project(object, this.#nodes.hasSynced),
-      onChange: (event) => {
-        lastKnown.note(event);
-        nodeChanged(event);
-      },
+      onChange: ifChanged(onChange),
       onSynced: onChange,
     });
     this.#apiServer = new ApiServerCallees(context, onChange);

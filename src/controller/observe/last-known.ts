@@ -1,5 +1,6 @@
 /** Remembers of each object what could be read of it before it could not. */
 import type { ChangeEvent } from '../../cluster/informer/store.ts';
+import { Informer, type InformerContext, type InformerOptions } from '../../cluster/informer/informer.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import type { StoredObject } from '../../cluster/resource.ts';
 import type { Flaw, Reading, Unreadable } from '../../inventory/unreadable.ts';
@@ -61,6 +62,22 @@ export class LastKnown<T> {
       value: before === undefined ? value : this.#options.keep(value, before),
       unreadable: flaws.map((flaw) => ({ ...flaw, isLost })),
     };
+  }
+
+  /** An informer whose copy holds what this remembers. Objects that are gone are forgotten. */
+  informer(
+    context: InformerContext,
+    options: Omit<InformerOptions<Remembered<T>>, 'project'>,
+  ): Informer<Remembered<T>> {
+    const informer: Informer<Remembered<T>> = new Informer<Remembered<T>>(context, {
+      ...options,
+      project: (object) => this.project(object, informer.hasSynced),
+      onChange: (event) => {
+        this.note(event);
+        options.onChange(event);
+      },
+    });
+    return informer;
   }
 
   forget(uid: string): void {
