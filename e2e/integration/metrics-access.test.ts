@@ -75,6 +75,11 @@ const becomes = (status: number, account: string): Promise<unknown> =>
     within: 30_000,
   });
 
+const refusalsInLog = async (): Promise<readonly string[]> =>
+  (await readFile(operator.logFile, 'utf8'))
+    .split('\n')
+    .filter((line) => line.includes('metrics: a reader could not be reviewed'));
+
 test('the reader that Prometheus uses gets metrics', async () => {
   const { status, body } = await scrape(await tokenOf(READER));
   expect(status).toBe(200);
@@ -114,12 +119,20 @@ test.each([0, 1])('without the right of rule %i the operator refuses everybody',
   const role = await cluster.kubectl(['get', 'clusterrole', ACCESS, '--output=json']);
   const { rules } = JSON.parse(role) as { readonly rules: readonly unknown[] };
   expect(rules).toHaveLength(2);
+  const before = (await refusalsInLog()).length;
   const patch = JSON.stringify([{ op: 'remove', path: `/rules/${index}` }]);
   await cluster.kubectl(['patch', 'clusterrole', ACCESS, '--type=json', `--patch=${patch}`]);
-  await becomes(503, READER);
-  expect(await readFile(operator.logFile, 'utf8')).toContain('metrics: a reader could not be reviewed');
-  const back = JSON.stringify({ rules });
-  await cluster.kubectl(['patch', 'clusterrole', ACCESS, '--type=merge', `--patch=${back}`]);
+  try {
+    await becomes(503, READER);
+    // The log is written behind: its line may come after the answer.
+    await waitFor(async () => (await refusalsInLog()).length > before || undefined, {
+      what: 'the refusal to be logged',
+      within: 30_000,
+    });
+  } finally {
+    const back = JSON.stringify({ rules });
+    await cluster.kubectl(['patch', 'clusterrole', ACCESS, '--type=merge', `--patch=${back}`]);
+  }
   await becomes(200, READER);
 });
 
