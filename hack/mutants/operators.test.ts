@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { isProgram, mutantsOf, mutate } from './operators.ts';
+import { mutate } from './mutant.ts';
+import { isProgram, mutantsOf } from './operators.ts';
 
 /** The text of each mutant, with single spaces. */
 const mutated = (source: string): string[] =>

@@ -6,13 +6,7 @@
  * would repeat a mutant.
  */
 import ts from 'typescript';
-
-export interface Mutant {
-  /** The replaced text, in UTF-16 code units. */
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
+import type { Mutant } from './mutant.ts';
 
 /** The mutants of a file in the order of its text, each once. */
 export function mutantsOf(source: string): readonly Mutant[] {
@@ -27,10 +21,6 @@ export function mutantsOf(source: string): readonly Mutant[] {
   };
   ts.forEachChild(file, visit);
   return [...found.values()].sort((a, b) => a.start - b.start || a.end - b.end);
-}
-
-export function mutate(source: string, { start, end, text }: Mutant): string {
-  return source.slice(0, start) + text + source.slice(end);
 }
 
 /** False when a replacement broke the syntax: such a mutant proves nothing. */

@@ -1,6 +1,6 @@
 /** Mutants as a person reads them, and their verdicts. Pure. */
-import { mutate } from './operators.ts';
-import type { Mutant } from './operators.ts';
+import { mutate } from './mutant.ts';
+import type { Mutant } from './mutant.ts';
 
 /** The lines that a mutant changes, joined. They identify the mutant, because line numbers move. */
 export interface Change {

@@ -1,7 +1,8 @@
 /** Tries mutants: finds the test files that run the changed place, and whether one of them fails. */
 import type { Limit } from './limit.ts';
-import { isProgram, mutate } from './operators.ts';
-import type { Mutant } from './operators.ts';
+import { mutate } from './mutant.ts';
+import type { Mutant } from './mutant.ts';
+import { isProgram } from './operators.ts';
 import type { Change, Verdict } from './report.ts';
 import type { Worker } from './worker.ts';
 

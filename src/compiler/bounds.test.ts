@@ -100,13 +100,13 @@ describe('a rule over a bound', () => {
 });
 
 describe('a firewall over a bound', () => {
-  const large = times(40, (index) => rule(`r${String(index + 10)}`, { from: [block(64 * index, 64)] }));
+  const large = times(24, (index) => rule(`r${String(index + 10)}`, { from: [block(64 * index, 64)] }));
   const names = (spec: Partial<Spec>) => compiled(spec).overBound.map((problem) => problem.rule);
 
   test('holds the rules that do not fit, whatever their order in the manifest, and none of the small ones', () => {
     const { overBound, objects } = compiled(inBlog(...large));
     expect(overBound.length).toBeGreaterThan(0);
-    expect(overBound.length).toBeLessThan(40);
+    expect(overBound.length).toBeLessThan(24);
     for (const { message } of overBound)
       expect(message).toMatch(
         /all rules of the ClusterFirewall have more than 131072.*here or in other rules/,
@@ -116,7 +116,7 @@ describe('a firewall over a bound', () => {
   });
 
   test('what is left out takes no room from others', () => {
-    const refused = times(40, (index) =>
+    const refused = times(20, (index) =>
       rule(`a${String(index + 10)}`, { from: times(3, (each) => block(64 * (3 * index + each), 64)) }),
     );
     const fits = rule('z', { from: [block(0, 64)] });

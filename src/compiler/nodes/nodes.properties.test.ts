@@ -47,6 +47,9 @@ const flowsOf = (cluster: Cluster): readonly Flow[] => {
 
 const managed = (inventory: Inventory): Inventory => ({ ...inventory, automaticHostEndpoints: false });
 
+/** An example takes about ten milliseconds. */
+const SOME = { numRuns: Number(process.env['FUZZ_RUNS'] ?? 40) };
+
 describe('objects of nodes', () => {
   test('let in at every node what spec.nodes and the nodePorts and hostPorts of rules allow', () => {
     let compared = 0;
@@ -89,6 +92,7 @@ describe('objects of nodes', () => {
         const { objects } = compile(list, { ...inventory, automaticHostEndpoints: automatic });
         expect(flawsOf(objects.map(({ object }) => object))).toEqual([]);
       }),
+      SOME,
     );
   });
 
@@ -100,6 +104,7 @@ describe('objects of nodes', () => {
         expect(JSON.stringify(other.objects)).toBe(JSON.stringify(one.objects));
         expect(other.labelledNodes).toEqual(one.labelledNodes);
       }),
+      SOME,
     );
   });
 });

@@ -1,5 +1,5 @@
 /**
  * Fewer runs for properties whose examples take tens of milliseconds each, so all unit tests together take
- * less than a minute. `make fuzz` tries as many of these as of all others (hack/fast-check-setup.ts).
+ * half a minute. `make fuzz` tries as many of these as of all others (hack/fast-check-setup.ts).
  */
-export const FEWER = { numRuns: Number(process.env['FUZZ_RUNS'] ?? 20) } as const;
+export const FEWER = { numRuns: Number(process.env['FUZZ_RUNS'] ?? 14) } as const;
