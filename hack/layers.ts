@@ -50,7 +50,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   simulator: pure('calico', 'net'),
 
   compiler: pure(...WORDS),
-  ...floors(pure, 'compiler', ['namespaces', 'flows', 'nodes', 'pods', 'compile'], ['compiler', ...WORDS]),
+  ...floors(
+    pure,
+    'compiler',
+    ['namespaces', 'foreign', 'flows', 'nodes', 'pods', 'compile'],
+    ['compiler', ...WORDS],
+  ),
 
   cluster: edge('json'),
   ...floors(edge, 'cluster', ['http', 'objects', 'informer'], ['cluster', 'json']),

@@ -67,7 +67,7 @@ describe('defaults', () => {
 
 /** The firewall called default is no default value. */
 function withoutNames(description: string): string {
-  return description.replaceAll(/called default|ClusterFirewall default/g, '');
+  return description.replaceAll(/called default|ClusterFirewall default|NetworkPolicy\/default/g, '');
 }
 
 /** The fields that have no default. */

@@ -29,6 +29,10 @@ const ROOT_RULES: CelRule[] = [
   { ...onlyDefault('guardrails', '!has(self.spec.guardrails)'), fieldPath: '.spec.guardrails' },
   { ...onlyDefault('nodes', '!has(self.spec.nodes)'), fieldPath: '.spec.nodes' },
   {
+    ...onlyDefault('acceptForeign', '!has(self.spec.acceptForeign)'),
+    fieldPath: '.spec.acceptForeign',
+  },
+  {
     ...onlyDefault(
       'mode of a group',
       '!has(self.spec.namespaces) || self.spec.namespaces.all(g, !has(g.mode))',

@@ -202,12 +202,6 @@ export const nodes = z
     zones: namedList(zone, 100)
       .meta({ description: 'Sources and what they may reach on nodes. Everything else stays closed.' })
       .optional(),
-    acceptForeign: stringSet(z.string().max(320), { min: 1, max: 64 })
-      .meta({
-        description:
-          'Objects of others that select hosts and that you accept. NodesEnforced names them as GlobalNetworkPolicy/NAME or HostEndpoint/NAME.',
-      })
-      .optional(),
   })
   .superRefine((value, context) => {
     if (value.failsafes !== 'Managed') return;

@@ -14,6 +14,7 @@ import {
   checkedLabelSelector,
   cidrString,
   dnsLabel,
+  foreignObject,
   ipBlock,
   labelSelector,
   nonEmptyLabelSelector,
@@ -25,7 +26,7 @@ export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 export const KIND = 'ClusterFirewall';
 export const PLURAL = 'clusterfirewalls';
-/** The only firewall that may have `defaults`, `guardrails` and `nodes`. */
+/** The only firewall that may have `defaults`, `guardrails`, `nodes` and `acceptForeign`. */
 export const DEFAULT_FIREWALL = 'default';
 
 export const FIREWALL_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$';
@@ -310,6 +311,12 @@ export const spec = z
       .meta({ description: 'Groups of namespaces and their rules.' })
       .optional(),
     nodes: nodes.optional(),
+    acceptForeign: stringSet(foreignObject, { min: 1, max: 64 })
+      .meta({
+        description:
+          'Objects of others that may open what is closed, and that you accept, as status.foreign names them. Each is Tier/NAME, GlobalNetworkPolicy/NAME, AdminNetworkPolicy/NAME, ClusterNetworkPolicy/NAME, `BaselineAdminNetworkPolicy/default`, HostEndpoint/NAME or GlobalNetworkSet/NAME. A Tier stands for its policies on pods. Policies that select hosts, and those in the tier of the default deny, are named one by one. Only in the ClusterFirewall called default.',
+      })
+      .optional(),
   })
   .meta({
     // On `nodes` itself the rule would not run once the field is gone.

@@ -5,6 +5,9 @@ import type { CrdMeta } from './shapes.ts';
 /** Further problems are only counted, in the message of the condition PartiallyInvalid. */
 export const MAX_PROBLEMS = 100;
 
+/** Further objects of others, and further namespaces, are only counted. */
+export const MAX_FOREIGN = 32;
+
 // Bounds of metav1.Condition: https://pkg.go.dev/k8s.io/apimachinery/pkg/apis/meta/v1#Condition
 const CONDITION_TYPE_PATTERN =
   /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$/;
@@ -66,6 +69,61 @@ const problem = z.strictObject({
   message: z.string().max(2048).meta({ description: 'The fault and its remedy.' }),
 });
 
+const foreignObject = z.strictObject({
+  object: z.string().max(320).meta({
+    description: 'Kind/NAME, as spec.acceptForeign takes it, or a kind that the operator may not list.',
+  }),
+  opens: z.string().max(512).meta({ description: 'What it may open.' }),
+  accepted: z.literal(true).meta({ description: 'Present when spec.acceptForeign names it.' }).optional(),
+});
+
+const foreignFields = {
+  foreign: z
+    .array(foreignObject)
+    .max(MAX_FOREIGN)
+    .meta({
+      description: `Objects of others that may open what is closed: first those that are not accepted, at most ${String(MAX_FOREIGN)}. It changes at most once a minute.`,
+      'x-kubernetes-list-type': 'atomic',
+    } satisfies CrdMeta)
+    .optional(),
+  foreignCount: z
+    .strictObject({
+      open: count('Objects that are not accepted.'),
+      accepted: count('Objects that spec.acceptForeign names.'),
+    })
+    .meta({ description: 'The number of objects of others that may open something, listed or not.' })
+    .optional(),
+  namespacePolicies: z
+    .strictObject({
+      policies: count('NetworkPolicies that allow.'),
+      namespaces: count('Namespaces that have such NetworkPolicies.'),
+      largest: z
+        .array(
+          z.strictObject({
+            namespace: z.string().max(63).meta({ description: 'Name of the namespace.' }),
+            policies: count('NetworkPolicies there that allow.'),
+          }),
+        )
+        .max(MAX_FOREIGN)
+        .meta({
+          description: `The namespaces with most of them, at most ${String(MAX_FOREIGN)}.`,
+          'x-kubernetes-list-type': 'atomic',
+        } satisfies CrdMeta)
+        .optional(),
+      unlisted: z
+        .literal(true)
+        .meta({
+          description: 'The operator may not list NetworkPolicies of Kubernetes, so they are not counted.',
+        })
+        .optional(),
+    })
+    .meta({
+      description:
+        "NetworkPolicies of others, Kubernetes' and Calico's, that allow something in namespaces under the default deny. That is the right of those who may write them there. It changes at most once a minute.",
+    })
+    .optional(),
+};
+
 export const status = z
   .strictObject({
     observedGeneration: z
@@ -78,7 +136,7 @@ export const status = z
       .max(16)
       .meta({
         description:
-          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary), Stalled (needs someone to act), NodesEnforced (only with nodes) and FailsafesOpen (only when True).',
+          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary), Stalled (needs someone to act), NodesEnforced (only with nodes), FailsafesOpen and ForeignPolicies (only when True).',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['type'],
       } satisfies CrdMeta)
@@ -120,6 +178,7 @@ export const status = z
       })
       .meta({ description: 'The firewall of the nodes. Only with spec.nodes.' })
       .optional(),
+    ...foreignFields,
   })
   .meta({ description: 'The state of the firewall in the cluster.' });
 

@@ -115,7 +115,7 @@ function nameIssues(metadata: unknown): Issue[] {
  */
 function onlyInDefault(spec: unknown): Issue[] {
   if (!isRecord(spec)) return [];
-  const paths: Path[] = ['defaults', 'guardrails', 'nodes']
+  const paths: Path[] = ['defaults', 'guardrails', 'nodes', 'acceptForeign']
     .filter((key) => key in spec)
     .map((key) => ['spec', key]);
   const groups: readonly unknown[] = Array.isArray(spec['namespaces']) ? spec['namespaces'] : [];

@@ -21,6 +21,19 @@ export const dnsLabel = z.string().max(63, AT_MOST_63).regex(new RegExp(DNS_LABE
     'must be a DNS label: lower-case letters, digits and "-", beginning and ending with a letter or digit',
 });
 
+/** Nothing namespaced: its author could change it tomorrow. */
+const FOREIGN_OBJECT_PATTERN =
+  '^((Tier|GlobalNetworkPolicy|AdminNetworkPolicy|ClusterNetworkPolicy|HostEndpoint|GlobalNetworkSet)/[a-z0-9]([-.a-z0-9]*[a-z0-9])?|BaselineAdminNetworkPolicy/default)$';
+
+/** An object that belongs to another client, as `Kind/NAME`. */
+export const foreignObject = z
+  .string()
+  .max(320, { error: 'must be at most 320 characters: give Kind/NAME', abort: true })
+  .regex(new RegExp(FOREIGN_OBJECT_PATTERN), {
+    error:
+      'is no object that can be accepted: write Tier/NAME, GlobalNetworkPolicy/NAME, AdminNetworkPolicy/NAME, ClusterNetworkPolicy/NAME, BaselineAdminNetworkPolicy/default, HostEndpoint/NAME or GlobalNetworkSet/NAME. Nothing in a namespace can be accepted, because its author may change it',
+  });
+
 const NOT_A_LABEL_KEY =
   'is not a label key: up to 63 letters, digits, "-", "_" and ".", beginning and ending with a letter or digit, with an optional DNS prefix and "/" before them';
 

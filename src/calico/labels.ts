@@ -16,5 +16,7 @@ export const LABEL_NAMESPACE = 'projectcalico.org/namespace';
  * kubelet may choose.
  */
 export const LABEL_CREATED_BY = 'projectcalico.org/created-by';
+/** The value of LABEL_CREATED_BY (kube-controllers/pkg/controllers/node/hostendpoints.go). */
+export const KUBE_CONTROLLERS = 'calico-kube-controllers';
 /** On pods: `k8s`. Sets and host endpoints never have it. */
 export const LABEL_ORCHESTRATOR = 'projectcalico.org/orchestrator';

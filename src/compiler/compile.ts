@@ -27,12 +27,15 @@ import { reportOverlaps } from './namespaces/overlaps.ts';
 import { ProblemCollector } from './problems.ts';
 import type { Enforcement } from './namespaces/enforcement.ts';
 import { enforcementOf } from './namespaces/enforcement.ts';
+import { reportUnclaimed } from './namespaces/unclaimed.ts';
+import { closedPods } from './foreign/closed-pods.ts';
+import { openingsOf } from './foreign/openings.ts';
 import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import { reportUnreadable } from './unreadable.ts';
-import type { Compilation, DesiredObject, FirewallSummary, Frozen } from './types.ts';
+import type { Compilation, DesiredObject, FirewallSummary, Foreign, Frozen, NodesSummary } from './types.ts';
 
 export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
   const collector = new ProblemCollector();
@@ -40,6 +43,7 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
   if (main === undefined) return withoutDefault(firewalls, collector);
 
   reportUnreadable(inventory, collector);
+  reportUnclaimed(main, inventory, collector);
   const enforcement = enforcementOf(main, inventory);
   const nodeAddresses = nodeAddressesOf(main, inventory);
   const nodeFirewall = nodeFirewallOf(main, inventory);
@@ -58,6 +62,20 @@ export function compile(firewalls: readonly ClusterFirewall[], inventory: Invent
     problems: collector.problems,
     frozen: frozenRules(collector),
     summaries: firewalls.map((firewall) => summary(firewall, enforcement, inventory)),
+    foreign: foreignOf(main, context, nodes.summary),
+  };
+}
+
+function foreignOf(
+  main: ClusterFirewall,
+  { enforcement, inventory }: Pick<CompileContext, 'enforcement' | 'inventory'>,
+  nodes: NodesSummary | undefined,
+): Foreign {
+  const closed = closedPods(enforcement, inventory);
+  const openNodes = new Set(nodes?.openedBy ?? []);
+  return {
+    openings: openingsOf({ main, closed, inventory, openNodes }),
+    closed: { deny: closed.deny, namespaces: new Set(closed.namespaces.map(({ name }) => name)) },
   };
 }
 

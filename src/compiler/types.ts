@@ -2,7 +2,7 @@
 import type { ClusterFirewall } from '../api/schema.ts';
 import type { GeneratedObject } from '../calico/types.ts';
 import type { Known } from '../inventory/known.ts';
-import type { FelixConfigurationInfo, Inventory } from '../inventory/types.ts';
+import type { Directions, FelixConfigurationInfo, Inventory } from '../inventory/types.ts';
 import type { RuleId } from './names.ts';
 
 /**
@@ -37,7 +37,8 @@ export type WarningReason =
   | 'ServiceWithoutSelector'
   | 'NoNodeFirewall'
   | 'ForeignPolicySelectsHosts'
-  | 'EndpointConflict';
+  | 'EndpointConflict'
+  | 'UnclaimedNamespace';
 
 export interface Problem {
   readonly severity: 'problem' | 'warning';
@@ -80,6 +81,25 @@ export interface FirewallSummary {
   } | null;
 }
 
+/** An object of others that may open what is closed. */
+export interface Opening {
+  /** `Kind/NAME`, or a kind whose objects cannot be listed. */
+  readonly object: string;
+  /** The traffic that it may open, in words that follow "may open". */
+  readonly opens: string;
+  /** True when spec.acceptForeign names it. */
+  readonly accepted: boolean;
+  /** True when the operator cannot see whether it opens anything. */
+  readonly isUnseen?: true;
+}
+
+/** The objects of others that may open something, and where the default deny applies. */
+export interface Foreign {
+  readonly openings: readonly Opening[];
+  /** The directions and the names of the namespaces that the default deny closes. */
+  readonly closed: { readonly deny: Directions; readonly namespaces: ReadonlySet<string> };
+}
+
 /** The outcome of `spec.nodes`. */
 export interface NodesSummary {
   readonly mode: 'Enforce' | 'Observe' | 'Disabled';
@@ -95,6 +115,8 @@ export interface NodesSummary {
     readonly reason: 'ForeignPolicySelectsHosts' | 'EndpointConflict';
     readonly message: string;
   };
+  /** Names of GlobalNetworkPolicies of others that may let in what the rules refuse. */
+  readonly openedBy?: readonly string[];
   /** Ports that Felix keeps open although the rules close them, as `6443/TCP`. */
   readonly failsafesOpen: readonly string[];
   /** With failsafes: Managed, the ports that Felix must keep open, with protocols in lower case. */
@@ -128,6 +150,8 @@ export interface Compilation {
    */
   readonly frozen: readonly Frozen[];
   readonly summaries: readonly FirewallSummary[];
+  /** Absent where there is no firewall called default. */
+  readonly foreign?: Foreign;
 }
 
 export type Compile = (firewalls: readonly ClusterFirewall[], inventory: Inventory) => Compilation;

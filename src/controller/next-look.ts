@@ -20,6 +20,8 @@ export interface RoundEnd {
   readonly isRefused: boolean;
   /** Milliseconds until an object is no longer contested; 0 when none is. */
   readonly calmMs: number;
+  /** Milliseconds until the status may say more about others; 0 when it has said all. */
+  readonly statusMs: number;
   readonly nodes: NodesWaiting;
 }
 
@@ -34,7 +36,7 @@ export function nextLook(end: RoundEnd): Result {
   return atLatest(next, [...waits, failure === undefined ? 0 : REFUSED_RETRY_MS]);
 }
 
-function nextOfPlan({ outcome, isShown, next, isRefused, calmMs }: RoundEnd): Result {
+function nextOfPlan({ outcome, isShown, next, isRefused, calmMs, statusMs }: RoundEnd): Result {
   const { stopped, interrupted, written } = outcome;
   if (stopped !== undefined && stopped.retryAfterMs > 0)
     return { type: 'requeueAfter', ms: stopped.retryAfterMs };
@@ -44,7 +46,7 @@ function nextOfPlan({ outcome, isShown, next, isRefused, calmMs }: RoundEnd): Re
   // The next wave is due. A step that was tried without effect is not tried at full speed.
   if (next.areDue) return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
   // Where nothing waits, the plan is empty or something has changed meanwhile, which the watch shows.
-  return atLatest({ type: 'done' }, [...next.waits, calmMs, isRefused ? REFUSED_RETRY_MS : 0]);
+  return atLatest({ type: 'done' }, [...next.waits, calmMs, statusMs, isRefused ? REFUSED_RETRY_MS : 0]);
 }
 
 /** @param waits milliseconds; those that are 0 do not count */

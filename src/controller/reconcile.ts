@@ -115,7 +115,9 @@ export class Reconciler {
     const { plan } = after;
     const isWritten = isShown && outcome.stopped === undefined;
     const closed = await nodes.closeLast({ plan, verdicts, isWritten });
-    await this.#report(firewalls, { wanted, plan, outcome, verdicts, ...closed }, report);
+    const namespacePolicies = stored.namespacePolicies();
+    const results = { wanted, plan, outcome, verdicts, namespacePolicies, ...closed };
+    const statusMs = await this.#report(firewalls, results, report);
     await this.#finalizers.release(firewalls, lifecycles, { stored, areNodesWithdrawn: nodes.isWithdrawn });
     return nextLook({
       outcome,
@@ -123,6 +125,7 @@ export class Reconciler {
       next: this.#writer.next(after, nodes.defers, nodes.isReplacedByAutomatic),
       isRefused: only(verdicts, 'Refused').length > 0,
       calmMs,
+      statusMs,
       nodes: nodes.waiting,
     });
   }
@@ -173,13 +176,15 @@ export class Reconciler {
     firewalls: readonly StoredFirewall[],
     result: RoundResult,
     report: RoundReport,
-  ): Promise<void> {
+  ): Promise<number> {
     for (const firewall of firewalls) {
       const finding = findingOf(firewall, result);
       if (finding !== undefined) report.findings.push({ firewall, finding });
     }
+    let waitMs = 0;
     for (const { firewall, finding } of report.findings)
-      await this.#options.reporter.report(firewall, finding);
+      waitMs = Math.max(waitMs, await this.#options.reporter.report(firewall, finding));
+    return waitMs;
   }
 
   async #withoutCalico(

@@ -27,7 +27,7 @@ describe('host endpoints', () => {
 
   test('one by addresses has no interface', () => {
     const read = readHostEndpoint(object({ node: 'a', expectedIPs: ['10.0.0.1'] }));
-    expect(read).toEqual({ name: 'default', node: 'a', labels: {}, automatic: false });
+    expect(read).toEqual({ name: 'default', node: 'a', labels: {}, automatic: false, hasAddresses: true });
   });
 });
 
@@ -39,6 +39,10 @@ test('a policy: whom it selects, and whom its rules name', () => {
   });
   expect(readGlobalNetworkPolicy(policy)).toEqual({
     name: 'default',
+    tier: 'default',
+    allows: { ingress: true, egress: true },
+    passes: { ingress: false, egress: false },
+    isForHostsAlone: false,
     selector: 'all()',
     namespaceSelector: '',
     ends: [

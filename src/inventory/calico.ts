@@ -1,11 +1,9 @@
-/** Reads other people's Calico objects, if they affect nodes and their host endpoints. */
-import { LABEL_CREATED_BY } from '../calico/labels.ts';
+/** Reads other people's Calico objects, if they affect pods, nodes and their host endpoints. */
+import { KUBE_CONTROLLERS, LABEL_CREATED_BY } from '../calico/labels.ts';
+import { readActions } from './actions.ts';
 import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
-import type { FelixConfigurationInfo, ForeignPolicyInfo, HostEndpointInfo } from './types.ts';
+import type { FelixConfigurationInfo, ForeignPolicyInfo, HostEndpointInfo, TierInfo } from './types.ts';
 import { FieldReader, isLinkLocal, type Reading } from './unreadable.ts';
-
-/** The value of LABEL_CREATED_BY (kube-controllers/pkg/controllers/node/hostendpoints.go). */
-const KUBE_CONTROLLERS = 'calico-kube-controllers';
 
 /** The CIDR of an IPPool. Empty for a pool that gives no addresses to pods but serves tunnels or Services. */
 export function readIPPool(object: KubernetesObject): Reading<readonly string[]> {
@@ -17,7 +15,7 @@ export function readIPPool(object: KubernetesObject): Reading<readonly string[]>
 }
 
 export function readHostEndpoint({ metadata, spec }: KubernetesObject): HostEndpointInfo {
-  const { node, interfaceName } = fieldsOf(spec);
+  const { node, interfaceName, expectedIPs } = fieldsOf(spec);
   const labels = metadata.labels ?? {};
   return {
     name: metadata.name,
@@ -25,17 +23,30 @@ export function readHostEndpoint({ metadata, spec }: KubernetesObject): HostEndp
     labels,
     ...(typeof interfaceName === 'string' && interfaceName !== '' && { interfaceName }),
     automatic: labels[LABEL_CREATED_BY] === KUBE_CONTROLLERS,
+    ...(listOf(expectedIPs).length > 0 && { hasAddresses: true }),
+  };
+}
+
+/** An absent defaultAction is Deny (Calico's Tier API). */
+export function readTier({ metadata, spec }: KubernetesObject): TierInfo {
+  const { order, defaultAction } = fieldsOf(spec);
+  return {
+    name: metadata.name,
+    ...(typeof order === 'number' && { order }),
+    defaultAction: defaultAction === undefined ? 'Deny' : textOf(defaultAction),
   };
 }
 
 export function readGlobalNetworkPolicy({ metadata, spec }: KubernetesObject): ForeignPolicyInfo {
-  const { selector, namespaceSelector, ingress, egress } = fieldsOf(spec);
+  const { selector, namespaceSelector, ingress, egress, preDNAT, doNotTrack } = fieldsOf(spec);
   const ends = [...listOf(ingress), ...listOf(egress)].flatMap((rule) => {
     const { source, destination } = fieldsOf(rule);
     return [source, destination].flatMap((end) => readEnd(fieldsOf(end)));
   });
   return {
     name: metadata.name,
+    ...readActions(spec),
+    isForHostsAlone: preDNAT === true || doNotTrack === true,
     selector: textOf(selector),
     namespaceSelector: textOf(namespaceSelector),
     ends,

@@ -1,4 +1,5 @@
 /** The cluster as the compiler sees it. Plain data. */
+import type { Selector } from '../calico/selector.ts';
 import { UNKNOWN, type Known } from './known.ts';
 import type { Unreadable } from './unreadable.ts';
 
@@ -27,11 +28,42 @@ export interface HostEndpointInfo {
   readonly interfaceName?: string;
   /** Made by Calico's kube-controllers, which reverts every change by other clients. */
   readonly automatic: boolean;
+  /** It has expectedIPs, which rules match by its labels. */
+  readonly hasAddresses?: true;
+}
+
+/** A GlobalNetworkSet that is not ours. */
+export interface ForeignSetInfo {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Directions of traffic, as seen from the pods or hosts that a policy selects. */
+export interface Directions {
+  readonly ingress: boolean;
+  readonly egress: boolean;
+}
+
+/** A Tier that is not ours. */
+export interface TierInfo {
+  readonly name: string;
+  /** Absent: it comes after every tier that has an order. */
+  readonly order?: number;
+  readonly defaultAction: string;
+}
+
+/** The directions in which a Calico policy of others has rules with an action. */
+export interface PolicyActions {
+  readonly tier: string;
+  readonly allows: Directions;
+  readonly passes: Directions;
 }
 
 /** The parts of a GlobalNetworkPolicy of others that can match host endpoints and our sets. */
-export interface ForeignPolicyInfo {
+export interface ForeignPolicyInfo extends PolicyActions {
   readonly name: string;
+  /** True for a policy that Calico never applies to pods (preDNAT, doNotTrack). */
+  readonly isForHostsAlone: boolean;
   readonly selector: string;
   readonly namespaceSelector: string;
   /** One entry for each end of each rule. */
@@ -41,6 +73,24 @@ export interface ForeignPolicyInfo {
     readonly namespaceSelector: string;
   }[];
 }
+
+/** A NetworkPolicy of others, Kubernetes' or Calico's. Kubernetes' are in tier default. */
+export interface NamespacePolicyInfo extends PolicyActions {
+  readonly namespace: string;
+}
+
+/** A policy of the group policy.networking.k8s.io, which is Kubernetes' own for administrators. */
+export interface AdminPolicyInfo {
+  readonly kind: AdminPolicyKind;
+  readonly name: string;
+  /** True for a policy that is asked after all NetworkPolicies. */
+  readonly isBaseline: boolean;
+  readonly allows: Directions;
+  /** The labels of the namespaces with its pods. Absent if that cannot be read. */
+  readonly namespaceSelector?: Selector;
+}
+
+export type AdminPolicyKind = 'AdminNetworkPolicy' | 'BaselineAdminNetworkPolicy' | 'ClusterNetworkPolicy';
 
 /** The parts of a FelixConfiguration that matter to nodes. A field that is not set there is absent. */
 export interface FelixConfigurationInfo {
@@ -101,7 +151,21 @@ export interface Inventory {
   readonly unlistedKinds?: readonly string[];
   /** Host endpoints of others. */
   readonly hostEndpoints?: readonly HostEndpointInfo[];
+  /** GlobalNetworkPolicies of others. */
   readonly foreignPolicies?: readonly ForeignPolicyInfo[];
+  /** GlobalNetworkSets of others that our rules could match. */
+  readonly foreignSets?: readonly ForeignSetInfo[];
+  /** Tiers of others, and `default`. */
+  readonly foreignTiers?: readonly TierInfo[];
+  /** Names of tiers whose policies the operator may not read. */
+  readonly unseenTiers?: readonly string[];
+  /** `TIER/NAMESPACE` for each namespace with a NetworkPolicy that allows in a tier of others. Sorted. */
+  readonly tierNamespaces?: readonly string[];
+  readonly adminPolicies?: readonly AdminPolicyInfo[];
+  /** Kinds of adminPolicies that are served and cannot be listed. */
+  readonly unlistedAdminKinds?: readonly AdminPolicyKind[];
+  /** True where the Tigera operator has installed Calico; absent where that is not known. */
+  readonly calicoInstallation?: boolean;
   readonly felixConfigurations?: readonly FelixConfigurationInfo[];
   /** Addresses of BGPPeers. */
   readonly bgpPeers?: readonly string[];

@@ -243,13 +243,14 @@ function endpointsKind({ nodeFirewall, inventory }: NodeContext): NodesSummary['
 
 function summaryOf(context: NodeContext, openPorts: readonly OpenPort[]): NodesSummary {
   const { nodeFirewall, selected } = context;
-  const { blocked, notes } = preflight(context);
+  const { blocked, openedBy, notes } = preflight(context);
   if (blocked !== undefined) context.collector.warn(context.place, blocked.reason, blocked.message);
   return {
     mode: nodeFirewall.nodes.mode,
     endpoints: endpointsKind(context),
     selected: selected === UNKNOWN ? UNKNOWN : selected.map(({ name }) => name),
     ...(blocked === undefined ? {} : { blocked }),
+    ...(openedBy.length > 0 && { openedBy }),
     failsafesOpen: failsafesOpen(openPorts, context),
     ...managedFailsafes(context),
     notes: [...nodeNotes(context), ...notes],

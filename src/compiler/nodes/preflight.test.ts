@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Nodes } from '../../api/schema.ts';
+import type { Nodes, Spec } from '../../api/schema.ts';
 import { compile } from '../compile.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type {
@@ -17,12 +17,16 @@ const edgeZone = {
   allow: { ports: [443] },
   nodeSelector: { matchLabels: { edge: 'true' } },
 };
-const compiled = (inventory: Partial<Inventory>, nodes: Partial<Nodes> = {}): Compilation =>
+const compiled = (
+  inventory: Partial<Inventory>,
+  nodes: Partial<Nodes> = {},
+  spec: Partial<Spec> = {},
+): Compilation =>
   compile(
     [
       {
         metadata: { name: 'default' },
-        spec: { mode: 'Enforce', nodes: { mode: 'Enforce', zones: [edgeZone], ...nodes } },
+        spec: { mode: 'Enforce', ...spec, nodes: { mode: 'Enforce', zones: [edgeZone], ...nodes } },
       },
     ],
     clusterWith(inventory),
@@ -33,6 +37,10 @@ const policy = (
   ends: ForeignPolicyInfo['ends'] = [],
 ): ForeignPolicyInfo => ({
   name: 'theirs',
+  tier: 'default',
+  allows: { ingress: false, egress: false },
+  passes: { ingress: false, egress: false },
+  isForHostsAlone: false,
   selector,
   namespaceSelector,
   ends,
@@ -82,7 +90,7 @@ describe('a policy of others', () => {
 
   test('is accepted where acceptForeign names it', () => {
     const accepted = { acceptForeign: ['GlobalNetworkPolicy/theirs'] };
-    expect(compiled({ foreignPolicies: [BLOG] }, accepted).nodes?.blocked).toBeUndefined();
+    expect(compiled({ foreignPolicies: [BLOG] }, {}, accepted).nodes?.blocked).toBeUndefined();
   });
 
   test('does not stop the compilation: stored objects are kept, and new ones wait', () => {
@@ -140,7 +148,7 @@ describe('an endpoint of others', () => {
     const { nodes } = compiled({ hostEndpoints: [foreign] });
     expect(nodes?.blocked?.reason).toBe(blocks ? 'EndpointConflict' : undefined);
     if (blocks) expect(nodes?.blocked?.message).toContain(`HostEndpoint/theirs (node cp1, `);
-    const accepted = compiled({ hostEndpoints: [foreign] }, { acceptForeign: ['HostEndpoint/theirs'] });
+    const accepted = compiled({ hostEndpoints: [foreign] }, {}, { acceptForeign: ['HostEndpoint/theirs'] });
     expect(accepted.nodes?.blocked).toBeUndefined();
   });
 

@@ -2,10 +2,11 @@
  * Finds other clients' objects that would affect our host endpoints and sets by accident. Two kinds of them
  * block new endpoints.
  */
-import { LABEL_NAMESPACE } from '../../calico/labels.ts';
-import { parseSelector } from '../../calico/selector-parser.ts';
-import type { Selector } from '../../calico/selector.ts';
-import { and, has, matchesSelector, or, prefixed, SelectorError } from '../../calico/selector.ts';
+import { KUBE_CONTROLLERS, LABEL_CREATED_BY, LABEL_NAMESPACE } from '../../calico/labels.ts';
+import { matchesSelector } from '../../calico/selector.ts';
+import { wearsSetLabel } from '../foreign/openings.ts';
+import { isFirst, placeOf } from '../foreign/places.ts';
+import { parsed, subjectOf } from '../foreign/subject.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
@@ -27,14 +28,18 @@ import { labelsTaken } from './endpoints.ts';
 
 export interface Preflight {
   readonly blocked?: NonNullable<NodesSummary['blocked']>;
+  /** Accepted ones too. */
+  readonly openedBy: readonly string[];
   readonly notes: readonly string[];
 }
 
 export function preflight(context: NodeContext): Preflight {
-  const blocked = endpointModeConflict(context) ?? foreignPolicies(context) ?? foreignEndpoints(context);
+  const found = policiesOnHosts(context);
+  const blocked = endpointModeConflict(context) ?? refusal(found, context) ?? foreignEndpoints(context);
   return {
     ...(blocked === undefined ? {} : { blocked }),
-    notes: [...setsMatched(context), ...dataplaneNotes(context)],
+    openedBy: found.flatMap(({ policy, opens }) => (opens ? [policy.name] : [])),
+    notes: [...unseenTiers(context), ...setsMatched(context), ...dataplaneNotes(context)],
   };
 }
 
@@ -50,21 +55,63 @@ function endpointModeConflict({ nodeFirewall, inventory }: NodeContext): Preflig
   };
 }
 
-function foreignPolicies(context: NodeContext): Preflight['blocked'] {
-  const accepted = context.nodeFirewall.nodes.acceptForeign ?? [];
-  const endpoints = ourEndpoints(context);
-  const found = (context.inventory.foreignPolicies ?? [])
-    .filter(({ name }) => !accepted.includes(`GlobalNetworkPolicy/${name}`))
-    .map((policy) => ({ policy, nodes: nodesSelected(policy, endpoints) }))
+interface PolicyOnHosts {
+  readonly policy: ForeignPolicyInfo;
+  /** Names of the nodes with endpoints that it selects. */
+  readonly nodes: readonly string[];
+  /** True when it may let in what our rules refuse. */
+  readonly opens: boolean;
+}
+
+/**
+ * Policies of others that select endpoints of ours. On automatic endpoints they apply without us too, so only
+ * those count there that may open.
+ */
+function policiesOnHosts(context: NodeContext): readonly PolicyOnHosts[] {
+  const [ours, automatic] = [ourEndpoints(context), automaticEndpoints(context)];
+  const tiers = context.inventory.foreignTiers ?? [];
+  return (context.inventory.foreignPolicies ?? [])
+    .map((policy) => {
+      const mayOpen = policy.allows.ingress && isFirst(placeOf(policy.tier, tiers));
+      const opened = mayOpen ? nodesSelected(policy, [...ours, ...automatic]) : [];
+      return { policy, nodes: mayOpen ? opened : nodesSelected(policy, ours), opens: opened.length > 0 };
+    })
     .filter(({ nodes }) => nodes.length > 0)
     .sort((a, b) => (a.policy.name < b.policy.name ? -1 : 1));
+}
+
+const isAccepted = ({ main }: NodeContext, id: string): boolean =>
+  main.spec.acceptForeign?.includes(id) === true;
+
+function refusal(all: readonly PolicyOnHosts[], context: NodeContext): Preflight['blocked'] {
+  const found = all.filter(({ policy }) => !isAccepted(context, idOf(policy)));
   const [first] = found;
   if (first === undefined) return undefined;
-  const names = found.map(({ policy }) => `GlobalNetworkPolicy/${policy.name}`);
+  const opening = found.filter(({ opens }) => opens);
+  const closing = found.filter(({ opens }) => !opens);
   return {
     reason: 'ForeignPolicySelectsHosts',
-    message: `${listed(names)} would apply to host endpoints of ${listed(first.nodes)}, and close everything that it does not allow: add "${remedyFor(first.policy)}" to it, so it selects only pods, or name it in nodes.acceptForeign`,
+    message: [...openingMessage(opening), ...closingMessage(closing)].join('; '),
   };
+}
+
+const idOf = ({ name }: ForeignPolicyInfo): string => `GlobalNetworkPolicy/${name}`;
+const namesOf = (found: readonly PolicyOnHosts[]): string => listed(found.map(({ policy }) => idOf(policy)));
+
+function openingMessage(found: readonly PolicyOnHosts[]): readonly string[] {
+  const [first] = found;
+  if (first === undefined) return [];
+  return [
+    `${namesOf(found)} may let in what spec.nodes refuses at ${listed(first.nodes)}, because its tier (${first.policy.tier}) is asked before our rules: add "${remedyFor(first.policy)}" to it, so it selects only pods, or name it in spec.acceptForeign`,
+  ];
+}
+
+function closingMessage(found: readonly PolicyOnHosts[]): readonly string[] {
+  const [first] = found;
+  if (first === undefined) return [];
+  return [
+    `${namesOf(found)} would apply to host endpoints of ${listed(first.nodes)}, and close everything that it does not allow: add "${remedyFor(first.policy)}" to it, so it selects only pods, or name it in spec.acceptForeign`,
+  ];
 }
 
 /** Names the field that lacks it. */
@@ -80,7 +127,6 @@ interface OurEndpoint {
 
 /**
  * Our endpoints with their future labels: those for lo, and those for all interfaces where they are ours.
- * Policies of others apply to automatic endpoints without us too, so these are left out.
  */
 function ourEndpoints(context: NodeContext): readonly OurEndpoint[] {
   const own = { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_FIREWALL]: DEFAULT_FIREWALL };
@@ -88,6 +134,19 @@ function ourEndpoints(context: NodeContext): readonly OurEndpoint[] {
   return knownOr(context.selected, []).flatMap((node) => [
     { node: node.name, labels: { ...own, [LABEL_LO]: '' } },
     ...(managed ? [{ node: node.name, labels: { ...labelsTaken(node), ...own, [LABEL_ENFORCED]: '' } }] : []),
+  ]);
+}
+
+/** Calico's own endpoints, with the label that puts them under our policies. They carry their Node's labels. */
+function automaticEndpoints(context: NodeContext): readonly OurEndpoint[] {
+  if (context.inventory.automaticHostEndpoints !== true) return [];
+  const selected = knownOr(context.selected, []);
+  const stored = (context.inventory.hostEndpoints ?? []).filter(({ automatic }) => automatic);
+  return selected.flatMap(({ name, labels }) => [
+    { node: name, labels: { ...labels, [LABEL_CREATED_BY]: KUBE_CONTROLLERS, [LABEL_ENFORCED]: '' } },
+    ...stored
+      .filter(({ node }) => node === name)
+      .map((endpoint) => ({ node: name, labels: { ...endpoint.labels, [LABEL_ENFORCED]: '' } })),
   ]);
 }
 
@@ -100,66 +159,43 @@ function nodesSelected(policy: ForeignPolicyInfo, endpoints: readonly OurEndpoin
 }
 
 /**
- * The endpoints that a global policy selects, in the form that Felix uses (globalnetworkpolicyprocessor.go).
- * Its namespaceSelector is matched against labels with prefix `pcns.`, which hosts lack. With a
- * namespaceSelector, every `all()` means "in a namespace". Undefined for a selector that does not parse,
- * because Felix drops such a policy. Felix ignores a namespaceSelector that does not parse.
- */
-function subjectOf({ selector, namespaceSelector }: ForeignPolicyInfo): Selector | undefined {
-  const own = parsed(selector);
-  const space = namespaceSelector === '' ? undefined : parsed(namespaceSelector);
-  if (own === undefined || space === undefined) return own;
-  const scoped = prefixed('pcns.', space);
-  // An absent selector is no `all()`, so nothing of it is rewritten.
-  return and(inNamespace(scoped), selector.trim() === '' ? own : inNamespace(own));
-}
-
-function inNamespace(selector: Selector): Selector {
-  switch (selector.kind) {
-    case 'all':
-      return has(LABEL_NAMESPACE);
-    case 'not':
-      return { kind: 'not', of: inNamespace(selector.of) };
-    case 'and':
-      return and(...selector.of.map(inNamespace));
-    case 'or':
-      return or(...selector.of.map(inNamespace));
-    default:
-      return selector;
-  }
-}
-
-function parsed(text: string): Selector | undefined {
-  try {
-    return parseSelector(text);
-  } catch (error) {
-    if (error instanceof SelectorError) return undefined;
-    throw error;
-  }
-}
-
-/**
  * When an interface has two endpoints, Felix takes the alphabetically first. A named interface is taken out
- * of ours.
+ * of ours. An endpoint with the label of a set counts as a member of the set, wherever it is.
  */
-function foreignEndpoints({ selected, nodeFirewall, inventory }: NodeContext): Preflight['blocked'] {
-  const accepted = nodeFirewall.nodes.acceptForeign ?? [];
-  const selectedNames = new Set(knownOr(selected, []).map(({ name }) => name));
-  const found = (inventory.hostEndpoints ?? [])
-    .filter(
-      ({ automatic, node, name }) =>
-        !automatic && selectedNames.has(node) && !accepted.includes(`HostEndpoint/${name}`),
-    )
+function foreignEndpoints(context: NodeContext): Preflight['blocked'] {
+  const selectedNames = new Set(knownOr(context.selected, []).map(({ name }) => name));
+  const others = (context.inventory.hostEndpoints ?? [])
+    .filter(({ automatic, name }) => !automatic && !isAccepted(context, `HostEndpoint/${name}`))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  if (found.length === 0) return undefined;
-  return {
-    reason: 'EndpointConflict',
-    message: `${listed(found.map(described))} would conflict with ours: delete it, or name it in nodes.acceptForeign; then only its own policies apply to its interface`,
-  };
+  const members = others.filter((each) => each.hasAddresses === true && wearsSetLabel(each.labels));
+  const neighbours = others.filter(({ node }) => selectedNames.has(node));
+  const messages = [
+    ...(members.length === 0
+      ? []
+      : [
+          `${listed(members.map(described))} has the label ${LABEL_SET} of a set of ours, so its expectedIPs count as members of the set: delete it or its label, or name it in spec.acceptForeign`,
+        ]),
+    ...(neighbours.length === 0
+      ? []
+      : [
+          `${listed(neighbours.map(described))} would conflict with ours: delete it, or name it in spec.acceptForeign; then only its own policies apply to its interface`,
+        ]),
+  ];
+  return messages.length === 0 ? undefined : { reason: 'EndpointConflict', message: messages.join('; ') };
 }
 
 const described = ({ name, node, interfaceName }: HostEndpointInfo): string =>
   `HostEndpoint/${name} (node ${node}, ${interfaceName === undefined ? 'by address' : `interface ${interfaceName}`})`;
+
+function unseenTiers({ inventory }: NodeContext): readonly string[] {
+  const { unseenTiers: names = [], foreignTiers = [] } = inventory;
+  const first = names.filter((name) => isFirst(placeOf(name, foreignTiers)));
+  return first.length === 0
+    ? []
+    : [
+        `the operator may not read the policies of ${listed(first.map((name) => `Tier/${name}`))}, which may let in what spec.nodes refuses`,
+      ];
+}
 
 const SETS = [NODE_SET_VALUE, CONTROL_PLANE_SET_VALUE, NODE_ADDRESSES_SET_VALUE].map((value): Labels => ({
   [LABEL_MANAGED_BY]: MANAGED_BY,

@@ -8,6 +8,7 @@ export class FirewallMetrics {
   readonly #objects: Gauge<'firewall' | 'kind' | 'state'>;
   readonly #problems: Gauge<'firewall' | 'reason' | 'severity'>;
   readonly #nodes: Gauge<'firewall' | 'state'>;
+  readonly #foreign: Gauge<'firewall' | 'state'>;
   readonly #findings = new Map<string, Finding>();
 
   constructor(registry: Registry) {
@@ -25,6 +26,15 @@ export class FirewallMetrics {
       registers,
       collect: () => {
         this.#countNodes();
+      },
+    });
+    this.#foreign = new Gauge({
+      name: 'clusterfirewall_foreign_objects',
+      help: 'Objects of others that may open what is closed: those that spec.acceptForeign names (accepted), and those that it does not (open).',
+      labelNames: ['firewall', 'state'] as const,
+      registers,
+      collect: () => {
+        this.#countForeign();
       },
     });
     this.#problems = new Gauge({
@@ -78,6 +88,16 @@ export class FirewallMetrics {
       if (finding.type !== 'compiled' || finding.nodes === undefined) continue;
       this.#nodes.set({ firewall, state: 'selected' }, finding.nodes.selected);
       this.#nodes.set({ firewall, state: 'enforced' }, finding.nodes.enforced);
+    }
+  }
+
+  #countForeign(): void {
+    this.#foreign.reset();
+    for (const [firewall, finding] of this.#findings) {
+      if (finding.type !== 'compiled' || finding.foreign === undefined) continue;
+      const { open, accepted } = finding.foreign.objects.count;
+      this.#foreign.set({ firewall, state: 'open' }, open);
+      this.#foreign.set({ firewall, state: 'accepted' }, accepted);
     }
   }
 

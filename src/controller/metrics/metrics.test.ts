@@ -196,6 +196,17 @@ describe('findings', () => {
     expect(await problems('UnknownPeer')).toBeUndefined();
   });
 
+  test('count what others may open', async () => {
+    const of = (state: string) => sample('clusterfirewall_foreign_objects', { firewall: 'default', state });
+    const objects = { listed: [], count: { open: 2, accepted: 1 }, first: undefined };
+    const foreign = { objects, tenants: { policies: 7, namespaces: 3 } };
+    const found = { type: 'compiled', problems: [], programming: { programmed: true }, ...counts } as const;
+    metrics.firewalls.found('default', { ...found, foreign });
+    expect([await of('open'), await of('accepted')]).toEqual([2, 1]);
+    metrics.firewalls.found('default', found);
+    expect(await of('open')).toBeUndefined();
+  });
+
   test('go with the firewall, and with the term', async () => {
     const blocked = { type: 'blocked', reason: 'CalicoTooOld', message: '', stalled: true } as const;
     metrics.firewalls.found('default', blocked);

@@ -46,7 +46,16 @@ describe('whose an object is', () => {
       name: 'web',
       namespace: undefined,
       uid: bare.metadata.uid,
-      policy: { name: 'web', selector: 'all()', namespaceSelector: '', ends: [] },
+      policy: {
+        name: 'web',
+        tier: 'default',
+        allows: { ingress: true, egress: false },
+        passes: { ingress: false, egress: false },
+        isForHostsAlone: false,
+        selector: 'all()',
+        namespaceSelector: '',
+        ends: [],
+      },
       foreignManager: 'kubectl',
     });
   });

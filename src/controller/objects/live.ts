@@ -1,11 +1,18 @@
 /** Stored objects of the generated kinds, reduced to what planning compares. */
 import type { GeneratedKind } from '../../calico/types.ts';
-import { readGlobalNetworkPolicy, readHostEndpoint } from '../../inventory/calico.ts';
+import { readNetworkPolicy } from '../../inventory/actions.ts';
+import { readGlobalNetworkPolicy, readHostEndpoint, readTier } from '../../inventory/calico.ts';
 import { isRecord } from '../../json.ts';
 import { SHARED_SETS } from '../../compiler/flows/sets.ts';
 import type { KubernetesObject, Metadata, StoredObject } from '../../cluster/resource.ts';
-import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
-import type { RuleId } from '../../compiler/names.ts';
+import type {
+  ForeignPolicyInfo,
+  ForeignSetInfo,
+  HostEndpointInfo,
+  NamespacePolicyInfo,
+  TierInfo,
+} from '../../inventory/types.ts';
+import { LABEL_SET, type RuleId } from '../../compiler/names.ts';
 import { objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { roleOf, type Role } from './role.ts';
@@ -40,11 +47,15 @@ export interface OwnedObject extends Identity {
   readonly nets?: readonly string[];
 }
 
-/** A stored object that is not ours: it counts because it takes its name, and for its effect on nodes. */
+/** A stored object that is not ours: it counts because it takes its name, and for what it opens. */
 export interface ForeignObject extends Identity {
   readonly ours: false;
+  readonly tier?: TierInfo;
   readonly hostEndpoint?: HostEndpointInfo;
+  /** Only with the label of a set. */
+  readonly set?: ForeignSetInfo;
   readonly policy?: ForeignPolicyInfo;
+  readonly namespacePolicy?: NamespacePolicyInfo;
 }
 
 export type LiveObject = OwnedObject | ForeignObject;
@@ -95,7 +106,21 @@ const netsOf = ({ spec }: KubernetesObject): readonly string[] =>
 const waiting = ({ deletionTimestamp, finalizers = [] }: Metadata): Pick<OwnedObject, 'waitsFor'> =>
   deletionTimestamp === undefined ? {} : { waitsFor: finalizers };
 
-const foreignDetails = (kind: GeneratedKind, object: KubernetesObject): Partial<ForeignObject> => {
-  if (kind === 'HostEndpoint') return { hostEndpoint: readHostEndpoint(object) };
-  return kind === 'GlobalNetworkPolicy' ? { policy: readGlobalNetworkPolicy(object) } : {};
-};
+function foreignDetails(kind: GeneratedKind, object: KubernetesObject): Partial<ForeignObject> {
+  const { name, labels = {} } = object.metadata;
+  switch (kind) {
+    case 'Tier':
+      return { tier: readTier(object) };
+    case 'HostEndpoint':
+      return { hostEndpoint: readHostEndpoint(object) };
+    case 'GlobalNetworkSet':
+      return labels[LABEL_SET] === undefined ? {} : { set: { name, labels } };
+    case 'GlobalNetworkPolicy':
+      return { policy: readGlobalNetworkPolicy(object) };
+    case 'NetworkPolicy':
+      return { namespacePolicy: readNetworkPolicy(object) };
+    case 'StagedGlobalNetworkPolicy':
+    case 'StagedNetworkPolicy':
+      return {};
+  }
+}

@@ -12,7 +12,7 @@ import {
 } from '../../compiler/names.ts';
 
 /** On policies; Calico's API server puts it there too. */
-const LABEL_TIER = 'projectcalico.org/tier';
+export const LABEL_TIER = 'projectcalico.org/tier';
 const OWN_PREFIX = 'clusterfirewall.io/';
 
 /**

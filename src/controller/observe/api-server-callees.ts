@@ -7,7 +7,6 @@ import {
   readService,
   SERVICES,
 } from '../../inventory/api-server.ts';
-import type { Clock } from '../../cluster/clock.ts';
 import { ifChanged, type ChangeEvent } from '../../cluster/informer/store.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
@@ -15,6 +14,7 @@ import type { Unreadable } from '../../inventory/unreadable.ts';
 import { LastKnown, both, type Remembered } from './last-known.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
+import { PatientInformers } from '../../cluster/informer/patient-informers.ts';
 
 type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unlistedKinds'> & {
   readonly unreadable: readonly Unreadable[];
@@ -26,9 +26,8 @@ type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEnd
  */
 const PATIENCE_MS = 10_000;
 
-export class ApiServerCallees implements Informers {
-  readonly #clock: Clock;
-  readonly #onChange: () => void;
+export class ApiServerCallees {
+  readonly informers: Informers;
   readonly #sources: readonly Informer<readonly ApiServerBackend[]>[];
   /**
    * All of the cluster, because it is not known beforehand which of them will be called. Little is kept of
@@ -36,17 +35,12 @@ export class ApiServerCallees implements Informers {
    */
   readonly #services: Informer<Remembered<ServiceInfo>>;
   readonly #endpoints: Informer<Remembered<readonly string[]>>;
-  readonly #informers: InformerGroup;
-  #isPatient = true;
-  #cancel: () => void = () => undefined;
 
   /**
    * @param onChange called when something that the compiler sees changed, and when a missing kind is no
    * longer waited for
    */
   constructor(context: InformerContext, onChange: () => void) {
-    this.#clock = context.clock;
-    this.#onChange = onChange;
     this.#sources = BACKEND_SOURCES.map(
       (source) =>
         new Informer(context, {
@@ -82,29 +76,12 @@ export class ApiServerCallees implements Informers {
       },
       onSynced: onChange,
     });
-    this.#informers = new InformerGroup(this.#all);
+    const group = new InformerGroup(this.#all);
+    this.informers = new PatientInformers(group, context.clock, PATIENCE_MS, onChange);
   }
 
   get #all() {
     return [...this.#sources, this.#services, this.#endpoints];
-  }
-
-  start(): void {
-    this.#informers.start();
-    this.#cancel = this.#clock.setTimeout(() => {
-      this.#isPatient = false;
-      this.#onChange();
-    }, PATIENCE_MS);
-  }
-
-  async stop(): Promise<void> {
-    this.#cancel();
-    await this.#informers.stop();
-  }
-
-  /** True once every kind is listed, or the time to wait for the others is over. */
-  get hasSynced(): boolean {
-    return !this.#isPatient || this.#informers.hasSynced;
   }
 
   snapshot(): Snapshot {

@@ -1,5 +1,8 @@
 /** How Calico's API is served, and whether that is enough. */
 import type { GeneratedKind } from '../../calico/types.ts';
+import { ADMIN_POLICY_GROUP, ADMIN_POLICY_KINDS } from '../../inventory/admin-policies.ts';
+import type { AdminPolicyKind } from '../../inventory/types.ts';
+import type { AdminPolicyVersions } from './other-policies.ts';
 import { get } from '../../cluster/objects/apply.ts';
 import {
   apiService,
@@ -45,6 +48,10 @@ export interface ServedCalico {
   readonly kinds: ReadonlySet<GeneratedKind>;
   /** The served ones of those that are only read. Calico without its own IPAM can do without IPPools. */
   readonly read: ReadonlySet<ReadKind>;
+  /** Kinds of the group policy.networking.k8s.io that are served. */
+  readonly adminPolicies: AdminPolicyVersions;
+  /** True where the Tigera operator has installed Calico. */
+  readonly isInstallation: boolean;
 }
 
 export interface UnservedCalico {
@@ -85,13 +92,19 @@ export async function detectCalico(transport: Transport, signal: AbortSignal): P
   if (version !== undefined && isTooOld(version)) return tooOld(`this is ${version}`);
   const names = new Set(resources.map(({ name }) => name));
   const kinds = new Set(generatedKinds.filter((kind) => names.has(GENERATED_KINDS[kind].plural)));
-  const mode = await servedBy(transport, signal);
+  const [mode, adminPolicies, isInstallation] = await Promise.all([
+    servedBy(transport, signal),
+    adminPolicyVersions(transport, signal),
+    hasInstallation(transport, signal),
+  ]);
   return {
     served: true,
     mode,
     version,
     kinds,
     read: new Set(readKinds.filter((kind) => names.has(READ_KINDS[kind]))),
+    adminPolicies,
+    isInstallation,
   };
 }
 
@@ -131,6 +144,32 @@ async function calicoVersion(transport: Transport, signal: AbortSignal): Promise
     return typeof version === 'string' && version !== '' ? version : undefined;
   } catch (error) {
     if (isForbidden(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Each kind has moved from one version to the next, and the group may serve several. */
+const ADMIN_POLICY_VERSIONS = ['v1alpha1', 'v1alpha2'];
+
+async function adminPolicyVersions(transport: Transport, signal: AbortSignal): Promise<AdminPolicyVersions> {
+  const found: Partial<Record<AdminPolicyKind, string>> = {};
+  for (const version of ADMIN_POLICY_VERSIONS) {
+    const resources = await servedResources(transport, ADMIN_POLICY_GROUP, version, { signal });
+    for (const { kind } of resources ?? []) if (isAdminPolicyKind(kind)) found[kind] = version;
+  }
+  return found;
+}
+
+const isAdminPolicyKind = (kind: string): kind is AdminPolicyKind => Object.hasOwn(ADMIN_POLICY_KINDS, kind);
+
+const INSTALLATIONS = { group: 'operator.tigera.io', version: 'v1', plural: 'installations' };
+
+/** The Tigera operator has one Installation, which is called default. */
+async function hasInstallation(transport: Transport, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await get(transport, INSTALLATIONS, 'default', { signal })) !== undefined;
+  } catch (error) {
+    if (isForbidden(error)) return false;
     throw error;
   }
 }

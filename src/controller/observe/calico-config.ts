@@ -8,7 +8,8 @@ import {
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import { ifChanged } from '../../cluster/informer/store.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
-import type { FelixConfigurationInfo, Inventory } from '../../inventory/types.ts';
+import { DEFAULT_TIER } from '../../compiler/names.ts';
+import type { FelixConfigurationInfo, Inventory, NamespacePolicyInfo } from '../../inventory/types.ts';
 import type { Reading } from '../../inventory/unreadable.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import { both, LastKnown, type Remembered } from './last-known.ts';
@@ -113,15 +114,28 @@ export class CalicoConfig {
   }
 }
 
-/** Host endpoints and global policies that are not ours, sorted by name. */
+/** The objects of others that count, each list sorted. */
 export function othersOf(
   live: readonly LiveObject[],
-): Required<Pick<Inventory, 'hostEndpoints' | 'foreignPolicies'>> {
+): Required<
+  Pick<Inventory, 'hostEndpoints' | 'foreignPolicies' | 'foreignSets' | 'foreignTiers' | 'tierNamespaces'>
+> {
   const others = live.flatMap((object) => (object.ours ? [] : [object]));
   return {
     hostEndpoints: others.flatMap(({ hostEndpoint }) => hostEndpoint ?? []).sort(byName),
     foreignPolicies: others.flatMap(({ policy }) => policy ?? []).sort(byName),
+    foreignSets: others.flatMap(({ set }) => set ?? []).sort(byName),
+    foreignTiers: others.flatMap(({ tier }) => tier ?? []).sort(byName),
+    tierNamespaces: tierNamespaces(others.flatMap(({ namespacePolicy }) => namespacePolicy ?? [])),
   };
+}
+
+/** Tenants have their rights in tier default. A policy in another tier is a matter of that tier. */
+function tierNamespaces(policies: readonly NamespacePolicyInfo[]): readonly string[] {
+  const allowing = policies.filter(
+    ({ tier, allows }) => tier !== DEFAULT_TIER && (allows.ingress || allows.egress),
+  );
+  return [...new Set(allowing.map(({ tier, namespace }) => `${tier}/${namespace}`))].sort();
 }
 
 const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>

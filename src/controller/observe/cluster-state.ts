@@ -72,7 +72,7 @@ export class ClusterState {
       onSynced: onChange,
     });
     this.#apiServer = new ApiServerCallees(context, onChange);
-    this.informers = new InformerGroup([this.#namespaces, this.#nodes, this.#apiServer]);
+    this.informers = new InformerGroup([this.#namespaces, this.#nodes, this.#apiServer.informers]);
   }
 
   /** Namespaces and nodes are sorted by name. Calico's configuration is unknown here. */

@@ -176,7 +176,12 @@ test('only kinds that are served are watched', async () => {
   const clock = new ManualClock();
   const parts = { transport: server, clock, log: recordingLogger() };
   const watches = new Watches({ ...parts, ...HEARTBEAT, writer: () => undefined, onResult: () => undefined });
-  const some = { kinds: new Set(['Tier'] as const), read: new Set([]) };
+  const some = {
+    kinds: new Set(['Tier'] as const),
+    read: new Set([]),
+    adminPolicies: {},
+    isInstallation: false,
+  };
   const stored = new GeneratedObjects(
     some,
     { ...parts, watches },

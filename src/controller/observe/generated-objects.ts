@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { GeneratedKind } from '../../calico/types.ts';
 import { sleep } from '../../cluster/clock.ts';
 import { isAtLeast } from '../../cluster/resource.ts';
-import type { Inventory } from '../../inventory/types.ts';
+import type { Inventory, NamespacePolicyInfo } from '../../inventory/types.ts';
 import type { ServedCalico } from './calico-api.ts';
 import { CalicoConfig, othersOf, type CalicoMemory } from './calico-config.ts';
 import type { StoredFailsafes } from './stored-failsafes.ts';
@@ -12,6 +12,8 @@ import { projectLive, type LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 import { Impostors } from './impostors.ts';
+import { OtherPolicies } from './other-policies.ts';
+import { TierSight } from './tier-sight.ts';
 
 /** A write whose effect must show in the watch: the object at this version or a later one, or its absence. */
 export interface Expectation {
@@ -26,7 +28,7 @@ export interface Expectation {
 const DOUBT_MS = 1000;
 const LIST_MS = 10_000;
 
-type ServedKinds = Pick<ServedCalico, 'kinds' | 'read'>;
+type ServedKinds = Pick<ServedCalico, 'kinds' | 'read' | 'adminPolicies' | 'isInstallation'>;
 
 export interface GeneratedObjectsOptions {
   /** Called when something changed that plans depend on. */
@@ -37,20 +39,31 @@ export interface GeneratedObjectsOptions {
   readonly memory?: CalicoMemory;
 }
 
+export interface NamespacePolicies {
+  readonly policies: readonly NamespacePolicyInfo[];
+  /** False where Kubernetes' NetworkPolicies cannot be listed. */
+  readonly isComplete: boolean;
+}
+
 /** The stored objects of Calico: all of the generated kinds that are served, and those that are only read. */
 export class GeneratedObjects {
   readonly informers: Informers;
   readonly #context: InformerContext;
   readonly #objects = new Map<GeneratedKind, Informer<LiveObject>>();
   readonly #config: CalicoConfig;
+  readonly #others: OtherPolicies;
+  readonly #sight: TierSight;
+  readonly #isInstallation: boolean;
   readonly #impostors: Impostors;
   /** Kinds of which something that was written does not show, and that could not be listed anew. */
   readonly #unsure = new Set<GeneratedKind>();
   #changed = Promise.withResolvers<undefined>();
 
-  constructor({ kinds, read }: ServedKinds, context: InformerContext, options: GeneratedObjectsOptions) {
+  constructor(served: ServedKinds, context: InformerContext, options: GeneratedObjectsOptions) {
+    const { kinds, read, adminPolicies, isInstallation } = served;
     const { onChange, isKept, memory } = options;
     this.#context = context;
+    this.#isInstallation = isInstallation;
     this.#impostors = new Impostors(context.transport, context.log);
     const known = new Set<string>();
     for (const kind of generatedKinds.filter((each) => kinds.has(each))) {
@@ -63,15 +76,41 @@ export class GeneratedObjects {
         onChange: (event) => {
           if (event.type === 'deleted' && event.old.ours) known.delete(event.old.uid);
           this.#wake();
+          if (kind === 'Tier' && !sameTiers(event)) this.#sight.lookAgain();
           if (concernsUs(event)) onChange();
+          else if (kind === 'NetworkPolicy' && isForeign(event)) this.#others.noteTenantChange();
         },
-        onSynced: onChange,
+        onSynced: () => {
+          if (kind === 'Tier') this.#sight.lookAgain();
+          onChange();
+        },
         heartbeatObject: (live) => heartbeatObject(live, isKept),
       });
       this.#objects.set(kind, informer);
     }
     this.#config = new CalicoConfig(read, context, onChange, memory);
-    this.informers = new InformerGroup([...this.#objects.values(), this.#config.informers]);
+    this.#others = new OtherPolicies(adminPolicies, context, onChange);
+    this.#sight = new TierSight(context, {
+      tiers: () => this.#foreignTiers(),
+      onChange,
+      onSeen: () => {
+        for (const kind of ['GlobalNetworkPolicy', 'NetworkPolicy'] as const)
+          void this.#objects.get(kind)?.relist();
+      },
+    });
+    this.informers = new InformerGroup([
+      ...this.#objects.values(),
+      this.#config.informers,
+      this.#others,
+      this.#sight,
+    ]);
+  }
+
+  #foreignTiers(): readonly string[] | undefined {
+    const tiers = this.#objects.get('Tier');
+    return tiers?.hasSynced === true
+      ? tiers.store.list().flatMap(({ ours, name }) => (ours ? [] : [name]))
+      : undefined;
   }
 
   serves(kind: GeneratedKind): boolean {
@@ -97,7 +136,28 @@ export class GeneratedObjects {
 
   /** The objects of others, as the compiler sees them. */
   inventory(): Partial<Inventory> {
-    return { ...this.#config.snapshot(), ...othersOf(this.objects()) };
+    return {
+      ...this.#config.snapshot(),
+      ...othersOf(this.objects()),
+      ...this.#others.inventory(),
+      unseenTiers: this.#sight.unseen,
+      calicoInstallation: this.#isInstallation,
+    };
+  }
+
+  /** NetworkPolicies of others, Calico's and Kubernetes'. */
+  namespacePolicies(): NamespacePolicies {
+    const ofCalico = this.#objects.get('NetworkPolicy')?.store.list() ?? [];
+    const ofKubernetes = this.#others.networkPolicies();
+    return {
+      policies: [
+        ...ofCalico.flatMap((live) =>
+          live.ours || live.namespacePolicy === undefined ? [] : [live.namespacePolicy],
+        ),
+        ...(ofKubernetes ?? []),
+      ],
+      isComplete: ofKubernetes !== undefined,
+    };
   }
 
   /** See CalicoConfig. */
@@ -179,13 +239,18 @@ function concernsUs({ old, new: now }: LiveChange): boolean {
 
 /**
  * The parts of an object that plans see. Its version and its last foreign writer are left out, because
- * heartbeats and labels of others change them.
+ * heartbeats and labels of others change them. Rules of a tenant's policy are only counted, once a minute.
  */
 const planned = (live: LiveObject): object => ({
   ...live,
   resourceVersion: undefined,
   foreignManager: undefined,
+  namespacePolicy: undefined,
 });
+
+const isForeign = ({ old, new: now }: LiveChange): boolean => (now ?? old)?.ours === false;
+
+const sameTiers = ({ old, new: now }: LiveChange): boolean => old?.ours === now?.ours;
 
 function heartbeatObject(
   live: LiveObject,

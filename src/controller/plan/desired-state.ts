@@ -32,6 +32,7 @@ export interface DesiredState {
   readonly problems: Compilation['problems'];
   readonly summaries: Compilation['summaries'];
   readonly nodes: Compilation['nodes'];
+  readonly foreign: Compilation['foreign'];
   /** Nodes that must carry the enforcement label. While they are unknown, labels stay unchanged. */
   readonly labelledNodes: Known<ReadonlySet<string>>;
 }
@@ -68,6 +69,7 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
     problems: compilation.problems,
     summaries: compilation.summaries,
     nodes: compilation.nodes,
+    foreign: compilation.foreign,
     labelledNodes: labelledNodesOf(lifecycles.get(DEFAULT_FIREWALL), compilation),
   };
 }

@@ -73,6 +73,7 @@ function finding(
     wanted,
     plan: after,
     outcome,
+    namespacePolicies: { policies: [], isComplete: true },
     verdicts: verdictsOf({
       desired,
       plan: after,
@@ -187,7 +188,13 @@ describe('a firewall that is being deleted', () => {
     const { desired, frozen, owners: firewalls } = wanted;
     const after = plan({ desired, frozen, firewalls, live: stored, isClosedNamespace: () => false });
     const outcome: WriteResult = { ...NOTHING_WRITTEN, ...fields };
-    return findingOf(leaving, { wanted, plan: after, outcome, verdicts: [] });
+    return findingOf(leaving, {
+      wanted,
+      plan: after,
+      outcome,
+      verdicts: [],
+      namespacePolicies: { policies: [], isComplete: true },
+    });
   };
 
   test('has nothing to say while all goes well', () => {

@@ -11,6 +11,8 @@ import type { OwnedObject } from '../objects/live.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 import { only, type Plan } from '../plan/plan.ts';
 import type { RemoveStep } from '../plan/step.ts';
+import { foreignFinding } from './foreign.ts';
+import type { NamespacePolicies } from '../observe/generated-objects.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
 import { isInPlace, isMissing, type Verdict, isCounted } from '../apply/verdicts.ts';
@@ -24,6 +26,7 @@ export interface RoundResult {
   readonly verdicts: readonly Verdict[];
   /** Absent where no firewall has nodes. */
   readonly nodes?: NodesReport | undefined;
+  readonly namespacePolicies: NamespacePolicies;
   readonly labelFailure?: WriteFailure | undefined;
   readonly failsafeFailure?: WriteFailure | undefined;
 }
@@ -104,6 +107,8 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
     },
     namespaces: name === DEFAULT_FIREWALL ? (summary?.namespaces ?? null) : null,
     ...(name === DEFAULT_FIREWALL && results.nodes !== undefined && { nodes: results.nodes }),
+    ...(name === DEFAULT_FIREWALL &&
+      wanted.foreign !== undefined && { foreign: foreignFinding(wanted.foreign, results.namespacePolicies) }),
   };
 }
 

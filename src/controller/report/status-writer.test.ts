@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../cluster/errors.ts';
 import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
@@ -71,4 +71,66 @@ test('other errors are thrown, for the queue to try again', async () => {
   const { server, reporter } = setup();
   server.fault = () => new ApiError({ code: 500, message: 'etcd is sad' });
   await expect(reporter.report(stored(server), blocked)).rejects.toThrow('etcd is sad');
+});
+
+describe('what others may open', () => {
+  const finding = (objects: readonly string[], policies = 0): Finding => ({
+    type: 'compiled',
+    problems: [],
+    programming: { programmed: true },
+    policies: { desired: 1, current: 1 },
+    namespaces: null,
+    foreign: {
+      objects: {
+        listed: objects.map((object) => ({ object, opens: 'everything' })),
+        count: { open: objects.length, accepted: 0 },
+        first: objects.map((object) => ({ object, opens: 'everything', accepted: false }))[0],
+      },
+      tenants: { policies, namespaces: policies },
+    },
+  });
+  const listed = (server: FakeApiServer) => stored(server).status?.foreign?.map(({ object }) => object);
+
+  test('is written once a minute, however often it changes', async () => {
+    const { server, clock, reporter } = setup();
+    for (let second = 0; second < 300; second += 1) {
+      await reporter.report(stored(server), finding([`Tier/t${second}`]));
+      await clock.advance(1000);
+    }
+    expect(server.writes()).toHaveLength(5);
+    expect(listed(server)).toEqual(['Tier/t240']);
+  });
+
+  test('is written at once after a minute without a change, and the writer says when more may follow', async () => {
+    const { server, clock, reporter } = setup();
+    expect(await reporter.report(stored(server), finding([]))).toBe(0);
+    await clock.advance(60_000);
+    expect(await reporter.report(stored(server), finding(['Tier/a']))).toBe(0);
+    await clock.advance(20_000);
+    expect(await reporter.report(stored(server), finding(['Tier/a', 'Tier/b']))).toBe(40_000);
+    expect(listed(server)).toEqual(['Tier/a']);
+    await clock.advance(40_000);
+    expect(await reporter.report(stored(server), finding(['Tier/a', 'Tier/b']))).toBe(0);
+    expect(listed(server)).toEqual(['Tier/a', 'Tier/b']);
+  });
+
+  test('tenants make the operator write once a minute, and do not delay the word about the rest', async () => {
+    const { server, clock, reporter } = setup();
+    for (let second = 0; second < 120; second += 1) {
+      await reporter.report(stored(server), finding([], second + 1));
+      await clock.advance(1000);
+    }
+    expect(server.writes()).toHaveLength(2);
+    await reporter.report(stored(server), finding([], 1000));
+    await reporter.report(stored(server), finding(['Tier/a'], 1001));
+    expect(listed(server)).toEqual(['Tier/a']);
+  });
+
+  test('a new spec is answered at once', async () => {
+    const { server, reporter } = setup();
+    await reporter.report(stored(server), finding(['Tier/a']));
+    server.put(FIREWALLS, firewallObject({ acceptForeign: ['Tier/a'] }));
+    await reporter.report({ ...stored(server), generation: 2 }, finding([]));
+    expect(listed(server)).toBeUndefined();
+  });
 });

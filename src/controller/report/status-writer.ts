@@ -8,6 +8,7 @@ import type { Logger } from '../../cluster/logger.ts';
 import { isAtLeast } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { FIREWALLS, type StoredFirewall } from '../observe/firewalls.ts';
+import { ForeignHold } from './foreign-hold.ts';
 import { computeStatus, type Finding } from './status.ts';
 
 /** Not FIELD_MANAGER: an apply without the status would take it away. */
@@ -28,15 +29,26 @@ export class Reporter {
    * times.
    */
   readonly #written = new Map<string, Written>();
+  readonly #hold: ForeignHold;
 
   constructor(transport: Transport, clock: Clock, log: Logger) {
     this.#transport = transport;
     this.#clock = clock;
     this.#log = log;
+    this.#hold = new ForeignHold(clock);
   }
 
-  /** @throws ApiError or TransportError when the status cannot be written, unless the firewall is gone. */
-  async report(firewall: StoredFirewall, finding: Finding): Promise<void> {
+  /**
+   * @returns milliseconds after which the status has more to say about others, or 0
+   * @throws ApiError or TransportError when the status cannot be written, unless the firewall is gone
+   */
+  async report(firewall: StoredFirewall, found: Finding): Promise<number> {
+    const { finding, waitMs } = this.#hold.hold(firewall, found);
+    await this.#write(firewall, finding);
+    return waitMs;
+  }
+
+  async #write(firewall: StoredFirewall, finding: Finding): Promise<void> {
     const { name, uid, generation } = firewall;
     const previous = this.#latest(firewall);
     const status = computeStatus({ name, generation, previous, finding, now: this.#clock.date() });
@@ -61,6 +73,7 @@ export class Reporter {
   retain(firewalls: readonly StoredFirewall[]): void {
     const uids = new Set(firewalls.map(({ uid }) => uid));
     for (const uid of this.#written.keys()) if (!uids.has(uid)) this.#written.delete(uid);
+    this.#hold.retain(uids);
   }
 
   #latest({ uid, resourceVersion, status }: StoredFirewall): Status | undefined {

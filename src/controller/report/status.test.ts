@@ -1,6 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MAX_PROBLEMS, status as statusSchema, type Status, type StatusProblem } from '../../api/status.ts';
+import type { Opening } from '../../compiler/types.ts';
+import type { NamespacePolicies } from '../observe/generated-objects.ts';
+import { foreignFinding, type ForeignFinding } from './foreign.ts';
+import {
+  MAX_FOREIGN,
+  MAX_PROBLEMS,
+  status as statusSchema,
+  type Status,
+  type StatusProblem,
+} from '../../api/status.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 import { computeStatus, type Finding } from './status.ts';
 
@@ -97,6 +106,118 @@ describe('nodes', () => {
     const after = compute({ type: 'invalid', issues: [{ path: 'spec', message: 'no' }] }, before, 4);
     expect(conditionsOf(after)).toMatchObject({ NodesEnforced: 'True Enforced', FailsafesOpen: 'True Open' });
     expect(after.nodes).toEqual(before.nodes);
+  });
+});
+
+describe('objects of others', () => {
+  const opening = {
+    object: 'GlobalNetworkPolicy/security.all',
+    opens: 'ingress of pods, before the default deny',
+    accepted: false,
+  };
+  const foreign = (
+    openings: readonly Opening[],
+    policies: NamespacePolicies = { policies: [], isComplete: true },
+  ): ForeignFinding =>
+    foreignFinding(
+      { openings, closed: { deny: { ingress: true, egress: false }, namespaces: new Set(['shop', 'blog']) } },
+      policies,
+    );
+  const withForeign = (...openings: readonly Opening[]): Status =>
+    compute({ ...fine, foreign: foreign(openings) });
+  const messageOf = (status: Status, type: string): string | undefined =>
+    status.conditions?.find((each) => each.type === type)?.message;
+
+  test('that may open something are named, and MESSAGE begins with them', () => {
+    const status = withForeign(opening, { ...opening, object: 'Tier/other' });
+    const words =
+      'GlobalNetworkPolicy/security.all may open ingress of pods, before the default deny (and 1 more)';
+    expect(messageOf(status, 'Ready')).toBe(`${words}; every rule is programmed`);
+    expect(messageOf(status, 'ForeignPolicies')).toBe(
+      `${words}: remove or narrow it, or name it in spec.acceptForeign`,
+    );
+    expect(status.foreign).toEqual([
+      { object: opening.object, opens: opening.opens },
+      { object: 'Tier/other', opens: opening.opens },
+    ]);
+    expect(status.foreignCount).toEqual({ open: 2, accepted: 0 });
+  });
+
+  test('change neither Ready nor what kstatus says', () => {
+    const status = withForeign(opening);
+    expect(conditionsOf(status)).toEqual({ ...conditionsOf(compute(fine)), ForeignPolicies: 'True MayOpen' });
+    expect(kstatus(status, 3)).toBe('Current');
+  });
+
+  test('come before whatever else MESSAGE says', () => {
+    const status = compute({ ...fine, problems: [problem()], foreign: foreign([opening]) });
+    expect(messageOf(status, 'Ready')).toMatch(
+      /^GlobalNetworkPolicy\/security\.all may open .*; default\/blog/,
+    );
+  });
+
+  test('that are accepted stay in the list, and raise nothing', () => {
+    const status = withForeign({ ...opening, accepted: true });
+    expect(status.foreign).toEqual([{ object: opening.object, opens: opening.opens, accepted: true }]);
+    expect(status.foreignCount).toEqual({ open: 0, accepted: 1 });
+    expect(conditionsOf(status)).toEqual(conditionsOf(compute(fine)));
+    expect(messageOf(status, 'Ready')).toBe('every rule is programmed');
+  });
+
+  test('that cannot be seen need a right', () => {
+    const status = withForeign({ ...opening, object: 'Tier/security', isUnseen: true });
+    expect(conditionsOf(status)).toMatchObject({ ForeignPolicies: 'True NotVisible' });
+    expect(messageOf(status, 'ForeignPolicies')).toContain('the right to read it');
+  });
+
+  test('are listed up to a bound, and counted beyond', () => {
+    const many = Array.from({ length: 40 }, (_, index) => ({ ...opening, object: `Tier/t${index}` }));
+    const status = withForeign(...many);
+    expect(status.foreign).toHaveLength(MAX_FOREIGN);
+    expect(status.foreignCount).toEqual({ open: 40, accepted: 0 });
+    expect(statusSchema.safeParse(status).success).toBe(true);
+  });
+
+  test('stay while nothing is known of the spec', () => {
+    const before = withForeign(opening);
+    const after = compute({ type: 'invalid', issues: [{ path: 'spec', message: 'no' }] }, before, 4);
+    expect(conditionsOf(after)).toMatchObject({ ForeignPolicies: 'True MayOpen' });
+    expect(after.foreign).toEqual(before.foreign);
+  });
+
+  describe('in namespaces', () => {
+    const policy = (namespace: string, direction: 'ingress' | 'egress', tier = 'default') => ({
+      namespace,
+      tier,
+      allows: { ingress: direction === 'ingress', egress: direction === 'egress' },
+      passes: { ingress: false, egress: false },
+    });
+
+    test('are counted where they open what is closed, and raise no condition', () => {
+      const policies = [
+        policy('blog', 'ingress'),
+        policy('shop', 'ingress'),
+        policy('shop', 'ingress'),
+        policy('shop', 'egress'),
+        policy('kube-system', 'ingress'),
+        policy('blog', 'ingress', 'security'),
+      ];
+      const status = compute({ ...fine, foreign: foreign([], { policies, isComplete: true }) });
+      expect(status.namespacePolicies).toEqual({
+        policies: 3,
+        namespaces: 2,
+        largest: [
+          { namespace: 'shop', policies: 2 },
+          { namespace: 'blog', policies: 1 },
+        ],
+      });
+      expect(conditionsOf(status)).toEqual(conditionsOf(compute(fine)));
+    });
+
+    test('that cannot be listed are said not to be counted', () => {
+      const status = compute({ ...fine, foreign: foreign([], { policies: [], isComplete: false }) });
+      expect(status.namespacePolicies).toEqual({ policies: 0, namespaces: 0, unlisted: true });
+    });
   });
 });
 

@@ -5,6 +5,7 @@
 import { cut } from '../../api/cut.ts';
 import { MAX_PROBLEMS, type Condition, type Status, type StatusProblem } from '../../api/status.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
+import type { ForeignFinding } from './foreign.ts';
 
 /** Says that everything desired is stored, or why it is not. */
 export type Programming =
@@ -39,6 +40,8 @@ export type Finding =
       } | null;
       /** Absent where the firewall has no nodes. */
       readonly nodes?: NodesReport;
+      /** Only of the firewall called default. */
+      readonly foreign?: ForeignFinding;
     };
 
 /** True where one of the problems says already why programming has not succeeded, or it only takes its time. */
@@ -99,18 +102,48 @@ function judge(finding: Finding): readonly ConditionDraft[] {
       return [
         ACCEPTED,
         ...(problems.length === 0 ? [] : [partiallyInvalid(problems)]),
-        ...judgeProgramming(finding.programming, problems, finding.nodes),
+        ...judgeProgramming(finding.programming, problems, finding.nodes).map(beginningWith(finding.foreign)),
         ...judgeNodes(finding.nodes),
+        ...judgeForeign(finding.foreign),
       ];
     }
   }
 }
 
-/** Conditions that stay while nothing is done about the spec, because nodes enforce the same as before. */
-const OF_NODES: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen']);
+/**
+ * Conditions that stay while nothing is done about the spec, because nodes and others do the same as before.
+ */
+const KEPT: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen', 'ForeignPolicies']);
 
 const keptConditions = (previous: Status | undefined): readonly Condition[] =>
-  (previous?.conditions ?? []).filter(({ type }) => OF_NODES.has(type));
+  (previous?.conditions ?? []).filter(({ type }) => KEPT.has(type));
+
+/** The words about what others may open, for a message; undefined where there is nothing to say. */
+function openings(foreign: ForeignFinding | undefined): string | undefined {
+  const { first, count } = foreign?.objects ?? {};
+  if (first === undefined) return undefined;
+  const more = andMore((count?.open ?? 1) - 1);
+  return `${first.object} may open ${first.opens}${more}`;
+}
+
+/** Ready says that rules are programmed. Whoever reads it must not take that for closed. */
+const beginningWith =
+  (foreign: ForeignFinding | undefined) =>
+  (draft: ConditionDraft): ConditionDraft => {
+    const words = draft.type === 'Ready' ? openings(foreign) : undefined;
+    return words === undefined ? draft : { ...draft, message: `${words}; ${draft.message}` };
+  };
+
+function judgeForeign(foreign: ForeignFinding | undefined): readonly ConditionDraft[] {
+  const words = openings(foreign);
+  if (words === undefined) return [];
+  const isUnseen = foreign?.objects.first?.isUnseen === true;
+  const remedy = isUnseen
+    ? 'give the operator the right to read it (config/rbac), or name it in spec.acceptForeign'
+    : 'remove or narrow it, or name it in spec.acceptForeign';
+  const reason = isUnseen ? 'NotVisible' : 'MayOpen';
+  return [{ type: 'ForeignPolicies', status: 'True', reason, message: `${words}: ${remedy}` }];
+}
 
 function judgeNodes(nodes: NodesReport | undefined): readonly ConditionDraft[] {
   if (nodes === undefined) return [];
@@ -242,14 +275,25 @@ function bounded(
   return { severity, rule: cut(rule, 512), path: cut(path, 1024), reason, message: cut(message, 2048) };
 }
 
-function counts({ policies, namespaces, nodes }: Extract<Finding, { type: 'compiled' }>): Partial<Status> {
+function counts({
+  policies,
+  namespaces,
+  nodes,
+  foreign,
+}: Extract<Finding, { type: 'compiled' }>): Partial<Status> {
   const { desired, current } = policies;
   return {
     policies: { desired, current, summary: fraction(current, desired) },
     ...(namespaces !== null && { namespaces: namespaceCounts(namespaces) }),
     ...(nodes !== undefined && { nodes: nodeCounts(nodes) }),
+    ...(foreign !== undefined && foreignCounts(foreign)),
   };
 }
+
+const foreignCounts = ({ objects: { listed, count }, tenants }: ForeignFinding): Partial<Status> => ({
+  ...(listed.length > 0 && { foreign: listed, foreignCount: count }),
+  ...((tenants.policies > 0 || tenants.unlisted === true) && { namespacePolicies: tenants }),
+});
 
 function namespaceCounts({
   enforced,
@@ -265,11 +309,14 @@ function nodeCounts({ selected, enforced }: NodesReport): NonNullable<Status['no
 
 /** Nothing new is known about the objects, so the last counts stay. */
 function keptCounts(previous: Status | undefined): Partial<Status> {
-  const { policies, namespaces, nodes } = previous ?? {};
+  const { policies, namespaces, nodes, foreign, foreignCount, namespacePolicies } = previous ?? {};
   return {
     ...(policies !== undefined && { policies }),
     ...(namespaces !== undefined && { namespaces }),
     ...(nodes !== undefined && { nodes }),
+    ...(foreign !== undefined && { foreign }),
+    ...(foreignCount !== undefined && { foreignCount }),
+    ...(namespacePolicies !== undefined && { namespacePolicies }),
   };
 }
 

@@ -7,7 +7,9 @@ import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
 import type { Finalizers } from '../apply/finalizers.ts';
 import { mergePatch } from '../../cluster/objects/apply.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
+import { ADMIN_POLICY_GROUP, ADMIN_POLICY_KINDS } from '../../inventory/admin-policies.ts';
 import type { ServedCalico } from '../observe/calico-api.ts';
+import { NETWORK_POLICIES } from '../observe/other-policies.ts';
 import { FINALIZER, FIREWALLS } from '../observe/firewalls.ts';
 import {
   CALICO_GROUP,
@@ -30,6 +32,12 @@ export const EVENTS: ServedKind = {
   plural: 'events',
   kind: 'Event',
   namespaced: true,
+};
+const ADMIN_POLICIES: ServedKind = {
+  group: ADMIN_POLICY_GROUP,
+  version: 'v1alpha1',
+  plural: ADMIN_POLICY_KINDS.AdminNetworkPolicy,
+  kind: 'AdminNetworkPolicy',
 };
 const readResource = (kind: keyof typeof READ_KINDS): Resource => ({
   group: CALICO_GROUP,
@@ -63,6 +71,8 @@ export const calicoServer = (isServed = true): FakeApiServer =>
     { ...API_SERVER_SLICES, kind: 'EndpointSlice', namespaced: true },
     ...BACKEND_SOURCES.map(({ resource, kind }) => ({ ...resource, kind })),
     EVENTS,
+    { ...NETWORK_POLICIES, kind: 'NetworkPolicy', namespaced: true },
+    ADMIN_POLICIES,
     ...(isServed ? ofCalico : []),
   ]);
 
@@ -73,6 +83,8 @@ export const CALICO: ServedCalico = {
   version: undefined,
   kinds: new Set(generatedKinds),
   read: new Set(['IPPool', 'FelixConfiguration', 'BGPPeer', 'KubeControllersConfiguration']),
+  adminPolicies: { AdminNetworkPolicy: 'v1alpha1' },
+  isInstallation: false,
 };
 
 export const namespaceObject = (name: string): KubernetesObject => ({ metadata: { name } });
