@@ -21,7 +21,7 @@ import { isNotFound } from './cluster/errors.ts';
 import { kubeConfigCredentials, type LoadKubeConfig } from './cluster/http/kubeconfig.ts';
 import { loadDefaultKubeConfig } from './cluster/http/kubeconfig-file.ts';
 import { withFence } from './cluster/leader/fence.ts';
-import { LeaderElection, type LeaseTerm } from './cluster/leader/lease.ts';
+import { LeaderElection, type LeaseNote, type LeaseTerm } from './cluster/leader/lease.ts';
 import type { Logger } from './cluster/logger.ts';
 import { metered } from './cluster/http/metered.ts';
 import { withRetry } from './cluster/http/retry.ts';
@@ -53,6 +53,8 @@ const LEASE_CONNECTIONS = 2;
 const REVIEW_CONNECTIONS = 1;
 /** The Lease that replicas share, in the operator's namespace. config/rbac names it too. */
 const LEASE = 'clusterfirewall';
+/** Public keys of the processes whose signatures on policies count (src/controller/objects/authorship.ts). */
+const AUTHORS = 'clusterfirewall.io/authors';
 /**
  * A replica that cannot lead must not count as ready. Otherwise a rolling update could end without a leader.
  */
@@ -138,7 +140,8 @@ export class FirewallOperator extends Shell {
     });
     const identity = `${instance}_${randomUUID()}`;
     const leases = connect({ connections: LEASE_CONNECTIONS });
-    const election = new LeaderElection({ ...parts, transport: leases, namespace, name: LEASE, identity });
+    const lease = { namespace, name: LEASE, note: authorsNote(controller) };
+    const election = new LeaderElection({ ...parts, transport: leases, identity, ...lease });
     leaderGauge(metrics.registry, election);
     this.#endpoints = await serveEndpoints({
       ...parts,
@@ -214,6 +217,14 @@ export class FirewallOperator extends Shell {
     return this.setResourceStatus();
   }
 }
+
+const authorsNote = ({ authorship }: Controller): LeaseNote => ({
+  annotation: AUTHORS,
+  learn: (keys) => {
+    authorship.learn(keys);
+  },
+  text: () => authorship.keys,
+});
 
 /**
  * The name is that of client-go and controller-runtime. An alert can use the value 1 to see who leads, and

@@ -10,6 +10,7 @@ import { mutatingPolicies } from './controller-mutating-policies.suite.ts';
 import { outage } from './controller-outage.suite.ts';
 import { ownership } from './controller-ownership.suite.ts';
 import { problems } from './controller-problems.suite.ts';
+import { tenants } from './controller-tenants.suite.ts';
 import { several } from './controller-several.suite.ts';
 import { unreadable } from './controller-unreadable.suite.ts';
 
@@ -36,6 +37,7 @@ export const controllerTests = (mode: ApiMode): void => {
     contest(rig);
     ownership(rig, mode);
     several(rig);
+    tenants(rig, mode);
     unreadable(rig);
     outage(rig);
     if (mode === 'native') mutatingPolicies(rig);

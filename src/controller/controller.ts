@@ -27,6 +27,7 @@ import { ClusterState } from './observe/cluster-state.ts';
 import { remembering } from '../compiler/memo.ts';
 import type { Metrics, Readiness } from './metrics/metrics.ts';
 import { Informer } from '../cluster/informer/informer.ts';
+import { Authorship } from './objects/authorship.ts';
 import { HEARTBEAT } from './objects/ownership.ts';
 import { Reconciler } from './reconcile.ts';
 import { MAX_FAILURES, ROUND_LIMIT_MS, RoundGuard } from './round-guard.ts';
@@ -87,6 +88,8 @@ interface LeaderState {
  * at once.
  */
 export class Controller {
+  /** Its keys have to be in the Lease before this process leads. */
+  readonly authorship = new Authorship();
   readonly #options: ControllerOptions;
   readonly #firewalls: Informer<StoredFirewall>;
   readonly #state: ClusterState;
@@ -129,6 +132,7 @@ export class Controller {
     this.#calico = new CalicoConnection(context, {
       onChange: changed,
       isKept: (firewall) => this.#firewalls.store.get(firewall)?.deleting === false,
+      authorship: this.authorship,
     });
     metrics.lookUp({
       staleness: () => this.#watches.staleness(),
@@ -220,6 +224,7 @@ export class Controller {
       clock,
       log,
       outages,
+      authorship: this.authorship,
       compile: remembering(this.#timed(compile)),
       finalizers: {
         settle: (firewall) => abortable(finalizers.settle(firewall), this.#guard.signal ?? signal),

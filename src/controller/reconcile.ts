@@ -15,6 +15,7 @@ import { findingOf, type RoundResult } from './report/findings.ts';
 import { issueMessages, type StoredFirewall } from './observe/firewalls.ts';
 import { desiredState, type DesiredState } from './plan/desired-state.ts';
 import { objectId } from './objects/kinds.ts';
+import type { Authorship } from './objects/authorship.ts';
 import type { LiveObject } from './objects/live.ts';
 import { nodeShadows } from './plan/node-shadows.ts';
 import { Orphans } from './report/orphans.ts';
@@ -40,6 +41,7 @@ export interface ReconcilerOptions {
   readonly compile: Compile;
   readonly drift: Drift;
   readonly forms: ServerForms;
+  readonly authorship: Authorship;
   readonly finalizers: Finalizers;
   readonly reporter: Pick<Reporter, 'report'>;
   /** Watches the outages of the server that is written to. Absent: the server counts as never away. */
@@ -85,9 +87,10 @@ export class Reconciler {
     if (stored === undefined) return { type: 'done' };
 
     const { compile, drift } = this.#options;
-    await stored.verify([], signal);
+    const wanted = desiredState({ ...world, live: stored.objects(), compile });
+    const names = idsOf(wanted.desired);
+    await stored.verify({ wanted: names }, signal);
     const live = stored.objects();
-    const wanted = desiredState({ ...world, live, compile });
     const { lifecycles } = wanted;
     // The watch shows the new finalizer, or that the firewall has gone meanwhile. Until then nothing is written
     // for it.
@@ -103,7 +106,8 @@ export class Reconciler {
     this.#waveTimer.noteOutageEnd(await servedSince({ ...this.#options, signal }));
     const outcome = await this.#writer.write(before, nodes.defers, signal);
     report.repairs.push(...outcome.repairs);
-    if (outcome.mistaken.length > 0) await stored.verify(outcome.mistaken, signal);
+    if (outcome.mistaken.length > 0)
+      await stored.verify({ wanted: names, doubted: outcome.mistaken }, signal);
     const isShown = await stored.shows(outcome.written, signal);
 
     const after = this.#plan(round, stored.objects());
@@ -132,11 +136,10 @@ export class Reconciler {
 
   #verdicts({ stored, wanted }: Round, { plan }: Transition, { unwritten }: WriteResult): readonly Verdict[] {
     const { desired } = wanted;
-    const { drift } = this.#options;
-    const current = only(plan.comparisons, 'Current').map(
-      ({ id, desiredHash }) => [id, desiredHash] as const,
-    );
-    drift.remember(new Map(current), idsOf(desired));
+    const { drift, authorship } = this.#options;
+    const current = only(plan.comparisons, 'Current');
+    for (const { live } of current) authorship.vouch(live);
+    drift.remember(new Map(current.map(({ id, desiredHash }) => [id, desiredHash] as const)), idsOf(desired));
     return verdictsOf({
       desired,
       plan,
@@ -149,7 +152,8 @@ export class Reconciler {
   async #transition(round: Round, live: readonly LiveObject[]): Promise<Transition> {
     const first = this.#plan(round, live);
     if (!first.needsStored) return first;
-    const policies = await wholePolicies(this.#options.transport, round.signal);
+    const { transport, authorship } = this.#options;
+    const policies = await wholePolicies(transport, authorship, round.signal);
     return this.#plan(round, live, { bridges: oldBridges(policies), shadows: nodeShadows(policies) });
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { microTime } from '../clock.ts';
 import { ApiError, TransportError } from '../errors.ts';
-import { LeaderElection, type LeaseTerm } from './lease.ts';
+import { LeaderElection, type LeaseNote, type LeaseTerm } from './lease.ts';
 import { LeaseServer } from '../testing/lease-server.ts';
 import { recordingLogger } from '../testing/logs.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
@@ -37,10 +37,10 @@ function network(server: LeaseServer, clock: ManualClock): Network {
 function setup() {
   const server = new LeaseServer();
   const clock = new ManualClock();
-  const candidate = (identity: string) => {
+  const candidate = (identity: string, note?: LeaseNote) => {
     const log = recordingLogger();
     const transport = network(server, clock);
-    const names = { namespace: 'ns', name: 'lease', identity };
+    const names = { namespace: 'ns', name: 'lease', identity, ...(note !== undefined && { note }) };
     const election = new LeaderElection({ transport, clock, log, random: () => 0.5, ...names });
     const stop = new AbortController();
     const terms: LeaseTerm[] = [];
@@ -275,5 +275,52 @@ describe('a leader', () => {
     await clock.advance(0);
     await a.ended;
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('a note in the Lease', () => {
+  /** Adds its name to those that it knows. */
+  const names = (own: string): LeaseNote & { readonly known: Set<string> } => {
+    const known = new Set([own]);
+    return {
+      annotation: 'names',
+      known,
+      learn: (text = '') => {
+        for (const name of text.split(',').filter((each) => each !== '')) known.add(name);
+      },
+      text: () => [...known].sort().join(','),
+    };
+  };
+  const noteOf = (server: LeaseServer) => server.lease?.metadata.annotations?.['names'];
+
+  test('is there when a term begins, and goes from holder to holder', async () => {
+    const { server, clock, candidate } = setup();
+    const a = candidate('a', names('a'));
+    await clock.advance(0);
+    expect([a.terms.length, noteOf(server)]).toEqual([1, 'a']);
+    const standby = names('b');
+    const b = candidate('b', standby);
+    await clock.advance(5000);
+    expect([...standby.known].sort()).toEqual(['a', 'b']);
+    expect(noteOf(server)).toBe('a');
+    a.stop.abort();
+    await clock.advance(5000);
+    expect([b.terms.length, noteOf(server)]).toEqual([1, 'a,b']);
+  });
+
+  test('comes back after the Lease was deleted, or another client changed it', async () => {
+    const { server, clock, candidate } = setup();
+    const note = names('a');
+    note.learn('earlier');
+    candidate('a', note);
+    await clock.advance(0);
+    server.put(undefined);
+    await clock.advance(2000);
+    expect(noteOf(server)).toBe('a,earlier');
+    const { lease } = server;
+    if (lease === undefined) throw new Error('no Lease');
+    server.put({ ...lease, metadata: { ...lease.metadata, annotations: { other: 'kept' } } });
+    await clock.advance(4000);
+    expect(server.lease?.metadata.annotations).toEqual({ names: 'a,earlier', other: 'kept' });
   });
 });

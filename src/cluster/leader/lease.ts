@@ -19,7 +19,20 @@ export interface LeaderElectionOptions {
   readonly name: string;
   /** Different from every other process, including earlier ones in the same pod. */
   readonly identity: string;
+  readonly note?: LeaseNote;
   readonly random?: Random;
+}
+
+/**
+ * A text that holders leave to each other in an annotation of the Lease. It is there before a term begins, and
+ * again after another client took it away.
+ */
+export interface LeaseNote {
+  readonly annotation: string;
+  /** Called with the stored text whenever the Lease was read; undefined: there is none. */
+  learn(text: string | undefined): void;
+  /** The text to store. */
+  text(): string;
 }
 
 /** The time during which we hold the lease. */
@@ -197,7 +210,7 @@ export class LeaderElection {
     const lease = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { name, namespace },
+      metadata: { name, namespace, annotations: this.#annotations() },
       spec: leaseSpec(this.#claim(undefined), clock.date()),
     };
     this.#observe(await create(transport, this.#leases, lease, call(signal)));
@@ -220,8 +233,18 @@ export class LeaderElection {
 
   async #write(observed: Observed, record: LeaseRecord, signal: AbortSignal | undefined): Promise<void> {
     const { transport, clock } = this.#options;
-    const lease = { ...observed.object, spec: leaseSpec(record, clock.date()) };
+    const { metadata } = observed.object;
+    const lease = {
+      ...observed.object,
+      metadata: { ...metadata, annotations: this.#annotations(metadata.annotations) },
+      spec: leaseSpec(record, clock.date()),
+    };
     this.#observe(await replace(transport, this.#leases, lease, call(signal)));
+  }
+
+  #annotations(others: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+    const { note } = this.#options;
+    return note === undefined ? others : { ...others, [note.annotation]: note.text() };
   }
 
   /** Releases the lease. Others may take it from this moment, so no write may be in progress. */
@@ -247,9 +270,10 @@ export class LeaderElection {
    * clock stands still.
    */
   #observe(object: KubernetesObject): Observed {
-    const { clock, log, identity } = this.#options;
+    const { clock, log, identity, note } = this.#options;
     const before = this.#observed;
-    const { resourceVersion } = object.metadata;
+    const { resourceVersion, annotations = {} } = object.metadata;
+    note?.learn(annotations[note.annotation]);
     const isSame = before !== undefined && before.object.metadata.resourceVersion === resourceVersion;
     const record = leaseRecord(object);
     const { holder } = record;

@@ -5,7 +5,9 @@ import { recordingLogger } from '../../cluster/testing/logs.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { LABEL_SET, TIER } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
+import { Authorship } from '../objects/authorship.ts';
 import { kindResource } from '../objects/kinds.ts';
+import { projectLive } from '../objects/live.ts';
 import { Drift } from './drift.ts';
 import { execute, type Executor } from './execute.ts';
 import { plan, type PlanInput } from '../plan/plan.ts';
@@ -53,6 +55,7 @@ const executor = (transport: Transport, fields: Partial<Executor> = {}): Executo
   log: recordingLogger(),
   drift: new Drift(new ManualClock()),
   forms: new ServerForms(),
+  authorship: new Authorship(),
   signal: new AbortController().signal,
   ...fields,
 });
@@ -247,6 +250,41 @@ describe('executing a plan', () => {
   ])('names what has to be looked at again where %s', async (_, given) => {
     const { outcome } = await carriedOut({ stored: [allow({ name: 'web' })], ...given });
     expect(outcome.mistaken).toEqual(['GlobalNetworkPolicy/web']);
+  });
+
+  test('goes on where the owner of a namespace has been faster', async () => {
+    const { outcome, done } = await carriedOut({
+      desired: [allow({ name: 'web', namespace: 'shop' }), deny({ name: 'deny' })],
+      errors: { web: anotherOne },
+    });
+    expect(outcome).toMatchObject({
+      mistaken: ['NetworkPolicy/shop/web'],
+      unwritten: [],
+      stopped: undefined,
+    });
+    expect(done).toEqual(['PATCH deny']);
+  });
+
+  test('keeps the old object of a rule only where its new one is refused, if that is in a namespace', async () => {
+    const rules = [rule];
+    const { done } = await carriedOut({
+      desired: [allow({ name: 'new', namespace: 'shop', rules })],
+      stored: [allow({ name: 'old', rules }), allow({ name: 'old', namespace: 'shop', rules })],
+      errors: { new: refused },
+    });
+    expect(done).toEqual(['DELETE old']);
+  });
+
+  test('signs what it writes into a namespace, and nothing else', async () => {
+    const authorship = new Authorship();
+    const [here, everywhere] = [allow({ name: 'web', namespace: 'shop' }), allow({ name: 'web' })];
+    const { server } = await carriedOut({ desired: [here, everywhere], fields: { authorship } });
+    const signatures = [here, everywhere].map(
+      (each) => server.object(resourceOf(each), 'web').metadata.annotations?.['clusterfirewall.io/signature'],
+    );
+    expect(signatures).toEqual([expect.any(String), undefined]);
+    const stored = projectLive('NetworkPolicy', new Set())(server.object(resourceOf(here), 'web'));
+    expect(authorship.judged([stored])).toEqual([{ ...stored, isOpen: false }]);
   });
 
   test('takes a namespace that has just gone for no error', async () => {

@@ -6,11 +6,12 @@ import type { Transport } from '../../cluster/http/transport.ts';
 import type { Drift } from './drift.ts';
 import { repairOf, type Repair } from './journal.ts';
 import type { Role } from '../objects/role.ts';
-import { closesTooEarly, needsAny } from '../plan/plan.ts';
-import { rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
+import { closesTooEarly, isSuccessor, needsAny } from '../plan/plan.ts';
+import { kindOf, rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import type { Expectation } from '../observe/generated-objects.ts';
 import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
-import type { ObjectId } from '../objects/kinds.ts';
+import type { Authorship } from '../objects/authorship.ts';
+import { GENERATED_KINDS, type ObjectId } from '../objects/kinds.ts';
 
 /**
  * Calico's aggregated API server limits its own client to 50 requests a second; more at a time would only queue
@@ -44,6 +45,7 @@ export interface Executor {
   readonly log: Logger;
   readonly drift: Drift;
   readonly forms: ServerForms;
+  readonly authorship: Authorship;
   /** Aborted to end between two steps; a step under way is finished. */
   readonly signal: AbortSignal;
 }
@@ -93,7 +95,11 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
   } catch (error) {
     const judgement = judgeError(error);
     if (judgement === 'NamespaceGone') return;
-    if (isOtherObject(error)) progress.mistaken.push(step.id);
+    if (isOtherObject(error)) {
+      progress.mistaken.push(step.id);
+      // Whoever owns the namespace has been faster, which is no reason to leave anybody else waiting.
+      if (isNamespaced(step)) return;
+    }
     if (judgement === 'Transient') throw error;
     const message = messageOf(error);
     progress.unwritten.push({ step, refusal: message });
@@ -103,14 +109,16 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
 }
 
 async function carryOut(step: Step, executor: Executor, progress: Progress): Promise<Expectation> {
-  const { transport, drift, forms, log } = executor;
+  const { transport, drift, forms, authorship, log } = executor;
   if (step.action === 'remove') {
     if (!(await removeObject(transport, step))) progress.mistaken.push(step.id);
+    authorship.removed(step.live);
     log.info(logFields(step), 'removed');
     return { id: step.id, kind: step.live.kind, uid: step.live.uid, resourceVersion: undefined };
   }
   const mayBeDrift = drift.isDrift(step.id, step.desiredHash);
-  const { metadata } = await writeObject(transport, step, forms);
+  const signed = { ...step.desired, object: authorship.signed(step.desired.object) };
+  const { metadata } = await writeObject(transport, { ...step, desired: signed }, forms);
   const isDrift = mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion);
   if (isDrift) progress.repairs.push(repairOf(step));
   const manager = step.live?.foreignManager;
@@ -121,6 +129,8 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
   const { uid, resourceVersion } = metadata;
   return { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
 }
+
+const isNamespaced = (step: Step): boolean => GENERATED_KINDS[kindOf(step)].namespaced;
 
 const needsRefused = (step: Step, { unwritten }: Progress): boolean =>
   step.action === 'apply' ? dependsOnRefused(step, unwritten) : mustStay(step, unwritten);
@@ -143,8 +153,7 @@ function mustStay({ live }: RemoveStep, unwritten: readonly Unwritten[]): boolea
   return unwritten.some(
     ({ step, refusal }) =>
       step.action === 'apply' &&
-      (step.desired.rules.some((rule) => live.rules.includes(rule)) ||
-        (refusal !== undefined && bounds(step.role, live.role))),
+      (isSuccessor(step.desired, live) || (refusal !== undefined && bounds(step.role, live.role))),
   );
 }
 

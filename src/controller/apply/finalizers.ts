@@ -54,7 +54,9 @@ export class FinalizerKeeper {
     for (const firewall of firewalls) {
       const { name } = firewall;
       if (!this.#isHeld(firewall)) continue;
-      const left = stored.objects().filter((object) => object.ours && object.firewall === name).length;
+      const left = stored
+        .objects()
+        .filter((object) => object.ours && !object.isOpen && object.firewall === name).length;
       const isOpen = name !== DEFAULT_FIREWALL || areNodesWithdrawn;
       if (lifecycles.get(name) === 'leaving' && (left > 0 || !isOpen)) continue;
       await this.#release(firewall);

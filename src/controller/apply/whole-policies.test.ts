@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import type { KubernetesObject } from '../../cluster/resource.ts';
 import { kindResource } from '../objects/kinds.ts';
 import { calicoServer, namespaceObject, NAMESPACES } from '../testing/calico-server.ts';
 import { allow, deny, set, storedObject } from '../testing/objects.ts';
@@ -17,7 +18,13 @@ test("our policies in force are listed, of both kinds, and nobody else's", async
     ...theirs,
     metadata: { ...theirs.metadata, labels: {} },
   });
-  const found = await wholePolicies(server, new AbortController().signal);
+  const wrote = (kind: string, { metadata: { name } }: KubernetesObject): boolean =>
+    kind === 'GlobalNetworkPolicy' || name === 'web';
+  server.put(
+    kindResource('NetworkPolicy', 'shop'),
+    storedObject(allow({ name: 'forged', namespace: 'shop' })),
+  );
+  const found = await wholePolicies(server, { wrote }, new AbortController().signal);
   expect(found.map(({ kind, metadata, spec }) => [kind, metadata.name, spec])).toEqual(
     ours.map(({ object: { kind, metadata, spec } }) => [kind, metadata.name, spec]),
   );

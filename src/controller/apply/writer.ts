@@ -2,7 +2,8 @@
 import type { Clock } from '../../cluster/clock.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { Logger } from '../../cluster/logger.ts';
-import type { ApplyStep, Step } from '../plan/step.ts';
+import type { Authorship } from '../objects/authorship.ts';
+import { isOpen, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import type { Transition } from '../plan/transition.ts';
 import { SETTLE_MS, type WaveTimer } from '../plan/wave-timer.ts';
 import type { Drift } from './drift.ts';
@@ -15,6 +16,7 @@ export interface WriterOptions {
   readonly log: Logger;
   readonly drift: Drift;
   readonly forms: ServerForms;
+  readonly authorship: Authorship;
   readonly waveTimer: WaveTimer;
 }
 
@@ -33,19 +35,31 @@ export interface NextSteps {
 const ROUND_MS = 5000;
 /** A step that was tried without effect is not tried at full speed. */
 export const NO_EFFECT_MS = 100;
+/**
+ * Open removals of one round, as many as go at the same time. There may be thousands, and the next round may
+ * have something to do for others.
+ */
+const OPEN_REMOVALS = 8;
+/** An open removal that had no effect is repeated after this time. */
+const OPEN_AGAIN_MS = 60_000;
 
 export class Writer {
   readonly #options: WriterOptions;
   /** Steps that the API server refused in the last round, and those that need what it refused. */
   #unwritable: ReadonlySet<string> = new Set();
+  /** `Clock.now()` at which open removals were tried, by uid. */
+  #openTries: ReadonlyMap<string, number> = new Map();
 
   constructor(options: WriterOptions) {
     this.#options = options;
   }
 
-  /** True for a step that no wave waits for: a repair, or one that the API server refuses anyway. */
+  /**
+   * True for a step that no wave waits for: a repair, one that the API server refuses anyway, or one that
+   * concerns what may be a tenant's work.
+   */
   ignoresWaves(step: Step): boolean {
-    return this.#isDrift(step) || this.#unwritable.has(keyOf(step));
+    return this.#isDrift(step) || this.#unwritable.has(keyOf(step)) || isOpen(step);
   }
 
   /**
@@ -55,19 +69,24 @@ export class Writer {
   async write(now: Transition, defers: (step: Step) => boolean, signal: AbortSignal): Promise<WriteResult> {
     const { clock, waveTimer } = this.#options;
     const { phases } = waveTimer.due(now, (step) => this.ignoresWaves(step) || defers(step));
-    const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !defers(step);
+    const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !defers(step) && !isOpenRemoval(step);
     const due = phases.map((steps) => steps.filter(isDue));
     const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
-    const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step)));
+    const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step) && !isOpen(step)));
+    const openChanges = due.map((steps) => steps.filter((step) => !this.#isDrift(step) && isOpen(step)));
     const round = new AbortController();
     const cancel = clock.setTimeout(() => {
       round.abort();
     }, ROUND_MS);
     try {
       const bounded = AbortSignal.any([signal, round.signal]);
-      const outcome = await execute([...repairs, ...changes], { ...this.#options, signal: bounded });
+      const executor = { ...this.#options, signal: bounded };
+      const outcome = await execute([...repairs, ...changes, ...openChanges], executor);
       this.#unwritable = new Set(outcome.unwritten.map(({ step }) => keyOf(step)));
-      return outcome;
+      if (outcome.stopped !== undefined || outcome.interrupted) return outcome;
+      // Nobody waits for these, and whatever becomes of them is no trouble of the plan.
+      const { mistaken } = await execute([this.#openRemovals(now)], executor);
+      return { ...outcome, mistaken: [...outcome.mistaken, ...mistaken] };
     } finally {
       const tried = changes.flat().filter((step) => !this.#unwritable.has(keyOf(step)));
       waveTimer.wrote(tried, now.staged);
@@ -92,8 +111,34 @@ export class Writer {
     );
     return {
       areDue: waitMs === 0 && phases.flat().some((step) => !ignoresWaves(step)),
-      waits: [waitMs, ...repairWaits],
+      waits: [waitMs, ...repairWaits, ...this.#openWaits(after)],
     };
+  }
+
+  /** Those that are due, and remembered as tried. */
+  #openRemovals({ plan: { phases } }: Transition): readonly RemoveStep[] {
+    const now = this.#options.clock.now();
+    const all = phases.flat().filter(isOpenRemoval);
+    const due = all.filter((step) => this.#openWaitMs(step) === 0).slice(0, OPEN_REMOVALS);
+    const before = all.flatMap(({ live: { uid } }) => {
+      const at = this.#openTries.get(uid);
+      return at === undefined ? [] : [[uid, at] as const];
+    });
+    this.#openTries = new Map([...before, ...due.map(({ live }) => [live.uid, now] as const)]);
+    return due;
+  }
+
+  #openWaitMs({ live }: RemoveStep): number {
+    const tried = this.#openTries.get(live.uid);
+    return tried === undefined ? 0 : Math.max(0, tried + OPEN_AGAIN_MS - this.#options.clock.now());
+  }
+
+  /** Milliseconds until the next open step. It is no hurry. */
+  #openWaits({ plan: { phases } }: Transition): readonly number[] {
+    return phases
+      .flat()
+      .filter(isOpen)
+      .map((step) => Math.max(SETTLE_MS, isOpenRemoval(step) ? this.#openWaitMs(step) : 0));
   }
 
   #isDrift(step: Step): step is ApplyStep {
@@ -104,6 +149,8 @@ export class Writer {
     return this.#isDrift(step) ? this.#options.drift.waitMs(step.id) : 0;
   }
 }
+
+const isOpenRemoval = (step: Step): step is RemoveStep => step.action === 'remove' && isOpen(step);
 
 /** A step with the content that it would write. */
 const keyOf = (step: Step): string =>

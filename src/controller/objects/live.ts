@@ -13,10 +13,10 @@ import type {
   TierInfo,
 } from '../../inventory/types.ts';
 import { LABEL_SET, type RuleId } from '../../compiler/names.ts';
-import { objectId, type ObjectId } from './kinds.ts';
+import { GENERATED_KINDS, objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { roleOf, type Role } from './role.ts';
-import { firewallOf, isOwned, lastForeignManager, ruleIds } from './ownership.ts';
+import { firewallOf, isOwned, lastForeignManager, ruleIds, SIGNATURE } from './ownership.ts';
 
 interface Identity {
   /** The id that objectId makes. */
@@ -29,9 +29,16 @@ interface Identity {
   readonly foreignManager: string | undefined;
 }
 
-/** A stored object of ours. */
+/** A stored object of ours, or one that says so. */
 export interface OwnedObject extends Identity {
   readonly ours: true;
+  /**
+   * True for a policy of a namespace of which nobody can tell whether we wrote it (authorship.ts). Nothing waits
+   * for it, and it keeps nothing else as it is.
+   */
+  readonly isOpen: boolean;
+  /** The signature that it carries, if it is in a namespace. */
+  readonly signature?: string;
   readonly resourceVersion: string;
   /** Undefined when every trace of the firewall was stripped from it. */
   readonly firewall: string | undefined;
@@ -63,7 +70,7 @@ export type LiveObject = OwnedObject | ForeignObject;
 /**
  * The projection that reflectors store of a generated kind. `known` holds the uids of objects that have been
  * seen to be ours: behind the aggregated API one edit can take away our labels, our annotations and, with the
- * last field, our entry in managedFields.
+ * last field, our entry in managedFields. A policy of a namespace is open until Authorship has judged it.
  */
 export function projectLive(kind: GeneratedKind, known: Set<string>): (object: StoredObject) => LiveObject {
   return (object) => {
@@ -82,6 +89,7 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
     return {
       ours: true,
       ...identity,
+      ...authorship(kind, metadata),
       resourceVersion,
       firewall,
       rules,
@@ -93,6 +101,15 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
     };
   };
 }
+
+const authorship = (
+  kind: GeneratedKind,
+  { annotations = {} }: Metadata,
+): Pick<OwnedObject, 'isOpen' | 'signature'> => {
+  if (!GENERATED_KINDS[kind].namespaced) return { isOpen: false };
+  const signature = annotations[SIGNATURE];
+  return signature === undefined ? { isOpen: true } : { isOpen: true, signature };
+};
 
 const SHARED: ReadonlySet<string> = new Set(SHARED_SETS.map(({ id }) => id));
 const isSharedSet = (kind: GeneratedKind, rules: readonly string[]): boolean =>

@@ -23,6 +23,11 @@ export const HEARTBEAT = {
   annotation: 'clusterfirewall.io/heartbeat',
   fieldManager: 'clusterfirewall-heartbeat',
 } as const;
+/**
+ * Our signature on a policy of a namespace (authorship.ts). It is no part of what is desired either: it differs
+ * from process to process.
+ */
+export const SIGNATURE = 'clusterfirewall.io/signature';
 const OUR_MANAGERS: ReadonlySet<string> = new Set([FIELD_MANAGER, HEARTBEAT.fieldManager]);
 
 /**
@@ -30,13 +35,14 @@ const OUR_MANAGERS: ReadonlySet<string> = new Set([FIELD_MANAGER, HEARTBEAT.fiel
  * there.
  */
 export function isOwnKey(key: string): boolean {
-  if (key === HEARTBEAT.annotation) return false;
+  if (key === HEARTBEAT.annotation || key === SIGNATURE) return false;
   return key === LABEL_MANAGED_BY || key === LABEL_TIER || key.startsWith(OWN_PREFIX);
 }
 
 /**
- * True when the object is ours: by a label or, where those were stripped, by our field manager. An object whose
- * labels were stripped is drift to repair, and not an object of another client.
+ * True when the object says that it is ours: by a label or, where those were stripped, by our field manager. An object whose
+ * labels were stripped is drift to repair, and not an object of another client. In a namespace this proves
+ * nothing (authorship.ts).
  */
 export function isOwned(metadata: Metadata): boolean {
   const labels = metadata.labels ?? {};

@@ -100,6 +100,21 @@ describe('the role of an object', () => {
     });
   });
 
+  test.each(['NetworkPolicy', 'StagedNetworkPolicy'] as const)(
+    'a %s is an allow, whatever it says of itself',
+    (kind) => {
+      const claims = [
+        ['default/defaults/deny'],
+        ['default/defaults/bridge-from', 'default/defaults/bridge-complete'],
+        ['default/nodes/deny'],
+        ['default/guardrails/g'],
+      ];
+      const spec = { selector: `has(${LABEL_ENFORCED})`, egress: [{ action: 'Deny' }] };
+      for (const rules of claims)
+        expect(roleOf({ kind, spec, rules: rules.map((rule) => ruleId(rule)) })).toBe('allow');
+    },
+  );
+
   test('a group may be called nodes or defaults', () => {
     const rules = ['team/nodes/ingress/deny', 'team/defaults/egress/pass'];
     expect(desiredRole(allow({ name: 'a', rules }))).toBe('allow');

@@ -112,6 +112,8 @@ interface Described {
 }
 
 export function roleOf({ kind, spec, rules }: Described): Role {
+  // Whatever a policy of a namespace says of itself: others may write it, and we make no other ones.
+  if (kind === 'NetworkPolicy' || kind === 'StagedNetworkPolicy') return 'allow';
   const { interfaceName, selector } = isRecord(spec) ? spec : {};
   const names = rules.map((rule) => partsOf(rule).slice(1).join('/'));
   if (kind === 'Tier') return 'tier';

@@ -6,6 +6,7 @@ import type { Transport } from '../../cluster/http/transport.ts';
 import { CalicoConnection } from './calico-connection.ts';
 import { HEARTBEAT } from '../objects/ownership.ts';
 import { Watches } from '../../cluster/informer/watches.ts';
+import { Authorship } from '../objects/authorship.ts';
 
 const V3 = '/apis/projectcalico.org/v3';
 
@@ -39,7 +40,7 @@ function setup() {
   let changes = 0;
   const source = new CalicoConnection(
     { transport, clock, log, watches },
-    { isKept: () => false, onChange: () => (changes += 1) },
+    { isKept: () => false, onChange: () => (changes += 1), authorship: new Authorship() },
   );
   const stop = new AbortController();
   const ended = source.run(stop.signal);

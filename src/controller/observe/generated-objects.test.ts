@@ -9,6 +9,7 @@ import { HEARTBEAT } from '../objects/ownership.ts';
 import { CALICO, calicoServer } from '../testing/calico-server.ts';
 import { allow, endpoint, storedObject, tier } from '../testing/objects.ts';
 import { GeneratedObjects, type Expectation } from './generated-objects.ts';
+import { Authorship } from '../objects/authorship.ts';
 
 const POLICIES = kindResource('GlobalNetworkPolicy');
 const ENDPOINTS = kindResource('HostEndpoint');
@@ -28,7 +29,12 @@ async function observed(server: FakeApiServer = calicoServer()) {
   const onChange = (): void => {
     changes += 1;
   };
-  const stored = new GeneratedObjects(CALICO, { ...parts, watches }, { onChange, isKept: () => true });
+  const authorship = new Authorship();
+  const stored = new GeneratedObjects(
+    CALICO,
+    { ...parts, watches },
+    { onChange, isKept: () => true, authorship },
+  );
   stored.informers.start();
   await settle();
   /** How often it was said that something changed, since this was asked last. */
@@ -185,7 +191,7 @@ test('only kinds that are served are watched', async () => {
   const stored = new GeneratedObjects(
     some,
     { ...parts, watches },
-    { onChange: () => undefined, isKept: () => true },
+    { onChange: () => undefined, isKept: () => true, authorship: new Authorship() },
   );
   server.put(kindResource('Tier'), storedObject(tier()));
   server.put(POLICIES, web);

@@ -8,10 +8,11 @@ import { CalicoConfig, othersOf, type CalicoMemory } from './calico-config.ts';
 import type { StoredFailsafes } from './stored-failsafes.ts';
 import { generatedKinds, kindResource, objectId, type ObjectId } from '../objects/kinds.ts';
 import type { HeartbeatObject } from '../../cluster/informer/heartbeat.ts';
+import type { Authorship } from '../objects/authorship.ts';
 import { projectLive, type LiveObject } from '../objects/live.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
-import { Impostors } from './impostors.ts';
+import { Impostors, type Questions } from './impostors.ts';
 import { OtherPolicies } from './other-policies.ts';
 import { TierSight } from './tier-sight.ts';
 
@@ -37,6 +38,8 @@ export interface GeneratedObjectsOptions {
   readonly isKept: (firewall: string) => boolean;
   /** The default is an empty one. */
   readonly memory?: CalicoMemory;
+  /** Which policies of namespaces are ours. */
+  readonly authorship: Authorship;
 }
 
 export interface NamespacePolicies {
@@ -55,16 +58,18 @@ export class GeneratedObjects {
   readonly #sight: TierSight;
   readonly #isInstallation: boolean;
   readonly #impostors: Impostors;
+  readonly #authorship: Authorship;
   /** Kinds of which something that was written does not show, and that could not be listed anew. */
   readonly #unsure = new Set<GeneratedKind>();
   #changed = Promise.withResolvers<undefined>();
 
   constructor(served: ServedKinds, context: InformerContext, options: GeneratedObjectsOptions) {
     const { kinds, read, adminPolicies, isInstallation } = served;
-    const { onChange, isKept, memory } = options;
+    const { onChange, isKept, memory, authorship } = options;
     this.#context = context;
     this.#isInstallation = isInstallation;
     this.#impostors = new Impostors(context.transport, context.log);
+    this.#authorship = authorship;
     const known = new Set<string>();
     for (const kind of generatedKinds.filter((each) => kinds.has(each))) {
       const informer = new Informer<LiveObject>(context, {
@@ -123,15 +128,15 @@ export class GeneratedObjects {
 
   /**
    * Finds out which objects are not what their names say, so that the others stand for those names.
-   * @param doubted ids that turned out to name another object, or none, when they were written
+   * @param questions see Impostors.verify
    * @throws ApiError or TransportError
    */
-  async verify(doubted: readonly ObjectId[], signal: AbortSignal): Promise<void> {
-    await this.#impostors.verify(this.#everything(), doubted, signal);
+  async verify(questions: Questions, signal: AbortSignal): Promise<void> {
+    await this.#impostors.verify(this.#everything(), questions, signal);
   }
 
   #everything(): readonly LiveObject[] {
-    return [...this.#objects.values()].flatMap(({ store }) => store.list());
+    return this.#authorship.judged([...this.#objects.values()].flatMap(({ store }) => store.list()));
   }
 
   /** The objects of others, as the compiler sees them. */

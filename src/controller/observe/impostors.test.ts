@@ -4,7 +4,7 @@ import { ScriptedTransport } from '../../cluster/testing/scripted-transport.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { Impostors } from './impostors.ts';
-import { allow, foreign, live, storedObject } from '../testing/objects.ts';
+import { allow, foreign, live, open, storedObject } from '../testing/objects.ts';
 import type { ObjectId } from '../objects/kinds.ts';
 
 const web = allow({ name: 'cfw-web', namespace: 'shop' });
@@ -17,8 +17,9 @@ function namesakes(...answers: readonly Answer[]) {
   const transport = new ScriptedTransport(...answers);
   const log = recordingLogger();
   const told = new Impostors(transport, log);
+  const wanted = new Set([ours.id]);
   const left = async (objects: readonly LiveObject[], doubted: readonly ObjectId[] = []) => {
-    await told.verify(objects, doubted, signal);
+    await told.verify(objects, { wanted, doubted }, signal);
     return told.genuine(objects);
   };
   return { left, requests: transport.requests, log };
@@ -70,5 +71,23 @@ describe('an object by itself', () => {
     const { left } = namesakes();
     const other = foreign(allow({ name: 'web', namespace: 'shop' }));
     expect(await left([other])).toEqual([other]);
+  });
+});
+
+describe('under a name that is not wanted', () => {
+  const other = allow({ name: 'cfw-other', namespace: 'shop' });
+  const twin: LiveObject = { ...open(other), uid: 'forged' };
+
+  test('no number of policies that tenants wrote costs a request', async () => {
+    const { left, requests } = namesakes();
+    const theirs = [foreign(other), open(other), twin];
+    expect(await left(theirs)).toEqual(theirs);
+    expect(requests).toEqual([]);
+  });
+
+  test('one of ours is told from the others', async () => {
+    const { left, requests } = namesakes({ ...storedObject(other) });
+    expect(await left([live(other), twin])).toEqual([live(other)]);
+    expect(requests).toHaveLength(1);
   });
 });

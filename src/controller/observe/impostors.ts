@@ -1,9 +1,16 @@
 import { get } from '../../cluster/objects/apply.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
-import { isOurName } from '../../compiler/names.ts';
 import { kindResource, type ObjectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
+
+/** The names that matter. Others may be as many as tenants like, and no round waits for them. */
+export interface Questions {
+  /** Ids of the desired objects. */
+  readonly wanted: ReadonlySet<string>;
+  /** Ids that turned out to name another object, or none, when they were written. */
+  readonly doubted?: readonly ObjectId[];
+}
 
 /**
  * Objects that list under a name that is not theirs.
@@ -35,21 +42,22 @@ export class Impostors {
   }
 
   /**
-   * Reads possible impostors by name: several objects under one name, an object of another client under a name
-   * such as ours, and those that are doubted.
+   * Reads possible impostors by name: those that are doubted, and where we want an object or have one, several
+   * objects under one name and an object of another client.
    * @throws ApiError or TransportError
    */
   async verify(
     objects: readonly LiveObject[],
-    doubted: readonly ObjectId[],
+    { wanted, doubted = [] }: Questions,
     signal: AbortSignal,
   ): Promise<void> {
     const uids = new Set(objects.map(({ uid }) => uid));
     for (const uid of this.#verdicts.keys()) if (!uids.has(uid)) this.#verdicts.delete(uid);
     for (const [id, namesakes] of Map.groupBy(objects, (object) => object.id)) {
-      const isOpen = namesakes.some(({ uid }) => !this.#verdicts.has(uid));
-      const isSuspect = namesakes.length > 1 || namesakes.some(({ ours, name }) => !ours && isOurName(name));
-      if (doubted.includes(id) || (isOpen && isSuspect)) await this.#read(namesakes, signal);
+      const isNew = namesakes.some(({ uid }) => !this.#verdicts.has(uid));
+      const isSuspect = namesakes.length > 1 || namesakes.some(({ ours }) => !ours);
+      const matters = wanted.has(id) || namesakes.some((object) => object.ours && !object.isOpen);
+      if (doubted.includes(id) || (isNew && isSuspect && matters)) await this.#read(namesakes, signal);
     }
   }
 

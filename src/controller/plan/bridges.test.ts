@@ -73,8 +73,8 @@ describe('the rules of a bridge', () => {
     const [bridge] = specsOf(newBridges([closing, policy]));
     return [...(bridge?.ingress ?? []), ...(bridge?.egress ?? [])];
   };
-  const own = { selector: `${PODS} && (app == 'a')`, namespaceSelector: NAMED };
-  const inShop = { selector: `${PODS} && ${SHOP} && (app == 'a')`, namespaceSelector: NAMED };
+  const own = { selector: `app == 'a' && ${PODS}`, namespaceSelector: NAMED };
+  const inShop = { selector: `app == 'a' && ${SHOP} && ${PODS}`, namespaceSelector: NAMED };
   const nets: EntityRule = { nets: ['192.0.2.0/24'] };
   const selected: EntityRule = { selector: "app == 'b'" };
   const elsewhere: EntityRule = { selector: "app == 'b'", namespaceSelector: "team == 'b'" };
@@ -106,7 +106,7 @@ describe('the rules of a bridge', () => {
       'pods of the same namespace',
       'shop',
       { ...selected, notNets: ['192.0.2.0/24'] },
-      { selector: `${SHOP} && (app == 'b')`, namespaceSelector: NAMED, notNets: ['192.0.2.0/24'] },
+      { selector: `app == 'b' && ${SHOP}`, namespaceSelector: NAMED, notNets: ['192.0.2.0/24'] },
     ],
     ['pods of other namespaces', 'shop', elsewhere, elsewhere],
   ])('keep their peer: %s', (_, namespace, peer, carried) => {
@@ -129,8 +129,8 @@ describe('the rules of a bridge', () => {
       {
         action: 'Allow',
         destination: {
-          selector: `(app == 'b') && ${own.selector}`,
-          namespaceSelector: `(team == 'b') && ${NAMED}`,
+          selector: `app == 'a' && app == 'b' && ${PODS}`,
+          namespaceSelector: `${NAMED} && team == 'b'`,
         },
       },
     ]);
@@ -141,7 +141,7 @@ describe('the rules of a bridge', () => {
   });
 
   test('are only those whose selectors Calico takes, to the last character', () => {
-    const long = (length: number): string => `has(${'x'.repeat(length - 'has()'.length)})`;
+    const long = (length: number): string => `a == '${'x'.repeat(length - "a == ''".length)}'`;
     const room = MAX_SELECTOR;
     const carried = (rule: Partial<Rule>, spec: Partial<GlobalPolicySpec> = {}): number =>
       narrowed({ direction: 'ingress' }, { action: 'Allow', ...rule }, spec).length;

@@ -12,7 +12,8 @@
  */
 import { chunk, MAX_RULES, MAX_SELECTOR } from '../../calico/limits.ts';
 import { LABEL_NAMESPACE, LABEL_NAMESPACE_NAME, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
-import { eq, has, printSelector } from '../../calico/selector.ts';
+import { parseSelector } from '../../calico/selector-parser.ts';
+import { and, eq, has, printSelector, type Selector } from '../../calico/selector.ts';
 import type { EntityRule, GeneratedObject, GlobalPolicySpec, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
@@ -128,37 +129,51 @@ function narrowed(policy: EnforcedPolicy, direction: 'ingress' | 'egress'): read
   });
 }
 
-const PODS = printSelector(eq(LABEL_ORCHESTRATOR, 'k8s'));
-const IN_A_NAMESPACE = printSelector(has(LABEL_NAMESPACE_NAME));
+const PODS = eq(LABEL_ORCHESTRATOR, 'k8s');
+const IN_A_NAMESPACE = has(LABEL_NAMESPACE_NAME);
+
+interface Subject {
+  readonly pods: Selector;
+  readonly namespaces: Selector;
+}
 
 /**
  * Only pods, and names by the label that Calico sets: see ruleSelectors in compiler/namespaces/namespaces.ts.
  */
-function subjectOf(policy: EnforcedPolicy): EntityRule {
-  const { selector } = policy.spec;
+function subjectOf(policy: EnforcedPolicy): Subject {
+  const selected = and(PODS, parseSelector(policy.spec.selector));
   if (policy.kind === 'NetworkPolicy') {
-    const namespace = printSelector(eq(LABEL_NAMESPACE, policy.metadata.namespace ?? ''));
-    return { selector: `${PODS} && ${namespace} && (${selector})`, namespaceSelector: IN_A_NAMESPACE };
+    const namespace = eq(LABEL_NAMESPACE, policy.metadata.namespace ?? '');
+    return { pods: and(selected, namespace), namespaces: IN_A_NAMESPACE };
   }
-  const { namespaceSelector = IN_A_NAMESPACE } = policy.spec;
-  return { selector: `${PODS} && (${selector})`, namespaceSelector };
+  const { namespaceSelector } = policy.spec;
+  return {
+    pods: selected,
+    namespaces: namespaceSelector === undefined ? IN_A_NAMESPACE : parseSelector(namespaceSelector),
+  };
 }
 
 /** Adds the selectors of a policy's pods to an end of a rule, which keeps its own. */
-function both(here: EntityRule, subject: EntityRule): EntityRule {
-  const join = (a: string | undefined, b = ''): string => (a === undefined ? b : `(${a}) && ${b}`);
+function both(here: EntityRule, { pods, namespaces }: Subject): EntityRule {
   return {
     ...here,
-    selector: join(here.selector, subject.selector),
-    namespaceSelector: join(here.namespaceSelector, subject.namespaceSelector),
+    selector: joined(here.selector, pods),
+    namespaceSelector: joined(here.namespaceSelector, namespaces),
   };
 }
+
+/** Both, where the first is given. Texts are parsed before they are joined: `a) || (b` is no selector. */
+const joined = (text: string | undefined, selector: Selector): string =>
+  printSelector(text === undefined ? selector : and(parseSelector(text), selector));
 
 /** Names the namespace of a NetworkPolicy, which a global policy has to name in its rules. */
 function inOwnNamespace(entity: EntityRule, namespace: string): EntityRule {
   if (entity.selector === undefined || entity.namespaceSelector !== undefined) return entity;
-  const own = printSelector(eq(LABEL_NAMESPACE, namespace));
-  return { ...entity, selector: `${own} && (${entity.selector})`, namespaceSelector: IN_A_NAMESPACE };
+  return {
+    ...entity,
+    selector: joined(entity.selector, eq(LABEL_NAMESPACE, namespace)),
+    namespaceSelector: printSelector(IN_A_NAMESPACE),
+  };
 }
 
 /**

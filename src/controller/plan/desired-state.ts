@@ -98,7 +98,7 @@ function lifecyclesOf(firewalls: readonly StoredFirewall[]): ReadonlyMap<string,
 function isDefaultRetained(lifecycles: ReadonlyMap<string, Lifecycle>, live: Iterable<LiveObject>): boolean {
   const lifecycle = lifecycles.get(DEFAULT_FIREWALL);
   if (lifecycle !== undefined && lifecycle !== 'retained') return false;
-  return [...live].some((object) => object.ours && object.firewall === DEFAULT_FIREWALL);
+  return [...live].some((object) => object.ours && !object.isOpen && object.firewall === DEFAULT_FIREWALL);
 }
 
 /** Adds the addresses that have to stay to the sets that they are stored in. */

@@ -20,10 +20,10 @@ import type { HostEndpointInfo, Inventory } from '../../inventory/types.ts';
 import { oldBridges } from './bridges.ts';
 import { labelPlan, isDeferred, nodesOfOurs, type LabelPlan } from '../nodes/enforcement-labels.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
-import { projectLive, type LiveObject } from '../objects/live.ts';
+import type { LiveObject } from '../objects/live.ts';
 import { nodeShadows } from './node-shadows.ts';
 import { nodesStand } from '../nodes/nodes-report.ts';
-import { asStored, contentOf, verdictsAfter } from '../testing/objects.ts';
+import { asStored, contentOf, projected, verdictsAfter } from '../testing/objects.ts';
 import type { Step } from './step.ts';
 import { describeNodeFlow, nodeReadingOf, type NodeFlow } from '../testing/node-reading.ts';
 import { Nodes as Watchers, type Stored } from '../testing/watchers.ts';
@@ -329,7 +329,7 @@ function automaticEndpoint(name: string, nodes: readonly StoredNode[], gated: bo
 const isAutomatic = (object: GeneratedObject): object is HostEndpoint =>
   object.kind === 'HostEndpoint' && object.metadata.name.endsWith('-auto-hep');
 
-const live = readOnce((object: GeneratedObject) => projectLive(object.kind, new Set())(asStored(object)));
+const live = readOnce((object: GeneratedObject) => projected(object.kind, asStored(object)));
 
 const PEERS: NonNullable<ClusterFirewall['spec']['peers']> = [
   { name: 'office', cidrs: ['198.51.100.0/25'] },

@@ -8,7 +8,18 @@ import type { LiveObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
 import { isFrozen, only, plan, type Comparison, type Plan, type PlanInput } from './plan.ts';
 import type { Step } from './step.ts';
-import { allow, deny, endpoint, foreign, finalDeny, live, nodeAllow, set, tier } from '../testing/objects.ts';
+import {
+  allow,
+  deny,
+  endpoint,
+  foreign,
+  finalDeny,
+  live,
+  nodeAllow,
+  open,
+  set,
+  tier,
+} from '../testing/objects.ts';
 
 /** The object under another name. */
 const renamed = ({ object }: DesiredObject, name: string): DesiredObject['object'] => ({
@@ -219,6 +230,42 @@ describe('what is left alone', () => {
     const result = planned({ desired: [renamed], live: [foreign(renamed), old] });
     expect(result.phases).toEqual([]);
     expect(result.frozen).toEqual([old]);
+  });
+
+  test('the old object of a rule only where its new name is taken, if that is in a namespace', () => {
+    const rules = ['default/g/ingress/a'];
+    const taken = foreign(allow({ name: 'new', namespace: 'evil', rules }));
+    const old = ['evil', 'victim'].map((namespace) => live(allow({ name: 'old', namespace, rules })));
+    const elsewhere = live(allow({ name: 'old', rules }));
+    const result = planned({
+      desired: [allow({ name: 'new', namespace: 'evil', rules })],
+      live: [taken, ...old, elsewhere],
+    });
+    expect(result.frozen.map(({ id }) => id)).toEqual(['NetworkPolicy/evil/old']);
+    expect(phases(result)).toEqual([['-NetworkPolicy/victim/old', '-GlobalNetworkPolicy/old']]);
+  });
+
+  test('an open policy while all of its firewall is frozen, and not for a rule that it names', () => {
+    const forged = open(allow({ name: 'x', namespace: 'evil', rules: [frozenRule] }));
+    expect(phases(planned({ live: [forged], frozen }))).toEqual([['-NetworkPolicy/evil/x']]);
+    const whole = planned({ live: [forged], frozen: [{ prefix: ruleId('default') }] });
+    expect([phases(whole), whole.frozen]).toEqual([[], [forged]]);
+    const unknown = planned({ live: [forged], firewalls: new Set() });
+    expect([phases(unknown), unknown.orphans]).toEqual([[], []]);
+  });
+
+  test('an open policy that waits for a finalizer', () => {
+    const waiting = { ...open(allow({ name: 'x', namespace: 'evil' })), waitsFor: ['a'] } as LiveObject;
+    const result = planned({ live: [waiting] });
+    expect([phases(result), result.lingering]).toEqual([[], [waiting]]);
+  });
+
+  test('an open policy under a name that we want never stays as it is for a frozen rule', () => {
+    const made = { name: 'x', namespace: 'evil', rules: ['default/g/ingress/a'] };
+    const edited = allow({ ...made, content: 'has(x)', rules: [...made.rules, frozenRule] });
+    const input = { desired: [allow(made)], frozen };
+    expect(phases(planned({ ...input, live: [open(edited)] }))).toEqual([['~NetworkPolicy/evil/x']]);
+    expect(phases(planned({ ...input, live: [live(edited)] }))).toEqual([]);
   });
 
   test('objects of frozen rules, also when others of the same firewall go', () => {

@@ -38,7 +38,7 @@ export type Comparison = {
   readonly id: ObjectId;
   readonly desired: DesiredObject;
 } & (
-  | { readonly is: 'Current'; readonly desiredHash: string }
+  | { readonly is: 'Current'; readonly desiredHash: string; readonly live: OwnedObject }
   | { readonly is: 'Pending'; readonly step: ApplyStep }
   /** Stays as it is stored, because a frozen rule or a stand-in keeps it. */
   | { readonly is: 'Frozen'; readonly live: OwnedObject }
@@ -60,6 +60,8 @@ export interface Plan {
   readonly comparisons: readonly Comparison[];
   /** Stored objects that are not desired, kept because of a frozen rule. */
   readonly frozen: readonly OwnedObject[];
+  /** Open ones that are not desired and are being deleted, but wait for a finalizer. */
+  readonly lingering: readonly OwnedObject[];
   /** Stored objects of firewalls that do not exist. */
   readonly orphans: readonly OwnedObject[];
 }
@@ -99,6 +101,8 @@ const KEPT_UP_TO_DATE: ReadonlySet<Role> = new Set(['tier', 'set', 'nodeAddresse
  * not the rule's.
  */
 function staysAsStored(frozen: readonly Frozen[], desired: DesiredObject, live: OwnedObject): boolean {
+  // Its rules are what its author says, and keep nothing.
+  if (live.isOpen) return false;
   if (desired.standIn === true) return true;
   if (KEPT_UP_TO_DATE.has(desiredRole(desired))) return false;
   return live.rules.some((rule) => isFrozen(frozen, rule) && !desired.rules.includes(rule));
@@ -117,7 +121,7 @@ function compare(
   const desiredHash = hashOf(desired.object);
   if (live !== undefined) {
     const isCurrent = live.hash === desiredHash || input.isEquivalent?.(id, desiredHash, live.hash) === true;
-    if (isCurrent) return { ...common, is: 'Current', desiredHash };
+    if (isCurrent) return { ...common, is: 'Current', desiredHash, live };
     if (staysAsStored(input.frozen, desired, live)) return { ...common, is: 'Frozen', live };
   } else if (input.holdsEndpoints === true && desiredRole(desired) === 'nodeEndpoint') {
     return { ...common, is: 'Waiting' };
@@ -180,26 +184,42 @@ function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): re
 
 /**
  * Removes our objects that are no longer desired. An object stays if it carries a frozen rule, or a rule
- * whose new object cannot be written.
+ * whose new object cannot be written. An open one stays only while all of its firewall is frozen.
  */
 function prune(
   input: PlanInput,
   live: ReadonlyMap<string, LiveObject>,
   comparisons: readonly Comparison[],
-): Pick<Plan, 'frozen' | 'orphans'> & { readonly removals: readonly RemoveStep[] } {
+): Pick<Plan, 'frozen' | 'orphans' | 'lingering'> & { readonly removals: readonly RemoveStep[] } {
   const wanted = new Set(comparisons.map(({ id }) => id));
-  const keep = [
-    ...input.frozen,
-    ...only(comparisons, 'NameTaken').flatMap(({ desired }) => desired.rules.map((rule) => ({ rule }))),
-  ];
+  const nameless = only(comparisons, 'NameTaken').map(({ desired }) => desired);
+  const whole = input.frozen.filter((each) => 'prefix' in each && input.firewalls.has(each.prefix));
+  const isKept = (object: OwnedObject): boolean =>
+    object.isOpen
+      ? carriesFrozen(whole, object)
+      : carriesFrozen(input.frozen, object) || nameless.some((desired) => isSuccessor(desired, object));
   const removals: RemoveStep[] = [];
   const frozen: OwnedObject[] = [];
   const orphans: OwnedObject[] = [];
+  const lingering: OwnedObject[] = [];
   for (const object of live.values()) {
     if (!object.ours || wanted.has(object.id)) continue;
-    if (object.firewall === undefined || !input.firewalls.has(object.firewall)) orphans.push(object);
-    else if (carriesFrozen(keep, object)) frozen.push(object);
+    if (object.firewall === undefined || !input.firewalls.has(object.firewall)) {
+      if (!object.isOpen) orphans.push(object);
+    } else if (isKept(object)) frozen.push(object);
+    else if (object.isOpen && object.waitsFor !== undefined) lingering.push(object);
     else removals.push(removeStep(object));
   }
-  return { removals, frozen, orphans };
+  return { removals, frozen, orphans, lingering };
 }
+
+/**
+ * True when a desired object takes over a rule from a stored one. One in a namespace takes over only what is
+ * there: a tenant who keeps its name taken keeps nothing of anybody else.
+ */
+export const isSuccessor = (
+  { object: { metadata }, rules }: DesiredObject,
+  stored: Pick<OwnedObject, 'namespace' | 'rules'>,
+): boolean =>
+  (metadata.namespace === undefined || metadata.namespace === stored.namespace) &&
+  rules.some((rule) => stored.rules.includes(rule));

@@ -44,6 +44,7 @@ const noPlan: Plan = {
   comparisons: [],
   frozen: [],
   orphans: [],
+  lingering: [],
 };
 const change = (steps: readonly Step[], given: Partial<PodChangeInput> = {}): PodChange =>
   podChange({ bare: noPlan, steps, bridges: [], oldBridges: undefined, ...given });

@@ -19,7 +19,8 @@ import type { Compilation, DesiredObject } from '../../compiler/types.ts';
 import type { StoredFirewall } from '../observe/firewalls.ts';
 import { desiredState, type DesiredState } from './desired-state.ts';
 import { objectId } from '../objects/kinds.ts';
-import { projectLive, type LiveObject, type OwnedObject } from '../objects/live.ts';
+import type { LiveObject, OwnedObject } from '../objects/live.ts';
+import { projected } from '../testing/objects.ts';
 import { remembering } from '../../compiler/memo.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { carriesFrozen, plan } from './plan.ts';
@@ -235,7 +236,7 @@ class Model {
   live(): readonly LiveObject[] {
     return [...this.stored.values()].map((object) => {
       const known = this.#projections.get(object);
-      const projection = known ?? projectLive(kindOf(object), new Set())(object);
+      const projection = known ?? projected(kindOf(object), object);
       if (known === undefined) this.#projections.set(object, projection);
       return projection;
     });

@@ -63,6 +63,12 @@ export const rulesOf = (step: Step): readonly RuleId[] =>
 export const kindOf = (step: Step): GeneratedKind =>
   step.action === 'apply' ? step.desired.object.kind : step.live.kind;
 
+/**
+ * True for the removal or the replacement of a policy that may be a tenant's work. Nothing waits for such a step,
+ * and it begins no transition.
+ */
+export const isOpen = ({ live }: Step): boolean => live?.isOpen === true;
+
 /** True when another content takes the place of the stored one. */
 export const replaces = (step: Step): boolean => step.action === 'apply' && step.live !== undefined;
 /** True when something that is in force may end with the step. */

@@ -14,10 +14,9 @@ import { flowsOf, scene, type Scene } from '../../compiler/testing/surroundings.
 import { random } from '../../compiler/testing/variations.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { oldBridges } from './bridges.ts';
-import { projectLive } from '../objects/live.ts';
 import { nodeShadows } from './node-shadows.ts';
 import { kindOf, type Step } from './step.ts';
-import { asStored, contentOf } from '../testing/objects.ts';
+import { asStored, contentOf, projected } from '../testing/objects.ts';
 import { Nodes, type Stored } from '../testing/watchers.ts';
 import { transition, type Transition } from './transition.ts';
 import { WaveTimer } from './wave-timer.ts';
@@ -82,7 +81,7 @@ class World {
     const input = {
       desired: objects,
       frozen,
-      live: [...this.#stored.values()].map((object) => projectLive(object.kind, new Set())(asStored(object))),
+      live: [...this.#stored.values()].map((object) => projected(object.kind, asStored(object))),
       firewalls: this.#owners,
       isClosedNamespace: () => false,
       ignoresWaves: () => false,

@@ -45,8 +45,8 @@ test('where nothing temporary is wanted nor stored, it is the plan', () => {
 });
 
 describe('bridges', () => {
-  const stored = [closing('old'), web];
-  const desired = [closing('new'), web, api];
+  const stored = [closing('has(old)'), web];
+  const desired = [closing('has(new)'), web, api];
   const old = oldBridges(stored.map((each) => storedObject(each)));
 
   test('are wanted, and asked for where those from what is stored are not known', () => {
@@ -57,7 +57,7 @@ describe('bridges', () => {
     expect(written(result)).toEqual([
       ...writes(old),
       ...writes(newBridges(desired)),
-      ...writes([api, closing('new')]),
+      ...writes([api, closing('has(new)')]),
     ]);
   });
 
@@ -78,7 +78,7 @@ describe('bridges', () => {
     const ignoresWaves = (): boolean => true;
     const result = transition(inputOf({ stored, desired, ignoresWaves }));
     expect(result).toMatchObject({ staged: false, needsStored: false });
-    expect(written(result)).toEqual(writes([api, closing('new')]));
+    expect(written(result)).toEqual(writes([api, closing('has(new)')]));
   });
 });
 
@@ -121,7 +121,7 @@ test('one temporary policy is written, and as many bridges as shadows are', () =
 });
 
 test('what only looks temporary is not ours, and stays', () => {
-  const bridge = foreign(newBridges([closing('new')])[0] ?? web);
+  const bridge = foreign(newBridges([closing('has(new)')])[0] ?? web);
   const result = transition({ ...inputOf({ stored: [], desired: [finalDeny()] }), live: [bridge] });
   expect(written(result)).toEqual(writes([finalDeny()]));
   expect(result.staged).toBe(false);

@@ -8,7 +8,7 @@ import { familyOf, type Family } from '../objects/role.ts';
 import { nodeChange } from './node-transition.ts';
 import { plan, type Plan, type PlanInput } from './plan.ts';
 import { podChange } from './pod-transition.ts';
-import type { Step } from './step.ts';
+import { isOpen, type Step } from './step.ts';
 
 export interface Transition {
   /** Temporary policies included. */
@@ -44,7 +44,7 @@ export function transition(input: TransitionInput): Transition {
   const shadows = ofFamily(live, 'shadow');
   const temporary = new Set<LiveObject>([...bridges, ...shadows]);
   const bare = plan({ ...input, live: live.filter((object) => !temporary.has(object)) });
-  const steps = bare.phases.flat().filter((step) => !input.ignoresWaves(step));
+  const steps = bare.phases.flat().filter((step) => !isOpen(step) && !input.ignoresWaves(step));
   const { desired, fromStored } = input;
   const pods = podChange({ bare, steps, bridges, oldBridges: fromStored?.bridges });
   const nodes = nodeChange({ steps, stored: shadows, shadows: fromStored?.shadows });

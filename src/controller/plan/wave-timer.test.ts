@@ -25,6 +25,7 @@ const transition = (steps: readonly Step[], staged = true): Transition => ({
     comparisons: [],
     frozen: [],
     orphans: [],
+    lingering: [],
   },
   staged,
   needsStored: false,

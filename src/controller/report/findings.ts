@@ -10,7 +10,7 @@ import type { DesiredState } from '../plan/desired-state.ts';
 import type { OwnedObject } from '../objects/live.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 import { only, type Plan } from '../plan/plan.ts';
-import type { RemoveStep } from '../plan/step.ts';
+import { isOpen, type RemoveStep } from '../plan/step.ts';
 import { foreignFinding } from './foreign.ts';
 import type { NamespacePolicies } from '../observe/generated-objects.ts';
 import { rulePath } from './rule-path.ts';
@@ -99,6 +99,7 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
     problems: [
       ...wanted.problems.filter((problem) => problem.firewall === name),
       ...writeProblems(firewall, verdicts),
+      ...forgeries(name, results.plan),
     ],
     programming: programming(name, verdicts, results),
     policies: {
@@ -155,6 +156,20 @@ function writeProblems(firewall: StoredFirewall, verdicts: readonly Verdict[]): 
   );
 }
 
+/**
+ * Says of policies that say that they are ours, and that their finalizers keep, that nothing waits for them. One is
+ * named for all, because there may be thousands, and whoever writes them must not make the status change.
+ */
+function forgeries(name: string, { lingering }: Plan): readonly StatusProblem[] {
+  const [first, ...more] = lingering
+    .filter(({ firewall }) => firewall === name)
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  if (first === undefined) return [];
+  const which = more.length === 0 ? first.id : `${first.id}, and others`;
+  const message = `${which}: the operator did not write this policy, although its labels say so. It is being deleted and waits for the finalizers ${(first.waitsFor ?? []).join(', ')}. No rule waits for it: let their owners finish, or remove them`;
+  return [{ severity: 'warning', rule: ruleId(name), path: 'spec', reason: 'ForgedPolicy', message }];
+}
+
 function programming(
   name: string,
   verdicts: readonly Verdict[],
@@ -179,7 +194,10 @@ function programming(
 const removalsOf = (firewall: string, { phases }: Plan): readonly RemoveStep[] =>
   phases
     .flat()
-    .filter((step): step is RemoveStep => step.action === 'remove' && step.live.firewall === firewall);
+    .filter(
+      (step): step is RemoveStep =>
+        step.action === 'remove' && !isOpen(step) && step.live.firewall === firewall,
+    );
 
 /** A round that failed has programmed nothing for sure. @param error whatever was thrown */
 export function failureOf({ deleting, validation }: StoredFirewall, error: unknown): Finding {

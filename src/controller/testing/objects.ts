@@ -1,4 +1,4 @@
-import type { GeneratedObject, Rule } from '../../calico/types.ts';
+import type { GeneratedKind, GeneratedObject, Rule } from '../../calico/types.ts';
 import type { StoredObject } from '../../cluster/resource.ts';
 import {
   ANNOTATION_RULES,
@@ -135,8 +135,18 @@ export const asStored = (object: GeneratedObject): StoredObject => ({
   metadata: { ...object.metadata, uid: `${object.kind}-${object.metadata.name}`, resourceVersion: '1' },
 });
 
-/** The projection that reflectors keep of it. */
+/** The projection that reflectors keep of an object that we have written. */
+export function projected(kind: GeneratedKind, object: StoredObject): LiveObject {
+  const each = projectLive(kind, new Set())(object);
+  return each.ours ? { ...each, isOpen: false } : each;
+}
+
+/** The projection of it as stored. */
 export const live = (desired: DesiredObject): LiveObject =>
+  projected(desired.object.kind, storedObject(desired));
+
+/** The projection of the same object where a tenant may have written it. */
+export const open = (desired: DesiredObject): LiveObject =>
   projectLive(desired.object.kind, new Set())(storedObject(desired));
 
 /** An object of another client with the same name. */

@@ -9,6 +9,7 @@ import { ManualClock, settle } from '../../cluster/testing/manual-clock.ts';
 import { compile } from '../../compiler/compile.ts';
 import { Drift } from '../apply/drift.ts';
 import { ServerForms } from '../apply/write.ts';
+import { Authorship } from '../objects/authorship.ts';
 import { HEARTBEAT } from '../objects/ownership.ts';
 import type { CalicoApi } from '../observe/calico-api.ts';
 import { ClusterState } from '../observe/cluster-state.ts';
@@ -66,12 +67,18 @@ export class Rounds {
       onSynced: ignore,
     });
     this.#state = new ClusterState(context, ignore);
-    this.#stored = new GeneratedObjects(CALICO, context, { onChange: ignore, isKept: () => false });
+    const { authorship = new Authorship() } = options;
+    this.#stored = new GeneratedObjects(CALICO, context, {
+      onChange: ignore,
+      isKept: () => false,
+      authorship,
+    });
     this.#reconciler = new Reconciler({
       ...parts,
       compile,
       drift: new Drift(clock),
       forms: new ServerForms(),
+      authorship,
       finalizers: finalizersOf(server),
       signal: this.stop.signal,
       reporter: new Reporter(server, clock, log),

@@ -1,0 +1,229 @@
+/** A tenant who may write Calico's policies in his namespace, against a real API server. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { KubernetesObject } from '../../src/cluster/resource.ts';
+import { conditionOf, eventually, firewall, type Rig, type RigMode } from './controller-harness.ts';
+import { PLURALS } from './controller-objects.ts';
+
+const TENANT = 'tenant';
+const STAYS = ['evil.example/never'];
+const CALICO = 'projectcalico.org';
+/** A label that only the tenant writes. */
+const MARK = 'tenants-mark';
+const LABELS = {
+  'app.kubernetes.io/managed-by': 'clusterfirewall',
+  'clusterfirewall.io/firewall': 'default',
+};
+
+/** Every right on Calico's policies in one namespace. Calico's API server asks for the tier as well. */
+const rights: readonly object[] = [
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: TENANT },
+    rules: [
+      { apiGroups: [CALICO], resources: ['networkpolicies', 'stagednetworkpolicies'], verbs: ['*'] },
+      {
+        apiGroups: [CALICO],
+        resources: ['tier.networkpolicies', 'tier.stagednetworkpolicies'],
+        resourceNames: ['default.*'],
+        verbs: ['*'],
+      },
+    ],
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: TENANT, namespace: 'evil' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: TENANT },
+    subjects: [{ kind: 'User', name: TENANT }],
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'tenants-tier' },
+    rules: [{ apiGroups: [CALICO], resources: ['tiers'], resourceNames: ['default'], verbs: ['get'] }],
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'tenants-tier' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'tenants-tier' },
+    subjects: [{ kind: 'User', name: TENANT }],
+  },
+];
+
+const namespace = (name: string, labels: object) => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, labels },
+});
+const team = {
+  name: 'team',
+  namespaceSelector: { matchLabels: { team: 'yes' } },
+  isolation: 'SameNamespace',
+};
+const victims = {
+  name: 'victims',
+  namespaces: ['victim'],
+  isolation: 'SameNamespace',
+  egress: [{ name: 'out', pods: {}, to: [{ entity: 'World' }], ports: [443] }],
+};
+const before = firewall({ namespaces: [team, victims] });
+/** Everything of `victim` goes, and so does the default deny, which is replaced. */
+const revoked = firewall({ namespaces: [], defaults: { deny: 'Ingress' } });
+
+export const tenants = (rig: () => Rig, mode: RigMode): void => {
+  describe('a tenant with every right on policies in one namespace', () => {
+    const asTenant = (args: readonly string[], object?: object): Promise<string> =>
+      rig().cluster.kubectl(
+        [...args, '--as', TENANT],
+        object === undefined ? {} : { input: JSON.stringify(object) },
+      );
+    const policy = (
+      name: string,
+      rules: readonly string[],
+      kind = 'NetworkPolicy',
+      labels: object = LABELS,
+    ) => ({
+      apiVersion: `${CALICO}/v3`,
+      kind,
+      metadata: {
+        name,
+        namespace: 'evil',
+        labels,
+        finalizers: STAYS,
+        annotations: { 'clusterfirewall.io/rules': rules.join(',') },
+      },
+      spec: {
+        tier: 'default',
+        order: 1,
+        selector: `has(${MARK})`,
+        types: ['Ingress', 'Egress'],
+        ingress: [{ action: 'Allow' }],
+        egress: [{ action: 'Allow', destination: { selector: `has(${MARK})` } }],
+      },
+    });
+    const forge = (object: object): Promise<string> =>
+      asTenant(['create', '--field-manager', 'clusterfirewall', '-f', '-'], object);
+    const inNamespace = async (name: string): Promise<readonly KubernetesObject[]> =>
+      (await rig().list(PLURALS.NetworkPolicy)).filter(({ metadata }) => metadata.namespace === name);
+    /** The operator's writes to objects of the cluster until everything is as `spec` says. */
+    const writesFor = async (change: () => Promise<unknown>): Promise<readonly string[]> => {
+      const since = (await rig().writes()).length;
+      await change();
+      await rig().ready();
+      return (await rig().writes())
+        .slice(since)
+        .filter(({ target }) => /^(global|staged(global)|tier)/.test(target))
+        .map(({ verb, target }) => `${verb} ${target}`);
+    };
+    const globals = async (): Promise<string> =>
+      JSON.stringify(await rig().list(PLURALS.GlobalNetworkPolicy));
+
+    beforeAll(async () => {
+      await rig().apply(namespace('evil', { team: 'yes' }), namespace('victim', { team: 'yes' }), ...rights);
+    });
+    beforeEach(async () => {
+      await rig().apply(namespace('victim', { team: 'yes' }), before);
+      await rig().ready();
+    });
+    afterEach(async () => {
+      for (const plural of ['networkpolicies', 'stagednetworkpolicies'])
+        for (const { metadata } of await rig().list(`${plural}.${CALICO}`, '-l', `!${MARK}`)) {
+          if (metadata.namespace !== 'evil' || metadata.finalizers === undefined) continue;
+          await asTenant([
+            'patch',
+            `${plural}.${CALICO}`,
+            metadata.name,
+            '-n',
+            'evil',
+            '--type=merge',
+            '-p',
+            '{"metadata":{"finalizers":null}}',
+          ]);
+          await asTenant([
+            'delete',
+            `${plural}.${CALICO}`,
+            metadata.name,
+            '-n',
+            'evil',
+            '--ignore-not-found',
+          ]);
+        }
+    });
+    afterAll(async () => {
+      await rig().clear();
+      await rig().cluster.kubectl(['delete', 'namespace', 'evil', 'victim', '--wait=false']);
+    }, 60_000);
+
+    const forgeries = [
+      policy('d1', ['default/defaults/deny']),
+      policy('d2', ['default/defaults/deny']),
+      policy('b1', ['default/defaults/bridge-from', 'default/defaults/bridge-complete']),
+      policy('g1', ['default/guardrails/g']),
+      policy('s1', ['default/defaults/deny'], 'StagedNetworkPolicy'),
+    ];
+
+    test('forges policies of all roles and holds them: others see the same writes, and nothing stays of what was revoked', async () => {
+      const alone = await writesFor(() => rig().apply(revoked));
+      await rig().apply(before);
+      await rig().ready();
+      for (const forged of forgeries) await forge(forged);
+      const beside = await writesFor(() => rig().apply(revoked));
+      expect(alone.length).toBeGreaterThan(0);
+      expect([...beside].sort()).toEqual([...alone].sort());
+      expect(await inNamespace('victim')).toEqual([]);
+      expect(await globals()).not.toMatch(new RegExp(`bridge|${MARK}`));
+      const { problems = [] } = (await rig().status()) ?? {};
+      expect(problems).toMatchObject([{ severity: 'warning', reason: 'ForgedPolicy' }]);
+      expect(problems[0]?.message).toContain('NetworkPolicy/evil/b1');
+    });
+
+    test('does the same while the operator is away and the spec changes', async () => {
+      await rig().stopOperator();
+      for (const forged of forgeries) await forge(forged);
+      await rig().apply(revoked);
+      await rig().restart();
+      await rig().ready();
+      expect(await inNamespace('victim')).toEqual([]);
+      expect(await globals()).not.toMatch(new RegExp(`bridge|${MARK}`));
+    });
+
+    test('takes a name of ours: what another namespace had goes all the same', async () => {
+      const [ours] = await inNamespace('evil');
+      if (ours === undefined) throw new Error('nothing of ours is in evil');
+      const { name } = ours.metadata;
+      await rig().stopOperator();
+      await asTenant(['delete', PLURALS.NetworkPolicy, name, '-n', 'evil']);
+      await forge({ ...policy(name, [], 'NetworkPolicy', {}) });
+      await rig().restart();
+      await rig().apply(namespace('victim', { team: null }), firewall({ namespaces: [team] }));
+      await eventually(async () => (await inNamespace('victim')).length === 0, 'the policy of victim to go');
+      const status = await rig().statusThat(
+        (each) => conditionOf(each, 'Ready')?.status === 'False',
+        'not Ready',
+      );
+      expect(conditionOf(status, 'Programmed')).toMatchObject({ reason: 'NameTaken' });
+    });
+
+    if (mode === 'native')
+      test('writes a selector that escapes its brackets: it gets into no object of ours', async () => {
+        const forged = policy('a1', ['default/evil/ingress/x']);
+        await forge({ ...forged, spec: { ...forged.spec, selector: `has(${MARK})) || (all()` } });
+        await forge(policy('d1', ['default/defaults/deny']));
+        await rig().apply(revoked);
+        await rig().ready();
+        expect(await globals()).not.toContain(MARK);
+        const logged = await rig().logged('applied');
+        expect(logged.filter(({ object }) => String(object).includes('bridge-from')).length).toBeGreaterThan(
+          0,
+        );
+      });
+
+    test('cannot keep a firewall from being deleted', async () => {
+      for (const forged of forgeries) await forge(forged);
+      await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=60s']);
+      expect(await globals()).not.toContain('cfw-');
+    });
+  });
+};
