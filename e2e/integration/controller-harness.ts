@@ -20,6 +20,7 @@ import {
 } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
 import { connect } from '../harness/connect.ts';
+import { MUTATING_POLICIES } from '../harness/mutating-policies.ts';
 import { nativeCrdsFolder } from '../harness/native-crds.ts';
 
 const WITHIN = 60_000;
@@ -45,12 +46,6 @@ export const IDENTITY: OperatorIdentity = {
   namespace: 'clusterfirewall-system',
   serviceAccount: 'clusterfirewall',
 };
-
-/** Native Calico brings MutatingAdmissionPolicies. In Kubernetes 1.35 they are in beta and off by default. */
-const MUTATING_POLICIES = [
-  '--feature-gates=MutatingAdmissionPolicy=true',
-  '--runtime-config=admissionregistration.k8s.io/v1beta1=true',
-];
 
 export interface Write {
   readonly verb: string;

@@ -3,59 +3,37 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { collectionPath } from '../../src/cluster/resource.ts';
 import { valueAt } from '../../src/json.ts';
 import { kindResource } from '../../src/controller/objects/kinds.ts';
+import { mutatingPolicy, STORAGE } from '../harness/mutating-policies.ts';
 import { eventually, firewall, rule, type Rig } from './controller-harness.ts';
 import { generatedThings } from './controller-objects.ts';
 
-const matchConstraints = {
-  resourceRules: [
-    {
-      apiGroups: ['projectcalico.org'],
-      apiVersions: ['v3'],
-      operations: ['CREATE', 'UPDATE'],
-      resources: [
-        'networkpolicies',
-        'globalnetworkpolicies',
-        'stagednetworkpolicies',
-        'stagedglobalnetworkpolicies',
-      ],
-    },
-  ],
-};
-
-const patching = (name: string, expression: string, condition = 'true') => [
-  {
-    apiVersion: 'admissionregistration.k8s.io/v1beta1',
-    kind: 'MutatingAdmissionPolicy',
-    metadata: { name },
-    spec: {
-      matchConstraints,
-      matchConditions: [{ name: 'needed', expression: condition }],
-      failurePolicy: 'Fail',
-      reinvocationPolicy: 'IfNeeded',
-      mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression } }],
-    },
-  },
-  {
-    apiVersion: 'admissionregistration.k8s.io/v1beta1',
-    kind: 'MutatingAdmissionPolicyBinding',
-    metadata: { name },
-    spec: { policyName: name },
-  },
-];
+const completing = (name: string, patch: string, condition: string): readonly object[] =>
+  mutatingPolicy({
+    name,
+    api: STORAGE.native,
+    resources: [
+      'networkpolicies',
+      'globalnetworkpolicies',
+      'stagednetworkpolicies',
+      'stagedglobalnetworkpolicies',
+    ],
+    condition,
+    patch,
+  });
 
 /** The same as api/admission of Calico 3.32. */
 const POLICIES = [
-  ...patching(
+  ...completing(
     'types',
     `[JSONPatch{op: "add", path: "/spec/types", value: has(object.spec.ingress) && has(object.spec.egress) ? ["Ingress", "Egress"] : has(object.spec.egress) ? ["Egress"] : ["Ingress"]}]`,
     '!has(object.spec.types)',
   ),
-  ...patching(
+  ...completing(
     'tier-label',
     `[JSONPatch{op: "add", path: "/metadata/labels/projectcalico.org~1tier", value: has(object.spec.tier) ? object.spec.tier : "default"}]`,
     'has(object.metadata.labels)',
   ),
-  ...patching(
+  ...completing(
     'tier-label-first',
     `[JSONPatch{op: "add", path: "/metadata/labels", value: {"projectcalico.org/tier": has(object.spec.tier) ? object.spec.tier : "default"}}]`,
     '!has(object.metadata.labels)',

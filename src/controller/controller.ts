@@ -14,6 +14,7 @@ import { compile } from '../compiler/compile.ts';
 import type { Compile } from '../compiler/types.ts';
 import { Announcer, repairNote } from './report/announcer.ts';
 import { CalicoConnection } from './observe/calico-connection.ts';
+import { Alterations } from './apply/alterations.ts';
 import { Drift } from './apply/drift.ts';
 import {
   FIREWALLS,
@@ -37,7 +38,6 @@ import { inventoryOf, type World } from './world.ts';
 import { RoundReport } from './report/round-report.ts';
 import { Reporter } from './report/status-writer.ts';
 import { Watches } from '../cluster/informer/watches.ts';
-import { ServerForms } from './apply/write.ts';
 
 export interface ControllerOptions {
   /** For reading only. */
@@ -231,7 +231,7 @@ export class Controller {
       },
       signal,
       drift: new Drift(clock),
-      forms: new ServerForms(),
+      alterations: new Alterations(clock),
       reporter,
     });
   }

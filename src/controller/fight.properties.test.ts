@@ -201,6 +201,49 @@ describe('an object that was fought over is as desired in time after the last bl
   });
 });
 
+describe('an object that the server alters', () => {
+  const altering =
+    (chance: () => number) =>
+    (object: KubernetesObject): KubernetesObject =>
+      object.kind === 'NetworkPolicy' ? withSpec(object, { order: Math.floor(chance() * 1000) }) : object;
+
+  // Each write makes another object, so each one has a watch event, and each event makes a round.
+  test('differently each time is written a few times a minute, and is as desired in time after that', async () => {
+    const example = fc.record({ fight, chance: random, lastsMs: fc.integer({ min: 0, max: 100_000 }) });
+    await fc.assert(
+      fc.asyncProperty(
+        example,
+        async ({ fight: { blows, others, delayMs, imprecision }, chance, lastsMs }) => {
+          const scene = new Scene({ blows, everyMs: 0, lastsMs, others, delayMs, imprecision });
+          const { manual, server } = scene;
+          await manual.advance(SLACK_MS);
+          const before = hashOf(scene.policy);
+          server.fill = altering(chance);
+          for (const blow of blows) scene.strike(blow);
+          for (const at of others)
+            manual.setTimeout(() => {
+              scene.touch('blog', at);
+            }, at);
+          const written = server.writes().length;
+          await manual.advance(lastsMs);
+          const writes = server
+            .writes()
+            .slice(written)
+            .filter((write) => write.startsWith('PUT'));
+          server.fill = (object) => object;
+          await manual.advance(BACKOFF_MS + SLACK_MS);
+          const after = hashOf(scene.policy);
+          await scene.end();
+          // Tries after 1, 2, 4 … 60 s, and then one a minute.
+          expect(writes.length).toBeLessThanOrEqual(8 + lastsMs / 60_000);
+          if (after !== before) throw new Error(`not repaired\n${scene.lastLines}`);
+        },
+      ),
+      FEWER,
+    );
+  }, 300_000);
+});
+
 describe('an enforcement label that was fought over is as desired in time after the last blow', () => {
   test.each(EARLY.flatMap((early) => [false, true].map((alone) => ({ early, alone }))))(
     'timers come $early ms early, no object is contested: $alone',

@@ -2,7 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { sleep } from '../cluster/clock.ts';
 import { ApiError, TransportError } from '../cluster/errors.ts';
 import { remove } from '../cluster/objects/apply.ts';
+import type { Result } from '../cluster/queue.ts';
+import type { KubernetesObject } from '../cluster/resource.ts';
 import { web } from '../compiler/testing/examples.ts';
+import { isRecord } from '../json.ts';
 import { kindResource } from './objects/kinds.ts';
 import { FIREWALLS } from './observe/firewalls.ts';
 import { blogCluster, firewallObject, refusing } from './testing/calico-server.ts';
@@ -10,6 +13,7 @@ import { Rounds, settled } from './testing/rounds.ts';
 
 const POLICIES = kindResource('GlobalNetworkPolicy');
 const TIERS = kindResource('Tier');
+const fieldsOf = (value: unknown): object => (isRecord(value) ? value : {});
 const forbidden = new ApiError({ code: 403, reason: 'Forbidden', message: 'may not' });
 const narrower = { ...web, ingress: [{ ...web.ingress?.[0], name: 'web', ports: [8080] }] } as typeof web;
 
@@ -203,6 +207,67 @@ test('an object that is fought over is no longer after five quiet minutes, which
   expect(await rounds.round()).toEqual({ type: 'requeueAfter', ms: 300_001 });
   await rounds.settle();
   expect(rounds.told.findings.get('default')).toMatchObject({ programming: { programmed: true } });
+});
+
+describe('an object that the server alters', () => {
+  const voided = (object: KubernetesObject): KubernetesObject =>
+    object.metadata.name.includes('defaults-deny')
+      ? { ...object, spec: { ...fieldsOf(object['spec']), selector: '!all()' } }
+      : object;
+
+  test('is named and tried ever more slowly, until it is stored as it was written', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    server.fill = voided;
+    await remove(server, POLICIES, server.object(POLICIES, 'default-defaults-deny').metadata.name);
+    const waits: Result[] = [];
+    for (let round = 0; round < 9; round += 1) {
+      const next = await rounds.round();
+      waits.push(next);
+      expect(rounds.told.findings.get('default')).toMatchObject({
+        programming: {
+          reason: 'Altered',
+          message: expect.stringMatching(
+            /stores GlobalNetworkPolicy\/.*defaults-deny.* another spec\.selector /,
+          ),
+        },
+        policies: { desired: 6, current: 5 },
+      });
+      // Something else that makes the operator look is no reason to write.
+      const before = server.writes().length;
+      await rounds.round();
+      expect(server.writes().length).toBe(before);
+      if (next.type === 'requeueAfter') await rounds.clock.advance(next.ms);
+    }
+    expect(waits).toEqual(
+      [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000].map((ms) => ({
+        type: 'requeueAfter',
+        ms,
+      })),
+    );
+    expect(rounds.told.drift).toEqual([]);
+    server.fill = (object) => object;
+    await rounds.settle();
+    expect(rounds.told.findings.get('default')).toMatchObject({ programming: { programmed: true } });
+    expect(rounds.told.drift).toEqual([expect.stringContaining('defaults-deny')]);
+    expect(await rounds.round()).toEqual({ type: 'done' });
+  });
+
+  test('is forgotten when somebody else has made it what it should be', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    const deny = server.object(POLICIES, 'default-defaults-deny');
+    server.fill = voided;
+    await remove(server, POLICIES, deny.metadata.name);
+    await rounds.round();
+    server.fill = (object) => object;
+    server.put(POLICIES, deny);
+    expect(await rounds.round()).toEqual({ type: 'done' });
+    expect(rounds.told.findings.get('default')).toMatchObject({ programming: { programmed: true } });
+    server.fill = voided;
+    await remove(server, POLICIES, deny.metadata.name);
+    expect(await rounds.round()).toEqual({ type: 'requeueAfter', ms: 1000 });
+  });
 });
 
 describe('safety lines', () => {

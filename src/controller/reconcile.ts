@@ -7,6 +7,7 @@ import type { Transport } from '../cluster/http/transport.ts';
 import type { Compile, DesiredObject } from '../compiler/types.ts';
 import { oldBridges } from './plan/bridges.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
+import type { Alterations } from './apply/alterations.ts';
 import type { Drift } from './apply/drift.ts';
 import type { WriteResult } from './apply/execute.ts';
 import { FinalizerKeeper, type Finalizers } from './apply/finalizers.ts';
@@ -32,7 +33,6 @@ import { WaveTimer } from './plan/wave-timer.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
 import { only } from './plan/plan.ts';
 import { verdictsOf, type Verdict } from './apply/verdicts.ts';
-import type { ServerForms } from './apply/write.ts';
 
 export interface ReconcilerOptions {
   readonly transport: Transport;
@@ -40,8 +40,8 @@ export interface ReconcilerOptions {
   readonly log: Logger;
   readonly compile: Compile;
   readonly drift: Drift;
-  readonly forms: ServerForms;
   readonly authorship: Authorship;
+  readonly alterations: Alterations;
   readonly finalizers: Finalizers;
   readonly reporter: Pick<Reporter, 'report'>;
   /** Watches the outages of the server that is written to. Absent: the server counts as never away. */
@@ -136,10 +136,11 @@ export class Reconciler {
 
   #verdicts({ stored, wanted }: Round, { plan }: Transition, { unwritten }: WriteResult): readonly Verdict[] {
     const { desired } = wanted;
-    const { drift, authorship } = this.#options;
+    const { alterations, drift, authorship } = this.#options;
     const current = only(plan.comparisons, 'Current');
     for (const { live } of current) authorship.vouch(live);
     drift.remember(new Map(current.map(({ id, desiredHash }) => [id, desiredHash] as const)), idsOf(desired));
+    alterations.retain(new Set(only(plan.comparisons, 'Pending').map(({ id }) => id)));
     return verdictsOf({
       desired,
       plan,
@@ -162,7 +163,6 @@ export class Reconciler {
     live: readonly LiveObject[],
     fromStored?: FromStored,
   ): Transition {
-    const { forms } = this.#options;
     return transition({
       desired: wanted.desired.filter(({ object }) => stored.serves(object.kind)),
       live,
@@ -170,7 +170,6 @@ export class Reconciler {
       firewalls: wanted.owners,
       isClosedNamespace,
       holdsEndpoints: wanted.nodes?.blocked !== undefined,
-      isEquivalent: (id, desiredHash, liveHash) => forms.isEquivalent(id, desiredHash, liveHash),
       ignoresWaves: (step) => this.#writer.ignoresWaves(step) || nodes.defers(step),
       fromStored,
     });

@@ -17,8 +17,8 @@ export function mergePatched(target: Fields, patch: Fields): Fields {
 
 /**
  * Server-side apply: merges the manager's new fields into the stored object, and removes fields that it no
- * longer applies. Lists of strings are sets that keep entries of other managers. Any other list belongs to a
- * single manager.
+ * longer applies. Lists of strings are sets that keep entries of other managers, after its own. Any other list
+ * belongs to a single manager.
  */
 export function mergeApplied(stored: Fields, before: Fields, now: Fields): Fields {
   const merged: Record<string, unknown> = { ...stored };
@@ -31,7 +31,7 @@ function applied(stored: unknown, before: unknown, now: unknown): unknown {
   if (isRecord(now)) return mergeApplied(isRecord(stored) ? stored : {}, isRecord(before) ? before : {}, now);
   if (!isSet(now) || !isSet(stored)) return now;
   const dropped = isSet(before) ? before.filter((entry) => !now.includes(entry)) : [];
-  return [...new Set([...stored.filter((entry) => !dropped.includes(entry)), ...now])];
+  return [...new Set([...now, ...stored.filter((entry) => !dropped.includes(entry))])];
 }
 
 const isSet = (value: unknown): value is readonly string[] =>

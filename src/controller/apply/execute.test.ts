@@ -2,12 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import { ApiError, TransportError } from '../../cluster/errors.ts';
 import { ManualClock } from '../../cluster/testing/manual-clock.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
+import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { LABEL_SET, TIER } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { Authorship } from '../objects/authorship.ts';
 import { kindResource } from '../objects/kinds.ts';
 import { projectLive } from '../objects/live.ts';
+import { Alterations } from './alterations.ts';
 import { Drift } from './drift.ts';
 import { execute, type Executor } from './execute.ts';
 import { plan, type PlanInput } from '../plan/plan.ts';
@@ -24,7 +26,6 @@ import {
   storedObject,
   tier,
 } from '../testing/objects.ts';
-import { ServerForms } from './write.ts';
 
 const refused = new ApiError({ code: 422, reason: 'Invalid', message: 'the selector is wrong' });
 const anotherOne = new ApiError({ code: 409, reason: 'Conflict', message: 'uid mismatch' });
@@ -54,8 +55,8 @@ const executor = (transport: Transport, fields: Partial<Executor> = {}): Executo
   transport,
   log: recordingLogger(),
   drift: new Drift(new ManualClock()),
-  forms: new ServerForms(),
   authorship: new Authorship(),
+  alterations: new Alterations(new ManualClock()),
   signal: new AbortController().signal,
   ...fields,
 });
@@ -64,15 +65,28 @@ interface Case {
   readonly desired?: readonly DesiredObject[];
   readonly stored?: readonly DesiredObject[];
   readonly errors?: Readonly<Record<string, Error>>;
+  /** Name of an object that the server stores with a label more. */
+  readonly altered?: string;
   readonly fields?: Partial<Executor>;
 }
+
+/** Works like mutating admission. */
+const altering =
+  (name: string): FakeApiServer['fill'] =>
+  (object) => {
+    const { labels } = object.metadata;
+    return object.metadata.name === name
+      ? { ...object, metadata: { ...object.metadata, labels: { ...labels, 'clusterfirewall.io/x': '' } } }
+      : object;
+  };
 
 /**
  * Carries out the plan from what is stored to what is desired. `done`: the writes without an error, as
  * FakeApiServer.writes has them.
  */
-async function carriedOut({ desired = [], stored = [], errors = {}, fields = {} }: Case) {
+async function carriedOut({ desired = [], stored = [], errors = {}, altered = '', fields = {} }: Case) {
   const server = serverWith(stored, errors);
+  server.fill = altering(altered);
   const outcome = await execute(
     planned({ desired, live: stored.map((each) => live(each)) }),
     executor(server, fields),
@@ -181,6 +195,40 @@ describe('executing a plan', () => {
   ])('what stays while something is refused: %s', async (_, no, old, stays) => {
     const { done } = await carriedOut({ desired: [no], stored: [old], errors: { no: refused } });
     expect(done).toEqual(stays ? [] : ['DELETE old']);
+  });
+
+  test.each<[string, Case, readonly string[]]>([
+    [
+      'the old object of a rule stays',
+      { desired: [allow({ name: 'no', rules: [rule] })], stored: [allow({ name: 'old', rules: [rule] })] },
+      [],
+    ],
+    [
+      'a policy that names a set stays as it is',
+      { desired: [set({ name: 'no' }), allow({ name: 'web', content: `${LABEL_SET} == 'no'` })] },
+      [],
+    ],
+    [
+      'nothing closes at nodes that the altered object would open',
+      { desired: [atNodes('zones/z'), finalDeny()] },
+      [],
+    ],
+    [
+      'a flow is revoked although a deny is altered',
+      { desired: [deny({ name: 'no' })], stored: [allow({ name: 'old' })] },
+      ['DELETE old'],
+    ],
+    ['all others are written', { desired: [deny({ name: 'no' }), allow({ name: 'web' })] }, ['PATCH web']],
+  ])('while the API server alters what is written: %s', async (_, given, expected) => {
+    const { outcome, done } = await carriedOut({ ...given, altered: 'no' });
+    expect(done.filter((write) => !write.endsWith(' no'))).toEqual(expected);
+    expect(outcome.unwritten[0]).toMatchObject({ altered: ['metadata.labels["clusterfirewall.io/x"]'] });
+    expect(outcome.stopped).toBeUndefined();
+  });
+
+  test('writes the policies of a tier that the API server alters', async () => {
+    const { done } = await carriedOut({ desired: [tier(), deny({ name: 'guard' }, TIER)], altered: TIER });
+    expect(done.at(-1)).toBe('PATCH guard');
   });
 
   test('goes on with all others where one stays', async () => {
@@ -378,6 +426,63 @@ describe('executing a plan', () => {
       const { run } = setup([edited], desired);
       await run();
       expect(await run()).toEqual([[], 'applied']);
+    });
+  });
+
+  describe('a write that the API server alters', () => {
+    const desired = allow({ name: 'web', rules: [rule] });
+    const id = 'GlobalNetworkPolicy/web';
+    const fields = ['metadata.labels["clusterfirewall.io/x"]'];
+    const setup = () => {
+      const [server, log, clock] = [serverWith([]), recordingLogger(), new ManualClock()];
+      const [drift, alterations] = [new Drift(clock), new Alterations(clock)];
+      drift.remember(new Map([[id, creation(desired).desiredHash]]), new Set([id]));
+      const given = executor(server, { log, drift, alterations });
+      const run = async () => {
+        const stored = [...server.collection(resourceOf(desired)).objects().values()];
+        const known = stored.map((each) => projectLive('GlobalNetworkPolicy', new Set())(each));
+        return execute(planned({ desired: [desired], live: known }), given);
+      };
+      return { server, log, clock, run };
+    };
+
+    test('is said with its fields, is shown by the watch, and is no repair', async () => {
+      const { server, log, run } = setup();
+      server.fill = altering('web');
+      const { unwritten, written, repairs } = await run();
+      const { resourceVersion } = server.object(resourceOf(desired), 'web').metadata;
+      expect(unwritten).toMatchObject([{ refusal: undefined, altered: fields }]);
+      expect(written).toMatchObject([{ id, resourceVersion }]);
+      expect(repairs).toEqual([]);
+      expect(log.lines).toEqual([
+        {
+          level: 'warn',
+          message: 'altered by the API server',
+          fields: { firewall: 'default', rules: [rule], object: id, fields },
+        },
+      ]);
+    });
+
+    test('is not tried again before its time, and is said all the same', async () => {
+      const { server, clock, run } = setup();
+      server.fill = altering('web');
+      await run();
+      const before = server.writes().length;
+      const { unwritten, written } = await run();
+      expect([unwritten[0]?.altered, written, server.writes().length]).toEqual([fields, [], before]);
+      await clock.advance(1000);
+      await run();
+      expect(server.writes().length).toBeGreaterThan(before);
+    });
+
+    test('is a repair when the server has stopped', async () => {
+      const { server, clock, run } = setup();
+      server.fill = altering('web');
+      await run();
+      server.fill = (object) => object;
+      await clock.advance(1000);
+      const { unwritten, repairs } = await run();
+      expect([unwritten, repairs.map((each) => each.id)]).toEqual([[], [id]]);
     });
   });
 

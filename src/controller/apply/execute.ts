@@ -3,13 +3,14 @@ import { ApiError, messageOf } from '../../cluster/errors.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
+import type { Alterations } from './alterations.ts';
 import type { Drift } from './drift.ts';
 import { repairOf, type Repair } from './journal.ts';
 import type { Role } from '../objects/role.ts';
 import { closesTooEarly, isSuccessor, needsAny } from '../plan/plan.ts';
 import { kindOf, rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import type { Expectation } from '../observe/generated-objects.ts';
-import { isOtherObject, judgeError, removeObject, writeObject, type ServerForms } from './write.ts';
+import { isOtherObject, judgeError, removeObject, writeObject } from './write.ts';
 import type { Authorship } from '../objects/authorship.ts';
 import { GENERATED_KINDS, type ObjectId } from '../objects/kinds.ts';
 
@@ -19,11 +20,13 @@ import { GENERATED_KINDS, type ObjectId } from '../objects/kinds.ts';
  */
 const PARALLEL = 8;
 
-/** A step that was refused, or that needs one that was. */
+/** A step that was refused or altered, or that needs one that was. */
 export interface Unwritten {
   readonly step: Step;
-  /** The API server's own words; undefined where the step was not tried. */
+  /** The API server's own words; undefined where it did not refuse. */
   readonly refusal: string | undefined;
+  /** See Written.altered; undefined where the API server altered nothing. */
+  readonly altered?: readonly string[];
 }
 
 export interface WriteResult {
@@ -44,7 +47,7 @@ export interface Executor {
   readonly transport: Transport;
   readonly log: Logger;
   readonly drift: Drift;
-  readonly forms: ServerForms;
+  readonly alterations: Alterations;
   readonly authorship: Authorship;
   /** Aborted to end between two steps; a step under way is finished. */
   readonly signal: AbortSignal;
@@ -90,6 +93,11 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
     progress.unwritten.push({ step, refusal: undefined });
     return;
   }
+  const altered = alteredBefore(step, executor);
+  if (altered !== undefined) {
+    progress.unwritten.push({ step, refusal: undefined, altered });
+    return;
+  }
   try {
     progress.written.push(await carryOut(step, executor, progress));
   } catch (error) {
@@ -108,8 +116,15 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
   }
 }
 
+/** The fields that were altered, while it is not time for another try. */
+function alteredBefore(step: Step, { alterations }: Executor): readonly string[] | undefined {
+  if (step.action === 'remove') return undefined;
+  const isTime = alterations.waitMs(step.id, step.desiredHash) === 0;
+  return isTime ? undefined : alterations.fields(step.id, step.desiredHash);
+}
+
 async function carryOut(step: Step, executor: Executor, progress: Progress): Promise<Expectation> {
-  const { transport, drift, forms, authorship, log } = executor;
+  const { transport, drift, alterations, authorship, log } = executor;
   if (step.action === 'remove') {
     if (!(await removeObject(transport, step))) progress.mistaken.push(step.id);
     authorship.removed(step.live);
@@ -118,7 +133,15 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
   }
   const mayBeDrift = drift.isDrift(step.id, step.desiredHash);
   const signed = { ...step.desired, object: authorship.signed(step.desired.object) };
-  const { metadata } = await writeObject(transport, { ...step, desired: signed }, forms);
+  const { stored, altered } = await writeObject(transport, { ...step, desired: signed });
+  const { uid, resourceVersion } = stored.metadata;
+  const shows = { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
+  alterations.note(step.id, step.desiredHash, altered);
+  if (altered.length > 0) {
+    progress.unwritten.push({ step, refusal: undefined, altered });
+    log.warn({ ...logFields(step), fields: altered }, 'altered by the API server');
+    return shows;
+  }
   const isDrift = mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion);
   if (isDrift) progress.repairs.push(repairOf(step));
   const manager = step.live?.foreignManager;
@@ -126,8 +149,7 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
     { ...logFields(step), ...(isDrift && manager !== undefined ? { manager } : {}) },
     isDrift ? 'drift repaired' : 'applied',
   );
-  const { uid, resourceVersion } = metadata;
-  return { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
+  return shows;
 }
 
 const isNamespaced = (step: Step): boolean => GENERATED_KINDS[kindOf(step)].namespaced;
@@ -136,18 +158,21 @@ const needsRefused = (step: Step, { unwritten }: Progress): boolean =>
   step.action === 'apply' ? dependsOnRefused(step, unwritten) : mustStay(step, unwritten);
 
 /**
- * True for a policy in a tier that was refused, or one that names a refused set. It stays as it was, which is
- * better than half its meaning.
+ * True for a policy in a tier that was refused, or one that names a set that was refused or altered. It stays
+ * as it was, which is better than half its meaning. A tier that was altered is there.
  */
 function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Unwritten[]): boolean {
-  const unwritable = unwritten.flatMap(({ step }) => (step.action === 'apply' ? [step.desired] : []));
+  const unwritable = unwritten.flatMap(({ step, altered }) =>
+    step.action === 'apply' && (altered === undefined || step.role !== 'tier') ? [step.desired] : [],
+  );
   const needed = unwritable.map(({ object }) => object);
   return needsAny(desired.object, needed) || closesTooEarly(desired, unwritable);
 }
 
 /**
  * In a rename, the old object stays while the new one is not written. No allow goes while a deny is refused and
- * stored as it was, because the deny may still close what the allow opens.
+ * stored as it was, because the deny may still close what the allow opens. A deny that was altered is stored
+ * but for the fields that are named, so it holds back no revocation.
  */
 function mustStay({ live }: RemoveStep, unwritten: readonly Unwritten[]): boolean {
   return unwritten.some(

@@ -57,6 +57,11 @@ const refused = (stored?: LiveObject): Unwritten => ({
   step: applyStep(web, stored?.ours === true ? stored : undefined),
   refusal: 'quota exceeded',
 });
+const altered = (stored?: LiveObject): Unwritten => ({
+  ...refused(stored),
+  refusal: undefined,
+  altered: ['spec.order'],
+});
 const skipped: Unwritten = { step: applyStep(web, undefined), refusal: undefined };
 const contested = [idOf(web)];
 
@@ -83,6 +88,11 @@ describe('the verdict on an object', () => {
       { stored: [old], unwritten: [refused(old)] },
       { is: 'Refused', isStored: true },
     ],
+    [
+      'that is altered',
+      { stored: [old], unwritten: [altered(old)] },
+      { is: 'Altered', fields: ['spec.order'] },
+    ],
     ['that needs what is refused', { unwritten: [skipped] }, { is: 'NeedsRefused', isStored: false }],
     [
       'that is fought over, as desired',
@@ -103,6 +113,8 @@ describe('the verdict on an object', () => {
     ['taken, before refused', { stored: [foreign(web)], unwritten: [refused()] }, 'NameTaken'],
     ['frozen, before refused', { ...frozen, unwritten: [refused(old)] }, 'Frozen'],
     ['frozen, before fought over', { ...frozen, contested }, 'Frozen'],
+    ['as desired after all, before altered', { stored: [live(web)], unwritten: [altered()] }, 'Current'],
+    ['altered, before fought over', { stored: [old], unwritten: [altered(old)], contested }, 'Altered'],
     ['refused, before fought over', { stored: [old], unwritten: [refused(old)], contested }, 'Refused'],
     ['not served, before fought over', { unserved: ['GlobalNetworkPolicy'], contested }, 'NotServed'],
   ])('%s', (_, input, is) => {
@@ -173,6 +185,7 @@ describe('an object', () => {
     frozen: fc.subarray([{ rule: ruleId(rule) }, { prefix: ruleId('default') }]),
     unwritten: fc.subarray([
       refused(),
+      altered(),
       skipped,
       { step: applyStep(objects[3] ?? web, undefined), refusal: 'no' },
     ]),
@@ -196,6 +209,7 @@ describe('an object', () => {
     ['Contested', false, false, true],
     ['Pending', false, false, true],
     ['Refused', false, false, true],
+    ['Altered', false, false, true],
     ['NeedsRefused', false, false, true],
     ['NameTaken', false, false, true],
     ['NeedsTaken', false, false, true],

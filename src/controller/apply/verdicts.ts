@@ -15,7 +15,9 @@ type State =
   | Comparison
   /** Its write was refused in this round. `isStored`: it is there with another content. */
   | { readonly is: 'Refused'; readonly message: string; readonly isStored: boolean }
-  /** It was not written in this round, because it needs what was refused. */
+  /** The API server stored other fields than were written. */
+  | { readonly is: 'Altered'; readonly fields: readonly string[] }
+  /** It was not written in this round, because it needs what was refused or altered. */
   | { readonly is: 'NeedsRefused'; readonly isStored: boolean }
   /** Another client changes it again and again. `isCurrent`: it is as desired at this moment. */
   | { readonly is: 'Contested'; readonly isCurrent: boolean };
@@ -45,8 +47,8 @@ export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
   const { desired, plan, serves, isContested } = input;
   const compiled = new Set(desired);
   const unwritten = new Map(
-    input.unwritten.flatMap(({ step, refusal }) =>
-      step.action === 'apply' ? [[step.id, { step, refusal }] as const] : [],
+    input.unwritten.flatMap(({ step, ...why }) =>
+      step.action === 'apply' ? [[step.id, { ...why, step }] as const] : [],
     ),
   );
   const common = (each: DesiredObject) => ({
@@ -81,7 +83,12 @@ function stateOf(
   return isContested(id) ? { is: 'Contested', isCurrent: is === 'Current' } : comparison;
 }
 
-function failureOf({ step, refusal }: Unwritten): Extract<State, { is: 'Refused' | 'NeedsRefused' }> {
+function failureOf({
+  step,
+  refusal,
+  altered,
+}: Unwritten): Extract<State, { is: 'Refused' | 'Altered' | 'NeedsRefused' }> {
+  if (altered !== undefined) return { is: 'Altered', fields: altered };
   const isStored = step.live !== undefined;
   return refusal === undefined
     ? { is: 'NeedsRefused', isStored }

@@ -4,13 +4,13 @@ import { mergePatch } from '../../cluster/objects/apply.ts';
 import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import { isRecord } from '../../json.ts';
-import { objectId, kindResource } from '../objects/kinds.ts';
+import { kindResource } from '../objects/kinds.ts';
 import { contentHash, desiredHash } from '../objects/content-hash.ts';
 import { projectLive } from '../objects/live.ts';
 import { applyStep, removeStep, type ApplyStep } from '../plan/step.ts';
 import { calicoServer } from '../testing/calico-server.ts';
 import { set } from '../testing/objects.ts';
-import { judgeError, removeObject, ServerForms, writeObject } from './write.ts';
+import { judgeError, removeObject, writeObject } from './write.ts';
 
 const SETS = kindResource('GlobalNetworkSet');
 const office = set({ name: 'office', content: '198.51.100.0/24' });
@@ -22,8 +22,7 @@ function stepOn(server: FakeApiServer): ApplyStep {
   return applyStep(office, live?.ours === true ? live : undefined);
 }
 
-const write = (server: FakeApiServer, step = stepOn(server), forms = new ServerForms()) =>
-  writeObject(server, step, forms);
+const write = (server: FakeApiServer, step = stepOn(server)) => writeObject(server, step);
 const stored = (server: FakeApiServer) => server.object(SETS, 'office');
 const isAsDesired = (server: FakeApiServer): boolean =>
   contentHash(stored(server)) === desiredHash(office.object);
@@ -148,18 +147,37 @@ describe('writing an object', () => {
     });
   });
 
-  test("takes what a server adds to a full replacement for the server's own, from then on", async () => {
-    const server = calicoServer();
-    const forms = new ServerForms();
-    server.fill = (object) => ({ ...object, spec: { ...fieldsOf(object), someLaterField: 'its default' } });
-    await write(server, stepOn(server), forms);
-    const { resourceVersion } = stored(server).metadata;
-    const before = server.writes().length;
-    await write(server, stepOn(server), forms);
-    expect(server.writes().slice(before)).toEqual(['PATCH office']);
-    expect(stored(server).metadata.resourceVersion).toBe(resourceVersion);
-    const id = objectId('GlobalNetworkSet', office.object.metadata);
-    expect(forms.isEquivalent(id, desiredHash(office.object), contentHash(stored(server)))).toBe(true);
+  describe('that the server alters', () => {
+    const adding = (fields: object) => (object: KubernetesObject) => ({
+      ...object,
+      spec: { ...fieldsOf(object), ...fields },
+    });
+
+    test('names the fields, each time', async () => {
+      const server = calicoServer();
+      server.fill = adding({ someLaterField: 'its default', nets: ['0.0.0.0/0'] });
+      const fields = ['spec.nets', 'spec.someLaterField'];
+      expect((await write(server)).altered).toEqual(fields);
+      expect((await write(server)).altered).toEqual(fields);
+    });
+
+    test('is as desired when the server has stopped', async () => {
+      const server = calicoServer();
+      server.fill = adding({ nets: ['0.0.0.0/0'] });
+      await write(server);
+      server.fill = (object) => object;
+      const { altered, stored: answer } = await write(server);
+      expect([altered, isAsDesired(server)]).toEqual([[], true]);
+      expect(answer).toEqual(stored(server));
+    });
+
+    test('names nothing where a replacement is stored as it was sent', async () => {
+      const server = calicoServer();
+      server.fill = (object) =>
+        server.requests.at(-1)?.method === 'PUT' ? object : adding({ later: 'x' })(object);
+      expect((await write(server)).altered).toEqual([]);
+      expect(isAsDesired(server)).toBe(true);
+    });
   });
 });
 
@@ -246,13 +264,4 @@ describe('an error of a write', () => {
   ])('%s', (_, thrown, judgement) => {
     expect(judgeError(thrown)).toBe(judgement);
   });
-});
-
-test('a form of the server is that of one content of one object', () => {
-  const forms = new ServerForms();
-  forms.learn('a', 'desired', 'stored');
-  expect(forms.isEquivalent('a', 'desired', 'stored')).toBe(true);
-  expect(forms.isEquivalent('b', 'desired', 'stored')).toBe(false);
-  expect(forms.isEquivalent('a', 'other', 'stored')).toBe(false);
-  expect(forms.isEquivalent('a', 'desired', 'other')).toBe(false);
 });

@@ -4,52 +4,36 @@ import { ApiError, isConflict, isForbidden, isNotFound, messageOf } from '../../
 import type { KubernetesObject, Resource, StoredObject } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { kindResource } from '../objects/kinds.ts';
-import { contentHash, ownsLabels } from '../objects/content-hash.ts';
+import { contentHash, differences, ownsLabels } from '../objects/content-hash.ts';
 import { isOwnKey } from '../objects/ownership.ts';
 import type { ApplyStep, RemoveStep } from '../plan/step.ts';
 
-/**
- * Remembers the form that the server gives to our objects, where it differs from what we send by more than
- * content-hash.ts folds in (defaults of a later Calico). The form is learned from the answer to a full
- * replacement, in which everything comes from us or from the server.
- */
-export class ServerForms {
-  readonly #forms = new Map<string, { readonly desiredHash: string; readonly storedHash: string }>();
-
-  learn(id: string, desiredHash: string, storedHash: string): void {
-    this.#forms.set(id, { desiredHash, storedHash });
-  }
-
-  /** True when `storedHash` is what the server makes of the object with `desiredHash`. */
-  isEquivalent(id: string, desiredHash: string, storedHash: string): boolean {
-    const form = this.#forms.get(id);
-    return form !== undefined && form.desiredHash === desiredHash && form.storedHash === storedHash;
-  }
+/** The answer to a write. */
+export interface Written {
+  readonly stored: StoredObject;
+  /**
+   * The fields in which the stored object differs from a full replacement. Everything in it is ours or the
+   * server's, so admission or a default of the server has altered them. Empty: it is as desired.
+   */
+  readonly altered: readonly string[];
 }
 
 /**
  * Makes the stored object as desired by server-side apply. Replaces it where the apply leaves additions of
- * others in place. Returns the object as stored.
+ * others in place.
  * @throws ApiError or TransportError, see judgeError
  */
-export async function writeObject(
-  transport: Transport,
-  step: ApplyStep,
-  forms: ServerForms,
-): Promise<StoredObject> {
+export async function writeObject(transport: Transport, step: ApplyStep): Promise<Written> {
   const { desired, desiredHash, live, id } = step;
   const { object } = desired;
   const resource = kindResource(object.kind, object.metadata.namespace);
   const applied = await applyObject(transport, resource, step);
-  const isDone = (hash: string): boolean => hash === desiredHash || forms.isEquivalent(id, desiredHash, hash);
-  if (applied !== undefined && isDone(contentHash(applied))) return applied;
+  if (applied !== undefined && contentHash(applied) === desiredHash) return { stored: applied, altered: [] };
   const current = (await get(transport, resource, object.metadata.name)) ?? applied;
   if (current === undefined)
     throw new ApiError({ code: 404, reason: 'NotFound', message: `${id} has just been deleted` });
   const stored = await replace(transport, resource, replacement(object, current, live?.uid));
-  const storedHash = contentHash(stored);
-  if (storedHash !== desiredHash) forms.learn(id, desiredHash, storedHash);
-  return stored;
+  return { stored, altered: differences(object, stored) };
 }
 
 /**

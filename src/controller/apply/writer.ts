@@ -6,17 +6,17 @@ import type { Authorship } from '../objects/authorship.ts';
 import { isOpen, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import type { Transition } from '../plan/transition.ts';
 import { SETTLE_MS, type WaveTimer } from '../plan/wave-timer.ts';
+import type { Alterations } from './alterations.ts';
 import type { Drift } from './drift.ts';
 import { execute, type WriteResult } from './execute.ts';
-import type { ServerForms } from './write.ts';
 
 export interface WriterOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly log: Logger;
   readonly drift: Drift;
-  readonly forms: ServerForms;
   readonly authorship: Authorship;
+  readonly alterations: Alterations;
   readonly waveTimer: WaveTimer;
 }
 
@@ -45,7 +45,7 @@ const OPEN_AGAIN_MS = 60_000;
 
 export class Writer {
   readonly #options: WriterOptions;
-  /** Steps that the API server refused in the last round, and those that need what it refused. */
+  /** Steps that the API server refused or altered in the last round, and those that need one of them. */
   #unwritable: ReadonlySet<string> = new Set();
   /** `Clock.now()` at which open removals were tried, by uid. */
   #openTries: ReadonlyMap<string, number> = new Map();
@@ -55,8 +55,8 @@ export class Writer {
   }
 
   /**
-   * True for a step that no wave waits for: a repair, one that the API server refuses anyway, or one that
-   * concerns what may be a tenant's work.
+   * True for a step that no wave waits for: a repair, one that does not succeed anyway, or one that concerns
+   * what may be a tenant's work.
    */
   ignoresWaves(step: Step): boolean {
     return this.#isDrift(step) || this.#unwritable.has(keyOf(step)) || isOpen(step);
@@ -69,11 +69,13 @@ export class Writer {
   async write(now: Transition, defers: (step: Step) => boolean, signal: AbortSignal): Promise<WriteResult> {
     const { clock, waveTimer } = this.#options;
     const { phases } = waveTimer.due(now, (step) => this.ignoresWaves(step) || defers(step));
-    const isDue = (step: Step): boolean => this.#waitMs(step) === 0 && !defers(step) && !isOpenRemoval(step);
+    const isDue = (step: Step): boolean =>
+      this.#driftWaitMs(step) === 0 && !defers(step) && !isOpenRemoval(step);
     const due = phases.map((steps) => steps.filter(isDue));
     const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
     const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step) && !isOpen(step)));
     const openChanges = due.map((steps) => steps.filter((step) => !this.#isDrift(step) && isOpen(step)));
+    const written = new Set<string>();
     const round = new AbortController();
     const cancel = clock.setTimeout(() => {
       round.abort();
@@ -83,13 +85,15 @@ export class Writer {
       const executor = { ...this.#options, signal: bounded };
       const outcome = await execute([...repairs, ...changes, ...openChanges], executor);
       this.#unwritable = new Set(outcome.unwritten.map(({ step }) => keyOf(step)));
+      for (const { id } of outcome.written) written.add(id);
       if (outcome.stopped !== undefined || outcome.interrupted) return outcome;
       // Nobody waits for these, and whatever becomes of them is no trouble of the plan.
       const { mistaken } = await execute([this.#openRemovals(now)], executor);
       return { ...outcome, mistaken: [...outcome.mistaken, ...mistaken] };
     } finally {
-      const tried = changes.flat().filter((step) => !this.#unwritable.has(keyOf(step)));
-      waveTimer.wrote(tried, now.staged);
+      // An object that the API server has altered is stored all the same.
+      const isTried = (step: Step): boolean => !this.#unwritable.has(keyOf(step)) || written.has(step.id);
+      waveTimer.wrote(changes.flat().filter(isTried), now.staged);
       cancel();
     }
   }
@@ -107,11 +111,15 @@ export class Writer {
     // A wait is never 0. A repair that had to wait when this round began to write may be due by now, and
     // nothing else would trigger it.
     const repairWaits = repairs.map((step) =>
-      Math.max(this.#waitMs(step), defers(step) ? SETTLE_MS : NO_EFFECT_MS),
+      Math.max(this.#driftWaitMs(step), defers(step) ? SETTLE_MS : NO_EFFECT_MS),
     );
+    const retryWaits = after.plan.phases.flat().flatMap((step) => {
+      const retryMs = this.#retryWaitMs(step);
+      return retryMs === undefined ? [] : [Math.max(retryMs, defers(step) ? SETTLE_MS : NO_EFFECT_MS)];
+    });
     return {
       areDue: waitMs === 0 && phases.flat().some((step) => !ignoresWaves(step)),
-      waits: [waitMs, ...repairWaits, ...this.#openWaits(after)],
+      waits: [waitMs, ...repairWaits, ...retryWaits, ...this.#openWaits(after)],
     };
   }
 
@@ -133,11 +141,11 @@ export class Writer {
     return tried === undefined ? 0 : Math.max(0, tried + OPEN_AGAIN_MS - this.#options.clock.now());
   }
 
-  /** Milliseconds until the next open step. It is no hurry. */
+  /** Milliseconds until the next open step. It is no hurry. Refused and altered ones have times of their own. */
   #openWaits({ plan: { phases } }: Transition): readonly number[] {
     return phases
       .flat()
-      .filter(isOpen)
+      .filter((step) => isOpen(step) && !this.#unwritable.has(keyOf(step)))
       .map((step) => Math.max(SETTLE_MS, isOpenRemoval(step) ? this.#openWaitMs(step) : 0));
   }
 
@@ -145,8 +153,16 @@ export class Writer {
     return step.action === 'apply' && this.#options.drift.isDrift(step.id, step.desiredHash);
   }
 
-  #waitMs(step: Step): number {
-    return this.#isDrift(step) ? this.#options.drift.waitMs(step.id) : 0;
+  /** Undefined for a step that the API server has not altered. */
+  #retryWaitMs(step: Step): number | undefined {
+    if (step.action === 'remove') return undefined;
+    return this.#options.alterations.waitMs(step.id, step.desiredHash);
+  }
+
+  /** An altered object counts as no drift: execute.ts knows when it is written again. */
+  #driftWaitMs(step: Step): number {
+    const isAltered = this.#retryWaitMs(step) !== undefined;
+    return this.#isDrift(step) && !isAltered ? this.#options.drift.waitMs(step.id) : 0;
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { GeneratedObject } from '../../calico/types.ts';
 import { LABEL_ENFORCED, LABEL_SET, ruleId } from '../../compiler/names.ts';
 import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary, Frozen } from '../../compiler/types.ts';
@@ -372,7 +373,8 @@ test('allows are missing where they cannot be written, not where they are still 
   expect(lacksAllows(others)).toBe(true);
   expect(lacksAllows(others.filter(({ is }) => is !== 'NeedsTaken'))).toBe(false);
   const step = creation(zone);
-  const changed = live(nodeAllow({ name: 'zone', rules: zone.rules, content: 'old' }));
+  const old = { ...zone.object, spec: { ...zone.object.spec, order: 1 } } as GeneratedObject;
+  const changed = live({ ...zone, object: old });
   expect(lacksAllows(verdicts(without('zone')))).toBe(false);
   expect(lacksAllows(verdicts(without('zone'), [{ step, refusal: 'no' }]))).toBe(true);
   expect(lacksAllows(verdicts(without('zone'), [{ step, refusal: undefined }]))).toBe(true);
@@ -380,6 +382,8 @@ test('allows are missing where they cannot be written, not where they are still 
   if (!changed.ours) throw new Error('not ours');
   const update = applyStep(zone, changed);
   expect(lacksAllows(verdicts([...without('zone'), changed], [{ step: update, refusal: 'no' }]))).toBe(false);
+  const altered = { step: update, refusal: undefined, altered: ['spec.selector'] };
+  expect(lacksAllows(verdicts([...without('zone'), changed], [altered]))).toBe(true);
 });
 
 test.each([

@@ -82,6 +82,7 @@ function cannotBeStored(verdict: Verdict): boolean {
   switch (verdict.is) {
     case 'NameTaken':
     case 'NeedsTaken':
+    case 'Altered':
       return true;
     case 'Refused':
     case 'NeedsRefused':

@@ -1,8 +1,15 @@
 /**
- * The normal form of a generated object and its hash: equal hashes mean that nothing has to be written. Only
- * different spellings of the same thing are folded in. A missing `types`, `tier` or `selector` is a difference,
- * because its meaning depends on how Calico is served. For example, a policy without `types` is Ingress only
- * behind the aggregated API, and both directions for Felix reading a native CRD.
+ * The normal form of a generated object and its hash: equal hashes mean that nothing has to be written.
+ *
+ * The normal form leaves out what a server may fill in or drop without changing the meaning:
+ * - labels and annotations of others, except labels of a host endpoint
+ * - an empty `source` or `destination` of a rule (Calico's API server)
+ * - `nets` of an empty set (Calico's API server)
+ *
+ * Nothing else belongs on this list unless e2e/integration/controller-server-forms.suite.ts shows it. A missing
+ * `types`, `tier` or `selector` is a difference, because its meaning depends on how Calico is served. For
+ * example, a policy without `types` is Ingress only behind the aggregated API, and both directions for Felix
+ * reading a native CRD.
  */
 import { createHash } from 'node:crypto';
 import type { GeneratedObject } from '../../calico/types.ts';
@@ -28,41 +35,25 @@ const normalRule = (rule: unknown): unknown =>
     ? without(rule, (key, value) => (key === 'source' || key === 'destination') && isEmptyRecord(value))
     : rule;
 
-/** List-type `set` in Calico's CRDs: server-side apply may merge them in another order. */
-const sorted = (value: unknown): unknown =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string') ? value.toSorted() : value;
-
-function normalField(key: string, value: unknown): unknown {
-  switch (key) {
-    case 'ingress':
-    case 'egress':
-      return Array.isArray(value) ? value.map(normalRule) : value;
-    case 'nets':
-    case 'profiles':
-    case 'types':
-      return sorted(value);
-    default:
-      return value;
-  }
-}
-
-/**
- * The spec as both ways of being served would write it. An empty list of rules is dropped: the aggregated API
- * does not keep it.
- */
+/** The spec as both ways of being served would write it. Go's omitempty drops `nets` of an empty set. */
 export function normalSpec(spec: unknown): Fields {
   if (!isRecord(spec)) return {};
-  const kept = without(spec, (key, value) => (key === 'ingress' || key === 'egress') && isEmptyList(value));
-  return Object.fromEntries(Object.entries(kept).map(([key, value]) => [key, normalField(key, value)]));
+  const kept = without(spec, (key, value) => key === 'nets' && isEmptyList(value));
+  return Object.fromEntries(
+    Object.entries(kept).map(([key, value]) => [key, isRules(key) ? normalRules(value) : value]),
+  );
 }
 
-/** JSON with sorted keys; absent, undefined and null are the same. */
+const isRules = (key: string): boolean => key === 'ingress' || key === 'egress';
+const normalRules = (rules: unknown): unknown => (Array.isArray(rules) ? rules.map(normalRule) : rules);
+
+/** JSON with sorted keys; absent and undefined are the same. */
 export function stableJson(value: unknown): string {
   return JSON.stringify(value, (_, field: unknown) =>
     isRecord(field)
       ? Object.fromEntries(
           Object.entries(field)
-            .filter(([, each]) => each !== null && each !== undefined)
+            .filter(([, each]) => each !== undefined)
             .toSorted(([a], [b]) => (a < b ? -1 : 1)),
         )
       : field,
@@ -79,16 +70,57 @@ const own = (entries: Readonly<Record<string, string>> = {}): Fields =>
 export const ownsLabels = ({ spec }: KubernetesObject | GeneratedObject): boolean =>
   isRecord(spec) && 'interfaceName' in spec;
 
-/** SHA-256 (hex) of the spec in normal form and of those labels and annotations that are ours to decide. */
-export function contentHash(object: KubernetesObject | GeneratedObject): string {
+/** The fields that decide: the spec in normal form, and those labels and annotations that are ours. */
+function contentOf(object: KubernetesObject | GeneratedObject): Fields {
   const { labels, annotations } = object.metadata;
-  const content = {
+  return {
     spec: normalSpec(object.spec),
-    labels: ownsLabels(object) ? labels : own(labels),
-    annotations: own(annotations),
+    metadata: { labels: ownsLabels(object) ? labels : own(labels), annotations: own(annotations) },
   };
-  return createHash('sha256').update(stableJson(content)).digest('hex');
 }
+
+/** SHA-256 (hex) of the fields that decide. */
+export const contentHash = (object: KubernetesObject | GeneratedObject): string =>
+  createHash('sha256')
+    .update(stableJson(contentOf(object)))
+    .digest('hex');
+
+/** A policy may have thousands of rules. */
+const MAX_DIFFERENCES = 100;
+
+/**
+ * Names the fields that decide and differ, such as `spec.ingress[0].source.notNets`, at most MAX_DIFFERENCES.
+ * Empty exactly when the hashes are equal. A list that has another length is named as a whole.
+ */
+export const differences = (
+  desired: GeneratedObject,
+  stored: KubernetesObject | GeneratedObject,
+): readonly string[] => differing(contentOf(desired), contentOf(stored), '').slice(0, MAX_DIFFERENCES);
+
+function differing(desired: unknown, stored: unknown, path: string): readonly string[] {
+  if (isRecord(desired) && isRecord(stored)) {
+    const keys = new Set([...Object.keys(desired), ...Object.keys(stored)]);
+    return [...keys].flatMap((key) =>
+      differing(valueOf(desired, key), valueOf(stored, key), join(path, key)),
+    );
+  }
+  if (isListOfRecords(desired) && isListOfRecords(stored) && desired.length === stored.length)
+    return desired.flatMap((each, index) => differing(each, stored[index], `${path}[${String(index)}]`));
+  return stableJson({ desired }) === stableJson({ desired: stored }) ? [] : [path];
+}
+
+/** Never what a prototype has under the name. */
+const valueOf = (fields: Fields, key: string): unknown =>
+  Object.hasOwn(fields, key) ? fields[key] : undefined;
+
+const isListOfRecords = (value: unknown): value is readonly Fields[] =>
+  Array.isArray(value) && value.length > 0 && value.every(isRecord);
+
+const PLAIN_KEY = /^[A-Za-z]+$/;
+const join = (path: string, key: string): string => {
+  if (!PLAIN_KEY.test(key)) return `${path}[${JSON.stringify(key)}]`;
+  return path === '' ? key : `${path}.${key}`;
+};
 
 /** contentHash of an object that is never changed: computed once. */
 export const desiredHash: (object: GeneratedObject) => string = readOnce(contentHash);

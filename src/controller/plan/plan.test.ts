@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LABEL_SET, ruleId, TIER, type RuleId } from '../../compiler/names.ts';
 import type { DesiredObject, Frozen } from '../../compiler/types.ts';
-import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
@@ -26,7 +25,6 @@ const renamed = ({ object }: DesiredObject, name: string): DesiredObject['object
   ...object,
   metadata: { ...object.metadata, name },
 });
-const contentHashOf = ({ object }: DesiredObject): string => desiredHash(object);
 const frozenRule = ruleId('default/g/ingress/frozen');
 const frozen = [{ rule: frozenRule }];
 const tierOf = (content: string): DesiredObject => {
@@ -334,19 +332,6 @@ describe('what is left alone', () => {
     const result = planned({ desired, isClosedNamespace: (namespace) => namespace !== 'blog' });
     expect(phases(result)).toEqual([['+NetworkPolicy/blog/a', '+GlobalNetworkPolicy/a']]);
     expect(idsOf(result, 'Waiting')).toEqual([idOf(inShop)]);
-  });
-
-  test('what the server is known to make of our object', () => {
-    const desired = allow({ name: 'a' });
-    const stored = live(allow({ name: 'a', content: 'defaulted' }));
-    const result = planned({
-      desired: [desired],
-      live: [stored],
-      isEquivalent: (id, desiredHash, hash) =>
-        stored.ours && id === stored.id && desiredHash === contentHashOf(desired) && hash === stored.hash,
-    });
-    expect(result.phases).toEqual([]);
-    expect(idsOf(result, 'Current')).toEqual([stored.id]);
   });
 });
 

@@ -26,11 +26,6 @@ export interface PlanInput {
   readonly isClosedNamespace: (namespace: string) => boolean;
   /** True while no host endpoint may come under the policies of nodes that is not there yet. */
   readonly holdsEndpoints?: boolean;
-  /**
-   * True when a stored hash stands for the desired one although they differ: what the server makes of our
-   * object.
-   */
-  readonly isEquivalent?: (id: ObjectId, desiredHash: string, liveHash: string) => boolean;
 }
 
 /** The state of a desired object, compared with what is stored. */
@@ -120,8 +115,7 @@ function compare(
   if (namespace !== undefined && input.isClosedNamespace(namespace)) return { ...common, is: 'Waiting' };
   const desiredHash = hashOf(desired.object);
   if (live !== undefined) {
-    const isCurrent = live.hash === desiredHash || input.isEquivalent?.(id, desiredHash, live.hash) === true;
-    if (isCurrent) return { ...common, is: 'Current', desiredHash, live };
+    if (live.hash === desiredHash) return { ...common, is: 'Current', desiredHash, live };
     if (staysAsStored(input.frozen, desired, live)) return { ...common, is: 'Frozen', live };
   } else if (input.holdsEndpoints === true && desiredRole(desired) === 'nodeEndpoint') {
     return { ...common, is: 'Waiting' };

@@ -118,6 +118,24 @@ test('a refused object is a problem of its rule, in the words of the API server'
   });
 });
 
+test.each([
+  [['spec.selector'], 'spec.selector than'],
+  [['a', 'b', 'c', 'd', 'e', 'f', 'g'], 'a, b, c, d, e and more than'],
+])('an object that the API server alters is a problem of its rule, with the fields: %j', (altered, said) => {
+  const step = applyStep(web, undefined);
+  const outcome: WriteResult = { ...NOTHING_WRITTEN, unwritten: [{ step, refusal: undefined, altered }] };
+  const message = expect.stringContaining(
+    `the API server stores GlobalNetworkPolicy/web with another ${said} was written: exempt it from`,
+  );
+  expect(finding([live(set({ name: 'nodes' }))], { outcome })).toMatchObject({
+    problems: [
+      { severity: 'problem', rule, path: 'spec.namespaces[0].ingress[0]', reason: 'Altered', message },
+    ],
+    programming: { programmed: false, reason: 'Altered', message, stalled: true },
+    policies: { desired: 2, current: 1 },
+  });
+});
+
 test('a passing error is retried', () => {
   const outcome: WriteResult = {
     ...NOTHING_WRITTEN,

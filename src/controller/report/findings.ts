@@ -122,6 +122,16 @@ interface Blocker {
 const verdictsFor = (name: string, { verdicts }: RoundResult): readonly Verdict[] =>
   verdicts.filter(({ desired }) => desired.firewall === name);
 
+const ALTERED_REMEDY =
+  'exempt it from the mutating webhook or MutatingAdmissionPolicy that does this; a default of a newer Calico needs a newer operator';
+
+/** The maximum number of fields that a message names. The log has more of them. */
+const NAMED = 5;
+
+function listed(fields: readonly string[]): string {
+  return `${fields.slice(0, NAMED).join(', ')}${fields.length > NAMED ? ' and more' : ''}`;
+}
+
 /** Objects that cannot be written before someone acts. */
 const blockers = (verdicts: readonly Verdict[]): readonly Blocker[] => [
   ...only(verdicts, 'NameTaken').map(({ desired, id, foreignManager }) => ({
@@ -133,6 +143,11 @@ const blockers = (verdicts: readonly Verdict[]): readonly Blocker[] => [
     desired,
     reason: 'Refused',
     message: `the API server refused ${id}: ${message}`,
+  })),
+  ...only(verdicts, 'Altered').map(({ desired, id, fields }) => ({
+    desired,
+    reason: 'Altered',
+    message: `the API server stores ${id} with another ${listed(fields)} than was written: ${ALTERED_REMEDY}`,
   })),
   ...only(verdicts, 'NotServed').map(({ desired }) => ({
     desired,

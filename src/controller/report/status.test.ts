@@ -318,6 +318,9 @@ describe('conditions', () => {
     expect(conditionsOf(compute({ ...fine, programming: taken }))).toMatchObject({
       Stalled: 'True NameTaken',
     });
+    const altered = compute({ ...fine, programming: { ...taken, reason: 'Altered' } });
+    expect(conditionsOf(altered)).toMatchObject({ Programmed: 'False Altered', Stalled: 'True Altered' });
+    expect(kstatus(altered, 3)).toBe('Failed');
   });
 });
 

@@ -7,8 +7,8 @@ import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
 import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock, settle } from '../../cluster/testing/manual-clock.ts';
 import { compile } from '../../compiler/compile.ts';
+import { Alterations } from '../apply/alterations.ts';
 import { Drift } from '../apply/drift.ts';
-import { ServerForms } from '../apply/write.ts';
 import { Authorship } from '../objects/authorship.ts';
 import { HEARTBEAT } from '../objects/ownership.ts';
 import type { CalicoApi } from '../observe/calico-api.ts';
@@ -77,8 +77,8 @@ export class Rounds {
       ...parts,
       compile,
       drift: new Drift(clock),
-      forms: new ServerForms(),
       authorship,
+      alterations: new Alterations(clock),
       finalizers: finalizersOf(server),
       signal: this.stop.signal,
       reporter: new Reporter(server, clock, log),
