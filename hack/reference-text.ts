@@ -150,7 +150,7 @@ export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.defaults.dns.namespaceSelector': { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
   'spec.defaults.dns.podSelector': { matchLabels: { 'k8s-app': 'kube-dns' } },
   'spec.defaults.dns.ports': ['53/UDP', '53/TCP'],
-  'spec.defaults.dns.nodeLocal': ['169.254.20.10'],
+  'spec.defaults.dns.nodeLocal': ['169.254.20.10', '169.254.25.10'],
   'spec.defaults.metadataAPI.action': 'Deny',
   'spec.defaults.metadataAPI.addresses': ['169.254.169.254/32', 'fd00:ec2::254/128'],
   'spec.defaults.metadataAPI.exceptNamespaces': [],

@@ -95,5 +95,30 @@ export const OUTSIDE: readonly OutsideHostSpec[] = [
 
 /** The listeners on nodes. */
 export const NODE_PORTS: readonly ListeningPort[] = on('TCP', 80, 443);
-/** An address that every node has for its own pods, where a node-local DNS cache listens. */
-export const NODE_LOCAL_DNS = { address: '169.254.20.10', ports: dns };
+/**
+ * Addresses that every node has for its own pods, where a node-local DNS cache listens: one of its own, and
+ * those of the Service in front of the DNS pods.
+ */
+export const NODE_LOCAL_DNS = {
+  own: ['169.254.20.10'],
+  service: ['10.96.0.10', 'fd00:96::a'],
+  ports: [...dns, ...on('TCP', 8080)],
+};
+
+/** Nothing rewrites its addresses here, as nothing does before a node-local cache. */
+export const DNS_SERVICE = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'kube-dns', namespace: 'kube-system' },
+  spec: {
+    clusterIP: NODE_LOCAL_DNS.service[0],
+    clusterIPs: NODE_LOCAL_DNS.service,
+    ipFamilyPolicy: 'RequireDualStack',
+    selector: kubeDns,
+    ports: [
+      { name: 'dns', port: 53, protocol: 'UDP' },
+      { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+      { name: 'metrics', port: 8080, protocol: 'TCP' },
+    ],
+  },
+};

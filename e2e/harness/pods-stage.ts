@@ -2,7 +2,7 @@
 import type { Endpoint, StartedCluster } from '../cluster.ts';
 import { installManifests, startOperator, type StartedOperator } from './operator-process.ts';
 import { localCluster } from '../providers/local.ts';
-import { NAMESPACES, NODE_LOCAL_DNS, NODE_PORTS, OUTSIDE, PODS } from './cast.ts';
+import { DNS_SERVICE, NAMESPACES, NODE_LOCAL_DNS, NODE_PORTS, OUTSIDE, PODS } from './cast.ts';
 import type { ActorName } from './rows.ts';
 import type { Actors } from './sweep.ts';
 
@@ -24,7 +24,8 @@ export async function startStage(): Promise<Stage> {
   try {
     const [actors, start] = await Promise.all([enterCast(cluster), operatorStarter(cluster)]);
     const targets = new Map([
-      ['node-local-dns', [NODE_LOCAL_DNS.address]],
+      ['node-local-dns', NODE_LOCAL_DNS.own],
+      ['dns-service', NODE_LOCAL_DNS.service],
       ['kube-apiserver', await apiServerAddresses(cluster)],
     ]);
     return stage({ cluster, actors, targets, start }, await start());
@@ -77,13 +78,15 @@ function stage({ cluster, actors, targets, start }: Parts, started: StartedOpera
 async function enterCast(cluster: StartedCluster): Promise<Map<ActorName, Endpoint>> {
   const actors = new Map<ActorName, Endpoint>();
   for (const node of cluster.nodes) {
-    await node.addAddress(NODE_LOCAL_DNS.address, NODE_LOCAL_DNS.ports);
+    for (const address of [...NODE_LOCAL_DNS.own, ...NODE_LOCAL_DNS.service])
+      await node.addAddress(address, NODE_LOCAL_DNS.ports);
     await node.listen(NODE_PORTS);
     actors.set(`node/${node.name}`, node);
   }
   await Promise.all(
     Object.entries(NAMESPACES).map(([name, labels]) => cluster.createNamespace(name, labels)),
   );
+  await cluster.kubectl(['create', '--filename=-'], { input: JSON.stringify(DNS_SERVICE) });
   const pods = PODS.map(async (spec) => {
     actors.set(`${spec.namespace}/${spec.name}`, await cluster.createPod(spec));
   });

@@ -1,7 +1,7 @@
 /** A table of the connections that must pass and those that must fail. */
 import type { Transport } from '../cluster.ts';
 
-/** `NAMESPACE/POD`, `node/NAME`, `outside/NAME`; only as a target: `node-local-dns`, `kube-apiserver`. */
+/** `NAMESPACE/POD`, `node/NAME`, `outside/NAME`; only as a target: `node-local-dns`, `dns-service`, `kube-apiserver`. */
 export type ActorName = string;
 
 export interface Row {

@@ -248,11 +248,14 @@ export const defaults = z.strictObject({
       nodeLocal: stringSet(addressString, { max: 16 })
         .meta({
           description:
-            'Addresses of a node-local DNS cache. The default is 169.254.20.10; [] = there is none.',
+            'Addresses of a node-local DNS cache of its own. The default is 169.254.20.10 and 169.254.25.10; [] = there is none.',
         })
         .optional(),
     })
-    .meta({ description: 'The DNS server that every pod under the default deny may query.' })
+    .meta({
+      description:
+        'The DNS server that every pod under the default deny may query: its pods, the Services in front of them, and a cache on the pod’s node.',
+    })
     .optional(),
   metadataAPI: z
     .strictObject({

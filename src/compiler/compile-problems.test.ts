@@ -35,6 +35,7 @@ describe('a rule that cannot be compiled', () => {
     expect(frozen).toEqual([
       { rule: 'default/blog/ingress/bad' },
       { sets: 'default/control-plane' },
+      { sets: 'default/dns-services' },
       { sets: 'default/nodes' },
       { sets: 'default/nodes/where' },
       { sets: 'default/peers' },
@@ -139,13 +140,16 @@ describe('a rule that cannot be compiled', () => {
         path: 'spec.defaults.dns.ports',
       }),
     ]);
-    const deny = objects.find(({ rules }) => rules.includes(ruleId('default/defaults/deny')))?.object;
-    const egress = deny !== undefined && 'egress' in deny.spec ? (deny.spec.egress ?? []) : [];
+    expect(objects.flatMap(({ rules }) => rules)).toContain('default/defaults/deny');
+    const clients = objects.find(({ rules }) => rules.includes(ruleId('default/defaults/dns')))?.object;
+    const egress = clients !== undefined && 'egress' in clients.spec ? (clients.spec.egress ?? []) : [];
+    const caches = ['169.254.20.10/32', '169.254.25.10/32'];
     expect(
       egress.map(({ protocol, destination }) => [protocol, destination?.ports, destination?.nets]),
     ).toEqual([
       ['TCP', [53], undefined],
-      ['TCP', [53], ['169.254.20.10/32']],
+      ['TCP', [53], caches],
+      ['TCP', [53], undefined],
       ['UDP', ['dns'], undefined],
     ]);
   });

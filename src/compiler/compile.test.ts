@@ -9,8 +9,10 @@ describe('a firewall without groups', () => {
   test('compiles to a tier, a default deny, the metadata guardrail and the pass that ends the tier', () => {
     expect(objectsOf({}).map(({ metadata }) => metadata.name)).toEqual([
       expect.stringContaining('cfw-default-defaults-deny-'),
+      expect.stringContaining('cfw-default-defaults-dns-clients-'),
       expect.stringContaining('clusterfirewall.cfw-default-defaults-metadataapi-'),
       expect.stringContaining('clusterfirewall.cfw-default-defaults-pass-'),
+      expect.stringContaining('cfw-default-dns-services-'),
       'clusterfirewall',
     ]);
   });
@@ -30,9 +32,9 @@ describe('a firewall without groups', () => {
     });
   });
 
-  test('in Observe, stages everything and enforces nothing but an empty tier', () => {
+  test('in Observe, stages everything: a set does nothing by itself, and the tier is empty', () => {
     expect(new Set(shapes(objectsOf({ mode: 'Observe' })))).toEqual(
-      new Set(['StagedGlobalNetworkPolicy', 'Tier']),
+      new Set(['GlobalNetworkSet', 'StagedGlobalNetworkPolicy', 'Tier']),
     );
   });
 
@@ -148,7 +150,7 @@ describe('limits', () => {
       ingress: [{ name: 'web', pods: {}, from: [{ peer: 'office' }], ports: [80] }],
     };
     const objects = objectsOf({ peers: [{ name: 'office', cidrs }], namespaces: [group] });
-    expect(objects.find(({ kind }) => kind === 'GlobalNetworkSet')).toMatchObject({
+    expect(objects.find(({ metadata }) => metadata.name.includes('peers-office'))).toMatchObject({
       metadata: { labels: { 'clusterfirewall.io/set': 'default.office' } },
       spec: { nets: expect.arrayContaining(['10.0.0.0/24']) },
     });

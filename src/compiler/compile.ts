@@ -14,6 +14,7 @@ import { compileNodes } from './nodes/compile-nodes.ts';
 import { type NodeFirewall, nodeFirewallOf } from './nodes/node-firewall.ts';
 import {
   type RuleId,
+  DNS_SETS,
   LABEL_FIREWALL,
   LABEL_MANAGED_BY,
   MANAGED_BY,
@@ -134,6 +135,7 @@ function frozenRules({ frozen }: ProblemCollector): readonly Frozen[] {
     const [firewall = ''] = partsOf(idOf(each));
     return [
       { sets: ruleId(firewall, 'peers') },
+      { sets: ruleId(firewall, DNS_SETS) },
       { sets: ruleId(firewall, 'nodes', ZONE_NODES) },
       ...SHARED_SETS.map(({ id }) => ({ sets: id })),
     ];

@@ -123,6 +123,9 @@ export function peerSetValue(firewall: string, peer: string): string {
 export const NODE_SET_VALUE = 'nodes';
 export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 
+/** Part of the ids of sets with the addresses of DNS Services: FIREWALL/dns-services/TAG. */
+export const DNS_SETS = 'dns-services';
+
 /** Part of the id of a set that holds the addresses of a zone's nodes: FIREWALL/nodes/where/TAG. */
 export const ZONE_NODES = 'where';
 

@@ -54,7 +54,7 @@ describe('the order of a round', () => {
     const rounds = await settled(blogCluster());
     expect(rounds.told.findings.get('default')).toMatchObject({
       programming: { programmed: true },
-      policies: { desired: 6, current: 6 },
+      policies: { desired: 8, current: 8 },
     });
   });
 

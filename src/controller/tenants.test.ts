@@ -59,7 +59,7 @@ const put = (spec: Partial<Spec>) => (server: FakeApiServer) => {
   server.put(FIREWALLS, firewallObject(spec));
 };
 const withoutLabel = (server: FakeApiServer): unknown => labelNamespace(server, VICTIM, {});
-const elsewhere = put({ namespaces: [], defaults: { dns: { ports: ['5353/UDP'] } } });
+const elsewhere = put({ namespaces: [], defaults: { exempt: { names: ['elsewhere'] } } });
 
 const deny = (name: string): Forged => ({ name, rules: ['default/defaults/deny'], finalizers: STAYS });
 const denies = Array.from({ length: 20 }, (_, index) => deny(`d${String(index)}`));

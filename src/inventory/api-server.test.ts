@@ -46,17 +46,31 @@ describe('readService', () => {
     return readService(object).value;
   };
 
-  test('keeps selector and ports; without a targetPort it is the port', () => {
-    const ports = [{ name: 'a', port: 443, targetPort: 'https' }, { port: 80 }, { port: 81, targetPort: 0 }];
+  test('keeps selector, addresses and ports; without a targetPort it is the port', () => {
+    const ports = [
+      { name: 'a', port: 443, targetPort: 'https' },
+      { port: 80, protocol: 'UDP' },
+      { port: 81, targetPort: 0 },
+    ];
     expect(project({ clusterIP: '10.96.0.7', selector: { app: 'x' }, ports })).toEqual({
       namespace: 'certs',
       name: 'webhook',
       selector: { app: 'x' },
+      clusterIPs: ['10.96.0.7'],
       ports: [
-        { port: 443, targetPort: 'https' },
-        { port: 80, targetPort: 80 },
-        { port: 81, targetPort: 81 },
+        { protocol: 'TCP', port: 443, targetPort: 'https' },
+        { protocol: 'UDP', port: 80, targetPort: 80 },
+        { protocol: 'TCP', port: 81, targetPort: 81 },
       ],
+    });
+  });
+
+  test('a headless Service has no address, and one of two families has two', () => {
+    const both = ['10.96.0.7', 'FD00:96:0::7'];
+    expect(project({ clusterIP: 'None', clusterIPs: ['None'] })).toMatchObject({ clusterIPs: [] });
+    expect(project({ clusterIP: 'None' })).toMatchObject({ clusterIPs: [] });
+    expect(project({ clusterIP: both[0], clusterIPs: both })).toMatchObject({
+      clusterIPs: ['10.96.0.7', 'fd00:96::7'],
     });
   });
 
@@ -65,6 +79,7 @@ describe('readService', () => {
     expect(project({ type: 'ExternalName', selector: { app: 'x' }, ports })).toEqual({
       namespace: 'certs',
       name: 'webhook',
+      clusterIPs: [],
       ports: [],
     });
     expect(project({ selector: {}, ports })).not.toHaveProperty('selector');
@@ -77,11 +92,24 @@ describe('readService', () => {
     expect(flaws).toMatchObject([{ kind: 'Service', name: 'certs/webhook', field: 'spec.selector' }]);
   });
 
-  test('a port that is none is left out and named', () => {
-    const ports = [{ port: 443.5 }, { port: 80, targetPort: 70_000 }, { port: 81 }];
-    const { value, flaws } = readService({ metadata: { name: 'webhook' }, spec: { ports } });
-    expect(value.ports).toEqual([{ port: 81, targetPort: 81 }]);
-    expect(flaws.map(({ field }) => field)).toEqual(['spec.ports[0].port', 'spec.ports[1].targetPort']);
+  test('a port or an address that is none is left out and named', () => {
+    const ports = [
+      { port: 443.5 },
+      { port: 80, targetPort: 70_000 },
+      { port: 81 },
+      { port: 82, protocol: 'ICMP' },
+    ];
+    const clusterIPs = ['10.96.0.300', 7];
+    const { value, flaws } = readService({ metadata: { name: 'webhook' }, spec: { clusterIPs, ports } });
+    expect(value.ports).toEqual([{ protocol: 'TCP', port: 81, targetPort: 81 }]);
+    expect(value.clusterIPs).toEqual([]);
+    expect(flaws.map(({ field }) => field)).toEqual([
+      'spec.clusterIPs[0]',
+      'spec.clusterIPs[1]',
+      'spec.ports[0].port',
+      'spec.ports[1].targetPort',
+      'spec.ports[3].protocol',
+    ]);
   });
 });
 

@@ -4,7 +4,8 @@
  */
 import { valueAt } from '../json.ts';
 import { fieldsOf, listOf, type KubernetesObject } from './object.ts';
-import type { ApiServerBackend, ServiceInfo } from './types.ts';
+import { TRANSPORTS } from '../net/ports.ts';
+import type { ApiServerBackend, ServiceInfo, ServicePort } from './types.ts';
 import { FieldReader, type Reading } from './unreadable.ts';
 
 /** A collection, optionally limited to one namespace, like the type in src/cluster. */
@@ -97,14 +98,19 @@ export function readBackends(
 export function readService(object: KubernetesObject): Reading<ServiceInfo> {
   const { namespace = '', name } = object.metadata;
   const fields = new FieldReader('Service', object);
-  const { type, selector, ports } = fieldsOf(object['spec']);
+  const { type, selector, clusterIP, clusterIPs = [clusterIP], ports } = fieldsOf(object['spec']);
   // An ExternalName is a DNS name outside the cluster. Its selector and ports have no effect.
-  if (type === 'ExternalName') return fields.reading({ namespace, name, ports: [] });
+  if (type === 'ExternalName') return fields.reading({ namespace, name, clusterIPs: NONE, ports: NONE });
   const labels = readSelector(selector, fields);
   return fields.reading({
     namespace,
     name,
     ...(labels !== undefined && { selector: labels }),
+    clusterIPs: listOf(clusterIPs).flatMap((address, index) =>
+      address === HEADLESS || address === undefined
+        ? []
+        : fields.address(address, `spec.clusterIPs[${String(index)}]`),
+    ),
     ports: listOf(ports).flatMap((port, index) => readPort(port, `spec.ports[${String(index)}]`, fields)),
   });
 }
@@ -126,18 +132,26 @@ function readSelector(selector: unknown, fields: FieldReader): ServiceInfo['sele
   return labels.length === 0 ? undefined : Object.fromEntries(texts);
 }
 
+/** Stands in place of an address. */
+const HEADLESS = 'None';
+
 /** As Kubernetes limits them: a prefix of 253 characters, a slash and a name of 63. */
 const LABEL_KEY = /^[A-Za-z0-9_./-]{1,317}$/;
 const LABEL_VALUE = /^[A-Za-z0-9_.-]{0,63}$/;
 
 /** An absent targetPort, or 0, means the port (Service API). */
-function readPort(value: unknown, at: string, fields: FieldReader): ServiceInfo['ports'] {
-  const { port, targetPort } = fieldsOf(value);
+function readPort(value: unknown, at: string, fields: FieldReader): readonly ServicePort[] {
+  const { protocol: text = 'TCP', port, targetPort } = fieldsOf(value);
+  const protocol = TRANSPORTS.find((each) => each === text);
+  if (protocol === undefined) {
+    fields.refuse(`${at}.protocol`, 'is none of TCP, UDP and SCTP');
+    return NONE;
+  }
   const [number] = fields.port(port, `${at}.port`);
-  if (number === undefined) return [];
-  if (typeof targetPort === 'string') return [{ port: number, targetPort }];
+  if (number === undefined) return NONE;
+  if (typeof targetPort === 'string') return [{ protocol, port: number, targetPort }];
   const [target] = targetPort === 0 ? [number] : fields.port(targetPort ?? number, `${at}.targetPort`);
-  return target === undefined ? [] : [{ port: number, targetPort: target }];
+  return target === undefined ? NONE : [{ protocol, port: number, targetPort: target }];
 }
 
 const NOT_THE_API_SERVER: Reading<readonly string[]> = { value: NONE, flaws: NONE };

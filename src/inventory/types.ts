@@ -1,5 +1,6 @@
 /** The cluster as the compiler sees it. Plain data. */
 import type { Selector } from '../calico/selector.ts';
+import type { TransportProtocol } from '../net/ports.ts';
 import { UNKNOWN, type Known } from './known.ts';
 import type { Unreadable } from './unreadable.ts';
 
@@ -120,13 +121,21 @@ export interface ApiServerBackend {
   readonly because: string;
 }
 
+export interface ServicePort {
+  readonly protocol: TransportProtocol;
+  readonly port: number;
+  /** The pods' port: a number, or the name of a container's port. */
+  readonly targetPort: number | string;
+}
+
 export interface ServiceInfo {
   readonly namespace: string;
   readonly name: string;
   /** Labels of the pods behind it; absent where another program writes its endpoints. */
   readonly selector?: Readonly<Record<string, string>>;
-  /** `targetPort` is the pods' port: a number, or the name of a container's port. */
-  readonly ports: readonly { readonly port: number; readonly targetPort: number | string }[];
+  /** Canonical addresses. A headless Service has none. */
+  readonly clusterIPs: readonly string[];
+  readonly ports: readonly ServicePort[];
 }
 
 /**

@@ -23,7 +23,7 @@ export class PortError extends Error {
 }
 
 const MAX_PORT = 65535;
-const PROTOCOLS: readonly TransportProtocol[] = ['TCP', 'UDP', 'SCTP'];
+export const TRANSPORTS: readonly TransportProtocol[] = ['TCP', 'UDP', 'SCTP'];
 
 /** RFC 6335, section 5.1. Kubernetes has the same limit for a container port's name. */
 const MAX_NAME = 15;
@@ -85,7 +85,7 @@ function refuseMisspelt(text: string, what: string): void {
 }
 
 function parseProtocol(protocol: string, text: string): TransportProtocol {
-  const known = PROTOCOLS.find((each) => each === protocol || each.toLowerCase() === protocol);
+  const known = TRANSPORTS.find((each) => each === protocol || each.toLowerCase() === protocol);
   if (known === undefined) {
     throw new PortError(
       `"${text}" has an unknown protocol "${protocol}": write /TCP, /UDP or /SCTP, or nothing for TCP`,
@@ -150,7 +150,7 @@ export function groupPorts(ports: readonly Port[]): PortGroups {
   return {
     all: false,
     icmp: ports.some((port) => port.kind === 'icmp'),
-    transports: PROTOCOLS.map((protocol) => ({ protocol, ports: portsOf(protocol, ports) })).filter(
+    transports: TRANSPORTS.map((protocol) => ({ protocol, ports: portsOf(protocol, ports) })).filter(
       (group) => group.ports.length > 0,
     ),
   };
@@ -159,7 +159,7 @@ export function groupPorts(ports: readonly Port[]): PortGroups {
 /** Every port of every protocol that is in none of the ranges, as text that parsePort reads. */
 export function otherPorts(values: readonly (number | string)[]): readonly string[] {
   const given = groupPorts(values.map(parsePort)).transports;
-  return PROTOCOLS.flatMap((protocol) => {
+  return TRANSPORTS.flatMap((protocol) => {
     const taken = given.find((group) => group.protocol === protocol)?.ports ?? [];
     let from = 1;
     const gaps: string[] = [];

@@ -5,11 +5,12 @@ const CLIENTS = ['wordpress/wp1', 'wordpress/wp2', 'shop/front'] as const;
 
 export const dns = scenario({
   id: 'S2',
-  title: 'DNS: UDP and TCP 53 to the cluster’s DNS server and the node-local cache, and nowhere else',
+  title:
+    'DNS: UDP and TCP 53 to the cluster’s DNS server, also where a node-local cache answers, and nowhere else',
   manifest: 'config/samples/s02-dns.yaml',
   rows: [
     ...allowed(CLIENTS, ['kube-system/dns1', 'kube-system/dns2'], ['53/UDP', 53]),
-    ...allowed(CLIENTS, ['node-local-dns'], ['53/UDP', 53]),
+    ...allowed(CLIENTS, ['node-local-dns', 'dns-service'], ['53/UDP', 53]),
     // The DNS server asks upstream.
     ...allowed(['kube-system/dns1', 'kube-system/dns2'], ['outside/web'], ['53/UDP', 53]),
 
@@ -19,6 +20,7 @@ export const dns = scenario({
     ...refused(CLIENTS, ['shop/cart', 'kube-public/info'], ['53/UDP', 53]),
     ...refused(CLIENTS, ['outside/web'], ['53/UDP', 53]),
     ...refused(CLIENTS, ['kube-system/dns1', 'kube-system/dns2'], [8080]),
+    ...refused(CLIENTS, ['node-local-dns', 'dns-service'], [8080]),
     ...refused(CLIENTS, ['node/node1', 'node/node2'], [80]),
   ],
 });

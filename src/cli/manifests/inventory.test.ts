@@ -102,7 +102,7 @@ spec: { conversion: { strategy: Webhook, webhook: { clientConfig: { service: { n
     const service = `
 kind: Service
 metadata: { name: webhook, namespace: certs }
-spec: { selector: { app: webhook }, ports: [{ port: 443, targetPort: https }, { port: 9443 }] }
+spec: { clusterIP: 10.96.0.7, selector: { app: webhook }, ports: [{ port: 443, targetPort: https }, { port: 9443 }] }
 `;
     const slice = (name: string, address: string) => `
 kind: EndpointSlice
@@ -135,9 +135,10 @@ endpoints: [{ addresses: ["${address}"] }]
           namespace: 'certs',
           name: 'webhook',
           selector: { app: 'webhook' },
+          clusterIPs: ['10.96.0.7'],
           ports: [
-            { port: 443, targetPort: 'https' },
-            { port: 9443, targetPort: 9443 },
+            { protocol: 'TCP', port: 443, targetPort: 'https' },
+            { protocol: 'TCP', port: 9443, targetPort: 9443 },
           ],
         },
       ],

@@ -71,11 +71,12 @@ describe('identity behind NAT', () => {
           namespace: 'kube-system',
           name: 'metrics-server',
           selector: { 'k8s-app': 'metrics-server' },
-          ports: [{ port: 443, targetPort: 10250 }],
+          clusterIPs: [],
+          ports: [{ protocol: 'TCP', port: 443, targetPort: 10250 }],
         },
         // Neither is behind the metrics API.
-        { namespace: 'blog', name: 'metrics-server', selector: { app: 'blog' }, ports: [] },
-        { namespace: 'kube-system', name: 'kube-dns', selector: { app: 'dns' }, ports: [] },
+        { namespace: 'blog', name: 'metrics-server', selector: { app: 'blog' }, clusterIPs: [], ports: [] },
+        { namespace: 'kube-system', name: 'kube-dns', selector: { app: 'dns' }, clusterIPs: [], ports: [] },
       ],
     };
     const peers = [

@@ -134,7 +134,7 @@ function targetPortsOf(
   calls: readonly ApiServerBackend[],
 ): readonly (number | string)[] {
   const targets = service.ports
-    .filter(({ port }) => calls.some((call) => call.port === port))
+    .filter(({ protocol, port }) => protocol === 'TCP' && calls.some((call) => call.port === port))
     .map(({ targetPort }) => targetPort);
   const numbers = new Set(targets.filter((port) => typeof port === 'number'));
   const names = new Set(targets.filter((port) => typeof port === 'string'));

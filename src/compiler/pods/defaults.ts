@@ -2,14 +2,13 @@
  * The parts of the ClusterFirewall called default that belong to no group: the default deny, DNS and the
  * guardrails.
  */
-import type { ClusterFirewall, Guardrail, PortValue } from '../../api/schema.ts';
-import { LABEL_METADATA_NAME } from '../../calico/labels.ts';
+import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { all, fromLabelSelector } from '../../calico/selector.ts';
-import type { Rule } from '../../calico/types.ts';
-import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
-import { parsePort } from '../../net/ports.ts';
+import { parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { apiServerToPods } from './api-server-to-pods.ts';
+import { enforcedAndStaged } from './both-modes.ts';
+import { compileDns } from './dns.ts';
 import type { EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
 import {
@@ -22,18 +21,7 @@ import {
   type RuleId,
 } from '../names.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
-import {
-  everyNamespace,
-  intersect,
-  isEmpty,
-  policySelectors,
-  refuseInexpressible,
-  ruleSelectors,
-  namespacesFromLabels,
-  without,
-} from '../namespaces/namespaces.ts';
-import type { PolicyParts } from '../flows/policies.ts';
-import { globalPolicies } from '../flows/policies.ts';
+import { intersect, namespacesFromLabels, without } from '../namespaces/namespaces.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located, RuleProblem } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
@@ -41,12 +29,6 @@ import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../f
 import type { Inventory } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 
-const DNS_DEFAULTS = {
-  namespaceSelector: { matchLabels: { [LABEL_METADATA_NAME]: 'kube-system' } },
-  podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
-  ports: ['53/UDP', '53/TCP'],
-  nodeLocal: ['169.254.20.10'],
-};
 const METADATA_ADDRESSES = ['169.254.169.254/32', 'fd00:ec2::254/128'];
 
 interface DefaultsContext {
@@ -66,16 +48,10 @@ export function compileDefaults(
     id: ruleId(firewall.metadata.name, 'defaults', name),
     path: `spec.defaults${path}`,
   });
-  const dns = at('dns', '.dns');
-  reportNamedDnsPorts(context, dns, collector);
-  // Like every rule, DNS is compiled on both sides or not at all.
-  const [compiledDns] = collector.guard(dns, () => [
-    { egress: dnsRules(context), serverPolicies: dnsServerPolicies(context) },
-  ]);
   return [
-    ...(compiledDns?.serverPolicies ?? []),
+    ...compileDns(at('dns', '.dns'), context, collector),
     ...apiServerToPods(context, collector),
-    ...collector.guard(at('deny', ''), () => defaultDeny(context, compiledDns?.egress ?? [])),
+    ...collector.guard(at('deny', ''), () => defaultDeny(context)),
     ...collector.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
     // Sorted, because a bound on the whole firewall must not depend on the order of a manifest.
     ...[...(firewall.spec.guardrails ?? []).entries()].sort(byName).flatMap(([index, guardrail]) => {
@@ -90,116 +66,27 @@ export function compileDefaults(
 const byName = ([, a]: readonly [number, Guardrail], [, b]: readonly [number, Guardrail]): number =>
   a.name < b.name ? -1 : 1;
 
-/** The same policies twice: enforced where the namespace is enforced, and staged where it is observed. */
-function enforcedAndStaged(
-  enforcement: Enforcement,
-  parts: Omit<PolicyParts, 'isStaged'>,
-  select: (namespaces: NamespaceSet) => NamespaceSet,
-  pods: Selector,
-): readonly DesiredObject[] {
-  const selected = (sets: readonly NamespaceSet[]) =>
-    sets.map(select).filter((namespaces) => !isEmpty(namespaces));
-  const [enforced, observed] = [selected(enforcement.enforced), selected(enforcement.observed)];
-  [...enforced, ...observed].forEach(refuseInexpressible);
-  return ([false, true] as const).flatMap((isStaged) =>
-    globalPolicies(
-      { ...parts, isStaged },
-      (isStaged ? observed : enforced).flatMap((namespaces) => policySelectors(namespaces, pods)),
-    ),
-  );
-}
-
 /**
- * Selects pods and allows them DNS. It needs no Deny: traffic of selected pods that nothing allows is dropped
- * at the end of the tier. When `dns` has a problem, the policy is made without it, because having no default
- * deny would be worse.
+ * Selects pods, and has no rule: traffic of selected pods that nothing allows is dropped at the end of the
+ * tier.
  */
-function defaultDeny(context: DefaultsContext, dnsEgress: readonly Rule[]): readonly DesiredObject[] {
-  const { firewall, enforcement } = context;
+function defaultDeny({ firewall, enforcement }: DefaultsContext): readonly DesiredObject[] {
   const { ingress, egress } = enforcement.deny;
   if (!ingress && !egress) return [];
   const name = firewall.metadata.name;
-  const deny = ruleId(name, 'defaults', 'deny');
-  const dns = ruleId(name, 'defaults', 'dns');
+  const id = ruleId(name, 'defaults', 'deny');
   return enforcedAndStaged(
     enforcement,
     {
       firewall: name,
-      id: deny,
-      rules: dnsEgress.length > 0 ? [deny, dns] : [deny],
-      tier: DEFAULT_TIER,
-      order: ORDER.defaultDeny,
-      types: [...(ingress ? (['Ingress'] as const) : []), ...(egress ? (['Egress'] as const) : [])],
-      ...(dnsEgress.length > 0 ? { egress: dnsEgress } : {}),
-    },
-    (namespaces) => namespaces,
-    all(),
-  );
-}
-
-function dnsOf({ firewall }: DefaultsContext) {
-  const configured = firewall.spec.defaults?.dns;
-  return {
-    server: namespacesFromLabels(configured?.namespaceSelector ?? DNS_DEFAULTS.namespaceSelector),
-    pods: fromLabelSelector(configured?.podSelector ?? DNS_DEFAULTS.podSelector),
-    ports: configured?.ports ?? DNS_DEFAULTS.ports,
-    nodeLocal: unionCidrs((configured?.nodeLocal ?? DNS_DEFAULTS.nodeLocal).map(parseAddress)),
-  };
-}
-
-const isNamed = (port: PortValue): boolean => parsePort(port).kind === 'named';
-
-function dnsRules(context: DefaultsContext): readonly Rule[] {
-  if (!context.enforcement.deny.egress) return [];
-  const { server, pods, ports, nodeLocal } = dnsOf(context);
-  const id = ruleId(context.firewall.metadata.name, 'defaults', 'dns');
-  const allow = (destinations: readonly EndMatch[], some: readonly PortValue[]): readonly Rule[] =>
-    crossRules({ id, action: 'Allow', sources: anyEnd, destinations, ports: matchPorts(some) });
-  const servers = ruleSelectors(server, pods).map((entity): EndMatch => ({ entity }));
-  const numbers = ports.filter((port) => !isNamed(port));
-  return canonicalRules([...allow(servers, ports), ...allow(matchNets(nodeLocal), numbers)]);
-}
-
-/** Port names are known only for pods, and the node-local cache is no pod. */
-function reportNamedDnsPorts(context: DefaultsContext, place: RulePlace, collector: ProblemCollector): void {
-  const { ports, nodeLocal } = dnsOf(context);
-  const named = ports.find(isNamed);
-  if (named === undefined || nodeLocal.length === 0) return;
-  collector.problem(
-    place,
-    'NamedPortNeedsPods',
-    `port "${String(named)}" is a name, but the node-local DNS cache has no named ports: write its number, or nodeLocal: []`,
-    '.ports',
-  );
-}
-
-/** The DNS server's side, where the server itself is under the default deny (systemNamespaces: None). */
-function dnsServerPolicies(context: DefaultsContext): readonly DesiredObject[] {
-  const { firewall, enforcement } = context;
-  const { server, pods, ports } = dnsOf(context);
-  if (!enforcement.deny.ingress) return [];
-  const id = ruleId(firewall.metadata.name, 'defaults', 'dns');
-  return enforcedAndStaged(
-    enforcement,
-    {
-      firewall: firewall.metadata.name,
       id,
       rules: [id],
       tier: DEFAULT_TIER,
-      order: ORDER.dns,
-      types: ['Ingress'],
-      ingress: canonicalRules(
-        crossRules({
-          id,
-          action: 'Allow',
-          sources: ruleSelectors(everyNamespace, all()).map((entity) => ({ entity })),
-          destinations: anyEnd,
-          ports: matchPorts(ports),
-        }),
-      ),
+      order: ORDER.defaultDeny,
+      types: [...(ingress ? (['Ingress'] as const) : []), ...(egress ? (['Egress'] as const) : [])],
     },
-    (namespaces) => intersect(server, namespaces),
-    pods,
+    (namespaces) => namespaces,
+    all(),
   );
 }
 

@@ -79,8 +79,10 @@ function podsMatch(
   };
 }
 
-export const namespaceLabels = (cluster: Cluster, pod: Pod) =>
-  cluster.namespaces.find(({ name }) => name === pod.namespace)?.labels ?? {};
+export const namespaceLabels = (cluster: Cluster, pod: Pod) => labelsOfNamespace(cluster, pod.namespace);
+
+const labelsOfNamespace = (cluster: Cluster, namespace: string) =>
+  cluster.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
 
 function entityMatch(entity: Entry['entity'], { inventory, cluster }: Setting): EntryMatch | undefined {
   const nodes = knownOr(inventory.nodes, []).flatMap(({ addresses }) => addresses);
@@ -138,7 +140,7 @@ export function apiServerOpening(setting: Defaults['apiServerToPods'], { invento
       .filter((each) => each.namespace === namespace && each.name === service)
       .flatMap(({ selector = {}, ports }) =>
         ports
-          .filter((each) => each.port === port)
+          .filter((each) => each.protocol === 'TCP' && each.port === port)
           .map(({ targetPort }) => ({ namespace, selector, targetPort })),
       ),
   );
@@ -250,24 +252,44 @@ export function isolationOpening({ enforcement }: Setting): Opening {
   return { id: 'isolation', egress: opens, ingress: opens };
 }
 
-export function dnsOpening(dns: Defaults['dns'], { cluster }: Setting): Opening {
+export function dnsOpening(dns: Defaults['dns'], { cluster, inventory }: Setting): Opening {
   const {
     namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
     podSelector = { matchLabels: { 'k8s-app': 'kube-dns' } },
     ports = ['53/UDP', '53/TCP'],
-    nodeLocal = ['169.254.20.10'],
+    nodeLocal = ['169.254.20.10', '169.254.25.10'],
   } = dns ?? {};
-  const toServer = (flow: Flow): boolean =>
-    isPod(flow.from) &&
+  const isForServer = (flow: Flow): boolean =>
     isPod(flow.to) &&
     portsMatch(ports, flow) &&
     selectorMatches(namespaceSelector, namespaceLabels(cluster, flow.to)) &&
     selectorMatches(podSelector, flow.to.labels);
+  const toServer = (flow: Flow): boolean => isPod(flow.from) && isForServer(flow);
+  const services = (inventory.services ?? []).filter(
+    ({ namespace, selector }) =>
+      selector !== undefined &&
+      selectorMatches(namespaceSelector, labelsOfNamespace(cluster, namespace)) &&
+      selectorMatches(podSelector, selector),
+  );
+  const addresses = services.flatMap(({ clusterIPs }) => clusterIPs);
+  const toService = (flow: Flow): boolean =>
+    addresses.includes(addressOf(flow, 'to')) &&
+    services
+      .flatMap((service) => service.ports)
+      .some(
+        ({ protocol, port, targetPort }) =>
+          flow.protocol === protocol &&
+          flow.port === port &&
+          (typeof targetPort === 'string' || portsMatch(ports, { ...flow, port: targetPort })),
+      );
+  const nodes = knownOr(inventory.nodes, []).flatMap((node) => node.addresses);
   return {
     id: 'dns',
     egress: (flow) =>
-      toServer(flow) || (portsMatch(ports, flow) && nodeLocal.includes(addressOf(flow, 'to'))),
-    // Exempt pods resolve names too, so a DNS server under the default deny answers every pod.
-    ingress: toServer,
+      toServer(flow) ||
+      toService(flow) ||
+      (portsMatch(ports, flow) && nodeLocal.includes(addressOf(flow, 'to'))),
+    // Exempt pods and nodes resolve names too, so a DNS server under the default deny answers them.
+    ingress: (flow) => toServer(flow) || (isForServer(flow) && nodes.includes(addressOf(flow, 'from'))),
   };
 }

@@ -65,7 +65,8 @@ const OUTSIDE: readonly OutsideHost[] = [
   { kind: 'outside', id: 'office', addresses: { 4: '198.51.100.7', 6: '2001:db8::7' } },
   { kind: 'outside', id: 'world', addresses: { 4: '203.0.113.9', 6: '2001:db9::9' } },
   { kind: 'outside', id: 'metadata', addresses: { 4: '169.254.169.254', 6: 'fd00:ec2::254' } },
-  { kind: 'outside', id: 'dns-cache', addresses: { 4: '169.254.20.10' } },
+  // A node-local cache has an address of its own, and those of the DNS Service.
+  { kind: 'outside', id: 'dns-cache', addresses: { 4: '169.254.20.10', 6: 'fd00:96::a' } },
 ];
 const API_SERVER: Cluster['apiServer'] = [
   { address: '10.9.0.11', port: 6443 },
@@ -147,6 +148,7 @@ const tenantSets = fc.array(
 const WEBHOOK_PLACES = ['a', 'b', 'kube-system', 'later'] as const;
 /** Labels that pods carry. The empty selector selects no pod, not every pod. */
 const serviceSelector = fc.constantFrom<Labels>(
+  { 'k8s-app': 'kube-dns' },
   { app: 'p' },
   { role: 'x' },
   { in: 'p' },
@@ -159,11 +161,20 @@ const services: fc.Arbitrary<readonly ServiceInfo[]> = fc.uniqueArray(
       namespace: fc.constantFrom(...WEBHOOK_PLACES),
       name: fc.constantFrom('hook', 'api'),
       selector: fc.option(serviceSelector, { nil: undefined, freq: 9 }),
+      clusterIPs: fc.constantFrom([], ['10.96.0.7', 'fd00:96::7'], ['10.96.0.10', 'fd00:96::a']),
       ports: fc.uniqueArray(
-        fc.record({
-          port: fc.constantFrom(443, 80),
-          targetPort: fc.constantFrom(80, 8080, 'http', 'web', 'dns'),
-        }),
+        fc.oneof(
+          fc.record({
+            protocol: fc.constant('TCP' as const),
+            port: fc.constantFrom(443, 80),
+            targetPort: fc.constantFrom(80, 8080, 'http', 'web', 'dns'),
+          }),
+          fc.record({
+            protocol: fc.constant('UDP' as const),
+            port: fc.constant(53),
+            targetPort: fc.constantFrom(53, 80, 'dns'),
+          }),
+        ),
         { minLength: 1, maxLength: 2, selector: ({ port }) => port },
       ),
     })

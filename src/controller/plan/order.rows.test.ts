@@ -260,19 +260,6 @@ const RELATIONS: readonly Relation[] = [
     before: nodes({ mode: 'Observe' }, withSecondAddress),
     after: nodes({}),
   },
-  // Before, only the pod's end refuses the second address. Afterwards only the node's end does.
-  {
-    first: 'nodeAddresses update',
-    second: 'defaultDeny remove',
-    before: {
-      spec: { peers, ...bare, nodes: { mode: 'Enforce' } },
-      inventory,
-    },
-    after: {
-      spec: { peers, defaults: { ...bare.defaults, deny: 'None' }, nodes: { mode: 'Enforce' } },
-      inventory: withSecondAddress,
-    },
-  },
 ];
 
 describe.each(RELATIONS)('$first comes before $second', ({ first, second, ...each }) => {
