@@ -253,6 +253,36 @@ describe('an object that the server alters', () => {
     expect(await rounds.round()).toEqual({ type: 'done' });
   });
 
+  test('is not looked at before what it needs, which the server alters too', async () => {
+    const out = { name: 'out', pods: {}, to: [{ entity: 'World' as const }], ports: [443] };
+    const server = blogCluster({ namespaces: [{ ...web, egress: [out] }] });
+    const rounds = await settled(server);
+    const SETS = kindResource('GlobalNetworkSet');
+    const nameOf = (part: string): string => {
+      const names = [...server.collection(POLICIES).objects().values()].map(({ metadata }) => metadata.name);
+      return names.find((name) => name.includes(part)) ?? '';
+    };
+    const altering =
+      (...names: readonly string[]) =>
+      (object: KubernetesObject): KubernetesObject =>
+        names.includes(object.metadata.name)
+          ? { ...object, spec: { ...fieldsOf(object['spec']), later: true } }
+          : object;
+    const set = server.object(SETS, 'default-nodes').metadata.name;
+    const policy = nameOf('blog-egress-out');
+    server.fill = altering(policy);
+    await remove(server, POLICIES, policy);
+    expect(await rounds.round()).toEqual({ type: 'requeueAfter', ms: 1000 });
+    server.fill = altering(policy, set);
+    await remove(server, SETS, set);
+    await rounds.clock.advance(1000);
+    expect(await rounds.round()).toEqual({ type: 'requeueAfter', ms: 1000 });
+    expect(rounds.told.findings.get('default')).toMatchObject({ programming: { reason: 'Altered' } });
+    server.fill = (object) => object;
+    await rounds.settle();
+    expect(rounds.told.findings.get('default')).toMatchObject({ programming: { programmed: true } });
+  });
+
   test('is forgotten when somebody else has made it what it should be', async () => {
     const server = blogCluster();
     const rounds = await settled(server);

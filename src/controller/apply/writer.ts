@@ -47,6 +47,8 @@ export class Writer {
   readonly #options: WriterOptions;
   /** Steps that the API server refused or altered in the last round, and those that need one of them. */
   #unwritable: ReadonlySet<string> = new Set();
+  /** Those of them that the API server altered. */
+  #altered: ReadonlySet<string> = new Set();
   /** `Clock.now()` at which open removals were tried, by uid. */
   #openTries: ReadonlyMap<string, number> = new Map();
 
@@ -85,6 +87,8 @@ export class Writer {
       const executor = { ...this.#options, signal: bounded };
       const outcome = await execute([...repairs, ...changes, ...openChanges], executor);
       this.#unwritable = new Set(outcome.unwritten.map(({ step }) => keyOf(step)));
+      const altered = outcome.unwritten.filter((each) => each.altered !== undefined);
+      this.#altered = new Set(altered.map(({ step }) => keyOf(step)));
       for (const { id } of outcome.written) written.add(id);
       if (outcome.stopped !== undefined || outcome.interrupted) return outcome;
       // Nobody waits for these, and whatever becomes of them is no trouble of the plan.
@@ -113,10 +117,10 @@ export class Writer {
     const repairWaits = repairs.map((step) =>
       Math.max(this.#driftWaitMs(step), defers(step) ? SETTLE_MS : NO_EFFECT_MS),
     );
-    const retryWaits = after.plan.phases.flat().flatMap((step) => {
-      const retryMs = this.#retryWaitMs(step);
-      return retryMs === undefined ? [] : [Math.max(retryMs, defers(step) ? SETTLE_MS : NO_EFFECT_MS)];
-    });
+    const retryWaits = after.plan.phases
+      .flat()
+      .filter((step) => this.#altered.has(keyOf(step)))
+      .map((step) => Math.max(this.#retryWaitMs(step) ?? 0, NO_EFFECT_MS));
     return {
       areDue: waitMs === 0 && phases.flat().some((step) => !ignoresWaves(step)),
       waits: [waitMs, ...repairWaits, ...retryWaits, ...this.#openWaits(after)],
