@@ -43,7 +43,7 @@ export const controllerTests = (mode: ApiMode): void => {
     tenants(rig, mode);
     unreadable(rig);
     outage(rig);
-    if (mode === 'native') serverForms(rig, mode);
+    serverForms(rig, mode);
     if (mode === 'native') mutatingPolicies(rig);
   });
 };
