@@ -4,7 +4,7 @@ SHELL := /bin/sh
 # Node 24 is an npm package here. The Node of the system only runs npm.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help test unit integration e2e chaos bench fuzz mutants demo demo-probe demo-stop generate format build image clean
+.PHONY: help test unit integration e2e chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ bench: cluster-ready node_modules/.installed build ## measures the figures of do
 
 fuzz: npm-ready node_modules/.installed ## properties with more examples; FUZZ_RUNS=, SEED=
 	@node hack/test.ts fuzz
+
+fuzz-felix: cluster-ready node_modules/.installed ## the simulator against Felix, with packets; COUNT=, SEED=, MINUTES=, SHAPE=, MUTANTS=1
+	@COUNT='$(COUNT)' SEED='$(SEED)' MINUTES='$(MINUTES)' SHAPE='$(SHAPE)' MUTANTS='$(MUTANTS)' node e2e/fuzz-felix/main.ts
 
 mutants: npm-ready node_modules/.installed ## changes of the code that no unit test notices; DIR=, COUNT=, SEED=, TESTS=, FUZZ_RUNS=, WORKERS=
 	@DIR='$(DIR)' COUNT='$(COUNT)' SEED='$(SEED)' TESTS='$(TESTS)' FUZZ_RUNS='$(FUZZ_RUNS)' WORKERS='$(WORKERS)' node hack/mutants.ts

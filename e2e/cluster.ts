@@ -39,6 +39,8 @@ export interface PodSpec {
   /** A node's name. Without one, nodes take turns. */
   readonly node?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Default: `default`. It need not exist. */
+  readonly serviceAccount?: string;
   /** Container ports, with an echo server on each. */
   readonly ports?: readonly ListeningPort[];
 }

@@ -46,8 +46,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   net: { rooms: [], packages: [] },
   api: { rooms: ['net', 'json'], packages: ['zod'] },
   calico: { rooms: ['net'], packages: [] },
+  'calico/read': { rooms: ['calico', 'net', 'json'], packages: [] },
   inventory: pure('calico', 'net', 'json'),
-  simulator: pure('calico', 'net'),
+  simulator: pure('calico/read', 'calico', 'net', 'json'),
 
   compiler: pure(...WORDS),
   ...floors(

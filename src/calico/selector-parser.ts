@@ -11,12 +11,13 @@ const MAX_DEPTH = 100;
 
 /**
  * Parses a text into a selector in the canonical form of the constructors. An empty text matches everything.
+ * @param everything what the term `all()` means. Calico replaces it by another term in some selectors.
  * @throws SelectorError with the position (counted in characters from 1) for a text that Calico would refuse
  */
-export function parseSelector(text: string): Selector {
+export function parseSelector(text: string, everything: Selector = all()): Selector {
   if (text.length > MAX_LENGTH)
     throw new SelectorError(`a selector has more than ${String(MAX_LENGTH)} characters`);
-  const cursor = new Cursor(text);
+  const cursor = new Cursor(text, everything);
   if (cursor.atEnd()) return all();
   const selector = parseOr(cursor);
   if (!cursor.atEnd()) throw cursor.expected('&&, || or the end');
@@ -28,12 +29,14 @@ export function parseSelector(text: string): Selector {
  * line break is an error.
  */
 class Cursor {
+  readonly everything: Selector;
   readonly #text: string;
   #at = 0;
   #depth = 0;
 
-  constructor(text: string) {
+  constructor(text: string, everything: Selector) {
     this.#text = text;
+    this.everything = everything;
   }
 
   /**
@@ -91,7 +94,7 @@ function parseTerm(cursor: Cursor): Selector {
   if (cursor.take(/!/y) !== undefined) return not(cursor.deeper(() => parseTerm(cursor)));
   if (cursor.take(/\(/y) !== undefined) return cursor.deeper(() => parseGroup(cursor));
   // No space before these parentheses: `has (a)` is the label "has", and then a syntax error.
-  if (cursor.take(/all\([ \t]*\)/y) !== undefined) return all();
+  if (cursor.take(/all\([ \t]*\)/y) !== undefined) return cursor.everything;
   if (cursor.take(/global\([ \t]*\)/y) !== undefined) return global();
   const present = cursor.take(/has\([ \t]*([\w./-]{1,512})[ \t]*\)/y);
   if (present !== undefined) return has(present);

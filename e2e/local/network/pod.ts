@@ -70,7 +70,7 @@ async function registerPod(
     metadata: { name: spec.name, namespace: spec.namespace, labels: spec.labels ?? {} },
     spec: {
       nodeName: node.name,
-      serviceAccountName: 'default',
+      serviceAccountName: spec.serviceAccount ?? 'default',
       automountServiceAccountToken: false,
       containers: [{ ...container, ports: ports ?? [] }],
     },

@@ -1,10 +1,10 @@
-/** Packets that no ordinary socket sends. raw-packets.pl sends them, and prints the answers. */
+/** Packets that no ordinary socket sends. e2e/harness/raw-packets.pl sends them, and prints the answers. */
 import { expect } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import { counted } from './counted.ts';
 import type { NodeStage } from './stage.ts';
 
-const PROGRAM = fileURLToPath(new URL('raw-packets.pl', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../harness/raw-packets.pl', import.meta.url));
 const ENFORCED = ['edge', 'worker'] as const;
 const FORGER = 'control';
 

@@ -13,7 +13,7 @@ my $host = inet_pton( $family, $address );
 my $to = $is6 ? pack_sockaddr_in6( 0, $host ) : pack_sockaddr_in( 0, $host );
 # An echo reply; destination unreachable, and in IPv6 a parameter problem: no such protocol.
 my %ANSWER = $is6 ? ( echo => 129, sctp => 4 ) : ( echo => 0, sctp => 3 );
-my ( $SCTP, $TRIES ) = ( 132, 3 );
+my ( $SCTP, $TRIES ) = ( 132, $ENV{TRIES} // 3 );
 
 sub raw {
     my ($protocol) = @_;

@@ -1,0 +1,134 @@
+/**
+ * Endpoints and addresses that nothing in a world tells apart, as classes. A verdict about one member holds
+ * for every member.
+ */
+import { formatCidr, type Cidr } from '../net/cidr.ts';
+import type { Node, Pod } from './world.ts';
+import { podName } from './world.ts';
+import type { Prepared, PreparedNode } from './prepared.ts';
+import { cutSpace, type Range } from './ranges.ts';
+import { formatAddress } from '../net/cidr.ts';
+
+export interface PodClass {
+  readonly number: number;
+  /** In the order of the world. */
+  readonly pods: readonly [Pod, ...Pod[]];
+  /** Nodes that have some of them. */
+  readonly nodes: ReadonlySet<string>;
+}
+
+/** Addresses outside the cluster. */
+export interface OutsideClass {
+  readonly family: 4 | 6;
+  /** One of them. */
+  readonly example: string;
+  readonly ranges: readonly Range[];
+}
+
+export class Classes {
+  readonly prepared: Prepared;
+  readonly pods: readonly PodClass[];
+  readonly outside: readonly OutsideClass[];
+  readonly #byPod = new Map<string, PodClass>();
+  readonly #nodeKeys = new Map<string, string>();
+
+  constructor(prepared: Prepared) {
+    this.prepared = prepared;
+    const groups = Map.groupBy(prepared.world.pods, (pod) => this.#podKey(pod));
+    this.pods = [...groups.values()].flatMap((pods, number) => {
+      const [first, ...rest] = pods;
+      if (first === undefined) return [];
+      const all: PodClass = { number, pods: [first, ...rest], nodes: new Set(pods.map(({ node }) => node)) };
+      for (const pod of pods) this.#byPod.set(podName(pod), all);
+      return [all];
+    });
+    this.outside = ([4, 6] as const).flatMap((family) => this.#outsideOf(family));
+  }
+
+  classOf(pod: Pod): PodClass {
+    const found = this.#byPod.get(podName(pod));
+    if (found === undefined) throw new RangeError(`no pod ${podName(pod)}`);
+    return found;
+  }
+
+  /** Undefined for an address of the cluster. */
+  outsideClassOf(address: string): OutsideClass | undefined {
+    if (this.prepared.placeOf(address) !== undefined) return undefined;
+    const { family, value } = this.prepared.party(address);
+    return this.outside.find(
+      (each) => each.family === family && each.ranges.some(({ from, to }) => from <= value && value <= to),
+    );
+  }
+
+  /**
+   * Two pods of one class have the same policies, every rule says the same of their addresses, and their nodes
+   * have the same host endpoints.
+   */
+  #podKey(pod: Pod): string {
+    const addresses = pod.addresses.map((address) => this.prepared.signature(address));
+    const node = this.prepared.world.hostEndpoints.length === 0 ? '' : this.#nodeKey(pod.node);
+    return [this.prepared.subjectOf(pod), node, ...addresses.sort()].join(' | ');
+  }
+
+  #nodeKey(name: string): string {
+    const known = this.#nodeKeys.get(name);
+    if (known !== undefined) return known;
+    const node = this.prepared.node(name);
+    const key = node === undefined ? name : this.#keyOf(node);
+    this.#nodeKeys.set(name, key);
+    return key;
+  }
+
+  /** Tunnels bear nodes' own addresses, so rules may tell nodes apart by these. */
+  #keyOf({ node, endpoints, settings }: PreparedNode): string {
+    const own = endpoints.map((endpoint) => {
+      const expected = endpoint.expectedIPs.map((cidr) => formatAddress(cidr));
+      return [
+        endpoint.interfaceName ?? positions(node, expected),
+        this.prepared.labels.hostView(endpoint).index,
+        ...endpoint.profiles,
+      ].join(',');
+    });
+    const addresses = node.addresses.map((address) => this.prepared.signature(address));
+    const names = (node.interfaces ?? []).map((each) => `${each.name} ${positions(node, each.addresses)}`);
+    return JSON.stringify([own, addresses, names, settings.unknown, settingsKey(settings)]);
+  }
+
+  #outsideOf(family: 4 | 6): readonly OutsideClass[] {
+    const ranges = cutSpace(family, this.prepared.cidrs());
+    const groups = Map.groupBy(
+      ranges.filter(({ from }) => this.#isOutside(family, from)),
+      ({ from }) => this.prepared.signature(formatAddress(full(family, from))),
+    );
+    return [...groups.values()].flatMap((of) => {
+      const [first] = of;
+      if (first === undefined) return [];
+      return [{ family, example: formatAddress(full(family, first.from)), ranges: of }];
+    });
+  }
+
+  #isOutside(family: 4 | 6, value: bigint): boolean {
+    const address = formatAddress(full(family, value));
+    if (address === '::1' || address.startsWith('127.')) return false;
+    return this.prepared.placeOf(address) === undefined && !this.prepared.services.hasAddress(address);
+  }
+}
+
+const full = (family: 4 | 6, value: bigint): Cidr => ({ family, value, prefix: family === 4 ? 32 : 128 });
+
+const positions = ({ addresses }: Node, some: readonly string[]): string =>
+  some.map((address) => addresses.indexOf(address.replace(/\/.*$/, ''))).join('+');
+
+const settingsKey = (settings: PreparedNode['settings']): string =>
+  JSON.stringify(settings, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && 'prefix' in value ? formatCidr(value as Cidr) : value,
+  );
+
+/** One pod of each class, on the same node or on two. Undefined where there is no such pair. */
+export function pairOf(a: PodClass, b: PodClass, onOneNode: boolean): readonly [Pod, Pod] | undefined {
+  for (const from of a.pods) {
+    const to = b.pods.find((pod) => pod !== from && (pod.node === from.node) === onOneNode);
+    if (to !== undefined) return [from, to];
+  }
+  return undefined;
+}
