@@ -15,6 +15,7 @@ import { measureNodeRules } from './node-rules.ts';
 import { measureNodeWrites } from './node-writes.ts';
 import { measurePackets } from './packets.ts';
 import type { Part } from './parts.ts';
+import { measureTenants } from './tenants.ts';
 import { measureSteady } from './steady.ts';
 import { duration } from './statistics.ts';
 import { markdownTable, plainTable, type Row } from './table.ts';
@@ -29,6 +30,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   f: measureDrift,
   h: measurePackets,
   l: measureLarge,
+  t: measureTenants,
   n: async (context) => [...(await measureNodeWrites(context)), ...(await measureNodeRules(context))],
 };
 
@@ -43,7 +45,8 @@ function chosen(): readonly [string, Part][] {
   const only = (process.env['ONLY'] ?? '').split(',').filter((each) => each !== '');
   const wanted = new Set(only.map((each) => (each === 'g' ? 'e' : each)));
   const unknown = [...wanted].filter((each) => !(each in PARTS));
-  if (unknown.length > 0) throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h, l and n`);
+  if (unknown.length > 0)
+    throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h, l, n and t`);
   return Object.entries(PARTS).filter(([letter]) => wanted.size === 0 || wanted.has(letter));
 }
 

@@ -96,16 +96,18 @@ interface Sent {
 }
 
 /** Probes one pod repeatedly, until it is asked when the verdict changed. */
-class Flow {
+export class Flow {
   readonly #sent: Sent[] = [];
   readonly #probes = new Set<Promise<void>>();
   readonly #from: Endpoint;
   readonly #pod: StartedPod;
+  readonly #port: number;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(from: Endpoint, pod: StartedPod) {
+  constructor(from: Endpoint, pod: StartedPod, port = PORT) {
     this.#from = from;
     this.#pod = pod;
+    this.#port = port;
     this.#timer = setInterval(() => {
       this.#probe();
     }, EVERY_MS);
@@ -138,7 +140,7 @@ class Flow {
     const sent: Sent = { at: performance.now() };
     this.#sent.push(sent);
     const probe = this.#from
-      .probe({ host: this.#pod.address, port: PORT }, { timeout: PROBE_MS })
+      .probe({ host: this.#pod.address, port: this.#port }, { timeout: PROBE_MS })
       .then((result) => {
         if (result.verdict !== 'inconclusive') sent.verdict = result.verdict;
       })

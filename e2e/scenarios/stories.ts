@@ -19,6 +19,7 @@ import { webhooks } from './stories/d17-webhooks.ts';
 import { nodesAndControlPlane } from './stories/d18-nodes-and-control-plane.ts';
 import { podGuard } from './stories/d19-pod-guard.ts';
 import { ownNamespace } from './stories/d24-own-namespace.ts';
+import { forgedPolicies } from './stories/d26-forged-policies.ts';
 import { defaultDeny } from './stories/s01-default-deny.ts';
 import { dns } from './stories/s02-dns.ts';
 import { insideNamespace } from './stories/s03-namespace.ts';
@@ -53,6 +54,7 @@ export const STORIES: readonly Story[] = [
   world,
   worldWithoutPools,
   tenantPolicies,
+  forgedPolicies,
   removal,
   badManifests,
   twoGuardrails,
