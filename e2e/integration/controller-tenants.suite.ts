@@ -66,7 +66,7 @@ const victims = {
   name: 'victims',
   namespaces: ['victim'],
   isolation: 'SameNamespace',
-  egress: [{ name: 'out', pods: {}, to: [{ entity: 'World' }], ports: [443] }],
+  egress: [{ name: 'out', pods: {}, to: [{ ipBlock: { cidr: '203.0.113.0/24' } }], ports: [443] }],
 };
 const before = firewall({ namespaces: [team, victims] });
 /** Everything of `victim` goes, and so does the default deny, which is replaced. */

@@ -6,7 +6,7 @@ import type { Role } from '../objects/role.ts';
 import { newBridges } from './bridges.ts';
 import { isNodeStep } from './order.ts';
 import type { Plan } from './plan.ts';
-import { kindOf, mayGain, mayLose, replaces, type Step } from './step.ts';
+import { kindOf, namespaceOf, mayGain, mayLose, replaces, type Step } from './step.ts';
 
 export interface PodChange {
   /** Bridges to be written. */
@@ -81,7 +81,10 @@ function isCareful(steps: readonly Step[]): boolean {
   return mayExchange(allows) || (guardrails.some(replaces) && guardrails.length > 1);
 }
 
-/** True when a flow may go from one allow to another: one loses, another gains, in the same direction. */
+/**
+ * True when a flow may go from one allow to another: one loses, another gains, in the same direction. Policies in
+ * two namespaces select no pod in common.
+ */
 function mayExchange(allows: readonly Step[]): boolean {
   return allows.some(
     (loser) =>
@@ -90,9 +93,15 @@ function mayExchange(allows: readonly Step[]): boolean {
         (gainer) =>
           gainer !== loser &&
           mayGain(gainer) &&
+          maySelectTheSame(loser, gainer) &&
           typesOf(loser).some((type) => typesOf(gainer).includes(type)),
       ),
   );
+}
+
+function maySelectTheSame(a: Step, b: Step): boolean {
+  const [here, there] = [namespaceOf(a), namespaceOf(b)];
+  return here === undefined || there === undefined || here === there;
 }
 
 function typesOf(step: Step): readonly PolicyType[] {

@@ -60,6 +60,10 @@ export function changeOf(step: Step): Change {
 export const rulesOf = (step: Step): readonly RuleId[] =>
   step.action === 'apply' ? step.desired.rules : step.live.rules;
 
+/** Undefined for an object of the cluster. */
+export const namespaceOf = (step: Step): string | undefined =>
+  step.action === 'apply' ? step.desired.object.metadata.namespace : step.live.namespace;
+
 export const kindOf = (step: Step): GeneratedKind =>
   step.action === 'apply' ? step.desired.object.kind : step.live.kind;
 
