@@ -231,7 +231,7 @@ describe('an object that the server alters', () => {
             /stores GlobalNetworkPolicy\/.*defaults-deny.* another spec\.selector /,
           ),
         },
-        policies: { desired: 6, current: 5 },
+        policies: { desired: 8, current: 7 },
       });
       // Something else that makes the operator look is no reason to write.
       const before = server.writes().length;
