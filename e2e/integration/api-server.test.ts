@@ -91,7 +91,7 @@ describe('the CustomResourceDefinition', () => {
     const status = await cluster.kubectl(['get', 'cfw', 'default', '-o', 'jsonpath={.status}']);
     expect(JSON.parse(status)).toEqual({ observedGeneration: -1 });
     const columns = (table: string) => table.split('\n')[0]?.split(/\s+/);
-    const narrow = ['NAME', 'MODE', 'READY', 'REASON', 'POLICIES', 'NAMESPACES', 'NODES', 'AGE'];
+    const narrow = ['NAME', 'MODE', 'READY', 'REASON', 'POLICIES', 'NAMESPACES', 'NODES', 'FOREIGN', 'AGE'];
     expect(columns(await cluster.kubectl(['get', 'cfw']))).toEqual(narrow);
     expect(columns(await cluster.kubectl(['get', 'cfw', '-o', 'wide']))).toEqual([
       ...narrow,

@@ -66,6 +66,12 @@ const printerColumns = [
   { name: 'Policies', type: 'string', jsonPath: '.status.policies.summary' },
   { name: 'Namespaces', type: 'string', jsonPath: '.status.namespaces.summary' },
   { name: 'Nodes', type: 'string', jsonPath: '.status.nodes.summary' },
+  // Next to the counts, because nobody who reads them may take them for closed.
+  {
+    name: 'Foreign',
+    type: 'string',
+    jsonPath: '.status.conditions[?(@.type=="ForeignPolicies")].reason',
+  },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   {
     name: 'Failsafes',

@@ -35,6 +35,7 @@ describe('readInventory', () => {
         apiServerEndpoints: [],
         hostEndpoints: [],
         foreignPolicies: [],
+        foreignTiers: [],
         felixConfigurations: [],
         bgpPeers: [],
         automaticHostEndpoints: false,
@@ -49,6 +50,8 @@ describe('readInventory', () => {
     const { inventory, diagnostics } = read(
       [
         named('HostEndpoint', 'eth0', '{}', '{ node: node1, interfaceName: eth0 }'),
+        named('Tier', 'security', '{}', '{ order: 50 }'),
+        named('Tier', 'clusterfirewall', ours, '{ order: 900 }'),
         named('HostEndpoint', 'lo', ours, '{ node: node1, interfaceName: lo }'),
         named('GlobalNetworkPolicy', 'deny', '{}', "{ namespaceSelector: all(), selector: a == 'b' }"),
         named('GlobalNetworkPolicy', 'clusterfirewall.x', ours, '{ selector: all() }'),
@@ -72,6 +75,7 @@ describe('readInventory', () => {
     expect(inventory).toMatchObject({
       hostEndpoints: [{ name: 'eth0', node: 'node1', interfaceName: 'eth0', automatic: false }],
       foreignPolicies: [{ name: 'deny', namespaceSelector: 'all()', selector: "a == 'b'" }],
+      foreignTiers: [{ name: 'security', order: 50, defaultAction: 'Deny' }],
       felixConfigurations: [{ name: 'default', failsafeInbound: [{ port: 22 }] }],
       bgpPeers: ['10.0.0.1'],
       automaticHostEndpoints: true,

@@ -16,6 +16,7 @@ import {
   readGlobalNetworkPolicy,
   readHostEndpoint,
   readIPPool,
+  readTier,
 } from '../../inventory/calico.ts';
 import { readNamespace } from '../../inventory/namespaces.ts';
 import { readNode } from '../../inventory/nodes.ts';
@@ -57,6 +58,7 @@ export function readInventory(documents: readonly Document[]): {
     ipPools: readAll('IPPool', (item) => noting(readIPPool(poolIn(item)))).flat(),
     hostEndpoints: readAll('HostEndpoint', foreignIn).flat().map(readHostEndpoint),
     foreignPolicies: readAll('GlobalNetworkPolicy', foreignIn).flat().map(readGlobalNetworkPolicy),
+    foreignTiers: readAll('Tier', foreignIn).flat().map(readTier),
     felixConfigurations: readAll('FelixConfiguration', (item) =>
       noting(readFelixConfiguration(item.object())),
     ),

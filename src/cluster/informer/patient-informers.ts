@@ -24,8 +24,9 @@ export class PatientInformers implements Informers {
   start(): void {
     this.#informers.start();
     this.#cancel = this.#clock.setTimeout(() => {
+      const isGivenUp = !this.hasSynced;
       this.#isPatient = false;
-      this.#onGivenUp();
+      if (isGivenUp) this.#onGivenUp();
     }, this.#patienceMs);
   }
 

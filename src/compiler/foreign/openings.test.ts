@@ -51,6 +51,15 @@ describe('a tier that is not ours', () => {
     );
   });
 
+  test('before ours counts in both directions, because guardrails do', () => {
+    expect(named(with_(10, EVERYTHING), { defaults: { deny: 'Ingress' } })).toEqual([
+      `${THEIRS}: ingress and egress of pods, ${FIRST} (Tier security)`,
+    ]);
+    expect(named(with_(1000, EVERYTHING), { defaults: { deny: 'Ingress' } })).toEqual([
+      `${THEIRS}: ingress of pods, before the default deny (Tier security)`,
+    ]);
+  });
+
   test('with the order of ours and an earlier name comes before it', () => {
     const found = named({
       foreignTiers: [DEFAULT, tier('a', 900)],
@@ -220,9 +229,11 @@ describe("policies of Kubernetes' administrators", () => {
   });
 
   test('that cannot be listed are named by their kind', () => {
-    expect(openings({ unlistedAdminKinds: ['AdminNetworkPolicy'] })).toMatchObject([
+    const unlistedAdminKinds = ['AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const;
+    expect(openings({ unlistedAdminKinds })).toMatchObject([
       { object: 'AdminNetworkPolicy', isUnseen: true },
     ]);
+    expect(openings({ unlistedAdminKinds }, { mode: 'Observe' })).toEqual([]);
   });
 });
 

@@ -128,8 +128,11 @@ class Judge {
       const opens = `${named(directions)} of pods, ${past(place)}`;
       return [this.#opening(RANKS[place], `${policy.kind}/${policy.name}`, opens)];
     });
-    const unlisted = isClosed(closed) ? (inventory.unlistedAdminKinds ?? []) : [];
-    return [...read, ...unlisted.map((kind) => this.#unseen('between', kind, 'them'))];
+    const unlisted = (inventory.unlistedAdminKinds ?? []).flatMap((kind): readonly Ranked[] => {
+      const place = placeOfAdmin({ isBaseline: kind === 'BaselineAdminNetworkPolicy' });
+      return isClosed(closed) && this.#counts(place) ? [this.#unseen(place, kind, 'them')] : [];
+    });
+    return [...read, ...unlisted];
   }
 
   /** Rules match global sets and host endpoints by their labels, whoever wrote them. */
@@ -191,7 +194,8 @@ export const wearsSetLabel = (labels: Readonly<Record<string, string>>): boolean
 
 const isClosed = ({ namespaces, deny }: ClosedPods): boolean => namespaces.length > 0 && isAny(deny);
 
-const placeOfAdmin = ({ isBaseline }: AdminPolicyInfo): Place => (isBaseline ? 'after' : 'between');
+const placeOfAdmin = ({ isBaseline }: Pick<AdminPolicyInfo, 'isBaseline'>): Place =>
+  isBaseline ? 'after' : 'between';
 
 const past = (place: Place): string =>
   isFirst(place)

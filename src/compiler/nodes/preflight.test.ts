@@ -118,6 +118,68 @@ describe('a policy of others', () => {
   });
 });
 
+describe('a policy of others in a tier', () => {
+  const tiers = (order: number) => ({ foreignTiers: [{ name: 'security', order, defaultAction: 'Deny' }] });
+  const allowing = (selector: string): ForeignPolicyInfo => ({
+    ...policy(selector),
+    tier: 'security',
+    allows: { ingress: true, egress: false },
+    isForHostsAlone: true,
+  });
+  const gate = allowing('has(clusterfirewall.io/gate)');
+
+  test.each<[string, boolean, number, ForeignPolicyInfo, boolean]>([
+    ['before ours, on our endpoints', false, 50, gate, true],
+    ['before ours, on automatic endpoints', true, 50, gate, true],
+    [
+      'before ours, on automatic endpoints by the label of a node',
+      true,
+      50,
+      allowing("edge == 'true'"),
+      true,
+    ],
+    ['before ours, on other automatic endpoints', true, 50, allowing("edge == 'no'"), false],
+    ['after ours, on automatic endpoints', true, 950, gate, false],
+  ])('%s', (_, automaticHostEndpoints, order, foreign, opens) => {
+    const { nodes } = compiled({ automaticHostEndpoints, ...tiers(order), foreignPolicies: [foreign] });
+    expect(nodes?.openedBy).toEqual(opens ? ['theirs'] : undefined);
+    expect(nodes?.blocked?.reason).toBe(opens ? 'ForeignPolicySelectsHosts' : undefined);
+    if (opens) expect(nodes?.blocked?.message).toContain('may let in what spec.nodes refuses at');
+  });
+
+  test('that only denies is none on automatic endpoints', () => {
+    const denying = { ...gate, allows: { ingress: false, egress: true } };
+    const { nodes } = compiled({ automaticHostEndpoints: true, ...tiers(50), foreignPolicies: [denying] });
+    expect(nodes?.openedBy).toBeUndefined();
+  });
+
+  test('on an automatic endpoint with a label of its own', () => {
+    const endpoint = { name: 'h', node: 'worker1', labels: { template: 'a' }, automatic: true };
+    const { nodes } = compiled({
+      automaticHostEndpoints: true,
+      ...tiers(50),
+      hostEndpoints: [endpoint],
+      foreignPolicies: [allowing("template == 'a'")],
+    });
+    expect(nodes?.openedBy).toEqual(['theirs']);
+  });
+
+  test('is accepted by its own name, and not by that of its tier', () => {
+    const inventory = { ...tiers(50), foreignPolicies: [gate] };
+    const blocked = (name: string) => compiled(inventory, {}, { acceptForeign: [name] }).nodes?.blocked;
+    expect(blocked('Tier/security')?.reason).toBe('ForeignPolicySelectsHosts');
+    expect(blocked('GlobalNetworkPolicy/theirs')).toBeUndefined();
+  });
+
+  test('that may not be read is said, where it comes before ours', () => {
+    const notes = (order: number) =>
+      compiled({ ...tiers(order), unseenTiers: ['security'] }).nodes?.notes.filter((each) =>
+        each.includes('Tier/security'),
+      ).length;
+    expect([notes(50), notes(950)]).toEqual([1, 0]);
+  });
+});
+
 test.each([
   { hostEndpoints: 'Managed', automaticHostEndpoints: true, reason: 'EndpointConflict' },
   { hostEndpoints: 'Managed', automaticHostEndpoints: false, reason: undefined },
@@ -129,6 +191,7 @@ test.each([
 });
 
 describe('an endpoint of others', () => {
+  const NODE_SET = { 'clusterfirewall.io/set': 'nodes' };
   const endpoint = (of: Partial<HostEndpointInfo>): HostEndpointInfo => ({
     name: 'theirs',
     node: 'cp1',
@@ -144,10 +207,20 @@ describe('an endpoint of others', () => {
     ['for addresses', endpoint({}), true],
     ['of an unknown node', endpoint({ node: 'gone', interfaceName: '*' }), false],
     ['made by Calico itself', endpoint({ interfaceName: '*', automatic: true }), false],
+    [
+      'of an unknown node, with the label of a set',
+      endpoint({ node: 'gone', labels: NODE_SET, hasAddresses: true }),
+      true,
+    ],
+    [
+      'of an unknown node, with the label of a set and no address',
+      endpoint({ node: 'gone', labels: NODE_SET }),
+      false,
+    ],
   ])('%s', (_, foreign, blocks) => {
     const { nodes } = compiled({ hostEndpoints: [foreign] });
     expect(nodes?.blocked?.reason).toBe(blocks ? 'EndpointConflict' : undefined);
-    if (blocks) expect(nodes?.blocked?.message).toContain(`HostEndpoint/theirs (node cp1, `);
+    if (blocks) expect(nodes?.blocked?.message).toContain(`HostEndpoint/theirs (node ${foreign.node}, `);
     const accepted = compiled({ hostEndpoints: [foreign] }, {}, { acceptForeign: ['HostEndpoint/theirs'] });
     expect(accepted.nodes?.blocked).toBeUndefined();
   });

@@ -87,6 +87,30 @@ describe('how Calico is served', () => {
     expect(api).toMatchObject({ served: true, read: new Set() });
   });
 
+  test("with the kinds of Kubernetes' administrators, each in the version that has it", async () => {
+    const group = '/apis/policy.networking.k8s.io';
+    const kinds = (...names: readonly string[]) => ({
+      resources: names.map((kind) => ({ name: `${kind.toLowerCase()}s`, kind, verbs: [] })),
+    });
+    const api = await detect({
+      [V3]: resources(ALL),
+      [`${group}/v1alpha1`]: kinds('AdminNetworkPolicy', 'Other'),
+      [`${group}/v1alpha2`]: kinds('ClusterNetworkPolicy'),
+    });
+    expect(api).toMatchObject({
+      adminPolicies: { AdminNetworkPolicy: 'v1alpha1', ClusterNetworkPolicy: 'v1alpha2' },
+    });
+    expect(await detect({ [V3]: resources(ALL) })).toMatchObject({ adminPolicies: {} });
+  });
+
+  test('with an Installation of the Tigera operator, or without', async () => {
+    const path = '/apis/operator.tigera.io/v1/installations/default';
+    const installed = (answer: unknown) => detect({ [V3]: resources(ALL), [path]: answer });
+    expect(await installed({ metadata: metadata('default') })).toMatchObject({ isInstallation: true });
+    expect(await installed(forbidden)).toMatchObject({ isInstallation: false });
+    expect(await installed(notFound)).toMatchObject({ isInstallation: false });
+  });
+
   test('as a development build, whose version says nothing', async () => {
     const api = await detect({ [V3]: resources(ALL), [INFORMATION]: version('master') });
     expect(api).toMatchObject({ served: true, version: 'master' });

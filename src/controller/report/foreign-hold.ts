@@ -60,7 +60,8 @@ export class ForeignHold {
     const now = this.#clock.now();
     const waitMs = before === undefined ? 0 : before.since + HOLD_MS - now;
     if (before !== undefined && waitMs > 0) return { value: before.value, waitMs };
-    known.set(uid, { value, generation, since: now });
+    // The first value of a spec is written with its status, so the first change after it need not wait.
+    known.set(uid, { value, generation, since: before === undefined ? -Infinity : now });
     return { value, waitMs: 0 };
   }
 }

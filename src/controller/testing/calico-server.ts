@@ -33,7 +33,7 @@ export const EVENTS: ServedKind = {
   kind: 'Event',
   namespaced: true,
 };
-const ADMIN_POLICIES: ServedKind = {
+export const ADMIN_POLICIES: ServedKind = {
   group: ADMIN_POLICY_GROUP,
   version: 'v1alpha1',
   plural: ADMIN_POLICY_KINDS.AdminNetworkPolicy,

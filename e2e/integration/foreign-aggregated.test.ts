@@ -1,0 +1,3 @@
+import { foreignTests } from './foreign.suite.ts';
+
+foreignTests('aggregated');
