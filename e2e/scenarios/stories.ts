@@ -19,6 +19,7 @@ import { webhooks } from './stories/d17-webhooks.ts';
 import { nodesAndControlPlane } from './stories/d18-nodes-and-control-plane.ts';
 import { podGuard } from './stories/d19-pod-guard.ts';
 import { ownNamespace } from './stories/d24-own-namespace.ts';
+import { foreignPolicies, foreignTiers } from './stories/d25-foreign-policies.ts';
 import { forgedPolicies } from './stories/d26-forged-policies.ts';
 import { defaultDeny } from './stories/s01-default-deny.ts';
 import { dns } from './stories/s02-dns.ts';
@@ -69,4 +70,6 @@ export const STORIES: readonly Story[] = [
   nodesAndControlPlane,
   podGuard,
   ownNamespace,
+  foreignTiers,
+  foreignPolicies,
 ];
