@@ -197,7 +197,8 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
       await asTenant(['delete', PLURALS.NetworkPolicy, name, '-n', 'evil']);
       await forge({ ...policy(name, [], 'NetworkPolicy', {}) });
       await rig().restart();
-      await rig().apply(namespace('victim', { team: null }), firewall({ namespaces: [team] }));
+      await rig().apply(firewall({ namespaces: [team] }));
+      await rig().cluster.kubectl(['label', 'namespace', 'victim', 'team-']);
       await eventually(async () => (await inNamespace('victim')).length === 0, 'the policy of victim to go');
       const status = await rig().statusThat(
         (each) => conditionOf(each, 'Ready')?.status === 'False',

@@ -122,7 +122,7 @@ describe('beside forged policies of all roles that finalizers hold', () => {
   });
 });
 
-test('forged policies that nothing holds are removed, and others wait for none of them', async () => {
+test('forged policies that nothing holds are removed after everything else', async () => {
   const change = put({ namespaces: [team] });
   const tenant = (server: FakeApiServer): void => {
     const person = new Tenant(server);
@@ -132,8 +132,9 @@ test('forged policies that nothing holds are removed, and others wait for none o
     tenant(server);
     change(server);
   };
-  const { server, rounds, others } = await told({ change: beside });
+  const { server, rounds, writes, others } = await told({ change: beside });
   expect(others).toEqual((await told({ change })).others);
+  expect(writes.slice(0, others.length)).toEqual(others);
   const names = [EVIL, VICTIM].map((namespace) =>
     policiesIn(server, namespace).map(({ metadata }) => metadata.name),
   );

@@ -36,10 +36,9 @@ const ROUND_MS = 5000;
 /** A step that was tried without effect is not tried at full speed. */
 export const NO_EFFECT_MS = 100;
 /**
- * Open removals of one round, as many as go at the same time. There may be thousands, and the next round may
- * have something to do for others.
+ * Open removals of one round. There may be thousands, and the next round may have something to do for others.
  */
-const OPEN_REMOVALS = 8;
+const OPEN_REMOVALS = 4;
 /** An open removal that had no effect is repeated after this time. */
 const OPEN_AGAIN_MS = 60_000;
 
@@ -91,7 +90,10 @@ export class Writer {
       this.#altered = new Set(altered.map(({ step }) => keyOf(step)));
       for (const { id } of outcome.written) written.add(id);
       if (outcome.stopped !== undefined || outcome.interrupted) return outcome;
-      // Nobody waits for these, and whatever becomes of them is no trouble of the plan.
+      // Nobody waits for these, and whatever becomes of them is no trouble of the plan. In a transition they would
+      // compete with the steps of others.
+      const isBusy = now.plan.phases.flat().some((step) => !this.ignoresWaves(step) && !defers(step));
+      if (isBusy) return outcome;
       const { mistaken } = await execute([this.#openRemovals(now)], executor);
       return { ...outcome, mistaken: [...outcome.mistaken, ...mistaken] };
     } finally {
