@@ -15,9 +15,10 @@ import { NodeRollout, type NodeRound } from './nodes/rollout.ts';
 import { findingOf, type RoundResult } from './report/findings.ts';
 import { issueMessages, type StoredFirewall } from './observe/firewalls.ts';
 import { desiredState, type DesiredState } from './plan/desired-state.ts';
-import { objectId } from './objects/kinds.ts';
+import { objectId, type ObjectId } from './objects/kinds.ts';
 import type { Authorship } from './objects/authorship.ts';
-import type { LiveObject } from './objects/live.ts';
+import type { LiveObject, OwnedObject } from './objects/live.ts';
+import type { Step } from './plan/step.ts';
 import { nodeShadows } from './plan/node-shadows.ts';
 import { Orphans } from './report/orphans.ts';
 import type { RoundReport } from './report/round-report.ts';
@@ -31,7 +32,8 @@ import type { GeneratedObjects } from './observe/generated-objects.ts';
 import { transition, type FromStored, type Transition } from './plan/transition.ts';
 import { WaveTimer } from './plan/wave-timer.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
-import { only } from './plan/plan.ts';
+import { only, type Plan } from './plan/plan.ts';
+import { Patience } from './apply/patience.ts';
 import { verdictsOf, type Verdict } from './apply/verdicts.ts';
 
 export interface ReconcilerOptions {
@@ -63,6 +65,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #orphans: Orphans;
   readonly #waveTimer: WaveTimer;
+  readonly #patience: Patience;
   readonly #writer: Writer;
   readonly #nodes: NodeRollout;
   readonly #finalizers: FinalizerKeeper;
@@ -71,7 +74,8 @@ export class Reconciler {
     this.#options = options;
     this.#orphans = new Orphans(options.log);
     this.#waveTimer = new WaveTimer(options.clock);
-    this.#writer = new Writer({ ...options, waveTimer: this.#waveTimer });
+    this.#patience = new Patience(options.clock);
+    this.#writer = new Writer({ ...options, waveTimer: this.#waveTimer, patience: this.#patience });
     this.#nodes = new NodeRollout({ ...options, waveTimer: this.#waveTimer });
     this.#finalizers = new FinalizerKeeper(options.finalizers, options.log);
   }
@@ -101,6 +105,8 @@ export class Reconciler {
     const round = { world, stored, wanted, nodes, signal };
 
     await nodes.openFirst();
+    const served = await servedSince({ ...this.#options, signal });
+    this.#patience.notice(live, served);
     const before = await this.#transition(round, live);
     this.#orphans.notice(before.plan);
     this.#waveTimer.noteOutageEnd(await servedSince({ ...this.#options, signal }));
@@ -110,8 +116,10 @@ export class Reconciler {
       await stored.verify({ wanted: names, doubted: outcome.mistaken }, signal);
     const isShown = await stored.shows(outcome.written, signal);
 
-    const after = this.#plan(round, stored.objects());
-    const verdicts = this.#verdicts(round, after, outcome);
+    const left = stored.objects();
+    this.#patience.notice(left, served);
+    const after = this.#plan(round, left);
+    const verdicts = this.#verdicts(round, after, outcome, isShown);
     report.verdicts = verdicts;
     // The status says for a while that an object is contested. Nothing else would begin the round that takes
     // that back.
@@ -119,10 +127,19 @@ export class Reconciler {
     const { plan } = after;
     const isWritten = isShown && outcome.stopped === undefined;
     const closed = await nodes.closeLast({ plan, verdicts, isWritten });
-    const namespacePolicies = stored.namespacePolicies();
-    const results = { wanted, plan, outcome, verdicts, namespacePolicies, ...closed };
+    const results = {
+      wanted,
+      plan,
+      outcome,
+      verdicts,
+      namespacePolicies: stored.namespacePolicies(),
+      isAside: (step: Step): boolean => this.#writer.ignoresWaves(step),
+      ...closed,
+    };
     const statusMs = await this.#report(firewalls, results, report);
-    await this.#finalizers.release(firewalls, lifecycles, { stored, areNodesWithdrawn: nodes.isWithdrawn });
+    const isLeftBehind = this.#isLeftBehind(plan);
+    const { isWithdrawn: areNodesWithdrawn } = nodes;
+    await this.#finalizers.release(firewalls, lifecycles, { stored, areNodesWithdrawn, isLeftBehind });
     return nextLook({
       outcome,
       isShown,
@@ -134,12 +151,21 @@ export class Reconciler {
     });
   }
 
-  #verdicts({ stored, wanted }: Round, { plan }: Transition, { unwritten }: WriteResult): readonly Verdict[] {
+  #verdicts(
+    { stored, wanted }: Round,
+    { plan }: Transition,
+    { unwritten, contents }: WriteResult,
+    isShown: boolean,
+  ): readonly Verdict[] {
     const { desired } = wanted;
     const { alterations, drift, authorship } = this.#options;
     const current = only(plan.comparisons, 'Current');
     for (const { live } of current) authorship.vouch(live);
-    drift.remember(new Map(current.map(({ id, desiredHash }) => [id, desiredHash] as const)), idsOf(desired));
+    // Whoever is quick may have changed it again before the watch showed it. That is drift as well, so nothing
+    // waits for it.
+    const written = isShown ? contents : [];
+    const hashes = current.map(({ id, desiredHash }) => [id, desiredHash] as const);
+    drift.remember(new Map([...written, ...hashes]), new Set([...idsOf(desired), ...idsOfHeld(plan)]));
     alterations.retain(new Set(only(plan.comparisons, 'Pending').map(({ id }) => id)));
     return verdictsOf({
       desired,
@@ -173,6 +199,18 @@ export class Reconciler {
       ignoresWaves: (step) => this.#writer.ignoresWaves(step) || nodes.defers(step),
       fromStored,
     });
+  }
+
+  /**
+   * Others can keep an object in their namespace for as long as they like. One of the cluster holds up the
+   * firewall that it belongs to, because only administrators keep it.
+   */
+  #isLeftBehind({ held, phases }: Plan): (object: OwnedObject) => boolean {
+    const waited = phases.flat().filter((step) => !this.#writer.ignoresWaves(step));
+    const ids = new Set(waited.map(({ id }) => id));
+    const behind = held.filter(({ id, namespace }) => namespace !== undefined && !ids.has(id));
+    const uids = new Set(behind.map(({ uid }) => uid));
+    return ({ uid }) => uids.has(uid);
   }
 
   async #report(
@@ -211,6 +249,8 @@ export class Reconciler {
     return { type: 'done' };
   }
 }
+
+const idsOfHeld = ({ held }: Plan): readonly ObjectId[] => held.map(({ id }) => id);
 
 const idsOf = (desired: readonly DesiredObject[]): ReadonlySet<string> =>
   new Set(desired.map(({ object }) => objectId(object.kind, object.metadata)));

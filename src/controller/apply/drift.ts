@@ -33,8 +33,8 @@ export class Drift {
   }
 
   /**
-   * These objects are stored as desired: ids and hashes of what is desired. Those not in `desired` are
-   * forgotten.
+   * These objects are stored as desired, or were a moment ago: ids and hashes of what is desired. Those not in
+   * `desired` are forgotten.
    */
   remember(current: ReadonlyMap<string, string>, desired: ReadonlySet<string>): void {
     for (const id of this.#records.keys()) if (!desired.has(id)) this.#records.delete(id);

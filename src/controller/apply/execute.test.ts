@@ -20,6 +20,7 @@ import {
   deny,
   endpoint,
   finalDeny,
+  heldObject,
   live,
   nodeAllow,
   set,
@@ -335,6 +336,44 @@ describe('executing a plan', () => {
     expect(authorship.judged([stored])).toEqual([{ ...stored, isOpen: false }]);
   });
 
+  test('empties what finalizers of others keep, and leaves the rest of it', async () => {
+    const log = recordingLogger();
+    const web = allow({ name: 'web', rules: [rule] });
+    const server = serverWith([web]);
+    const outcome = await execute(planned({ live: [heldObject(web)] }), executor(server, { log }));
+    expect(server.writes()).toEqual(['PATCH web']);
+    const stored = server.object(kindResource('GlobalNetworkPolicy'), 'web');
+    expect(stored).toMatchObject({ ...web.object, spec: { ...web.object.spec, selector: '!all()' } });
+    expect(stored.metadata.managedFields?.at(-1)).toMatchObject({ manager: 'clusterfirewall' });
+    const { uid, resourceVersion } = stored.metadata;
+    const id = 'GlobalNetworkPolicy/web';
+    expect(outcome.written).toEqual([{ id, kind: 'GlobalNetworkPolicy', uid, resourceVersion }]);
+    expect([...outcome.contents]).toEqual([[id, `emptied ${uid}`]]);
+    expect(log.lines).toMatchObject([{ message: 'emptied, because finalizers of others keep it' }]);
+  });
+
+  test('empties no object that was made anew under the name', async () => {
+    const web = allow({ name: 'web' });
+    const server = serverWith([web]);
+    const phases = planned({ live: [{ ...heldObject(web), uid: 'another' }] });
+    const { mistaken, stopped } = await execute(phases, executor(server));
+    expect([mistaken, stopped === undefined]).toEqual([['GlobalNetworkPolicy/web'], false]);
+    expect(server.object(kindResource('GlobalNetworkPolicy'), 'web')).toMatchObject({
+      spec: web.object.spec,
+    });
+  });
+
+  test('goes on where an object may not be emptied', async () => {
+    const [web, other] = [allow({ name: 'web' }), allow({ name: 'other' })];
+    const server = serverWith([web, other], { web: refused });
+    const phases = planned({ live: [heldObject(web), live(other)] });
+    const { unwritten, stopped } = await execute(phases, executor(server));
+    expect(unwritten.map(({ step, refusal }) => [step.action, refusal])).toEqual([
+      ['empty', 'the selector is wrong'],
+    ]);
+    expect([stopped, server.writes().includes('DELETE other')]).toEqual([undefined, true]);
+  });
+
   test('takes a namespace that has just gone for no error', async () => {
     const gone = new ApiError({ code: 403, message: 'no', causes: [{ reason: 'NamespaceTerminating' }] });
     const { outcome } = await carriedOut({
@@ -344,6 +383,7 @@ describe('executing a plan', () => {
     expect(outcome).toEqual({
       mistaken: [],
       written: [],
+      contents: new Map(),
       repairs: [],
       unwritten: [],
       stopped: undefined,

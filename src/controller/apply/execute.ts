@@ -7,10 +7,19 @@ import type { Alterations } from './alterations.ts';
 import type { Drift } from './drift.ts';
 import { repairOf, type Repair } from './journal.ts';
 import type { Role } from '../objects/role.ts';
+import { contentHash } from '../objects/content-hash.ts';
 import { closesTooEarly, isSuccessor, needsAny } from '../plan/plan.ts';
-import { kindOf, rulesOf, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
+import {
+  contentOf,
+  kindOf,
+  rulesOf,
+  type ApplyStep,
+  type EmptyStep,
+  type RemoveStep,
+  type Step,
+} from '../plan/step.ts';
 import type { Expectation } from '../observe/generated-objects.ts';
-import { isOtherObject, judgeError, removeObject, writeObject } from './write.ts';
+import { emptyObject, isOtherObject, judgeError, removeObject, writeObject, type Written } from './write.ts';
 import type { Authorship } from '../objects/authorship.ts';
 import { GENERATED_KINDS, type ObjectId } from '../objects/kinds.ts';
 
@@ -32,6 +41,8 @@ export interface Unwritten {
 export interface WriteResult {
   /** Writes that the watch has yet to show. */
   readonly written: readonly Expectation[];
+  /** Contents of objects that were written, by id: see contentOf. */
+  readonly contents: ReadonlyMap<ObjectId, string>;
   readonly unwritten: readonly Unwritten[];
   /** Writes that undid what another client had done. */
   readonly repairs: readonly Repair[];
@@ -55,6 +66,7 @@ export interface Executor {
 
 interface Progress {
   readonly written: Expectation[];
+  readonly contents: Map<ObjectId, string>;
   readonly unwritten: Unwritten[];
   readonly repairs: Repair[];
   readonly mistaken: ObjectId[];
@@ -74,7 +86,13 @@ export async function execute(
   phases: readonly (readonly Step[])[],
   executor: Executor,
 ): Promise<WriteResult> {
-  const progress: Progress = { written: [], repairs: [], unwritten: [], mistaken: [] };
+  const progress: Progress = {
+    written: [],
+    contents: new Map(),
+    repairs: [],
+    unwritten: [],
+    mistaken: [],
+  };
   let stopped: WriteResult['stopped'];
   let interrupted = false;
   try {
@@ -118,7 +136,7 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
 
 /** The fields that were altered, while it is not time for another try. */
 function alteredBefore(step: Step, { alterations }: Executor): readonly string[] | undefined {
-  if (step.action === 'remove') return undefined;
+  if (step.action !== 'apply') return undefined;
   const isTime = alterations.waitMs(step.id, step.desiredHash) === 0;
   return isTime ? undefined : alterations.fields(step.id, step.desiredHash);
 }
@@ -131,31 +149,52 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
     log.info(logFields(step), 'removed');
     return { id: step.id, kind: step.live.kind, uid: step.live.uid, resourceVersion: undefined };
   }
-  const mayBeDrift = drift.isDrift(step.id, step.desiredHash);
-  const signed = { ...step.desired, object: authorship.signed(step.desired.object) };
-  const { stored, altered } = await writeObject(transport, { ...step, desired: signed });
+  const hash = contentOf(step);
+  const mayBeDrift = drift.isDrift(step.id, hash);
+  const { stored, altered } =
+    step.action === 'apply' ? await applied(step, executor) : await emptied(step, executor);
   const { uid, resourceVersion } = stored.metadata;
-  const shows = { id: step.id, kind: step.desired.object.kind, uid, resourceVersion };
-  alterations.note(step.id, step.desiredHash, altered);
+  const shows = { id: step.id, kind: kindOf(step), uid, resourceVersion };
+  if (step.action === 'apply') alterations.note(step.id, step.desiredHash, altered);
   if (altered.length > 0) {
     progress.unwritten.push({ step, refusal: undefined, altered });
     log.warn({ ...logFields(step), fields: altered }, 'altered by the API server');
     return shows;
   }
   const isDrift = mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion);
+  progress.contents.set(step.id, hash);
   if (isDrift) progress.repairs.push(repairOf(step));
   const manager = step.live?.foreignManager;
+  const done = step.action === 'apply' ? 'applied' : 'emptied, because finalizers of others keep it';
   log.info(
     { ...logFields(step), ...(isDrift && manager !== undefined ? { manager } : {}) },
-    isDrift ? 'drift repaired' : 'applied',
+    isDrift ? 'drift repaired' : done,
   );
   return shows;
 }
 
 const isNamespaced = (step: Step): boolean => GENERATED_KINDS[kindOf(step)].namespaced;
 
-const needsRefused = (step: Step, { unwritten }: Progress): boolean =>
-  step.action === 'apply' ? dependsOnRefused(step, unwritten) : mustStay(step, unwritten);
+function applied(step: ApplyStep, { transport, authorship }: Executor): Promise<Written> {
+  const signed = { ...step.desired, object: authorship.signed(step.desired.object) };
+  return writeObject(transport, { ...step, desired: signed });
+}
+
+async function emptied(step: EmptyStep, { transport, authorship }: Executor): Promise<Written> {
+  const stored = await emptyObject(transport, step);
+  authorship.vouch({ uid: stored.metadata.uid, hash: contentHash(stored) });
+  return { stored, altered: [] };
+}
+
+function needsRefused(step: Step, { unwritten }: Progress): boolean {
+  switch (step.action) {
+    case 'apply':
+      return dependsOnRefused(step, unwritten);
+    case 'remove':
+    case 'empty':
+      return mustStay(step, unwritten);
+  }
+}
 
 /**
  * True for a policy in a tier that was refused, or one that names a set that was refused or altered. It stays
@@ -174,7 +213,7 @@ function dependsOnRefused({ desired }: ApplyStep, unwritten: readonly Unwritten[
  * stored as it was, because the deny may still close what the allow opens. A deny that was altered is stored
  * but for the fields that are named, so it holds back no revocation.
  */
-function mustStay({ live }: RemoveStep, unwritten: readonly Unwritten[]): boolean {
+function mustStay({ live }: RemoveStep | EmptyStep, unwritten: readonly Unwritten[]): boolean {
   return unwritten.some(
     ({ step, refusal }) =>
       step.action === 'apply' &&

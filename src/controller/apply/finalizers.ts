@@ -2,6 +2,7 @@ import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import { FINALIZER, type StoredFirewall } from '../observe/firewalls.ts';
 import type { GeneratedObjects } from '../observe/generated-objects.ts';
+import type { OwnedObject } from '../objects/live.ts';
 import type { Lifecycle } from '../plan/desired-state.ts';
 
 export interface Finalizers {
@@ -14,10 +15,15 @@ export interface Finalizers {
 
 type Lifecycles = ReadonlyMap<string, Lifecycle>;
 
+const RETAINED = 'its generated objects stay';
+const HELD = 'what is left has no effect: finalizers of others keep it';
+
 export interface Leftovers {
   readonly stored: Pick<GeneratedObjects, 'objects' | 'isSure'>;
   /** True when the firewall called default has left nothing on nodes but objects. */
   readonly areNodesWithdrawn: boolean;
+  /** True for an object without effect that another client keeps. No firewall waits for it. */
+  readonly isLeftBehind: (object: OwnedObject) => boolean;
 }
 
 /** Decides when a firewall gets our finalizer, and when it loses it. */
@@ -48,7 +54,7 @@ export class FinalizerKeeper {
   async release(
     firewalls: readonly StoredFirewall[],
     lifecycles: Lifecycles,
-    { stored, areNodesWithdrawn }: Leftovers,
+    { stored, areNodesWithdrawn, isLeftBehind }: Leftovers,
   ): Promise<void> {
     if (!stored.isSure) return;
     for (const firewall of firewalls) {
@@ -56,12 +62,15 @@ export class FinalizerKeeper {
       if (!this.#isHeld(firewall)) continue;
       const left = stored
         .objects()
-        .filter((object) => object.ours && !object.isOpen && object.firewall === name).length;
-      const isOpen = name !== DEFAULT_FIREWALL || areNodesWithdrawn;
-      if (lifecycles.get(name) === 'leaving' && (left > 0 || !isOpen)) continue;
+        .filter((object) => object.ours)
+        .filter((object) => !object.isOpen && object.firewall === name);
+      const isDone = left.every(isLeftBehind) && (name !== DEFAULT_FIREWALL || areNodesWithdrawn);
+      const isLeaving = lifecycles.get(name) === 'leaving';
+      if (isLeaving && !isDone) continue;
       await this.#release(firewall);
-      const what = left > 0 ? 'deleted, its generated objects stay' : 'deleted, and nothing of it is left';
-      this.#log.info({ firewall: name, objectsLeft: left }, what);
+      const what = left.length === 0 ? 'nothing of it is left' : isLeaving ? HELD : RETAINED;
+      const objects = isLeaving ? left.map(({ id, waitsFor }) => ({ id, finalizers: waitsFor })) : [];
+      this.#log.info({ firewall: name, objectsLeft: left.length, objects }, `deleted, and ${what}`);
     }
   }
 

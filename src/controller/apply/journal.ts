@@ -1,6 +1,6 @@
 import type { GeneratedKind } from '../../calico/types.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
-import type { ApplyStep } from '../plan/step.ts';
+import { kindOf, type ApplyStep, type EmptyStep } from '../plan/step.ts';
 
 /** An object, or a label of a Node, that another client had changed or deleted and that is as desired again. */
 export interface Repair {
@@ -23,9 +23,10 @@ export interface Journal {
   readonly failsafes: Omit<EventNote, 'regarding'>[];
 }
 
-export function repairOf({ id, desired, live }: ApplyStep): Repair {
+export function repairOf(step: ApplyStep | EmptyStep): Repair {
+  const { id, live } = step;
   const manager = live?.foreignManager;
   const damage = live === undefined ? 'deleted' : `changed by ${manager ?? 'another client'}`;
-  const { kind } = desired.object;
-  return { id, kind, firewall: desired.firewall, manager, damage: `${id} had been ${damage}` };
+  const firewall = step.action === 'apply' ? step.desired.firewall : (step.live.firewall ?? '');
+  return { id, kind: kindOf(step), firewall, manager, damage: `${id} had been ${damage}` };
 }

@@ -1,12 +1,13 @@
 /** Writes one object, and says what a refusal means. */
-import { apply, get, remove, replace } from '../../cluster/objects/apply.ts';
+import { apply, get, mergePatch, remove, replace } from '../../cluster/objects/apply.ts';
 import { ApiError, isConflict, isForbidden, isNotFound, messageOf } from '../../cluster/errors.ts';
 import type { KubernetesObject, Resource, StoredObject } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import { kindResource } from '../objects/kinds.ts';
 import { contentHash, differences, ownsLabels } from '../objects/content-hash.ts';
 import { isOwnKey } from '../objects/ownership.ts';
-import type { ApplyStep, RemoveStep } from '../plan/step.ts';
+import { emptyingSpec } from '../objects/emptied.ts';
+import type { ApplyStep, EmptyStep, RemoveStep } from '../plan/step.ts';
 
 /** The answer to a write. */
 export interface Written {
@@ -94,6 +95,16 @@ export function removeObject(transport: Transport, { live }: RemoveStep): Promis
   return remove(transport, kindResource(live.kind, live.namespace), live.name, {
     preconditions: { uid: live.uid },
   });
+}
+
+/**
+ * Writes this very object so that it selects nothing. Labels, annotations and rules stay as they are.
+ * @throws ApiError or TransportError, see judgeError
+ */
+export function emptyObject(transport: Transport, { live }: EmptyStep): Promise<StoredObject> {
+  const { kind, namespace, name, uid } = live;
+  const patch = { metadata: { uid }, spec: emptyingSpec(kind) };
+  return mergePatch(transport, kindResource(kind, namespace), name, patch);
 }
 
 export type Judgement =

@@ -3,7 +3,8 @@ import type { Clock } from '../../cluster/clock.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { Logger } from '../../cluster/logger.ts';
 import type { Authorship } from '../objects/authorship.ts';
-import { isOpen, type ApplyStep, type RemoveStep, type Step } from '../plan/step.ts';
+import { contentOf, isHeld, isOpen, type RemoveStep, type Step } from '../plan/step.ts';
+import type { Patience } from './patience.ts';
 import type { Transition } from '../plan/transition.ts';
 import { SETTLE_MS, type WaveTimer } from '../plan/wave-timer.ts';
 import type { Alterations } from './alterations.ts';
@@ -18,6 +19,7 @@ export interface WriterOptions {
   readonly authorship: Authorship;
   readonly alterations: Alterations;
   readonly waveTimer: WaveTimer;
+  readonly patience: Patience;
 }
 
 /** When steps of a plan may be written. */
@@ -57,10 +59,11 @@ export class Writer {
 
   /**
    * True for a step that no wave waits for: a repair, one that does not succeed anyway, or one that concerns
-   * what may be a tenant's work.
+   * what may be a tenant's work. So is one that others have kept from being done for too long.
    */
   ignoresWaves(step: Step): boolean {
-    return this.#isDrift(step) || this.#unwritable.has(keyOf(step)) || isOpen(step);
+    const isOverdue = isHeld(step) && this.#options.patience.isOver(step);
+    return this.#isDrift(step) || this.#unwritable.has(keyOf(step)) || isOpen(step) || isOverdue;
   }
 
   /**
@@ -71,7 +74,7 @@ export class Writer {
     const { clock, waveTimer } = this.#options;
     const { phases } = waveTimer.due(now, (step) => this.ignoresWaves(step) || defers(step));
     const isDue = (step: Step): boolean =>
-      this.#driftWaitMs(step) === 0 && !defers(step) && !isOpenRemoval(step);
+      this.#driftWaitMs(step) === 0 && !defers(step) && !isOpenRemoval(step) && !isHeld(step);
     const due = phases.map((steps) => steps.filter(isDue));
     const repairs = due.map((steps) => steps.filter((step) => this.#isDrift(step)));
     const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step) && !isOpen(step)));
@@ -111,6 +114,7 @@ export class Writer {
   next(after: Transition, defers: (step: Step) => boolean, isAwaited: (step: Step) => boolean): NextSteps {
     const ignoresWaves = (step: Step): boolean => this.ignoresWaves(step) || isAwaited(step);
     const { phases, waitMs } = this.#options.waveTimer.due(after, ignoresWaves);
+    const held = after.plan.phases.flat().filter(isHeld);
     const repairs = after.plan.phases
       .flat()
       .filter((step) => this.#isDrift(step) && !this.#unwritable.has(keyOf(step)));
@@ -124,8 +128,14 @@ export class Writer {
       .filter((step) => this.#altered.has(keyOf(step)))
       .map((step) => Math.max(this.#retryWaitMs(step) ?? 0, NO_EFFECT_MS));
     return {
-      areDue: waitMs === 0 && phases.flat().some((step) => !ignoresWaves(step)),
-      waits: [waitMs, ...repairWaits, ...retryWaits, ...this.#openWaits(after)],
+      areDue: waitMs === 0 && phases.flat().some((step) => !ignoresWaves(step) && !isHeld(step)),
+      waits: [
+        waitMs,
+        ...repairWaits,
+        ...retryWaits,
+        ...held.map((step) => this.#options.patience.waitMs(step)),
+        ...this.#openWaits(after),
+      ],
     };
   }
 
@@ -155,13 +165,13 @@ export class Writer {
       .map((step) => Math.max(SETTLE_MS, isOpenRemoval(step) ? this.#openWaitMs(step) : 0));
   }
 
-  #isDrift(step: Step): step is ApplyStep {
-    return step.action === 'apply' && this.#options.drift.isDrift(step.id, step.desiredHash);
+  #isDrift(step: Step): boolean {
+    return step.action !== 'remove' && this.#options.drift.isDrift(step.id, contentOf(step));
   }
 
   /** Undefined for a step that the API server has not altered. */
   #retryWaitMs(step: Step): number | undefined {
-    if (step.action === 'remove') return undefined;
+    if (step.action !== 'apply') return undefined;
     return this.#options.alterations.waitMs(step.id, step.desiredHash);
   }
 
@@ -176,4 +186,4 @@ const isOpenRemoval = (step: Step): step is RemoveStep => step.action === 'remov
 
 /** A step with the content that it would write. */
 const keyOf = (step: Step): string =>
-  step.action === 'apply' ? `${step.id} ${step.desiredHash}` : `${step.id} ${step.live.uid}`;
+  step.action === 'remove' ? `${step.id} ${step.live.uid}` : `${step.id} ${contentOf(step)}`;

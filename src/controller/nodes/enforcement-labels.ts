@@ -98,7 +98,9 @@ const nodeOfEndpoint = (desired: DesiredObject): readonly string[] =>
 export const nodesOfOurs = (live: readonly LiveObject[]): ReadonlySet<string> =>
   new Set(
     live.flatMap((object) =>
-      object.ours && object.role === 'nodeEndpoint' && object.node !== undefined ? [object.node] : [],
+      object.ours && object.role === 'nodeEndpoint' && object.node !== undefined && object.isEmptied !== true
+        ? [object.node]
+        : [],
     ),
   );
 

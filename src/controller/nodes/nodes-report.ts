@@ -9,7 +9,7 @@ import { isInPlace, isMissing, type Verdict } from '../apply/verdicts.ts';
 import type { Role } from '../objects/role.ts';
 import { only, opensNodes, type Plan } from '../plan/plan.ts';
 import { isBefore } from '../plan/order.ts';
-import { desiredRole, kindOf } from '../plan/step.ts';
+import { desiredRole, isHeld, kindOf } from '../plan/step.ts';
 import type { WriteFailure } from '../apply/write.ts';
 
 export interface NodesReport {
@@ -65,7 +65,9 @@ function openAtNodes(
   { phases }: Plan,
   verdicts: readonly Verdict[],
 ): readonly { readonly kind: GeneratedKind; readonly role: Role }[] {
-  const removals = phases.flat().filter((step) => step.action === 'remove' && isBefore(step, 'sweep'));
+  const removals = phases
+    .flat()
+    .filter((step) => step.action !== 'apply' && !isHeld(step) && isBefore(step, 'sweep'));
   return [
     ...removals.map((step) => ({ kind: kindOf(step), role: step.role })),
     ...verdicts

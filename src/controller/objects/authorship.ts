@@ -1,7 +1,7 @@
 /**
  * Which stored policies of namespaces the operator has written. Whoever may write policies in one namespace can
  * give them our names, labels, annotations and field manager, so none of these proves anything. The operator
- * signs what it writes there (docs/decisions/0017-authorship.md).
+ * signs what it writes there (docs/decisions/0018-authorship.md).
  */
 import { createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 import type { GeneratedKind, GeneratedObject } from '../../calico/types.ts';
@@ -81,8 +81,8 @@ export class Authorship {
     return judged;
   }
 
-  /** Notes an object that is stored as desired: whoever wrote it, it is what we would have made. */
-  vouch({ uid, hash }: OwnedObject): void {
+  /** Notes an object that is stored as we would have made it, whoever wrote it. */
+  vouch({ uid, hash }: Pick<OwnedObject, 'uid' | 'hash'>): void {
     this.#proven.set(uid, hash);
   }
 

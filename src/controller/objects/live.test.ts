@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { StoredObject } from '../../cluster/resource.ts';
 import { projectLive } from './live.ts';
-import { allow, storedObject } from '../testing/objects.ts';
+import { allow, deny, emptiedObject, endpoint, storedObject } from '../testing/objects.ts';
 
 const project = (object: StoredObject, known = new Set<string>()) =>
   projectLive('GlobalNetworkPolicy', known)(object);
@@ -58,5 +58,36 @@ describe('whose an object is', () => {
       },
       foreignManager: 'kubectl',
     });
+  });
+});
+
+describe('an object with a finalizer of somebody else', () => {
+  const metadata = { ...web.metadata, finalizers: ['example.com/keep'] };
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const denying = storedObject(deny({ name: 'deny' }));
+
+  test('waits for it when it is deleted', () => {
+    expect(project({ ...web, metadata })).not.toHaveProperty('waitsFor');
+    expect(project({ ...web, metadata: { ...metadata, deletionTimestamp } })).toMatchObject({
+      waitsFor: ['example.com/keep'],
+    });
+  });
+
+  test('will stay in force where it refuses', () => {
+    expect(project(denying)).not.toHaveProperty('willStay');
+    const kept = { ...denying, metadata: { ...denying.metadata, finalizers: ['example.com/keep'] } };
+    expect(project(kept)).toMatchObject({ willStay: true });
+    expect(project({ ...web, metadata })).not.toHaveProperty('willStay');
+  });
+});
+
+test('an object that selects nothing is known by that', () => {
+  expect(project(web)).not.toHaveProperty('isEmptied');
+  expect(project(storedObject(emptiedObject(allow({ name: 'web' }))))).toMatchObject({ isEmptied: true });
+  const hosts = projectLive('HostEndpoint', new Set());
+  expect(hosts(storedObject(endpoint('a', '*')))).not.toHaveProperty('isEmptied');
+  expect(hosts(storedObject(emptiedObject(endpoint('a', '*'))))).toMatchObject({
+    isEmptied: true,
+    node: 'a',
   });
 });

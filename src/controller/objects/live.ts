@@ -15,7 +15,8 @@ import type {
 import { LABEL_SET, type RuleId } from '../../compiler/names.ts';
 import { GENERATED_KINDS, objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
-import { roleOf, type Role } from './role.ts';
+import { isEmptied } from './emptied.ts';
+import { roleOf, whenHeld, type Role } from './role.ts';
 import { firewallOf, isOwned, lastForeignManager, ruleIds, SIGNATURE } from './ownership.ts';
 
 interface Identity {
@@ -48,6 +49,10 @@ export interface OwnedObject extends Identity {
   readonly hash: string;
   /** Finalizers of others, for which an object that is deleted still waits. */
   readonly waitsFor?: readonly string[];
+  /** Present where it selects nothing: see emptied.ts. */
+  readonly isEmptied?: true;
+  /** Present on what refuses, and will stay when it is deleted, because it has finalizers. */
+  readonly willStay?: true;
   /** The node of a HostEndpoint. */
   readonly node?: string;
   /** The addresses in a set of machines of the cluster. */
@@ -98,6 +103,9 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
       ...(kind === 'HostEndpoint' && { node: readHostEndpoint(object).node }),
       ...((role === 'nodeAddresses' || isSharedSet(kind, rules)) && { nets: netsOf(object) }),
       ...waiting(metadata),
+      ...(isEmptied(kind, object['spec']) && { isEmptied: true as const }),
+      ...(whenHeld(kind, role) === 'there' &&
+        (metadata.finalizers ?? []).length > 0 && { willStay: true as const }),
     };
   };
 }

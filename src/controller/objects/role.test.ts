@@ -18,7 +18,7 @@ import { newBridges, oldBridges } from '../plan/bridges.ts';
 import { nodeShadows } from '../plan/node-shadows.ts';
 import { desiredRole } from '../plan/step.ts';
 import { allow, live, storedObject } from '../testing/objects.ts';
-import { roleOf, type Role } from './role.ts';
+import { roleOf, whenHeld, type Role } from './role.ts';
 
 const roleOfStored = (desired: DesiredObject): Role | undefined => {
   const stored = live(desired);
@@ -130,6 +130,32 @@ describe('the role of an object', () => {
     expect(roleOf({ kind: 'GlobalNetworkPolicy', spec: undefined, rules: [ruleId('constructor')] })).toBe(
       'allow',
     );
+  });
+});
+
+describe('an object that is deleted and kept by finalizers of others', () => {
+  /** The roles that count as the same. */
+  const counted = (kinds: readonly DesiredObject[]): Readonly<Record<string, readonly string[]>> => {
+    const groups: Record<string, string[]> = {};
+    for (const each of kinds) {
+      const role = desiredRole(each);
+      (groups[whenHeld(each.object.kind, role)] ??= []).push(role);
+    }
+    return Object.fromEntries(Object.entries(groups).map(([is, roles]) => [is, [...new Set(roles)].sort()]));
+  };
+
+  test('counts as there where it refuses', () => {
+    const all = [...objects, ...compiled({ mode: 'Observe' }).objects, ...temporary(objects)];
+    const { there, gone } = counted(
+      all.filter(({ object }) => !/^(?:Staged|NetworkPolicy)/.test(object.kind)),
+    );
+    expect(there).toEqual(['defaultDeny', 'finalDeny', 'guardrail', 'nodeBlock', 'podBlock']);
+    expect(gone).toEqual(['finalPass', 'nodeAddresses', 'set', 'tier']);
+  });
+
+  test('counts as gone where Calico enforces nothing of it', () => {
+    expect(whenHeld('StagedGlobalNetworkPolicy', 'guardrail')).toBe('gone');
+    expect(whenHeld('StagedNetworkPolicy', 'allow')).toBe('gone');
   });
 });
 

@@ -3,6 +3,7 @@
  * object and its stored copy have the same role, and an object whose rule is long gone still has one. The
  * order of writes follows from it (plan/order.ts).
  */
+import type { GeneratedKind } from '../../calico/types.ts';
 import { LABEL_ENFORCED, LABEL_LO, partsOf, type RuleId } from '../../compiler/names.ts';
 import { isRecord } from '../../json.ts';
 
@@ -70,6 +71,43 @@ const FAMILIES: Readonly<Record<Role, Family>> = {
 };
 
 export const familyOf = (role: Role): Family => FAMILIES[role];
+
+/** Says what an object counts for that is deleted while finalizers of others keep it stored. */
+export type WhenHeld =
+  /** It lets through, or brings an interface under policies. It is written so that it selects nothing. */
+  | 'emptied'
+  /** It refuses. It counts as there until it is gone. */
+  | 'there'
+  /** It has no effect of its own, so it counts as gone and stays as it is. */
+  | 'gone';
+
+/** docs/decisions/0020-held-objects.md has the reasons. */
+const WHEN_HELD: Readonly<Record<Role, WhenHeld>> = {
+  tier: 'gone',
+  finalPass: 'gone',
+  set: 'gone',
+  guardrail: 'there',
+  allow: 'emptied',
+  defaultDeny: 'there',
+  bridgeOld: 'emptied',
+  bridgeOldComplete: 'emptied',
+  bridgeNew: 'emptied',
+  lo: 'emptied',
+  nodeAllow: 'emptied',
+  nodeBlock: 'there',
+  podBlock: 'there',
+  finalDeny: 'there',
+  finalObserve: 'emptied',
+  nodeAddresses: 'gone',
+  nodeEndpoint: 'emptied',
+  nodeShadow: 'emptied',
+  finalShadow: 'emptied',
+  podShadow: 'emptied',
+};
+
+/** Calico only counts what a staged policy would do. */
+export const whenHeld = (kind: GeneratedKind, role: Role): WhenHeld =>
+  kind.startsWith('Staged') ? 'gone' : WHEN_HELD[role];
 
 /**
  * Names in the ids that temporary policies carry in place of their rules'. They are stored, so their values

@@ -177,6 +177,19 @@ describe('what was written', () => {
   });
 });
 
+test('a removal is shown by an object that is deleted and kept by a finalizer', async () => {
+  const { server, stored } = await observed();
+  const expectation = { ...written(server), resourceVersion: undefined };
+  const { metadata } = server.object(POLICIES, 'web');
+  const deleted = {
+    ...metadata,
+    finalizers: ['example.com/keep'],
+    deletionTimestamp: '2026-01-01T00:00:00Z',
+  };
+  server.put(POLICIES, { ...web, metadata: deleted });
+  expect(await stored.shows([expectation], signal)).toBe(true);
+});
+
 test('only kinds that are served are watched', async () => {
   const server = calicoServer();
   const clock = new ManualClock();

@@ -21,7 +21,7 @@ export interface Expectation {
   readonly id: ObjectId;
   readonly kind: GeneratedKind;
   readonly uid: string;
-  /** Undefined: the object with this uid is gone. */
+  /** Undefined: the object with this uid is gone, or deleted and kept by finalizers of others. */
   readonly resourceVersion: string | undefined;
 }
 
@@ -209,7 +209,8 @@ export class GeneratedObjects {
 
   #isShown({ id, kind, uid, resourceVersion }: Expectation): boolean {
     const live = this.#objects.get(kind)?.store.get(lifeKey(id, uid));
-    if (resourceVersion === undefined) return live === undefined || this.#impostors.has(uid);
+    if (resourceVersion === undefined)
+      return live === undefined || (live.ours && live.waitsFor !== undefined) || this.#impostors.has(uid);
     return live?.ours === true && isAtLeast(live.resourceVersion, resourceVersion);
   }
 

@@ -85,7 +85,7 @@ const layerOf = (step: Step): string =>
   step.action === 'apply' && 'preDNAT' in step.desired.object.spec ? 'ports' : 'host';
 
 function losesAddresses(step: Step): boolean {
-  if (step.action === 'remove' || step.live === undefined) return step.action === 'remove';
+  if (step.action !== 'apply' || step.live === undefined) return step.action !== 'apply';
   const { spec } = step.desired.object;
   const nets = 'nets' in spec ? spec.nets : [];
   return (step.live.nets ?? []).some((net) => !nets.includes(net));

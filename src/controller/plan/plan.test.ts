@@ -3,20 +3,24 @@ import fc from 'fast-check';
 import { LABEL_SET, ruleId, TIER, type RuleId } from '../../compiler/names.ts';
 import type { DesiredObject, Frozen } from '../../compiler/types.ts';
 import { objectId } from '../objects/kinds.ts';
-import type { LiveObject } from '../objects/live.ts';
+import { projectLive, type LiveObject } from '../objects/live.ts';
 import type { Role } from '../objects/role.ts';
 import { isFrozen, only, plan, type Comparison, type Plan, type PlanInput } from './plan.ts';
-import type { Step } from './step.ts';
+import { changeOf, isHeld, type Step } from './step.ts';
 import {
   allow,
   deny,
+  emptiedObject,
   endpoint,
   foreign,
   finalDeny,
+  heldObject,
   live,
   nodeAllow,
   open,
+  removal,
   set,
+  storedObject,
   tier,
 } from '../testing/objects.ts';
 
@@ -335,6 +339,100 @@ describe('what is left alone', () => {
   });
 });
 
+describe('what is deleted and kept by finalizers of others', () => {
+  const held = (...made: readonly DesiredObject[]): readonly LiveObject[] =>
+    made.map((each) => heldObject(each));
+  const web = allow({ name: 'web' });
+  const inShop = allow({ name: 'own', namespace: 'shop' });
+  const closing = deny({ name: 'deny' });
+  const closingNodes = finalDeny();
+
+  test('is emptied where it lets through, and then nothing is left to do', () => {
+    const result = planned({ live: held(web, inShop, nodeAllow({ name: 'zone' }), endpoint('a', '*')) });
+    expect(result.phases.flat().map(({ action, id }) => [action, id])).toEqual([
+      ['empty', 'HostEndpoint/a-all'],
+      ['empty', 'GlobalNetworkPolicy/web'],
+      ['empty', 'NetworkPolicy/shop/own'],
+      ['empty', 'GlobalNetworkPolicy/zone'],
+    ]);
+    expect(result.held).toHaveLength(4);
+    const emptied = planned({ live: held(...[web, inShop, endpoint('a', '*')].map(emptiedObject)) });
+    expect([emptied.phases, emptied.held.length]).toEqual([[], 3]);
+  });
+
+  test('is left alone where it has no effect', () => {
+    const result = planned({ live: held(tier(), set({ name: 'office' })) });
+    expect([result.phases, result.held.length]).toEqual([[], 2]);
+  });
+
+  test('counts as there where it refuses', () => {
+    const {
+      phases: [steps = []],
+    } = planned({ live: held(closing) });
+    expect(steps.map((step) => [step.id, isHeld(step)])).toEqual([['GlobalNetworkPolicy/deny', true]]);
+    expect(isHeld(removal(closing))).toBe(false);
+  });
+
+  test('is written like any other where it is desired', () => {
+    const result = planned({ desired: [allow({ name: 'web', content: 'new' })], live: held(web) });
+    expect([phases(result), result.held]).toEqual([[['~GlobalNetworkPolicy/web']], []]);
+    const [[step] = []] = planned({ desired: [web], live: held(emptiedObject(web)) }).phases;
+    expect(step && changeOf(step)).toBe('create');
+  });
+
+  test.each<
+    [what: string, deny: DesiredObject, stays: readonly DesiredObject[], goes: readonly DesiredObject[]]
+  >([
+    [
+      'of a default deny: what it would refuse',
+      closing,
+      [web, inShop, set({ name: 's' }), tier()],
+      [nodeAllow({ name: 'zone' })],
+    ],
+    [
+      'of a guardrail: what it names',
+      deny({ name: 'corp' }, TIER),
+      [set({ name: 's' }), tier()],
+      [web, inShop],
+    ],
+    [
+      'of what denies at nodes: what it would refuse',
+      closingNodes,
+      [nodeAllow({ name: 'zone' }), endpoint('a', 'lo'), set({ name: 's' })],
+      [web, endpoint('a', '*')],
+    ],
+  ])('keeps what a deny needs, before and after it is deleted: %s', (_, made, stays, goes) => {
+    const finalizers = ['example.com/keep'];
+    const stored = storedObject(made);
+    const kept = { ...stored, metadata: { ...stored.metadata, finalizers } };
+    const before = projectLive('GlobalNetworkPolicy', new Set())(kept);
+    for (const closes of [before, heldObject(made)]) {
+      const result = planned({ live: [closes, ...[...stays, ...goes].map(live)] });
+      expect(result.needed.map(({ id }) => id)).toEqual(stays.map(idOf));
+      const removed = result.phases.flat().map(({ id }) => id);
+      expect(removed.toSorted()).toEqual([made, ...goes].map(idOf).toSorted());
+    }
+  });
+
+  test('keeps no allow where another default deny is desired: its removal is a revocation', () => {
+    const other = deny({ name: 'other' });
+    const result = planned({ desired: [other], live: [live(other), heldObject(closing), live(web)] });
+    expect(result.needed).toEqual([]);
+    expect(phases(result)).toEqual([['-GlobalNetworkPolicy/deny'], ['-GlobalNetworkPolicy/web']]);
+  });
+
+  test('needs nothing once it is emptied by somebody', () => {
+    const result = planned({ live: [heldObject(emptiedObject(closing)), live(web)] });
+    expect([phases(result), result.needed]).toEqual([[['-GlobalNetworkPolicy/web']], []]);
+  });
+
+  test('stays as it is with a frozen rule', () => {
+    const rules = [frozenRule];
+    const result = planned({ live: held(allow({ name: 'web', rules })), frozen });
+    expect([result.phases, result.held, result.frozen.length]).toEqual([[], [], 1]);
+  });
+});
+
 test('one rule is frozen, or all rules below a prefix', () => {
   const isFrozenBy = (frozen: Frozen, rule: string): boolean => isFrozen([frozen], ruleId(rule));
   const one = { rule: ruleId('default/g/ingress/a') };
@@ -404,8 +502,8 @@ describe('carried out one write at a time, in any order inside a phase', () => {
     const state = new Map([...input.live].map((object) => [object.id, object]));
     for (const steps of plan(input).phases) {
       for (const step of shuffle(steps)) {
-        if (step.action === 'remove') state.delete(step.id);
-        else state.set(step.id, live(step.desired));
+        if (step.action === 'apply') state.set(step.id, live(step.desired));
+        else state.delete(step.id);
         yield new Map(state);
       }
     }

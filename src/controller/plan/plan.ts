@@ -11,9 +11,9 @@ import type { DesiredObject, Frozen } from '../../compiler/types.ts';
 import { desiredHash as hashOf } from '../objects/content-hash.ts';
 import { objectId, type ObjectId } from '../objects/kinds.ts';
 import type { LiveObject, OwnedObject } from '../objects/live.ts';
-import type { Role } from '../objects/role.ts';
+import { whenHeld, type Role } from '../objects/role.ts';
 import { ordered } from './order.ts';
-import { applyStep, desiredRole, removeStep, type ApplyStep, type RemoveStep, type Step } from './step.ts';
+import { applyStep, desiredRole, emptyStep, removeStep, type ApplyStep, type Step } from './step.ts';
 
 export interface PlanInput {
   readonly desired: readonly DesiredObject[];
@@ -59,6 +59,10 @@ export interface Plan {
   readonly lingering: readonly OwnedObject[];
   /** Stored objects of firewalls that do not exist. */
   readonly orphans: readonly OwnedObject[];
+  /** Stored objects that are not desired and are deleted, while finalizers of others keep them. */
+  readonly held: readonly OwnedObject[];
+  /** Stored objects that are not desired, and stay because a deny that is held needs them. */
+  readonly needed: readonly OwnedObject[];
 }
 
 /** Those of one kind, such as all that are `Current`. */
@@ -157,8 +161,8 @@ export function plan(input: PlanInput): Plan {
   for (const object of input.live) live.set(object.id, object);
   const comparisons = compareAll(input, live);
   const applies = only(comparisons, 'Pending').map(({ step }) => step);
-  const { removals, ...kept } = prune(input, live, comparisons);
-  return { phases: ordered([...applies, ...removals]), comparisons, ...kept };
+  const { steps, ...kept } = prune(input, live, comparisons);
+  return { phases: ordered([...applies, ...steps]), comparisons, ...kept };
 }
 
 function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): readonly Comparison[] {
@@ -176,15 +180,20 @@ function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): re
   );
 }
 
+type Leftovers = Pick<Plan, 'frozen' | 'orphans' | 'lingering' | 'held' | 'needed'> & {
+  readonly steps: readonly Step[];
+};
+
 /**
  * Removes our objects that are no longer desired. An object stays if it carries a frozen rule, or a rule
- * whose new object cannot be written. An open one stays only while all of its firewall is frozen.
+ * whose new object cannot be written, or if a deny that is held needs it. An open one stays only while all of its
+ * firewall is frozen.
  */
 function prune(
   input: PlanInput,
   live: ReadonlyMap<string, LiveObject>,
   comparisons: readonly Comparison[],
-): Pick<Plan, 'frozen' | 'orphans' | 'lingering'> & { readonly removals: readonly RemoveStep[] } {
+): Leftovers {
   const wanted = new Set(comparisons.map(({ id }) => id));
   const nameless = only(comparisons, 'NameTaken').map(({ desired }) => desired);
   const whole = input.frozen.filter((each) => 'prefix' in each && input.firewalls.has(each.prefix));
@@ -192,7 +201,7 @@ function prune(
     object.isOpen
       ? carriesFrozen(whole, object)
       : carriesFrozen(input.frozen, object) || nameless.some((desired) => isSuccessor(desired, object));
-  const removals: RemoveStep[] = [];
+  const leaving: OwnedObject[] = [];
   const frozen: OwnedObject[] = [];
   const orphans: OwnedObject[] = [];
   const lingering: OwnedObject[] = [];
@@ -202,10 +211,50 @@ function prune(
       if (!object.isOpen) orphans.push(object);
     } else if (isKept(object)) frozen.push(object);
     else if (object.isOpen && object.waitsFor !== undefined) lingering.push(object);
-    else removals.push(removeStep(object));
+    else leaving.push(object);
   }
-  return { removals, frozen, orphans, lingering };
+  const held = leaving.filter(({ waitsFor }) => waitsFor !== undefined);
+  const denies = leaving.filter(isInTheWay).map(({ role }) => role);
+  const hasDeny = comparisons.some(({ desired }) => desiredRole(desired) === 'defaultDeny');
+  const needed = leaving.filter(
+    ({ role, waitsFor, isOpen }) =>
+      waitsFor === undefined && !isOpen && denies.some((deny) => isNeededBy(deny, role, hasDeny)),
+  );
+  const removed = leaving.filter((object) => object.waitsFor === undefined && !needed.includes(object));
+  const steps = [...removed.map(removeStep), ...held.flatMap(stepOfHeld)];
+  return { steps, frozen, orphans, lingering, held, needed };
 }
+
+/** True for an object that refuses as before when it is deleted. */
+const isInTheWay = ({ isEmptied, willStay }: OwnedObject): boolean => willStay === true && isEmptied !== true;
+
+function stepOfHeld(object: OwnedObject): readonly Step[] {
+  if (object.isEmptied === true) return [];
+  switch (whenHeld(object.kind, object.role)) {
+    case 'emptied':
+      return [emptyStep(object)];
+    case 'there':
+      return [removeStep(object)];
+    case 'gone':
+      return [];
+  }
+}
+
+/** Every policy needs these. */
+const SHARED: ReadonlySet<Role> = new Set(['set', 'nodeAddresses', 'finalPass', 'tier']);
+/** By a deny: roles that let through what it would refuse. */
+const OPENED: Partial<Record<Role, ReadonlySet<Role>>> = {
+  defaultDeny: new Set(['allow']),
+  finalDeny: new Set(['nodeAllow', 'lo']),
+};
+
+/**
+ * True where the removal of an object waits until the deny that is held has gone: the deny would refuse what
+ * the object lets through, or would say something else without it. Where another default deny is desired, an
+ * allow that goes is a flow that is revoked, and that waits for nobody.
+ */
+const isNeededBy = (deny: Role, role: Role, hasDefaultDeny: boolean): boolean =>
+  SHARED.has(role) || (OPENED[deny]?.has(role) === true && !(deny === 'defaultDeny' && hasDefaultDeny));
 
 /**
  * True when a desired object takes over a rule from a stored one. One in a namespace takes over only what is

@@ -9,6 +9,7 @@ import {
   foreign,
   live,
   nodeAllow,
+  owned as ours,
   removal,
   replacement,
   set,
@@ -45,15 +46,13 @@ const noPlan: Plan = {
   frozen: [],
   orphans: [],
   lingering: [],
+  held: [],
+  needed: [],
 };
 const change = (steps: readonly Step[], given: Partial<PodChangeInput> = {}): PodChange =>
   podChange({ bare: noPlan, steps, bridges: [], oldBridges: undefined, ...given });
 
-const owned = (desired: DesiredObject): OwnedObject => {
-  const stored = live(desired);
-  if (!stored.ours) throw new Error('not ours');
-  return stored;
-};
+const owned = (desired: DesiredObject): OwnedObject => ours(live(desired));
 const bridgesFrom = oldBridges([closing, web].map((each) => storedObject(each)));
 const bridgesTo = newBridges([closing, web]);
 

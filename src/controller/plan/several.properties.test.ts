@@ -253,7 +253,7 @@ class Model {
     const mayWrite = this.changed?.has(firewall ?? '') !== false || isCommonSet({ rules });
     expect({ step: step.id, mayWrite }).toEqual({ step: step.id, mayWrite: true });
     if (this.#isFrozen) expect(this.firewalls.get(firewall ?? '')).toMatchObject({ deleting: true });
-    if (step.action === 'remove') {
+    if (step.action !== 'apply') {
       this.stored.delete(step.id);
       return;
     }

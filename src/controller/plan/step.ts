@@ -25,7 +25,18 @@ export interface RemoveStep {
   readonly live: OwnedObject;
 }
 
-export type Step = ApplyStep | RemoveStep;
+/**
+ * The object is deleted, and finalizers of others keep it stored. It is written so that it selects nothing,
+ * which does what its removal would have done.
+ */
+export interface EmptyStep {
+  readonly action: 'empty';
+  readonly id: ObjectId;
+  readonly role: Role;
+  readonly live: OwnedObject;
+}
+
+export type Step = ApplyStep | RemoveStep | EmptyStep;
 
 export const applyStep = (desired: DesiredObject, live: OwnedObject | undefined): ApplyStep => ({
   action: 'apply',
@@ -43,6 +54,28 @@ export const removeStep = (live: OwnedObject): RemoveStep => ({
   live,
 });
 
+export const emptyStep = (live: OwnedObject): EmptyStep => ({
+  action: 'empty',
+  id: live.id,
+  role: live.role,
+  live,
+});
+
+interface HeldStep extends RemoveStep {
+  readonly live: OwnedObject & { readonly waitsFor: readonly string[] };
+}
+
+/**
+ * True for an object that is deleted already and has to be waited for. There is nothing to write: others have
+ * to let go of it.
+ */
+export const isHeld = (step: Step): step is HeldStep =>
+  step.action === 'remove' && step.live.waitsFor !== undefined;
+
+/** Tells one content that a step writes from another. */
+export const contentOf = (step: ApplyStep | EmptyStep): string =>
+  step.action === 'apply' ? step.desiredHash : `emptied ${step.live.uid}`;
+
 export const desiredRole = ({ object: { kind, spec }, rules }: DesiredObject): Role =>
   roleOf({ kind, spec, rules });
 
@@ -50,11 +83,11 @@ export type Change = 'create' | 'update' | 'remove';
 
 /**
  * The change that a step makes in its role. An object that takes on another role, such as a final policy that
- * begins to deny, is new in that role.
+ * begins to deny, is new in that role. So is one that selected nothing.
  */
 export function changeOf(step: Step): Change {
-  if (step.action === 'remove') return 'remove';
-  return step.live?.role === step.role ? 'update' : 'create';
+  if (step.action !== 'apply') return 'remove';
+  return step.live?.role === step.role && step.live.isEmptied !== true ? 'update' : 'create';
 }
 
 export const rulesOf = (step: Step): readonly RuleId[] =>
@@ -76,6 +109,6 @@ export const isOpen = ({ live }: Step): boolean => live?.isOpen === true;
 /** True when another content takes the place of the stored one. */
 export const replaces = (step: Step): boolean => step.action === 'apply' && step.live !== undefined;
 /** True when something that is in force may end with the step. */
-export const mayLose = (step: Step): boolean => step.action === 'remove' || replaces(step);
+export const mayLose = (step: Step): boolean => step.action !== 'apply' || replaces(step);
 /** True when something may come into force with the step. */
 export const mayGain = (step: Step): boolean => step.action === 'apply';

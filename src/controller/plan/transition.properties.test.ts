@@ -12,17 +12,23 @@ import { firewalls } from '../../compiler/testing/generators.ts';
 import { readingOf, refusalsOf } from '../../compiler/testing/reading.ts';
 import { flowsOf, scene, type Scene } from '../../compiler/testing/surroundings.ts';
 import { random } from '../../compiler/testing/variations.ts';
+import type { StoredObject } from '../../cluster/resource.ts';
+import type { DesiredObject } from '../../compiler/types.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { oldBridges } from './bridges.ts';
+import { emptyingSpec } from '../objects/emptied.ts';
+import { objectId } from '../objects/kinds.ts';
+import type { LiveObject } from '../objects/live.ts';
+import { whenHeld } from '../objects/role.ts';
 import { nodeShadows } from './node-shadows.ts';
-import { kindOf, type Step } from './step.ts';
+import { isHeld, kindOf, type EmptyStep, type Step } from './step.ts';
 import { asStored, contentOf, projected } from '../testing/objects.ts';
 import { Nodes, type Stored } from '../testing/watchers.ts';
 import { transition, type Transition } from './transition.ts';
 import { WaveTimer } from './wave-timer.ts';
 
 type Chance = (below: number) => number;
-/** A cluster's API, the nodes that watch it, and the operator's rounds. */
+/** A cluster's API, the nodes that watch it, the operator's rounds, and others who put finalizers on objects. */
 class World {
   readonly #inventory: Inventory;
   readonly #chance: Chance;
@@ -30,6 +36,9 @@ class World {
   readonly #waveTimer = new WaveTimer({ now: () => this.#now });
   readonly #nodes: Nodes;
   readonly #stored = new Map<string, GeneratedObject>();
+  /** Ids of objects with a finalizer of another client, and of those among them that are deleted. */
+  readonly #finalizers = new Set<string>();
+  readonly #deleted = new Set<string>();
   #owners = new Set<string>();
 
   constructor({ inventory }: Scene, chance: Chance) {
@@ -46,10 +55,13 @@ class World {
     for (const { metadata } of to) this.#owners.add(metadata.name);
     const seen: Stored[] = [];
     for (let round = 0; round < 60; round++) {
+      this.#putFinalizers();
       const now = this.#transition(to);
       const { phases, waitMs } = this.#waveTimer.due(now, () => false);
-      if (phases.length === 0 && waitMs === 0) break;
-      const steps = phases.flatMap((phase) => this.#inAnyOrder(phase));
+      const steps = phases.flatMap((phase) => this.#inAnyOrder(phase)).filter((step) => !isHeld(step));
+      const held = phases.flat().filter(isHeld);
+      if (steps.length === 0 && held.length === 0 && waitMs === 0) break;
+      for (const { id } of held) if (this.#chance(2) === 0) this.#letGo(id);
       // An outage ends the round anywhere; the next one begins with a plan of what was written until then.
       const isCut = round < 30 && this.#chance(4) === 0;
       for (const step of isCut ? steps.slice(0, this.#chance(steps.length + 1)) : steps) {
@@ -64,10 +76,46 @@ class World {
     }
     expect(this.#transition(to).plan.phases).toEqual([]);
     const { objects, frozen } = compile(to, this.#inventory);
-    if (frozen.length === 0)
-      expect(contentOf([...this.#stored.values()])).toEqual(contentOf(objects.map(({ object }) => object)));
-    expect([...this.#stored.keys()].filter((id) => id.includes('bridge'))).toEqual([]);
+    const left = [...this.#stored.values()].filter((object) => !this.#isLeftBehind(object, objects));
+    if (frozen.length === 0) expect(contentOf(left)).toEqual(contentOf(objects.map(({ object }) => object)));
+    expect(left.filter(({ metadata }) => metadata.name.includes('bridge'))).toEqual([]);
     return [...seen, ...this.#nodes.learnAll(Infinity)];
+  }
+
+  /** Anybody may hold anything for as long as he likes, except denies: they are let go sooner or later. */
+  #putFinalizers(): void {
+    const ids = [...this.#stored.keys()];
+    const id = ids[this.#chance(4 * ids.length + 1)];
+    if (id !== undefined) this.#finalizers.add(id);
+  }
+
+  #letGo(id: string): void {
+    const kind = this.#stored.get(id)?.kind;
+    this.#finalizers.delete(id);
+    if (kind === undefined || !this.#deleted.delete(id)) return;
+    this.#stored.delete(id);
+    this.#nodes.told(kind, { id, object: undefined });
+  }
+
+  /** True for an object that is deleted and not desired. It may have no effect. */
+  #isLeftBehind(object: GeneratedObject, desired: readonly DesiredObject[]): boolean {
+    const id = objectId(object.kind, object.metadata);
+    if (desired.some((each) => objectId(each.object.kind, each.object.metadata) === id)) return false;
+    const live = this.#live(object);
+    if (!live.ours || live.waitsFor === undefined) return false;
+    expect([id, live.isEmptied === true || whenHeld(live.kind, live.role) === 'gone']).toEqual([id, true]);
+    return true;
+  }
+
+  #asStored(object: GeneratedObject): StoredObject {
+    const { metadata, ...rest } = asStored(object);
+    const isDeleted = this.#deleted.has(objectId(object.kind, metadata));
+    const held = { deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['example.com/keep'] };
+    return { ...rest, metadata: isDeleted ? { ...metadata, ...held } : metadata };
+  }
+
+  #live(object: GeneratedObject): LiveObject {
+    return projected(object.kind, this.#asStored(object));
   }
 
   #outage(): void {
@@ -81,14 +129,14 @@ class World {
     const input = {
       desired: objects,
       frozen,
-      live: [...this.#stored.values()].map((object) => projected(object.kind, asStored(object))),
+      live: [...this.#stored.values()].map((object) => this.#live(object)),
       firewalls: this.#owners,
       isClosedNamespace: () => false,
       ignoresWaves: () => false,
     };
     const first = transition({ ...input, fromStored: undefined });
     if (!first.needsStored) return first;
-    const stored = [...this.#stored.values()].map(asStored);
+    const stored = [...this.#stored.values()].map((object) => this.#asStored(object));
     return transition({
       ...input,
       fromStored: { bridges: oldBridges(stored), shadows: nodeShadows(stored) },
@@ -106,17 +154,27 @@ class World {
     const { id } = step;
     const kind = kindOf(step);
     if (step.action === 'remove') {
+      if (this.#finalizers.has(id)) {
+        this.#deleted.add(id);
+        return;
+      }
       this.#stored.delete(id);
       // A tier that is gone goes on in Felix until it restarts (calico.md, Missing Tier).
       if (kind !== 'Tier') this.#nodes.told(kind, { id, object: undefined });
       return;
     }
-    const { object } = step.desired;
+    const object = step.action === 'apply' ? step.desired.object : this.#emptied(step);
     this.#stored.set(id, object);
     // The tier's final policy is for nodes that have not heard of the tier yet. The reading knows no missing
     // tiers.
     if (kind === 'Tier') this.#nodes.known.set(id, object);
     else this.#nodes.told(kind, { id, object });
+  }
+
+  #emptied({ id, live }: EmptyStep): GeneratedObject {
+    const object = this.#stored.get(id);
+    if (object === undefined) throw new Error(`${id} is not stored`);
+    return { ...object, spec: { ...object.spec, ...emptyingSpec(live.kind) } } as GeneratedObject;
   }
 }
 

@@ -1,6 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import type { DesiredObject } from '../../compiler/types.ts';
-import { allow, deny, finalDeny, foreign, live, nodeAllow, set, storedObject } from '../testing/objects.ts';
+import {
+  allow,
+  deny,
+  emptiedObject,
+  finalDeny,
+  foreign,
+  heldObject,
+  live,
+  nodeAllow,
+  set,
+  storedObject,
+} from '../testing/objects.ts';
 import { newBridges, oldBridges } from './bridges.ts';
 import { nodeShadows } from './node-shadows.ts';
 import { plan } from './plan.ts';
@@ -68,6 +79,34 @@ describe('bridges', () => {
     expect(written(result)).toEqual([...writes([api]), 'remove GlobalNetworkSet/old']);
   });
 
+  test('that somebody deletes are made anew, and no change relies on them', () => {
+    const deleted = old.map((each) => heldObject(each));
+    const input = { ...inputOf({ stored, desired }), live: [...stored.map(live), ...deleted] };
+    expect(transition(input)).toMatchObject({ staged: true, needsStored: true });
+    const result = transition({ ...input, fromStored: fromStored(stored) });
+    expect(written(result)).toEqual([...writes(newBridges(desired)), ...writes([api, closing('new')])]);
+    const emptied = old.map((each) => heldObject(emptiedObject(each)));
+    const again = transition({
+      ...input,
+      live: [...stored.map(live), ...emptied],
+      fromStored: fromStored(stored),
+    });
+    expect(written(again)[0]).toEqual(writes(old)[0]);
+  });
+
+  test('that somebody keeps are emptied, and start nothing then', () => {
+    const kept = (all: readonly DesiredObject[]): TransitionInput => ({
+      ...inputOf({ stored, desired: stored }),
+      live: [...stored.map(live), ...all.map((each) => heldObject(each))],
+    });
+    const first = transition(kept(old));
+    expect(written(first)).toEqual(
+      old.map(({ object }) => `empty GlobalNetworkPolicy/${object.metadata.name}`),
+    );
+    const then = transition(kept(old.map(emptiedObject)));
+    expect([written(then), then.staged, then.plan.held.length]).toEqual([[], false, old.length]);
+  });
+
   test('go at the end', () => {
     const result = transition(inputOf({ stored: [...stored, ...old], desired: stored }));
     expect(written(result)).toEqual(removes(old));
@@ -93,6 +132,13 @@ describe('shadows', () => {
     expect(transition(inputOf({ stored, desired }))).toMatchObject({ staged: true, needsStored: true });
     const result = transition(inputOf({ stored, desired, fromStored: fromStored(stored) }));
     expect(result).toMatchObject({ staged: true, needsStored: false });
+    expect(written(result)).toEqual([...writes(shadows), ...writes(desired)]);
+  });
+
+  test('that somebody deletes do not count', () => {
+    const input = { ...inputOf({ stored, desired }), fromStored: fromStored(stored) };
+    const deleted = shadows.map((each) => heldObject(emptiedObject(each)));
+    const result = transition({ ...input, live: [...stored.map(live), ...deleted] });
     expect(written(result)).toEqual([...writes(shadows), ...writes(desired)]);
   });
 

@@ -40,9 +40,10 @@ export interface TransitionInput extends PlanInput {
 /** The plan with the temporary policies that it needs, and without those that it no longer needs. */
 export function transition(input: TransitionInput): Transition {
   const live = [...input.live];
-  const bridges = ofFamily(live, 'bridge');
-  const shadows = ofFamily(live, 'shadow');
-  const temporary = new Set<LiveObject>([...bridges, ...shadows]);
+  const temporary = new Set<LiveObject>([...ofFamily(live, 'bridge'), ...ofFamily(live, 'shadow')]);
+  // One that another client deletes may be gone at any moment, so no change relies on it.
+  const lasting = live.filter((object) => object.ours && object.waitsFor === undefined);
+  const [bridges, shadows] = [ofFamily(lasting, 'bridge'), ofFamily(lasting, 'shadow')];
   const bare = plan({ ...input, live: live.filter((object) => !temporary.has(object)) });
   const steps = bare.phases.flat().filter((step) => !isOpen(step) && !input.ignoresWaves(step));
   const { desired, fromStored } = input;

@@ -26,6 +26,8 @@ const transition = (steps: readonly Step[], staged = true): Transition => ({
     frozen: [],
     orphans: [],
     lingering: [],
+    held: [],
+    needed: [],
   },
   staged,
   needsStored: false,

@@ -2,13 +2,13 @@ import { describe, expect, test } from '@jest/globals';
 import type { Compilation } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
 import { verdictsOf, type VerdictsInput } from '../apply/verdicts.ts';
-import { findingOf } from './findings.ts';
+import { findingOf, type RoundResult } from './findings.ts';
 import { projectFirewall } from '../observe/firewalls.ts';
 import { desiredState } from '../plan/desired-state.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { plan } from '../plan/plan.ts';
 import { applyStep } from '../plan/step.ts';
-import { allow, foreign, live, set } from '../testing/objects.ts';
+import { allow, deny, emptiedObject, foreign, heldObject, live, set } from '../testing/objects.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
 import { ruleId } from '../../compiler/names.ts';
@@ -32,6 +32,7 @@ const summaries = [{ firewall: 'default', namespaces: { enforced: 3, observed: 0
 
 const NOTHING_WRITTEN: WriteResult = {
   written: [],
+  contents: new Map(),
   repairs: [],
   unwritten: [],
   stopped: undefined,
@@ -39,11 +40,18 @@ const NOTHING_WRITTEN: WriteResult = {
   mistaken: [],
 };
 
-type Fields = Partial<Pick<VerdictsInput, 'serves' | 'isContested'>> & { readonly outcome?: WriteResult };
+type Fields = Partial<Pick<VerdictsInput, 'serves' | 'isContested'> & Pick<RoundResult, 'isAside'>> & {
+  readonly outcome?: WriteResult;
+};
 
 function finding(
   stored: readonly LiveObject[],
-  { outcome = NOTHING_WRITTEN, serves = () => true, isContested = () => false }: Fields = {},
+  {
+    outcome = NOTHING_WRITTEN,
+    serves = () => true,
+    isContested = () => false,
+    isAside = () => false,
+  }: Fields = {},
   compiled: Partial<Compilation> = {},
 ) {
   const objects = [web, set({ name: 'nodes' })];
@@ -81,6 +89,7 @@ function finding(
       serves,
       isContested,
     }),
+    isAside,
   });
 }
 
@@ -154,6 +163,71 @@ test('an object fought over is named', () => {
   });
 });
 
+describe('an object that is deleted and kept by finalizers of others', () => {
+  const current = [web, set({ name: 'nodes' })].map(live);
+  const shop = allow({ name: 'own', namespace: 'shop', rules: [rule] });
+  const corp = allow({ name: 'corp' });
+  const reason = 'HeldByFinalizer';
+
+  test('is a warning that names it and who holds it, and makes nothing unready', () => {
+    const finalizers = ['a.example/1', 'a.example/2', 'a.example/3', 'a.example/4', 'a.example/5'];
+    const object = { ...heldObject(emptiedObject(shop), finalizers), foreignManager: 'kubectl-patch' };
+    expect(finding([...current, object])).toMatchObject({
+      programming: { programmed: true },
+      problems: [
+        {
+          severity: 'warning',
+          rule,
+          path: 'spec.namespaces[0].ingress[0]',
+          reason,
+          message:
+            'NetworkPolicy/shop/own is deleted and still stored, held by a.example/1, a.example/2, a.example/3 and 2 more (last written by kubectl-patch); it has no effect any more: let the owners of these finalizers finish, or remove the finalizers',
+        },
+      ],
+    });
+  });
+
+  test('is still to be written until it is emptied', () => {
+    expect(finding([...current, heldObject(shop)])).toMatchObject({
+      programming: { programmed: false, reason: 'Progressing', message: '1 objects are not yet as desired' },
+      problems: [{ rule, reason }],
+    });
+  });
+
+  test('makes nothing unready that its owner fills again, in his namespace', () => {
+    expect(finding([...current, heldObject(shop)], { isAside: () => true })).toMatchObject({
+      programming: { programmed: true },
+      problems: [{ reason, message: expect.stringContaining('it may still let traffic through') }],
+    });
+  });
+
+  test.each([
+    ['refuses', deny({ name: 'deny' }), 'GlobalNetworkPolicy/deny', 'it still refuses traffic'],
+    ['lets through', corp, 'GlobalNetworkPolicy/corp', 'it may still let traffic through'],
+  ])('makes the firewall unready where it still %s in the cluster', (_, made, id, effect) => {
+    const result = finding([...current, heldObject(made)], { isAside: (step) => step.action === 'empty' });
+    expect(result).toMatchObject({
+      programming: { programmed: false, reason, stalled: true, message: expect.stringContaining(effect) },
+      problems: [
+        { severity: 'warning', reason, rule: expect.any(String), message: expect.stringContaining(id) },
+      ],
+    });
+  });
+
+  test('without a rule is a warning of the firewall', () => {
+    const result = finding([...current, heldObject(emptiedObject(corp))]);
+    expect(result).toMatchObject({ problems: [{ rule: 'default', path: 'spec' }] });
+  });
+
+  test('is named by the firewall that it belongs to', () => {
+    const result = finding([
+      ...current,
+      heldObject(emptiedObject({ ...corp, ...allow({ name: 'x', firewall: 'team' }) })),
+    ]);
+    expect(result).toMatchObject({ problems: [] });
+  });
+});
+
 test('a kind that this Calico does not have', () => {
   expect(
     finding([live(set({ name: 'nodes' }))], { serves: (kind) => kind !== 'GlobalNetworkPolicy' }),
@@ -196,7 +270,11 @@ describe('a firewall that is being deleted', () => {
     summaries: [],
     labelledNodes: UNKNOWN,
   };
-  const judged = (fields: Partial<WriteResult>, stored: readonly LiveObject[] = [live(web)]) => {
+  const judged = (
+    fields: Partial<WriteResult>,
+    stored: readonly LiveObject[] = [live(web)],
+    isAside: RoundResult['isAside'] = () => false,
+  ) => {
     const wanted = desiredState({
       firewalls: [leaving],
       inventory: UNKNOWN_CLUSTER,
@@ -211,6 +289,7 @@ describe('a firewall that is being deleted', () => {
       plan: after,
       outcome,
       verdicts: [],
+      isAside,
       namespacePolicies: { policies: [], isComplete: true },
     });
   };
@@ -219,15 +298,27 @@ describe('a firewall that is being deleted', () => {
     expect(judged({ interrupted: true })).toBeUndefined();
   });
 
-  test('says whose finalizer holds an object', () => {
-    const frozen = { ...live(web), waitsFor: ['example.com/keep'] };
-    expect(judged({}, [frozen])).toMatchObject({
+  const closing = deny({ name: 'deny' });
+  const message = (id: string, rest: string): string =>
+    `${id} is deleted and still stored, held by example.com/keep; ${rest}: let the owners of these finalizers finish, or remove the finalizers`;
+
+  test('says whose finalizer holds an object, and counts what has to stay with it', () => {
+    const stored = [heldObject(closing), live(web), live(set({ name: 'office' }))];
+    expect(judged({}, stored)).toMatchObject({
       reason: 'RemovalIncomplete',
-      message: expect.stringContaining(
-        'GlobalNetworkPolicy/web is being deleted and waits for the finalizers example.com/keep',
-      ),
+      message: `3 generated objects are still there: ${message('GlobalNetworkPolicy/deny', 'it still refuses traffic')}`,
       stalled: true,
     });
+    expect(judged({}, [heldObject(emptiedObject(web))])).toMatchObject({
+      message: `1 generated objects are still there: ${message('GlobalNetworkPolicy/web', 'it has no effect any more')}`,
+      stalled: true,
+    });
+  });
+
+  test('does not wait for what somebody keeps in his namespace', () => {
+    const own = allow({ name: 'own', namespace: 'shop' });
+    expect(judged({}, [heldObject(emptiedObject(own))])).toBeUndefined();
+    expect(judged({}, [heldObject(own)], () => true)).toBeUndefined();
   });
 
   test('says what keeps its objects', () => {

@@ -10,7 +10,7 @@ import type { DesiredState } from '../plan/desired-state.ts';
 import type { OwnedObject } from '../objects/live.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 import { only, type Plan } from '../plan/plan.ts';
-import { isOpen, type RemoveStep } from '../plan/step.ts';
+import { isHeld, isOpen, type EmptyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import { foreignFinding } from './foreign.ts';
 import type { NamespacePolicies } from '../observe/generated-objects.ts';
 import { rulePath } from './rule-path.ts';
@@ -24,6 +24,8 @@ export interface RoundResult {
   readonly plan: Plan;
   readonly outcome: WriteResult;
   readonly verdicts: readonly Verdict[];
+  /** True for a step that nothing waits for, because others undo or refuse it. */
+  readonly isAside: (step: Step) => boolean;
   /** Absent where no firewall has nodes. */
   readonly nodes?: NodesReport | undefined;
   readonly namespacePolicies: NamespacePolicies;
@@ -57,7 +59,7 @@ const FAILSAFES_STUCK = 'the former failsafes cannot be written back to FelixCon
 
 function removalTrouble(
   { name }: StoredFirewall,
-  { outcome, plan, labelFailure, failsafeFailure }: RoundResult,
+  { outcome, plan, isAside, labelFailure, failsafeFailure }: RoundResult,
 ): Finding | undefined {
   if (name === DEFAULT_FIREWALL) {
     const what = labelFailure ? `the label ${LABEL_ENFORCED} cannot be taken off Nodes` : FAILSAFES_STUCK;
@@ -67,12 +69,13 @@ function removalTrouble(
       return { type: 'blocked', reason: 'RemovalIncomplete', message, stalled: trouble.isRefused };
     }
   }
-  const left = removalsOf(name, plan);
+  const left = leftOf(name, plan, isAside);
   const refused = outcome.unwritten.find(
     ({ step, refusal }) => refusal !== undefined && step.action === 'remove' && step.live.firewall === name,
   );
-  const waiting = left.map(({ live }) => live).find(({ waitsFor }) => waitsFor !== undefined);
-  const why = refused?.refusal ?? outcome.stopped?.message ?? waitsForOthers(waiting);
+  const waiting = left.find(({ waitsFor, namespace }) => waitsFor !== undefined && namespace === undefined);
+  const held = waiting && heldMessage(waiting, plan);
+  const why = refused?.refusal ?? outcome.stopped?.message ?? held;
   if (left.length === 0 || why === undefined) return undefined;
   return {
     type: 'blocked',
@@ -82,10 +85,15 @@ function removalTrouble(
   };
 }
 
-function waitsForOthers(live: OwnedObject | undefined): string | undefined {
-  if (live?.waitsFor === undefined) return undefined;
-  const finalizers = live.waitsFor.join(', ');
-  return `${live.id} is being deleted and waits for the finalizers ${finalizers}: let their owners finish, or remove them`;
+/**
+ * All that is stored of a firewall that is being deleted and that it waits for, those that are held first. It
+ * does not wait for what others keep in their namespaces (FinalizerKeeper).
+ */
+function leftOf(firewall: string, plan: Plan, isAside: RoundResult['isAside']): readonly OwnedObject[] {
+  const steps = stepsAway(firewall, plan).filter((step) => step.action === 'remove' || !isAside(step));
+  const held = plan.held.filter(({ namespace }) => namespace === undefined);
+  const all = [...held, ...steps.map(({ live }) => live), ...plan.needed];
+  return [...new Set(all)].filter((live) => live.firewall === firewall);
 }
 
 function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
@@ -100,6 +108,7 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
       ...wanted.problems.filter((problem) => problem.firewall === name),
       ...writeProblems(firewall, verdicts),
       ...forgeries(name, results.plan),
+      ...heldProblems(firewall, results.plan),
     ],
     programming: programming(name, verdicts, results),
     policies: {
@@ -181,14 +190,14 @@ function forgeries(name: string, { lingering }: Plan): readonly StatusProblem[] 
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
   if (first === undefined) return [];
   const which = more.length === 0 ? first.id : `${first.id}, and others`;
-  const message = `${which}: the operator did not write this policy, although its labels say so. It is being deleted and waits for the finalizers ${(first.waitsFor ?? []).join(', ')}. No rule waits for it: let their owners finish, or remove them`;
+  const message = `${which}: the operator did not write this policy as it is, although its labels say so. It is being deleted and waits for the finalizers ${(first.waitsFor ?? []).join(', ')}. No rule waits for it: let their owners finish, or remove them`;
   return [{ severity: 'warning', rule: ruleId(name), path: 'spec', reason: 'ForgedPolicy', message }];
 }
 
 function programming(
   name: string,
   verdicts: readonly Verdict[],
-  { plan, outcome }: RoundResult,
+  { plan, outcome, isAside }: RoundResult,
 ): Programming {
   const [blocker] = blockers(verdicts);
   if (blocker !== undefined)
@@ -198,7 +207,18 @@ function programming(
     const message = `another client keeps changing ${contested.id}: find it in the operator's log and stop it`;
     return { programmed: false, reason: 'DriftContested', message, stalled: true };
   }
-  const open = verdicts.filter(isMissing).length + removalsOf(name, plan).length;
+  const leaving = stepsAway(name, plan);
+  const inForce = leaving.filter((step) => isHeld(step) || (step.action === 'empty' && isAside(step)));
+  const open = verdicts.filter(isMissing).length + leaving.length - inForce.length;
+  // A policy that a tenant writes back in his namespace is his own, and makes no firewall unready.
+  const held = inForce.find(({ live }) => live.namespace === undefined);
+  if (open === 0 && held !== undefined)
+    return {
+      programmed: false,
+      reason: HELD,
+      message: heldMessage(held.live, plan),
+      stalled: true,
+    };
   if (open === 0) return { programmed: true };
   if (outcome.stopped !== undefined)
     return { programmed: false, reason: 'APIError', message: outcome.stopped.message, stalled: false };
@@ -206,13 +226,42 @@ function programming(
   return { programmed: false, reason: 'Progressing', message, stalled: false };
 }
 
-const removalsOf = (firewall: string, { phases }: Plan): readonly RemoveStep[] =>
+/** Steps that take stored objects of the firewall out of force. */
+const stepsAway = (firewall: string, { phases }: Plan): readonly (RemoveStep | EmptyStep)[] =>
   phases
     .flat()
-    .filter(
-      (step): step is RemoveStep =>
-        step.action === 'remove' && !isOpen(step) && step.live.firewall === firewall,
-    );
+    .filter((step) => step.action !== 'apply')
+    .filter((step) => !isOpen(step) && step.live.firewall === firewall);
+
+/** The reason for an object that is deleted, and that finalizers of others keep. */
+const HELD = 'HeldByFinalizer';
+/** Finalizers that a message names. */
+const NAMED_FINALIZERS = 3;
+
+/** A warning for each object that is held, rule by rule. */
+function heldProblems({ name, validation }: StoredFirewall, plan: Plan): readonly StatusProblem[] {
+  const held = plan.held.filter(({ firewall }) => firewall === name);
+  return held.map((live) => {
+    const [rule = ruleId(name)] = live.rules;
+    const path = validation.ok ? rulePath(validation.firewall, rule) : 'spec';
+    return { severity: 'warning', rule, path, reason: HELD, message: heldMessage(live, plan) };
+  });
+}
+
+function heldMessage(live: OwnedObject, { phases }: Plan): string {
+  const { id, waitsFor = [], foreignManager } = live;
+  const more =
+    waitsFor.length > NAMED_FINALIZERS ? ` and ${String(waitsFor.length - NAMED_FINALIZERS)} more` : '';
+  const finalizers = `${waitsFor.slice(0, NAMED_FINALIZERS).join(', ')}${more}`;
+  const manager = foreignManager === undefined ? '' : ` (last written by ${foreignManager})`;
+  const step = phases.flat().find((each) => each.action !== 'apply' && each.live === live);
+  return `${id} is deleted and still stored, held by ${finalizers}${manager}; ${effectOf(step)}: let the owners of these finalizers finish, or remove the finalizers`;
+}
+
+function effectOf(step: Step | undefined): string {
+  if (step === undefined) return 'it has no effect any more';
+  return isHeld(step) ? 'it still refuses traffic' : 'it may still let traffic through';
+}
 
 /** A round that failed has programmed nothing for sure. @param error whatever was thrown */
 export function failureOf({ deleting, validation }: StoredFirewall, error: unknown): Finding {

@@ -15,7 +15,8 @@ import {
 import type { DesiredObject } from '../../compiler/types.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { objectId } from '../objects/kinds.ts';
-import { projectLive, type LiveObject } from '../objects/live.ts';
+import { emptyingSpec } from '../objects/emptied.ts';
+import { projectLive, type LiveObject, type OwnedObject } from '../objects/live.ts';
 import type { Unwritten } from '../apply/execute.ts';
 import { verdictsOf, type Verdict } from '../apply/verdicts.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -149,6 +150,27 @@ export const live = (desired: DesiredObject): LiveObject =>
 export const open = (desired: DesiredObject): LiveObject =>
   projectLive(desired.object.kind, new Set())(storedObject(desired));
 
+/** The same, deleted, while a finalizer of another client keeps it. */
+export function heldObject(desired: DesiredObject, finalizers = ['example.com/keep']): OwnedObject {
+  const { metadata, ...rest } = storedObject(desired);
+  const deleted = { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z', finalizers };
+  return owned(projected(desired.object.kind, { ...rest, metadata: deleted }));
+}
+
+/** The object as it is when it was emptied. */
+export const emptiedObject = (desired: DesiredObject): DesiredObject => ({
+  ...desired,
+  object: {
+    ...desired.object,
+    spec: { ...desired.object.spec, ...emptyingSpec(desired.object.kind) },
+  } as DesiredObject['object'],
+});
+
+export function owned(object: LiveObject): OwnedObject {
+  if (!object.ours) throw new Error('not ours');
+  return object;
+}
+
 /** An object of another client with the same name. */
 export const foreign = (desired: DesiredObject, manager = 'helm'): LiveObject => {
   const { metadata: ours, ...rest } = storedObject(desired);
@@ -170,9 +192,7 @@ export const contentOf = (objects: readonly GeneratedObject[]): readonly string[
 
 /** The step that removes it. */
 export function removal(desired: DesiredObject): RemoveStep {
-  const stored = live(desired);
-  if (!stored.ours) throw new Error('not ours');
-  return removeStep(stored);
+  return removeStep(owned(live(desired)));
 }
 
 /** The step that creates it. */
@@ -180,9 +200,7 @@ export const creation = (desired: DesiredObject): ApplyStep => applyStep(desired
 
 /** The step that puts it in the place of what is stored under its name. */
 export function replacement(stored: DesiredObject, desired: DesiredObject): ApplyStep {
-  const old = live(stored);
-  if (!old.ours) throw new Error('not ours');
-  return applyStep(desired, old);
+  return applyStep(desired, owned(live(stored)));
 }
 
 /** The verdicts on everything that this plan compares, where every kind is served and nothing is contested. */

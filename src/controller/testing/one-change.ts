@@ -91,7 +91,7 @@ function planFor(stored: Objects, to: Situation) {
 
 function written(stored: Objects, step: Step): Objects {
   const next = new Map(stored);
-  if (step.action === 'remove') next.delete(step.id);
-  else next.set(step.id, step.desired.object);
+  if (step.action === 'apply') next.set(step.id, step.desired.object);
+  else next.delete(step.id);
   return next;
 }
