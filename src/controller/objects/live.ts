@@ -55,6 +55,8 @@ export interface OwnedObject extends Identity {
   readonly willStay?: true;
   /** The node of a HostEndpoint. */
   readonly node?: string;
+  /** Only in a NetworkPolicy, because one that is open may be a tenant's. */
+  readonly namespacePolicy?: NamespacePolicyInfo;
   /** The addresses in a set of machines of the cluster. */
   readonly nets?: readonly string[];
 }
@@ -100,6 +102,7 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
       rules,
       role,
       hash,
+      ...(kind === 'NetworkPolicy' && { namespacePolicy: readNetworkPolicy(object) }),
       ...(kind === 'HostEndpoint' && { node: readHostEndpoint(object).node }),
       ...((role === 'nodeAddresses' || isSharedSet(kind, rules)) && { nets: netsOf(object) }),
       ...waiting(metadata),

@@ -138,6 +138,21 @@ describe('policies of tenants', () => {
     });
   });
 
+  test('that claim to be ours count, too, as long as nobody can tell', async () => {
+    const { server, stored } = await observed();
+    const labels = {
+      'app.kubernetes.io/managed-by': 'clusterfirewall',
+      'clusterfirewall.io/firewall': 'default',
+    };
+    server.put(CALICO_NETWORK_POLICIES, {
+      metadata: { name: 'forged', namespace: 'shop', labels },
+      spec: { ingress: ALLOW },
+    });
+    await settle();
+    expect(stored.objects()).toMatchObject([{ ours: true, isOpen: true }]);
+    expect(stored.namespacePolicies().policies).toMatchObject([{ namespace: 'shop' }]);
+  });
+
   test('make the operator look once a minute, however often they change', async () => {
     const { server, clock, changed } = await observed();
     for (let second = 0; second < 170; second += 1) {

@@ -150,15 +150,13 @@ export class GeneratedObjects {
     };
   }
 
-  /** NetworkPolicies of others, Calico's and Kubernetes'. */
+  /** NetworkPolicies of others, Calico's and Kubernetes', and those that say that they are ours and may not be. */
   namespacePolicies(): NamespacePolicies {
-    const ofCalico = this.#objects.get('NetworkPolicy')?.store.list() ?? [];
+    const ofCalico = this.#everything().filter((live) => !live.ours || live.isOpen);
     const ofKubernetes = this.#others.networkPolicies();
     return {
       policies: [
-        ...ofCalico.flatMap((live) =>
-          live.ours || live.namespacePolicy === undefined ? [] : [live.namespacePolicy],
-        ),
+        ...ofCalico.flatMap(({ namespacePolicy }) => namespacePolicy ?? []),
         ...(ofKubernetes ?? []),
       ],
       isComplete: ofKubernetes !== undefined,
