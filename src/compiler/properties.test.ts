@@ -12,6 +12,7 @@ import { firewalls } from './testing/generators.ts';
 import { intentOf } from './testing/intent.ts';
 import { type Verdict, readingOf } from './testing/reading.ts';
 import { FEWER } from './testing/runs.ts';
+import { simulatedOf } from './testing/simulated.ts';
 import { flowsOf, scene } from './testing/surroundings.ts';
 import {
   denyingAtTheEndOfTiers,
@@ -80,6 +81,18 @@ describe('objects', () => {
         compareVerdicts(cluster, [
           intentOf(list, inventory, cluster),
           readingOf(objectsOf(list, inventory), cluster),
+        ]);
+      }),
+      FEWER,
+    );
+  });
+
+  test('do what the firewalls say, in the opinion of the simulator, which is compared with Felix', () => {
+    fc.assert(
+      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
+        compareVerdicts(cluster, [
+          intentOf(list, inventory, cluster),
+          simulatedOf(objectsOf(list, inventory), cluster),
         ]);
       }),
       FEWER,
