@@ -226,5 +226,70 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
       await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=60s']);
       expect(await globals()).not.toContain('cfw-');
     });
+
+    describe('with a finalizer on our policy', () => {
+      const ours = async (): Promise<KubernetesObject> => {
+        const [object] = await inNamespace('evil');
+        if (object === undefined) throw new Error('nothing of ours is in evil');
+        return object;
+      };
+      const patched = async (patch: object): Promise<void> => {
+        const { name } = (await ours()).metadata;
+        const how = ['-n', 'evil', '--type=merge', '--field-manager', 'tenants-kubectl', '-p'];
+        await asTenant(['patch', PLURALS.NetworkPolicy, name, ...how, JSON.stringify(patch)]);
+      };
+      const hold = (): Promise<void> => patched({ metadata: { finalizers: STAYS } });
+      const selectorOf = ({ spec }: KubernetesObject): unknown => (spec as { selector: unknown }).selector;
+
+      test('delays no revocation: others see the same writes, and the policy is emptied and named', async () => {
+        const alone = await writesFor(() => rig().apply(revoked));
+        await rig().apply(before);
+        await rig().ready();
+        await hold();
+        const beside = await writesFor(() => rig().apply(revoked));
+        expect([...beside].sort()).toEqual([...alone].sort());
+        expect(await inNamespace('victim')).toEqual([]);
+        expect(await globals()).not.toContain('bridge');
+        const held = await ours();
+        expect(selectorOf(held)).toBe('!all()');
+        const { problems = [] } = (await rig().status()) ?? {};
+        expect(problems).toMatchObject([{ severity: 'warning', reason: 'HeldByFinalizer' }]);
+        expect(problems[0]?.message).toContain(
+          `NetworkPolicy/evil/${held.metadata.name} is deleted and still stored, held by ${STAYS.join()} (last written by tenants-kubectl); it has no effect any more`,
+        );
+      });
+
+      test('keeps what he makes of it to himself, also after a restart', async () => {
+        await hold();
+        await rig().apply(revoked);
+        await rig().ready();
+        await patched({ spec: { selector: `has(${MARK})` } });
+        await rig().restart();
+        await rig().apply(before);
+        await rig().ready();
+        await rig().apply(revoked);
+        await rig().ready();
+        expect(await inNamespace('victim')).toEqual([]);
+        expect(await globals()).not.toMatch(new RegExp(`bridge|${MARK}`));
+      });
+
+      test('keeps no firewall, and the next one uses the policy again', async () => {
+        await hold();
+        await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=60s']);
+        expect(await globals()).not.toContain('cfw-');
+        expect(selectorOf(await ours())).toBe('!all()');
+        await rig().apply(before);
+        await rig().ready();
+        const { metadata } = await ours();
+        expect(metadata.deletionTimestamp).toBeDefined();
+        expect(selectorOf(await ours())).not.toBe('!all()');
+        await patched({ metadata: { finalizers: null } });
+        await eventually(async () => {
+          const [again] = await inNamespace('evil');
+          return again !== undefined && again.metadata.uid !== metadata.uid;
+        }, 'the policy to be made anew');
+        await rig().ready();
+      });
+    });
   });
 };
