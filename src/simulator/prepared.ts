@@ -77,6 +77,7 @@ export class Prepared {
   readonly #nodes = new Map<string, PreparedNode>();
   readonly #pods: ReadonlyMap<string, Pod>;
   readonly #podChains = new Map<View, PodChains>();
+  readonly #chainsOfPods = new Map<Pod, PodChains>();
   readonly #hostChains = new Map<StoredHostEndpoint, HostChains>();
   readonly #parties = new Map<string, Party>();
   readonly #unknown: Decision | undefined;
@@ -174,6 +175,12 @@ export class Prepared {
   }
 
   podChains(pod: Pod): PodChains {
+    const own = this.#chainsOfPods.get(pod) ?? this.#chainsOfView(pod);
+    this.#chainsOfPods.set(pod, own);
+    return own;
+  }
+
+  #chainsOfView(pod: Pod): PodChains {
     const view = this.labels.podView(pod);
     const known = this.#podChains.get(view);
     if (known !== undefined) return known;

@@ -252,6 +252,7 @@ class Walk {
     at: Interface,
     counts: (chains: HostChains) => boolean,
   ): FoundEndpoint | undefined {
+    if (node.endpoints.length === 0) return undefined;
     const found = resolve(node.endpoints, at, (endpoint) => counts(this.#prepared.hostChains(endpoint)));
     if (found.kind === 'none') return undefined;
     const chains = this.#prepared.hostChains(found.endpoint);
@@ -305,6 +306,8 @@ class Walk {
   }
 
   #translate(node: PreparedNode, hop: Hop, from: 'pod' | 'node' | 'outside'): Translation {
+    if (!this.#prepared.services.hasAddress(hop.destination) && !isLocal(node, hop.destination))
+      return UNTRANSLATED;
     const { protocol } = this.#header;
     const sent = { ...hop, protocol, node: node.node.name, isLocal: isLocal(node, hop.destination), from };
     return translate(this.#prepared.services, sent);
