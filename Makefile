@@ -4,7 +4,9 @@ SHELL := /bin/sh
 # Node 24 is an npm package here. The Node of the system only runs npm.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help test unit integration e2e chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image clean
+PROVIDER ?= local
+
+.PHONY: help test unit integration e2e kind chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,8 +20,11 @@ unit: npm-ready node_modules/.installed ## tests without a cluster; needs only n
 integration: cluster-ready node_modules/.installed ## tests against a real API server and Calico
 	@node hack/test.ts tools programs integration
 
-e2e: cluster-ready node_modules/.installed ## scenarios with packets, more of them at nodes than make test; SCENARIO=S3 runs one
-	@SCENARIO='$(SCENARIO)' MATRIX=both node hack/test.ts tools programs packets $(if $(SCENARIO),,changes)
+e2e: cluster-ready node_modules/.installed ## scenarios with packets, more of them at nodes than make test; SCENARIO=S3 runs one; PROVIDER=kind on nodes with a kubelet
+	@SCENARIO='$(SCENARIO)' MATRIX=both node hack/test.ts $(if $(filter kind,$(PROVIDER)),kind-packets,$(if $(filter local,$(PROVIDER)),tools programs packets $(if $(SCENARIO),,changes),$(error PROVIDER is local or kind)))
+
+kind: cluster-ready node_modules/.installed ## the operator from its image on nodes with a kubelet, in containers; a quarter of an hour more the first time
+	@node hack/test.ts kind
 
 chaos: cluster-ready node_modules/.installed ## a campaign of faults on the local cluster; COUNT=, SEED=, FAULT=
 	@COUNT='$(COUNT)' SEED='$(SEED)' FAULT='$(FAULT)' node e2e/chaos/main.ts

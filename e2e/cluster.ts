@@ -287,8 +287,13 @@ export interface StartedCluster extends AsyncDisposable {
   /** Machines that have not joined yet are included. */
   readonly nodes: readonly StartedNode[];
   node(name: string): StartedNode;
-  /** The machine that the API server runs on. It is no Node, as where the control plane is managed. */
+  /**
+   * The machine that the API server runs on. On the local cluster it is no Node, as where the control plane is
+   * managed.
+   */
   controlPlane(): Endpoint;
+  /** True where a Service with a selector leads to its pods, on every machine with an API server as well. */
+  readonly servesServices: boolean;
   /**
    * Turns a machine that had not joined into a node. Resolves when Calico has programmed its first state
    * there.

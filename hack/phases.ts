@@ -42,9 +42,12 @@ export const PHASES = {
   programs: clusterPrograms,
   // Each file has clusters of its own, which wait most of the time: two cores are enough for several.
   integration: () => jest('integration', '--maxWorkers=3'),
-  packets: () => jest('packets', '--maxWorkers=2', ...scenarios()),
+  packets: () => jest('packets', '--maxWorkers=2', ...scenarios(CHANGES)),
   changes: () => jest('packets', '--runInBand', '--testPathPatterns', CHANGES),
   chaos: () => jest('chaos', '--runInBand'),
+  kind: () => jest('kind', '--runInBand'),
+  'kind-packets': () => jest('kind', '--runInBand', ...scenarios(LONG_KIND)),
+  'kind-cached': kindIfCached,
   fuzz,
 } as const satisfies Readonly<Record<string, Phase>>;
 
@@ -63,6 +66,7 @@ export const ALL: readonly PhaseName[] = [
   'integration',
   'packets',
   'chaos',
+  'kind-cached',
 ];
 
 /** A phase cannot run if the phase that it needs has failed. */
@@ -117,12 +121,35 @@ async function jest(project: string, ...args: readonly string[]): Promise<Count>
  */
 const CHANGES = 'scenarios/node-changes';
 
-/** `SCENARIO=S3` runs the tests whose name has the word S3, wherever they are. */
-function scenarios(): readonly string[] {
+/** Waits for minutes until kubelet changes a token. Only `make kind` runs it. */
+const LONG_KIND = 'kind/token-rotation';
+
+/**
+ * `SCENARIO=S3` runs the tests whose name has the word S3, wherever they are. Without SCENARIO all run but
+ * those of the file `apart`.
+ */
+function scenarios(apart: string): readonly string[] {
   const scenario = process.env['SCENARIO'] ?? '';
-  if (scenario === '') return ['--testPathIgnorePatterns', CHANGES];
+  if (scenario === '') return ['--testPathIgnorePatterns', apart];
   if (!/^[\w-]+$/.test(scenario)) throw new Error(`SCENARIO must be an id such as S3, not "${scenario}"`);
   return ['--testNamePattern', `\\b${scenario}\\b`];
+}
+
+/**
+ * The tests on nodes with a kubelet, where the image of the nodes is in the cache. Building it takes a quarter
+ * of an hour, which is more than `make test` should.
+ */
+async function kindIfCached(): Promise<Count> {
+  const { isNodeImageCached } = await import('../e2e/providers/kind/cluster.ts');
+  const cached = await isNodeImageCached();
+  console.error(
+    cached
+      ? 'the image of the nodes is in the cache, so the tests on nodes with a kubelet run'
+      : 'not run: the image of the nodes is not in the cache; `make kind` builds it and runs all of them',
+  );
+  return cached
+    ? jest('kind', '--runInBand', '--testPathIgnorePatterns', LONG_KIND)
+    : { passed: 0, failed: 0 };
 }
 
 /** The property suites with more examples; every run tries others, unless SEED says which. */

@@ -70,7 +70,7 @@ function words(dockerfile: string, instruction: string): readonly string[] {
 }
 
 /** Adds the content of a base image without a shell: Node, and its shared libraries. */
-async function addNode(folder: string): Promise<void> {
+export async function addNode(folder: string): Promise<void> {
   const node = await realpath(process.execPath);
   const { stdout } = await run('ldd', [node]);
   const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, file = '']) => file);

@@ -22,13 +22,8 @@ const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
 export async function startStage(): Promise<Stage> {
   const cluster = await localCluster({ controllers: CONTROLLERS }).start();
   try {
-    const [actors, start] = await Promise.all([enterCast(cluster), operatorStarter(cluster)]);
-    const targets = new Map([
-      ['node-local-dns', NODE_LOCAL_DNS.own],
-      ['dns-service', NODE_LOCAL_DNS.service],
-      ['kube-apiserver', await apiServerAddresses(cluster)],
-    ]);
-    return stage({ cluster, actors, targets, start }, await start());
+    const [entered, start] = await Promise.all([enterStage(cluster), operatorStarter(cluster)]);
+    return stage(entered, start, await start());
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -40,16 +35,18 @@ async function operatorStarter(cluster: StartedCluster): Promise<() => Promise<S
   return () => startOperator(cluster, identity);
 }
 
-interface Parts {
-  readonly cluster: StartedCluster;
-  readonly actors: Map<ActorName, Endpoint>;
-  /** Targets that have addresses and send nothing. */
-  readonly targets: ReadonlyMap<ActorName, readonly string[]>;
-  readonly start: () => Promise<StartedOperator>;
-}
+/** The cast on its cluster, whoever runs the operator there. */
+export type Entered = Omit<Stage, 'operator' | 'restartOperator' | typeof Symbol.asyncDispose>;
 
-function stage({ cluster, actors, targets, start }: Parts, started: StartedOperator): Stage {
-  let operator = started;
+export async function enterStage(cluster: StartedCluster): Promise<Entered> {
+  const actors = await enterCast(cluster);
+  /** Targets that have addresses and send nothing. */
+  const targets = new Map([
+    ['node-local-dns', NODE_LOCAL_DNS.own],
+    // Where Services lead to pods, this one leads to CoreDNS, which is no echo server.
+    ['dns-service', cluster.servesServices ? NODE_LOCAL_DNS.own : NODE_LOCAL_DNS.service],
+    ['kube-apiserver', await apiServerAddresses(cluster)],
+  ]);
   const endpoint = (name: ActorName): Endpoint => {
     const found = actors.get(name);
     if (found === undefined) throw new Error(`no participant is called ${name}: see cast.ts`);
@@ -57,6 +54,17 @@ function stage({ cluster, actors, targets, start }: Parts, started: StartedOpera
   };
   return {
     cluster,
+    endpoint,
+    addresses: (name) => targets.get(name) ?? endpoint(name).addresses,
+    enter: (name, newcomer) => actors.set(name, newcomer),
+    leave: (name) => actors.delete(name),
+  };
+}
+
+function stage(entered: Entered, start: () => Promise<StartedOperator>, started: StartedOperator): Stage {
+  let operator = started;
+  return {
+    ...entered,
     get operator() {
       return operator;
     },
@@ -64,13 +72,9 @@ function stage({ cluster, actors, targets, start }: Parts, started: StartedOpera
       await operator.stop();
       operator = await start();
     },
-    endpoint,
-    addresses: (name) => targets.get(name) ?? endpoint(name).addresses,
-    enter: (name, newcomer) => actors.set(name, newcomer),
-    leave: (name) => actors.delete(name),
     [Symbol.asyncDispose]: async () => {
       await operator.stop();
-      await cluster.stop();
+      await entered.cluster.stop();
     },
   };
 }
@@ -78,15 +82,17 @@ function stage({ cluster, actors, targets, start }: Parts, started: StartedOpera
 async function enterCast(cluster: StartedCluster): Promise<Map<ActorName, Endpoint>> {
   const actors = new Map<ActorName, Endpoint>();
   for (const node of cluster.nodes) {
-    for (const address of [...NODE_LOCAL_DNS.own, ...NODE_LOCAL_DNS.service])
-      await node.addAddress(address, NODE_LOCAL_DNS.ports);
+    const addresses = [...NODE_LOCAL_DNS.own, ...(cluster.servesServices ? [] : NODE_LOCAL_DNS.service)];
+    for (const address of addresses) await node.addAddress(address, NODE_LOCAL_DNS.ports);
     await node.listen(NODE_PORTS);
     actors.set(`node/${node.name}`, node);
   }
   await Promise.all(
     Object.entries(NAMESPACES).map(([name, labels]) => cluster.createNamespace(name, labels)),
   );
-  await cluster.kubectl(['create', '--filename=-'], { input: JSON.stringify(DNS_SERVICE) });
+  if (!cluster.servesServices) {
+    await cluster.kubectl(['create', '--filename=-'], { input: JSON.stringify(DNS_SERVICE) });
+  }
   const pods = PODS.map(async (spec) => {
     actors.set(`${spec.namespace}/${spec.name}`, await cluster.createPod(spec));
   });

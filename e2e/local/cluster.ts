@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { CalicoMode, Cluster, PodNetwork, StartedCluster } from '../cluster.ts';
 import { CONTROL_PLANE } from './addresses.ts';
 import { needsBuild, prepareBinaries, type Binaries, type ProgramName } from './build/binaries.ts';
@@ -13,7 +10,8 @@ import type { Felix } from './network/felix.ts';
 import { join } from './joining.ts';
 import { createNode, type LocalNode, type NodeSpec } from './network/node.ts';
 import { checkPrerequisites } from './process/prerequisites.ts';
-import { createRun, removeLeftovers, removeRun, type Run } from './process/run.ts';
+import { createGuardedRun } from './process/guarded-run.ts';
+import type { Run } from './process/run.ts';
 import type { Parts } from './parts.ts';
 import { startedCluster } from './started-cluster.ts';
 
@@ -29,8 +27,6 @@ export interface LocalClusterOptions {
   readonly calicoControllers: boolean;
 }
 
-const REAPER = fileURLToPath(new URL('process/reaper.ts', import.meta.url));
-
 export class LocalCluster implements Cluster {
   readonly #options: LocalClusterOptions;
 
@@ -42,13 +38,7 @@ export class LocalCluster implements Cluster {
     const names = programs(this.#options);
     await checkPrerequisites({ needsGo: await needsBuild(names) });
     const binaries = await prepareBinaries(names);
-    await removeLeftovers();
-    const run = await createRun();
-    const reaper = startReaper(run);
-    const stop = async (): Promise<void> => {
-      await removeRun(run);
-      await endReaper(reaper);
-    };
+    const { run, stop } = await createGuardedRun();
     try {
       return startedCluster(await startParts(run, binaries, this.#options), stop);
     } catch (error) {
@@ -97,19 +87,4 @@ async function startParts(run: Run, binaries: Binaries, options: LocalClusterOpt
 function createNodes(run: Run, { nodes, podNetwork }: LocalClusterOptions): Promise<readonly LocalNode[]> {
   const place = { nodes: nodes.length, routed: podNetwork.overlay === undefined };
   return Promise.all(nodes.map((spec, i) => createNode(run, spec, i + 1, place)));
-}
-
-/** Runs until our end of its standard input closes. The kernel closes it whichever way we end. */
-function startReaper(run: Run): ChildProcess {
-  return spawn(process.execPath, [REAPER, run.dir], {
-    cwd: '/',
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-}
-
-async function endReaper(reaper: ChildProcess): Promise<void> {
-  if (reaper.exitCode !== null || reaper.signalCode !== null) return;
-  reaper.kill('SIGKILL');
-  await once(reaper, 'exit');
 }

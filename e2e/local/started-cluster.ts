@@ -36,11 +36,13 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
     nodes,
     node: (name) => named(nodes, name),
     controlPlane: () => (controlPlaneHost ??= startControlPlaneHost(parts)),
+    // kube-proxy runs on nodes only, if at all.
+    servesServices: false,
     joinNode: (name) => joinNode(parts, name),
     leaveNode: (name) => leave(parts.joining, named(nodes, name)),
     faults: createFaults(parts),
     serviceAccountKubeconfig: (namespace, name, server = controlPlane.server) =>
-      serviceAccountKubeconfig(parts, { namespace, name, server }),
+      serviceAccountKubeconfig(controlPlane, run.dir, { namespace, name, server }),
     kubectl: (args, options) => kubectl(kubectlFile, controlPlane.kubeconfig, args, options),
     createNamespace: (name, labels = {}) => createNamespace(api, name, labels),
     createPod: (spec) => {
@@ -107,7 +109,7 @@ function named<T extends { readonly name: string }>(items: readonly T[], name: s
   return found;
 }
 
-async function createNamespace(
+export async function createNamespace(
   api: Api,
   name: string,
   labels: Readonly<Record<string, string>>,
@@ -127,17 +129,18 @@ interface ServiceAccountAt {
   readonly server: string;
 }
 
-async function serviceAccountKubeconfig(
-  parts: Parts,
+/** Writes the file to `dir`. Resolves to its path. */
+export async function serviceAccountKubeconfig(
+  { api, authority }: Pick<Parts['controlPlane'], 'api' | 'authority'>,
+  dir: string,
   { namespace, name, server }: ServiceAccountAt,
 ): Promise<string> {
-  const { api, authority } = parts.controlPlane;
   const answer = await api.post(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
     spec: { expirationSeconds: 24 * 60 * 60 },
   });
   const { token } = (answer as { readonly status: { readonly token: string } }).status;
-  const file = path.join(parts.run.dir, `${namespace}.${name}.${new URL(server).port}.kubeconfig`);
+  const file = path.join(dir, `${namespace}.${name}.${new URL(server).port}.kubeconfig`);
   return writeKubeconfig(file, { server, authority, user: `${namespace}.${name}`, token });
 }

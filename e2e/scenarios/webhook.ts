@@ -93,10 +93,7 @@ async function startServer(
   };
 }
 
-/**
- * Service and endpoints, and the route to them, because neither an endpoints controller nor kube-proxy runs
- * here.
- */
+/** The Service. Where nothing else makes its endpoints and the route to them, they are made as well. */
 async function route(
   cluster: StartedCluster,
   run: Run,
@@ -116,6 +113,7 @@ async function route(
       ],
     },
   });
+  if (cluster.servesServices) return () => Promise.resolve();
   await apply(cluster, {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',

@@ -11,7 +11,21 @@ import { findCommand } from '../process/prerequisites.ts';
 
 const run = promisify(execFile);
 
-type Module = 'kube' | 'calico';
+/**
+ * Folders with a go.mod, from the folder of this file, and the programs of our own in them. The programs of a
+ * container's node are in modules of their own, so they do not change the others' place in the cache.
+ */
+const MODULES = {
+  kube: { folder: '../kube', own: [] },
+  calico: { folder: '../calico', own: [] },
+  'kind-kube': { folder: '../../providers/kind/programs/kube', own: [] },
+  'kind-tools': {
+    folder: '../../providers/kind/programs/tools',
+    own: ['coredns/main.go', 'pause/main.go'],
+  },
+} as const satisfies Readonly<Record<string, { readonly folder: string; readonly own: readonly string[] }>>;
+
+type Module = keyof typeof MODULES;
 
 interface Program {
   readonly module: Module;
@@ -33,6 +47,19 @@ const PROGRAMS = {
   'calico-kube-controllers': {
     module: 'calico',
     package: 'github.com/projectcalico/calico/kube-controllers/cmd/kube-controllers',
+  },
+  kubeadm: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubeadm' },
+  kubelet: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubelet' },
+  'kube-scheduler': { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kube-scheduler' },
+  coredns: { module: 'kind-tools', package: './coredns' },
+  pause: { module: 'kind-tools', package: './pause' },
+  'cni-loopback': {
+    module: 'kind-tools',
+    package: 'github.com/containernetworking/plugins/plugins/main/loopback',
+  },
+  'cni-portmap': {
+    module: 'kind-tools',
+    package: 'github.com/containernetworking/plugins/plugins/meta/portmap',
   },
 } as const satisfies Readonly<Record<string, Program>>;
 
@@ -79,7 +106,7 @@ export async function prepareBinaries(names: readonly ProgramName[]): Promise<Bi
 }
 
 async function buildMissing(names: readonly ProgramName[]): Promise<void> {
-  for (const module of ['kube', 'calico'] as const) {
+  for (const module of Object.keys(MODULES) as Module[]) {
     const missing: ProgramName[] = [];
     for (const name of names) {
       if (PROGRAMS[name].module === module && !(await isFile(await programPath(name)))) missing.push(name);
@@ -141,7 +168,9 @@ async function crdPath(): Promise<string> {
 /** Without Go, any program that was built from the same sources is used. */
 async function cacheFolder(module: Module): Promise<CacheFolder> {
   const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(path.join(sources(module), file)));
+  for (const file of ['go.mod', 'go.sum', ...MODULES[module].own]) {
+    hash.update(await readFile(path.join(sources(module), file)));
+  }
   const stem = `${module}-${hash.digest('hex').slice(0, 12)}-`;
   const version = await goVersion();
   const built = version === undefined ? await firstWithPrefix(cacheRoot(), stem) : `${stem}${version}`;
@@ -165,7 +194,7 @@ async function go(): Promise<string> {
 }
 
 function sources(module: Module): string {
-  return fileURLToPath(new URL(`../${module}`, import.meta.url));
+  return fileURLToPath(new URL(MODULES[module].folder, import.meta.url));
 }
 
 export function cacheRoot(): string {

@@ -30,21 +30,27 @@ export interface MarkerProbe {
 
 /** A node whose packet filter Felix programs. */
 export interface EnforcingNode {
-  readonly node: LocalNode;
-  readonly felix: Felix;
+  readonly node: MarkedNode;
+  readonly felix: Pick<Felix, 'failed' | 'tail'>;
 }
 
+type MarkedNode = Pick<LocalNode, 'name' | 'index' | 'packetFilter'>;
+
 /**
- * Each pass calls `enforcing`. The markers select a pod of their own on each node, which exists in the API
- * only.
+ * Each pass calls `enforcing`. The markers select a pod of their own on each node, which `createPod` creates
+ * with the name `markerPodName` in kube-system. Without it, the pod exists in the API only.
  */
-export function createMarkerProbe(api: Api, enforcing: () => readonly EnforcingNode[]): MarkerProbe {
+export function createMarkerProbe(
+  api: Api,
+  enforcing: () => readonly EnforcingNode[],
+  createPod: (api: Api, node: MarkedNode) => Promise<void> = createMarkerPod,
+): MarkerProbe {
   const pods = new Map<string, Promise<void>>();
   let last: Promise<void> = Promise.resolve();
   let count = 0;
   let withHostEndpoints = false;
-  const created = (node: LocalNode): Promise<void> => {
-    const pod = pods.get(node.name) ?? createMarkerPod(api, node);
+  const created = (node: MarkedNode): Promise<void> => {
+    const pod = pods.get(node.name) ?? createPod(api, node);
     pods.set(node.name, pod);
     return pod;
   };
@@ -207,14 +213,14 @@ function markerAddress(count: number, kind: string): string {
   return [kind, String(100 + (Math.floor(count / 150) % 150)), String(100 + (count % 150))].join('.');
 }
 
-const podName = (node: LocalNode): string => `policy-marker-${node.name}`;
-const podPath = (node: LocalNode): string => `/api/v1/namespaces/${NAMESPACE}/pods/${podName(node)}`;
+export const markerPodName = (node: Pick<LocalNode, 'name'>): string => `policy-marker-${node.name}`;
+const podPath = (node: MarkedNode): string => `/api/v1/namespaces/${NAMESPACE}/pods/${markerPodName(node)}`;
 
-async function createMarkerPod(api: Api, node: LocalNode): Promise<void> {
+async function createMarkerPod(api: Api, node: MarkedNode): Promise<void> {
   await api.apply(podPath(node), {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: podName(node), namespace: NAMESPACE },
+    metadata: { name: markerPodName(node), namespace: NAMESPACE },
     spec: { nodeName: node.name, containers: [{ name: 'none', image: 'none' }] },
   });
   const ip = markerPodAddress(node.index);

@@ -16,6 +16,13 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['faketime', 'faketime'],
 ]);
 
+/** The same for a cluster of containers, which needs all of the above as well. */
+const CONTAINER_COMMANDS: ReadonlyMap<string, string> = new Map([
+  ['dockerd', 'docker.io'],
+  ['docker', 'docker.io'],
+  ['debootstrap', 'debootstrap'],
+]);
+
 /** The version of Go that e2e/local/*.mod need. Debian's own package is older. */
 const GO_VERSION = '1.26';
 
@@ -34,11 +41,18 @@ export async function findCommand(name: string): Promise<string | undefined> {
   return undefined;
 }
 
+export interface Prerequisites {
+  readonly needsGo: boolean;
+  /** True for a cluster of containers. */
+  readonly containers?: boolean;
+}
+
 /**
  * Makes sure that this machine can run a local cluster. Installs Debian packages where it can.
  * @throws one error that names everything that is missing and how to get it
  */
-export async function checkPrerequisites(options: { readonly needsGo: boolean }): Promise<void> {
+export async function checkPrerequisites(options: Prerequisites): Promise<void> {
+  const commands = new Map([...COMMANDS, ...(options.containers === true ? CONTAINER_COMMANDS : [])]);
   const missing: string[] = [];
   const isRoot = process.getuid?.() === 0;
   if (process.platform !== 'linux') missing.push('Linux: the cluster consists of network namespaces');
@@ -49,10 +63,10 @@ export async function checkPrerequisites(options: { readonly needsGo: boolean })
       `Go ${GO_VERSION} or newer: Kubernetes and Calico are built from source (https://go.dev/dl)`,
     );
   }
-  let packages = await missingPackages();
-  if (packages.length > 0 && isRoot && (await exists('/etc/debian_version'))) {
+  let packages = await missingPackages(commands);
+  if (packages.length > 0 && isRoot && (await maybeInstalled(packages))) {
     await installPackages(packages);
-    packages = await missingPackages();
+    packages = await missingPackages(commands);
   }
   if (packages.length > 0) {
     missing.push(`the programs of these packages: apt-get install ${packages.join(' ')}`);
@@ -64,9 +78,18 @@ export async function checkPrerequisites(options: { readonly needsGo: boolean })
   }
 }
 
-async function missingPackages(): Promise<readonly string[]> {
+/**
+ * On Debian only. Where systemd runs, it would start a Docker engine that changes the machine's packet filter,
+ * so its package is left to the machine's owner.
+ */
+async function maybeInstalled(packages: readonly string[]): Promise<boolean> {
+  if (!(await exists('/etc/debian_version'))) return false;
+  return !packages.includes('docker.io') || !(await exists('/run/systemd/system'));
+}
+
+async function missingPackages(commands: ReadonlyMap<string, string>): Promise<readonly string[]> {
   const packages = new Set<string>();
-  for (const [command, debianPackage] of COMMANDS) {
+  for (const [command, debianPackage] of commands) {
     if ((await findCommand(command)) === undefined) packages.add(debianPackage);
   }
   return [...packages].sort();
