@@ -103,7 +103,7 @@ function act(tenant: Tenant, each: Deed): void {
       ...forged,
       name: ours && model !== undefined ? model.metadata.name : forged.name,
       ...(signed && signature !== undefined && { annotations: { [SIGNATURE]: signature } }),
-      ...(held && !ours && { finalizers: ['evil.example/never'] }),
+      ...(held && { finalizers: ['evil.example/never'] }),
     });
     return;
   }

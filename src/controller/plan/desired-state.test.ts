@@ -3,7 +3,7 @@ import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Compile, DesiredObject } from '../../compiler/types.ts';
 import { projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
 import { desiredState } from './desired-state.ts';
-import { allow, foreign, live, set } from '../testing/objects.ts';
+import { allow, foreign, live, open, set } from '../testing/objects.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import { UNKNOWN_CLUSTER } from '../../inventory/types.ts';
@@ -112,7 +112,12 @@ describe('what is to be done with each firewall', () => {
 
   test('a retained default deny of which nothing is stored keeps nothing', () => {
     const retained = firewall('default', { deleting: true, spec: { deletionPolicy: 'Retain' } });
-    const others = [live(allow({ name: 'a', firewall: 'team' })), foreign(allow({ name: 'b' }))];
+    const others = [
+      live(allow({ name: 'a', firewall: 'team' })),
+      foreign(allow({ name: 'b' })),
+      // A tenant may say that his policy belongs to any firewall.
+      open(allow({ name: 'c', namespace: 'evil', firewall: 'default' })),
+    ];
     for (const stored of [[], others])
       expect(state([retained, firewall('team')], stored).frozen).toEqual([{ rule: 'default/g/ingress/a' }]);
   });
