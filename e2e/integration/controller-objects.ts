@@ -4,6 +4,7 @@ import { mergePatch } from '../../src/cluster/objects/apply.ts';
 import { isRecord } from '../../src/json.ts';
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { kindResource } from '../../src/controller/objects/kinds.ts';
+import { HEARTBEAT, SIGNATURE } from '../../src/controller/objects/ownership.ts';
 import { eventually, type Rig } from './controller-harness.ts';
 
 export type Kind = 'Tier' | 'GlobalNetworkSet' | 'GlobalNetworkPolicy' | 'NetworkPolicy';
@@ -15,9 +16,6 @@ export const PLURALS: Readonly<Record<Kind, string>> = {
   NetworkPolicy: 'networkpolicies.projectcalico.org',
 };
 
-/** The operator writes this annotation itself to check its watches. */
-const HEARTBEAT = 'clusterfirewall.io/heartbeat';
-
 interface Content {
   readonly name: string;
   readonly labels: unknown;
@@ -26,13 +24,13 @@ interface Content {
 }
 
 /**
- * The compared content. Rules are compared unchanged, except for an empty source or destination, which only
+ * The compared content, without annotations that differ from process to process. Rules are compared unchanged, except for an empty source or destination, which only
  * one of the two ways to serve Calico writes.
  */
 const contentOf = ({ metadata: { name, labels, annotations }, spec }: KubernetesObject): Content => ({
   name,
   labels,
-  annotations: { ...annotations, [HEARTBEAT]: undefined },
+  annotations: { ...annotations, [HEARTBEAT.annotation]: undefined, [SIGNATURE]: undefined },
   spec: withoutEmpty(spec),
 });
 
