@@ -37,7 +37,7 @@ An inventory comes from this command:
 const VALIDATE_EXAMPLES = `
 Exit codes:
   0  valid; warnings do not count
-  1  invalid, or a problem: an unknown peer, an entity without addresses, an exempt namespace
+  1  invalid, or a problem: an unknown peer, an entity without addresses
 
 Examples:
   $ clusterfirewall validate -f firewall.yaml

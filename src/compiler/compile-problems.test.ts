@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Group } from '../api/schema.ts';
+import type { Group, Spec } from '../api/schema.ts';
 import { compile } from './compile.ts';
 import { firewall, fromGroup, inventory, web } from './testing/examples.ts';
 import { namespace } from './testing/inventories.ts';
@@ -97,18 +97,55 @@ describe('a rule that cannot be compiled', () => {
     expect(problems).toEqual([]);
   });
 
-  test('a group that names an exempt namespace has no effect there', () => {
-    const group: Group = { ...web, namespaces: ['kube-system'] };
-    const { problems, objects } = compile([firewall({ namespaces: [group] })], inventory());
-    expect(problems).toEqual([
-      expect.objectContaining({ reason: 'ExemptNamespace', path: 'spec.namespaces[0].namespaces[0]' }),
-    ]);
-    expect(
-      fromGroup(
+  test.each<[string, Spec['defaults'], string | undefined, RegExp]>([
+    ['a system namespace', {}, undefined, /write systemNamespaces: None/],
+    ['a name', { exempt: { systemNamespaces: 'None', names: ['kube-system'] } }, undefined, /exempt\.names$/],
+    ['the operator’s', {}, 'kube-system', /always exempt$/],
+  ])(
+    'a group that names an exempt namespace (%s) has no effect there, with a remedy that works',
+    (_, defaults, operatorNamespace, remedy) => {
+      const group: Group = { ...web, namespaces: ['kube-system'] };
+      const known = { ...inventory(), ...(operatorNamespace !== undefined && { operatorNamespace }) };
+      const { problems, objects } = compile([firewall({ defaults, namespaces: [group] })], known);
+      expect(problems).toEqual([
+        expect.objectContaining({
+          severity: 'warning',
+          reason: 'ExemptNamespace',
+          path: 'spec.namespaces[0].namespaces[0]',
+          message: expect.stringMatching(remedy),
+        }),
+      ]);
+      const made = fromGroup(
         objects.map(({ object }) => object),
         'blog',
-      ),
-    ).toEqual([]);
+      );
+      expect(made.map(({ metadata, spec }) => [metadata.namespace, 'types' in spec && spec.types])).toEqual([
+        [undefined, ['Egress']],
+      ]);
+    },
+  );
+
+  test('a flow into an exempt namespace has its other half', () => {
+    const scrape = { name: 'dns', pods: {}, from: [{ peer: 'prometheus' }], ports: [9153] };
+    const prometheus = {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } },
+    };
+    const spec: Partial<Spec> = {
+      peers: [{ name: 'prometheus', pods: prometheus }],
+      namespaces: [{ name: 'dns', namespaces: ['kube-system'], metrics: [scrape] }],
+    };
+    const { problems, objects } = compile([firewall(spec)], inventory(namespace('monitoring')));
+    expect(problems.map(({ severity, reason }) => [severity, reason])).toEqual([
+      ['warning', 'ExemptNamespace'],
+    ]);
+    const made = fromGroup(
+      objects.map(({ object }) => object),
+      'dns',
+    );
+    expect(made.map(({ spec: each, kind }) => [kind, 'types' in each && each.types])).toEqual([
+      ['GlobalNetworkPolicy', ['Egress']],
+    ]);
+    expect(JSON.stringify(made)).toContain("projectcalico.org/namespace == 'kube-system'");
   });
 
   test('in a guardrail, leaves the other entries as a stand-in for where nothing is stored yet', () => {

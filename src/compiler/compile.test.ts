@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ClusterFirewall, Group } from '../api/schema.ts';
+import type { ClusterFirewall, Group, Spec } from '../api/schema.ts';
 import { compile } from './compile.ts';
 import { firewall, fromGroup, inventory, objectsOf, shapes, web } from './testing/examples.ts';
 import { namespace } from './testing/inventories.ts';
@@ -233,13 +233,75 @@ describe('groups that disagree over a namespace', () => {
     mode: 'Observe',
   };
 
-  test('Enforce wins, and a problem reports it', () => {
-    const spec = { namespaces: [{ ...web, isolation: 'Strict' as const }, observing] };
-    const { problems, summaries } = compile([firewall(spec)], inventory(namespace('blog', { team: 'a' })));
+  const overlapping = (...groups: Group[]) => {
+    const known = inventory(namespace('blog', { team: 'a' }), namespace('shop', { team: 'a' }));
+    const { problems, summaries } = compile([firewall({ namespaces: groups })], known);
+    const { enforced, observed } = summaries[0]?.namespaces ?? {};
+    return { problems, enforced, observed };
+  };
+
+  test('Enforce wins, also where the namespace is made later, and a warning reports it', () => {
+    const { problems, ...modes } = overlapping({ ...web, mode: 'Enforce' }, observing);
     expect(problems).toEqual([
-      expect.objectContaining({ reason: 'OverlappingGroups', rule: 'default/trial' }),
+      expect.objectContaining({
+        severity: 'warning',
+        reason: 'OverlappingGroups',
+        rule: 'default/trial',
+        path: 'spec.namespaces[1].mode',
+      }),
     ]);
-    expect(summaries[0]?.namespaces).toEqual({ enforced: 1, observed: 0, exempt: 1 });
+    expect(modes).toEqual({ enforced: 1, observed: 1 });
+    const [observed] = compile(
+      [firewall({ namespaces: [{ ...web, mode: 'Enforce' }, observing] })],
+      inventory(),
+    ).objects.filter(
+      ({ object }) =>
+        object.metadata.name.startsWith('cfw-default-defaults-deny') && object.kind.startsWith('Staged'),
+    );
+    expect(observed?.object.spec).toMatchObject({
+      namespaceSelector: expect.stringMatching(/name not in \{'blog', .* && team == 'a'$/),
+    });
+  });
+
+  test('a group that says nothing has no opinion; a warning names what leaves the deny', () => {
+    const { problems, ...modes } = overlapping(web, observing);
+    expect(problems).toEqual([
+      expect.objectContaining({
+        severity: 'warning',
+        rule: 'default/trial',
+        path: 'spec.namespaces[1].mode',
+        message: expect.stringContaining('takes namespace "blog" out of the default deny'),
+      }),
+    ]);
+    expect(modes).toEqual({ enforced: 0, observed: 2 });
+  });
+
+  test('a canary under a group for the whole cluster is enforced, without a word', () => {
+    const everywhere: Group = { name: 'all', namespaceSelector: { matchLabels: { team: 'a' } } };
+    const known = inventory(namespace('blog', { team: 'a' }), namespace('shop', { team: 'a' }));
+    const spec: Partial<Spec> = { mode: 'Observe', namespaces: [everywhere, { ...web, mode: 'Enforce' }] };
+    const { problems, summaries } = compile([firewall(spec)], known);
+    expect(problems).toEqual([]);
+    expect(summaries[0]?.namespaces).toMatchObject({ enforced: 1, observed: 1 });
+  });
+
+  test('SameNamespace holds beside a group that says nothing', () => {
+    const open: Group = {
+      name: 'open',
+      namespaceSelector: { matchLabels: { team: 'a' } },
+      isolation: 'SameNamespace',
+    };
+    const known = inventory(namespace('blog', { team: 'a' }));
+    const { problems, objects } = compile([firewall({ namespaces: [web, open] })], known);
+    expect(problems).toEqual([]);
+    expect(
+      shapes(
+        fromGroup(
+          objects.map(({ object }) => object),
+          'open',
+        ),
+      ),
+    ).toEqual(['NetworkPolicy in blog']);
   });
 
   test('Strict wins: SameNamespace opens nothing there', () => {
@@ -249,7 +311,7 @@ describe('groups that disagree over a namespace', () => {
       isolation: 'SameNamespace',
     };
     const known = inventory(namespace('blog', { team: 'a' }), namespace('shop', { team: 'a' }));
-    const objects = objectsOf({ namespaces: [web, open] }, known);
+    const objects = objectsOf({ namespaces: [{ ...web, isolation: 'Strict' }, open] }, known);
     expect(shapes(fromGroup(objects, 'open'))).toEqual(['NetworkPolicy in shop']);
   });
 });

@@ -16,9 +16,7 @@ import { simulatedOf } from './testing/simulated.ts';
 import { flowsOf, scene } from './testing/surroundings.ts';
 import {
   denyingAtTheEndOfTiers,
-  exemptNamesOf,
   forging,
-  namingToo,
   observing,
   ownLabels,
   random,
@@ -203,21 +201,6 @@ describe('a rule with a problem', () => {
 });
 
 describe('nothing more is allowed', () => {
-  test('by naming an exempt namespace in a group', () => {
-    fc.assert(
-      fc.property(firewalls, scene, (list, { cluster, inventory }) => {
-        const more = namingToo(list, exemptNamesOf(list, inventory));
-        fc.pre(more !== undefined);
-        compareVerdicts(
-          cluster,
-          [readingOf(objectsOf(list, inventory), cluster), readingOf(objectsOf(more, inventory), cluster)],
-          noMore,
-        );
-      }),
-      FEWER,
-    );
-  });
-
   test('by an entry with an unknown peer', () => {
     fc.assert(
       fc.property(firewalls, scene, random, (list, { cluster, inventory }, chance) => {

@@ -13,8 +13,6 @@ export type ProblemReason =
   | 'UnknownPeer'
   | 'EntityUnresolved'
   | 'ResolvesToNothing'
-  | 'ExemptNamespace'
-  | 'OverlappingGroups'
   | 'TooManyNames'
   | 'SelectorTooLong'
   | 'TooLarge'
@@ -30,6 +28,8 @@ export type ProblemReason =
   | 'UnreadableObject';
 
 export type WarningReason =
+  | 'ExemptNamespace'
+  | 'OverlappingGroups'
   | 'NamespaceNotFound'
   | 'NoNamespaceMatches'
   | 'NodesUnknown'

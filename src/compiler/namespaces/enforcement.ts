@@ -26,6 +26,7 @@ const SYSTEM_NAMESPACES = [
 ] as const;
 
 export type NamespaceMode = 'enforced' | 'observed' | 'exempt';
+export type ExemptBy = 'operator' | 'names' | 'systemNamespaces';
 
 /**
  * The decisions of the ClusterFirewall called default that apply to the ends of every flow. Sets of one list
@@ -36,27 +37,26 @@ export interface Enforcement {
   readonly exempt: readonly string[];
   readonly enforced: readonly NamespaceSet[];
   readonly observed: readonly NamespaceSet[];
-  /** Namespaces that both an enforcing and an observing group name. Enforce wins there. */
-  readonly contested: readonly string[];
+  /** Namespaces of the groups that say `mode: Enforce`, which wins over Observe. */
+  readonly enforcing: readonly NamespaceSet[];
+  /** The setting that makes a namespace exempt; undefined where it is not. */
+  exemptBy(name: string): ExemptBy | undefined;
   modeOf(namespace: NamespaceInfo): NamespaceMode;
 }
 
 export function enforcementOf(firewall: ClusterFirewall, inventory: Inventory): Enforcement {
   const exempt = exemptNames(firewall, inventory);
-  const groups = (firewall.spec.namespaces ?? []).map((group) => ({
-    mode: effectiveMode(firewall, group),
-    set: groupNamespaces(group),
-  }));
-  const observing = groups.filter(({ mode }) => mode === 'Observe').map(({ set }) => set);
-  const enforcing = groups.filter(({ mode }) => mode === 'Enforce').map(({ set }) => set);
-  const contested = contestedNames(observing, enforcing, inventory);
-  const { enforced, observed } = divide(firewall.spec.mode, { observing, enforcing, contested, exempt });
+  const saying = (mode: Mode) =>
+    (firewall.spec.namespaces ?? []).filter((group) => group.mode === mode).map(groupNamespaces);
+  const [observing, enforcing] = [saying('Observe'), saying('Enforce')];
+  const { enforced, observed } = divide(firewall.spec.mode, { observing, enforcing, exempt });
   return {
     deny: directions(firewall),
     exempt,
     enforced,
     observed,
-    contested,
+    enforcing,
+    exemptBy: (name) => exemptBy(name, firewall, inventory),
     modeOf: (namespace) => {
       if (exempt.includes(namespace.name)) return 'exempt';
       return enforced.some((set) => includesNamespace(set, namespace)) ? 'enforced' : 'observed';
@@ -67,13 +67,18 @@ export function enforcementOf(firewall: ClusterFirewall, inventory: Inventory): 
 interface Division {
   readonly observing: readonly NamespaceSet[];
   readonly enforcing: readonly NamespaceSet[];
-  readonly contested: readonly string[];
   readonly exempt: readonly string[];
 }
 
-function divide(mode: Mode, { observing, enforcing, contested, exempt }: Division) {
+/**
+ * A group that says nothing of its mode has no opinion. Selectors decide, so a namespace is right from its
+ * first moment.
+ */
+function divide(mode: Mode, { observing, enforcing, exempt }: Division) {
   const everyone = without(everyNamespace, exempt);
-  const split = mergeSets(mode === 'Observe' ? enforcing : observing.map((set) => without(set, contested)));
+  const split = mergeSets(
+    mode === 'Observe' ? enforcing : observing.map((set) => complement(set, enforcing)),
+  );
   const inGroups = split.map((set) => without(set, exempt)).filter((set) => !isEmpty(set));
   const rest = [complement(everyone, split)];
   return mode === 'Observe' ? { enforced: inGroups, observed: rest } : { enforced: rest, observed: inGroups };
@@ -84,9 +89,6 @@ export const groupNamespaces = (group: Group): NamespaceSet =>
     ? namespacesFromLabels(group.namespaceSelector ?? {})
     : namedNamespaces(group.namespaces);
 
-export const effectiveMode = (firewall: ClusterFirewall, group: Group): Mode =>
-  group.mode ?? firewall.spec.mode;
-
 /** The namespaces of the inventory. Where it is not known, the namespaces that groups name. */
 export function knownNamespaces(
   inventory: Inventory,
@@ -96,21 +98,6 @@ export function knownNamespaces(
   return sortedUnique(sets.flatMap((set) => set.names ?? [])).map((name) => ({ name, labels: {} }));
 }
 
-function contestedNames(
-  observing: readonly NamespaceSet[],
-  enforcing: readonly NamespaceSet[],
-  inventory: Inventory,
-): readonly string[] {
-  if (observing.length === 0 || enforcing.length === 0) return [];
-  const inAny = (sets: readonly NamespaceSet[], namespace: NamespaceInfo) =>
-    sets.some((set) => includesNamespace(set, namespace));
-  return sortedUnique(
-    knownNamespaces(inventory, [...observing, ...enforcing])
-      .filter((namespace) => inAny(observing, namespace) && inAny(enforcing, namespace))
-      .map(({ name }) => name),
-  );
-}
-
 function exemptNames(firewall: ClusterFirewall, inventory: Inventory): readonly string[] {
   const exempt = firewall.spec.defaults?.exempt;
   return sortedUnique([
@@ -118,6 +105,14 @@ function exemptNames(firewall: ClusterFirewall, inventory: Inventory): readonly 
     ...(exempt?.names ?? []),
     ...(inventory.operatorNamespace === undefined ? [] : [inventory.operatorNamespace]),
   ]);
+}
+
+function exemptBy(name: string, firewall: ClusterFirewall, inventory: Inventory): ExemptBy | undefined {
+  const exempt = firewall.spec.defaults?.exempt;
+  if (name === inventory.operatorNamespace) return 'operator';
+  if (exempt?.names?.includes(name) === true) return 'names';
+  const isSystem = SYSTEM_NAMESPACES.some((each) => each === name);
+  return isSystem && exempt?.systemNamespaces !== 'None' ? 'systemNamespaces' : undefined;
 }
 
 function directions(firewall: ClusterFirewall): Enforcement['deny'] {

@@ -192,8 +192,9 @@ function enforcedAndStaged(
  */
 function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const direction = rule.direction === 'ingress' ? 'egress' : 'ingress';
-  if (!scope.enforcement.deny[direction] || isEmpty(scope.namespaces)) return [];
-  const subject = ruleSelectors(scope.namespaces, rule.subject).map((entity) => ({ entity }));
+  if (!scope.enforcement.deny[direction]) return [];
+  // Exempt ones too: the peer's own deny would refuse the way to them and from them.
+  const subject = ruleSelectors(scope.meant, rule.subject).map((entity) => ({ entity }));
   const rules = allowRules(rule, direction, subject);
   const peerEnds = new Map(
     rule.ends.flatMap((end) => (end.kind === 'pods' ? [[end.tag, end] as const] : [])),

@@ -5,10 +5,10 @@ import type { ResolveScope } from '../flows/flow-ends.ts';
 import { ruleId } from '../names.ts';
 import type { NodeFirewall } from '../nodes/node-firewall.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
-import { intersect, isEmpty, includesNamespace, namedNamespaces, without } from '../namespaces/namespaces.ts';
+import { complement, intersect, isEmpty, includesNamespace, without } from '../namespaces/namespaces.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
-import { effectiveMode, groupNamespaces, knownNamespaces } from '../namespaces/enforcement.ts';
+import { groupNamespaces, knownNamespaces, type ExemptBy } from '../namespaces/enforcement.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
@@ -21,7 +21,9 @@ export interface GroupScope {
   readonly enforcement: Enforcement;
   /** The whole firewall observes. Both sides of its rules are staged, whatever the mode at the peer. */
   readonly isStagedOnly: boolean;
-  /** The group's namespaces without exempt ones. */
+  /** All namespaces that the group means. */
+  readonly meant: NamespaceSet;
+  /** Those of them that are not exempt. */
   readonly namespaces: NamespaceSet;
   /** The parts of `namespaces` where its rules are enforced, and where they are staged. */
   readonly enforced: readonly NamespaceSet[];
@@ -33,7 +35,7 @@ export interface GroupScope {
 export interface GroupMember {
   readonly namespace: NamespaceInfo;
   readonly isStaged: boolean;
-  /** True where isolation: SameNamespace is effective, because no Strict group has this namespace too. */
+  /** True where isolation: SameNamespace is effective, because no group with this namespace says Strict. */
   readonly isOpenWithin: boolean;
 }
 
@@ -54,7 +56,7 @@ interface GroupContext {
 
 export function groupScopes(context: GroupContext): readonly GroupScope[] {
   const groups = context.firewall.spec.namespaces ?? [];
-  const strict = groups.filter((group) => group.isolation !== 'SameNamespace').map(groupNamespaces);
+  const strict = groups.filter((group) => group.isolation === 'Strict').map(groupNamespaces);
   return groups.map((group, index) => {
     const name = context.firewall.metadata.name;
     const place = { firewall: name, id: ruleId(name, group.name), path: `spec.namespaces[${String(index)}]` };
@@ -70,7 +72,8 @@ function groupScope(
   strict: readonly NamespaceSet[],
   { firewall, enforcement, inventory, resolveScope, nodeFirewall }: GroupContext,
 ): GroupScope {
-  const namespaces = without(groupNamespaces(group), enforcement.exempt);
+  const meant = groupNamespaces(group);
+  const namespaces = without(meant, enforcement.exempt);
   const isStagedOnly = firewall.metadata.name !== DEFAULT_FIREWALL && firewall.spec.mode === 'Observe';
   const members = knownNamespaces(inventory, [namespaces])
     .filter((namespace) => includesNamespace(namespaces, namespace))
@@ -87,16 +90,14 @@ function groupScope(
     nodeFirewall,
     enforcement,
     isStagedOnly,
+    meant,
     namespaces,
     members,
     ...parts(group, namespaces, { firewall, enforcement }),
   };
 }
 
-/**
- * In the firewall called default, the mode of a group is the mode of its namespaces, except where two groups
- * disagree.
- */
+/** In the firewall called default, groups decide on the mode of their namespaces. */
 function parts(
   group: Group,
   namespaces: NamespaceSet,
@@ -110,28 +111,39 @@ function parts(
       observed: some(enforcement.observed.map((each) => intersect(namespaces, each))),
     };
   }
-  if (effectiveMode(firewall, group) === 'Enforce') return { enforced: some([namespaces]), observed: [] };
+  if (group.mode === 'Enforce') return { enforced: some([namespaces]), observed: [] };
+  const inGroup = (sets: readonly NamespaceSet[]) => some(sets.map((each) => intersect(namespaces, each)));
+  if (firewall.spec.mode === 'Observe' || group.mode === 'Observe') {
+    return {
+      enforced: inGroup(enforcement.enforcing),
+      observed: some([complement(namespaces, enforcement.enforcing)]),
+    };
+  }
   return {
-    enforced: some(
-      enforcement.contested.length === 0
-        ? []
-        : [intersect(namespaces, namedNamespaces(enforcement.contested))],
-    ),
-    observed: some([without(namespaces, enforcement.contested)]),
+    enforced: some([complement(namespaces, enforcement.observed)]),
+    observed: inGroup(enforcement.observed),
   };
 }
+
+const REMEDY: Readonly<Record<ExemptBy, string>> = {
+  operator: 'the operator’s own namespace is always exempt',
+  names: 'to close it, remove it from spec.defaults.exempt.names',
+  systemNamespaces:
+    'to close it, write systemNamespaces: None in spec.defaults.exempt, and the other system namespaces in its names',
+};
 
 function warnOfNamespaces(
   { group, place, namespaces, members, enforcement }: GroupScope,
   { inventory, collector }: GroupContext,
 ): void {
-  const exempt = (group.namespaces ?? []).filter((name) => enforcement.exempt.includes(name));
-  for (const name of exempt) {
-    collector.problem(
+  for (const [index, name] of (group.namespaces ?? []).entries()) {
+    const by = enforcement.exemptBy(name);
+    if (by === undefined) continue;
+    collector.warn(
       place,
       'ExemptNamespace',
-      `namespace "${name}" is exempt, so this group has no effect there: remove it from the group, or from spec.defaults.exempt`,
-      `.namespaces[${String(group.namespaces?.indexOf(name))}]`,
+      `namespace "${name}" is exempt: nothing is closed there, and this group's rules are written only for pods of other namespaces at their other end; ${REMEDY[by]}`,
+      `.namespaces[${String(index)}]`,
     );
   }
   if (inventory.namespaces === UNKNOWN) {

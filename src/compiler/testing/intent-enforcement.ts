@@ -13,8 +13,8 @@ export interface IntendedEnforcement {
   readonly isExempt: (namespace: string) => boolean;
   readonly isClosed: (namespace: string, direction: 'Ingress' | 'Egress') => boolean;
   readonly isOpenWithin: (namespace: string) => boolean;
-  /** Namespaces of a group without exempt ones. */
-  readonly membersOf: (group: Group) => readonly string[];
+  /** Namespaces of a group, exempt ones too. */
+  readonly meantBy: (group: Group) => readonly string[];
 }
 
 const SYSTEM = [
@@ -43,34 +43,33 @@ export function intendedEnforcement(
     ...(inventory.operatorNamespace === undefined ? [] : [inventory.operatorNamespace]),
   ];
   const isExempt = (namespace: string) => exempted.includes(namespace);
-  const membersOf = remembered((group: Group): readonly string[] =>
+  const meantBy = remembered((group: Group): readonly string[] =>
     cluster.namespaces
       .filter(({ name, labels }) =>
         group.namespaces === undefined
           ? selectorMatches(group.namespaceSelector, labels)
           : group.namespaces.includes(name),
       )
-      .map(({ name }) => name)
-      .filter((name) => !isExempt(name)),
+      .map(({ name }) => name),
   );
   const groupsOf = ({ spec }: ClusterFirewall, namespace: string) =>
-    (spec.namespaces ?? []).filter((group) => membersOf(group).includes(namespace));
+    isExempt(namespace) ? [] : (spec.namespaces ?? []).filter((group) => meantBy(group).includes(namespace));
   const isEnforced = remembered((namespace: string): boolean => {
     if (isExempt(namespace)) return false;
-    const modes = groupsOf(main, namespace).map(({ mode }) => mode ?? main.spec.mode);
-    // Overlapping groups: Enforce wins.
+    const modes = groupsOf(main, namespace).flatMap(({ mode }) => mode ?? []);
+    // Overlapping groups: of what they say, Enforce wins.
     return modes.length === 0 ? main.spec.mode === 'Enforce' : modes.includes('Enforce');
   });
   return {
     isExempt,
     isEnforced,
-    membersOf,
+    meantBy,
     isClosed: (namespace, direction) => isEnforced(namespace) && (deny === 'Both' || deny === direction),
     isOpenWithin: remembered((namespace) =>
       active.some((firewall) => {
-        const groups = groupsOf(firewall, namespace);
-        // Overlapping groups of one firewall: Strict wins, and Strict is the default.
-        return groups.length > 0 && groups.every(({ isolation }) => isolation === 'SameNamespace');
+        const said = groupsOf(firewall, namespace).flatMap(({ isolation }) => isolation ?? []);
+        // Overlapping groups of one firewall: of what they say, Strict wins.
+        return said.length > 0 && !said.includes('Strict');
       }),
     ),
   };

@@ -196,7 +196,7 @@ export function reaches(
 export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonly Opening[] {
   return (firewall.spec.namespaces ?? []).flatMap((group) => {
     const prefix = `${firewall.metadata.name}/${group.name}`;
-    const members = setting.enforcement.membersOf(group);
+    const members = setting.enforcement.meantBy(group);
     const isSubject = (endpoint: Endpoint, pods: LabelSelector): endpoint is Pod =>
       isPod(endpoint) && members.includes(endpoint.namespace) && selectorMatches(pods, endpoint.labels);
     const resolve = (entry: Entry) => entryMatch(entry, firewall, setting, 'same namespace');

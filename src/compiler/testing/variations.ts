@@ -4,7 +4,6 @@
 import fc from 'fast-check';
 import type { ClusterFirewall, EgressRule, Group, IngressRule } from '../../api/schema.ts';
 import type { GeneratedObject } from '../../calico/types.ts';
-import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Labels } from './cluster.ts';
 
 /** Reorders every list and the keys of every object in a value, at every depth. */
@@ -43,22 +42,6 @@ const mapGroups = (firewall: ClusterFirewall, change: (group: Group) => Group): 
     ...(firewall.spec.namespaces !== undefined && { namespaces: firewall.spec.namespaces.map(change) }),
   },
 });
-
-/** Adds the namespaces to every group that names namespaces; undefined when there is no such group. */
-export function namingToo(
-  list: readonly ClusterFirewall[],
-  names: readonly string[],
-): readonly ClusterFirewall[] | undefined {
-  const groups = list.flatMap(({ spec }) => spec.namespaces ?? []);
-  if (names.length === 0 || !groups.some(({ namespaces }) => namespaces !== undefined)) return undefined;
-  return list.map((firewall) =>
-    mapGroups(firewall, (group) =>
-      group.namespaces === undefined
-        ? group
-        : { ...group, namespaces: [...new Set([...group.namespaces, ...names])] },
-    ),
-  );
-}
 
 /** Adds an entry with an unknown peer to some rules. */
 export function withUnknownPeer(
@@ -141,12 +124,3 @@ export const forging = (cluster: Cluster, forged: readonly Labels[]): Cluster =>
     ...forged.map((labels) => ({ namespace: 'c', labels, nets: ['0.0.0.0/0', '::/0'] })),
   ],
 });
-
-export const exemptNamesOf = (list: readonly ClusterFirewall[], inventory: Inventory): readonly string[] => {
-  const exempt = list.find(({ metadata }) => metadata.name === 'default')?.spec.defaults?.exempt;
-  return [
-    ...(exempt?.systemNamespaces === 'None' ? [] : ['kube-system']),
-    ...(exempt?.names ?? []),
-    ...(inventory.operatorNamespace === undefined ? [] : [inventory.operatorNamespace]),
-  ];
-};
