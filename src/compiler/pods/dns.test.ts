@@ -69,6 +69,12 @@ describe('Services in front of the DNS pods', () => {
       { ...kubeDns, name: 'headless', clusterIPs: [] },
       {
         ...kubeDns,
+        name: 'metrics',
+        clusterIPs: ['10.96.0.15'],
+        ports: [{ protocol: 'TCP', port: 53, targetPort: 9153 }],
+      },
+      {
+        ...kubeDns,
         name: 'narrower',
         selector: { 'k8s-app': 'kube-dns', zone: 'a' },
         clusterIPs: ['10.96.0.13'],

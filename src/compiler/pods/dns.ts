@@ -116,11 +116,12 @@ function clientPolicies(place: RulePlace, server: Server, context: DnsContext): 
 function serviceAddresses({ firewall }: RulePlace, server: Server, { inventory }: DnsContext) {
   const tag = contentTag([server.namespaces, server.pods]);
   const value = `${DNS_SETS}-${tag}`;
-  const services = (inventory.services ?? []).filter(
-    (service) => service.clusterIPs.length > 0 && isBefore(server, service, inventory),
-  );
-  const addresses = services.flatMap(({ clusterIPs }) => clusterIPs);
-  const ports = services.flatMap((service) => service.ports.filter((port) => leadsTo(server, port)));
+  const found = (inventory.services ?? [])
+    .filter((service) => isBefore(server, service, inventory))
+    .map(({ clusterIPs, ports }) => ({ clusterIPs, ports: ports.filter((port) => leadsTo(server, port)) }))
+    .filter(({ clusterIPs, ports }) => clusterIPs.length > 0 && ports.length > 0);
+  const addresses = found.flatMap(({ clusterIPs }) => clusterIPs);
+  const ports = found.flatMap((service) => service.ports);
   const set = networkSet(firewall, ruleId(firewall, DNS_SETS, tag), value, addresses.map(parseAddress));
   return {
     value,
@@ -137,10 +138,12 @@ function serviceAddresses({ firewall }: RulePlace, server: Server, { inventory }
 
 /** True for a Service whose own selector, read as labels, selects the server's pods. */
 function isBefore(server: Server, { namespace, selector }: ServiceInfo, inventory: Inventory): boolean {
-  const known = knownOr(inventory.namespaces, []).find(({ name }) => name === namespace);
+  const known = knownOr(inventory.namespaces, [{ name: namespace, labels: {} }]);
+  const own = known.find(({ name }) => name === namespace);
   return (
+    own !== undefined &&
     selector !== undefined &&
-    includesNamespace(server.namespaces, known ?? { name: namespace, labels: {} }) &&
+    includesNamespace(server.namespaces, own) &&
     matchesSelector(server.pods, selector)
   );
 }

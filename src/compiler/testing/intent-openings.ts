@@ -252,6 +252,9 @@ export function isolationOpening({ enforcement }: Setting): Opening {
   return { id: 'isolation', egress: opens, ingress: opens };
 }
 
+/** Has no named ports. */
+const HOST: Endpoint = { kind: 'outside', id: 'any', addresses: {} };
+
 export function dnsOpening(dns: Defaults['dns'], { cluster, inventory }: Setting): Opening {
   const {
     namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
@@ -265,23 +268,29 @@ export function dnsOpening(dns: Defaults['dns'], { cluster, inventory }: Setting
     selectorMatches(namespaceSelector, namespaceLabels(cluster, flow.to)) &&
     selectorMatches(podSelector, flow.to.labels);
   const toServer = (flow: Flow): boolean => isPod(flow.from) && isForServer(flow);
-  const services = (inventory.services ?? []).filter(
-    ({ namespace, selector }) =>
-      selector !== undefined &&
-      selectorMatches(namespaceSelector, labelsOfNamespace(cluster, namespace)) &&
-      selectorMatches(podSelector, selector),
-  );
+  const services = (inventory.services ?? [])
+    .filter(
+      ({ namespace, selector }) =>
+        selector !== undefined &&
+        cluster.namespaces.some(({ name }) => name === namespace) &&
+        selectorMatches(namespaceSelector, labelsOfNamespace(cluster, namespace)) &&
+        selectorMatches(podSelector, selector),
+    )
+    .map(({ clusterIPs, ports: all }) => ({
+      clusterIPs,
+      ports: all.filter(
+        ({ protocol, targetPort }) =>
+          typeof targetPort === 'string' ||
+          portsMatch(ports, { from: HOST, to: HOST, ipVersion: 4, protocol, port: targetPort }),
+      ),
+    }))
+    .filter((service) => service.clusterIPs.length > 0 && service.ports.length > 0);
   const addresses = services.flatMap(({ clusterIPs }) => clusterIPs);
   const toService = (flow: Flow): boolean =>
     addresses.includes(addressOf(flow, 'to')) &&
     services
       .flatMap((service) => service.ports)
-      .some(
-        ({ protocol, port, targetPort }) =>
-          flow.protocol === protocol &&
-          flow.port === port &&
-          (typeof targetPort === 'string' || portsMatch(ports, { ...flow, port: targetPort })),
-      );
+      .some(({ protocol, port }) => flow.protocol === protocol && flow.port === port);
   const nodes = knownOr(inventory.nodes, []).flatMap((node) => node.addresses);
   return {
     id: 'dns',
