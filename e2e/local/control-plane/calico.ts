@@ -2,6 +2,7 @@ import type { CalicoMode, PodNetwork } from '../../cluster.ts';
 import { POD_NETWORK } from '../addresses.ts';
 import type { Api } from './api.ts';
 import type { Binaries } from '../build/binaries.ts';
+import { grantCalicoApiServerRights } from './calico-rights.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { kubectl } from './kubectl.ts';
 import { startRestartable, type Restartable } from '../process/restartable.ts';
@@ -44,6 +45,7 @@ export async function installCalico(
   if (calico.mode === 'native') return { served: awaitServed(controlPlane.api) };
   await applySettings(controlPlane.api, podNetwork);
   if (calico.mode === 'crd-only') return { served: Promise.resolve() };
+  await grantCalicoApiServerRights(controlPlane.api);
   const apiServer = startApiServer(run, controlPlane, binaries);
   const served = registerService(controlPlane.api).then(() => apiServer.ready());
   served.catch(() => undefined); // Callers that await it see the error. Until then it must not count as unhandled.
@@ -90,7 +92,7 @@ function pool(cidr: string, blockSize: number, { overlay, natOutgoing }: PodNetw
 }
 
 function startApiServer(run: Run, controlPlane: ControlPlane, binaries: Binaries): AggregatedApiServer {
-  const { api, namespace, innerKubeconfig } = controlPlane;
+  const { api, namespace, calicoApiServerKubeconfig: kubeconfig } = controlPlane;
   const server = startRestartable(run, {
     name: 'calico-apiserver',
     namespace,
@@ -99,11 +101,11 @@ function startApiServer(run: Run, controlPlane: ControlPlane, binaries: Binaries
       `--secure-port=${PORT}`,
       '--bind-address=127.0.0.1',
       `--cert-dir=${run.dir}/calico-apiserver`,
-      `--kubeconfig=${innerKubeconfig}`,
-      `--authentication-kubeconfig=${innerKubeconfig}`,
-      `--authorization-kubeconfig=${innerKubeconfig}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--authentication-kubeconfig=${kubeconfig}`,
+      `--authorization-kubeconfig=${kubeconfig}`,
     ],
-    env: { DATASTORE_TYPE: 'kubernetes', KUBECONFIG: innerKubeconfig },
+    env: { DATASTORE_TYPE: 'kubernetes', KUBECONFIG: kubeconfig },
   });
   return {
     get child() {

@@ -30,6 +30,8 @@ export interface ControlPlane {
   readonly innerKubeconfig: string;
   /** The same with an identity of its own, for kube-controller-manager. */
   readonly controllerManagerKubeconfig: string;
+  /** The same for Calico's API server, whose name for RBAC is CALICO_API_SERVER. */
+  readonly calicoApiServerKubeconfig: string;
   readonly apiServer: Restartable;
   /** Resolves when the API server that runs now is ready. */
   ready(): Promise<void>;
@@ -46,6 +48,7 @@ const READY_WITHIN = 60_000;
 const ADMINISTRATOR = 'kubernetes-admin';
 /** RBAC knows it by this name. */
 const CONTROLLER_MANAGER = 'system:kube-controller-manager';
+export const CALICO_API_SERVER = 'calico-apiserver';
 
 export async function startControlPlane(
   run: Run,
@@ -53,8 +56,12 @@ export async function startControlPlane(
   binaries: Binaries,
   options: ControlPlaneOptions,
 ): Promise<ControlPlane> {
-  const [token, managerToken] = [randomToken(), randomToken()];
-  const tokens = `${token},${ADMINISTRATOR},${ADMINISTRATOR},system:masters\n${managerToken},${CONTROLLER_MANAGER},${CONTROLLER_MANAGER}\n`;
+  const [token, managerToken, calicoToken] = [randomToken(), randomToken(), randomToken()];
+  const tokens = tokensFile([
+    [token, ADMINISTRATOR, 'system:masters'],
+    [managerToken, CONTROLLER_MANAGER],
+    [calicoToken, CALICO_API_SERVER],
+  ]);
   const authority = await writeCredentials(path.join(run.dir, 'pki'), tokens);
   const etcd = startChild(run, { name: 'etcd', namespace, file: binaries.path('etcd'), args: etcdArgs(run) });
   const apiServer = startRestartable(run, {
@@ -93,10 +100,22 @@ export async function startControlPlane(
       token: managerToken,
       server: inner,
     }),
+    calicoApiServerKubeconfig: await writeKubeconfig(path.join(run.dir, 'calico-apiserver.kubeconfig'), {
+      authority,
+      user: CALICO_API_SERVER,
+      token: calicoToken,
+      server: inner,
+    }),
     apiServer,
     ready,
   };
 }
+
+/** Lines with a token, a user's name and uid, and a group. */
+const tokensFile = (users: readonly (readonly [token: string, user: string, group?: string])[]): string =>
+  users
+    .map(([token, user, group]) => `${[token, user, user, ...(group === undefined ? [] : [group])].join()}\n`)
+    .join('');
 
 const randomToken = (): string => randomBytes(16).toString('hex');
 
