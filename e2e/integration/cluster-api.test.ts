@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { apply, create, get, list, mergePatch, remove, replace } from '../../src/cluster/objects/apply.ts';
 import { systemClock } from '../../src/cluster/clock.ts';
-import { apiService, crd, servedGroups, servedResources } from '../../src/cluster/objects/discovery.ts';
+import { apiService, servedGroups, servedResources } from '../../src/cluster/objects/discovery.ts';
 import { EventRecorder } from '../../src/cluster/objects/events.ts';
 import { ApiError } from '../../src/cluster/errors.ts';
 import type { KubernetesObject, Resource } from '../../src/cluster/resource.ts';
@@ -194,7 +194,6 @@ describe('discovery', () => {
   test('knows that a kind is absent', async () => {
     expect(await servedResources(transport, 'projectcalico.org', 'v3')).toBeUndefined();
     expect(await apiService(transport, 'projectcalico.org', 'v3')).toEqual({ served: 'Absent' });
-    expect(await crd(transport, 'tiers.projectcalico.org')).toBeUndefined();
   });
 
   test('distinguishes a CustomResourceDefinition from an aggregated API whose server is down', async () => {
@@ -221,11 +220,7 @@ describe('discovery', () => {
         service: { namespace, name: 'missing' },
       },
     });
-    await until('the CRD', async () => (await crd(transport, 'gadgets.crd.example'))?.established === true);
-    await until(
-      'its APIService',
-      async () => (await apiService(transport, 'crd.example', 'v1')).served === 'Local',
-    );
+    await until('the CRD', async () => (await apiService(transport, 'crd.example', 'v1')).served === 'Local');
     await until('the aggregated API to be judged', async () => {
       const service = await apiService(transport, 'aggregated.example', 'v1');
       return service.served === 'Aggregated' && service.message !== '';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { apiService, crd, servedGroups, servedResources } from './discovery.ts';
+import { apiService, servedGroups, servedResources } from './discovery.ts';
 import { ApiError } from '../errors.ts';
 import { ScriptedTransport } from '../testing/scripted-transport.ts';
 
@@ -80,21 +80,4 @@ describe('who serves a group', () => {
       '/apis/apiregistration.k8s.io/v1/apiservices/v3.projectcalico.org',
     );
   });
-});
-
-test('a CustomResourceDefinition, its served versions, and its absence', async () => {
-  const transport = new ScriptedTransport(
-    named('tiers.projectcalico.org', {
-      spec: {
-        versions: [
-          { name: 'v3', served: true },
-          { name: 'v2', served: false },
-        ],
-      },
-      status: { conditions: [{ type: 'Established', status: 'True' }] },
-    }),
-    status(404),
-  );
-  expect(await crd(transport, 'tiers.projectcalico.org')).toEqual({ established: true, versions: ['v3'] });
-  expect(await crd(transport, 'tiers.projectcalico.org')).toBeUndefined();
 });

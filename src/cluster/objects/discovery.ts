@@ -25,14 +25,7 @@ export type ApiService =
   /** Another server behind a Service. `message` says why it is not available. */
   | { readonly served: 'Aggregated'; readonly available: boolean; readonly message: string };
 
-export interface CrdInfo {
-  readonly established: boolean;
-  /** Versions with `served: true`. */
-  readonly versions: readonly string[];
-}
-
 const API_SERVICES = { group: 'apiregistration.k8s.io', version: 'v1', plural: 'apiservices' };
-const CRDS = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' };
 
 /**
  * All named groups (`GET /apis`), sorted by name. They include the groups of an aggregated server that is
@@ -99,22 +92,6 @@ export async function apiService(
     served: 'Aggregated',
     available: available?.['status'] === 'True',
     message: text(available?.['message']),
-  };
-}
-
-/** A CustomResourceDefinition by name (`PLURAL.GROUP`), or undefined. */
-export async function crd(
-  transport: Transport,
-  name: string,
-  options: CallOptions = {},
-): Promise<CrdInfo | undefined> {
-  const object = await get(transport, CRDS, name, options);
-  if (object === undefined) return undefined;
-  return {
-    established: condition(object['status'], 'Established')?.['status'] === 'True',
-    versions: records(object['spec'], 'versions')
-      .filter((version) => version['served'] === true)
-      .map((version) => text(version['name'])),
   };
 }
 
