@@ -19,7 +19,16 @@ import {
   type Step,
 } from '../plan/step.ts';
 import type { Expectation } from '../observe/generated-objects.ts';
-import { emptyObject, isOtherObject, judgeError, removeObject, writeObject, type Written } from './write.ts';
+import {
+  emptyObject,
+  isOtherObject,
+  judgeError,
+  refusalOf,
+  removeObject,
+  rightTo,
+  writeObject,
+  type Written,
+} from './write.ts';
 import type { Authorship } from '../objects/authorship.ts';
 import { GENERATED_KINDS, type ObjectId } from '../objects/kinds.ts';
 
@@ -127,7 +136,7 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
       if (isNamespaced(step)) return;
     }
     if (judgement === 'Transient') throw error;
-    const message = messageOf(error);
+    const message = refusalOf(error, rightTo(kindOf(step)));
     progress.unwritten.push({ step, refusal: message });
     executor.log.warn({ ...logFields(step), reason: message }, 'refused by the API server');
     if (step.action === 'remove') throw new RemovalRefused(message);

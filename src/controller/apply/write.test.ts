@@ -10,7 +10,7 @@ import { projectLive } from '../objects/live.ts';
 import { applyStep, removeStep, type ApplyStep } from '../plan/step.ts';
 import { calicoServer } from '../testing/calico-server.ts';
 import { set } from '../testing/objects.ts';
-import { judgeError, removeObject, writeObject } from './write.ts';
+import { judgeError, refusalOf, removeObject, writeFailure, writeObject } from './write.ts';
 
 const SETS = kindResource('GlobalNetworkSet');
 const office = set({ name: 'office', content: '198.51.100.0/24' });
@@ -263,5 +263,36 @@ describe('an error of a write', () => {
     ],
   ])('%s', (_, thrown, judgement) => {
     expect(judgeError(thrown)).toBe(judgement);
+  });
+});
+
+describe('a refusal names the folder that gives the right', () => {
+  const user = 'User "system:serviceaccount:clusterfirewall-system:clusterfirewall"';
+  const remedy = 'kubectl apply --server-side -k config/rbac gives this right';
+
+  test.each([
+    [
+      'of RBAC',
+      `tiers is forbidden: ${user} cannot create resource "tiers" in API group "p" at the cluster scope`,
+    ],
+    [
+      "of Calico's API server",
+      `x is forbidden: ${user} cannot patch globalnetworkpolicies in tier "security"`,
+    ],
+  ])('if it is %s', (_, message) => {
+    const thrown = new ApiError({ code: 403, message });
+    expect(refusalOf(thrown, 'config/rbac')).toBe(`${message}: ${remedy}`);
+    expect(writeFailure(thrown, 'config/rbac')).toEqual({
+      message: `${message}: ${remedy}`,
+      isRefused: true,
+    });
+  });
+
+  test.each([
+    ['admission', new ApiError({ code: 403, message: 'admission webhook "a" denied the request: no' })],
+    ['a policy', new ApiError({ code: 422, message: `${user} cannot have this` })],
+    ['something else', new Error('no')],
+  ])('and not if it is of %s', (_, thrown) => {
+    expect(refusalOf(thrown, 'config/rbac')).toBe(thrown.message);
   });
 });

@@ -3,6 +3,7 @@ import { apply, get, mergePatch, remove, replace } from '../../cluster/objects/a
 import { ApiError, isConflict, isForbidden, isNotFound, messageOf } from '../../cluster/errors.ts';
 import type { KubernetesObject, Resource, StoredObject } from '../../cluster/resource.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
+import type { GeneratedKind } from '../../calico/types.ts';
 import { kindResource } from '../objects/kinds.ts';
 import { contentHash, differences, ownsLabels } from '../objects/content-hash.ts';
 import { isOwnKey } from '../objects/ownership.ts';
@@ -155,7 +156,32 @@ export interface WriteFailure {
   readonly isRefused: boolean;
 }
 
-export const writeFailure = (error: unknown): WriteFailure => ({
-  message: messageOf(error),
+/** @param right the folder of config that gives the right to write it */
+export const writeFailure = (error: unknown, right: string): WriteFailure => ({
+  message: refusalOf(error, right),
   isRefused: judgeError(error) === 'Refused',
 });
+
+/** Folders of config that give the right to write. */
+export const RIGHTS = {
+  objects: 'config/rbac',
+  hostEndpoints: 'config/nodes/host-endpoints',
+  labels: 'config/nodes/labels',
+  failsafes: 'config/nodes/failsafes',
+} as const;
+
+export const rightTo = (kind: GeneratedKind): string =>
+  kind === 'HostEndpoint' ? RIGHTS.hostEndpoints : RIGHTS.objects;
+
+/**
+ * A missing right, in the words of RBAC (k8s.io/apiserver, responsewriters/errors.go) and of Calico's API server
+ * (registry/projectcalico/authorizer). Admission refuses in other words, and no right would help there.
+ */
+const NO_RIGHT = /User "[^"]*" cannot \w+ /;
+
+/** The words of an error, and the remedy where a right is missing. */
+export function refusalOf(error: unknown, right: string): string {
+  const message = messageOf(error);
+  const lacksRight = isForbidden(error) && NO_RIGHT.test(message);
+  return lacksRight ? `${message}: kubectl apply --server-side -k ${right} gives this right` : message;
+}

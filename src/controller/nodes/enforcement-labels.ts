@@ -20,7 +20,7 @@ import type { StoredNode } from '../observe/cluster-state.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { isAtPods, isNodeStep, waveOf } from '../plan/order.ts';
 import { desiredRole, type Step } from '../plan/step.ts';
-import { isOtherObject, writeFailure, type WriteFailure } from '../apply/write.ts';
+import { isOtherObject, RIGHTS, writeFailure, type WriteFailure } from '../apply/write.ts';
 
 const NODES = { group: '', version: 'v1', plural: 'nodes' };
 const LABEL_VALUE = 'enforced';
@@ -195,7 +195,7 @@ export class EnforcementLabels {
       return undefined;
     } catch (error) {
       if (error === signal.reason) return undefined;
-      return writeFailure(error);
+      return writeFailure(error, RIGHTS.labels);
     }
   }
 

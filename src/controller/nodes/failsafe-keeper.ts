@@ -26,7 +26,7 @@ import { CALICO_GROUP, CALICO_VERSION, READ_KINDS } from '../objects/kinds.ts';
 import type { Step } from '../plan/step.ts';
 import { isNodeStep } from '../plan/order.ts';
 import { SETTLE_MS } from '../plan/wave-timer.ts';
-import { writeFailure, type WriteFailure } from '../apply/write.ts';
+import { RIGHTS, writeFailure, type WriteFailure } from '../apply/write.ts';
 
 const FELIX: Resource = {
   group: CALICO_GROUP,
@@ -148,7 +148,7 @@ export class FailsafeKeeper {
       const event = await this.#writeNarrow(object, now, failsafes);
       return { note: 'they have just been narrowed', event };
     } catch (error) {
-      const failure = writeFailure(error);
+      const failure = writeFailure(error, RIGHTS.failsafes);
       return { note: `${OBJECT} could not be written: ${failure.message}`, failure };
     }
   }
@@ -189,7 +189,7 @@ export class FailsafeKeeper {
       this.#written = undefined;
       return event === undefined ? {} : { event };
     } catch (error) {
-      return { failure: writeFailure(error) };
+      return { failure: writeFailure(error, RIGHTS.failsafes) };
     }
   }
 

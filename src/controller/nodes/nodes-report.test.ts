@@ -196,6 +196,44 @@ test('a gate that cannot be written is for a person to mend', () => {
   expect(condition.message).toContain('may not patch nodes');
 });
 
+describe('an endpoint that the API server refuses is for a person to mend', () => {
+  const [, , , refused] = desired;
+  if (refused === undefined) throw new Error('no endpoint');
+  const labelFailure = { message: 'may not patch nodes', isRefused: true };
+  const after = planned({ live: without(refused.object.metadata.name) });
+  const found = (mode: 'Enforce' | 'Observe', refusal: string | undefined) =>
+    nodesReport({
+      summary: { ...summary, mode },
+      verdicts: verdictsAfter(after, [{ step: creation(refused), refusal }]),
+      plan: after,
+      hostEndpoints: [],
+      labelFailure: refusal === undefined ? undefined : labelFailure,
+    });
+
+  test.each([
+    ['Enforce', 'not yet: a'],
+    ['Observe', 'not every node counts'],
+  ] as const)('with %s', (mode, beginning) => {
+    const { condition, trouble } = found(mode, 'no right');
+    expect([condition.reason, trouble]).toEqual(['EndpointRefused', 'stalled']);
+    expect(condition.message).toContain(beginning);
+    expect(condition.message).toContain(`refused HostEndpoint/${refused.object.metadata.name}: no right`);
+  });
+
+  test('and not one that only waits for something else', () => {
+    expect(found('Enforce', undefined).condition.reason).toBe('Progressing');
+    expect(found('Observe', undefined).condition.reason).toBe('Observing');
+  });
+});
+
+test('a node without its label counts nothing, so Observe names what refused it', () => {
+  const observed = { ...summary, mode: 'Observe' } as const;
+  const labelFailure = { message: 'may not patch nodes', isRefused: true };
+  const { condition, trouble } = standing(desired.map(live), { summary: observed, labelFailure });
+  expect([condition.reason, trouble]).toEqual(['GateRefused', 'stalled']);
+  expect(condition.message).toContain('may not patch nodes');
+});
+
 test('what is in the way is named, while what is enforced stays so', () => {
   const blocked = { reason: 'EndpointConflict', message: 'delete HostEndpoint/eth0' } as const;
   expect(standing(without('b-all'), { summary: { ...summary, blocked } })).toMatchObject({

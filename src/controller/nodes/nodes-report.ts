@@ -151,6 +151,13 @@ function judge(input: NodesReportInput, pending: readonly string[]): NodesVerdic
       summary.blocked.message,
     );
   if (summary.mode === 'Observe') {
+    const obstacle = obstacleOf(input);
+    if (obstacle !== undefined)
+      return isFalse(
+        obstacle.trouble,
+        obstacle.reason,
+        `not every node counts what Enforce would drop; ${obstacle.message}`,
+      );
     const message =
       'traffic that nothing allows still passes, and nodes count it: set nodes.mode to Enforce to drop it';
     return isFalse('none', 'Observing', message);
@@ -162,17 +169,34 @@ function judge(input: NodesReportInput, pending: readonly string[]): NodesVerdic
   return { condition: { status: 'True', reason: 'Enforced', message }, trouble: 'none' };
 }
 
+interface Obstacle {
+  readonly reason: 'EndpointRefused' | 'GateRefused';
+  readonly message: string;
+  readonly trouble: 'passing' | 'stalled';
+}
+
+/** Why nodes cannot come under the policies, although nothing is in the way. */
+function obstacleOf({ verdicts, labelFailure }: NodesReportInput): Obstacle | undefined {
+  const endpoint = only(verdicts, 'Refused').find(({ desired }) => desired.object.kind === 'HostEndpoint');
+  if (endpoint !== undefined) {
+    const message = `the API server refused ${endpoint.id}: ${endpoint.message}`;
+    return { reason: 'EndpointRefused', message, trouble: 'stalled' };
+  }
+  if (labelFailure === undefined) return undefined;
+  const message = `the label ${LABEL_ENFORCED} could not be written to Nodes: ${labelFailure.message}`;
+  return { reason: 'GateRefused', message, trouble: labelFailure.isRefused ? 'stalled' : 'passing' };
+}
+
 function progress(
-  { summary, verdicts, plan, labelFailure }: NodesReportInput,
+  input: NodesReportInput,
   pending: readonly string[],
 ): readonly ['passing' | 'stalled', string, string] {
+  const { summary, verdicts, plan } = input;
   const names = pending.slice(0, NAMED).join(', ');
   const more = pending.length > NAMED ? ` and ${String(pending.length - NAMED)} more` : '';
   const who = `not yet: ${names}${more}`;
-  if (labelFailure !== undefined) {
-    const message = `${who}; the label ${LABEL_ENFORCED} could not be written to Nodes: ${labelFailure.message}`;
-    return [labelFailure.isRefused ? 'stalled' : 'passing', 'GateRefused', message];
-  }
+  const obstacle = obstacleOf(input);
+  if (obstacle !== undefined) return [obstacle.trouble, obstacle.reason, `${who}; ${obstacle.message}`];
   if (summary.endpoints === 'Automatic' && nodesStand(plan, verdicts)) {
     const message = `${who}; their automatic host endpoints do not carry ${LABEL_ENFORCED} yet, which Calico's kube-controllers copy from the Nodes: if this lasts, look at calico-kube-controllers`;
     return ['passing', 'Progressing', message];
