@@ -27,19 +27,20 @@ const WITHIN = 60_000;
 const AUDIT_SETTLES_MS = 250;
 
 /** Writes of the operator only, in the order of their answers. */
-const auditPolicy = ({ namespace, serviceAccount }: OperatorIdentity): object => ({
+const auditPolicy = (identity: OperatorIdentity, rules: readonly object[]): object => ({
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
   omitStages: ['RequestReceived'],
   rules: [
-    {
-      level: 'Metadata',
-      users: [`system:serviceaccount:${namespace}:${serviceAccount}`],
-      verbs: ['create', 'update', 'patch', 'delete'],
-    },
+    ...rules,
+    { level: 'Metadata', users: [userOf(identity)], verbs: ['create', 'update', 'patch', 'delete'] },
     { level: 'None' },
   ],
 });
+
+/** The name of a ServiceAccount for RBAC. */
+export const userOf = ({ namespace, serviceAccount }: OperatorIdentity): string =>
+  `system:serviceaccount:${namespace}:${serviceAccount}`;
 
 /** The same as in config/manager. It is checked against the manifests after they are installed. */
 export const IDENTITY: OperatorIdentity = {
@@ -56,6 +57,15 @@ export interface Write {
   readonly instance: string;
   /** Time at which the API server received it: RFC 3339 with six digits, so texts compare like times. */
   readonly receivedAt: string;
+}
+
+export interface RigOptions {
+  /** The folder of config that is installed. Default `default`. */
+  readonly manifests?: string;
+  /** Rules of the audit policy, before the one for the operator's writes. */
+  readonly audit?: readonly object[];
+  /** Controllers of kube-controller-manager. */
+  readonly controllers?: readonly string[];
 }
 
 export interface Rig extends AsyncDisposable {
@@ -76,6 +86,8 @@ export interface Rig extends AsyncDisposable {
   ready(firewall?: string): Promise<Status>;
   /** Writes of the operator since its first start, without renewals of its lease. */
   writes(): Promise<readonly Write[]>;
+  /** Everything that was audited, as it was logged. */
+  audited(): Promise<readonly AuditEvent[]>;
   /** Renewals of the lease, and attempts to take it. */
   leaseWrites(): Promise<readonly Write[]>;
   /** Deletes all ClusterFirewalls. Resolves when no generated object is left. */
@@ -91,18 +103,19 @@ export interface Rig extends AsyncDisposable {
 export type RigMode = CalicoMode['mode'];
 
 /** Starts the cluster and the operator, under its own ServiceAccount with the RBAC of config/default. */
-export async function startRig(mode: RigMode): Promise<Rig> {
+export async function startRig(mode: RigMode, options: RigOptions = {}): Promise<Rig> {
+  const { manifests = 'default', controllers = [] } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'controller-rig-'));
   const [policy, audit] = [path.join(folder, 'policy.json'), path.join(folder, 'audit.log')];
-  await writeFile(policy, JSON.stringify(auditPolicy(IDENTITY)));
+  await writeFile(policy, JSON.stringify(auditPolicy(IDENTITY, options.audit ?? [])));
   const apiServerArgs = [`--audit-policy-file=${policy}`, `--audit-log-path=${audit}`, ...MUTATING_POLICIES];
   const calico: CalicoMode =
     mode === 'native' ? { mode, crds: await nativeCrdsFolder(path.join(folder, 'crds')) } : { mode };
-  const cluster = await localCluster({ calico, nodes: [], apiServerArgs }).start();
+  const cluster = await localCluster({ calico, nodes: [], apiServerArgs, controllers }).start();
   try {
-    const identity = await installManifests(cluster);
+    const identity = await installManifests(cluster, manifests);
     if (JSON.stringify(identity) !== JSON.stringify(IDENTITY))
-      throw new Error('config/default runs as somebody else: change IDENTITY');
+      throw new Error('config/manager runs as somebody else: change IDENTITY');
     await cluster.createNamespace('wordpress');
     return rig({ cluster, identity, audit, folder, operator: await startOperator(cluster, identity) });
   } catch (error) {
@@ -136,8 +149,9 @@ function rig(parts: Parts): Rig {
       parts.operator = await startOperator(cluster, identity);
       return how;
     },
-    writes: async () => (await readAudit(audit)).filter((write) => !isLease(write)),
-    leaseWrites: async () => (await readAudit(audit)).filter(isLease),
+    audited: () => readAudit(audit),
+    writes: async () => (await readAudit(audit)).map(writeOf).filter((write) => !isLease(write)),
+    leaseWrites: async () => (await readAudit(audit)).map(writeOf).filter(isLease),
     async logged(message) {
       const text = await readFile(parts.operator.logFile, 'utf8');
       const lines = text.split('\n').filter((line) => line.startsWith('{'));
@@ -209,9 +223,18 @@ async function labelled(transport: Transport, labelSelector: string): Promise<re
   return (await Promise.all(lists)).flat();
 }
 
-interface AuditEvent {
+/** An entry of the API server's audit log. */
+export interface AuditEvent {
   readonly verb: string;
-  readonly objectRef: { readonly resource: string; readonly name?: string; readonly subresource?: string };
+  readonly user: { readonly username: string };
+  readonly objectRef: {
+    readonly apiGroup?: string;
+    readonly resource: string;
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly subresource?: string;
+  };
+  readonly requestObject?: unknown;
   readonly responseStatus?: { readonly code: number };
   readonly userAgent?: string;
   readonly requestReceivedTimestamp: string;
@@ -223,7 +246,7 @@ const isLease = ({ target }: Write): boolean => target.startsWith('leases');
  * The server logs a request after its answer, and the stored result can be visible earlier. Read the log when
  * no more lines arrive.
  */
-async function readAudit(file: string): Promise<readonly Write[]> {
+async function readAudit(file: string): Promise<readonly AuditEvent[]> {
   const read = () => readFile(file, 'utf8').catch(() => '');
   let text = await read();
   for (let before = ''; text.length !== before.length;) {
@@ -235,18 +258,24 @@ async function readAudit(file: string): Promise<readonly Write[]> {
 }
 
 /** Parses whole lines, because the last one may be incomplete. */
-const parseAudit = (text: string): readonly Write[] =>
+const parseAudit = (text: string): readonly AuditEvent[] =>
   text
     .split('\n')
     .slice(0, -1)
-    .map((line) => JSON.parse(line) as AuditEvent)
-    .map(({ verb, objectRef: { resource, name, subresource }, responseStatus, ...event }) => ({
-      verb,
-      target: [resource, name, subresource].filter((part) => part !== undefined).join('/'),
-      code: responseStatus?.code ?? 0,
-      instance: /^clusterfirewall \((.*)\)$/.exec(event.userAgent ?? '')?.[1] ?? '',
-      receivedAt: event.requestReceivedTimestamp,
-    }));
+    .map((line) => JSON.parse(line) as AuditEvent);
+
+const writeOf = ({
+  verb,
+  objectRef: { resource, name, subresource },
+  responseStatus,
+  ...event
+}: AuditEvent): Write => ({
+  verb,
+  target: [resource, name, subresource].filter((part) => part !== undefined).join('/'),
+  code: responseStatus?.code ?? 0,
+  instance: /^clusterfirewall \((.*)\)$/.exec(event.userAgent ?? '')?.[1] ?? '',
+  receivedAt: event.requestReceivedTimestamp,
+});
 
 export const conditionOf = (status: Status, type: string) =>
   status.conditions?.find((each) => each.type === type);

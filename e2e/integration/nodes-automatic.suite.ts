@@ -3,8 +3,6 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { conditionOf, eventually, type Rig } from './controller-harness.ts';
 import { DENY, GATE, isBefore, nodeQuestions, withNodes } from './nodes-harness.ts';
 
-const OPERATOR = 'system:serviceaccount:clusterfirewall-system:clusterfirewall';
-
 export const automaticEndpoints = (rig: () => Rig): void => {
   const { kubectl, enforced, endpoints, endpointOf, written, now } = nodeQuestions(rig);
 
@@ -68,15 +66,6 @@ export const automaticEndpoints = (rig: () => Rig): void => {
       await kubectl('label', 'node', 'worker', `${GATE}=enforced`);
       await eventually(async () => (await gateOf('worker')) === undefined, 'no gate at the worker');
       expect(await gateOf('cp')).toBeDefined();
-    });
-
-    test.each([
-      ['another label comes', ['label', 'node', 'worker', 'team=blue']],
-      ['a label goes', ['label', 'node', 'cp', 'node-role.kubernetes.io/control-plane-']],
-      ['an annotation comes', ['annotate', 'node', 'worker', 'team=blue']],
-      ['a taint comes', ['taint', 'node', 'worker', 'team=blue:NoExecute']],
-    ])('its rights change nothing of a Node but the gate: %s', async (_, command) => {
-      await expect(kubectl(...command, '--as', OPERATOR)).rejects.toThrow('clusterfirewall-node-guard');
     });
 
     test('the objects for lo stay until the endpoint of the node has left', async () => {

@@ -1,0 +1,3 @@
+import { rightsTests } from './rights.suite.ts';
+
+rightsTests('native');
