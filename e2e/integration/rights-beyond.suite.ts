@@ -240,6 +240,21 @@ const NODE = [NODES, 'worker', 'node'] as const;
 
 const attempts: readonly Attempt[] = [
   ...generatedKinds.flatMap(ofKind),
+  {
+    what: 'an object that Calico would list under another name',
+    uses: ['create', 'globalnetworksets'],
+    try: (operator) =>
+      create(
+        operator,
+        kindResource('GlobalNetworkSet'),
+        calico(
+          'GlobalNetworkSet',
+          { name: 'cfw-new', annotations: { 'projectcalico.org/metadata': '{"name":"theirs"}' } },
+          SPECS.GlobalNetworkSet,
+        ),
+      ),
+    refusedBy: 'object',
+  },
   patchOf('the own tier, moved before others', TIER, { spec: { order: 1 } }),
   patchOf('the own tier without an order', TIER, { spec: { order: null } }),
   patchOf('the default tier', [kindResource('Tier'), 'default', 'RBAC'], { spec: { defaultAction: 'Pass' } }),
