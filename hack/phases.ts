@@ -66,7 +66,6 @@ export const ALL: readonly PhaseName[] = [
   'integration',
   'packets',
   'chaos',
-  'kind-cached',
 ];
 
 /** A phase cannot run if the phase that it needs has failed. */
