@@ -10,13 +10,17 @@ const calicoWrites = (writes: readonly Write[]): readonly Write[] =>
 /** Bridges come and go next to the policies that they replace: src/controller/plan/bridges.ts. */
 const phaseOf = ({ target }: Write): string => {
   if (target.startsWith('tiers/')) return 'tier';
+  if (target.startsWith('globalnetworksets/')) return 'set';
   if (target.includes('-defaults-bridge-')) return 'bridge';
   if (target.includes('-defaults-deny-')) return 'deny';
   return target.includes('/clusterfirewall.') ? 'guardrail' : 'allow';
 };
-/** The same without repetitions. */
-const withoutRepeats = (phases: readonly string[]): readonly string[] =>
-  phases.filter((phase, index) => phase !== phases[index - 1]);
+/** The phases without repetitions. Sets and what is temporary are left out. */
+const phasesOf = (writes: readonly Write[]): readonly string[] =>
+  calicoWrites(writes)
+    .map(phaseOf)
+    .filter((phase) => phase !== 'bridge' && phase !== 'set')
+    .filter((phase, index, phases) => phase !== phases[index - 1]);
 
 export const life = (rig: () => Rig): void => {
   describe('firewalls from creation to deletion', () => {
@@ -39,10 +43,10 @@ export const life = (rig: () => Rig): void => {
         );
         const generated = await rig().generated();
         expect(generated).toHaveLength(status.policies?.desired ?? -1);
-        const phases = withoutRepeats(calicoWrites(await rig().writes()).map(phaseOf));
-        expect(phases.filter((phase) => phase !== 'bridge')).toEqual(['tier', 'guardrail', 'allow', 'deny']);
+        const phases = phasesOf(await rig().writes());
+        expect(phases).toEqual(['tier', 'guardrail', 'allow', 'deny']);
         expect(new Set(generated.map(({ kind }) => kind))).toEqual(
-          new Set(['Tier', 'GlobalNetworkPolicy', 'NetworkPolicy']),
+          new Set(['Tier', 'GlobalNetworkSet', 'GlobalNetworkPolicy', 'NetworkPolicy']),
         );
         for (const { metadata } of generated) {
           expect(metadata.labels).toMatchObject({ 'app.kubernetes.io/managed-by': 'clusterfirewall' });
@@ -56,10 +60,10 @@ export const life = (rig: () => Rig): void => {
         const before = { versions: await versions(), writes: (await rig().writes()).length };
         expect(await rig().restart()).toBe('exit code 0');
         // One more namespace costs one more round, and the status shows when that round ended.
-        const exempt = (await rig().status())?.namespaces?.exempt ?? 0;
-        await rig().cluster.createNamespace('calico-apiserver');
+        const enforced = (await rig().status())?.namespaces?.enforced ?? 0;
+        await rig().cluster.createNamespace('one-more');
         await rig().statusThat(
-          ({ namespaces }) => namespaces?.exempt === exempt + 1,
+          ({ namespaces }) => namespaces?.enforced === enforced + 1,
           'counts the new namespace',
         );
         const since = (await rig().writes()).slice(before.writes);
@@ -79,7 +83,7 @@ export const life = (rig: () => Rig): void => {
         expect(names).toContain('blog-ingress-site');
         expect(names).not.toContain('blog-ingress-web');
         const verbs = calicoWrites((await rig().writes()).slice(before)).map(({ verb }) => verb);
-        expect(withoutRepeats(verbs)).toEqual(['patch', 'delete']);
+        expect(verbs.filter((verb, index) => verb !== verbs[index - 1])).toEqual(['patch', 'delete']);
       });
 
       test('gets the objects of a namespace when it is created, and has no problem before', async () => {
@@ -108,8 +112,7 @@ export const life = (rig: () => Rig): void => {
         expect(await rig().generated()).toEqual([]);
         const writes = (await rig().writes()).slice(before);
         const removals = calicoWrites(writes).filter(({ verb }) => verb === 'delete');
-        const phases = withoutRepeats(removals.map(phaseOf));
-        expect(phases.filter((phase) => phase !== 'bridge')).toEqual(['deny', 'allow', 'guardrail', 'tier']);
+        expect(phasesOf(removals)).toEqual(['deny', 'allow', 'guardrail', 'tier']);
         expect(writes.at(-1)?.target).toBe('clusterfirewalls/default');
       });
 

@@ -185,10 +185,14 @@ export const problems = (rig: () => Rig): void => {
       const observed = await rig().ready();
       expect(observed.namespaces?.enforced).toBe(0);
       const kinds = async () => new Set((await rig().generated()).map(({ kind }) => kind));
-      expect(await kinds()).toEqual(new Set(['Tier', 'StagedGlobalNetworkPolicy', 'StagedNetworkPolicy']));
+      expect(await kinds()).toEqual(
+        new Set(['Tier', 'GlobalNetworkSet', 'StagedGlobalNetworkPolicy', 'StagedNetworkPolicy']),
+      );
       await rig().apply(withRules(rule('web')));
       await rig().ready();
-      expect(await kinds()).toEqual(new Set(['Tier', 'GlobalNetworkPolicy', 'NetworkPolicy']));
+      expect(await kinds()).toEqual(
+        new Set(['Tier', 'GlobalNetworkSet', 'GlobalNetworkPolicy', 'NetworkPolicy']),
+      );
     });
   });
 };

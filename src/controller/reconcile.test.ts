@@ -5,6 +5,7 @@ import { remove } from '../cluster/objects/apply.ts';
 import type { Result } from '../cluster/queue.ts';
 import type { KubernetesObject } from '../cluster/resource.ts';
 import { web } from '../compiler/testing/examples.ts';
+import { SERVICES } from '../inventory/api-server.ts';
 import { isRecord } from '../json.ts';
 import { kindResource } from './objects/kinds.ts';
 import { FIREWALLS } from './observe/firewalls.ts';
@@ -13,6 +14,7 @@ import { Rounds, settled } from './testing/rounds.ts';
 
 const POLICIES = kindResource('GlobalNetworkPolicy');
 const TIERS = kindResource('Tier');
+const SETS = kindResource('GlobalNetworkSet');
 const fieldsOf = (value: unknown): object => (isRecord(value) ? value : {});
 const forbidden = new ApiError({ code: 403, reason: 'Forbidden', message: 'may not' });
 const narrower = { ...web, ingress: [{ ...web.ingress?.[0], name: 'web', ports: [8080] }] } as typeof web;
@@ -37,6 +39,26 @@ describe('the order of a round', () => {
       'PATCH default-defaults-deny',
       'DELETE default-defaults-bridge-to-1',
     ]);
+  });
+
+  test('a DNS Service that comes opens its addresses, one that goes leaves them open, and others do nothing', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    const service = (name: string, protocol: string, clusterIP: string): KubernetesObject => ({
+      metadata: { name, namespace: 'kube-system' },
+      spec: { selector: { 'k8s-app': 'kube-dns' }, clusterIPs: [clusterIP], ports: [{ port: 53, protocol }] },
+    });
+    server.put(SERVICES, service('kube-dns', 'UDP', '10.96.0.10'));
+    expect(await rounds.settle()).toEqual([
+      expect.stringContaining('PATCH default-dns-services-'),
+      'PATCH default-defaults-dns-clients',
+    ]);
+    const nets = (): unknown => server.object(SETS, 'default-dns-services')['spec'];
+    expect(nets()).toEqual({ nets: ['10.96.0.10/32'] });
+    server.put(SERVICES, service('other', 'TCP', '10.96.0.11'));
+    await remove(server, { ...SERVICES, namespace: 'kube-system' }, 'kube-dns');
+    await rounds.settle();
+    expect(nets()).toEqual({ nets: ['10.96.0.10/32'] });
   });
 
   test('drift is repaired before anything new is written', async () => {

@@ -154,7 +154,7 @@ export interface Inventory {
   /** True where Calico's kube-controllers make host endpoints by themselves. */
   readonly automaticHostEndpoints: Known<boolean>;
   readonly apiServerBackends?: readonly ApiServerBackend[];
-  /** At least the Services that backends name. */
+  /** At least the Services that backends name, and those with a port for UDP. */
   readonly services?: readonly ServiceInfo[];
   /** Kinds that could not be listed, for the message. Backends named by them may be missing. */
   readonly unlistedKinds?: readonly string[];

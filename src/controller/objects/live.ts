@@ -12,7 +12,7 @@ import type {
   NamespacePolicyInfo,
   TierInfo,
 } from '../../inventory/types.ts';
-import { LABEL_SET, type RuleId } from '../../compiler/names.ts';
+import { DNS_SETS, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
 import { GENERATED_KINDS, objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { isEmptied } from './emptied.ts';
@@ -123,8 +123,8 @@ const authorship = (
 };
 
 const SHARED: ReadonlySet<string> = new Set(SHARED_SETS.map(({ id }) => id));
-const isSharedSet = (kind: GeneratedKind, rules: readonly string[]): boolean =>
-  kind === 'GlobalNetworkSet' && rules.some((rule) => SHARED.has(rule));
+const isSharedSet = (kind: GeneratedKind, rules: readonly RuleId[]): boolean =>
+  kind === 'GlobalNetworkSet' && rules.some((rule) => SHARED.has(rule) || partsOf(rule)[1] === DNS_SETS);
 
 const netsOf = ({ spec }: KubernetesObject): readonly string[] =>
   isRecord(spec) && Array.isArray(spec['nets'])

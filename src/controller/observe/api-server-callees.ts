@@ -62,7 +62,12 @@ export class ApiServerCallees {
       resource: SERVICES,
       onChange: (event) => {
         // The first list is reported as a whole, by onSynced.
-        if (this.#services.hasSynced && this.#called().has(event.key)) serviceChanged(event);
+        if (!this.#services.hasSynced) return;
+        const matters =
+          this.#called().has(event.key) ||
+          (event.type !== 'added' && speaksUdp(event.old)) ||
+          (event.type !== 'deleted' && speaksUdp(event.new));
+        if (matters) serviceChanged(event);
       },
       onSynced: onChange,
     });
@@ -85,7 +90,10 @@ export class ApiServerCallees {
   }
 
   snapshot(): Snapshot {
-    const services = [...this.#called()].flatMap((key) => this.#services.store.get(key) ?? []);
+    const called = this.#called();
+    const services = this.#services.store
+      .list()
+      .filter((each) => speaksUdp(each) || called.has(`${each.value.namespace}/${each.value.name}`));
     const endpoints = this.#endpoints.store.list();
     const unlisted = this.#all.filter(({ hasSynced }) => !hasSynced);
     return {
@@ -105,6 +113,10 @@ export class ApiServerCallees {
     return new Set(this.#backends().map(({ namespace, service }) => `${namespace}/${service}`));
   }
 }
+
+/** True for every Service in front of a DNS server. Most Services speak TCP alone, and may come and go. */
+const speaksUdp = ({ value }: Remembered<ServiceInfo>): boolean =>
+  value.ports.some(({ protocol }) => protocol === 'UDP');
 
 type Contribution = Pick<Remembered<readonly string[]>, 'value' | 'unreadable'>;
 
