@@ -6,6 +6,7 @@ import type { Status } from '../../src/api/status.ts';
 import { KubectlError } from '../errors.ts';
 import { API_MODES, type ApiMode } from '../harness/native-crds.ts';
 import { installManifests } from '../harness/operator-process.ts';
+import { waitFor } from '../wait.ts';
 
 import { conditionOf, firewall, isTrue, startRig, type Rig } from './controller-harness.ts';
 
@@ -346,12 +347,15 @@ export const foreignTests = (mode: ApiMode): void => {
         expect(conditionOf(blind, 'ForeignPolicies')).toMatchObject({ reason });
 
         await installManifests(rig().cluster);
-        const seeing = await rig().statusThat(
-          (status) => status.foreign?.[0]?.object === SECURITY && status.foreignCount?.open === 1,
-          'it names the policy',
-          'default',
+        await waitFor(
+          async () => {
+            await renewed();
+            const { foreign, foreignCount, namespacePolicies } = (await rig().status()) ?? {};
+            const isNamed = foreign?.[0]?.object === SECURITY && foreignCount?.open === 1;
+            return (isNamed && namespacePolicies?.unlisted === undefined) || undefined;
+          },
+          { what: 'the policy of the tier to be named', within: 100_000, every: 3000 },
         );
-        expect(seeing.namespacePolicies?.unlisted).toBeUndefined();
       });
     });
   });

@@ -8,7 +8,7 @@ import { kindResource } from '../objects/kinds.ts';
 import { LABEL_TIER } from '../objects/ownership.ts';
 
 /** Rights change without a sign. */
-const RECHECK_MS = 60_000;
+const RECHECK_MS = 30_000;
 /** After an error that says nothing about rights. */
 const RETRY_MS = 2000;
 
