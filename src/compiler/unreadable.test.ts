@@ -17,7 +17,7 @@ import { compiled, reasons } from './testing/compiled-nodes.ts';
 import { firewall, web } from './testing/examples.ts';
 import { cluster, clusterWith } from './testing/inventories.ts';
 import { flawsOf } from './testing/wellformed.ts';
-import { DNS_SETS, isBelow, ruleId } from './names.ts';
+import { ruleId } from './names.ts';
 
 const flaw = (kind: string, name: string, isLost = false): Unreadable => ({
   kind,
@@ -39,8 +39,6 @@ const worldly: Partial<Spec> = {
 const kept = (...unreadable: readonly Unreadable[]): readonly string[] =>
   compile([firewall(worldly)], clusterWith({ unreadable }))
     .objects.filter(({ keepsAddresses }) => keepsAddresses)
-    // There is no DNS Service.
-    .filter(({ rules }) => !rules.some((rule) => isBelow(rule, ruleId('default', DNS_SETS))))
     .map(({ rules }) => rules.join());
 
 describe('objects of the cluster that cannot be read', () => {

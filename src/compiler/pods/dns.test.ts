@@ -88,11 +88,11 @@ describe('Services in front of the DNS pods', () => {
     });
   });
 
-  test('keep their addresses while there is none, until dns names other pods', () => {
+  test('have a set of their own for each dns, which is empty without them', () => {
     const gone = services(known());
     expect(gone).toMatchObject({
       nets: [],
-      keeps: true,
+      keeps: undefined,
       ports: [
         ['TCP', [53], 'global()'],
         ['UDP', [53], 'global()'],

@@ -110,8 +110,8 @@ function clientPolicies(place: RulePlace, server: Server, context: DnsContext): 
 /**
  * The addresses of the Services in front of the server. kube-proxy rewrites them before policy sees them. A
  * node-local cache has them on the node itself, where nothing rewrites them (NodeLocal DNSCache with
- * kube-proxy in iptables mode). They are in a set, which keeps them while a Service is replaced. Its name
- * follows from `dns`, so another `dns` keeps nothing.
+ * kube-proxy in iptables mode). They are in a set, so a Service that comes or goes
+ * changes no policy. Its name follows from `dns`.
  */
 function serviceAddresses({ firewall }: RulePlace, server: Server, { inventory }: DnsContext) {
   const tag = contentTag([server.namespaces, server.pods]);
@@ -125,10 +125,7 @@ function serviceAddresses({ firewall }: RulePlace, server: Server, { inventory }
   const set = networkSet(firewall, ruleId(firewall, DNS_SETS, tag), value, addresses.map(parseAddress));
   return {
     value,
-    set:
-      addresses.length === 0 || isLost(inventory, 'Service')
-        ? { ...set, keepsAddresses: true as const }
-        : set,
+    set: isLost(inventory, 'Service') ? { ...set, keepsAddresses: true as const } : set,
     ports:
       ports.length > 0
         ? ports.map(({ protocol, port }) => formatPort({ kind: 'range', protocol, from: port, to: port }))
