@@ -14,7 +14,8 @@ export const systemNamespaces = scenario({
     ...allowed(['wordpress/wp1', 'kube-system/metrics'], ['node-local-dns', 'dns-service'], ['53/UDP']),
     // Pods of the host network, and a node-local cache.
     ...allowed(['node/node1', 'node/node2'], ['kube-system/dns1', 'kube-system/dns2'], ['53/UDP', 53]),
-    ...refused(['node/node1'], ['kube-system/dns2', 'kube-system/metrics'], [8080, 4443]),
+    ...refused(['node/node1'], ['kube-system/dns2'], [8080]),
+    ...refused(['node/node1'], ['kube-system/metrics'], [4443]),
 
     ...refused(
       ['kube-system/metrics', 'wordpress/wp1', 'outside/web'],

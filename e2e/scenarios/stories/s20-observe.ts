@@ -43,9 +43,10 @@ export const observe = scenario({
 async function expectStaged({ cluster }: Stage): Promise<void> {
   const objects = await served(cluster);
   const kinds = [...new Set(objects.map((name) => name.split('.')[0]))].sort();
-  const expected = ['stagedglobalnetworkpolicy', 'stagednetworkpolicy', 'tier'];
+  // A set does nothing by itself.
+  const expected = ['globalnetworkset', 'stagedglobalnetworkpolicy', 'stagednetworkpolicy', 'tier'];
   if (String(kinds) !== String(expected)) {
-    throw new Error(`should all be staged, save the Tier: ${objects.join(', ')}`);
+    throw new Error(`should all be staged, save the Tier and sets: ${objects.join(', ')}`);
   }
   const { status } = await getFirewall(cluster, 'default');
   const { enforced: inForce = -1, observed = 0, exempt = 0 } = status?.namespaces ?? {};
