@@ -84,7 +84,7 @@ export const measureTenants: Part = async ({ note }) => {
 
 const spec = (isOpen: boolean) =>
   firewall({
-    ...(isOpen ? {} : { defaults: { dns: { ports: ['53/UDP'] } } }),
+    ...(isOpen ? {} : { defaults: { exempt: { names: ['elsewhere'] } } }),
     namespaces: [
       { name: 'team', namespaces: ['evil', 'shop'], isolation: 'SameNamespace' },
       ...(isOpen
@@ -138,7 +138,7 @@ const isForOthers = (request: AuditedRequest): boolean =>
   request.uri.includes('projectcalico.org') &&
   !request.uri.includes('/namespaces/evil/');
 
-const nameOf = (index: number): string => `forged-${String(index)}`;
+const nameOf = (index: number): string => `cfw-forged-${String(index)}`;
 
 async function forge({ client }: Rig): Promise<void> {
   const labels = {

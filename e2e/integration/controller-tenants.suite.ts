@@ -157,11 +157,11 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
     }, 60_000);
 
     const forgeries = [
-      policy('d1', ['default/defaults/deny']),
-      policy('d2', ['default/defaults/deny']),
-      policy('b1', ['default/defaults/bridge-from', 'default/defaults/bridge-complete']),
-      policy('g1', ['default/guardrails/g']),
-      policy('s1', ['default/defaults/deny'], 'StagedNetworkPolicy'),
+      policy('cfw-d1', ['default/defaults/deny']),
+      policy('cfw-d2', ['default/defaults/deny']),
+      policy('cfw-b1', ['default/defaults/bridge-from', 'default/defaults/bridge-complete']),
+      policy('cfw-g1', ['default/guardrails/g']),
+      policy('cfw-s1', ['default/defaults/deny'], 'StagedNetworkPolicy'),
     ];
 
     test('forges policies of all roles and holds them: others see the same writes, and nothing stays of what was revoked', async () => {
@@ -180,7 +180,7 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
         'names a forged policy',
       );
       expect(problems).toMatchObject([{ severity: 'warning', reason: 'ForgedPolicy' }]);
-      expect(problems[0]?.message).toContain('NetworkPolicy/evil/b1');
+      expect(problems[0]?.message).toContain('NetworkPolicy/evil/cfw-b1');
     });
 
     test('does the same while the operator is away and the spec changes', async () => {
@@ -199,7 +199,8 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
       const { name } = ours.metadata;
       await rig().stopOperator();
       await asTenant(['delete', PLURALS.NetworkPolicy, name, '-n', 'evil']);
-      await forge({ ...policy(name, [], 'NetworkPolicy', {}) });
+      // With our field manager it would be drift.
+      await asTenant(['create', '-f', '-'], policy(name, [], 'NetworkPolicy', {}));
       await rig().restart();
       await rig().apply(firewall({ namespaces: [team] }));
       await rig().cluster.kubectl(['label', 'namespace', 'victim', 'team-']);
@@ -213,9 +214,9 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
 
     if (mode === 'native')
       test('writes a selector that escapes its brackets: it gets into no object of ours', async () => {
-        const forged = policy('a1', ['default/evil/ingress/x']);
+        const forged = policy('cfw-a1', ['default/evil/ingress/x']);
         await forge({ ...forged, spec: { ...forged.spec, selector: `has(${MARK})) || (all()` } });
-        await forge(policy('d1', ['default/defaults/deny']));
+        await forge(policy('cfw-d1', ['default/defaults/deny']));
         await rig().apply(revoked);
         await rig().ready();
         expect(await globals()).not.toContain(MARK);

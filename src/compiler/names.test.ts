@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { endpointName, objectName, peerSetValue, ruleId } from './names.ts';
+import { endpointName, isOurName, objectName, peerSetValue, ruleId } from './names.ts';
 
 test('names are readable, ours, and different where ids or variants are', () => {
   const web = ruleId('default/blog/ingress/web');
@@ -18,6 +18,7 @@ test('names are readable, ours, and different where ids or variants are', () => 
     expect.stringMatching(/^0-cfw-default-blog-ingress-web-[0-9a-z]{6}$/),
   ]);
   expect(new Set(names).size).toBe(names.length);
+  expect(names.every(isOurName)).toBe(true);
 });
 
 test('long names are cut at the limit, and still differ', () => {
@@ -26,6 +27,10 @@ test('long names are cut at the limit, and still differ', () => {
   expect([long('a'), long('b')].map((name) => name.length)).toEqual([253, 253]);
   expect(long('a')).toMatch(/-[0-9a-z]{12}$/);
   expect(long('a')).not.toBe(long('b'));
+});
+
+test.each(['web', 'my-cfw-web', 'my.web', '0-web', '1-cfw-web'])('%s is not ours', (name) => {
+  expect(isOurName(name)).toBe(false);
 });
 
 test('the value of a set fits into a label, and differs where the peer does', () => {

@@ -113,6 +113,9 @@ function uniqueName(prefix: string, id: RuleId, variant = ''): string {
 
 const MAX_NAME = 253;
 
+/** True for a name that objectName or endpointName made. */
+export const isOurName = (name: string): boolean => /^(?:[^.]+\.|0-)?cfw-/.test(name);
+
 /** The value of LABEL_SET for a peer of a firewall, at most 63 characters, the limit of a label value. */
 export function peerSetValue(firewall: string, peer: string): string {
   const value = `${firewall}.${peer}`;

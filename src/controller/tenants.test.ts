@@ -61,20 +61,24 @@ const put = (spec: Partial<Spec>) => (server: FakeApiServer) => {
 const withoutLabel = (server: FakeApiServer): unknown => labelNamespace(server, VICTIM, {});
 const elsewhere = put({ namespaces: [], defaults: { exempt: { names: ['elsewhere'] } } });
 
-const deny = (name: string): Forged => ({ name, rules: ['default/defaults/deny'], finalizers: STAYS });
+const deny = (name: string): Forged => ({
+  name: `cfw-${name}`,
+  rules: ['default/defaults/deny'],
+  finalizers: STAYS,
+});
 const denies = Array.from({ length: 20 }, (_, index) => deny(`d${String(index)}`));
 const guard = { tier: 'clusterfirewall', selector: 'all()', types: ['Egress'], egress: [{ action: 'Deny' }] };
 const forgeries: readonly Forged[] = [
   ...denies,
-  { name: 'a', rules: ['default/evil/ingress/x'], finalizers: STAYS },
+  { name: 'cfw-a', rules: ['default/evil/ingress/x'], finalizers: STAYS },
   {
-    name: 'b',
+    name: 'cfw-b',
     rules: ['default/defaults/bridge-from', 'default/defaults/bridge-complete'],
     finalizers: STAYS,
   },
-  { name: 'g', rules: ['default/guardrails/g'], finalizers: STAYS, spec: guard },
-  { name: 'n', rules: ['default/nodes/deny'], finalizers: STAYS },
-  { kind: 'StagedNetworkPolicy', name: 's', rules: ['default/defaults/deny'], finalizers: STAYS },
+  { name: 'cfw-g', rules: ['default/guardrails/g'], finalizers: STAYS, spec: guard },
+  { name: 'cfw-n', rules: ['default/nodes/deny'], finalizers: STAYS },
+  { kind: 'StagedNetworkPolicy', name: 'cfw-s', rules: ['default/defaults/deny'], finalizers: STAYS },
 ];
 const forge = (person: Tenant): void => {
   for (const each of forgeries) person.forge(each);
@@ -117,7 +121,7 @@ describe('beside forged policies of all roles that finalizers hold', () => {
       problems: [{ severity: 'warning', rule: 'default', path: 'spec', reason: 'ForgedPolicy' }],
     });
     expect(JSON.stringify(rounds.told.findings.get('default'))).toMatch(
-      /"NetworkPolicy\/evil\/a, and others: .* waits for the finalizers evil.example\/never\. /,
+      /"NetworkPolicy\/evil\/cfw-a, and others: .* waits for the finalizers evil.example\/never\. /,
     );
   });
 });
@@ -139,6 +143,19 @@ test('forged policies that nothing holds are removed after everything else', asy
     policiesIn(server, namespace).map(({ metadata }) => metadata.name),
   );
   expect(names[0]).toEqual(names[1]);
+  expect(rounds.told.findings.get('default')).toMatchObject({ problems: [] });
+});
+
+test('a policy under a name that we never give is its author’s own, whatever it says', async () => {
+  const change = put({ namespaces: [team] });
+  const tenant = (person: Tenant): void => {
+    for (const each of forgeries) person.forge({ ...each, name: each.name.replace('cfw-', 'own-') });
+  };
+  const { rounds, tenant: person, writes } = await told({ tenant, change });
+  expect(writes).toEqual((await told({ change })).writes);
+  expect(person.policies().filter(({ metadata }) => metadata.name.startsWith('own-'))).toHaveLength(
+    forgeries.filter(({ kind }) => kind === undefined).length,
+  );
   expect(rounds.told.findings.get('default')).toMatchObject({ problems: [] });
 });
 
@@ -233,7 +250,7 @@ test('without a firewall called default, a forged policy of it does not freeze t
   const server = tenantsCluster();
   await remove(server, FIREWALLS, 'default');
   server.collection(FIREWALLS).delete('default');
-  new Tenant(server).forge({ name: 'x', finalizers: STAYS });
+  new Tenant(server).forge({ name: 'cfw-x', finalizers: STAYS });
   server.put(FIREWALLS, firewallObject({ namespaces: [team] }, 'other'));
   const { rounds } = watchedRounds(server);
   await (await rounds.start()).settle();

@@ -4,7 +4,7 @@ import { expectTable } from '../../harness/sweep.ts';
 import { flows, whileFlowing } from '../flows.ts';
 import { ownManifest, readManifest, type Story } from '../story.ts';
 
-const NAMES = ['forged-d1', 'forged-d2', 'forged-b', 'forged-g', 'forged-a'];
+const NAMES = ['cfw-forged-d1', 'cfw-forged-d2', 'cfw-forged-b', 'cfw-forged-g', 'cfw-forged-a'];
 const policies = NAMES.map((name) => `networkpolicy.crd.projectcalico.org/default.${name}`);
 
 /** Rights of others that are revoked. */
@@ -27,7 +27,7 @@ const revoked = (manifest: string): string =>
   manifest
     .slice(0, manifest.indexOf('    - name: tenants\n'))
     .concat(manifest.slice(manifest.indexOf('    - name: watching\n')))
-    .replace('  namespaces:\n', "  defaults: { dns: { ports: ['53/UDP'] } }\n  namespaces:\n");
+    .replace('  namespaces:\n', '  defaults: { exempt: { names: [elsewhere] } }\n  namespaces:\n');
 
 export const forgedPolicies: Story = {
   id: 'D26',

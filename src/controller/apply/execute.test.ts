@@ -303,11 +303,11 @@ describe('executing a plan', () => {
 
   test('goes on where the owner of a namespace has been faster', async () => {
     const { outcome, done } = await carriedOut({
-      desired: [allow({ name: 'web', namespace: 'shop' }), deny({ name: 'deny' })],
-      errors: { web: anotherOne },
+      desired: [allow({ name: 'cfw-web', namespace: 'shop' }), deny({ name: 'deny' })],
+      errors: { 'cfw-web': anotherOne },
     });
     expect(outcome).toMatchObject({
-      mistaken: ['NetworkPolicy/shop/web'],
+      mistaken: ['NetworkPolicy/shop/cfw-web'],
       unwritten: [],
       stopped: undefined,
     });
@@ -317,16 +317,16 @@ describe('executing a plan', () => {
   test('keeps the old object of a rule only where its new one is refused, if that is in a namespace', async () => {
     const rules = [rule];
     const { done } = await carriedOut({
-      desired: [allow({ name: 'new', namespace: 'shop', rules })],
-      stored: [allow({ name: 'old', rules }), allow({ name: 'old', namespace: 'shop', rules })],
-      errors: { new: refused },
+      desired: [allow({ name: 'cfw-new', namespace: 'shop', rules })],
+      stored: [allow({ name: 'old', rules }), allow({ name: 'cfw-old', namespace: 'shop', rules })],
+      errors: { 'cfw-new': refused },
     });
     expect(done).toEqual(['DELETE old']);
   });
 
   test('signs what it writes into a namespace, and nothing else', async () => {
     const authorship = new Authorship();
-    const [here, everywhere] = [allow({ name: 'web', namespace: 'shop' }), allow({ name: 'web' })];
+    const [here, everywhere] = [allow({ name: 'cfw-web', namespace: 'shop' }), allow({ name: 'web' })];
     const { server } = await carriedOut({ desired: [here, everywhere], fields: { authorship } });
     const signatures = [here, everywhere].map(
       (each) => server.object(resourceOf(each), 'web').metadata.annotations?.['clusterfirewall.io/signature'],
@@ -377,8 +377,8 @@ describe('executing a plan', () => {
   test('takes a namespace that has just gone for no error', async () => {
     const gone = new ApiError({ code: 403, message: 'no', causes: [{ reason: 'NamespaceTerminating' }] });
     const { outcome } = await carriedOut({
-      desired: [allow({ name: 'web', namespace: 'shop' })],
-      errors: { web: gone },
+      desired: [allow({ name: 'cfw-web', namespace: 'shop' })],
+      errors: { 'cfw-web': gone },
     });
     expect(outcome).toEqual({
       mistaken: [],

@@ -12,7 +12,7 @@ import type {
   NamespacePolicyInfo,
   TierInfo,
 } from '../../inventory/types.ts';
-import { DNS_SETS, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
+import { DNS_SETS, isOurName, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
 import { GENERATED_KINDS, objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { isEmptied } from './emptied.ts';
@@ -86,7 +86,9 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
     const id = objectId(kind, metadata);
     const foreignManager = lastForeignManager(metadata.managedFields);
     const identity = { id, kind, name, namespace, uid, foreignManager };
-    if (!isOwned(metadata) && !known.has(uid))
+    // Tenants write what they like under their own names. The guards let nobody take away such an object.
+    const mayBeOurs = namespace === undefined || isOurName(name);
+    if (!(mayBeOurs && isOwned(metadata)) && !known.has(uid))
       return { ours: false, ...identity, ...foreignDetails(kind, object) };
     known.add(uid);
     const rules = ruleIds(metadata);

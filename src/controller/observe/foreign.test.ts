@@ -145,7 +145,7 @@ describe('policies of tenants', () => {
       'clusterfirewall.io/firewall': 'default',
     };
     server.put(CALICO_NETWORK_POLICIES, {
-      metadata: { name: 'forged', namespace: 'shop', labels },
+      metadata: { name: 'cfw-forged', namespace: 'shop', labels },
       spec: { ingress: ALLOW },
     });
     await settle();

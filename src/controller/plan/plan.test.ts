@@ -236,20 +236,20 @@ describe('what is left alone', () => {
 
   test('the old object of a rule only where its new name is taken, if that is in a namespace', () => {
     const rules = ['default/g/ingress/a'];
-    const taken = foreign(allow({ name: 'new', namespace: 'evil', rules }));
-    const old = ['evil', 'victim'].map((namespace) => live(allow({ name: 'old', namespace, rules })));
+    const taken = foreign(allow({ name: 'cfw-new', namespace: 'evil', rules }));
+    const old = ['evil', 'victim'].map((namespace) => live(allow({ name: 'cfw-old', namespace, rules })));
     const elsewhere = live(allow({ name: 'old', rules }));
     const result = planned({
-      desired: [allow({ name: 'new', namespace: 'evil', rules })],
+      desired: [allow({ name: 'cfw-new', namespace: 'evil', rules })],
       live: [taken, ...old, elsewhere],
     });
-    expect(result.frozen.map(({ id }) => id)).toEqual(['NetworkPolicy/evil/old']);
-    expect(phases(result)).toEqual([['-NetworkPolicy/victim/old', '-GlobalNetworkPolicy/old']]);
+    expect(result.frozen.map(({ id }) => id)).toEqual(['NetworkPolicy/evil/cfw-old']);
+    expect(phases(result)).toEqual([['-NetworkPolicy/victim/cfw-old', '-GlobalNetworkPolicy/old']]);
   });
 
   test('an open policy while all of its firewall is frozen, and not for a rule that it names', () => {
-    const forged = open(allow({ name: 'x', namespace: 'evil', rules: [frozenRule] }));
-    expect(phases(planned({ live: [forged], frozen }))).toEqual([['-NetworkPolicy/evil/x']]);
+    const forged = open(allow({ name: 'cfw-x', namespace: 'evil', rules: [frozenRule] }));
+    expect(phases(planned({ live: [forged], frozen }))).toEqual([['-NetworkPolicy/evil/cfw-x']]);
     const whole = planned({ live: [forged], frozen: [{ prefix: ruleId('default') }] });
     expect([phases(whole), whole.frozen]).toEqual([[], [forged]]);
     const unknown = planned({ live: [forged], firewalls: new Set() });
@@ -257,16 +257,16 @@ describe('what is left alone', () => {
   });
 
   test('an open policy that waits for a finalizer', () => {
-    const waiting = { ...open(allow({ name: 'x', namespace: 'evil' })), waitsFor: ['a'] } as LiveObject;
+    const waiting = { ...open(allow({ name: 'cfw-x', namespace: 'evil' })), waitsFor: ['a'] } as LiveObject;
     const result = planned({ live: [waiting] });
     expect([phases(result), result.lingering]).toEqual([[], [waiting]]);
   });
 
   test('an open policy under a name that we want never stays as it is for a frozen rule', () => {
-    const made = { name: 'x', namespace: 'evil', rules: ['default/g/ingress/a'] };
+    const made = { name: 'cfw-x', namespace: 'evil', rules: ['default/g/ingress/a'] };
     const edited = allow({ ...made, content: 'has(x)', rules: [...made.rules, frozenRule] });
     const input = { desired: [allow(made)], frozen };
-    expect(phases(planned({ ...input, live: [open(edited)] }))).toEqual([['~NetworkPolicy/evil/x']]);
+    expect(phases(planned({ ...input, live: [open(edited)] }))).toEqual([['~NetworkPolicy/evil/cfw-x']]);
     expect(phases(planned({ ...input, live: [live(edited)] }))).toEqual([]);
   });
 
@@ -331,10 +331,10 @@ describe('what is left alone', () => {
   });
 
   test('namespaces that are absent or going: nothing new is made there', () => {
-    const inShop = allow({ name: 'a', namespace: 'shop' });
-    const desired = [inShop, allow({ name: 'a', namespace: 'blog' }), allow({ name: 'a' })];
+    const inShop = allow({ name: 'cfw-a', namespace: 'shop' });
+    const desired = [inShop, allow({ name: 'cfw-a', namespace: 'blog' }), allow({ name: 'a' })];
     const result = planned({ desired, isClosedNamespace: (namespace) => namespace !== 'blog' });
-    expect(phases(result)).toEqual([['+NetworkPolicy/blog/a', '+GlobalNetworkPolicy/a']]);
+    expect(phases(result)).toEqual([['+NetworkPolicy/blog/cfw-a', '+GlobalNetworkPolicy/a']]);
     expect(idsOf(result, 'Waiting')).toEqual([idOf(inShop)]);
   });
 });
@@ -343,7 +343,7 @@ describe('what is deleted and kept by finalizers of others', () => {
   const held = (...made: readonly DesiredObject[]): readonly LiveObject[] =>
     made.map((each) => heldObject(each));
   const web = allow({ name: 'web' });
-  const inShop = allow({ name: 'own', namespace: 'shop' });
+  const inShop = allow({ name: 'cfw-own', namespace: 'shop' });
   const closing = deny({ name: 'deny' });
   const closingNodes = finalDeny();
 
@@ -352,7 +352,7 @@ describe('what is deleted and kept by finalizers of others', () => {
     expect(result.phases.flat().map(({ action, id }) => [action, id])).toEqual([
       ['empty', 'HostEndpoint/a-all'],
       ['empty', 'GlobalNetworkPolicy/web'],
-      ['empty', 'NetworkPolicy/shop/own'],
+      ['empty', 'NetworkPolicy/shop/cfw-own'],
       ['empty', 'GlobalNetworkPolicy/zone'],
     ]);
     expect(result.held).toHaveLength(4);

@@ -27,7 +27,7 @@ const outgoing = (content: string): DesiredObject => {
   const spec = { ...made.object.spec, types: ['Egress'] };
   return { ...made, object: { ...made.object, spec } as DesiredObject['object'] };
 };
-const inShop = (content: string): DesiredObject => allow({ name: 'a', namespace: 'shop', content });
+const inShop = (content: string): DesiredObject => allow({ name: 'cfw-a', namespace: 'shop', content });
 /** Calico counts what it would do, and does nothing. */
 const observed = (made: DesiredObject): DesiredObject => ({
   ...made,
@@ -178,7 +178,7 @@ describe('bridges to what is desired', () => {
   });
 
   test('leave out what waits, what is blocked and whose name is taken', () => {
-    const waiting = allow({ name: 'waits', namespace: 'gone' });
+    const waiting = allow({ name: 'cfw-waits', namespace: 'gone' });
     const desired = [closing, web, waiting, allow({ name: 'taken' })];
     const bare = plan({
       desired,

@@ -165,7 +165,7 @@ test('an object fought over is named', () => {
 
 describe('an object that is deleted and kept by finalizers of others', () => {
   const current = [web, set({ name: 'nodes' })].map(live);
-  const shop = allow({ name: 'own', namespace: 'shop', rules: [rule] });
+  const shop = allow({ name: 'cfw-own', namespace: 'shop', rules: [rule] });
   const corp = allow({ name: 'corp' });
   const reason = 'HeldByFinalizer';
 
@@ -181,7 +181,7 @@ describe('an object that is deleted and kept by finalizers of others', () => {
           path: 'spec.namespaces[0].ingress[0]',
           reason,
           message:
-            'NetworkPolicy/shop/own is deleted and still stored, held by a.example/1, a.example/2, a.example/3 and 2 more (last written by kubectl-patch); it has no effect any more: let the owners of these finalizers finish, or remove the finalizers',
+            'NetworkPolicy/shop/cfw-own is deleted and still stored, held by a.example/1, a.example/2, a.example/3 and 2 more (last written by kubectl-patch); it has no effect any more: let the owners of these finalizers finish, or remove the finalizers',
         },
       ],
     });
@@ -238,7 +238,7 @@ test('a kind that this Calico does not have', () => {
 });
 
 test('what waits for its namespace is not counted, what is frozen counts as it is', () => {
-  const inAbsent = allow({ name: 'later', namespace: 'absent' });
+  const inAbsent = allow({ name: 'cfw-later', namespace: 'absent' });
   const frozen = allow({ name: 'web', rules: [rule, 'default/blog/ingress/bad'], content: 'old' });
   expect(
     finding(
@@ -316,7 +316,7 @@ describe('a firewall that is being deleted', () => {
   });
 
   test('does not wait for what somebody keeps in his namespace', () => {
-    const own = allow({ name: 'own', namespace: 'shop' });
+    const own = allow({ name: 'cfw-own', namespace: 'shop' });
     expect(judged({}, [heldObject(emptiedObject(own))])).toBeUndefined();
     expect(judged({}, [heldObject(own)], () => true)).toBeUndefined();
   });
