@@ -5,7 +5,7 @@ import { startAgent } from './probes/agent-client.ts';
 import type { Api } from './control-plane/api.ts';
 import type { Parts } from './parts.ts';
 import { startEndpoint } from './network/endpoint.ts';
-import { attachOutsideHost } from './network/fabric.ts';
+import { startOutsideHost } from './network/outside-host.ts';
 import { createFaults } from './faults.ts';
 import { join, leave } from './joining.ts';
 import { writeKubeconfig } from './control-plane/kubeconfig.ts';
@@ -49,12 +49,7 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
       const { node, index } = place(spec.node);
       return startPod(run, api, spec, { node, index, felix: felixes.get(node.name) });
     },
-    createOutsideHost: async (spec) => {
-      const namespace = await attachOutsideHost(run, spec.name, spec.addresses);
-      const host = startEndpoint(spec.name, spec.addresses, startAgent(run, namespace, spec.name));
-      await host.listen(spec.ports ?? []);
-      return host;
-    },
+    createOutsideHost: (spec) => startOutsideHost(run, spec),
     run: (where, command) => runIn(run.namespace(where.name), command),
     wire: (from, to) => layWire(run, from, to, ++wires),
     policiesProgrammed: async () => {
@@ -102,7 +97,8 @@ function placement(nodes: readonly LocalNode[]): (wanted: string | undefined) =>
   };
 }
 
-function named<T extends { readonly name: string }>(items: readonly T[], name: string): T {
+/** @throws Error that names those there are */
+export function named<T extends { readonly name: string }>(items: readonly T[], name: string): T {
   const found = items.find((item) => item.name === name);
   if (found === undefined)
     throw new Error(`no node ${name}; there are ${items.map((i) => i.name).join(', ')}`);

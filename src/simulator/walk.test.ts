@@ -15,8 +15,10 @@ interface Asked {
 }
 
 /** `from` is `pod NAMESPACE/NAME`, `node NAME` or an address outside, which comes in at node1. */
-function ask(objects: readonly object[], asked: Asked): Outcome {
-  const prepared = new Prepared(readWorld([...cluster(), ...objects]));
+const ask = (objects: readonly object[], asked: Asked): Outcome =>
+  askPrepared(new Prepared(readWorld([...cluster(), ...objects])), asked);
+
+function askPrepared(prepared: Prepared, asked: Asked, options?: Parameters<typeof walk>[4]): Outcome {
   const { from, to, port = 80, protocol = PROTOCOL.TCP, state = 'new' } = asked;
   const [kind, name = ''] = from.split(' ');
   const node = prepared.node(kind === 'node' ? name : 'node1');
@@ -30,7 +32,7 @@ function ask(objects: readonly object[], asked: Asked): Outcome {
         : { kind: 'outside', at: node };
   const source = known?.addresses[0] ?? (kind === 'node' ? '' : from);
   const header = { family: 4, protocol, sourcePort: 40_000, port, icmpType: 8, icmpCode: 0, state } as const;
-  return walk(prepared, origin, header, { source, destination: to, port });
+  return walk(prepared, origin, header, { source, destination: to, port }, options);
 }
 
 const verdict = (objects: readonly object[], asked: Asked): string => ask(objects, asked).verdict;
@@ -136,23 +138,7 @@ describe('what cannot be known is Unknown, with the reason', () => {
 
   test('a kind that nobody could list', () => {
     const prepared = new Prepared(readWorld(cluster(), ['NetworkSet']));
-    const web1 = prepared.pod('shop/web');
-    if (web1 === undefined) throw new Error('no pod');
-    const header = {
-      family: 4,
-      protocol: 6,
-      sourcePort: 1,
-      port: 80,
-      icmpType: 0,
-      icmpCode: 0,
-      state: 'new',
-    } as const;
-    const outcome = walk(prepared, { kind: 'pod', pod: web1 }, header, {
-      source: web,
-      destination: db,
-      port: 80,
-    });
-    expect(because(outcome)).toBe('objects of kind NetworkSet are missing');
+    expect(because(askPrepared(prepared, fromWeb(db)))).toBe('objects of kind NetworkSet are missing');
   });
 
   test('an ICMP code on a node in nftables mode, which Felix cannot program', () => {
@@ -337,24 +323,7 @@ test('asked policies are told where the caller wants to know', () => {
       policy('p', { selector: 'all()', types: ['Egress'], egress: [{ action: 'Allow' }] }),
     ]),
   );
-  const known = prepared.pod('shop/web');
-  if (known === undefined) throw new Error('no pod');
-  const header = {
-    family: 4,
-    protocol: 6,
-    sourcePort: 1,
-    port: 80,
-    icmpType: 0,
-    icmpCode: 0,
-    state: 'new',
-  } as const;
-  const outcome = walk(
-    prepared,
-    { kind: 'pod', pod: known },
-    header,
-    { source: web, destination: db, port: 80 },
-    { explain: true },
-  );
+  const outcome = askPrepared(prepared, fromWeb(db), { explain: true });
   expect(outcome.steps[0]?.asked?.map(({ policy: each, rule }) => [each.name, rule?.path])).toEqual([
     ['p', 'spec.egress[0]'],
   ]);

@@ -4,9 +4,7 @@ import { startAgent, type Agent } from '../probes/agent-client.ts';
 import type { Api } from '../control-plane/api.ts';
 import { attachToFabric, FORWARDING, routesToOtherNodes } from './fabric.ts';
 import { ip, writeSysctls } from '../process/netns.ts';
-import { startEndpoint } from './endpoint.ts';
-import { addInterface, addLocalAddress, addVirtualAddress, mapHostPort } from './node-network.ts';
-import { readPacketFilter } from './packet-filter.ts';
+import { startNode } from './node-endpoint.ts';
 import type { Run } from '../process/run.ts';
 
 export interface NodeSpec {
@@ -45,28 +43,9 @@ export async function createNode(
   await writeSysctls(namespace, FORWARDING);
   if (options.routed) await ip(routesToOtherNodes(index, options.nodes), namespace);
   const agent = startAgent(run, namespace, spec.name);
-  const endpoint = startEndpoint(spec.name, both(nodeAddress(index)), agent);
-  const place = { name: spec.name, namespace };
-  return {
-    ...endpoint,
-    dataplane: spec.dataplane,
-    index,
-    spec,
-    namespace,
-    agent,
-    addAddress: async (address, ports = []) => {
-      await addLocalAddress(place, address);
-      await agent.ask({ op: 'listen', ports, address });
-    },
-    addVirtualAddress: (address) => addVirtualAddress(place, address),
-    addInterface: (device, addresses) => addInterface(run, place, device, addresses),
-    mapHostPort: (mapping) => mapHostPort(place, mapping),
-    interfaceAddresses: () => agent.ask({ op: 'addresses' }),
-    listenOnEach: async (ports) => {
-      await agent.ask({ op: 'listen-on-each', ports });
-    },
-    packetFilter: () => readPacketFilter(namespace, spec.dataplane),
-  };
+  const { name, dataplane } = spec;
+  const node = startNode(run, { name, namespace }, { addresses: both(nodeAddress(index)), agent, dataplane });
+  return { ...node, index, spec, namespace, agent };
 }
 
 export const nodePath = (name: string): string => `/api/v1/nodes/${name}`;

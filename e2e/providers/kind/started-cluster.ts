@@ -1,21 +1,15 @@
 import type { Endpoint, StartedCluster, StartedNode } from '../../cluster.ts';
 import type { Api } from '../../local/control-plane/api.ts';
 import { kubectl } from '../../local/control-plane/kubectl.ts';
-import { attachOutsideHost } from '../../local/network/fabric.ts';
 import { startEndpoint } from '../../local/network/endpoint.ts';
 import { createMarkerProbe, markerPodName, type EnforcingNode } from '../../local/network/marker.ts';
-import {
-  addInterface,
-  addLocalAddress,
-  addVirtualAddress,
-  mapHostPort,
-} from '../../local/network/node-network.ts';
-import { readPacketFilter } from '../../local/network/packet-filter.ts';
+import { startNode } from '../../local/network/node-endpoint.ts';
+import { startOutsideHost } from '../../local/network/outside-host.ts';
 import { layWire } from '../../local/network/wire.ts';
 import { startAgent } from '../../local/probes/agent-client.ts';
 import { runIn } from '../../local/process/netns.ts';
 import type { Run } from '../../local/process/run.ts';
-import { createNamespace, serviceAccountKubeconfig } from '../../local/started-cluster.ts';
+import { createNamespace, named, serviceAccountKubeconfig } from '../../local/started-cluster.ts';
 import type { Binaries } from '../../local/build/binaries.ts';
 import type { Dataplane } from '../../cluster.ts';
 import type { Docker } from './docker.ts';
@@ -61,7 +55,7 @@ const NEVER = new Promise<never>(() => undefined);
 export function startedKindCluster(parts: KindParts): StartedKindCluster {
   const { run, api, server, docker, controlPlane, binaries } = parts;
   const kubectlFile = binaries.path('kubectl');
-  const nodes = parts.workers.map(({ machine, dataplane }, i) => startNode(run, machine, dataplane, i + 1));
+  const nodes = parts.workers.map(({ machine, dataplane }, i) => startWorker(run, machine, dataplane, i + 1));
   const marker = createMarkerProbe(
     api,
     () => nodes.map((node) => enforcing(parts, node)),
@@ -100,12 +94,7 @@ export function startedKindCluster(parts: KindParts): StartedKindCluster {
       if (node === undefined) throw new Error('the cluster has no workers');
       return startKindPod(run, api, spec, place(node));
     },
-    createOutsideHost: async (spec) => {
-      const namespace = await attachOutsideHost(run, spec.name, spec.addresses);
-      const host = startEndpoint(spec.name, spec.addresses, startAgent(run, namespace, spec.name));
-      await host.listen(spec.ports ?? []);
-      return host;
-    },
+    createOutsideHost: (spec) => startOutsideHost(run, spec),
     run: (where, command) => runIn(run.namespace(where.name), command),
     wire: (from, to) => layWire(run, from, to, ++wires),
     policiesProgrammed: () => marker.passed(),
@@ -128,35 +117,12 @@ function startControlPlaneHost({ run, controlPlane: { name, address } }: KindPar
   return startEndpoint(name, [address], startAgent(run, run.namespace(name), name));
 }
 
-function startNode(run: Run, machine: Machine, dataplane: Dataplane, index: number): KindNode {
+function startWorker(run: Run, machine: Machine, dataplane: Dataplane, index: number): KindNode {
   const { name } = machine;
   const place = { name, namespace: run.namespace(name) };
   const agent = startAgent(run, place.namespace, name);
-  return {
-    ...startEndpoint(name, [machine.address], agent),
-    index,
-    machine,
-    dataplane,
-    addAddress: async (address, ports = []) => {
-      await addLocalAddress(place, address);
-      await agent.ask({ op: 'listen', ports, address });
-    },
-    addVirtualAddress: (address) => addVirtualAddress(place, address),
-    addInterface: (device, addresses) => addInterface(run, place, device, addresses),
-    mapHostPort: (mapping) => mapHostPort(place, mapping),
-    interfaceAddresses: () => agent.ask({ op: 'addresses' }),
-    listenOnEach: async (ports) => {
-      await agent.ask({ op: 'listen-on-each', ports });
-    },
-    packetFilter: () => readPacketFilter(place.namespace, dataplane),
-  };
-}
-
-function named<T extends { readonly name: string }>(items: readonly T[], name: string): T {
-  const found = items.find((item) => item.name === name);
-  if (found === undefined)
-    throw new Error(`no worker ${name}; there are ${items.map((i) => i.name).join(', ')}`);
-  return found;
+  const node = startNode(run, place, { addresses: [machine.address], agent, dataplane });
+  return { ...node, index, machine };
 }
 
 const place = ({ name, address, machine }: KindNode): PodNode => ({ name, address, pid: machine.pid });

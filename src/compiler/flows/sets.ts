@@ -111,9 +111,15 @@ function sharedSet(
   const addresses = nodeAddresses[which];
   if (addresses === UNKNOWN)
     collector.warn({ firewall: DEFAULT_FIREWALL, id, path: 'spec' }, 'NodesUnknown', unknown);
-  const set = networkSet(DEFAULT_FIREWALL, id, value, knownOr(addresses, []));
-  return isLost(inventory, ...sources) ? { ...set, keepsAddresses: true } : set;
+  return keepingLost(networkSet(DEFAULT_FIREWALL, id, value, knownOr(addresses, [])), inventory, ...sources);
 }
+
+/** The set, which keeps what is stored in it while objects of these kinds may have more addresses. */
+export const keepingLost = (
+  set: DesiredObject,
+  inventory: Inventory,
+  ...kinds: readonly string[]
+): DesiredObject => (isLost(inventory, ...kinds) ? { ...set, keepsAddresses: true } : set);
 
 /**
  * Adjacent addresses are never merged into one entry. To replace two entries by one, Felix first removes the

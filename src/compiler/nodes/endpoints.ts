@@ -16,10 +16,9 @@ import {
   ruleId,
   type RuleId,
 } from '../names.ts';
-import { networkSet } from '../flows/sets.ts';
+import { keepingLost, networkSet } from '../flows/sets.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { NodeInfo } from '../../inventory/types.ts';
-import { isLost } from '../../inventory/unreadable.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { bothLayers, catchAll, layerPolicies } from './layers.ts';
@@ -107,5 +106,5 @@ export function nodeAddressSet(context: NodeContext): DesiredObject {
     .map(parseAddress);
   const extra = [...(context.nodeFirewall.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
   const set = networkSet(context.place.firewall, id, NODE_ADDRESSES_SET_VALUE, [...own, ...extra]);
-  return isLost(context.inventory, 'Node') ? { ...set, keepsAddresses: true } : set;
+  return keepingLost(set, context.inventory, 'Node');
 }

@@ -8,13 +8,12 @@ import type { Selector } from '../../calico/selector.ts';
 import { all, fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { Inventory, ServiceInfo, ServicePort } from '../../inventory/types.ts';
-import { isLost } from '../../inventory/unreadable.ts';
 import { parseAddress, unionCidrs } from '../../net/cidr.ts';
 import { formatPort, parsePort } from '../../net/ports.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets } from '../flows/flow-ends.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
-import { networkSet } from '../flows/sets.ts';
+import { keepingLost, networkSet } from '../flows/sets.ts';
 import { contentTag, DEFAULT_TIER, DNS_SETS, NODE_SET_VALUE, ORDER, ruleId } from '../names.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
@@ -125,7 +124,7 @@ function serviceAddresses({ firewall }: RulePlace, server: Server, { inventory }
   const set = networkSet(firewall, ruleId(firewall, DNS_SETS, tag), value, addresses.map(parseAddress));
   return {
     value,
-    set: isLost(inventory, 'Service') ? { ...set, keepsAddresses: true as const } : set,
+    set: keepingLost(set, inventory, 'Service'),
     ports:
       ports.length > 0
         ? ports.map(({ protocol, port }) => formatPort({ kind: 'range', protocol, from: port, to: port }))
@@ -135,14 +134,11 @@ function serviceAddresses({ firewall }: RulePlace, server: Server, { inventory }
 
 /** True for a Service whose own selector, read as labels, selects the server's pods. */
 function isBefore(server: Server, { namespace, selector }: ServiceInfo, inventory: Inventory): boolean {
+  // First, because hardly any Service passes, and there may be thousands of namespaces.
+  if (selector === undefined || !matchesSelector(server.pods, selector)) return false;
   const known = knownOr(inventory.namespaces, [{ name: namespace, labels: {} }]);
   const own = known.find(({ name }) => name === namespace);
-  return (
-    own !== undefined &&
-    selector !== undefined &&
-    includesNamespace(server.namespaces, own) &&
-    matchesSelector(server.pods, selector)
-  );
+  return own !== undefined && includesNamespace(server.namespaces, own);
 }
 
 /** False for another port of the Service, such as kube-dns's 9153 for metrics. A name may be any port. */

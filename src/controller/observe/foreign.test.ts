@@ -2,15 +2,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApiError } from '../../cluster/errors.ts';
 import type { TransportRequest } from '../../cluster/http/transport.ts';
-import { Watches } from '../../cluster/informer/watches.ts';
 import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
-import { recordingLogger } from '../../cluster/testing/logs.ts';
-import { ManualClock, settle } from '../../cluster/testing/manual-clock.ts';
-import { Authorship } from '../objects/authorship.ts';
+import { settle } from '../../cluster/testing/manual-clock.ts';
 import { kindResource } from '../objects/kinds.ts';
-import { HEARTBEAT } from '../objects/ownership.ts';
-import { ADMIN_POLICIES, CALICO, calicoServer } from '../testing/calico-server.ts';
-import { GeneratedObjects } from './generated-objects.ts';
+import { ADMIN_POLICIES, calicoServer } from '../testing/calico-server.ts';
+import { observed } from '../testing/observed.ts';
 import { NETWORK_POLICIES } from './other-policies.ts';
 
 const TIERS = kindResource('Tier');
@@ -18,28 +14,6 @@ const POLICIES = kindResource('GlobalNetworkPolicy');
 const CALICO_NETWORK_POLICIES = kindResource('NetworkPolicy');
 const forbidden = new ApiError({ code: 403, reason: 'Forbidden', message: 'may not' });
 const ALLOW = [{ action: 'Allow' }];
-
-async function observed(server: FakeApiServer = calicoServer()) {
-  const clock = new ManualClock();
-  const parts = { transport: server, clock, log: recordingLogger() };
-  const watches = new Watches({ ...parts, ...HEARTBEAT, writer: () => undefined, onResult: () => undefined });
-  let changes = 0;
-  const onChange = (): void => {
-    changes += 1;
-  };
-  const options = { onChange, isKept: () => true, authorship: new Authorship() };
-  const stored = new GeneratedObjects(CALICO, { ...parts, watches }, options);
-  stored.informers.start();
-  for (let turn = 0; turn < 5; turn += 1) await settle();
-  /** How often it was said that something changed, since this was asked last. */
-  const changed = (): number => {
-    const count = changes;
-    changes = 0;
-    return count;
-  };
-  changed();
-  return { server, clock, stored, changed };
-}
 
 const tier = (name: string, order = 10) => ({ metadata: { name }, spec: { order } });
 /** Refuses to list the policies of this tier by itself, as Calico's API server does without the right. */

@@ -6,7 +6,8 @@ import { recordingLogger } from '../../cluster/testing/logs.ts';
 import { ManualClock, settle } from '../../cluster/testing/manual-clock.ts';
 import { kindResource, objectId } from '../objects/kinds.ts';
 import { HEARTBEAT } from '../objects/ownership.ts';
-import { CALICO, calicoServer } from '../testing/calico-server.ts';
+import { calicoServer } from '../testing/calico-server.ts';
+import { observed } from '../testing/observed.ts';
 import { allow, endpoint, storedObject, tier } from '../testing/objects.ts';
 import { GeneratedObjects, type Expectation } from './generated-objects.ts';
 import { Authorship } from '../objects/authorship.ts';
@@ -15,37 +16,6 @@ const POLICIES = kindResource('GlobalNetworkPolicy');
 const ENDPOINTS = kindResource('HostEndpoint');
 const web: KubernetesObject = { ...allow({ name: 'web' }).object };
 const { signal } = new AbortController();
-
-async function observed(server: FakeApiServer = calicoServer()) {
-  const clock = new ManualClock();
-  const parts = { transport: server, clock, log: recordingLogger() };
-  const watches = new Watches({
-    ...parts,
-    ...HEARTBEAT,
-    writer: () => undefined,
-    onResult: () => undefined,
-  });
-  let changes = 0;
-  const onChange = (): void => {
-    changes += 1;
-  };
-  const authorship = new Authorship();
-  const stored = new GeneratedObjects(
-    CALICO,
-    { ...parts, watches },
-    { onChange, isKept: () => true, authorship },
-  );
-  stored.informers.start();
-  await settle();
-  /** How often it was said that something changed, since this was asked last. */
-  const changed = (): number => {
-    const count = changes;
-    changes = 0;
-    return count;
-  };
-  changed();
-  return { server, clock, stored, changed };
-}
 
 /** The expectation after a write of ours. */
 function written(server: FakeApiServer): Expectation {
