@@ -15,13 +15,13 @@ import {
   type Direction,
 } from './rules.ts';
 import { labels, selector, VALUES, type Key } from './selectors.ts';
-import { ROUND_LABEL, type StoredObject } from './store.ts';
+import { ROUND_LABEL, type RoundObject } from './store.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 export interface Round {
   readonly focus: Focus;
-  readonly objects: readonly StoredObject[];
+  readonly objects: readonly RoundObject[];
   /** Labels of objects that stay, by path. A key that the object should not have is null. */
   readonly labels: Readonly<Record<string, Readonly<Record<string, string | null>>>>;
 }
@@ -33,7 +33,7 @@ export function generate(random: Random): Round {
   const focus = randomFocus(random);
   const own = focusObjects(random, focus);
   const withHosts = own.some(({ kind }) => kind === 'HostEndpoint') || chance(random, 40);
-  const times = (least: number, most: number, make: (index: number) => StoredObject): StoredObject[] =>
+  const times = (least: number, most: number, make: (index: number) => RoundObject): RoundObject[] =>
     Array.from({ length: random.between(least, most) }, (_, index) => make(index));
   const tiers = TIERS.filter(() => chance(random, 70)).map((name) => tier(random, name));
   return {
@@ -56,7 +56,7 @@ export function generate(random: Random): Round {
 }
 
 /** The tier of the focus comes first and passes. */
-function focusObjects(random: Random, focus: Focus): readonly StoredObject[] {
+function focusObjects(random: Random, focus: Focus): readonly RoundObject[] {
   const policies = focusPolicies(random, focus).map(({ name, spec }) =>
     stored('GlobalNetworkPolicy', name, spec),
   );
@@ -72,7 +72,7 @@ const stored = (
   name: string,
   spec: Json,
   more: { readonly namespace?: string; readonly labels?: Json; readonly apiVersion?: string } = {},
-): StoredObject => ({
+): RoundObject => ({
   apiVersion: more.apiVersion ?? CRD,
   kind,
   metadata: {
@@ -102,7 +102,7 @@ function randomLabels(random: Random): Round['labels'] {
   return Object.fromEntries(entries);
 }
 
-function tier(random: Random, name: string): StoredObject {
+function tier(random: Random, name: string): RoundObject {
   const order = oneOf(random, [10, 500, 900, 5000, 2_000_000, undefined]);
   const defaultAction = oneOf(random, ['Pass', 'Pass', 'Pass', 'Deny', undefined]);
   return stored('Tier', name, {
@@ -111,7 +111,7 @@ function tier(random: Random, name: string): StoredObject {
   });
 }
 
-function set(random: Random, index: number): StoredObject {
+function set(random: Random, index: number): RoundObject {
   const spec = { nets: [...nets(random), ...nets(random)] };
   const own = labels(random, ['app', 'env', 'host']);
   if (chance(random, 50)) return stored('GlobalNetworkSet', `s${String(index)}`, spec, { labels: own });
@@ -122,21 +122,21 @@ function set(random: Random, index: number): StoredObject {
 /** With it, a host endpoint lets everything through where no policy selects it. */
 const OPEN = ['projectcalico-default-allow'];
 
-function hostEndpoints(random: Random): readonly StoredObject[] {
+function hostEndpoints(random: Random): readonly RoundObject[] {
   return NODES.flatMap(({ name: node }, index) => {
     const { v4, v6 } = nodeAddress(index + 1);
-    const make = (name: string, spec: Json): StoredObject =>
+    const make = (name: string, spec: Json): RoundObject =>
       stored(
         'HostEndpoint',
         `${node}-${name}`,
         { node, ...(chance(random, 80) && { profiles: OPEN }), ...spec },
         { labels: labels(random, ['host', 'env']) },
       );
-    const wildcard = (): StoredObject =>
+    const wildcard = (): RoundObject =>
       make('all', { interfaceName: '*', ...(chance(random, 50) && { expectedIPs: [v4, v6] }) });
-    const eth0 = (name: string): StoredObject =>
+    const eth0 = (name: string): RoundObject =>
       make(name, { interfaceName: 'eth0', ...(chance(random, 50) && { expectedIPs: [v4, v6] }) });
-    return random.pick<() => readonly StoredObject[]>([
+    return random.pick<() => readonly RoundObject[]>([
       () => [],
       () => [wildcard()],
       () => [wildcard()],
@@ -191,7 +191,7 @@ function subject(random: Random): Json {
   ])();
 }
 
-function globalPolicy(random: Random, name: string, withHosts: boolean): StoredObject {
+function globalPolicy(random: Random, name: string, withHosts: boolean): RoundObject {
   const { tier: of, spec } = common(random);
   const types = typesOf(random);
   const scope = { namespaced: false, host: withHosts };
@@ -204,7 +204,7 @@ function globalPolicy(random: Random, name: string, withHosts: boolean): StoredO
 }
 
 /** A policy on host endpoints: one of the three kinds that they have. */
-function hostPolicy(random: Random, name: string): StoredObject {
+function hostPolicy(random: Random, name: string): RoundObject {
   const { tier: of, spec } = common(random);
   const types = typesOf(random);
   const scope = { namespaced: false, host: true };
@@ -226,7 +226,7 @@ function hostPolicy(random: Random, name: string): StoredObject {
   return stored('GlobalNetworkPolicy', `${of}.${name}`, { ...spec, selector: selects, ...rest });
 }
 
-function policy(random: Random, name: string): StoredObject {
+function policy(random: Random, name: string): RoundObject {
   const { tier: of, spec } = common(random);
   const types = typesOf(random);
   return stored(
@@ -243,7 +243,7 @@ function policy(random: Random, name: string): StoredObject {
   );
 }
 
-function networkPolicy(random: Random, name: string): StoredObject {
+function networkPolicy(random: Random, name: string): RoundObject {
   const types = random.pick([['Ingress'], ['Egress'], ['Ingress', 'Egress']]);
   const list = (of: 'from' | 'to'): readonly Json[] =>
     Array.from({ length: random.between(0, 3) }, () => networkPolicyRule(random, of));
@@ -280,7 +280,7 @@ function adminSpec(random: Random, actions: readonly string[]): Json {
 
 const ADMIN = 'policy.networking.k8s.io/v1alpha1';
 
-function adminPolicy(random: Random, name: string, index: number): StoredObject {
+function adminPolicy(random: Random, name: string, index: number): RoundObject {
   const spec = adminSpec(random, ['Allow', 'Deny', 'Pass']);
   return stored(
     'AdminNetworkPolicy',
@@ -293,14 +293,14 @@ function adminPolicy(random: Random, name: string, index: number): StoredObject 
 }
 
 /** There is only one, and its name is `default`. */
-function baselinePolicy(random: Random): StoredObject {
+function baselinePolicy(random: Random): RoundObject {
   return stored('BaselineAdminNetworkPolicy', 'default', adminSpec(random, ['Allow', 'Deny']), {
     apiVersion: ADMIN,
   });
 }
 
 /** It must change nothing. */
-function staged(random: Random): StoredObject {
+function staged(random: Random): RoundObject {
   const enforced = globalPolicy(random, 'staged', false);
   return { ...enforced, kind: 'StagedGlobalNetworkPolicy' };
 }

@@ -5,11 +5,11 @@ import type { Round } from './generate.ts';
 import type { Addresses } from './packets.ts';
 import { serviceObjects, SERVICES } from './services.ts';
 import { dataplanes } from './stage.ts';
-import type { StoredObject } from './store.ts';
+import type { RoundObject } from './store.ts';
 
 /** The result of `readAll` once the round is written, in the shape `routed`. */
 export function offline(round: Round): {
-  readonly stored: readonly StoredObject[];
+  readonly stored: readonly RoundObject[];
   readonly addresses: Addresses;
 } {
   const labelsAt = (path: string): Readonly<Record<string, string>> =>
@@ -32,12 +32,12 @@ export function offline(round: Round): {
         }
       : object,
   );
-  const namespaces = NAMESPACES.map((name): StoredObject => {
+  const namespaces = NAMESPACES.map((name): RoundObject => {
     const labels = { ...labelsAt(`/api/v1/namespaces/${name}`), 'kubernetes.io/metadata.name': name };
     return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
   });
   const accounts = NAMESPACES.flatMap((namespace) =>
-    ACCOUNTS.map((name): StoredObject => {
+    ACCOUNTS.map((name): RoundObject => {
       const labels = labelsAt(`/api/v1/namespaces/${namespace}/serviceaccounts/${name}`);
       return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace, labels } };
     }),
@@ -57,7 +57,7 @@ export function offline(round: Round): {
   };
 }
 
-const felix = (): readonly StoredObject[] => [
+const felix = (): readonly RoundObject[] => [
   {
     apiVersion: 'crd.projectcalico.org/v1',
     kind: 'FelixConfiguration',
@@ -67,7 +67,7 @@ const felix = (): readonly StoredObject[] => [
   ...dataplanes(),
 ];
 
-const pools = (): readonly StoredObject[] =>
+const pools = (): readonly RoundObject[] =>
   [POD_NETWORK.v4, POD_NETWORK.v6].map((cidr, index) => ({
     apiVersion: 'crd.projectcalico.org/v1',
     kind: 'IPPool',
@@ -75,8 +75,8 @@ const pools = (): readonly StoredObject[] =>
     spec: { cidr, natOutgoing: true },
   }));
 
-function nodes(): readonly StoredObject[] {
-  return NODES.map(({ name }, index): StoredObject => {
+function nodes(): readonly RoundObject[] {
+  return NODES.map(({ name }, index): RoundObject => {
     const { v4, v6 } = nodeAddress(index + 1);
     const interfaces = [{ name: 'eth0', addresses: [v4, v6] }];
     const annotations = {
@@ -100,7 +100,7 @@ function placesOf(): ReadonlyMap<string, readonly [string, string]> {
   );
 }
 
-function pods(labelsAt: (path: string) => Readonly<Record<string, string>>): readonly StoredObject[] {
+function pods(labelsAt: (path: string) => Readonly<Record<string, string>>): readonly RoundObject[] {
   const places = placesOf();
   return PODS.map(({ namespace, name, node, serviceAccount, ports }) => ({
     apiVersion: 'v1',

@@ -4,11 +4,11 @@ import type { RoundResult } from './round.ts';
 import type { Prepared } from '../../src/simulator/prepared.ts';
 import type { World } from '../../src/simulator/world.ts';
 import { simulate, type Packet, type Sight, type Simulator } from './packets.ts';
-import type { StoredObject } from './store.ts';
+import type { RoundObject } from './store.ts';
 
 /** One round as plain data. */
 export interface Recorded {
-  readonly stored: readonly StoredObject[];
+  readonly stored: readonly RoundObject[];
   readonly packets: readonly {
     readonly packet: Packet;
     /** Addresses of the sender. */

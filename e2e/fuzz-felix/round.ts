@@ -10,12 +10,12 @@ import type { Focus } from './focus.ts';
 import { shrink, type Fixture } from './shrink.ts';
 import { generate, type Round } from './generate.ts';
 import { randomPacket, simulate } from './packets.ts';
-import { createAll, label, readAll, removeAll, type StoredObject } from './store.ts';
+import { createAll, label, readAll, removeAll, type RoundObject } from './store.ts';
 
 export interface RoundResult {
   readonly focus: Focus;
   readonly world: World;
-  readonly stored: readonly StoredObject[];
+  readonly stored: readonly RoundObject[];
   readonly compared: readonly Compared[];
   /** Packets whose fate depends on kube-proxy's dice. */
   readonly undecided: number;

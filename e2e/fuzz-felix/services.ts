@@ -1,6 +1,6 @@
 /** The Services of the fuzz, with endpoints written by hand. They stay for a whole run. */
 import { nodeAddress, podAddress } from '../local/addresses.ts';
-import type { StoredObject } from './store.ts';
+import type { RoundObject } from './store.ts';
 
 interface Plan {
   readonly namespace: string;
@@ -46,11 +46,11 @@ export const SERVICES: readonly Plan[] = [
 
 const LABEL = 'fuzz-felix/service';
 
-export function serviceObjects(): readonly StoredObject[] {
+export function serviceObjects(): readonly RoundObject[] {
   return SERVICES.flatMap((each) => [service(each), slice(each, 'v4'), slice(each, 'v6')]);
 }
 
-function service(each: Plan): StoredObject {
+function service(each: Plan): RoundObject {
   const { name, namespace, port, targetPort, protocol, nodePort, external, internal, externalIPs } = each;
   return {
     apiVersion: 'v1',
@@ -68,7 +68,7 @@ function service(each: Plan): StoredObject {
   };
 }
 
-function slice(each: Plan, family: 'v4' | 'v6'): StoredObject {
+function slice(each: Plan, family: 'v4' | 'v6'): RoundObject {
   const { name, namespace, targetPort, protocol, backends } = each;
   return {
     apiVersion: 'discovery.k8s.io/v1',

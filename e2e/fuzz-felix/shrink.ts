@@ -4,11 +4,11 @@ import { readWorld } from '../../src/simulator/snapshot.ts';
 import type { Packet } from './packets.ts';
 import { simulate } from './packets.ts';
 import { agrees, look, type Compared, type Stage } from './compare.ts';
-import { createAll, readAll, removeAll, type StoredObject } from './store.ts';
+import { createAll, readAll, removeAll, type RoundObject } from './store.ts';
 
 /** A disagreement with the objects that it needs, as they are stored. */
 export interface Fixture {
-  readonly stored: readonly StoredObject[];
+  readonly stored: readonly RoundObject[];
   readonly packet: Packet;
   readonly sources: readonly string[];
   /** The fate of the packet. */
@@ -24,7 +24,7 @@ export interface Fixture {
  */
 export async function shrink(
   stage: Stage,
-  written: StoredObject[],
+  written: RoundObject[],
   packet: Packet,
 ): Promise<Fixture | undefined> {
   for (const object of [...written]) {

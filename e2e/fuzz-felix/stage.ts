@@ -4,7 +4,7 @@ import { nodeAddress } from '../local/addresses.ts';
 import { ACCOUNTS, NAMESPACES, NODES, OUTSIDE, type Cast } from './cast.ts';
 import type { Addresses } from './packets.ts';
 import { serviceObjects } from './services.ts';
-import { createAll, readAll, type StoredObject } from './store.ts';
+import { createAll, readAll, type RoundObject } from './store.ts';
 
 /** Writes what stays for the whole run. */
 export async function addressesOf(cast: Cast, client: Transport): Promise<Addresses> {
@@ -24,7 +24,7 @@ export async function addressesOf(cast: Cast, client: Transport): Promise<Addres
 }
 
 /** Felix's environment says the same here. */
-export const dataplanes = (): readonly StoredObject[] =>
+export const dataplanes = (): readonly RoundObject[] =>
   NODES.map(({ name, dataplane }) => ({
     apiVersion: 'crd.projectcalico.org/v1',
     kind: 'FelixConfiguration',
@@ -49,7 +49,7 @@ function addressesOfName(cast: Cast, name: string): readonly string[] {
   return outside?.addresses ?? cast.endpoint(name).addresses;
 }
 
-const clusterIPs = (stored: readonly StoredObject[]): ReadonlyMap<string, readonly string[]> =>
+const clusterIPs = (stored: readonly RoundObject[]): ReadonlyMap<string, readonly string[]> =>
   new Map(
     stored
       .filter(({ kind }) => kind === 'Service')

@@ -1,17 +1,13 @@
 /** Writes and reads the stored objects of one round. */
 import { isRecord } from '../../src/json.ts';
 import type { Transport } from '../../src/cluster/http/transport.ts';
+import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
 
-export interface StoredObject {
+/** An object that a round writes. */
+export interface RoundObject extends KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-  };
-  readonly [field: string]: unknown;
 }
 
 /** Only the objects of a round have it. */
@@ -62,7 +58,7 @@ const READ: readonly Kind[] = [
 const root = (apiVersion: string): string =>
   apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 
-function kindOf({ kind: name, apiVersion }: StoredObject): Kind {
+function kindOf({ kind: name, apiVersion }: RoundObject): Kind {
   const prefix = apiVersion.startsWith('crd.') ? 'crd' : 'k8s';
   const found = WRITTEN[name] ?? WRITTEN[`${prefix} ${name}`];
   if (found === undefined) throw new Error(`rounds do not write objects of kind ${name}`);
@@ -73,18 +69,18 @@ function collection({ apiVersion, plural }: Kind, namespace?: string): string {
   return `${root(apiVersion)}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${plural}`;
 }
 
-function pathOf(object: StoredObject): string {
+function pathOf(object: RoundObject): string {
   return `${collection(kindOf(object), object.metadata.namespace)}/${object.metadata.name}`;
 }
 
-export async function createAll(client: Transport, objects: readonly StoredObject[]): Promise<void> {
+export async function createAll(client: Transport, objects: readonly RoundObject[]): Promise<void> {
   await forEachLimit(objects, AT_ONCE, async (object) => {
     const path = collection(kindOf(object), object.metadata.namespace);
     await client.request({ method: 'POST', path, body: object });
   });
 }
 
-export async function removeAll(client: Transport, objects: readonly StoredObject[]): Promise<void> {
+export async function removeAll(client: Transport, objects: readonly RoundObject[]): Promise<void> {
   await forEachLimit(objects, AT_ONCE, async (object) => {
     await client.request({ method: 'DELETE', path: pathOf(object) });
   });
@@ -105,15 +101,15 @@ export async function label(
 }
 
 /** Everything that is stored now, as the API server gives it. */
-export async function readAll(client: Transport): Promise<readonly StoredObject[]> {
+export async function readAll(client: Transport): Promise<readonly RoundObject[]> {
   const lists = await Promise.all(
-    READ.map(async (each): Promise<readonly StoredObject[]> => {
+    READ.map(async (each): Promise<readonly RoundObject[]> => {
       const { body } = await client.request({ method: 'GET', path: collection(each) });
       const {
         kind: list,
         apiVersion,
         items,
-      } = body as { kind: string; apiVersion: string; items: StoredObject[] };
+      } = body as { kind: string; apiVersion: string; items: RoundObject[] };
       return items
         .filter((item) => isRecord(item))
         .map((item) => ({ ...item, apiVersion, kind: list.replace(/List$/, '') }));

@@ -1,5 +1,5 @@
 /** Reads Kubernetes' own objects. Every reader throws a FieldError. */
-import { FieldError, Fields, readNet, type StoredObject } from '../calico/read/fields.ts';
+import { FieldError, Fields, readNet, type ObjectFields } from '../calico/read/fields.ts';
 import type { NamedPort } from '../calico/read/objects.ts';
 import { PROTOCOL, readProtocol } from '../calico/read/protocols.ts';
 import { formatAddress, formatCidr } from '../net/cidr.ts';
@@ -15,18 +15,18 @@ import type {
   ServiceAccount,
 } from './world.ts';
 
-export const readNamespace = ({ metadata }: StoredObject): Namespace => ({
+export const readNamespace = ({ metadata }: ObjectFields): Namespace => ({
   name: metadata.name,
   labels: metadata.labels,
 });
 
-export const readServiceAccount = ({ metadata }: StoredObject): ServiceAccount => ({
+export const readServiceAccount = ({ metadata }: ObjectFields): ServiceAccount => ({
   namespace: namespaceOf(metadata),
   name: metadata.name,
   labels: metadata.labels,
 });
 
-function namespaceOf({ namespace }: StoredObject['metadata']): string {
+function namespaceOf({ namespace }: ObjectFields['metadata']): string {
   if (namespace === undefined) throw new FieldError('metadata.namespace', 'is missing');
   return namespace;
 }
@@ -37,7 +37,7 @@ const addressOf = (text: string, field: string): string => formatAddress(readNet
  * Undefined for a pod that Calico has no endpoint for: in its node's network, not scheduled, without addresses,
  * or finished (libcalico-go, conversion.go).
  */
-export function readPod({ metadata, fields }: StoredObject): Pod | undefined {
+export function readPod({ metadata, fields }: ObjectFields): Pod | undefined {
   const [spec, status] = [fields.object('spec'), fields.object('status')];
   const node = spec.text('nodeName');
   const isFinished = ['Succeeded', 'Failed'].includes(status.text('phase'));
@@ -92,7 +92,7 @@ const OTHER = [
   `${CALICO}IPv6WireguardInterfaceAddr`,
 ];
 
-export function readNode({ metadata, fields }: StoredObject): Node {
+export function readNode({ metadata, fields }: ObjectFields): Node {
   const { annotations } = metadata;
   const given = (keys: readonly string[]): readonly (readonly [string, string])[] =>
     keys.flatMap((key) => {
@@ -141,7 +141,7 @@ function parsed(text: string, field: string): unknown {
 }
 
 /** Without cluster IPs for a headless Service, and for one that is only a name. */
-export function readService({ metadata, fields }: StoredObject): Service {
+export function readService({ metadata, fields }: ObjectFields): Service {
   const spec = fields.object('spec');
   const addresses = (texts: readonly string[], key: string): readonly string[] =>
     texts.filter((text) => text !== '' && text !== 'None').map((text) => addressOf(text, spec.at(key)));
@@ -168,7 +168,7 @@ export function readService({ metadata, fields }: StoredObject): Service {
 }
 
 /** Undefined for a slice of names, and for one that belongs to no Service. */
-export function readEndpointSlice({ metadata, fields }: StoredObject): EndpointSlice | undefined {
+export function readEndpointSlice({ metadata, fields }: ObjectFields): EndpointSlice | undefined {
   const service = metadata.labels['kubernetes.io/service-name'];
   if (service === undefined || fields.text('addressType') === 'FQDN') return undefined;
   const ports = fields.list('ports');

@@ -1,7 +1,7 @@
 /** Stored objects of any kind → a world. */
 import { isRecord } from '../json.ts';
 import { readCalicoPolicy } from '../calico/read/calico-policy.ts';
-import { FieldError, storedObject, type StoredObject } from '../calico/read/fields.ts';
+import { FieldError, objectFields, type ObjectFields } from '../calico/read/fields.ts';
 import { readAdminNetworkPolicy, readNetworkPolicy } from '../calico/read/kubernetes-policy.ts';
 import {
   readFelixConfiguration,
@@ -22,11 +22,11 @@ import { EMPTY_WORLD, type Problem, type World } from './world.ts';
 
 type Lists = { -readonly [K in keyof World]: World[K] extends readonly (infer T)[] ? T[] : never };
 
-type Taker = (lists: Lists, object: StoredObject) => void;
+type Taker = (lists: Lists, object: ObjectFields) => void;
 
 function into<K extends keyof Lists>(
   key: K,
-  read: (object: StoredObject) => Lists[K][number] | undefined,
+  read: (object: ObjectFields) => Lists[K][number] | undefined,
 ): Taker {
   return (lists, object) => {
     const value = read(object);
@@ -76,7 +76,7 @@ export function readWorld(objects: Iterable<unknown>, lacks: readonly string[] =
 
 function take(lists: Lists, value: unknown): void {
   try {
-    const object = storedObject(value);
+    const object = objectFields(value);
     const group = object.apiVersion.includes('/') ? object.apiVersion.replace(/\/.*$/, '') : '';
     TAKERS.get(`${group}/${object.kind}`)?.(lists, object);
   } catch (error) {

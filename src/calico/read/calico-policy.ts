@@ -3,13 +3,13 @@
  * Sources: libcalico-go/lib/validator, libcalico-go/lib/backend/syncersv1/updateprocessors.
  */
 import type { Action } from '../types.ts';
-import { FieldError, type Fields, type StoredObject } from './fields.ts';
+import { FieldError, type Fields, type ObjectFields } from './fields.ts';
 import type { IcmpMatch, PolicyRule, RuleEnd, StoredPolicy } from './policy.ts';
 import { hasPorts, PROTOCOL, readPorts, readProtocol } from './protocols.ts';
 import { endSelectors, subjectSelector } from './selectors.ts';
 
 /** @throws FieldError */
-export function readCalicoPolicy(object: StoredObject): StoredPolicy {
+export function readCalicoPolicy(object: ObjectFields): StoredPolicy {
   const { kind, metadata } = object;
   const spec = object.fields.object('spec');
   const { namespace } = metadata;

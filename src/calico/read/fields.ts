@@ -17,7 +17,7 @@ export class FieldError extends Error {
 }
 
 /** An object as an API server or a file gives it. */
-export interface StoredObject {
+export interface ObjectFields {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: {
@@ -125,7 +125,7 @@ export class Fields {
 }
 
 /** @throws FieldError for something that has no kind, apiVersion or name */
-export function storedObject(value: unknown): StoredObject {
+export function objectFields(value: unknown): ObjectFields {
   const fields = new Fields(value, '');
   const metadata = fields.object('metadata');
   const [kind, apiVersion, name] = [fields.text('kind'), fields.text('apiVersion'), metadata.text('name')];

@@ -6,7 +6,7 @@ import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../labels.ts';
 import { and, eq, fromLabelSelector, has, prefixed, SelectorError, type Selector } from '../selector.ts';
 import type { Action } from '../types.ts';
 import { stagedAction } from './calico-policy.ts';
-import { FieldError, type Fields, type StoredObject } from './fields.ts';
+import { FieldError, type Fields, type ObjectFields } from './fields.ts';
 import type { PolicyRule, Ports, RuleEnd, StoredPolicy } from './policy.ts';
 import { readProtocol, PROTOCOL } from './protocols.ts';
 import { NAMESPACE_PREFIX } from './selectors.ts';
@@ -14,7 +14,7 @@ import { NAMESPACE_PREFIX } from './selectors.ts';
 const ORDER = 1000;
 
 /** NetworkPolicy of networking.k8s.io, and Calico's StagedKubernetesNetworkPolicy. @throws FieldError */
-export function readNetworkPolicy(object: StoredObject): StoredPolicy {
+export function readNetworkPolicy(object: ObjectFields): StoredPolicy {
   const { namespace, name } = object.metadata;
   if (namespace === undefined) throw new FieldError('metadata.namespace', 'is missing');
   const spec = object.fields.object('spec');
@@ -34,7 +34,7 @@ export function readNetworkPolicy(object: StoredObject): StoredPolicy {
   };
 }
 
-const base = ({ kind, apiVersion, metadata }: StoredObject) => ({
+const base = ({ kind, apiVersion, metadata }: ObjectFields) => ({
   kind,
   apiVersion,
   name: metadata.name,
@@ -155,7 +155,7 @@ function byProtocol(ports: readonly (PortOf | undefined)[]): readonly ProtocolPo
 }
 
 /** AdminNetworkPolicy and BaselineAdminNetworkPolicy of policy.networking.k8s.io. @throws FieldError */
-export function readAdminNetworkPolicy(object: StoredObject): StoredPolicy {
+export function readAdminNetworkPolicy(object: ObjectFields): StoredPolicy {
   const isBaseline = object.kind === 'BaselineAdminNetworkPolicy';
   const spec = object.fields.object('spec');
   const tier = isBaseline ? 'baselineadminnetworkpolicy' : 'adminnetworkpolicy';

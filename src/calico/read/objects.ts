@@ -1,6 +1,6 @@
 /** Calico's objects that are no policies, in their stored form. Every reader throws a FieldError. */
 import type { Cidr } from '../../net/cidr.ts';
-import { FieldError, readNet, type Fields, type StoredObject } from './fields.ts';
+import { FieldError, readNet, type Fields, type ObjectFields } from './fields.ts';
 import { readProtocol } from './protocols.ts';
 
 export interface StoredTier {
@@ -10,7 +10,7 @@ export interface StoredTier {
   readonly defaultAction: 'Pass' | 'Deny';
 }
 
-export function readTier({ metadata, fields }: StoredObject): StoredTier {
+export function readTier({ metadata, fields }: ObjectFields): StoredTier {
   const spec = fields.object('spec');
   const passes = spec.has('defaultAction')
     ? spec.text('defaultAction') === 'Pass'
@@ -48,7 +48,7 @@ export interface StoredSet {
   readonly nets: readonly Cidr[];
 }
 
-export function readNetworkSet({ kind, metadata, fields }: StoredObject): StoredSet {
+export function readNetworkSet({ kind, metadata, fields }: ObjectFields): StoredSet {
   const { name, namespace, labels } = metadata;
   const nets = fields.object('spec').nets('nets');
   return { kind, name, ...(namespace !== undefined && { namespace }), labels, nets };
@@ -72,7 +72,7 @@ export interface StoredHostEndpoint {
   readonly ports: readonly NamedPort[];
 }
 
-export function readHostEndpoint({ metadata, fields }: StoredObject): StoredHostEndpoint {
+export function readHostEndpoint({ metadata, fields }: ObjectFields): StoredHostEndpoint {
   const spec = fields.object('spec');
   const interfaceName = spec.text('interfaceName');
   return {
@@ -100,7 +100,7 @@ export interface StoredPool {
 const MODES = ['Never', 'Always', 'CrossSubnet'] as const;
 
 /** Undefined for a pool that is disabled. */
-export function readIPPool({ fields }: StoredObject): StoredPool {
+export function readIPPool({ fields }: ObjectFields): StoredPool {
   const spec = fields.object('spec');
   const mode = (key: string) => {
     const text = spec.text(key) || 'Never';
@@ -140,7 +140,7 @@ export interface StoredFelixConfiguration {
   readonly isSelective: boolean;
 }
 
-export function readFelixConfiguration({ metadata, fields }: StoredObject): StoredFelixConfiguration {
+export function readFelixConfiguration({ metadata, fields }: ObjectFields): StoredFelixConfiguration {
   const spec = fields.object('spec');
   const vxlanPort = spec.number('vxlanPort');
   const nftables = spec.text('nftablesMode');

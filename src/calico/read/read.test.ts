@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { printSelector } from '../selector.ts';
 import { readCalicoPolicy } from './calico-policy.ts';
-import { FieldError, storedObject } from './fields.ts';
+import { FieldError, objectFields } from './fields.ts';
 import { readAdminNetworkPolicy, readNetworkPolicy } from './kubernetes-policy.ts';
 import type { PolicyRule, StoredPolicy } from './policy.ts';
 
 const global = (spec: object): StoredPolicy =>
   readCalicoPolicy(
-    storedObject({
+    objectFields({
       apiVersion: 'projectcalico.org/v3',
       kind: 'GlobalNetworkPolicy',
       metadata: { name: 'p' },
@@ -17,7 +17,7 @@ const global = (spec: object): StoredPolicy =>
 
 const namespaced = (spec: object): StoredPolicy =>
   readCalicoPolicy(
-    storedObject({
+    objectFields({
       apiVersion: 'projectcalico.org/v3',
       kind: 'NetworkPolicy',
       metadata: { name: 'p', namespace: 'shop' },
@@ -27,7 +27,7 @@ const namespaced = (spec: object): StoredPolicy =>
 
 const kubernetes = (spec: object): StoredPolicy =>
   readNetworkPolicy(
-    storedObject({
+    objectFields({
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
       metadata: { name: 'p', namespace: 'shop' },
@@ -37,7 +37,7 @@ const kubernetes = (spec: object): StoredPolicy =>
 
 const admin = (spec: object, kind = 'AdminNetworkPolicy'): StoredPolicy =>
   readAdminNetworkPolicy(
-    storedObject({ apiVersion: 'policy.networking.k8s.io/v1alpha1', kind, metadata: { name: 'p' }, spec }),
+    objectFields({ apiVersion: 'policy.networking.k8s.io/v1alpha1', kind, metadata: { name: 'p' }, spec }),
   );
 
 const only = (rules: readonly PolicyRule[]): PolicyRule => {
@@ -170,11 +170,11 @@ describe('a policy that Felix would leave out or widen is refused', () => {
   });
 
   test('and so is something without a kind or a name', () => {
-    expect(() => storedObject({ apiVersion: 'v1', metadata: { name: 'x' } })).toThrow('kind is missing');
-    expect(() => storedObject({ apiVersion: 'v1', kind: 'Pod', metadata: {} })).toThrow(
+    expect(() => objectFields({ apiVersion: 'v1', metadata: { name: 'x' } })).toThrow('kind is missing');
+    expect(() => objectFields({ apiVersion: 'v1', kind: 'Pod', metadata: {} })).toThrow(
       'metadata.name is missing',
     );
-    expect(() => storedObject('pod')).toThrow('is no object');
+    expect(() => objectFields('pod')).toThrow('is no object');
   });
 });
 
