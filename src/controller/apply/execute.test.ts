@@ -12,7 +12,6 @@ import { projectLive } from '../objects/live.ts';
 import { Alterations } from './alterations.ts';
 import { Drift } from './drift.ts';
 import { execute, type Executor } from './execute.ts';
-import { plan, type PlanInput } from '../plan/plan.ts';
 import { calicoServer, namespaceObject, NAMESPACES } from '../testing/calico-server.ts';
 import {
   allow,
@@ -27,6 +26,7 @@ import {
   storedObject,
   tier,
 } from '../testing/objects.ts';
+import { planned } from '../testing/planned.ts';
 
 const refused = new ApiError({ code: 422, reason: 'Invalid', message: 'the selector is wrong' });
 const anotherOne = new ApiError({ code: 409, reason: 'Conflict', message: 'uid mismatch' });
@@ -41,16 +41,6 @@ function serverWith(stored: readonly DesiredObject[], errors: Readonly<Record<st
   server.fault = ({ path }) => errors[path.split('/').at(-1) ?? ''];
   return server;
 }
-
-const planned = (input: Partial<PlanInput>) =>
-  plan({
-    desired: [],
-    live: [],
-    frozen: [],
-    firewalls: new Set(['default']),
-    isClosedNamespace: () => false,
-    ...input,
-  }).phases;
 
 const executor = (transport: Transport, fields: Partial<Executor> = {}): Executor => ({
   transport,
@@ -89,7 +79,7 @@ async function carriedOut({ desired = [], stored = [], errors = {}, altered = ''
   const server = serverWith(stored, errors);
   server.fill = altering(altered);
   const outcome = await execute(
-    planned({ desired, live: stored.map((each) => live(each)) }),
+    planned({ desired, live: stored.map((each) => live(each)) }).phases,
     executor(server, fields),
   );
   const done = server.writes().filter((write) => errors[write.split(' ')[1] ?? ''] === undefined);
@@ -340,7 +330,7 @@ describe('executing a plan', () => {
     const log = recordingLogger();
     const web = allow({ name: 'web', rules: [rule] });
     const server = serverWith([web]);
-    const outcome = await execute(planned({ live: [heldObject(web)] }), executor(server, { log }));
+    const outcome = await execute(planned({ live: [heldObject(web)] }).phases, executor(server, { log }));
     expect(server.writes()).toEqual(['PATCH web']);
     const stored = server.object(kindResource('GlobalNetworkPolicy'), 'web');
     expect(stored).toMatchObject({ ...web.object, spec: { ...web.object.spec, selector: '!all()' } });
@@ -355,7 +345,7 @@ describe('executing a plan', () => {
   test('empties no object that was made anew under the name', async () => {
     const web = allow({ name: 'web' });
     const server = serverWith([web]);
-    const phases = planned({ live: [{ ...heldObject(web), uid: 'another' }] });
+    const phases = planned({ live: [{ ...heldObject(web), uid: 'another' }] }).phases;
     const { mistaken, stopped } = await execute(phases, executor(server));
     expect([mistaken, stopped === undefined]).toEqual([['GlobalNetworkPolicy/web'], false]);
     expect(server.object(kindResource('GlobalNetworkPolicy'), 'web')).toMatchObject({
@@ -366,7 +356,7 @@ describe('executing a plan', () => {
   test('goes on where an object may not be emptied', async () => {
     const [web, other] = [allow({ name: 'web' }), allow({ name: 'other' })];
     const server = serverWith([web, other], { web: refused });
-    const phases = planned({ live: [heldObject(web), live(other)] });
+    const phases = planned({ live: [heldObject(web), live(other)] }).phases;
     const { unwritten, stopped } = await execute(phases, executor(server));
     expect(unwritten.map(({ step, refusal }) => [step.action, refusal])).toEqual([
       ['empty', 'the selector is wrong'],
@@ -400,7 +390,7 @@ describe('executing a plan', () => {
     const phases = planned({
       desired: [desired],
       live: [{ ...live(edited), foreignManager: 'kubectl-edit' }],
-    });
+    }).phases;
     const hash = phases[0]?.[0]?.action === 'apply' ? phases[0][0].desiredHash : '';
     drift.remember(new Map([['GlobalNetworkPolicy/web', hash]]), new Set(['GlobalNetworkPolicy/web']));
     const { repairs } = await execute(phases, executor(server, { log, drift }));
@@ -436,7 +426,7 @@ describe('executing a plan', () => {
     const setup = (stored: readonly DesiredObject[], before: DesiredObject) => {
       const [server, log, drift] = [serverWith(stored), recordingLogger(), new Drift(new ManualClock())];
       drift.remember(new Map([[id, hashOf(before)]]), new Set([id]));
-      const phases = planned({ desired: [desired], live: stored.map((each) => live(each)) });
+      const phases = planned({ desired: [desired], live: stored.map((each) => live(each)) }).phases;
       const run = async () => {
         const { repairs } = await execute(phases, executor(server, { log, drift }));
         return [repairs.map(({ damage, manager }) => ({ damage, manager })), log.lines.at(-1)?.message];
@@ -481,7 +471,7 @@ describe('executing a plan', () => {
       const run = async () => {
         const stored = [...server.collection(resourceOf(desired)).objects().values()];
         const known = stored.map((each) => projectLive('GlobalNetworkPolicy', new Set())(each));
-        return execute(planned({ desired: [desired], live: known }), given);
+        return execute(planned({ desired: [desired], live: known }).phases, given);
       };
       return { server, log, clock, run };
     };

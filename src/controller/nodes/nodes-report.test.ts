@@ -5,7 +5,6 @@ import type { HostEndpointInfo } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary, Frozen } from '../../compiler/types.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { lacksAllows, nodesReport, nodesStand, type NodesReportInput } from './nodes-report.ts';
-import { plan, type PlanInput } from '../plan/plan.ts';
 import { applyStep, desiredRole } from '../plan/step.ts';
 import type { Unwritten } from '../apply/execute.ts';
 import {
@@ -19,12 +18,8 @@ import {
   nodeAllow,
   set,
 } from '../testing/objects.ts';
+import { planned, renamed } from '../testing/planned.ts';
 
-/** The object under another name. */
-const renamed = ({ object }: DesiredObject, name: string): DesiredObject['object'] => ({
-  ...object,
-  metadata: { ...object.metadata, name },
-});
 const summary: NodesSummary = {
   mode: 'Enforce',
   endpoints: 'Managed',
@@ -55,15 +50,6 @@ function standing(
     ...fields,
   });
 }
-const planned = (input: Partial<PlanInput>) =>
-  plan({
-    desired,
-    live: [],
-    frozen: [],
-    firewalls: new Set(['default']),
-    isClosedNamespace: () => false,
-    ...input,
-  });
 const without = (...ids: readonly string[]) =>
   desired.filter(({ object }) => !ids.includes(object.metadata.name)).map(live);
 
@@ -126,16 +112,10 @@ describe('nodes stand', () => {
     nodeAllow({ name: 'lo', rules: ['default/nodes/lo'] }),
     web,
   ];
-  const planned = (stored: readonly LiveObject[], wanted: readonly DesiredObject[] = all) =>
-    plan({
-      desired: wanted,
-      live: stored,
-      frozen: [],
-      firewalls: new Set(['default']),
-      isClosedNamespace: () => false,
-    });
-  const stand = (...args: Parameters<typeof planned>): boolean => {
-    const after = planned(...args);
+  const plannedFrom = (stored: readonly LiveObject[], wanted: readonly DesiredObject[] = all) =>
+    planned({ desired: wanted, live: stored });
+  const stand = (...args: Parameters<typeof plannedFrom>): boolean => {
+    const after = plannedFrom(...args);
     return nodesStand(after, verdictsAfter(after));
   };
   const lacking = (name: string) => all.filter(({ object }) => object.metadata.name !== name).map(live);
@@ -200,7 +180,7 @@ describe('an endpoint that the API server refuses is for a person to mend', () =
   const [, , , refused] = desired;
   if (refused === undefined) throw new Error('no endpoint');
   const labelFailure = { message: 'may not patch nodes', isRefused: true };
-  const after = planned({ live: without(refused.object.metadata.name) });
+  const after = planned({ desired, live: without(refused.object.metadata.name) });
   const found = (mode: 'Enforce' | 'Observe', refusal: string | undefined) =>
     nodesReport({
       summary: { ...summary, mode },
@@ -397,7 +377,7 @@ test('allows are missing where they cannot be written, not where they are still 
   const [zone] = desired;
   if (zone === undefined) throw new Error('no zone');
   const verdicts = (stored: readonly LiveObject[], unwritten: readonly Unwritten[] = []) =>
-    verdictsAfter(planned({ live: stored }), unwritten);
+    verdictsAfter(planned({ desired, live: stored }), unwritten);
   const web = allow({ name: 'web' });
   const needing = nodeAllow({ name: 'needing', rules: zone.rules });
   const office = set({ name: 'office' });
@@ -428,6 +408,6 @@ test.each([
   ['an allow', nodeAllow({ name: 'old' }), false],
   ['a set, which goes last', set({ name: 'old' }), true],
 ])('whether nodes may join while %s is still to be removed', (_, old, expected) => {
-  const after = planned({ live: [...desired, old].map(live) });
+  const after = planned({ desired, live: [...desired, old].map(live) });
   expect(nodesStand(after, verdictsAfter(after))).toBe(expected);
 });
