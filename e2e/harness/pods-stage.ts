@@ -19,10 +19,11 @@ export interface Stage extends Actors, AsyncDisposable {
 /** The controllers that finish the deletion of objects and namespaces. */
 const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
 
-export async function startStage(): Promise<Stage> {
+/** @param absent namespaces of the cast that are left out, with their pods */
+export async function startStage(absent: readonly string[] = []): Promise<Stage> {
   const cluster = await localCluster({ controllers: CONTROLLERS }).start();
   try {
-    const [entered, start] = await Promise.all([enterStage(cluster), operatorStarter(cluster)]);
+    const [entered, start] = await Promise.all([enterStage(cluster, absent), operatorStarter(cluster)]);
     return stage(entered, start, await start());
   } catch (error) {
     await cluster.stop();
@@ -38,8 +39,8 @@ async function operatorStarter(cluster: StartedCluster): Promise<() => Promise<S
 /** The cast on its cluster, whoever runs the operator there. */
 export type Entered = Omit<Stage, 'operator' | 'restartOperator' | typeof Symbol.asyncDispose>;
 
-export async function enterStage(cluster: StartedCluster): Promise<Entered> {
-  const actors = await enterCast(cluster);
+export async function enterStage(cluster: StartedCluster, absent: readonly string[] = []): Promise<Entered> {
+  const actors = await enterCast(cluster, absent);
   /** Targets that have addresses and send nothing. */
   const targets = new Map([
     ['node-local-dns', NODE_LOCAL_DNS.own],
@@ -79,7 +80,10 @@ function stage(entered: Entered, start: () => Promise<StartedOperator>, started:
   };
 }
 
-async function enterCast(cluster: StartedCluster): Promise<Map<ActorName, Endpoint>> {
+async function enterCast(
+  cluster: StartedCluster,
+  absent: readonly string[],
+): Promise<Map<ActorName, Endpoint>> {
   const actors = new Map<ActorName, Endpoint>();
   for (const node of cluster.nodes) {
     const addresses = [...NODE_LOCAL_DNS.own, ...(cluster.servesServices ? [] : NODE_LOCAL_DNS.service)];
@@ -88,12 +92,14 @@ async function enterCast(cluster: StartedCluster): Promise<Map<ActorName, Endpoi
     actors.set(`node/${node.name}`, node);
   }
   await Promise.all(
-    Object.entries(NAMESPACES).map(([name, labels]) => cluster.createNamespace(name, labels)),
+    Object.entries(NAMESPACES)
+      .filter(([name]) => !absent.includes(name))
+      .map(([name, labels]) => cluster.createNamespace(name, labels)),
   );
   if (!cluster.servesServices) {
     await cluster.kubectl(['create', '--filename=-'], { input: JSON.stringify(DNS_SERVICE) });
   }
-  const pods = PODS.map(async (spec) => {
+  const pods = PODS.filter(({ namespace }) => !absent.includes(namespace)).map(async (spec) => {
     actors.set(`${spec.namespace}/${spec.name}`, await cluster.createPod(spec));
   });
   const hosts = OUTSIDE.map(async (spec) => {

@@ -139,6 +139,7 @@ function policies(token: string): readonly Marker[] {
   const selected = { [LABEL]: token };
   const spec = { selector: `${LABEL} == '${token}'`, types: ['Ingress'] };
   const source = { selector: `${LABEL} == '${token}'` };
+  const namespaceSelector = `kubernetes.io/metadata.name == '${NAMESPACE}'`;
   return [
     {
       collection: `${CALICO}/globalnetworkpolicies`,
@@ -146,7 +147,8 @@ function policies(token: string): readonly Marker[] {
         apiVersion: 'projectcalico.org/v3',
         kind: 'GlobalNetworkPolicy',
         metadata: { name: token },
-        spec: { ...spec, ingress: [{ action: 'Allow', source }] },
+        // So that it is seen to be about no other namespace, whoever asks what it may open.
+        spec: { ...spec, namespaceSelector, ingress: [{ action: 'Allow', source }] },
       },
     },
     {
