@@ -8,6 +8,7 @@ import {
   cidrString,
   dnsLabel,
   ipBlock,
+  machinesCidr,
   nonEmptyLabelSelector,
   portList,
 } from './values.ts';
@@ -148,9 +149,10 @@ export const nodes = z
           "Destinations to protect in addition to the nodes' own services. Known (the default): the addresses of nodes and extraAddresses, and the NodePort range and declared hostPorts on any address. All: all traffic that is not for a pod.",
       })
       .optional(),
-    extraAddresses: stringSet(cidrString, { min: 1, max: 256 })
+    extraAddresses: stringSet(machinesCidr, { min: 1, max: 256 })
       .meta({
-        description: 'More addresses of nodes, as CIDRs: virtual ones, second interfaces, load balancers.',
+        description:
+          'More addresses of nodes, as CIDRs: virtual ones, second interfaces, load balancers. They share no address with pods (IPPools, podCIDRs of Nodes) and Services.',
       })
       .optional(),
     controlPlane: z

@@ -150,6 +150,26 @@ export const cidrString = z
   .superRefine(parsedBy(parseCidr))
   .meta({ maxLength: 49, pattern: '^[0-9A-Fa-f:.]+/[0-9]{1,3}$' } satisfies CrdMeta);
 
+/**
+ * A range of machines. No network of machines is larger, and a larger range is a mistake that would mean pods
+ * and Services too.
+ */
+export const machinesCidr = cidrString
+  .superRefine((text, context) => {
+    const cidr = parsedOrUndefined(text);
+    if (cidr === undefined || cidr.prefix >= SHORTEST_PREFIX[cidr.family]) return;
+    context.addIssue({
+      code: 'custom',
+      message: `${text} is too large: name the networks of the machines, with a prefix of at least /${String(SHORTEST_PREFIX[4])} (IPv6: /${String(SHORTEST_PREFIX[6])})`,
+    });
+  })
+  .meta({
+    pattern:
+      '^([0-9.]+/([89]|[12][0-9]|3[0-2])|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*/(1[6-9]|[2-9][0-9]|1[01][0-9]|12[0-8]))$',
+  } satisfies CrdMeta);
+
+const SHORTEST_PREFIX = { 4: 8, 6: 16 } as const;
+
 export const addressString = z
   .string()
   .superRefine(parsedBy(parseAddress))

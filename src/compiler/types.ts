@@ -24,6 +24,7 @@ export type ProblemReason =
   | 'BuiltInService'
   | 'UnknownBaseline'
   | 'NodeCIDRsContainPods'
+  | 'NotAddressesOfNodes'
   | 'PoolsUnknown'
   | 'UnreadableObject';
 
@@ -69,6 +70,8 @@ export interface DesiredObject {
    * addresses a negation would mean more, and a deny less.
    */
   readonly keepsAddresses?: true;
+  /** For a set of a deny: the same for everything that is stored in it. */
+  readonly keepsNets?: true;
 }
 
 export interface FirewallSummary {

@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { BACKEND_SOURCES, readApiServerSlice, readBackends, readService } from './api-server.ts';
+import {
+  BACKEND_SOURCES,
+  readApiServerSlice,
+  readBackends,
+  readService,
+  readServiceCIDR,
+} from './api-server.ts';
 import type { KubernetesObject } from './object.ts';
 
 const backends = (kind: string, fields: Readonly<Record<string, unknown>>) =>
@@ -152,4 +158,11 @@ describe('readApiServerSlice', () => {
       ],
     });
   });
+});
+
+test('the ranges of a ServiceCIDR are canonical, and one that is none is named', () => {
+  const spec = { cidrs: ['10.96.0.0/12', 'FD00:96::/112', '10.96.0.1/12'] };
+  const { value, flaws } = readServiceCIDR({ metadata: { name: 'kubernetes' }, spec });
+  expect(value).toEqual(['10.96.0.0/12', 'fd00:96::/112']);
+  expect(flaws).toMatchObject([{ kind: 'ServiceCIDR', name: 'kubernetes', field: 'spec.cidrs[2]' }]);
 });

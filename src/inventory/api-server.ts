@@ -57,6 +57,13 @@ export const BACKEND_SOURCES: readonly BackendSource[] = [
 
 export const SERVICES: Resource = { group: '', version: 'v1', plural: 'services' };
 
+/** Ranges of Services. Kubernetes has them since 1.33. */
+export const SERVICE_CIDRS: Resource = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural: 'servicecidrs',
+};
+
 /**
  * Every API server adds itself to a slice of the Service default/kubernetes. All slices of that namespace are
  * watched.
@@ -113,6 +120,15 @@ export function readService(object: KubernetesObject): Reading<ServiceInfo> {
     ),
     ports: listOf(ports).flatMap((port, index) => readPort(port, `spec.ports[${String(index)}]`, fields)),
   });
+}
+
+/** The ranges of a ServiceCIDR. */
+export function readServiceCIDR(object: KubernetesObject): Reading<readonly string[]> {
+  const fields = new FieldReader('ServiceCIDR', object);
+  const { cidrs } = fieldsOf(object['spec']);
+  return fields.reading(
+    listOf(cidrs).flatMap((cidr, index) => fields.cidr(cidr, `spec.cidrs[${String(index)}]`)),
+  );
 }
 
 /**

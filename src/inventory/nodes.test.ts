@@ -88,3 +88,12 @@ test('only the first flaws of an object are named', () => {
   const addresses = new Array<object>(5000).fill({ type: 'InternalIP', address: 'x' });
   expect(readNode({ metadata: { name: 'n1' }, status: { addresses } }).flaws).toHaveLength(10);
 });
+
+test.each([
+  [{ podCIDR: '10.42.3.0/24', podCIDRs: ['10.42.3.0/24', 'FD00:42::/64'] }, ['10.42.3.0/24', 'fd00:42::/64']],
+  [{ podCIDR: '10.42.3.0/24' }, ['10.42.3.0/24']],
+  [{}, undefined],
+  [{ podCIDRs: [''] }, undefined],
+])('the ranges of its pods in %j are %j', (spec, podCIDRs) => {
+  expect(readNode({ metadata: { name: 'n1' }, spec }).value.podCIDRs).toEqual(podCIDRs);
+});

@@ -27,7 +27,22 @@ export function readNode(object: KubernetesObject): Reading<NodeInfo> {
   const fields = new FieldReader('Node', object);
   const flannel = Object.keys(annotations).some((key) => key.startsWith(FLANNEL_PREFIX));
   const addresses = addressesOf(annotations, object['status'], fields);
-  return fields.reading({ name, labels, addresses, ...(flannel && { flannel }) });
+  const podCIDRs = podCIDRsOf(object['spec'], fields);
+  return fields.reading({
+    name,
+    labels,
+    addresses,
+    ...(flannel && { flannel }),
+    ...(podCIDRs.length > 0 && { podCIDRs }),
+  });
+}
+
+/** `podCIDR` is the first of `podCIDRs`, and older than it. */
+function podCIDRsOf(spec: unknown, fields: FieldReader): readonly string[] {
+  const { podCIDR, podCIDRs = podCIDR === undefined ? [] : [podCIDR] } = fieldsOf(spec);
+  return listOf(podCIDRs).flatMap((cidr, index) =>
+    cidr === '' ? [] : fields.cidr(cidr, `spec.podCIDRs[${String(index)}]`),
+  );
 }
 
 /**

@@ -18,6 +18,8 @@ export interface NodeInfo {
   readonly addresses: readonly string[];
   /** True where flannel has left its annotations, which means Canal. */
   readonly flannel?: boolean;
+  /** Canonical ranges of the node's pods, where Kubernetes assigns them. Pods of Canal have them. */
+  readonly podCIDRs?: readonly string[];
 }
 
 /** A HostEndpoint that is not ours. */
@@ -156,6 +158,10 @@ export interface Inventory {
   readonly apiServerBackends?: readonly ApiServerBackend[];
   /** At least the Services that backends name, and those with a port for UDP. */
   readonly services?: readonly ServiceInfo[];
+  /** Canonical ranges of Services: ServiceCIDRs, which Kubernetes has since 1.33. */
+  readonly serviceCIDRs?: readonly string[];
+  /** Addresses of all Services, canonical and sorted. */
+  readonly clusterIPs?: readonly string[];
   /** Kinds that could not be listed, for the message. Backends named by them may be missing. */
   readonly unlistedKinds?: readonly string[];
   /** Host endpoints of others. */

@@ -8,6 +8,7 @@ import {
   readApiServerSlice,
   readBackends,
   readService,
+  readServiceCIDR,
 } from '../../inventory/api-server.ts';
 import {
   makesHostEndpoints,
@@ -52,6 +53,7 @@ export function readInventory(documents: readonly Document[]): {
     flaws.push(...reading.flaws);
     return reading.value;
   };
+  const services = readAll('Service', (item) => noting(readService(item.namespacedObject())));
   const inventory: Inventory = {
     namespaces: readAll('Namespace', (item) => readNamespace(item.object())),
     nodes: readAll('Node', (item) => noting(readNode(nodeIn(item)))),
@@ -69,7 +71,9 @@ export function readInventory(documents: readonly Document[]): {
     apiServerBackends: BACKEND_SOURCES.flatMap((source) =>
       readAll(source.kind, (item) => readBackends(source, item.object())).flat(),
     ),
-    services: readAll('Service', (item) => noting(readService(item.namespacedObject()))),
+    services,
+    clusterIPs: services.flatMap(({ clusterIPs }) => clusterIPs).sort(),
+    serviceCIDRs: readAll('ServiceCIDR', (item) => noting(readServiceCIDR(item.object()))).flat(),
     apiServerEndpoints: readAll('EndpointSlice', (item) =>
       noting(readApiServerSlice(item.namespacedObject())),
     ).flat(),

@@ -23,6 +23,7 @@ import { compileBaseline } from './baseline-rules.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { compileBlocked, compileFinalDeny, compileLoopback, refusePods } from './node-denies.ts';
 import { compileLo, compileManaged, nodeAddressSet } from './endpoints.ts';
+import { extraAddressesOf } from './extra-addresses.ts';
 import { failsafesOpen, managedFailsafes } from './failsafes.ts';
 import { compilePodGuard } from './pod-guard.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
@@ -203,7 +204,7 @@ function compiled(context: NodeContext): CompiledNodes {
     ...zones.objects,
     ...compileFinalDeny(declaredHostPorts(context.firewalls), context),
     ...(endpoints === 'Managed' ? compileManaged(context) : []),
-    nodeAddressSet(context),
+    nodeAddressSet(context, extraAddressesOf(context)),
     ...compilePodGuard(openPorts, context),
   ];
   const summary = summaryOf(context, openPorts);

@@ -21,6 +21,7 @@ import { knownOr } from '../../inventory/known.ts';
 import type { NodeInfo } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext } from './context.ts';
+import type { ExtraAddresses } from './extra-addresses.ts';
 import { bothLayers, catchAll, layerPolicies } from './layers.ts';
 
 /** Calico's own profile. It allows, in both directions, what no policy selects. */
@@ -99,12 +100,12 @@ const sorted = (labels: Readonly<Record<string, string>>): Readonly<Record<strin
 const LINK_LOCAL = 'fe80::/10';
 
 /** The addresses at which traffic before DNAT is meant for a selected node. */
-export function nodeAddressSet(context: NodeContext): DesiredObject {
+export function nodeAddressSet(context: NodeContext, extra: ExtraAddresses): DesiredObject {
   const id = ruleId(context.place.id, 'judged');
   const own = knownOr(context.selected, [])
     .flatMap(({ addresses }) => addresses)
     .map(parseAddress);
-  const extra = [...(context.nodeFirewall.nodes.extraAddresses ?? []), LINK_LOCAL].map(parseCidr);
-  const set = networkSet(context.place.firewall, id, NODE_ADDRESSES_SET_VALUE, [...own, ...extra]);
-  return keepingLost(set, context.inventory, 'Node');
+  const nets = [...own, ...extra.nets, parseCidr(LINK_LOCAL)];
+  const set = networkSet(context.place.firewall, id, NODE_ADDRESSES_SET_VALUE, nets);
+  return { ...keepingLost(set, context.inventory, 'Node'), ...(!extra.isWhole && { keepsNets: true }) };
 }

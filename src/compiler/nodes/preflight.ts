@@ -25,6 +25,7 @@ import type { NodesSummary } from '../types.ts';
 import type { NodeContext } from './context.ts';
 import { dataplaneNotes } from './dataplane.ts';
 import { labelsTaken } from './endpoints.ts';
+import { listed } from './listed.ts';
 
 export interface Preflight {
   readonly blocked?: NonNullable<NodesSummary['blocked']>;
@@ -226,9 +227,3 @@ function matchesSets(text: string): boolean {
   const selector = text === '' ? undefined : parsed(text);
   return selector !== undefined && SETS.some((labels) => matchesSelector(selector, labels));
 }
-
-const MANY = 5;
-const listed = (names: readonly string[]): string =>
-  names.length <= MANY
-    ? names.join(', ')
-    : `${names.slice(0, MANY).join(', ')} and ${String(names.length - MANY)} more`;

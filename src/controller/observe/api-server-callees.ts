@@ -16,7 +16,10 @@ import { Informer, type InformerContext } from '../../cluster/informer/informer.
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 import { PatientInformers } from '../../cluster/informer/patient-informers.ts';
 
-type Snapshot = Pick<Inventory, 'apiServerBackends' | 'services' | 'apiServerEndpoints' | 'unlistedKinds'> & {
+type Snapshot = Pick<
+  Inventory,
+  'apiServerBackends' | 'services' | 'clusterIPs' | 'apiServerEndpoints' | 'unlistedKinds'
+> & {
   readonly unreadable: readonly Unreadable[];
 };
 
@@ -99,6 +102,11 @@ export class ApiServerCallees {
     return {
       apiServerBackends: this.#backends(),
       services: services.map(({ value }) => value),
+      // Read at the next round. No round begins because of them.
+      clusterIPs: this.#services.store
+        .list()
+        .flatMap(({ value }) => value.clusterIPs)
+        .sort(),
       apiServerEndpoints: this.#endpoints.hasSynced ? endpoints.flatMap(({ value }) => value) : UNKNOWN,
       unreadable: [...services, ...endpoints].flatMap(({ unreadable }) => unreadable),
       ...(unlisted.length > 0 && { unlistedKinds: unlisted.map(({ resource }) => resource.plural) }),

@@ -103,6 +103,14 @@ describe('how Calico is served', () => {
     expect(await detect({ [V3]: resources(ALL) })).toMatchObject({ adminPolicies: {} });
   });
 
+  test('with ServiceCIDRs, or without', async () => {
+    const path = '/apis/networking.k8s.io/v1';
+    const withKinds = (...names: readonly string[]) =>
+      detect({ [V3]: resources(ALL), [path]: { resources: names.map((name) => ({ name, verbs: [] })) } });
+    expect(await withKinds('ingresses', 'servicecidrs')).toMatchObject({ hasServiceCIDRs: true });
+    expect(await withKinds('ingresses')).toMatchObject({ hasServiceCIDRs: false });
+  });
+
   test('with an Installation of the Tigera operator, or without', async () => {
     const path = '/apis/operator.tigera.io/v1/installations/default';
     const installed = (answer: unknown) => detect({ [V3]: resources(ALL), [path]: answer });

@@ -1,6 +1,7 @@
 /** How Calico's API is served, and whether that is enough. */
 import type { GeneratedKind } from '../../calico/types.ts';
 import { ADMIN_POLICY_GROUP, ADMIN_POLICY_KINDS } from '../../inventory/admin-policies.ts';
+import { SERVICE_CIDRS } from '../../inventory/api-server.ts';
 import type { AdminPolicyKind } from '../../inventory/types.ts';
 import type { AdminPolicyVersions } from './other-policies.ts';
 import { get } from '../../cluster/objects/apply.ts';
@@ -52,6 +53,8 @@ export interface ServedCalico {
   readonly adminPolicies: AdminPolicyVersions;
   /** True where the Tigera operator has installed Calico. */
   readonly isInstallation: boolean;
+  /** True where the API server has ServiceCIDRs, as it does since Kubernetes 1.33. */
+  readonly hasServiceCIDRs: boolean;
 }
 
 export interface UnservedCalico {
@@ -92,10 +95,11 @@ export async function detectCalico(transport: Transport, signal: AbortSignal): P
   if (version !== undefined && isTooOld(version)) return tooOld(`this is ${version}`);
   const names = new Set(resources.map(({ name }) => name));
   const kinds = new Set(generatedKinds.filter((kind) => names.has(GENERATED_KINDS[kind].plural)));
-  const [mode, adminPolicies, isInstallation] = await Promise.all([
+  const [mode, adminPolicies, isInstallation, hasServiceCIDRs] = await Promise.all([
     servedBy(transport, signal),
     adminPolicyVersions(transport, signal),
     hasInstallation(transport, signal),
+    servesServiceCIDRs(transport, signal),
   ]);
   return {
     served: true,
@@ -105,6 +109,7 @@ export async function detectCalico(transport: Transport, signal: AbortSignal): P
     read: new Set(readKinds.filter((kind) => names.has(READ_KINDS[kind]))),
     adminPolicies,
     isInstallation,
+    hasServiceCIDRs,
   };
 }
 
@@ -161,6 +166,12 @@ async function adminPolicyVersions(transport: Transport, signal: AbortSignal): P
 }
 
 const isAdminPolicyKind = (kind: string): kind is AdminPolicyKind => Object.hasOwn(ADMIN_POLICY_KINDS, kind);
+
+async function servesServiceCIDRs(transport: Transport, signal: AbortSignal): Promise<boolean> {
+  const { group, version, plural } = SERVICE_CIDRS;
+  const resources = await servedResources(transport, group, version, { signal });
+  return resources?.some(({ name }) => name === plural) === true;
+}
 
 const INSTALLATIONS = { group: 'operator.tigera.io', version: 'v1', plural: 'installations' };
 

@@ -170,6 +170,7 @@ test('only kinds that are served are watched', async () => {
     read: new Set([]),
     adminPolicies: {},
     isInstallation: false,
+    hasServiceCIDRs: false,
   };
   const stored = new GeneratedObjects(
     some,

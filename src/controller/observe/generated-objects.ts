@@ -14,6 +14,7 @@ import { Informer, type InformerContext } from '../../cluster/informer/informer.
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
 import { Impostors, type Questions } from './impostors.ts';
 import { OtherPolicies } from './other-policies.ts';
+import { ServiceCIDRs } from './service-cidrs.ts';
 import { TierSight } from './tier-sight.ts';
 
 /** A write whose effect must show in the watch: the object at this version or a later one, or its absence. */
@@ -29,7 +30,10 @@ export interface Expectation {
 const DOUBT_MS = 1000;
 const LIST_MS = 10_000;
 
-type ServedKinds = Pick<ServedCalico, 'kinds' | 'read' | 'adminPolicies' | 'isInstallation'>;
+type ServedKinds = Pick<
+  ServedCalico,
+  'kinds' | 'read' | 'adminPolicies' | 'isInstallation' | 'hasServiceCIDRs'
+>;
 
 export interface GeneratedObjectsOptions {
   /** Called when something changed that plans depend on. */
@@ -55,6 +59,7 @@ export class GeneratedObjects {
   readonly #objects = new Map<GeneratedKind, Informer<LiveObject>>();
   readonly #config: CalicoConfig;
   readonly #others: OtherPolicies;
+  readonly #serviceCIDRs: ServiceCIDRs | undefined;
   readonly #sight: TierSight;
   readonly #isInstallation: boolean;
   readonly #impostors: Impostors;
@@ -64,7 +69,7 @@ export class GeneratedObjects {
   #changed = Promise.withResolvers<undefined>();
 
   constructor(served: ServedKinds, context: InformerContext, options: GeneratedObjectsOptions) {
-    const { kinds, read, adminPolicies, isInstallation } = served;
+    const { kinds, read, adminPolicies, isInstallation, hasServiceCIDRs } = served;
     const { onChange, isKept, memory, authorship } = options;
     this.#context = context;
     this.#isInstallation = isInstallation;
@@ -95,6 +100,7 @@ export class GeneratedObjects {
     }
     this.#config = new CalicoConfig(read, context, onChange, memory);
     this.#others = new OtherPolicies(adminPolicies, context, onChange);
+    this.#serviceCIDRs = hasServiceCIDRs ? new ServiceCIDRs(context, onChange) : undefined;
     this.#sight = new TierSight(context, {
       tiers: () => this.#foreignTiers(),
       onChange,
@@ -108,6 +114,7 @@ export class GeneratedObjects {
       this.#config.informers,
       this.#others,
       this.#sight,
+      ...(this.#serviceCIDRs === undefined ? [] : [this.#serviceCIDRs.informers]),
     ]);
   }
 
@@ -145,6 +152,7 @@ export class GeneratedObjects {
       ...this.#config.snapshot(),
       ...othersOf(this.objects()),
       ...this.#others.inventory(),
+      ...this.#serviceCIDRs?.inventory(),
       unseenTiers: this.#sight.unseen,
       calicoInstallation: this.#isInstallation,
     };

@@ -245,6 +245,13 @@ describe('a set that keeps its addresses', () => {
     expect(netsOf([keeping], [stored])).toEqual([['10.0.0.1/32', '10.0.0.9/32', 'fd00::9/128']]);
   });
 
+  test('of a deny has the stored networks as well', () => {
+    const stored = live(withNets('10.0.0.9/32', '10.1.0.0/24', 'rubbish'));
+    expect(netsOf([{ ...wanted, keepsNets: true }], [stored])).toEqual([
+      ['10.0.0.1/32', '10.0.0.9/32', '10.1.0.0/24'],
+    ]);
+  });
+
   test('has its own where nothing is stored, or where another client has the name', () => {
     expect(netsOf([keeping], [])).toEqual([['10.0.0.1/32']]);
     expect(netsOf([keeping], [foreign(withNets('10.0.0.9/32'))])).toEqual([['10.0.0.1/32']]);

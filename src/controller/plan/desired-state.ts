@@ -106,25 +106,27 @@ function keepingAddresses(
   desired: readonly DesiredObject[],
   live: Iterable<LiveObject>,
 ): readonly DesiredObject[] {
-  if (!desired.some(({ keepsAddresses }) => keepsAddresses)) return desired;
+  if (!desired.some(({ keepsAddresses, keepsNets }) => keepsAddresses ?? keepsNets)) return desired;
   const stored = new Map([...live].map((each) => [each.id, each]));
   return desired.map((each) => {
-    const { object, keepsAddresses } = each;
-    if (keepsAddresses !== true || object.kind !== 'GlobalNetworkSet') return each;
+    const { object, keepsAddresses, keepsNets } = each;
+    if ((keepsAddresses ?? keepsNets) !== true || object.kind !== 'GlobalNetworkSet') return each;
     const set = stored.get(objectId(object.kind, object.metadata));
-    const kept = set?.ours === true ? (set.nets ?? []).flatMap(addressOf) : [];
+    const kept = (set?.ours === true ? (set.nets ?? []) : [])
+      .flatMap(parsed)
+      .filter((net) => keepsNets === true || isAddress(net));
     const nets = distinctCidrs([...object.spec.nets.map(parseCidr), ...kept]).map(formatCidr);
     return { ...each, object: { ...object, spec: { nets } } };
   });
 }
 
-/**
- * Nothing for a text that is not one address. A stored set may be anybody's work, and a network lets more in.
- */
-function addressOf(text: string): readonly Cidr[] {
+/** A stored set of an allow may be anybody's work, and a network lets more in. */
+const isAddress = ({ family, prefix }: Cidr): boolean => prefix === (family === 4 ? 32 : 128);
+
+/** Nothing for a text that is no network. */
+function parsed(text: string): readonly Cidr[] {
   try {
-    const cidr = parseCidr(text);
-    return cidr.prefix === (cidr.family === 4 ? 32 : 128) ? [cidr] : [];
+    return [parseCidr(text)];
   } catch (error) {
     if (error instanceof AddressError) return [];
     throw error;

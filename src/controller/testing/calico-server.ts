@@ -2,7 +2,7 @@
 import { API_VERSION, KIND, type Spec } from '../../api/schema.ts';
 import { FakeApiServer, type ServedKind } from '../../cluster/testing/fake-api-server.ts';
 import { web } from '../../compiler/testing/examples.ts';
-import { API_SERVER_SLICES, BACKEND_SOURCES, SERVICES } from '../../inventory/api-server.ts';
+import { API_SERVER_SLICES, BACKEND_SOURCES, SERVICE_CIDRS, SERVICES } from '../../inventory/api-server.ts';
 import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
 import type { Finalizers } from '../apply/finalizers.ts';
 import { mergePatch } from '../../cluster/objects/apply.ts';
@@ -73,6 +73,7 @@ export const calicoServer = (isServed = true): FakeApiServer =>
     EVENTS,
     { ...NETWORK_POLICIES, kind: 'NetworkPolicy', namespaced: true },
     ADMIN_POLICIES,
+    { ...SERVICE_CIDRS, kind: 'ServiceCIDR' },
     ...(isServed ? ofCalico : []),
   ]);
 
@@ -84,6 +85,7 @@ export const CALICO: ServedCalico = {
   kinds: new Set(generatedKinds),
   read: new Set(['IPPool', 'FelixConfiguration', 'BGPPeer', 'KubeControllersConfiguration']),
   adminPolicies: { AdminNetworkPolicy: 'v1alpha1' },
+  hasServiceCIDRs: true,
   isInstallation: false,
 };
 
