@@ -2,9 +2,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Spec } from '../api/schema.ts';
 import { mergePatch, remove } from '../cluster/objects/apply.ts';
-import type { StoredObject } from '../cluster/resource.ts';
+import type { KubernetesObject, StoredObject } from '../cluster/resource.ts';
 import type { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
 import { PATIENCE_MS } from './apply/patience.ts';
+import { isEmptied } from './objects/emptied.ts';
 import { kindResource } from './objects/kinds.ts';
 import { FIREWALLS } from './observe/firewalls.ts';
 import { blogCluster, firewallObject, namespaceObject, NAMESPACES } from './testing/calico-server.ts';
@@ -147,6 +148,75 @@ describe('a finalizer on our policy in the namespace of a tenant', () => {
       programming: { programmed: true },
       problems: [{ reason: 'HeldByFinalizer', message: expect.stringContaining('may still let traffic') }],
     });
+  });
+});
+
+describe('admission that fills what is emptied', () => {
+  const refilling =
+    (part: string) =>
+    (object: KubernetesObject): KubernetesObject =>
+      object.metadata.name.includes(part) && isEmptied('NetworkPolicy', object['spec'])
+        ? { ...object, spec: { selector: 'all()' } }
+        : object;
+  const altered = (id: string, live: object = {}) => ({
+    programming: {
+      programmed: false,
+      reason: 'Altered',
+      message: expect.stringMatching(
+        new RegExp(
+          `${id}.* may still let traffic through, because the API server stores another spec.selector `,
+        ),
+      ),
+      stalled: true,
+    },
+    problems: [{ severity: 'problem', reason: 'Altered' }],
+    ...live,
+  });
+
+  test('is named in the namespace of a tenant, holds up nothing, and is tried ever more slowly', async () => {
+    const server = cluster();
+    const rounds = await settled(server);
+    await hold(server, IN_BLOG, 'blog');
+    server.fill = refilling('blog');
+    change(server, revoked);
+    await runFor(rounds, 20);
+    expect(bridges(server)).toEqual([]);
+    expect(left(server)).not.toMatchObject([emptied]);
+    expect(rounds.told.findings.get('default')).toMatchObject(altered(`NetworkPolicy/blog/cfw-${OURS}`));
+    rounds.wrote();
+    await runFor(rounds, 120);
+    expect(rounds.wrote().filter((each) => each === `PATCH ${OURS}`).length).toBeLessThan(6);
+    server.fill = (object) => object;
+    await rounds.settle();
+    expect(left(server)).toMatchObject([emptied]);
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      programming: { programmed: true },
+      problems: [{ severity: 'warning', reason: 'HeldByFinalizer' }],
+    });
+    expect(await rounds.round()).toEqual({ type: 'done' });
+  });
+
+  test('is named for an object of the cluster', async () => {
+    const peers = [{ name: 'partner', cidrs: ['203.0.113.0/24'] }];
+    const rule = { name: 'in', pods: {}, from: [{ peer: 'partner' as const }], ports: [80] };
+    const open: Partial<Spec> = {
+      peers,
+      namespaces: [
+        {
+          name: 'all',
+          namespaceSelector: { matchExpressions: [{ key: 'gone', operator: 'DoesNotExist' as const }] },
+          ingress: [rule],
+        },
+      ],
+    };
+    const server = blogCluster(open);
+    const rounds = await settled(server);
+    await hold(server, POLICIES, 'default-all-ingress-in');
+    server.fill = refilling('default-all-ingress-in');
+    change(server, {});
+    await runFor(rounds, 20);
+    expect(bridges(server)).toEqual([]);
+    expect(rounds.told.findings.get('default')).toMatchObject(altered('cfw-default-all-ingress-in'));
   });
 });
 

@@ -166,7 +166,8 @@ export class Reconciler {
     const written = isShown ? contents : [];
     const hashes = current.map(({ id, desiredHash }) => [id, desiredHash] as const);
     drift.remember(new Map([...written, ...hashes]), new Set([...idsOf(desired), ...idsOfHeld(plan)]));
-    alterations.retain(new Set(only(plan.comparisons, 'Pending').map(({ id }) => id)));
+    const pending = only(plan.comparisons, 'Pending').map(({ id }) => id);
+    alterations.retain(new Set([...pending, ...idsOfHeld(plan)]));
     return verdictsOf({
       desired,
       plan,

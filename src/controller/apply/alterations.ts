@@ -6,8 +6,8 @@ import type { Clock } from '../../cluster/clock.ts';
 const RETRY: BackoffPolicy = { initialMs: 1000, maxMs: 60_000, factor: 2, jitter: 0 };
 
 interface Alteration {
-  /** Hash of the content that was written. */
-  readonly desiredHash: string;
+  /** The content that was written: see contentOf. */
+  readonly content: string;
   /** See Written.altered. */
   readonly fields: readonly string[];
   readonly tries: number;
@@ -27,24 +27,24 @@ export class Alterations {
   }
 
   /** @param fields Written.altered of a write with this content; empty: it is stored as desired */
-  note(id: string, desiredHash: string, fields: readonly string[]): void {
+  note(id: string, content: string, fields: readonly string[]): void {
     if (fields.length === 0) {
       this.#alterations.delete(id);
       return;
     }
-    const tries = this.#of(id, desiredHash)?.tries ?? 0;
+    const tries = this.#of(id, content)?.tries ?? 0;
     const retryAt = this.#clock.now() + backoffDelay(RETRY, tries, () => 0);
-    this.#alterations.set(id, { desiredHash, fields, tries: tries + 1, retryAt });
+    this.#alterations.set(id, { content, fields, tries: tries + 1, retryAt });
   }
 
   /** The fields that the last write of this content had altered; undefined: none, or another content. */
-  fields(id: string, desiredHash: string): readonly string[] | undefined {
-    return this.#of(id, desiredHash)?.fields;
+  fields(id: string, content: string): readonly string[] | undefined {
+    return this.#of(id, content)?.fields;
   }
 
   /** Milliseconds until this content may be written again; 0 = now. Undefined as in `fields`. */
-  waitMs(id: string, desiredHash: string): number | undefined {
-    const alteration = this.#of(id, desiredHash);
+  waitMs(id: string, content: string): number | undefined {
+    const alteration = this.#of(id, content);
     return alteration === undefined ? undefined : Math.max(0, alteration.retryAt - this.#clock.now());
   }
 
@@ -53,8 +53,8 @@ export class Alterations {
     for (const id of this.#alterations.keys()) if (!ids.has(id)) this.#alterations.delete(id);
   }
 
-  #of(id: string, desiredHash: string): Alteration | undefined {
+  #of(id: string, content: string): Alteration | undefined {
     const alteration = this.#alterations.get(id);
-    return alteration?.desiredHash === desiredHash ? alteration : undefined;
+    return alteration?.content === content ? alteration : undefined;
   }
 }

@@ -8,6 +8,7 @@ import type { Drift } from './drift.ts';
 import { repairOf, type Repair } from './journal.ts';
 import type { Role } from '../objects/role.ts';
 import { contentHash } from '../objects/content-hash.ts';
+import { refilled } from '../objects/emptied.ts';
 import { closesTooEarly, isSuccessor, needsAny } from '../plan/plan.ts';
 import {
   contentOf,
@@ -145,9 +146,9 @@ async function attempt(step: Step, executor: Executor, progress: Progress): Prom
 
 /** The fields that were altered, while it is not time for another try. */
 function alteredBefore(step: Step, { alterations }: Executor): readonly string[] | undefined {
-  if (step.action !== 'apply') return undefined;
-  const isTime = alterations.waitMs(step.id, step.desiredHash) === 0;
-  return isTime ? undefined : alterations.fields(step.id, step.desiredHash);
+  if (step.action === 'remove') return undefined;
+  const isTime = alterations.waitMs(step.id, contentOf(step)) === 0;
+  return isTime ? undefined : alterations.fields(step.id, contentOf(step));
 }
 
 async function carryOut(step: Step, executor: Executor, progress: Progress): Promise<Expectation> {
@@ -164,7 +165,7 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
     step.action === 'apply' ? await applied(step, executor) : await emptied(step, executor);
   const { uid, resourceVersion } = stored.metadata;
   const shows = { id: step.id, kind: kindOf(step), uid, resourceVersion };
-  if (step.action === 'apply') alterations.note(step.id, step.desiredHash, altered);
+  alterations.note(step.id, hash, altered);
   if (altered.length > 0) {
     progress.unwritten.push({ step, refusal: undefined, altered });
     log.warn({ ...logFields(step), fields: altered }, 'altered by the API server');
@@ -192,7 +193,7 @@ function applied(step: ApplyStep, { transport, authorship }: Executor): Promise<
 async function emptied(step: EmptyStep, { transport, authorship }: Executor): Promise<Written> {
   const stored = await emptyObject(transport, step);
   authorship.vouch({ uid: stored.metadata.uid, hash: contentHash(stored) });
-  return { stored, altered: [] };
+  return { stored, altered: refilled(step.live.kind, stored['spec']) };
 }
 
 function needsRefused(step: Step, { unwritten }: Progress): boolean {

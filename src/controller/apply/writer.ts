@@ -171,8 +171,8 @@ export class Writer {
 
   /** Undefined for a step that the API server has not altered. */
   #retryWaitMs(step: Step): number | undefined {
-    if (step.action !== 'apply') return undefined;
-    return this.#options.alterations.waitMs(step.id, step.desiredHash);
+    if (step.action === 'remove') return undefined;
+    return this.#options.alterations.waitMs(step.id, contentOf(step));
   }
 
   /** An altered object counts as no drift: execute.ts knows when it is written again. */

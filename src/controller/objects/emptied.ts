@@ -21,6 +21,10 @@ export function emptyingSpec(kind: GeneratedKind): Readonly<Record<string, strin
   return { [field]: value };
 }
 
+/** For an object that should select nothing: the fields that say otherwise. */
+export const refilled = (kind: GeneratedKind, spec: unknown): readonly string[] =>
+  isEmptied(kind, spec) ? [] : [`spec.${emptiedOf(kind).field}`];
+
 export function isEmptied(kind: GeneratedKind, spec: unknown): boolean {
   const { field, value } = emptiedOf(kind);
   return isRecord(spec) && spec[field] === value;

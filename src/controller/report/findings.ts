@@ -74,7 +74,7 @@ function removalTrouble(
     ({ step, refusal }) => refusal !== undefined && step.action === 'remove' && step.live.firewall === name,
   );
   const waiting = left.find(({ waitsFor, namespace }) => waitsFor !== undefined && namespace === undefined);
-  const held = waiting && heldMessage(waiting, plan);
+  const held = waiting && heldMessage(waiting, plan, outcome);
   const why = refused?.refusal ?? outcome.stopped?.message ?? held;
   if (left.length === 0 || why === undefined) return undefined;
   return {
@@ -108,7 +108,7 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
       ...wanted.problems.filter((problem) => problem.firewall === name),
       ...writeProblems(firewall, verdicts),
       ...forgeries(name, results.plan),
-      ...heldProblems(firewall, results.plan),
+      ...heldProblems(firewall, results),
     ],
     programming: programming(name, verdicts, results),
     policies: {
@@ -212,11 +212,14 @@ function programming(
   const open = verdicts.filter(isMissing).length + leaving.length - inForce.length;
   // A policy that a tenant writes back in his namespace is his own, and makes no firewall unready.
   const held = inForce.find(({ live }) => live.namespace === undefined);
-  if (open === 0 && held !== undefined)
+  // Admission is no tenant, wherever the object stands.
+  const refilledOne = inForce.find(({ live }) => refilledFields(live, outcome) !== undefined);
+  const stuck = refilledOne ?? held;
+  if (open === 0 && stuck !== undefined)
     return {
       programmed: false,
-      reason: HELD,
-      message: heldMessage(held.live, plan),
+      reason: refilledOne === undefined ? HELD : 'Altered',
+      message: heldMessage(stuck.live, plan, outcome),
       stalled: true,
     };
   if (open === 0) return { programmed: true };
@@ -238,24 +241,39 @@ const HELD = 'HeldByFinalizer';
 /** Finalizers that a message names. */
 const NAMED_FINALIZERS = 3;
 
-/** A warning for each object that is held, rule by rule. */
-function heldProblems({ name, validation }: StoredFirewall, plan: Plan): readonly StatusProblem[] {
+/** One for each object that is held, rule by rule. */
+function heldProblems(
+  { name, validation }: StoredFirewall,
+  { plan, outcome }: RoundResult,
+): readonly StatusProblem[] {
   const held = plan.held.filter(({ firewall }) => firewall === name);
   return held.map((live) => {
     const [rule = ruleId(name)] = live.rules;
     const path = validation.ok ? rulePath(validation.firewall, rule) : 'spec';
-    return { severity: 'warning', rule, path, reason: HELD, message: heldMessage(live, plan) };
+    const message = heldMessage(live, plan, outcome);
+    return refilledFields(live, outcome) === undefined
+      ? { severity: 'warning', rule, path, reason: HELD, message }
+      : { severity: 'problem', rule, path, reason: 'Altered', message };
   });
 }
 
-function heldMessage(live: OwnedObject, { phases }: Plan): string {
+/** The fields with which the API server stores an object that was emptied; undefined where it is empty. */
+const refilledFields = ({ id }: OwnedObject, { unwritten }: WriteResult): readonly string[] | undefined =>
+  unwritten.find(({ step, altered }) => step.action === 'empty' && step.id === id && altered !== undefined)
+    ?.altered;
+
+function heldMessage(live: OwnedObject, { phases }: Plan, outcome: WriteResult): string {
   const { id, waitsFor = [], foreignManager } = live;
   const more =
     waitsFor.length > NAMED_FINALIZERS ? ` and ${String(waitsFor.length - NAMED_FINALIZERS)} more` : '';
   const finalizers = `${waitsFor.slice(0, NAMED_FINALIZERS).join(', ')}${more}`;
   const manager = foreignManager === undefined ? '' : ` (last written by ${foreignManager})`;
   const step = phases.flat().find((each) => each.action !== 'apply' && each.live === live);
-  return `${id} is deleted and still stored, held by ${finalizers}${manager}; ${effectOf(step)}: let the owners of these finalizers finish, or remove the finalizers`;
+  const text = `${id} is deleted and still stored, held by ${finalizers}${manager}; ${effectOf(step)}`;
+  const fields = refilledFields(live, outcome);
+  return fields === undefined
+    ? `${text}: let the owners of these finalizers finish, or remove the finalizers`
+    : `${text}, because the API server stores another ${listed(fields)} than was written: ${ALTERED_REMEDY}`;
 }
 
 function effectOf(step: Step | undefined): string {
