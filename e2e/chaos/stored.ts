@@ -124,7 +124,7 @@ async function rendered(context: CheckContext, firewall: KubernetesObject): Prom
     writeFile(files.inventory, JSON.stringify(inventory)),
   ]);
   const outcome = await compileManifests(
-    { filename: [files.firewall], inventory: files.inventory, operatorNamespace },
+    { files: [files.firewall], inventory: files.inventory, operatorNamespace },
     () => Promise.reject(new Error('standard input is not read')),
   );
   if (outcome.state === 'invalid')

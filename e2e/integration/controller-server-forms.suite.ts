@@ -24,7 +24,7 @@ const INVENTORY = path.resolve(import.meta.dirname, '../../src/cli/golden/invent
 async function everyObject(): Promise<readonly DesiredObject[]> {
   const byId = new Map<string, DesiredObject>();
   for (const sample of readdirSync(SAMPLES)) {
-    const input = { filename: [path.join(SAMPLES, sample)], inventory: INVENTORY, operatorNamespace: 'o' };
+    const input = { files: [path.join(SAMPLES, sample)], inventory: INVENTORY, operatorNamespace: 'o' };
     const result = await compileManifests(input, () => Promise.resolve(new Uint8Array()));
     if (result.state === 'invalid') throw new Error(`${sample} is invalid`);
     for (const each of result.compilation.objects)

@@ -38,7 +38,7 @@ describe('baseline', () => {
     ],
   ])('reports the problems of a manifest', async (stdin, message) => {
     const { exitCode, stdout, stderr } = await runCommand(['baseline', '-'], { stdin });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toContain(message);
   });
 });

@@ -137,14 +137,14 @@ describe('a file without counters', () => {
     ['rules of iptables as nft prints them', 'table ip filter {\n}\n', 'no rule of a ClusterFirewall'],
   ])('%s', async (_, stdin, message) => {
     const { exitCode, stdout, stderr } = await runCommand(['counters'], { stdin });
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toContain(message);
   });
 
   test('a file that is not there', async () => {
     const { exitCode, stderr } = await runCommand(['counters', path('gone')]);
     expect({ exitCode, stderr }).toEqual({
-      exitCode: 1,
+      exitCode: 2,
       stderr: `${path('gone')}: there is no such file\n`,
     });
   });

@@ -10,7 +10,7 @@ export interface CountersInput {
 
 /**
  * Prints the counters of each rule on a node, from one or more dumps of its packet filter, which are added
- * up. Exit code 1 for a file that cannot be read, for a dump without counters, and for dumps without one of
+ * up. Exit code 2 for a file that cannot be read, for a dump without counters, and for dumps without one of
  * our rules.
  */
 export async function counters(
@@ -25,12 +25,12 @@ export async function counters(
     } catch (error) {
       if (!(error instanceof PacketFilterError || error instanceof UnreadableError)) throw error;
       io.stderr(`${file}: ${error.message}\n`);
-      return 1;
+      return 2;
     }
   }
   if (lines.length === 0) {
     io.stderr(`${NO_RULES}\n`);
-    return 1;
+    return 2;
   }
   const rules = countByRule(lines);
   io.stdout(output === 'json' ? `${JSON.stringify({ rules }, undefined, 2)}\n` : table(rowsOf(rules)));

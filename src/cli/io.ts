@@ -7,4 +7,8 @@ export interface CommandIO {
   readonly color: boolean;
 }
 
-export type ExitCode = 0 | 1 | 3;
+/**
+ * One meaning for every command. 0 and 1 are the answer: yes or done, and no. 2: bad input or usage, and no answer.
+ * 3: the answer is incomplete, because something has a problem.
+ */
+export type ExitCode = 0 | 1 | 2 | 3;

@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadAll } from 'js-yaml';
 import { runCommand } from './testing.ts';
@@ -87,17 +87,16 @@ describe('validate', () => {
   });
 
   test.each([
-    ['missing.yaml', undefined, 'there is no such file'],
-    ['.', undefined, 'is a directory: give a file'],
-    ['binary.yaml', Uint8Array.of(1, 0, 2), 'is a binary file'],
-    ['latin1.yaml', Uint8Array.of(0x6b, 0x3a, 0x20, 0xe9), 'is not UTF-8 text'],
-    ['comment.yaml', '# nothing\n', 'contains no document'],
-    ['broken.yaml', 'a: [1\nb: 2\n', ':2: is not valid YAML'],
-  ])('%s is refused with one clear line', async (name, content, message) => {
+    ['missing.yaml', undefined, 2, 'there is no such file'],
+    ['binary.yaml', Uint8Array.of(1, 0, 2), 2, 'is a binary file'],
+    ['latin1.yaml', Uint8Array.of(0x6b, 0x3a, 0x20, 0xe9), 2, 'is not UTF-8 text'],
+    ['comment.yaml', '# nothing\n', 2, 'contains no ClusterFirewall: write one of'],
+    ['broken.yaml', 'a: [1\nb: 2\n', 1, ':2: is not valid YAML'],
+  ])('%s is refused with one clear line', async (name, content, code, message) => {
     const path = content === undefined ? join(folder, name) : file(name, content);
     const { exitCode, stdout, stderr } = await runCommand(['validate', '-f', path]);
     expect({ exitCode, stdout, lines: stderr.trimEnd().split('\n').length }).toEqual({
-      exitCode: 1,
+      exitCode: code,
       stdout: '',
       lines: 1,
     });
@@ -114,9 +113,9 @@ describe('validate', () => {
     const good = file('good.yaml', GOOD);
     const cluster = file('cluster.yaml', 'kind: Node\nmetadata: {}\n');
     const { exitCode, stderr } = await runCommand(['validate', '-f', good, '--inventory', cluster]);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain(`${cluster}:2: metadata.name: is missing in a Node`);
-    expect(await runCommand(['validate', '-f', '-', '--inventory', '-'])).toMatchObject({ exitCode: 1 });
+    expect(await runCommand(['validate', '-', '--inventory', '-'])).toMatchObject({ exitCode: 2 });
   });
 
   test('uses colours only on a terminal that wants them', async () => {
@@ -125,6 +124,120 @@ describe('validate', () => {
     const colored = await runCommand(['validate', '-f', bad], { color: true });
     expect(plain.stderr).not.toContain('\u001b[');
     expect(colored.stderr).toContain(`\u001b[`);
+  });
+});
+
+describe('files', () => {
+  const DEPLOYMENT = 'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\n';
+  const TEAM = GOOD.replace('name: default', 'name: team').replace('name: blog', 'name: team');
+  const tree = (name: string, files: Readonly<Record<string, string>>): string => {
+    const root = join(folder, name);
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), content);
+    }
+    return root;
+  };
+
+  test('are named with -f or without', async () => {
+    const [one, two] = [file('one.yaml', GOOD), file('two.yaml', TEAM)];
+    for (const argv of [
+      [one, two],
+      ['-f', one, two],
+      [one, '-f', two],
+      [one, two, '-f', one],
+    ]) {
+      const ran = await runCommand(['validate', ...argv]);
+      expect(ran).toEqual({ exitCode: 0, stdout: 'valid: default, team\n', stderr: '' });
+    }
+  });
+
+  test('a folder stands for the manifests directly in it, by name', async () => {
+    const root = tree('folder', {
+      'b.yml': TEAM.replace('Enforce', 'enforce'),
+      'a.yaml': GOOD.replace('Enforce', 'enforce'),
+      'c.json': JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap' }),
+      'kustomization.yaml': 'resources: [a.yaml]\n',
+      'README.md': 'no: manifest\n',
+      'deeper/d.yaml': 'kind: nonsense\n',
+    });
+    const { exitCode, stderr } = await runCommand(['validate', root, join(root, 'a.yaml')]);
+    expect(exitCode).toBe(1);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      expect.stringContaining(`${join(root, 'a.yaml')}:6: spec.mode: `),
+      expect.stringContaining(`${join(root, 'b.yml')}:6: spec.mode: `),
+      'skipped 1 object of another API group: ConfigMap (v1)',
+    ]);
+  });
+
+  test('a folder without a manifest is refused', async () => {
+    const root = tree('empty', { 'deeper/a.yaml': GOOD });
+    const { exitCode, stderr } = await runCommand(['validate', root]);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: `${root}: is a folder without a file that ends in .yaml, .yml or .json: folders in it are not searched, so name the one you mean\n`,
+    });
+  });
+
+  test('a List is unfolded, with the lines of its items, and lists of other groups are not', async () => {
+    const item = (text: string) => text.trimEnd().replaceAll(/^/gm, '    ').replace('    ', '  - ');
+    const list = `apiVersion: v1\nkind: List\nitems:\n${item(GOOD)}\n${item(TEAM.replace('ports: [80]', 'port: [80]'))}\n`;
+    const { exitCode, stderr } = await runCommand(['validate', '-'], { stdin: list });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('<stdin>:25: spec.namespaces[0].ingress[0].port: unknown field');
+    const pods = '---\napiVersion: v1\nkind: PodList\nitems: [{ metadata: { name: a } }]\n';
+    expect(
+      await runCommand(['validate', '-'], { stdin: `${list.replace('port:', 'ports:')}${pods}` }),
+    ).toEqual({
+      exitCode: 0,
+      stdout: 'valid: default, team\n',
+      stderr: 'skipped 1 object of another API group: PodList (v1)\n',
+    });
+  });
+
+  test('objects of other API groups are skipped and counted, or refused', async () => {
+    const mixed = file('mixed.yaml', [DEPLOYMENT, GOOD, DEPLOYMENT].join('---\n'));
+    expect(await runCommand(['validate', mixed])).toEqual({
+      exitCode: 0,
+      stdout: 'valid: default\n',
+      stderr: 'skipped 2 objects of other API groups: Deployment (apps/v1)\n',
+    });
+    const json = await runCommand(['validate', mixed, '-o', 'json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ valid: true, skipped: 2, findings: [] });
+    const rendered = await runCommand(['render', mixed]);
+    expect(rendered).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('skipped 2 objects') });
+    const strict = await runCommand(['validate', mixed, '--strict']);
+    expect(strict.exitCode).toBe(1);
+    expect(strict.stderr).toContain(`${mixed}:2: kind: is "Deployment" of apps/v1: only ClusterFirewall`);
+    expect(await runCommand(['render', mixed, '--strict'])).toMatchObject({ exitCode: 2, stdout: '' });
+    const baseline = await runCommand(['baseline', mixed]);
+    expect(baseline).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('skipped 2 objects') });
+  });
+
+  test.each([
+    ['apiVersion: clusterfirewall.io/v1alpha1\nkind: ClusterFirewal\n', 'kind: is "ClusterFirewal" of'],
+    ['apiVersion: clusterfirewall.io/v1beta1\nkind: ClusterFirewall\n', 'this release does not know'],
+    ['apiVersion: clusterfirewal.io/v1alpha1\nkind: ClusterFirewall\n', 'is in clusterfirewall.io'],
+    ['apiVersion: ClusterFirewall.io/v1alpha1\nkind: Firewall\n', 'kind: is "Firewall" of'],
+    ['apiVersion: v1\n', 'kind: is required'],
+    ['kind: Deployment\n', 'kind: is "Deployment": only'],
+  ])('%j is ours, or nobody’s, and is never skipped', async (other, message) => {
+    const { exitCode, stderr } = await runCommand(['validate', '-'], { stdin: `${GOOD}---\n${other}` });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(message);
+  });
+
+  test('a run that finds no ClusterFirewall is an error', async () => {
+    const files = [file('one.yaml', DEPLOYMENT), file('two.yaml', '# nothing\n')];
+    for (const command of ['validate', 'render', 'baseline']) {
+      const { exitCode, stdout, stderr } = await runCommand([command, ...files]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      expect(stderr).toContain(
+        'one.yaml: contains no ClusterFirewall, nor does a file after it: write one of clusterfirewall.io/v1alpha1\n',
+      );
+    }
+    const list = await runCommand(['validate', '-'], { stdin: 'apiVersion: v1\nkind: List\nitems: []\n' });
+    expect(list).toMatchObject({ exitCode: 2, stdout: '' });
   });
 });
 
@@ -140,6 +253,7 @@ describe('validate --output json', () => {
       exitCode: 0,
       valid: true,
       firewalls: ['default'],
+      skipped: 0,
       findings: [],
     });
   });
@@ -148,9 +262,10 @@ describe('validate --output json', () => {
     const two = GOOD.replace('mode: Enforce', 'mode: enforce').replace('ports: [80]', 'port: [80]');
     const [one, other] = [file('one.yaml', `---\n---\n${two}`), join(folder, 'missing.yaml')];
     expect(await validated('-f', other, '-f', one)).toEqual({
-      exitCode: 1,
+      exitCode: 2,
       valid: false,
       firewalls: [],
+      skipped: 0,
       findings: [
         {
           severity: 'problem',
@@ -223,7 +338,7 @@ describe('render', () => {
 
   test('prints nothing for invalid input', async () => {
     const bad = file('bad.yaml', GOOD.replace('mode', 'mod'));
-    expect(await runCommand(['render', '-f', bad])).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(await runCommand(['render', '-f', bad])).toMatchObject({ exitCode: 2, stdout: '' });
   });
 });
 
@@ -250,14 +365,14 @@ describe('the command line', () => {
 
   test.each([
     [[], 'Usage:'],
-    [['validate'], '--filename'],
+    [['validate'], 'name at least one manifest'],
     [['validate', '-f'], 'argument missing'],
     [['rendr'], 'Did you mean render?'],
     [['validate', '-f', 'a.yaml', '-o', 'yaml'], 'Allowed choices are text, json'],
     [['validate', '-f', 'a.yaml', '--inventry', 'b'], 'Did you mean --inventory?'],
   ])('%j is a usage error', async (argv, message) => {
     const { exitCode, stderr } = await runCommand(argv);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stderr).toContain(message);
   });
 });

@@ -11,45 +11,42 @@ import { messageOf } from '../cluster/errors.ts';
 
 const EXAMPLES = `
 Examples:
-  $ clusterfirewall validate -f firewall.yaml
-  $ clusterfirewall render -f firewall.yaml
+  $ clusterfirewall validate firewall.yaml
+  $ clusterfirewall render firewall.yaml
   $ clusterfirewall baseline
   $ clusterfirewall counters dump.txt
   $ clusterfirewall run
 
-Every command has its own --help.`;
+Every command has its own --help. Files are manifests, folders of them, or - for standard input.
+
+Exit codes of every command:
+  0  yes, or done; warnings do not count
+  1  no: validate found something wrong in a manifest
+  2  no answer: a file or an option is wrong, or there is no ClusterFirewall; render then prints no object
+  3  incomplete: render left out rules that have a problem`;
 
 const RENDER_EXAMPLES = `
-Exit codes:
-  0  rendered
-  1  invalid input, nothing rendered
-  3  rendered, but rules were left out because of problems
-
 Examples:
-  $ clusterfirewall render -f firewall.yaml
-  $ clusterfirewall render -f firewall.yaml --inventory cluster.yaml > policies.yaml
-  $ kubectl get clusterfirewall default -o yaml | clusterfirewall render -f -
+  $ clusterfirewall render firewall.yaml
+  $ clusterfirewall render firewall.yaml --inventory cluster.yaml > policies.yaml
+  $ kubectl get clusterfirewalls -o yaml | clusterfirewall render -
 
 Without an inventory, every named namespace is assumed to exist. The nodes and the pods that the API server calls are not known.
 An inventory comes from this command:
   $ kubectl get -A -o yaml namespaces,nodes,ippools,hostendpoints,globalnetworkpolicies,felixconfigurations,bgppeers,kubecontrollersconfigurations,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
 
 const VALIDATE_EXAMPLES = `
-Exit codes:
-  0  valid; warnings do not count
-  1  invalid, or a problem: an unknown peer, an entity without addresses
-
 Examples:
-  $ clusterfirewall validate -f firewall.yaml
-  $ clusterfirewall validate -f default.yaml team-a.yaml --inventory cluster.yaml
-  $ kustomize build . | clusterfirewall validate -f -
-  $ clusterfirewall validate -f firewall.yaml --output json | jq -r '.findings[].message'
+  $ clusterfirewall validate firewall.yaml
+  $ clusterfirewall validate default.yaml teams/ --inventory cluster.yaml
+  $ kustomize build . | clusterfirewall validate -
+  $ clusterfirewall validate firewall.yaml --output json | jq -r '.findings[].message'
 
-JSON contains valid, firewalls (the names that were validated) and findings. A finding contains severity (problem or warning), file,
-document (its number in the file, from 1), line, firewall, path, reason and message. Unknown fields are left out.
-Findings are sorted by file and line.
+All files are validated together, as if they were in one cluster. Objects of other API groups are skipped and counted. Folders in a folder are not searched.
 
-All files are validated together, as if they were in one cluster.`;
+JSON contains valid, firewalls (the names that were validated), skipped (a number) and findings. A finding contains severity (problem or warning),
+file, document (its number in the file, from 1), line, firewall, path, reason and message. Unknown fields are left out.
+Findings are sorted by file and line.`;
 
 const BASELINE_EXAMPLES = `
 Examples:
@@ -60,10 +57,6 @@ Examples:
 spec.nodes.baseline.disable switches off entries by name. An entry that says "where found" is on in clusters with the program it is for.`;
 
 const COUNTERS_EXAMPLES = `
-Exit codes:
-  0  counted
-  1  not readable, no dump with counters, or no rule of a ClusterFirewall in it
-
 Examples:
   $ ssh edge1 'sudo iptables-save -c; sudo ip6tables-save -c' | clusterfirewall counters
   $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- nft list ruleset | clusterfirewall counters
@@ -114,25 +107,25 @@ function createProgram(io: CommandIO, exit: (code: ExitCode) => void): Command {
 
   manifestCommand(program, 'render', RENDER_EXAMPLES)
     .description('print the Calico objects that the operator would apply')
-    .action(async (input: ManifestInput) => {
+    .action(async (files: readonly string[], flags: ManifestFlags, command: Command) => {
       const { render } = await import('./render.ts');
-      exit(await render(input, io));
+      exit(await render(manifestInput(files, flags, command), io));
     });
   manifestCommand(program, 'validate', VALIDATE_EXAMPLES)
     .description('validate ClusterFirewall manifests, without a cluster')
     .addOption(outputOption())
-    .action(async (input: ValidateInput) => {
+    .action(async (files: readonly string[], flags: ValidateFlags, command: Command) => {
       const { validate } = await import('./validate.ts');
-      exit(await validate(input, io));
+      exit(await validate({ ...manifestInput(files, flags, command), output: flags.output }, io));
     });
   program
     .command('baseline')
     .description('list the ports that are open at nodes whatever zones say')
-    .argument('[file]', 'a manifest that disables entries or replaces ports; - for standard input')
+    .argument('[file...]', 'manifests that disable entries or replace ports; - for standard input')
     .addHelpText('after', BASELINE_EXAMPLES)
-    .action(async (file: string | undefined) => {
+    .action(async (files: readonly string[]) => {
       const { baseline } = await import('./baseline.ts');
-      exit(await baseline(file, io));
+      exit(await baseline(files, io));
     });
   program
     .command('counters')
@@ -174,7 +167,8 @@ const outputOption = (): Option =>
 const manifestCommand = (program: Command, name: string, examples: string): Command =>
   program
     .command(name)
-    .requiredOption('-f, --filename <file...>', 'manifests; - for standard input; may be repeated')
+    .argument('[file...]', 'manifests, or folders of them; - for standard input')
+    .option('-f, --filename <file...>', 'the same, as kubectl names them')
     .option(
       '--inventory <file>',
       'manifests of the cluster: namespaces, nodes, pools and the objects that the API server calls; other kinds are ignored',
@@ -184,12 +178,29 @@ const manifestCommand = (program: Command, name: string, examples: string): Comm
       'namespace of the operator, which is always exempt',
       DEFAULT_OPERATOR_NAMESPACE,
     )
+    .option('--strict', 'refuse objects of other API groups, instead of skipping them')
     .addHelpText('after', examples);
+
+interface ManifestFlags extends Omit<ManifestInput, 'files'> {
+  readonly filename?: readonly string[];
+}
+
+type ValidateFlags = ManifestFlags & Pick<ValidateInput, 'output'>;
+
+function manifestInput(
+  named: readonly string[],
+  { filename = [], ...flags }: ManifestFlags,
+  command: Command,
+): ManifestInput {
+  const files = [...named, ...filename];
+  if (files.length === 0) command.error('error: name at least one manifest, or - for standard input');
+  return { ...flags, files };
+}
 
 function exitCodeOf(error: unknown, io: CommandIO): ExitCode {
   // commander has printed its own message at this point.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const message = messageOf(error);
   io.stderr(`clusterfirewall: ${message}\n`);
-  return 1;
+  return 2;
 }

@@ -2,18 +2,17 @@ import { styleText } from 'node:util';
 import type { CommandIO } from './io.ts';
 import { type Diagnostic, formatDiagnostic } from './manifests/diagnostics.ts';
 
-/** Diagnostics of a whole file, or of an inventory, have no reason of their own. */
-const OTHER_REASON = 'Invalid';
+export interface Validated {
+  readonly valid: boolean;
+  /** Names of the firewalls that were validated. */
+  readonly firewalls: readonly string[];
+  /** Objects of other API groups, as `Kind (apiVersion)`. */
+  readonly skipped: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+}
 
-/**
- * Returns one object: valid, the names of the validated firewalls, and the diagnostics in reading order as
- * `findings`. Absent fields are left out.
- */
-export function toJson(
-  valid: boolean,
-  firewalls: readonly string[],
-  diagnostics: readonly Diagnostic[],
-): string {
+/** One object, with the diagnostics in reading order as `findings`. Absent fields are left out. */
+export function toJson({ valid, firewalls, skipped, diagnostics }: Validated): string {
   const flat = diagnostics.map(({ severity, file, document, line, firewall, path, reason, message }) => ({
     severity,
     file,
@@ -21,10 +20,21 @@ export function toJson(
     line,
     firewall,
     path,
-    reason: reason ?? OTHER_REASON,
+    reason,
     message,
   }));
-  return `${JSON.stringify({ valid, firewalls, findings: flat }, undefined, 2)}\n`;
+  return `${JSON.stringify({ valid, firewalls, skipped: skipped.length, findings: flat }, undefined, 2)}\n`;
+}
+
+/** One line for standard error, or nothing. */
+export function reportSkipped(skipped: readonly string[], io: CommandIO): void {
+  if (skipped.length === 0) return;
+  const kinds = [...new Set(skipped)].toSorted().join(', ');
+  const objects =
+    skipped.length === 1
+      ? '1 object of another API group'
+      : `${String(skipped.length)} objects of other API groups`;
+  io.stderr(`skipped ${objects}: ${kinds}\n`);
 }
 
 /** Prints diagnostics to standard error, one a line. */

@@ -21,7 +21,7 @@ function run(kubeconfig: string, ...args: readonly string[]) {
 
 test('run names the line of a broken kubeconfig, and shows nothing of it', () => {
   const { status, stdout, stderr } = run('users:\n- name: u\n  user: {token: hunter2\n');
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(stderr).toBe('clusterfirewall: the file that KUBECONFIG names is not YAML: see line 4, column 1\n');
   expect(stdout).not.toContain('hunter2');
 });
@@ -33,6 +33,6 @@ test('run does not serve metrics to everybody', () => {
     'current-context': 'x',
   };
   const { status, stderr } = run(JSON.stringify(config), '--metrics-address', ':8443');
-  expect(status).toBe(1);
+  expect(status).toBe(2);
   expect(stderr).toMatch(/^clusterfirewall: --metrics-address: :8443 is not a loopback address: /);
 });

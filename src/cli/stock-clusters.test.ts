@@ -11,7 +11,12 @@ import type { Compilation } from '../compiler/types.ts';
 import { ruleId } from '../compiler/names.ts';
 
 const inventoryOf = (text: string): Inventory => {
-  const documents = parseYaml(text).map((document, index) => ({ ...document, file: 'cluster.yaml', index }));
+  const documents = parseYaml(text).map((document, index) => ({
+    ...document,
+    file: 'cluster.yaml',
+    index,
+    within: [],
+  }));
   const { inventory, diagnostics } = readInventory(documents);
   expect(diagnostics).toEqual([]);
   return inventory;

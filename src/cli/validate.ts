@@ -1,7 +1,8 @@
 import type { CommandIO, ExitCode } from './io.ts';
 import { type ManifestInput, compileManifests } from './manifests/compiled.ts';
+import { isAboutTheInput } from './manifests/diagnostics.ts';
 import type { Problem } from '../compiler/types.ts';
-import { report, toJson } from './report.ts';
+import { report, reportSkipped, toJson } from './report.ts';
 
 export interface ValidateInput extends ManifestInput {
   readonly output: 'text' | 'json';
@@ -9,18 +10,20 @@ export interface ValidateInput extends ManifestInput {
 
 /**
  * Validates manifests. As text, problems and warnings go to standard error. As JSON, everything goes to
- * standard output. Exit code 1 for anything but warnings.
+ * standard output. Exit code 1 for anything but warnings, and 2 where there is nothing to judge.
  */
 export async function validate(input: ValidateInput, io: CommandIO): Promise<ExitCode> {
   const result = await compileManifests(input, io.stdin, isAboutTheManifest);
   const valid = !result.diagnostics.some(({ severity }) => severity === 'problem');
   const firewalls = result.state === 'compiled' ? result.firewalls : [];
   if (input.output === 'json') {
-    io.stdout(toJson(valid, firewalls, result.diagnostics));
+    io.stdout(toJson({ ...result, valid, firewalls }));
   } else {
     report(result.diagnostics, io);
+    reportSkipped(result.skipped, io);
     if (valid && result.state === 'compiled') io.stdout(`valid: ${firewalls.join(', ')}\n`);
   }
+  if (result.diagnostics.some(isAboutTheInput)) return 2;
   return valid ? 0 : 1;
 }
 

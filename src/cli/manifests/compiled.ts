@@ -9,9 +9,17 @@ import { loadDocuments } from './load.ts';
 import { STDIN } from './source.ts';
 
 export interface ManifestInput {
-  readonly filename: readonly string[];
+  readonly files: readonly string[];
   readonly inventory?: string;
   readonly operatorNamespace: string;
+  /** Refuses objects of other API groups. */
+  readonly strict?: boolean;
+}
+
+interface ReadResult {
+  readonly diagnostics: readonly Diagnostic[];
+  /** Objects of other API groups, as `Kind (apiVersion)`. */
+  readonly skipped: readonly string[];
 }
 
 /**
@@ -19,37 +27,33 @@ export interface ManifestInput {
  * compiler.
  */
 export type CompileResult =
-  | { readonly state: 'invalid'; readonly diagnostics: readonly Diagnostic[] }
-  | {
+  | (ReadResult & { readonly state: 'invalid' })
+  | (ReadResult & {
       readonly state: 'compiled';
-      readonly diagnostics: readonly Diagnostic[];
       readonly compilation: Compilation;
       readonly firewalls: readonly string[];
-    };
+    });
 
 /** Never throws for the content of files, or for missing files. */
 export async function compileManifests(
-  { filename, inventory: inventoryFile, operatorNamespace }: ManifestInput,
+  { files, inventory: inventoryFile, operatorNamespace, strict = false }: ManifestInput,
   readStdin: () => Promise<Uint8Array>,
   isRelevant: (problem: Problem) => boolean = () => true,
 ): Promise<CompileResult> {
-  const files = [...new Set(filename)];
   if (inventoryFile === STDIN && files.includes(STDIN)) {
-    return { state: 'invalid', diagnostics: [STDIN_TWICE] };
+    return { state: 'invalid', diagnostics: [STDIN_TWICE], skipped: [] };
   }
   const loaded = await loadDocuments(files, readStdin);
-  const readableFiles = files.filter(
-    (file) => !loaded.diagnostics.some((diagnostic) => diagnostic.file === file),
-  );
-  const { firewalls, diagnostics, locate } = readFirewalls(loaded.documents, readableFiles);
+  const { firewalls, diagnostics, skipped, locate } = readFirewalls(loaded, strict);
   const cluster = inventoryFile === undefined ? unknownCluster : await readCluster(inventoryFile, readStdin);
-  const problems = [...loaded.diagnostics, ...diagnostics, ...cluster.diagnostics];
-  const order = inventoryFile === undefined ? files : [...files, inventoryFile];
-  if (problems.length > 0) return { state: 'invalid', diagnostics: inReadingOrder(problems, order) };
+  const problems = [...diagnostics, ...cluster.diagnostics];
+  const order = [...loaded.files, ...cluster.files];
+  if (problems.length > 0) return { state: 'invalid', diagnostics: inReadingOrder(problems, order), skipped };
   const compilation = compile(firewalls, { ...cluster.inventory, operatorNamespace });
   return {
     state: 'compiled',
     diagnostics: inReadingOrder(compilation.problems.filter(isRelevant).map(locate), order),
+    skipped,
     compilation,
     firewalls: firewalls.map(({ metadata }) => metadata.name),
   };
@@ -59,18 +63,21 @@ const STDIN_TWICE: Diagnostic = {
   severity: 'problem',
   file: STDIN,
   path: '',
-  message: 'can be read only once: give -f or --inventory as a file',
+  reason: 'Unreadable',
+  message: 'can be read only once: give the manifests or --inventory as a file',
 };
 
 interface Cluster {
   readonly inventory: Inventory;
   readonly diagnostics: readonly Diagnostic[];
+  readonly files: readonly string[];
 }
 
-const unknownCluster: Cluster = { inventory: UNKNOWN_CLUSTER, diagnostics: [] };
+const unknownCluster: Cluster = { inventory: UNKNOWN_CLUSTER, diagnostics: [], files: [] };
 
 async function readCluster(file: string, readStdin: () => Promise<Uint8Array>): Promise<Cluster> {
-  const { documents, diagnostics } = await loadDocuments([file], readStdin);
+  const { documents, diagnostics, files } = await loadDocuments([file], readStdin);
   const read = readInventory(documents);
-  return { inventory: read.inventory, diagnostics: [...diagnostics, ...read.diagnostics] };
+  const unreadable = diagnostics.map((each) => ({ ...each, reason: 'BadInventory' }));
+  return { inventory: read.inventory, diagnostics: [...unreadable, ...read.diagnostics], files };
 }

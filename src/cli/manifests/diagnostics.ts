@@ -14,10 +14,10 @@ export interface Diagnostic {
   /** Name of the ClusterFirewall; absent when the document has none. */
   readonly firewall?: string;
   /**
-   * A reason of the compiler, `Invalid` for a refusal by the schema, or `Unreadable` for a file that could
-   * not be read.
+   * A reason of the compiler, `Invalid` for a refusal by the schema, `NotYAML`, or one that is about the
+   * input (isAboutTheInput).
    */
-  readonly reason?: string;
+  readonly reason: string;
   readonly message: string;
 }
 
@@ -28,6 +28,11 @@ export function formatDiagnostic(diagnostic: Diagnostic, bold: (text: string) =>
   const path = diagnostic.path === '' ? '' : `${diagnostic.path}: `;
   return `${bold(`${displayName(diagnostic.file)}${line}:`)} ${severity}${path}${diagnostic.message}`;
 }
+
+const INPUT_REASONS: ReadonlySet<string> = new Set(['Unreadable', 'NoFirewall', 'BadInventory']);
+
+/** True where nothing can be judged, which says nothing about a manifest. */
+export const isAboutTheInput = ({ reason }: Diagnostic): boolean => INPUT_REASONS.has(reason);
 
 /** The name of a file in messages. */
 export const displayName = (file: string): string => (file === STDIN ? '<stdin>' : file);

@@ -5,18 +5,6 @@ import { isRecord, valueAt } from '../../json.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { Document } from './load.ts';
 
-/**
- * The objects of a document: those of `kind: List`, those of a typed list of an API server, or the document
- * itself.
- */
-export function itemsOf(document: Document): Item[] {
-  const whole = new Item(document, [], document.value);
-  if (!String(whole.at('kind')).endsWith('List')) return [whole];
-  const items = whole.at('items');
-  if (!Array.isArray(items)) return [whole];
-  return items.map((value: unknown, index) => new Item(document, ['items', index], value));
-}
-
 /** A field does not have the form that an API server prints. */
 export class ItemError extends Error {
   override readonly name = 'ItemError';
@@ -31,18 +19,13 @@ export class ItemError extends Error {
 /** One object of an inventory. The file may be written by hand, so each field is checked when it is read. */
 export class Item {
   readonly #document: Document;
-  /** The path in the document, which is below `items` in a list. */
-  readonly #path: Path;
-  readonly #value: unknown;
 
-  constructor(document: Document, path: Path, value: unknown) {
+  constructor(document: Document) {
     this.#document = document;
-    this.#path = path;
-    this.#value = value;
   }
 
   at(...path: Path): unknown {
-    return valueAt(this.#value, ...path);
+    return valueAt(this.#document.value, ...path);
   }
 
   /** @throws ItemError unless it is a string */
@@ -80,7 +63,7 @@ export class Item {
     const metadata = { name: this.text('metadata', 'name'), labels: this.texts('metadata', 'labels') };
     const deletionTimestamp = this.at('metadata', 'deletionTimestamp');
     return {
-      ...(isRecord(this.#value) && this.#value),
+      ...(isRecord(this.#document.value) && this.#document.value),
       metadata: { ...metadata, ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
     };
   }
@@ -95,12 +78,13 @@ export class Item {
   }
 
   diagnostic(kind: string, { path, message }: ItemError): Diagnostic {
-    const full = [...this.#path, ...path];
+    const { file, lineOf, within } = this.#document;
     return {
       severity: 'problem',
-      file: this.#document.file,
-      line: this.#document.lineOf(full),
-      path: formatPath(full),
+      file,
+      line: lineOf(path),
+      path: formatPath([...within, ...path]),
+      reason: 'BadInventory',
       message: `${message} in a ${kind}: give the output of kubectl get -o yaml`,
     };
   }

@@ -3,7 +3,9 @@ import { readInventory } from './inventory.ts';
 import { parseYaml } from './yaml.ts';
 
 const read = (source: string) =>
-  readInventory(parseYaml(source).map((document, index) => ({ ...document, file: 'cluster.yaml', index })));
+  readInventory(
+    parseYaml(source).map((document, index) => ({ ...document, file: 'cluster.yaml', index, within: [] })),
+  );
 
 const NAMESPACE = `
 apiVersion: v1

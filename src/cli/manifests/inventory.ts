@@ -26,15 +26,15 @@ import type { Inventory } from '../../inventory/types.ts';
 import type { Flaw, Reading } from '../../inventory/unreadable.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { type Item, ItemError, itemsOf } from './inventory-items.ts';
-import type { Document } from './load.ts';
+import { Item, ItemError } from './inventory-items.ts';
+import { type Document, unfold } from './load.ts';
 
 /** Other kinds are ignored. A kind that does not occur is known to be empty. */
 export function readInventory(documents: readonly Document[]): {
   readonly inventory: Inventory;
   readonly diagnostics: readonly Diagnostic[];
 } {
-  const items = documents.flatMap(itemsOf);
+  const items = documents.flatMap(unfold).map((document) => new Item(document));
   const diagnostics: Diagnostic[] = [];
   const readAll = <T>(kind: string, read: (item: Item) => T): T[] =>
     items

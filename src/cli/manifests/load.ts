@@ -1,33 +1,61 @@
 /** Reads files into documents, or into diagnostics when they cannot be read. */
+import { resolve } from 'node:path';
+import type { Path } from '../../api/path.ts';
+import { isRecord } from '../../json.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { UnreadableError, readText } from './source.ts';
+import { UnreadableError, manifestsAt, readText } from './source.ts';
 import { type YamlDocument, YamlSyntaxError, parseYaml } from './yaml.ts';
 
-/** A document with content, its file, and its number in the file, from 1. */
+/** A document with content, or an object of a list in it. */
 export interface Document extends YamlDocument {
   readonly file: string;
+  /** The number of the document in the file, from 1. */
   readonly index: number;
+  /** The place of the object in the document: empty, or below `items`. */
+  readonly within: Path;
 }
 
 export interface Loaded {
   readonly documents: readonly Document[];
   readonly diagnostics: readonly Diagnostic[];
+  /** The files that were tried, in reading order. Those of a folder take its place. */
+  readonly files: readonly string[];
 }
 
 /**
- * Reads the files one after the other. A file that cannot be read becomes a diagnostic and does not hide the
- * others.
+ * Reads files and folders one after the other, and each file once. One that cannot be read becomes a
+ * diagnostic and does not hide the others.
  */
 export async function loadDocuments(
-  files: readonly string[],
+  paths: readonly string[],
   readStdin: () => Promise<Uint8Array>,
 ): Promise<Loaded> {
+  const seen = new Set<string>();
+  const isNew = (file: string): boolean => seen.size < seen.add(resolve(file)).size;
   const loaded: Loaded[] = [];
-  for (const file of files) loaded.push(await loadFile(file, readStdin));
-  return {
-    documents: loaded.flatMap((each) => each.documents),
-    diagnostics: loaded.flatMap((each) => each.diagnostics),
-  };
+  for (const named of paths) loaded.push(await loadPath(named, isNew, readStdin));
+  return together(loaded);
+}
+
+const together = (loaded: readonly Loaded[]): Loaded => ({
+  documents: loaded.flatMap(({ documents }) => documents),
+  diagnostics: loaded.flatMap(({ diagnostics }) => diagnostics),
+  files: loaded.flatMap(({ files }) => files),
+});
+
+async function loadPath(
+  named: string,
+  isNew: (file: string) => boolean,
+  readStdin: () => Promise<Uint8Array>,
+): Promise<Loaded> {
+  try {
+    const loaded: Loaded[] = [];
+    for (const file of (await manifestsAt(named)).filter(isNew)) loaded.push(await loadFile(file, readStdin));
+    return together(loaded);
+  } catch (error) {
+    if (error instanceof UnreadableError) return failed(named, 'Unreadable', error.message);
+    throw error;
+  }
 }
 
 async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Promise<Loaded> {
@@ -36,25 +64,36 @@ async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Pro
       ...document,
       file,
       index: before + 1,
+      within: [],
     }));
-    return { documents: documents.filter(({ value }) => value !== null), diagnostics: [] };
+    return { documents: documents.filter(({ value }) => value !== null), diagnostics: [], files: [file] };
   } catch (error) {
-    if (error instanceof YamlSyntaxError) return failed(file, error.message, error.line);
-    if (error instanceof UnreadableError) return failed(file, error.message);
+    if (error instanceof YamlSyntaxError) return failed(file, 'NotYAML', error.message, error.line);
+    if (error instanceof UnreadableError) return failed(file, 'Unreadable', error.message);
     throw error;
   }
 }
 
-const failed = (file: string, message: string, line?: number): Loaded => ({
+const failed = (file: string, reason: string, message: string, line?: number): Loaded => ({
   documents: [],
   diagnostics: [
-    {
-      severity: 'problem',
-      file,
-      path: '',
-      reason: 'Unreadable',
-      message,
-      ...(line !== undefined && { line }),
-    },
+    { severity: 'problem', file, path: '', reason, message, ...(line !== undefined && { line }) },
   ],
+  files: [file],
 });
+
+/** The objects of `kind: List` or of a typed list of an API server; anything else by itself. */
+export function unfold(document: Document): readonly Document[] {
+  const { value, lineOf, within } = document;
+  if (!isRecord(value) || !String(value['kind']).endsWith('List')) return [document];
+  const items = value['items'];
+  if (!Array.isArray(items)) return [document];
+  return items.flatMap((item: unknown, index) =>
+    unfold({
+      ...document,
+      value: item,
+      lineOf: (path) => lineOf(['items', index, ...path]),
+      within: [...within, 'items', index],
+    }),
+  );
+}

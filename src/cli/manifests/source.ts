@@ -1,5 +1,6 @@
-/** Reads text from a file, or from standard input for `-`. */
-import { readFile } from 'node:fs/promises';
+/** Reads text from a file, or from standard input for `-`, and lists the manifests of a folder. */
+import { readFile, readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
 
 export const STDIN = '-';
 
@@ -11,12 +12,41 @@ export class UnreadableError extends Error {
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'may not be read: permission denied',
-  EISDIR: 'is a directory: give a file',
+  EISDIR: 'is a folder: give a file',
   ENOTDIR: 'there is no such file',
 };
 
+/** The endings of the files that kubectl reads in a folder. */
+const MANIFEST = /\.(json|ya?ml)$/;
+/** Kustomize's own file holds no object, and it needs no kind. */
+const KUSTOMIZATION = /^kustomization\.ya?ml$/;
+
 /**
- * @throws UnreadableError when the file does not exist, may not be read, is a directory or is not UTF-8 text
+ * The manifests directly in a folder, sorted by name; any other path by itself.
+ * @throws UnreadableError for a folder that may not be read, or has none
+ */
+export async function manifestsAt(named: string): Promise<readonly string[]> {
+  if (named === STDIN || !(await isFolder(named))) return [named];
+  const entries = await readdir(named, { withFileTypes: true }).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  const files = entries.filter(
+    (entry) => !entry.isDirectory() && MANIFEST.test(entry.name) && !KUSTOMIZATION.test(entry.name),
+  );
+  if (files.length > 0) return files.map(({ name }) => path.join(named, name)).toSorted();
+  throw new UnreadableError(
+    'is a folder without a file that ends in .yaml, .yml or .json: folders in it are not searched, so name the one you mean',
+  );
+}
+
+const isFolder = (named: string): Promise<boolean> =>
+  stat(named).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+
+/**
+ * @throws UnreadableError when the file does not exist, may not be read, is a folder or is not UTF-8 text
  */
 export async function readText(file: string, readStdin: () => Promise<Uint8Array>): Promise<string> {
   return decode(await (file === STDIN ? readStdin() : readBytes(file)));
@@ -26,9 +56,13 @@ async function readBytes(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-    throw new UnreadableError(REASONS[String(code)] ?? `cannot be read: ${String(error)}`);
+    throw unreadable(error);
   }
+}
+
+function unreadable(error: unknown): UnreadableError {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return new UnreadableError(REASONS[String(code)] ?? `cannot be read: ${String(error)}`);
 }
 
 function decode(bytes: Uint8Array): string {
