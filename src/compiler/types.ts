@@ -113,7 +113,7 @@ export interface NodesSummary {
   readonly endpoints: Known<'Automatic' | 'Managed' | 'Contradiction' | 'None'>;
   /** Names of the nodes that spec.nodes selects, sorted. */
   readonly selected: Known<readonly string[]>;
-  /** The reason why no further node is enforced: CamelCase, and a sentence with the remedy. */
+  /** The reason why no further node is enforced: that of the first obstacle, and a sentence on each of them. */
   readonly blocked?: {
     readonly reason: 'ForeignPolicySelectsHosts' | 'EndpointConflict';
     readonly message: string;

@@ -244,13 +244,16 @@ function endpointsKind({ nodeFirewall, inventory }: NodeContext): NodesSummary['
 
 function summaryOf(context: NodeContext, openPorts: readonly OpenPort[]): NodesSummary {
   const { nodeFirewall, selected } = context;
-  const { blocked, openedBy, notes } = preflight(context);
-  if (blocked !== undefined) context.collector.warn(context.place, blocked.reason, blocked.message);
+  const { obstacles, openedBy, notes } = preflight(context);
+  const [first] = obstacles;
+  for (const { reason, message } of obstacles) context.collector.warn(context.place, reason, message);
   return {
     mode: nodeFirewall.nodes.mode,
     endpoints: endpointsKind(context),
     selected: selected === UNKNOWN ? UNKNOWN : selected.map(({ name }) => name),
-    ...(blocked === undefined ? {} : { blocked }),
+    ...(first !== undefined && {
+      blocked: { reason: first.reason, message: obstacles.map(({ message }) => message).join('; ') },
+    }),
     ...(openedBy.length > 0 && { openedBy }),
     failsafesOpen: failsafesOpen(openPorts, context),
     ...managedFailsafes(context),

@@ -88,6 +88,40 @@ describe('a policy of others', () => {
     expect(other).toContain('host endpoints of worker1,');
   });
 
+  test.each<[string, ForeignPolicyInfo, (selector: string) => Partial<ForeignPolicyInfo>]>([
+    [
+      'for pods, without a namespaceSelector',
+      policy("app != 'x'"),
+      (selector) => ({ selector: `${selector} && has(projectcalico.org/namespace)` }),
+    ],
+    [
+      'for hosts, before DNAT',
+      { ...policy('has(edge)'), isForHostsAlone: true },
+      (selector) => ({
+        selector: `${selector} && !has(clusterfirewall.io/gate) && !has(clusterfirewall.io/lo)`,
+      }),
+    ],
+    [
+      'for hosts',
+      policy("app != 'x'"),
+      (selector) => ({
+        selector: `${selector} && !has(clusterfirewall.io/gate) && !has(clusterfirewall.io/lo)`,
+      }),
+    ],
+  ])('%s has a remedy that fits', (_, foreign, mend) => {
+    const { selector = '' } = mend('…');
+    expect(compiled({ foreignPolicies: [foreign] }).nodes?.blocked?.message).toContain(selector);
+    const mended = { ...foreign, ...mend(foreign.selector) };
+    expect(compiled({ foreignPolicies: [mended] }).nodes?.blocked).toBeUndefined();
+  });
+
+  test('for hosts alone is never narrowed to pods, which would open what it closes', () => {
+    const foreign = { ...policy('all()'), isForHostsAlone: true };
+    expect(compiled({ foreignPolicies: [foreign] }).nodes?.blocked?.message).not.toMatch(
+      /only pods|namespace/,
+    );
+  });
+
   test('is accepted where acceptForeign names it', () => {
     const accepted = { acceptForeign: ['GlobalNetworkPolicy/theirs'] };
     expect(compiled({ foreignPolicies: [BLOG] }, {}, accepted).nodes?.blocked).toBeUndefined();
@@ -240,6 +274,27 @@ describe('an endpoint of others', () => {
     expect(labelledNodes).toBe(UNKNOWN);
     expect(frozen).toContainEqual({ rule: 'default/nodes/endpoints' });
   });
+});
+
+test('every obstacle is named at once', () => {
+  const { nodes, problems } = compiled(
+    {
+      automaticHostEndpoints: true,
+      foreignTiers: [{ name: 'security', order: 50, defaultAction: 'Deny' }],
+      foreignPolicies: [
+        { ...policy('all()'), name: 'closes' },
+        { ...policy('all()'), name: 'opens', tier: 'security', allows: { ingress: true, egress: false } },
+      ],
+      hostEndpoints: [{ name: 'eth0', node: 'cp1', labels: {}, automatic: false, interfaceName: 'eth0' }],
+    },
+    { hostEndpoints: 'Managed' },
+  );
+  const names = ['hostEndpoints is Managed', 'Policy/opens', 'Policy/closes', 'HostEndpoint/eth0'];
+  expect(problems).toEqual(
+    names.map((name) => expect.objectContaining({ message: expect.stringContaining(name) })),
+  );
+  for (const name of names) expect(nodes?.blocked?.message).toContain(name);
+  expect(nodes?.blocked?.reason).toBe('EndpointConflict');
 });
 
 describe('Felix', () => {

@@ -1,6 +1,6 @@
 /**
- * Finds other clients' objects that would affect our host endpoints and sets by accident. Two kinds of them
- * block new endpoints.
+ * Finds other clients' objects that would affect our host endpoints and sets by accident. Obstacles block new
+ * endpoints, and all are named at once.
  */
 import { KUBE_CONTROLLERS, LABEL_CREATED_BY, LABEL_NAMESPACE } from '../../calico/labels.ts';
 import { matchesSelector } from '../../calico/selector.ts';
@@ -19,6 +19,7 @@ import {
   MANAGED_BY,
   NODE_SET_VALUE,
 } from '../names.ts';
+import { sortedUnique } from '../namespaces/namespaces.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { ForeignPolicyInfo, HostEndpointInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
@@ -27,8 +28,11 @@ import { dataplaneNotes } from './dataplane.ts';
 import { labelsTaken } from './endpoints.ts';
 import { listed } from './listed.ts';
 
+/** Why no further node is enforced, with the remedy. */
+type Obstacle = NonNullable<NodesSummary['blocked']>;
+
 export interface Preflight {
-  readonly blocked?: NonNullable<NodesSummary['blocked']>;
+  readonly obstacles: readonly Obstacle[];
   /** Accepted ones too. */
   readonly openedBy: readonly string[];
   readonly notes: readonly string[];
@@ -36,9 +40,8 @@ export interface Preflight {
 
 export function preflight(context: NodeContext): Preflight {
   const found = policiesOnHosts(context);
-  const blocked = endpointModeConflict(context) ?? refusal(found, context) ?? foreignEndpoints(context);
   return {
-    ...(blocked === undefined ? {} : { blocked }),
+    obstacles: [...endpointModeConflict(context), ...refusals(found, context), ...foreignEndpoints(context)],
     openedBy: found.flatMap(({ policy, opens }) => (opens ? [policy.name] : [])),
     notes: [...unseenTiers(context), ...setsMatched(context), ...dataplaneNotes(context)],
   };
@@ -46,14 +49,15 @@ export function preflight(context: NodeContext): Preflight {
 
 type Labels = Readonly<Record<string, string>>;
 
-function endpointModeConflict({ nodeFirewall, inventory }: NodeContext): Preflight['blocked'] {
-  if (nodeFirewall.nodes.hostEndpoints !== 'Managed' || inventory.automaticHostEndpoints !== true)
-    return undefined;
-  return {
-    reason: 'EndpointConflict',
-    message:
-      "nodes.hostEndpoints is Managed, but Calico's automatic host endpoints are on: use Auto, or switch off autoCreate in KubeControllersConfiguration default",
-  };
+function endpointModeConflict({ nodeFirewall, inventory }: NodeContext): readonly Obstacle[] {
+  if (nodeFirewall.nodes.hostEndpoints !== 'Managed' || inventory.automaticHostEndpoints !== true) return [];
+  return [
+    {
+      reason: 'EndpointConflict',
+      message:
+        "nodes.hostEndpoints is Managed, but Calico's automatic host endpoints are on: use Auto. Switching off autoCreate in KubeControllersConfiguration default would take policies off these endpoints before there are ours",
+    },
+  ];
 }
 
 interface PolicyOnHosts {
@@ -84,42 +88,48 @@ function policiesOnHosts(context: NodeContext): readonly PolicyOnHosts[] {
 const isAccepted = ({ main }: NodeContext, id: string): boolean =>
   main.spec.acceptForeign?.includes(id) === true;
 
-function refusal(all: readonly PolicyOnHosts[], context: NodeContext): Preflight['blocked'] {
+/** One obstacle for each kind of harm and remedy. */
+function refusals(all: readonly PolicyOnHosts[], context: NodeContext): readonly Obstacle[] {
   const found = all.filter(({ policy }) => !isAccepted(context, idOf(policy)));
-  const [first] = found;
-  if (first === undefined) return undefined;
-  const opening = found.filter(({ opens }) => opens);
-  const closing = found.filter(({ opens }) => !opens);
-  return {
-    reason: 'ForeignPolicySelectsHosts',
-    message: [...openingMessage(opening), ...closingMessage(closing)].join('; '),
-  };
+  return [true, false].flatMap((opens) => {
+    const byRemedy = Map.groupBy(
+      found.filter((each) => each.opens === opens),
+      ({ policy }) => remedyFor(policy),
+    );
+    return [...byRemedy].map(([remedy, policies]): Obstacle => {
+      const harm = opens ? opening(policies) : closing(policies);
+      return {
+        reason: 'ForeignPolicySelectsHosts',
+        message: `${harm}: ${remedy}, or name it in spec.acceptForeign`,
+      };
+    });
+  });
 }
 
 const idOf = ({ name }: ForeignPolicyInfo): string => `GlobalNetworkPolicy/${name}`;
-const namesOf = (found: readonly PolicyOnHosts[]): string => listed(found.map(({ policy }) => idOf(policy)));
+const policiesOf = (found: readonly PolicyOnHosts[]): string =>
+  listed(found.map(({ policy }) => idOf(policy)));
+const nodesOf = (found: readonly PolicyOnHosts[]): string =>
+  listed(sortedUnique(found.flatMap(({ nodes }) => nodes)));
+const tiersOf = (found: readonly PolicyOnHosts[]): string =>
+  sortedUnique(found.map(({ policy }) => policy.tier)).join(', ');
 
-function openingMessage(found: readonly PolicyOnHosts[]): readonly string[] {
-  const [first] = found;
-  if (first === undefined) return [];
-  return [
-    `${namesOf(found)} may let in what spec.nodes refuses at ${listed(first.nodes)}, because its tier (${first.policy.tier}) is asked before our rules: add "${remedyFor(first.policy)}" to it, so it selects only pods, or name it in spec.acceptForeign`,
-  ];
+const opening = (found: readonly PolicyOnHosts[]): string =>
+  `${policiesOf(found)} may let in what spec.nodes refuses at ${nodesOf(found)}, because its tier (${tiersOf(found)}) is asked before our rules`;
+const closing = (found: readonly PolicyOnHosts[]): string =>
+  `${policiesOf(found)} would apply to host endpoints of ${nodesOf(found)}, and close everything that it does not allow`;
+
+/** A selector with this selects none of the endpoints that are under our policies. */
+const NOT_OURS = `!has(${LABEL_ENFORCED}) && !has(${LABEL_LO})`;
+
+/** Names the field that lacks it. A policy for hosts that selected only pods would close nothing any more. */
+function remedyFor({ namespaceSelector, isForHostsAlone }: ForeignPolicyInfo): string {
+  const forHosts = `add "selector: … && ${NOT_OURS}" to it, so it keeps to endpoints that are not ours`;
+  if (isForHostsAlone) return forHosts;
+  if (namespaceSelector !== '')
+    return 'add "namespaceSelector: has(projectcalico.org/name) && …" to it, so it selects only pods';
+  return `if it is meant for pods, add "selector: … && has(${LABEL_NAMESPACE})" to it; if it is meant for hosts, ${forHosts}`;
 }
-
-function closingMessage(found: readonly PolicyOnHosts[]): readonly string[] {
-  const [first] = found;
-  if (first === undefined) return [];
-  return [
-    `${namesOf(found)} would apply to host endpoints of ${listed(first.nodes)}, and close everything that it does not allow: add "${remedyFor(first.policy)}" to it, so it selects only pods, or name it in spec.acceptForeign`,
-  ];
-}
-
-/** Names the field that lacks it. */
-const remedyFor = ({ namespaceSelector }: ForeignPolicyInfo): string =>
-  namespaceSelector === ''
-    ? `selector: … && has(${LABEL_NAMESPACE})`
-    : 'namespaceSelector: has(projectcalico.org/name) && …';
 
 interface OurEndpoint {
   readonly node: string;
@@ -163,26 +173,27 @@ function nodesSelected(policy: ForeignPolicyInfo, endpoints: readonly OurEndpoin
  * When an interface has two endpoints, Felix takes the alphabetically first. A named interface is taken out
  * of ours. An endpoint with the label of a set counts as a member of the set, wherever it is.
  */
-function foreignEndpoints(context: NodeContext): Preflight['blocked'] {
+function foreignEndpoints(context: NodeContext): readonly Obstacle[] {
   const selectedNames = new Set(knownOr(context.selected, []).map(({ name }) => name));
   const others = (context.inventory.hostEndpoints ?? [])
     .filter(({ automatic, name }) => !automatic && !isAccepted(context, `HostEndpoint/${name}`))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const members = others.filter((each) => each.hasAddresses === true && wearsSetLabel(each.labels));
   const neighbours = others.filter(({ node }) => selectedNames.has(node));
-  const messages = [
-    ...(members.length === 0
+  const obstacle = (endpoints: readonly HostEndpointInfo[], words: string): readonly Obstacle[] =>
+    endpoints.length === 0
       ? []
-      : [
-          `${listed(members.map(described))} has the label ${LABEL_SET} of a set of ours, so its expectedIPs count as members of the set: delete it or its label, or name it in spec.acceptForeign`,
-        ]),
-    ...(neighbours.length === 0
-      ? []
-      : [
-          `${listed(neighbours.map(described))} would conflict with ours: delete it, or name it in spec.acceptForeign; then only its own policies apply to its interface`,
-        ]),
+      : [{ reason: 'EndpointConflict', message: `${listed(endpoints.map(described))} ${words}` }];
+  return [
+    ...obstacle(
+      members,
+      `has the label ${LABEL_SET} of a set of ours, so its expectedIPs count as members of the set: remove its label, or name it in spec.acceptForeign`,
+    ),
+    ...obstacle(
+      neighbours,
+      'would conflict with ours: name it in spec.acceptForeign, so only its own policies apply to its interface, and delete it once the node is enforced. Ours then takes the interface over. Deleted before, it leaves the interface open',
+    ),
   ];
-  return messages.length === 0 ? undefined : { reason: 'EndpointConflict', message: messages.join('; ') };
 }
 
 const described = ({ name, node, interfaceName }: HostEndpointInfo): string =>
