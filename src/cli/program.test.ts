@@ -69,7 +69,7 @@ describe('validate', () => {
     const good = file('good.yaml', GOOD);
     const empty = file('empty.yaml', CLUSTER.replaceAll('wordpress', 'other'));
     const warned = await runCommand(['validate', '-f', good, '--inventory', empty]);
-    expect(warned).toMatchObject({ exitCode: 0, stdout: 'valid: default\n' });
+    expect(warned).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^valid: default\n/) });
     expect(warned.stderr).toContain(
       `${good}:9: warning: spec.namespaces[0].namespaces[0]: namespace "wordpress"`,
     );
@@ -241,6 +241,83 @@ describe('files', () => {
   });
 });
 
+describe('a summary', () => {
+  const namespace = (name: string) =>
+    `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${name}, labels: { kubernetes.io/metadata.name: ${name} } }\n`;
+  const node = `apiVersion: v1
+kind: Node
+metadata: { name: cp1, labels: { node-role.kubernetes.io/control-plane: '' } }
+status: { addresses: [{ type: InternalIP, address: 10.0.0.5 }] }
+`;
+  const inventory = (): string =>
+    file(
+      'cluster.yaml',
+      [...['wordpress', 'shop', 'canary', 'kube-system'].map(namespace), node].join('---\n'),
+    );
+  const FULL = `${GOOD}    - { name: canary, namespaces: [canary], mode: Observe }\n  nodes: { mode: Enforce }\n`;
+
+  test('says what the manifests do with the cluster of the inventory', async () => {
+    const manifest = file('full.yaml', FULL);
+    const { exitCode, stdout } = await runCommand(['validate', manifest, '--inventory', inventory()]);
+    const lines = stdout.trimEnd().split('\n');
+    expect(exitCode).toBe(0);
+    expect(lines.slice(0, 3)).toEqual([
+      'valid: default',
+      'pods: 2 namespaces enforced; 1 (shop) of these closed without a rule; 1 (canary) observed; 1 (kube-system) exempt',
+      'nodes: Enforce on 1 (cp1); host endpoints: Managed; failsafes that stay open whatever rules say: 22/TCP, 179/TCP, 2379/TCP, 2380/TCP, 5473/TCP, 6443/TCP, 6666/TCP, 6667/TCP',
+    ]);
+    expect(lines.slice(3)).toContainEqual(expect.stringContaining('nodes: rules apply to addresses of load'));
+    const rendered = await runCommand(['render', manifest, '--inventory', inventory()]);
+    expect(rendered.stderr).toBe(`${lines.slice(1).join('\n')}\n`);
+    const json = await runCommand(['validate', manifest, '--inventory', inventory(), '-o', 'json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      summary: {
+        pods: { deny: 'Both', enforced: ['shop', 'wordpress'], withoutRule: ['shop'] },
+        nodes: { mode: 'Enforce', selected: ['cp1'], failsafesOpen: expect.arrayContaining(['22/TCP']) },
+      },
+    });
+  });
+
+  test.each([
+    [
+      '{ deny: None }',
+      '2 namespaces enforced for guardrails alone (defaults.deny is None); 1 (canary) observed',
+    ],
+    ['{ deny: Ingress }', '2 namespaces enforced for ingress alone; 1 (shop) of these closed without a rule'],
+  ])('of defaults %s', async (defaults, line) => {
+    const manifest = file(
+      'full.yaml',
+      FULL.replace('mode: Enforce', `mode: Enforce\n  defaults: ${defaults}`),
+    );
+    const { stdout } = await runCommand(['validate', manifest, '--inventory', inventory()]);
+    expect(stdout).toContain(`pods: ${line}`);
+  });
+
+  test('of every obstacle at nodes', async () => {
+    const endpoint = `apiVersion: projectcalico.org/v3\nkind: HostEndpoint\nmetadata: { name: eth0 }\nspec: { node: cp1, interfaceName: eth0, expectedIPs: [10.0.0.5] }\n`;
+    const policy = `apiVersion: projectcalico.org/v3\nkind: GlobalNetworkPolicy\nmetadata: { name: perimeter }\nspec: { selector: all(), preDNAT: true, applyOnForward: true, types: [Ingress], ingress: [{ action: Deny }] }\n`;
+    const cluster = file('hosts.yaml', [namespace('wordpress'), node, endpoint, policy].join('---\n'));
+    const { exitCode, stderr } = await runCommand([
+      'validate',
+      file('full.yaml', FULL),
+      '--inventory',
+      cluster,
+    ]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(
+      'warning: spec.nodes: GlobalNetworkPolicy/perimeter would apply to host endpoints',
+    );
+    expect(stderr).toContain(
+      'warning: spec.nodes: HostEndpoint/eth0 (node cp1, interface eth0) would conflict',
+    );
+  });
+
+  test('is not given without an inventory', async () => {
+    const { stdout } = await runCommand(['validate', file('full.yaml', FULL)]);
+    expect(stdout).toBe('valid: default\n');
+  });
+});
+
 describe('validate --output json', () => {
   const validated = async (...argv: readonly string[]) => {
     const { exitCode, stdout, stderr } = await runCommand(['validate', '-o', 'json', ...argv]);
@@ -318,7 +395,10 @@ describe('render', () => {
   test('prints the objects, in the same bytes each time', async () => {
     const argv = ['render', '-f', file('good.yaml', GOOD), '--inventory', file('cluster.yaml', CLUSTER)];
     const rendered = await runCommand(argv);
-    expect(rendered).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(rendered).toMatchObject({
+      exitCode: 0,
+      stderr: 'pods: 1 namespace enforced; 0 of these closed without a rule; 0 observed; 0 exempt\n',
+    });
     expect(await runCommand(argv)).toEqual(rendered);
     const objects = loadAll(rendered.stdout) as object[];
     expect(objects.map((object) => Object.keys(object).join())).toEqual(

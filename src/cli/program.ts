@@ -44,7 +44,9 @@ Examples:
 
 All files are validated together, as if they were in one cluster. Objects of other API groups are skipped and counted. Folders in a folder are not searched.
 
-JSON contains valid, firewalls (the names that were validated), skipped (a number) and findings. A finding contains severity (problem or warning),
+With an inventory, validate also says what the manifests do: namespaces, failsafes that stay open, and remarks on nodes.
+
+JSON contains valid, firewalls (the names that were validated), skipped (a number), findings, and with an inventory summary. A finding contains severity (problem or warning),
 file, document (its number in the file, from 1), line, firewall, path, reason and message. Unknown fields are left out.
 Findings are sorted by file and line.`;
 

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { CommandIO } from './io.ts';
 import { type Diagnostic, formatDiagnostic } from './manifests/diagnostics.ts';
+import { type Summary, summaryFields } from './summary.ts';
 
 export interface Validated {
   readonly valid: boolean;
@@ -9,10 +10,12 @@ export interface Validated {
   /** Objects of other API groups, as `Kind (apiVersion)`. */
   readonly skipped: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
+  /** Absent without an inventory. */
+  readonly summary?: Summary;
 }
 
 /** One object, with the diagnostics in reading order as `findings`. Absent fields are left out. */
-export function toJson({ valid, firewalls, skipped, diagnostics }: Validated): string {
+export function toJson({ valid, firewalls, skipped, diagnostics, summary }: Validated): string {
   const flat = diagnostics.map(({ severity, file, document, line, firewall, path, reason, message }) => ({
     severity,
     file,
@@ -23,7 +26,14 @@ export function toJson({ valid, firewalls, skipped, diagnostics }: Validated): s
     reason,
     message,
   }));
-  return `${JSON.stringify({ valid, firewalls, skipped: skipped.length, findings: flat }, undefined, 2)}\n`;
+  const validated = {
+    valid,
+    firewalls,
+    skipped: skipped.length,
+    findings: flat,
+    ...(summary && { summary: summaryFields(summary) }),
+  };
+  return `${JSON.stringify(validated, undefined, 2)}\n`;
 }
 
 /** One line for standard error, or nothing. */

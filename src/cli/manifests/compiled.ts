@@ -1,6 +1,7 @@
 /** The steps that render and validate share: read, validate, compile. */
 import { compile } from '../../compiler/compile.ts';
 import { UNKNOWN_CLUSTER, type Inventory } from '../../inventory/types.ts';
+import { type Overview, overviewOf } from '../../compiler/namespaces/overview.ts';
 import type { Compilation, Problem } from '../../compiler/types.ts';
 import { type Diagnostic, inReadingOrder } from './diagnostics.ts';
 import { readFirewalls } from './firewalls.ts';
@@ -32,6 +33,8 @@ export type CompileResult =
       readonly state: 'compiled';
       readonly compilation: Compilation;
       readonly firewalls: readonly string[];
+      /** Absent where namespaces are not known. */
+      readonly overview: Overview | undefined;
     });
 
 /** Never throws for the content of files, or for missing files. */
@@ -49,13 +52,15 @@ export async function compileManifests(
   const problems = [...diagnostics, ...cluster.diagnostics];
   const order = [...loaded.files, ...cluster.files];
   if (problems.length > 0) return { state: 'invalid', diagnostics: inReadingOrder(problems, order), skipped };
-  const compilation = compile(firewalls, { ...cluster.inventory, operatorNamespace });
+  const inventory = { ...cluster.inventory, operatorNamespace };
+  const compilation = compile(firewalls, inventory);
   return {
     state: 'compiled',
     diagnostics: inReadingOrder(compilation.problems.filter(isRelevant).map(locate), order),
     skipped,
     compilation,
     firewalls: firewalls.map(({ metadata }) => metadata.name),
+    overview: overviewOf(firewalls, inventory),
   };
 }
 

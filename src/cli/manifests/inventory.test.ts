@@ -33,6 +33,8 @@ describe('readInventory', () => {
         nodes: [{ name: 'node1', labels: {}, addresses: ['10.0.0.5', '192.168.7.0'] }],
         ipPools: ['192.168.0.0/16'],
         apiServerBackends: [],
+        clusterIPs: [],
+        serviceCIDRs: [],
         services: [],
         apiServerEndpoints: [],
         hostEndpoints: [],
