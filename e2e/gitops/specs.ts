@@ -39,6 +39,7 @@ const withConnection = (fromPods: object, toPods: object): object => ({
   ],
 });
 
+const withNodes = (nodes: object): object => ({ nodes: { mode: 'Observe', ...nodes } });
 const withDns = (dns: object): object => ({ defaults: { dns } });
 const app = { matchLabels: { app: 'web' } };
 
@@ -93,6 +94,12 @@ export const edgeCases: readonly { readonly what: string; readonly spec: object 
   'a group that becomes one by labels': {
     namespaces: [{ name: 'blog', namespaceSelector: { matchLabels: { blog: 'yes' } }, ingress: [rule()] }],
   },
+  'ranges of machines that join': withNodes({ nodeCIDRs: ['10.99.0.0/24'] }),
+  'and none': withNodes({ nodeCIDRs: [] }),
+  'and not said': withNodes({}),
+  'and two ranges': withNodes({ nodeCIDRs: ['10.99.0.0/24', 'fd00:99::/64'] }),
+  'and not said at once': withNodes({}),
+  'and no nodes': {},
   'a connection': withConnection(app, {}),
   'and turned round': withConnection({}, app),
   'a guardrail for some pods': withGuardrail({ podSelector: app }),

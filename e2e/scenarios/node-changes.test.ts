@@ -15,7 +15,16 @@ import type { FlowRow, Watch } from './flows.ts';
 import { inMode, MORE, onOneNode, withFailsafes, ZONE_CHANGES } from './nodes/changes.ts';
 import { counted } from './nodes/counted.ts';
 import { createDirector, type Director } from './nodes/director.ts';
-import { BY_RULE, JOINING, KEPT, NARROWED, nodeGround, REFUSED, refusedAt } from './nodes/flows.ts';
+import {
+  BY_RULE,
+  JOINING,
+  KEPT,
+  NARROWED,
+  NO_NODE_YET,
+  nodeGround,
+  REFUSED,
+  refusedAt,
+} from './nodes/flows.ts';
 import { drawKills } from './nodes/kills.ts';
 import { createOperators, type Operators } from './nodes/operators.ts';
 import { startNodeStage, type NodeStage } from './nodes/stage.ts';
@@ -209,13 +218,18 @@ describe('a node firewall', () => {
           await cluster().joinNode('spare');
           await nodeState.enforced(cluster(), '4/4');
           await flowing(refusedAt('spare'), async () => {
-            director.now('a node joins while no operator runs');
-            await operators.whileDown(async () => {
-              await cluster().joinNode('aks-1');
-              await nodeState.endpointsAre(cluster(), 'automatic', 5);
-              await nodeState.reachesAll(stage, 'allowed', { from: 'world', nodes: ['aks-1'], port: 9999 });
+            await flowing(NO_NODE_YET, async ({ mayPass: isNode }) => {
+              director.now('a node joins while no operator runs');
+              await operators.whileDown(async () => {
+                await cluster().joinNode('aks-1');
+                await nodeState.endpointsAre(cluster(), 'automatic', 5);
+                await nodeState.reachesAll(stage, 'allowed', { from: 'world', nodes: ['aks-1'], port: 9999 });
+                isNode();
+              });
+              await nodeState.enforced(cluster(), '5/5');
             });
-            await nodeState.enforced(cluster(), '5/5');
+            const others = { from: 'aks-1', nodes: ['edge', 'worker'], port: 9999 };
+            await nodeState.reachesAll(stage, 'allowed', others);
           });
           await flowing(refusedAt('aks-1'), async ({ mayPass: mayPassThere }) => {
             await change('a zone is removed with automatic endpoints', before);

@@ -1,10 +1,12 @@
 /** `spec.nodes`: who may reach which ports on the nodes themselves. src/compiler/nodes/ compiles it. */
 import * as z from 'zod';
+import { containsCidr } from '../net/cidr.ts';
 import { parsePort } from '../net/ports.ts';
 import { SERVICES } from '../net/services.ts';
 import { namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
 import {
   checkedLabelSelector,
+  cidrOf,
   cidrString,
   dnsLabel,
   ipBlock,
@@ -60,7 +62,7 @@ const zoneSource = oneKey(
       .enum(['World', 'Pods', 'Nodes', 'ControlPlane'])
       .meta({
         description:
-          "World: addresses of no pod and no node. Pods: every pod. Nodes: the own and tunnel addresses of every node, and nodeCIDRs. ControlPlane: nodes labelled as control plane, the API server's endpoints, and nodes.controlPlane.",
+          "World: addresses of no pod and no node. Pods: every pod. Nodes: the own and tunnel addresses of every node that has a Node object. ControlPlane: nodes labelled as control plane, the API server's endpoints, and nodes.controlPlane.",
       })
       .optional(),
   }),
@@ -136,11 +138,15 @@ export const nodes = z
           "Auto (the default) uses Calico's automatic host endpoints if they are on, and otherwise creates its own. Managed always creates its own, and is refused while the automatic ones are on.",
       })
       .optional(),
-    nodeCIDRs: stringSet(cidrString, { min: 1, max: 64 })
+    nodeCIDRs: stringSet(machinesCidr, { max: 64 })
       .meta({
+        ...atomicList,
         description:
-          'Ranges with the addresses of present and future nodes. A machine that joins counts as a node before it has a Node object.',
+          "Ranges of machines that may join. They reach what joining needs and nothing else: the API server, BGP, Typha, the overlay, and a distribution's own port for joining. They are no Nodes until they have a Node object. May be empty. failsafes: Managed requires it, and keeps the first three ports open to these ranges.",
       })
+      .optional(),
+    nodeCIDRsExcept: stringSet(cidrString, { min: 1, max: 64 })
+      .meta({ description: 'Parts of nodeCIDRs in which no machine joins.' })
       .optional(),
     destinations: z
       .enum(['Known', 'All'])
@@ -206,6 +212,19 @@ export const nodes = z
       .optional(),
   })
   .superRefine((value, context) => {
+    const ranges = (value.nodeCIDRs ?? []).map(cidrOf);
+    for (const [index, text] of (value.nodeCIDRsExcept ?? []).entries()) {
+      const except = cidrOf(text);
+      if (except === undefined || ranges.some((range) => range === undefined || containsCidr(range, except)))
+        continue;
+      context.addIssue({
+        code: 'custom',
+        path: ['nodeCIDRsExcept', index],
+        message: `${text} is not inside an entry of nodeCIDRs: give a part of one, or drop it`,
+      });
+    }
+  })
+  .superRefine((value, context) => {
     if (value.failsafes !== 'Managed') return;
     const issue = (field: string, message: string) => {
       context.addIssue({ code: 'custom', path: [field], message });
@@ -218,7 +237,7 @@ export const nodes = z
     if (value.nodeCIDRs === undefined)
       issue(
         'nodeCIDRs',
-        'is required with failsafes: Managed: say where nodes live, so that one that joins reaches the control plane',
+        'is required with failsafes: Managed: say where machines join, so that they reach the control plane, or write [] where none does',
       );
   })
   .meta({

@@ -156,7 +156,7 @@ export const cidrString = z
  */
 export const machinesCidr = cidrString
   .superRefine((text, context) => {
-    const cidr = parsedOrUndefined(text);
+    const cidr = cidrOf(text);
     if (cidr === undefined || cidr.prefix >= SHORTEST_PREFIX[cidr.family]) return;
     context.addIssue({
       code: 'custom',
@@ -175,7 +175,8 @@ export const addressString = z
   .superRefine(parsedBy(parseAddress))
   .meta({ maxLength: 45, pattern: '^[0-9A-Fa-f:.]+$' } satisfies CrdMeta);
 
-const parsedOrUndefined = (text: string) => {
+/** Undefined for a text that is no CIDR, which is reported elsewhere. */
+export const cidrOf = (text: string) => {
   try {
     return parseCidr(text);
   } catch (error) {
@@ -192,9 +193,9 @@ export const ipBlock = z
       .optional(),
   })
   .superRefine((value, context) => {
-    const outer = parsedOrUndefined(value.cidr);
+    const outer = cidrOf(value.cidr);
     for (const [index, text] of (value.except ?? []).entries()) {
-      const inner = parsedOrUndefined(text);
+      const inner = cidrOf(text);
       if (outer === undefined || inner === undefined || containsCidr(outer, inner)) continue;
       context.addIssue({
         code: 'custom',

@@ -195,6 +195,8 @@ const METRICS = [
   'metrics-server: nodes → 10250/TCP',
   "metrics-server: k8s-app == 'metrics-server' && projectcalico.org/namespace == 'kube-system' && pods → 10250/TCP",
 ];
+/** Where the label of k3s or RKE2 is seen. */
+const JOINING = ['joining: nodes → 9345/TCP'];
 const inBothLayers = (lines: readonly string[]): readonly string[] => [
   ...lines.flatMap((line) => [`host ${line}`, `ports ${line}`]),
   'ports vxlan: anyone → 4789/UDP',
@@ -203,7 +205,7 @@ const inBothLayers = (lines: readonly string[]): readonly string[] => [
 describe('the baseline', () => {
   test.each([
     ['kubeadm', KUBEADM, COMMON],
-    ['k3s', K3S, [...COMMON, ...FLANNEL, ...METRICS]],
+    ['k3s', K3S, [...COMMON, ...FLANNEL, ...METRICS, ...JOINING]],
     ['Canal', CANAL, [...COMMON, ...FLANNEL]],
     ['a managed control plane', MANAGED, COMMON],
   ])('of %s is complete', (_, cluster, lines) => {
@@ -291,13 +293,15 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
 });
 
 describe('machines that will join', () => {
-  test('count as nodes before they have a Node object', () => {
+  test('are no nodes', () => {
     const compilation = enforce(KUBEADM, { nodeCIDRs: ['10.0.0.0/24'] });
     const set = compilation.objects.find(({ rules }) => rules.includes(ruleId('default/nodes')));
-    expect(set?.object.spec).toEqual({ nets: ['10.0.0.0/24', '192.168.10.0/32', '192.168.21.0/32'] });
+    expect(set?.object.spec).toEqual({
+      nets: ['10.0.0.10/32', '10.0.0.21/32', '192.168.10.0/32', '192.168.21.0/32'],
+    });
   });
 
-  test('do not count as nodes where pods are', () => {
+  test('are not where pods are', () => {
     const compilation = enforce(KUBEADM, { nodeCIDRs: ['192.168.0.0/17', '10.0.0.0/24'] });
     expect(compilation.problems).toMatchObject([
       { path: 'spec.nodes.nodeCIDRs[0]', reason: 'NodeCIDRsContainPods' },

@@ -37,6 +37,7 @@ export type WarningReason =
   | 'NamespacesUnknown'
   | 'ServiceWithoutSelector'
   | 'NoNodeFirewall'
+  | 'NodeOutsideNodeCIDRs'
   | 'ForeignPolicySelectsHosts'
   | 'EndpointConflict'
   | 'UnclaimedNamespace';

@@ -1,4 +1,6 @@
 /** Reads Nodes with the annotations of Calico and flannel. */
+import { valueAt } from '../json.ts';
+import { distributionsOf } from './distributions.ts';
 import { fieldsOf, listOf, type KubernetesObject } from './object.ts';
 import type { NodeInfo } from './types.ts';
 import { FieldReader, isLinkLocal, type Reading } from './unreadable.ts';
@@ -28,12 +30,14 @@ export function readNode(object: KubernetesObject): Reading<NodeInfo> {
   const flannel = Object.keys(annotations).some((key) => key.startsWith(FLANNEL_PREFIX));
   const addresses = addressesOf(annotations, object['status'], fields);
   const podCIDRs = podCIDRsOf(object['spec'], fields);
+  const distributions = distributionsOf(labels, valueAt(object, 'status', 'nodeInfo', 'osImage'));
   return fields.reading({
     name,
     labels,
     addresses,
     ...(flannel && { flannel }),
     ...(podCIDRs.length > 0 && { podCIDRs }),
+    ...(distributions.length > 0 && { distributions }),
   });
 }
 

@@ -1,6 +1,7 @@
 /** The cluster as the compiler sees it. Plain data. */
 import type { Selector } from '../calico/selector.ts';
 import type { TransportProtocol } from '../net/ports.ts';
+import type { Distribution } from './distributions.ts';
 import { UNKNOWN, type Known } from './known.ts';
 import type { Unreadable } from './unreadable.ts';
 
@@ -20,6 +21,8 @@ export interface NodeInfo {
   readonly flannel?: boolean;
   /** Canonical ranges of the node's pods, where Kubernetes assigns them. Pods of Canal have them. */
   readonly podCIDRs?: readonly string[];
+  /** The distributions that it bears signs of; absent for none. */
+  readonly distributions?: readonly Distribution[];
 }
 
 /** A HostEndpoint that is not ours. */

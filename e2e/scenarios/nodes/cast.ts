@@ -25,7 +25,7 @@ export function nodeSpecs(dataplane: Dataplane): readonly NodeSpec[] {
 
 /** On each node, on every address of it. */
 export const HOST_PORTS: readonly ListeningPort[] = [
-  ...on('TCP', 22, 80, 443, 2379, 2380, 6443, 8443, 9100, 9999, 10250, 10256, 10257, 10259),
+  ...on('TCP', 22, 80, 179, 443, 2379, 2380, 5473, 6443, 8443, 9100, 9345, 9999, 10250, 10256, 10257, 10259),
   ...on('UDP', 8472, 9998),
 ];
 
@@ -46,6 +46,9 @@ export const OUTSIDE: readonly OutsideHostSpec[] = [
   /** In 10.0.0.0/8, as nodes and pods are. */
   { name: 'trusted', addresses: ['10.200.0.5', 'fd00:200::5'] },
   { name: 'blocked', addresses: ['192.0.2.77'] },
+  /** In the subnet of nodes. */
+  { name: 'joiner', addresses: ['10.99.0.66', 'fd00:99::66'] },
+  { name: 'neighbour', addresses: ['10.99.0.67', 'fd00:99::67'] },
 ];
 
 export const NAMESPACES: Readonly<Record<string, Labels>> = {

@@ -124,7 +124,12 @@ export const JOINING: readonly FlowRow[] = [
   ...flows(allowed(['trusted'], ['spare', 'aks-1'], ['9998/UDP']), ESTABLISHED),
   ...flows(allowed(['edge'], ['spare'], [9999])),
   ...itself('spare'),
-  ...flows(allowed(['aks-1'], ['edge'], [9999]), IPV6),
+  ...flows(allowed(['aks-1'], ['edge'], [5473]), IPV6),
+];
+/** A machine in nodeCIDRs, until an operator has seen its Node. */
+export const NO_NODE_YET: readonly FlowRow[] = [
+  ...flows(refused(['aks-1'], ['edge', 'worker'], [9999])),
+  ...flows(refused(['aks-1'], ['edge'], [9100]), IPV6),
 ];
 /** The time from which it is policed. */
 export const refusedAt = (node: ActorName): readonly FlowRow[] => [

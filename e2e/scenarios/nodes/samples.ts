@@ -4,6 +4,7 @@
  * `shop` and `monitoring` are under the default deny in both directions, unless the sample says otherwise.
  * Their traffic ends at them. Pods of kube-system are exempt.
  */
+import { serveMetrics, showJoining } from './preparations.ts';
 import { expectForgedLoopback, expectRawPackets } from './raw-packets.ts';
 import type { NodeStage } from './stage.ts';
 import type { Tables } from './matrix.ts';
@@ -18,28 +19,6 @@ export interface Sample {
   readonly prepare?: (stage: NodeStage) => Promise<() => Promise<void>>;
   /** Checks that no table contains. */
   readonly also?: (stage: NodeStage) => Promise<void>;
-}
-
-/** The registration of metrics-server's own manifest. Nothing answers it here. */
-async function serveMetrics({ cluster }: NodeStage): Promise<() => Promise<void>> {
-  const [name, namespace] = ['metrics-server', 'kube-system'];
-  const service = {
-    ...{ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace } },
-    spec: { selector: { app: name }, ports: [{ port: 443, targetPort: 8080 }] },
-  };
-  const api = {
-    ...{ apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService' },
-    metadata: { name: 'v1beta1.metrics.k8s.io' },
-    spec: {
-      ...{ group: 'metrics.k8s.io', version: 'v1beta1', service: { name, namespace } },
-      ...{ insecureSkipTLSVerify: true, groupPriorityMinimum: 100, versionPriority: 100 },
-    },
-  };
-  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [service, api] });
-  await cluster.kubectl(['apply', '--filename', '-'], { input });
-  return async () => {
-    await cluster.kubectl(['delete', '--filename', '-'], { input });
-  };
 }
 
 export const SAMPLES: readonly Sample[] = [
@@ -113,15 +92,16 @@ export const SAMPLES: readonly Sample[] = [
   },
   {
     id: 'S11',
-    title: 'the overlay passes between nodes, and for machines in nodeCIDRs, and for nobody else',
+    title: 'the overlay passes between nodes; machines in nodeCIDRs reach what joining needs',
     manifest: 'config/samples/s11-overlay.yaml',
     tables: {
       edge: `
                                6443 10250 10256 10257 22 80 443 8472/UDP 9999 9998/UDP
     control                       +     +     +     -  +  +   +        +    +        +
     worker                        +     -     +     -  +  +   +        +    +        +
-    apiserver                     +     +     +     -  +  +   +        +    +        +
-    apiserver/6                   +     -     +     -  +  +   +        +    +        +
+    apiserver                     +     +     -     -  +  -   -        -    -        -
+    apiserver/6                   +     -     -     -  +  -   -        -    -        -
+    joiner                        +     -     -     -  +  -   -        -    -        -
     world                         +     -     -     -  +  -   -        -    -        -
     trusted                       +     -     -     -  +  -   -        -    -        -
     kube-system/metrics           +     -     -     -  +  -   -        -    -        -
@@ -355,6 +335,30 @@ export const SAMPLES: readonly Sample[] = [
                                    443 9999
     world                            +    -
     trusted                          +    +`,
+    },
+  },
+  {
+    id: 'D27',
+    title: 'a machine that joins reaches what joining needs, its neighbour nothing, and neither is a node',
+    manifest: 'e2e/scenarios/manifests/machines-that-join.yaml',
+    prepare: showJoining,
+    tables: {
+      edge: `
+                                   6443 9345 5473 179 2379 10250 10256 22 443 30080 30081 8472/UDP 9999 9998/UDP
+    joiner                           +    +    +   +    -     -     -  -   -     -     -        -    -        -
+    neighbour                        -    -    -   -    -     -     -  -   -     -     -        -    -        -
+    world                            -    -    -   -    -     -     -  -   -     -     -        -    -        -
+    worker                           +    +    +   +    -     -     +  +   +     +     -        +    +        +
+    tenant/on-worker                 +    -    -   -    -     -     -  -   -     -     -        -    -        -
+    tenant/on-worker@vip,nic2        .    .    .   .    .     .     .  .   .     .     .        .    .        .`,
+      control: `
+                                   6443 9345 5473 179 2379 10250 10256 22 443 9999
+    joiner                           +    +    +   +    -     -     -  -   -    -
+    neighbour                        -    -    -   -    -     -     -  -   -    -`,
+      worker: `
+                                   6443 9345 5473 179 2379 10250 10256 22 443 9999
+    joiner                           +    +    +   +    -     -     -  -   -    -
+    neighbour                        -    -    -   -    -     -     -  -   -    -`,
     },
   },
 ];

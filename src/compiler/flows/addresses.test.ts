@@ -21,7 +21,7 @@ const addressesOf = (spec: Partial<Spec> | undefined, known: Partial<Inventory>)
 
 describe('addresses of nodes', () => {
   const worker = node('worker', ['192.0.2.2', '2001:db8::2']);
-  const announced = (...nodeCIDRs: readonly string[]): Partial<Spec> => ({
+  const joining = (...nodeCIDRs: readonly string[]): Partial<Spec> => ({
     nodes: { mode: 'Observe', nodeCIDRs: [...nodeCIDRs] },
   });
 
@@ -30,20 +30,14 @@ describe('addresses of nodes', () => {
     ['unknown, whatever the firewall says of other things', {}, {}, UNKNOWN],
     ['none yet', {}, { nodes: [] }, []],
     ['all that the nodes have', {}, { nodes: [worker] }, ['192.0.2.2/32', '2001:db8::2/128']],
-    ['announced before there is a node', announced('192.0.2.0/24'), {}, ['192.0.2.0/24']],
     [
-      'those of nodes, and announced ones',
-      announced('198.51.100.0/24'),
-      { nodes: [worker], ipPools: ['10.0.0.0/8'] },
-      ['192.0.2.2/32', '2001:db8::2/128', '198.51.100.0/24'],
+      'not those of machines that may join',
+      joining('192.0.2.0/24'),
+      { nodes: [worker] },
+      ['192.0.2.2/32', '2001:db8::2/128'],
     ],
-    [
-      'not announced ones that pods may have',
-      announced('10.0.0.0/8', '198.51.100.0/24'),
-      { nodes: [], ipPools: ['10.1.0.0/16', '10.2.0.0/16'] },
-      ['198.51.100.0/24'],
-    ],
-    ['not announced ones in a pool', announced('10.1.2.0/24'), { nodes: [], ipPools: ['10.1.0.0/16'] }, []],
+    ['none, while only machines that may join are known', joining('192.0.2.0/24'), { nodes: [] }, []],
+    ['unknown, although machines may join', joining('192.0.2.0/24'), {}, UNKNOWN],
   ])('%s', (_, spec, known, nodes) => {
     expect(addressesOf(spec, known).nodes).toEqual(nodes);
   });

@@ -14,15 +14,11 @@ export interface NodeAddresses {
   readonly controlPlane: Known<readonly Cidr[]>;
 }
 
-/** @param main the firewall called default, whose `nodes` adds addresses to those of the cluster */
+/** @param main the firewall called default, whose `nodes` adds to the control plane */
 export function nodeAddressesOf(main: ClusterFirewall | undefined, inventory: Inventory): NodeAddresses {
-  const announced = (main?.spec.nodes?.nodeCIDRs ?? []).filter(
-    (cidr) => podsWithin(cidr, inventory).length === 0,
-  );
   const { nodes } = inventory;
-  const addresses = nodes === UNKNOWN ? UNKNOWN : nodes.flatMap((node) => node.addresses);
   return {
-    nodes: both(addresses, announced),
+    nodes: nodes === UNKNOWN ? UNKNOWN : nodes.flatMap((node) => node.addresses).map(parseAddress),
     controlPlane: both(controlPlaneAddresses(inventory), controlPlaneCidrs(main)),
   };
 }

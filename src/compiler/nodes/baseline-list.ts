@@ -2,6 +2,7 @@
 import type { Nodes } from '../../api/schema.ts';
 import type { BaselineEntry, BaselineSource } from './baseline.ts';
 import { BASELINE, PRIVILEGED } from './baseline.ts';
+import { EVERY_JOINING_PORT } from './joining.ts';
 import { servicesOf } from './services.ts';
 
 export interface BaselineLine {
@@ -30,7 +31,10 @@ export function listBaseline(nodes: Pick<Nodes, 'baseline' | 'services'> = {}): 
     name: entry.name,
     state: disabled.includes(entry.name) ? 'off' : entry.where === undefined ? 'on' : 'where found',
     ports: portsText(entry, nodes),
-    from: entry.from.map((source) => SOURCES[source]).join(', '),
+    from: [
+      ...entry.from.map((source) => SOURCES[source]),
+      ...(entry.joining === undefined ? [] : ['nodeCIDRs']),
+    ].join(', '),
     what: entry.what,
   }));
 }
@@ -40,6 +44,7 @@ function portsText({ opens }: BaselineEntry, nodes: Pick<Nodes, 'services'>): st
   const numbers = (names: readonly string[]): string =>
     names.flatMap((name) => services(name).map(withProtocol)).join(' ');
   if (opens === 'unprivileged') return `all but ${numbers(PRIVILEGED)}`;
+  if (opens === 'joiningPorts') return EVERY_JOINING_PORT.map(withProtocol).join(' ');
   return typeof opens === 'string' ? opens : numbers(opens);
 }
 

@@ -6,7 +6,7 @@ import { isServiceName } from '../../net/services.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, parseAddress, unionCidrs } from '../../net/cidr.ts';
 import { otherPorts } from '../../net/ports.ts';
-import { resolveEnd } from '../flows/flow-ends.ts';
+import { resolveEnd, type EndMatch } from '../flows/flow-ends.ts';
 import { NODE_ORDER, ruleId, type RuleId } from '../names.ts';
 import { everyNamespace, namedNamespaces } from '../namespaces/namespaces.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
@@ -16,7 +16,8 @@ import type { DesiredObject } from '../types.ts';
 import type { BaselineEntry, BaselineSource } from './baseline.ts';
 import { BASELINE, PRIVILEGED } from './baseline.ts';
 import type { NodeContext, OpenPort } from './context.ts';
-import { layerPolicies } from './layers.ts';
+import { joiningMatches, joiningPorts } from './joining.ts';
+import { layerPolicies, type Layers } from './layers.ts';
 import type { NodeSources, PodsEnd } from './sources.ts';
 import { addressSources, nodeSet, podSources, sourcesOf } from './sources.ts';
 
@@ -38,14 +39,14 @@ export function compileBaseline(context: NodeContext): Baseline {
         firewall: context.place.firewall,
         id,
         rules: entries
-          .filter(({ rules }) => rules.length > 0)
+          .filter(({ layers }) => layers.ports.length > 0)
           .map((entry) => entry.id)
           .sort(),
         order: NODE_ORDER.baseline,
       },
       {
-        ports: canonicalRules(entries.flatMap(({ rules }) => rules)),
-        host: canonicalRules(entries.flatMap(({ rules, onlyPorts }) => (onlyPorts ? [] : rules))),
+        ports: canonicalRules(entries.flatMap(({ layers }) => layers.ports)),
+        host: canonicalRules(entries.flatMap(({ layers }) => layers.host)),
       },
     ),
     openPorts: entries.flatMap(({ openPort }) => openPort),
@@ -58,26 +59,29 @@ export const isOn = (
 ): boolean =>
   !(nodeFirewall.nodes.baseline?.disable ?? []).includes(name) &&
   (where !== 'flannel' || knownOr(inventory.nodes, []).some(({ flannel }) => flannel === true)) &&
+  (where !== 'distribution' || joiningPorts(inventory).length > 0) &&
   (where !== 'metricsServer' || metricsServers(inventory).length > 0);
 
 function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: RuleId, context: NodeContext) {
   const sources = entrySources(entry, context);
-  const rules: readonly Rule[] = crossRules({
-    id,
-    action: 'Pass',
-    sources: sources === 'anyone' ? anyEnd : sources.matches,
-    destinations: anyEnd,
-    ports: matchPorts(ports),
-  });
-  const onlyPorts = entry.onlyPorts === true;
-  const openPort: readonly OpenPort[] = onlyPorts ? [] : [{ id, ports, sources, isEverywhere: true }];
-  return { id, rules, onlyPorts, openPort };
+  const rulesFor = (matches: readonly EndMatch[]): readonly Rule[] =>
+    crossRules({ id, action: 'Pass', sources: matches, destinations: anyEnd, ports: matchPorts(ports) });
+  const rules = rulesFor(sources === 'anyone' ? anyEnd : sources.matches);
+  const joining = entry.joining === undefined ? [] : rulesFor(joiningMatches(context));
+  const layers: Layers = {
+    ports: [...rules, ...joining],
+    host: [...(entry.onlyPorts === true ? [] : rules), ...(entry.joining === 'both' ? joining : [])],
+  };
+  const openPort: readonly OpenPort[] =
+    entry.onlyPorts === true ? [] : [{ id, ports, sources, isEverywhere: true }];
+  return { id, layers, openPort };
 }
 
 /** Undefined for a protocol that the final deny does not deny anyway. */
 function portsOf({ opens }: BaselineEntry, context: NodeContext): readonly PortValue[] | undefined {
   if (opens === 'ICMP' || opens === 'ICMPv6') return undefined;
   if (opens === 'unprivileged') return otherPorts(PRIVILEGED.flatMap((name) => context.services(name)));
+  if (opens === 'joiningPorts') return joiningPorts(context.inventory);
   return opens.flatMap((name) => [
     ...context.services(name),
     ...(isReplaced(name, context) ? [] : felixPorts(name, context.inventory)),

@@ -14,13 +14,16 @@ export interface BaselineEntry {
   readonly what: string;
   readonly from: readonly BaselineSource[];
   /**
-   * Names of services; `unprivileged` for every port but those of PRIVILEGED; or a protocol without ports.
+   * Names of services; `unprivileged` for every port but those of PRIVILEGED; `joiningPorts` for those of the
+   * distributions that are seen; or a protocol without ports.
    */
-  readonly opens: readonly ServiceName[] | 'unprivileged' | 'ICMP' | 'ICMPv6';
+  readonly opens: readonly ServiceName[] | 'unprivileged' | 'joiningPorts' | 'ICMP' | 'ICMPv6';
   /** The entry opens only the ports layer. Felix's own rules decide the rest. */
   readonly onlyPorts?: true;
+  /** The layers in which it is also open to machines that may join. */
+  readonly joining?: 'ports' | 'both';
   /** Clusters in which the entry is compiled; absent: all. */
-  readonly where?: 'flannel' | 'metricsServer';
+  readonly where?: 'flannel' | 'metricsServer' | 'distribution';
 }
 
 /** Services that even nodes do not reach on other nodes, unless they are the control plane. */
@@ -50,6 +53,15 @@ export const BASELINE: readonly BaselineEntry[] = [
     what: 'kubelets, pods and joining machines reach the API server',
     from: ['controlPlane', 'controlPlanePods', 'nodes', 'pods'],
     opens: ['kube-apiserver'],
+    joining: 'both',
+  },
+  {
+    name: 'joining',
+    what: 'machines join k3s, RKE2, microk8s, k0s, Talos',
+    from: ['nodes'],
+    opens: 'joiningPorts',
+    joining: 'both',
+    where: 'distribution',
   },
   {
     name: 'etcd',
@@ -76,14 +88,33 @@ export const BASELINE: readonly BaselineEntry[] = [
     opens: ['vxlan'],
     onlyPorts: true,
   },
-  { name: 'wireguard', what: "Calico's encryption between nodes", from: ['nodes'], opens: ['wireguard'] },
-  { name: 'bgp', what: 'routes, from nodes and from BGPPeers', from: ['nodes', 'bgpPeers'], opens: ['bgp'] },
-  { name: 'typha', what: 'Felix of other nodes reaches Typha', from: ['nodes'], opens: ['typha'] },
+  {
+    name: 'wireguard',
+    what: "Calico's encryption between nodes",
+    from: ['nodes'],
+    opens: ['wireguard'],
+    joining: 'ports',
+  },
+  {
+    name: 'bgp',
+    what: 'routes, from nodes and from BGPPeers',
+    from: ['nodes', 'bgpPeers'],
+    opens: ['bgp'],
+    joining: 'both',
+  },
+  {
+    name: 'typha',
+    what: 'Felix of other nodes reaches Typha',
+    from: ['nodes'],
+    opens: ['typha'],
+    joining: 'both',
+  },
   {
     name: 'flannel',
     what: 'the overlay of Canal',
     from: ['nodes'],
     opens: ['flannel-vxlan', 'flannel-udp'],
+    joining: 'both',
     where: 'flannel',
   },
   {

@@ -25,6 +25,7 @@ import { compileBlocked, compileFinalDeny, compileLoopback, refusePods } from '.
 import { compileLo, compileManaged, nodeAddressSet } from './endpoints.ts';
 import { extraAddressesOf } from './extra-addresses.ts';
 import { failsafesOpen, managedFailsafes } from './failsafes.ts';
+import { refuseJoining, warnOfNodesOutside } from './joining.ts';
 import { compilePodGuard } from './pod-guard.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
 import type { NodeFirewall } from './node-firewall.ts';
@@ -70,6 +71,7 @@ export function compileNodes(input: NodesInput): CompiledNodes {
   const isRefused = reportRefusals(context, problemsBefore);
   reportServices(main, input.collector);
   reportBaseline(context);
+  warnOfNodesOutside(context);
   if (isRefused) {
     input.collector.frozen.push({ prefix: context.place.id });
     return { objects: [], summary: summaryOf(context, []), labelledNodes: UNKNOWN };
@@ -131,10 +133,8 @@ const POOLS_AND_PEERS: ReadonlySet<string> = new Set(['IPPool', 'BGPPeer']);
  * @param problemsBefore number of problems before the peers of the control plane were resolved
  * @returns true when there is a problem
  */
-function reportRefusals(
-  { resolveScope, nodeFirewall, inventory, collector, place }: NodeContext,
-  problemsBefore: number,
-): boolean {
+function reportRefusals(context: NodeContext, problemsBefore: number): boolean {
+  const { resolveScope, nodeFirewall, inventory, collector, place } = context;
   if (!resolveScope.areNodesResolved) collector.problem(place, 'EntityUnresolved', NO_NODES);
   if (!resolveScope.isControlPlaneResolved) {
     collector.problem(
@@ -151,16 +151,7 @@ function reportRefusals(
       `the operator does not know all addresses of pods and BGP peers, because it cannot read ${named(lost)}: correct or delete it; until then nothing changes at nodes`,
     );
   }
-  for (const [index, cidr] of (nodeFirewall.nodes.nodeCIDRs ?? []).entries()) {
-    const pools = podsWithin(cidr, inventory);
-    if (pools.length === 0) continue;
-    collector.problem(
-      place,
-      'NodeCIDRsContainPods',
-      `${cidr} shares addresses with the IPPool ${pools.join(', ')}, so pods would count as nodes: name only addresses of nodes`,
-      `.nodeCIDRs[${String(index)}]`,
-    );
-  }
+  refuseJoining(context);
   for (const [index, { peer }] of (nodeFirewall.nodes.controlPlane ?? []).entries()) {
     const cidrs = resolveScope.peers.get(peer)?.cidrs ?? [];
     const pools = cidrs.flatMap((cidr) => podsWithin(cidr, inventory));

@@ -12,6 +12,7 @@ import type { NodesSummary } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { isOn, bgpPeerNets } from './baseline-rules.ts';
 import { BASELINE } from './baseline.ts';
+import { joiningRanges } from './joining.ts';
 
 type Failsafe = NonNullable<FelixConfigurationInfo['failsafeInbound']>[number];
 
@@ -107,10 +108,10 @@ function readCidr(text: string): Cidr | undefined {
  */
 export function managedFailsafes(context: NodeContext): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor'> {
   const { nodeFirewall, resolveScope } = context;
-  const { failsafes, breakGlass = [], nodeCIDRs = [] } = nodeFirewall.nodes;
+  const { failsafes, breakGlass = [], nodeCIDRs } = nodeFirewall.nodes;
   if (failsafes !== 'Managed') return {};
   const missing = breakGlass.find(({ peer }) => resolveScope.peers.get(peer)?.cidrs === undefined);
-  if (missing === undefined && breakGlass.length > 0 && nodeCIDRs.length > 0)
+  if (missing === undefined && breakGlass.length > 0 && nodeCIDRs !== undefined)
     return { failsafes: narrowedFailsafes(context) };
   const need = missing === undefined ? 'breakGlass and nodeCIDRs' : `cidrs of the peer "${missing.peer}"`;
   return { failsafesWaitFor: `nodes.failsafes: Managed needs ${need} to narrow them` };
@@ -122,13 +123,13 @@ function narrowedFailsafes(context: NodeContext): readonly Failsafe[] {
   const breakGlass = (main.spec.peers ?? [])
     .filter(({ name }) => names.has(name))
     .flatMap(({ cidrs = [] }) => cidrs);
-  const nodes = unionCidrs((nodeFirewall.nodes.nodeCIDRs ?? []).map(parseCidr));
+  const joining = joiningRanges(nodeFirewall.nodes);
   const open = (nets: readonly Cidr[], ...ports: readonly PortValue[]): readonly Failsafe[] =>
     nets.flatMap((net) => numbers(ports).map((each) => ({ ...each, net: formatCidr(net) })));
   const needsDhcp = BASELINE.filter(({ name }) => name === 'dhcp').some((entry) => isOn(entry, context));
   return [
     ...open(unionCidrs(breakGlass.map(parseCidr)), ...services('ssh'), ...services('kube-apiserver')),
-    ...open(nodes, ...services('kube-apiserver'), ...services('bgp'), ...services('typha')),
+    ...open(joining, ...services('kube-apiserver'), ...services('bgp'), ...services('typha')),
     ...open(bgpPeerNets(inventory), ...services('bgp')),
     ...(needsDhcp ? [{ protocol: 'udp', port: 68 }] : []),
   ];

@@ -21,11 +21,11 @@ import type { Inventory } from '../../inventory/types.ts';
 const lists = firewalls.chain(withNodes);
 
 const PROBES: readonly Pick<Flow, 'protocol' | 'port'>[] = [
-  ...[22, 53, 80, 2379, 5000, 6443, 10250, 10251, 10256, 10259, 30080].map((port) => ({
+  ...[22, 53, 80, 179, 2379, 5000, 5473, 6443, 9345, 9443, 10250, 10251, 10256, 10259, 30080].map((port) => ({
     protocol: 'TCP' as const,
     port,
   })),
-  ...[53, 68, 546, 4789, 30053].map((port) => ({ protocol: 'UDP' as const, port })),
+  ...[53, 68, 546, 4789, 30053, 51820].map((port) => ({ protocol: 'UDP' as const, port })),
   { protocol: 'SCTP', port: 81 },
   { protocol: 'ICMP' },
   { protocol: 'GRE' },

@@ -61,10 +61,9 @@ const services = fc.constantFrom<NonNullable<Nodes['services']>>(
   [registry, { name: 'kubelet', ports: [10251], override: true }],
 );
 
-const nodes: fc.Arbitrary<Nodes> = record<Nodes>({
+const withoutRanges: fc.Arbitrary<Nodes> = record<Nodes>({
   mode: fc.constantFrom('Enforce', 'Enforce', 'Enforce', 'Observe'),
   nodeSelector: maybe(nodeSelector, 1),
-  nodeCIDRs: maybe(fc.constantFrom(['10.9.0.0/24'], ['203.0.113.9/32', 'fd00:9::/64'])),
   destinations: maybe(fc.constantFrom('Known', 'All')),
   extraAddresses: maybe(fc.constant(['198.51.100.7/32'])),
   controlPlane: maybe(
@@ -85,6 +84,17 @@ const nodes: fc.Arbitrary<Nodes> = record<Nodes>({
   ),
   zones: fc.tuple(zone('one'), zone('two'), zone('three')).chain((zones) => fc.subarray(zones)),
 });
+
+const ranges = fc.constantFrom<Pick<Nodes, 'nodeCIDRs' | 'nodeCIDRsExcept'>>(
+  {},
+  { nodeCIDRs: [] },
+  { nodeCIDRs: ['10.9.0.0/24'], nodeCIDRsExcept: ['10.9.0.12/32'] },
+  { nodeCIDRs: ['203.0.113.0/24', 'fd00:9::/64', '2001:db9::/32'] },
+  { nodeCIDRs: ['203.0.113.0/24', '2001:db9::/32'], nodeCIDRsExcept: ['203.0.113.8/29', '2001:db9::/96'] },
+);
+const nodes: fc.Arbitrary<Nodes> = fc
+  .tuple(withoutRanges, ranges)
+  .map(([some, joining]) => ({ ...some, ...joining }));
 
 const NODE_PORTS = [30080, '30053/UDP', '30081/SCTP'] as const;
 const HOST_PORTS = [80, '53/UDP'] as const;

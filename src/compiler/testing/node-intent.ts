@@ -103,6 +103,7 @@ function zoneAllows(at: ClusterNode, layer: Layer, flow: Flow, setting: Setting)
 function isBaseline(layer: Layer, flow: Flow, setting: Setting): boolean {
   const { nodes } = setting;
   const node = isNode(flow, setting);
+  const joins = mayJoin(flow, setting);
   const pod = flow.from.kind === 'pod';
   const control = isControlPlane(flow, setting);
   const speaksForIt = (nodes.controlPlane ?? []).some(
@@ -111,14 +112,15 @@ function isBaseline(layer: Layer, flow: Flow, setting: Setting): boolean {
   const privileged = [...serviceOf('etcd', nodes), ...serviceOf('kubelet', nodes), ...CONTROL_PLANE_ONLY];
   const entries: Readonly<Record<string, boolean>> = {
     dhcp: portsMatch(['67-68/UDP', '546/UDP'], flow),
-    'api-server': portsMatch(serviceOf('kube-apiserver', nodes), flow) && (node || pod || control),
+    'api-server': portsMatch(serviceOf('kube-apiserver', nodes), flow) && (node || pod || control || joins),
+    joining: portsMatch(joiningPorts(setting), flow) && (node || joins),
     etcd: portsMatch(serviceOf('etcd', nodes), flow) && control,
     kubelet: portsMatch(serviceOf('kubelet', nodes), flow) && (control || speaksForIt),
     'nodes-to-nodes': node && isTransport(flow) && !portsMatch(privileged, flow),
     vxlan: layer === 'ports' && portsMatch(['4789/UDP'], flow),
-    wireguard: node && portsMatch(['51820-51821/UDP'], flow),
-    bgp: node && portsMatch([179], flow),
-    typha: node && portsMatch([5473], flow),
+    wireguard: (node || (joins && layer === 'ports')) && portsMatch(['51820-51821/UDP'], flow),
+    bgp: (node || joins) && portsMatch([179], flow),
+    typha: (node || joins) && portsMatch([5473], flow),
     'node-local-dns': portsMatch(serviceOf('dns', nodes), flow) && (pod || node),
   };
   return Object.entries(entries).some(
@@ -191,12 +193,29 @@ function isPod(
   );
 }
 
-function isNode(flow: Flow, { nodes, inventory }: Setting): boolean {
+function isNode(flow: Flow, { inventory }: Setting): boolean {
   const address = addressOf(flow, 'from');
-  return (
-    knownOr(inventory.nodes, []).some(({ addresses }) => addresses.includes(address)) ||
-    (nodes.nodeCIDRs ?? []).some((cidr) => inCidr(address, cidr))
-  );
+  return knownOr(inventory.nodes, []).some(({ addresses }) => addresses.includes(address));
+}
+
+function joiningPorts({ inventory }: Setting): readonly PortValue[] {
+  const nodes = knownOr(inventory.nodes, []);
+  const labelled = (key: string, ...values: readonly string[]) =>
+    nodes.some(({ labels }) => key in labels && (values.length === 0 || values.includes(labels[key] ?? '')));
+  return [
+    ...(labelled('node.kubernetes.io/instance-type', 'k3s', 'rke2') ||
+    labelled('node-role.kubernetes.io/etcd')
+      ? [9345]
+      : []),
+    ...(labelled('node.k0sproject.io/role') ? [9443, 8132] : []),
+  ];
+}
+
+/** A machine that may join, node or not. */
+function mayJoin(flow: Flow, { nodes: { nodeCIDRs = [], nodeCIDRsExcept = [] } }: Setting): boolean {
+  const address = addressOf(flow, 'from');
+  const isIn = (ranges: readonly string[]) => ranges.some((cidr) => inCidr(address, cidr));
+  return flow.from.kind !== 'pod' && isIn(nodeCIDRs) && !isIn(nodeCIDRsExcept);
 }
 
 function isControlPlane(flow: Flow, setting: Setting): boolean {

@@ -3,6 +3,7 @@
  * tenants.
  */
 import fc from 'fast-check';
+import { distributionsOf } from '../../inventory/distributions.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import {
   UNKNOWN_CLUSTER,
@@ -54,12 +55,14 @@ const CONTAINER_PORTS: readonly (readonly ContainerPort[])[] = [
 
 const CONTROL_PLANE = { 'node-role.kubernetes.io/control-plane': '' };
 const MASTER = { 'node-role.kubernetes.io/master': 'true' };
+const ETCD = { 'node-role.kubernetes.io/etcd': 'true' };
+const K0S = { 'node.k0sproject.io/role': 'worker' };
 const NODES: readonly ClusterNode[] = [
   { kind: 'node', id: 'node1', labels: { role: 'x' }, addresses: { 4: '10.9.0.11', 6: 'fd00:9::11' } },
   { kind: 'node', id: 'node2', labels: { app: 'p' }, addresses: { 4: '10.9.0.12', 6: 'fd00:9::12' } },
 ];
 const nodes: fc.Arbitrary<readonly ClusterNode[]> = fc
-  .tuple(...NODES.map(() => fc.constantFrom<Labels>({}, CONTROL_PLANE, MASTER)))
+  .tuple(...NODES.map(() => fc.constantFrom<Labels>({}, CONTROL_PLANE, MASTER, ETCD, K0S)))
   .map((roles) => NODES.map((node, index) => ({ ...node, labels: { ...node.labels, ...roles[index] } })));
 const OUTSIDE: readonly OutsideHost[] = [
   { kind: 'outside', id: 'office', addresses: { 4: '198.51.100.7', 6: '2001:db8::7' } },
@@ -241,6 +244,7 @@ const asInventory = ({ id, labels, addresses }: ClusterNode) => ({
   name: id,
   labels,
   addresses: Object.values(addresses),
+  distributions: distributionsOf(labels, undefined),
 });
 
 const PROBES: readonly Pick<Flow, 'protocol' | 'port'>[] = [

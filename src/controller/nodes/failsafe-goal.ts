@@ -51,7 +51,7 @@ const PROTOCOLS: readonly string[] = ['tcp', 'udp'];
 export function flawOf(failsafes: Failsafes): string | undefined {
   if (failsafes.length === 0) return 'no port would stay open';
   if (failsafes.length > MAX_FAILSAFES)
-    return `${String(failsafes.length)} entries, and at most ${String(MAX_FAILSAFES)} are possible: name fewer and larger networks in breakGlass and nodeCIDRs`;
+    return `${String(failsafes.length)} entries, and at most ${String(MAX_FAILSAFES)} are possible: each range of breakGlass, nodeCIDRs and BGPPeers takes an entry a port, and nodeCIDRsExcept cuts ranges into many, so name fewer there`;
   const bad = failsafes.find(
     ({ protocol, port, net }) =>
       !PROTOCOLS.includes(protocol) ||
