@@ -69,20 +69,44 @@ export function objectKey(object: KubernetesObject): string {
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
 }
 
+/** A field that keeps an object from being used. */
+export interface MetadataFlaw {
+  /** For example `metadata.labels`. */
+  readonly field: string;
+  readonly why: string;
+}
+
 /**
  * Says what keeps an object from being used: metadata that every stored object has is missing, or has another
  * type. Without uids, an object and its successor with the same name would look the same.
  */
-export function flawOf({ metadata }: KubernetesObject): string | undefined {
-  if (!isIdentified(metadata)) return 'it has no uid or no resourceVersion';
+export function flawOf({ metadata }: KubernetesObject): MetadataFlaw | undefined {
+  const flaw = (field: string, why: string): MetadataFlaw => ({ field, why });
+  if (!isIdentified(metadata)) return flaw('metadata', 'has no uid or no resourceVersion');
   const { labels = {}, annotations = {}, finalizers = [], managedFields = [] } = metadata;
-  if (!isTexts(labels)) return 'metadata.labels is not a mapping of texts';
-  if (!isTexts(annotations)) return 'metadata.annotations is not a mapping of texts';
+  if (!isTexts(labels)) return flaw('metadata.labels', 'is not a mapping of texts');
+  if (!isTexts(annotations)) return flaw('metadata.annotations', 'is not a mapping of texts');
   if (!isList(finalizers) || !finalizers.every((each) => typeof each === 'string'))
-    return 'metadata.finalizers is not a list of texts';
+    return flaw('metadata.finalizers', 'is not a list of texts');
   if (!isList(managedFields) || !managedFields.every(isRecord))
-    return 'metadata.managedFields is not a list of mappings';
+    return flaw('metadata.managedFields', 'is not a list of mappings');
   return undefined;
+}
+
+/** An object that cannot be used. */
+export interface Incomplete {
+  readonly key: string;
+  /** Its name, namespace and uid, where it has them. */
+  readonly object: KubernetesObject;
+  readonly flaw: MetadataFlaw;
+}
+
+/** @param object one for which isStoredObject is false */
+export function incompleteOf(object: KubernetesObject): Incomplete {
+  const flaw = flawOf(object) ?? { field: 'metadata', why: 'cannot be used' };
+  const { name, namespace, uid } = object.metadata;
+  const identity = { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) };
+  return { key: objectKey(object), object: { metadata: identity }, flaw };
 }
 
 /** True for an object of which a copy can be kept. */
@@ -110,6 +134,8 @@ export function isAtLeast(version: string, wanted: string): boolean {
   if (!NUMBER.test(version) || !NUMBER.test(wanted)) return true;
   return BigInt(version) >= BigInt(wanted);
 }
+
+export const inWords = ({ field, why }: MetadataFlaw): string => `${field} ${why}`;
 
 /** `group/version`, or `v1` for the core group, as in `apiVersion`. */
 export function apiVersionOf(resource: Resource): string {

@@ -15,7 +15,7 @@ export function reportUnreadable({ unreadable = [] }: Inventory, collector: Prob
   collector.problem(
     place,
     'UnreadableObject',
-    `the operator cannot read ${named(unreadable)}: correct or delete it. Until then it goes on with the addresses that it knew before, and knows no others from there`,
+    `the operator cannot read ${named(unreadable)}: correct or delete it. Until then it goes on with what it knew of it before, and takes nothing new from there`,
   );
 }
 

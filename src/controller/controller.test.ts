@@ -153,6 +153,22 @@ describe('a round is begun', () => {
     expect(server.writes().length).toBeGreaterThan(before);
   });
 
+  test('by an object that cannot be read, and by its end', async () => {
+    const { server, clock, lead } = controllerOn(blogCluster());
+    lead();
+    await clock.advance(20_000);
+    const odd = namespaceObject('odd');
+    server.put(NAMESPACES, { ...odd, metadata: { ...odd.metadata, labels: { a: 1 } as never } });
+    await clock.advance(5000);
+    expect(conditionOf(server, 'PartiallyInvalid')).toMatchObject({
+      status: 'True',
+      message: expect.stringContaining('Namespace/odd (metadata.labels: '),
+    });
+    await remove(server, NAMESPACES, 'odd');
+    await clock.advance(5000);
+    expect(conditionOf(server, 'PartiallyInvalid')).toBeUndefined();
+  });
+
   test("not by the status that we write ourselves, nor by a stranger's annotation", async () => {
     const { server, clock, metrics, lead } = controllerOn(blogCluster());
     lead();

@@ -28,6 +28,7 @@ import { ClusterState } from './observe/cluster-state.ts';
 import { remembering } from '../compiler/memo.ts';
 import type { Metrics, Readiness } from './metrics/metrics.ts';
 import { Informer } from '../cluster/informer/informer.ts';
+import { LeftOutObjects } from '../cluster/informer/left-out.ts';
 import { Authorship } from './objects/authorship.ts';
 import { HEARTBEAT } from './objects/ownership.ts';
 import { Reconciler } from './reconcile.ts';
@@ -95,6 +96,7 @@ export class Controller {
   readonly #state: ClusterState;
   readonly #calico: CalicoConnection;
   readonly #watches: Watches;
+  readonly #leftOut: LeftOutObjects;
   /** Absent while another one leads. */
   #leading: LeaderState | undefined;
   /** Rounds that this process has begun. */
@@ -118,7 +120,8 @@ export class Controller {
         this.#noteHeartbeat(collection, method, result);
       },
     });
-    const context = { transport, clock, log, outages, watches: this.#watches };
+    this.#leftOut = new LeftOutObjects(changed);
+    const context = { transport, clock, log, outages, watches: this.#watches, leftOut: this.#leftOut };
     this.#firewalls = new Informer(context, {
       kind: KIND,
       resource: FIREWALLS,
@@ -311,7 +314,7 @@ export class Controller {
     const inventory = this.#state.snapshot();
     return {
       firewalls,
-      inventory: inventoryOf(inventory, stored, operatorNamespace),
+      inventory: inventoryOf(inventory, stored, operatorNamespace, this.#leftOut.list()),
       nodes: inventory.nodes,
       isClosedNamespace: (namespace) => this.#state.isClosed(namespace),
       calico,

@@ -115,6 +115,57 @@ describe('a Node whose address became rubbish', () => {
   });
 });
 
+describe('an object whose labels are no texts', () => {
+  const odd = (name: string, address: string): KubernetesObject => {
+    const node = nodeObject(name, address);
+    return { ...node, metadata: { ...node.metadata, labels: { a: { b: 'c' } } as never } };
+  };
+
+  test('is named, keeps what is known of it, and is silent when it can be read again', async () => {
+    const server = blogCluster(worldly);
+    server.put(NODES, nodeObject('b', '10.0.0.2'));
+    const rounds = await settled(server);
+    server.put(NODES, odd('b', '10.0.0.9'));
+    server.put(NODES, nodeObject('c', '10.0.0.3'));
+    await rounds.settle();
+    expect(netsOf(server, 'default-nodes-')).toEqual(['1', '2', '3'].map((each) => `10.0.0.${each}/32`));
+    expect(messageOf(rounds)).toContain(
+      'cannot read Node/b (metadata.labels: is not a mapping of texts): correct or delete it',
+    );
+    server.put(NODES, nodeObject('b', '10.0.0.9'));
+    await rounds.settle();
+    expect(problemsOf(rounds)).toEqual([]);
+    expect(netsOf(server, 'default-nodes-')).toEqual(['1', '3', '9'].map((each) => `10.0.0.${each}/32`));
+  });
+
+  test('loses no address that is stored, if it was like that before the operator started', async () => {
+    const server = blogCluster(worldly);
+    server.put(NODES, nodeObject('b', '10.0.0.2'));
+    await settled(server);
+    server.put(NODES, odd('b', '10.0.0.2'));
+    const restarted = await settled(server);
+    expect(problemsOf(restarted)).toEqual(['UnreadableObject']);
+    expect(netsOf(server, 'default-nodes-')).toEqual(['10.0.0.1/32', '10.0.0.2/32']);
+    await remove(server, NODES, 'b');
+    await restarted.settle();
+    expect(problemsOf(restarted)).toEqual([]);
+    expect(netsOf(server, 'default-nodes-')).toEqual(['10.0.0.1/32']);
+  });
+
+  test('is named of any kind', async () => {
+    const server = blogCluster();
+    const rounds = await settled(server);
+    const labels = { a: 1 } as never;
+    server.put(POLICIES, { metadata: { name: 'theirs', labels }, spec: { selector: 'all()' } });
+    server.put(API_SERVER_SLICES, {
+      ...slice('more', '10.0.0.10'),
+      metadata: { name: 'more', namespace: 'default', labels },
+    });
+    await rounds.settle();
+    expect(messageOf(rounds)).toContain('GlobalNetworkPolicy/theirs (metadata.labels: ');
+  });
+});
+
 describe('an IPPool with host bits', () => {
   const enforcing = { ...worldly, nodes: { mode: 'Enforce' as const } };
 

@@ -1,17 +1,26 @@
+import type { LeftOutObject } from '../cluster/informer/left-out.ts';
 import type { Inventory } from '../inventory/types.ts';
 import type { StoredNode } from './observe/cluster-state.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import type { StoredFirewall } from './observe/firewalls.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
 
-/** Both parts of the cluster as one, for the compiler. */
+/**
+ * Both parts of the cluster as one, for the compiler.
+ * @param leftOut objects that are in neither part as they are stored
+ */
 export function inventoryOf(
   state: Omit<Inventory, 'operatorNamespace'>,
   stored: Pick<GeneratedObjects, 'inventory'> | undefined,
   operatorNamespace: string,
+  leftOut: readonly LeftOutObject[],
 ): Inventory {
   const calico = stored?.inventory() ?? {};
-  const unreadable = [...(state.unreadable ?? []), ...(calico.unreadable ?? [])];
+  const unreadable = [
+    ...(state.unreadable ?? []),
+    ...(calico.unreadable ?? []),
+    ...leftOut.map(({ isKnown, ...flaw }) => ({ ...flaw, isLost: !isKnown })),
+  ];
   return { ...state, ...calico, unreadable, operatorNamespace };
 }
 

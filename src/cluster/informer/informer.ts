@@ -8,6 +8,7 @@ import type { ChangeEvent, StoreReader } from './store.ts';
 import type { Transport } from '../http/transport.ts';
 import type { HeartbeatObject, WatchedCollection } from './heartbeat.ts';
 import type { Informers } from './informer-group.ts';
+import type { LeftOutObjects } from './left-out.ts';
 import type { Watches } from './watches.ts';
 
 /** The dependencies that all informers of a process share. */
@@ -19,6 +20,8 @@ export interface InformerContext {
   readonly outages?: OutageTracker | undefined;
   /** Runs a heartbeat for every running informer. */
   readonly watches: Watches;
+  /** Collects what the informers leave out. Absent: it is only logged. */
+  readonly leftOut?: LeftOutObjects | undefined;
 }
 
 export interface InformerOptions<T> {
@@ -57,7 +60,7 @@ export class Informer<T> implements Informers, WatchedCollection {
     this.keyOf = options.keyOf ?? objectKey;
     this.#context = context;
     this.#options = options;
-    const { transport, clock, log, outages } = context;
+    const { transport, clock, log, outages, leftOut } = context;
     this.#reflector = new Reflector<T>({
       transport,
       clock,
@@ -67,6 +70,7 @@ export class Informer<T> implements Informers, WatchedCollection {
       project: options.project,
       keyOf: this.keyOf,
       ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
+      onLeftOut: (objects) => leftOut?.note(this.kind, objects),
       onChange: (event) => {
         for (const handler of this.#handlers) handler(event);
         options.onChange(event);
@@ -130,5 +134,6 @@ export class Informer<T> implements Informers, WatchedCollection {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#ended;
+    this.#context.leftOut?.note(this.kind, []);
   }
 }

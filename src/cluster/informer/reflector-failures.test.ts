@@ -179,7 +179,9 @@ test('an object without a uid is left out and named; the others of its collectio
 });
 
 test('an object whose labels are no texts stays as the copy has it until it is gone', async () => {
-  const { server, log, events, reflector, start } = setup();
+  const told: unknown[] = [];
+  const onLeftOut = (objects: readonly object[]): void => void told.push(objects);
+  const { server, log, events, reflector, start } = setup({ onLeftOut });
   const odd = { metadata: { name: 'a', labels: { x: { y: 'z' } } }, data: 2 } as unknown as KubernetesObject;
   server.put('a', 1);
   await start();
@@ -197,4 +199,11 @@ test('an object whose labels are no texts stays as the copy has it until it is g
     level: 'warn',
     fields: { object: 'a', flaw: 'metadata.labels is not a mapping of texts' },
   });
+  const named = {
+    name: 'a',
+    field: 'metadata.labels',
+    why: 'is not a mapping of texts',
+    isKnown: true,
+  };
+  expect(told).toEqual([[named], [named], []]);
 });

@@ -1,6 +1,6 @@
 import { abortable } from '../abort.ts';
 import { OutageTracker, type Failure } from '../http/outages.ts';
-import { projectPage, type Incomplete, type NextPage } from '../objects/apply.ts';
+import { projectPage, type NextPage } from '../objects/apply.ts';
 import { Backoff, type BackoffPolicy, type Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import {
@@ -13,7 +13,8 @@ import {
   messageOf,
 } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { collectionPath, objectKey, type StoredObject, type Resource } from '../resource.ts';
+import { collectionPath, objectKey, type Incomplete, type StoredObject, type Resource } from '../resource.ts';
+import { LeftOut, type LeftOutObject } from './left-out.ts';
 import { entryOf, Store, type ChangeEvent, type Entry, type StoreReader } from './store.ts';
 import type { Transport } from '../http/transport.ts';
 import { watch, type WatchEvent } from '../objects/watch.ts';
@@ -46,6 +47,8 @@ export interface ReflectorOptions<T> {
    * queue.
    */
   readonly onChange?: (event: ChangeEvent<T>) => void;
+  /** Called with all objects that the copy leaves out, whenever they have changed. It must not block. */
+  readonly onLeftOut?: (objects: readonly Omit<LeftOutObject, 'kind'>[]) => void;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly clock: Clock;
@@ -74,6 +77,7 @@ interface Listing<T> {
   readonly paged: boolean;
   readonly next: NextPage | undefined;
   readonly entries: Map<string, Entry<T>>;
+  readonly leftOut: Incomplete[];
 }
 interface Watching {
   readonly name: 'Watching';
@@ -134,6 +138,7 @@ export class Reflector<T> {
   #cut = new AbortController();
   #synced = false;
   #state: Machine<T> = EMPTY;
+  readonly #leftOut: LeftOut;
   #listedAt = 0;
   #steppedAt = 0;
   #lastEventAt: number | undefined;
@@ -142,6 +147,7 @@ export class Reflector<T> {
   constructor(options: ReflectorOptions<T>) {
     this.resource = options.resource;
     this.#options = options;
+    this.#leftOut = new LeftOut(options);
     this.#random = options.random ?? Math.random;
     this.#keyOf = options.keyOf ?? objectKey;
     const policy = { ...(options.backoff ?? BACKOFF), resetAfterMs: BACKOFF_RESET_MS };
@@ -218,7 +224,7 @@ export class Reflector<T> {
         return EMPTY;
       case 'Empty':
         this.#listedAt = this.#options.clock.now();
-        return { name: 'Listing', paged: state.paged, next: undefined, entries: new Map() };
+        return { name: 'Listing', paged: state.paged, next: undefined, entries: new Map(), leftOut: [] };
       case 'Listing':
         return this.#listNextPage(state, AbortSignal.any([signal, this.#cut.signal]));
       case 'Watching':
@@ -232,33 +238,27 @@ export class Reflector<T> {
   }
 
   async #listNextPage(state: Listing<T>, signal: AbortSignal): Promise<Machine<T>> {
-    const {
-      transport,
-      resource,
-      project,
-      labelSelector,
-      fieldSelector,
-      pageSize = PAGE_SIZE,
-    } = this.#options;
-    const limit = state.paged ? pageSize : 0;
+    const { transport, resource, project, pageSize = PAGE_SIZE } = this.#options;
+    const { labelSelector, fieldSelector } = this.#options;
     const entry = (object: StoredObject) =>
       [this.#keyOf(object), entryOf(object.metadata, project(object))] as const;
     const page = await projectPage(transport, resource, entry, {
       labelSelector,
       fieldSelector,
-      limit,
+      limit: state.paged ? pageSize : 0,
       next: state.next,
       timeoutMs: LIST_TIMEOUT_MS,
       signal,
     });
     for (const [key, value] of page.items) state.entries.set(key, value);
-    for (const each of page.incomplete) this.#leaveOut(each, state.entries);
+    for (const each of page.incomplete) this.#leaveOut(each, state);
     if (page.next !== undefined) return { ...state, next: page.next };
     if (page.resourceVersion === '') {
       // A watch without a version may start anywhere, and would miss deletions between list and watch.
       throw new TypeError(`the list of ${collectionPath(resource)} has no resourceVersion`);
     }
     this.#heard();
+    this.#leftOut.replace(state.leftOut, (each) => this.#before(each) !== undefined);
     this.#deliver(this.#store.replace(state.entries));
     this.#synced = true;
     this.#lastFailure = '';
@@ -306,11 +306,12 @@ export class Reflector<T> {
       return;
     }
     if (event.type === 'INCOMPLETE') {
-      this.#reportIncomplete(event.key, event.flaw);
+      this.#leftOut.add(event.incomplete, this.#before(event.incomplete) !== undefined);
       return;
     }
     const { object } = event;
     const key = this.#keyOf(object);
+    this.#leftOut.remove(objectKey(object));
     const changes =
       event.type === 'DELETED'
         ? this.#store.remove(key)
@@ -364,18 +365,17 @@ export class Reflector<T> {
   }
 
   /** The other objects still count. An object that the copy has from before stays as it was. */
-  #leaveOut({ key, object, flaw }: Incomplete, entries: Listing<T>['entries']): void {
-    this.#reportIncomplete(key, flaw);
-    const { uid } = object.metadata;
-    if (uid === undefined) return;
-    const copyKey = this.#keyOf({ metadata: { ...object.metadata, uid, resourceVersion: '' } });
-    const before = this.#store.entry(copyKey);
-    if (before?.uid === uid) entries.set(copyKey, before);
+  #leaveOut(incomplete: Incomplete, { entries, leftOut }: Pick<Listing<T>, 'entries' | 'leftOut'>): void {
+    leftOut.push(incomplete);
+    const before = this.#before(incomplete);
+    if (before !== undefined) entries.set(before.key, before.entry);
   }
 
-  #reportIncomplete(key: string, flaw: string): void {
-    const fields = { resource: collectionPath(this.resource), object: key, flaw };
-    this.#options.log.warn(fields, 'object left out: its metadata cannot be used');
+  /** The entry of the object that the copy has from before. */
+  #before({ object: { metadata } }: Incomplete) {
+    const key = this.#keyOf({ metadata: { uid: '', ...metadata, resourceVersion: '' } });
+    const entry = this.#store.entry(key);
+    return entry !== undefined && entry.uid === metadata.uid ? { key, entry } : undefined;
   }
 
   /** Repetitions of one failure are a single line in the log. */

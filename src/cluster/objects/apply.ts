@@ -2,11 +2,12 @@ import { isNotFound } from '../errors.ts';
 import { isRecord } from '../../json.ts';
 import {
   collectionPath,
-  flawOf,
+  incompleteOf,
+  inWords,
   isKubernetesObject,
   isStoredObject,
-  objectKey,
   objectPath,
+  type Incomplete,
   type KubernetesObject,
   type Resource,
   type StoredObject,
@@ -201,14 +202,6 @@ export interface NextPage {
   readonly pages: number;
 }
 
-/** An object of a page that cannot be used. */
-export interface Incomplete {
-  readonly key: string;
-  /** Its name, namespace and uid, where it has them. */
-  readonly object: KubernetesObject;
-  readonly flaw: string;
-}
-
 /** One page of a collection, as sent by the server. */
 export interface Page<T = StoredObject> {
   readonly items: readonly T[];
@@ -246,19 +239,12 @@ class Kept<T> {
   }
 }
 
-/** An item that is left out. Only its identity is kept. */
-class LeftOut implements Incomplete {
-  readonly key: string;
-  readonly object: KubernetesObject;
-  readonly flaw: string;
+/** An item that is left out. */
+class LeftOut {
+  readonly value: Incomplete;
 
-  constructor(object: KubernetesObject) {
-    const { name, namespace, uid } = object.metadata;
-    this.key = objectKey(object);
-    this.object = {
-      metadata: { name, ...(namespace !== undefined && { namespace }), ...(uid !== undefined && { uid }) },
-    };
-    this.flaw = flawOf(object) ?? '';
+  constructor(value: Incomplete) {
+    this.value = value;
   }
 }
 
@@ -303,7 +289,7 @@ function keeping<T>(path: string, project: (object: StoredObject) => T) {
     if (each instanceof LeftOut) return each;
     if (each instanceof Kept) return each as Kept<T>;
     if (!isKubernetesObject(each)) throw new TypeError(notAList);
-    return isStoredObject(each) ? new Kept(project(each)) : new LeftOut(each);
+    return isStoredObject(each) ? new Kept(project(each)) : new LeftOut(incompleteOf(each));
   };
   return {
     // An error here would look like a failed connection. The item stays unchanged, and fails again outside
@@ -321,7 +307,7 @@ function keeping<T>(path: string, project: (object: StoredObject) => T) {
       const kept = items.map(keep);
       return {
         items: kept.flatMap((each) => (each instanceof Kept ? [each.value] : [])),
-        incomplete: kept.filter((each) => each instanceof LeftOut),
+        incomplete: kept.flatMap((each) => (each instanceof LeftOut ? [each.value] : [])),
       };
     },
   };
@@ -378,5 +364,6 @@ async function found(answer: Promise<TransportResponse>): Promise<TransportRespo
 function objectOf(body: unknown, method: Method, path: string): StoredObject {
   if (!isKubernetesObject(body)) throw new TypeError(`${method} ${path} did not answer with an object`);
   if (isStoredObject(body)) return body;
-  throw new TypeError(`${method} ${path} answered with an object that cannot be used: ${flawOf(body) ?? ''}`);
+  const { flaw } = incompleteOf(body);
+  throw new TypeError(`${method} ${path} answered with an object that cannot be used: ${inWords(flaw)}`);
 }

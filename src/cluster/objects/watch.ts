@@ -3,11 +3,11 @@ import { statusError } from '../errors.ts';
 import { isRecord } from '../../json.ts';
 import {
   collectionPath,
-  flawOf,
+  incompleteOf,
   isKnownByUid,
   isKubernetesObject,
   isStoredObject,
-  objectKey,
+  type Incomplete,
   type Resource,
   type StoredObject,
 } from '../resource.ts';
@@ -16,7 +16,7 @@ import type { Transport } from '../http/transport.ts';
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: StoredObject }
   /** An event for an object that cannot be used. */
-  | { readonly type: 'INCOMPLETE'; readonly key: string; readonly flaw: string }
+  | { readonly type: 'INCOMPLETE'; readonly incomplete: Incomplete }
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
 export interface WatchOptions {
@@ -105,7 +105,7 @@ function parseChange(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: unknown): W
   if (!isKubernetesObject(object)) return undefined;
   if (type === 'DELETED' && isKnownByUid(object)) return { type, object };
   if (isStoredObject(object)) return { type, object };
-  return { type: 'INCOMPLETE', key: objectKey(object), flaw: flawOf(object) ?? '' };
+  return { type: 'INCOMPLETE', incomplete: incompleteOf(object) };
 }
 
 function refuse(line: unknown): never {

@@ -1,6 +1,7 @@
 /** Rounds of a reconciler, one at a time, on a server and a clock that the test owns. */
 import type { EventNote } from '../../cluster/objects/events.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
+import { LeftOutObjects } from '../../cluster/informer/left-out.ts';
 import { Watches } from '../../cluster/informer/watches.ts';
 import type { Result } from '../../cluster/queue.ts';
 import type { FakeApiServer } from '../../cluster/testing/fake-api-server.ts';
@@ -45,6 +46,7 @@ export class Rounds {
   readonly #state: ClusterState;
   readonly #stored: GeneratedObjects;
   readonly #reconciler: Reconciler;
+  readonly #leftOut = new LeftOutObjects(() => undefined);
   #seen = 0;
 
   constructor(server: FakeApiServer, options: Partial<ReconcilerOptions> = {}) {
@@ -57,7 +59,7 @@ export class Rounds {
       writer: () => undefined,
       onResult: () => undefined,
     });
-    const context: InformerContext = { ...parts, watches };
+    const context: InformerContext = { ...parts, watches, leftOut: this.#leftOut };
     const ignore = (): void => undefined;
     this.#firewalls = new Informer(context, {
       kind: 'ClusterFirewall',
@@ -103,7 +105,7 @@ export class Rounds {
     const report = new RoundReport();
     const world: World = {
       firewalls: this.#firewalls.store.list(),
-      inventory: inventoryOf(inventory, this.#stored, OPERATOR_NAMESPACE),
+      inventory: inventoryOf(inventory, this.#stored, OPERATOR_NAMESPACE, this.#leftOut.list()),
       nodes: inventory.nodes,
       isClosedNamespace: (name) => this.#state.isClosed(name),
       calico: calico === 'unlisted' ? CALICO : calico,
