@@ -241,6 +241,47 @@ describe('files', () => {
   });
 });
 
+describe('validate warns', () => {
+  const warned = async (spec: string, ...others: readonly string[]): Promise<string> => {
+    const head = GOOD.slice(0, GOOD.indexOf('  mode:'));
+    const { exitCode, stderr } = await runCommand(['validate', file('spec.yaml', head + spec), ...others]);
+    expect(exitCode).toBe(0);
+    return stderr;
+  };
+  const CLOSES = 'warning: spec.mode: Enforce without a rule closes every namespace';
+
+  test('at mode: Enforce alone, and not once something opens', async () => {
+    expect(await warned('  mode: Enforce\n')).toMatch(`spec.yaml:6: ${CLOSES}`);
+    expect(await warned('  mode: Enforce\n  namespaces: [{ name: a, namespaces: [a] }]\n')).toMatch(CLOSES);
+    expect(await warned('  mode: Observe\n')).toBe('');
+    expect(await warned('  mode: Enforce\n  defaults: { deny: None }\n')).toBe('');
+    const group = '{ name: a, namespaces: [a], isolation: SameNamespace }';
+    expect(await warned(`  mode: Enforce\n  namespaces: [${group}]\n`)).toBe('');
+    const team = file('team.yaml', GOOD.replace('name: default', 'name: team'));
+    expect(await warned('  mode: Enforce\n', team)).toBe('');
+  });
+
+  test('at zones: []', async () => {
+    const nodes = (mode: string, zones: string) =>
+      `  mode: Observe\n  nodes:\n    mode: ${mode}\n    zones: ${zones}\n`;
+    expect(await warned(nodes('Enforce', '[]'))).toMatch('spec.yaml:9: warning: spec.nodes.zones: is empty');
+    expect(await warned(nodes('Observe', '[]'))).toBe('');
+  });
+
+  test('above the size that kubectl takes', async () => {
+    const cidrs = Array.from(
+      { length: 16_000 },
+      (_, index) => `10.${String(index >> 8)}.${String(index & 255)}.0/24`,
+    );
+    const peers = Array.from({ length: 16 }, (_, index) => {
+      const its = cidrs.slice(index * 1000, (index + 1) * 1000).join(', ');
+      return `    - { name: p${String(index)}, cidrs: [${its}] }\n`;
+    });
+    const stderr = await warned(`  mode: Observe\n  peers:\n${peers.join('')}`);
+    expect(stderr).toMatch(/spec.yaml:1: warning: has 2[0-9]{2},[0-9]{3} bytes as JSON. kubectl apply keeps/);
+  });
+});
+
 describe('a summary', () => {
   const namespace = (name: string) =>
     `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${name}, labels: { kubernetes.io/metadata.name: ${name} } }\n`;

@@ -15,7 +15,7 @@ export interface ValidateInput extends ManifestInput {
  * warnings, and 2 where there is nothing to judge.
  */
 export async function validate(input: ValidateInput, io: CommandIO): Promise<ExitCode> {
-  const result = await compileManifests(input, io.stdin, isAboutTheManifest);
+  const result = await compileManifests(input, io.stdin, { isRelevant: isAboutTheManifest, withHints: true });
   const valid = !result.diagnostics.some(({ severity }) => severity === 'problem');
   const firewalls = result.state === 'compiled' ? result.firewalls : [];
   const summary =

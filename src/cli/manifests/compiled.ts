@@ -37,17 +37,23 @@ export type CompileResult =
       readonly overview: Overview | undefined;
     });
 
+interface Wanted {
+  readonly isRelevant?: (problem: Problem) => boolean;
+  /** Adds warnings on manifests that are valid and may not be meant. */
+  readonly withHints?: boolean;
+}
+
 /** Never throws for the content of files, or for missing files. */
 export async function compileManifests(
   { files, inventory: inventoryFile, operatorNamespace, strict = false }: ManifestInput,
   readStdin: () => Promise<Uint8Array>,
-  isRelevant: (problem: Problem) => boolean = () => true,
+  { isRelevant = () => true, withHints = false }: Wanted = {},
 ): Promise<CompileResult> {
   if (inventoryFile === STDIN && files.includes(STDIN)) {
     return { state: 'invalid', diagnostics: [STDIN_TWICE], skipped: [] };
   }
   const loaded = await loadDocuments(files, readStdin);
-  const { firewalls, diagnostics, skipped, locate } = readFirewalls(loaded, strict);
+  const { firewalls, diagnostics, skipped, locate, hints } = readFirewalls(loaded, strict);
   const cluster = inventoryFile === undefined ? unknownCluster : await readCluster(inventoryFile, readStdin);
   const problems = [...diagnostics, ...cluster.diagnostics];
   const order = [...loaded.files, ...cluster.files];
@@ -56,7 +62,10 @@ export async function compileManifests(
   const compilation = compile(firewalls, inventory);
   return {
     state: 'compiled',
-    diagnostics: inReadingOrder(compilation.problems.filter(isRelevant).map(locate), order),
+    diagnostics: inReadingOrder(
+      [...compilation.problems.filter(isRelevant).map(locate), ...(withHints ? hints() : [])],
+      order,
+    ),
     skipped,
     compilation,
     firewalls: firewalls.map(({ metadata }) => metadata.name),

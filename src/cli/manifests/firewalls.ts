@@ -7,6 +7,7 @@ import { type Issue, validateDocument } from '../../api/validate.ts';
 import type { Problem } from '../../compiler/types.ts';
 import { isRecord } from '../../json.ts';
 import { type Diagnostic, displayName } from './diagnostics.ts';
+import { hintsFor } from './hints.ts';
 import { type Document, type Loaded, unfold } from './load.ts';
 import { STDIN } from './source.ts';
 
@@ -17,6 +18,8 @@ export interface Firewalls {
   readonly skipped: readonly string[];
   /** Finds the place of a compiler's problem in the files. */
   readonly locate: (problem: Problem) => Diagnostic;
+  /** Warnings on manifests that are valid and may not be meant. */
+  readonly hints: () => readonly Diagnostic[];
 }
 
 /**
@@ -49,7 +52,13 @@ export function readFirewalls(
     firewalls.push(result.firewall);
   }
   if (firewalls.length === 0 && diagnostics.length === 0) diagnostics.push(noFirewall(files));
-  return { firewalls, diagnostics, skipped, locate: (problem) => locate(problem, byName) };
+  return {
+    firewalls,
+    diagnostics,
+    skipped,
+    locate: (problem) => locate(problem, byName),
+    hints: () => firewalls.flatMap((firewall) => hintsAt(firewall, byName, firewalls)),
+  };
 }
 
 /** A list of another group is one object: its items need no kind of their own. */
@@ -103,6 +112,21 @@ const duplicate = (name: string, other: Document): Issue => {
     message: `"${name}" is also the name of the ${KIND} at ${first}: merge them, or rename one`,
   };
 };
+
+function hintsAt(
+  firewall: ClusterFirewall,
+  documents: ReadonlyMap<string, Document>,
+  all: readonly ClusterFirewall[],
+): readonly Diagnostic[] {
+  const { name } = firewall.metadata;
+  const document = documents.get(name);
+  if (document === undefined) return [];
+  const { file, index, lineOf } = document;
+  return hintsFor(firewall, document.value, all).map(({ path, reason, message }) => {
+    const place = { file, document: index, line: lineOf(path), path: formatPath(path) };
+    return { severity: 'warning', ...place, firewall: name, reason, message };
+  });
+}
 
 function locate(problem: Problem, documents: ReadonlyMap<string, Document>): Diagnostic {
   const document = documents.get(problem.firewall);

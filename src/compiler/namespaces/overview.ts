@@ -44,6 +44,7 @@ export function overviewOf(
   };
 }
 
-const opensAnything = ({ isolation, ingress, metrics, connections, egress }: Group): boolean =>
+/** True for a group that opens something in its namespaces. */
+export const opensAnything = ({ isolation, ingress, metrics, connections, egress }: Group): boolean =>
   isolation === 'SameNamespace' ||
   [ingress, metrics, connections, egress].some((rules = []) => rules.length > 0);
