@@ -235,12 +235,12 @@ export const SAMPLES: readonly Sample[] = [
     worker@link-local             +    +    +     -     -     -     -  +  +   +     .     .    .        -    -        -
     edge                          +    +    +     +     +     +     +  +  +   +     +     +    +        +    +        +
     edge@link-local               +    +    +     +     +     +     +  +  +   +     .     .    .        +    +        +
-    tenant/on-worker              +    -    -     -     -     -     -  +  -   -     -     -    -        -    -        -
-    tenant/on-worker@nic2         +    +    +     -     +     -     -  +  +   +     +     +    +        +    +        +
-    tenant/on-control             +    -    -     -     -     -     -  +  -   -     -     -    -        -    -        -
-    tenant/on-control@nic2        +    +    +     +     +     -     -  +  +   +     +     +    +        +    +        +
-    tenant/on-edge                +    -    -     -     -     -     -  +  -   -     -     -    -        -    -        -
-    tenant/on-edge@nic2           +    +    +     +     +     +     +  +  +   +     -     +    -        +    +        +
+    tenant/on-worker              +    -    -     -     -     -     -  -  -   -     -     -    -        -    -        -
+    tenant/on-worker@nic2         +    -    -     -     +     -     -  +  +   +     +     +    +        +    +        +
+    tenant/on-control             +    -    -     -     -     -     -  -  -   -     -     -    -        -    -        -
+    tenant/on-control@nic2        +    -    -     -     +     -     -  +  +   +     +     +    +        +    +        +
+    tenant/on-edge                +    -    -     -     -     -     -  -  -   -     -     -    -        -    -        -
+    tenant/on-edge@nic2           +    -    -     -     +     -     -  +  +   +     -     +    -        +    +        +
     kube-system/metrics           +    +    +     -     -     -     -  +  -   -     -     -    -        -    -        -
     kube-system/metrics@nic2      +    +    +     -     +     -     -  +  +   +     +     +    +        +    +        +`,
       control: `
@@ -253,8 +253,8 @@ export const SAMPLES: readonly Sample[] = [
     control                       +    +    +     +     +     +     +  +  +   +     +     +             +    +        +
     worker                        +    +    +     -     +     -     -  +  +   +     +     +             +    +        +
     edge                          +    +    +     -     +     -     -  +  +   +     +     +             +    +        +
-    tenant/on-worker              +    -    -     -     -     -     -  +  -   -     -     -             -    -        -
-    tenant/on-control             +    -    -     -     -     -     -  +  -   -     -     -             -    -        -`,
+    tenant/on-worker              +    -    -     -     -     -     -  -  -   -     -     -             -    -        -
+    tenant/on-control             +    -    -     -     -     -     -  -  -   -     -     -             -    -        -`,
     },
   },
   {
@@ -323,6 +323,29 @@ export const SAMPLES: readonly Sample[] = [
                                    9100
     monitoring/prometheus             -
     monitoring/prometheus@vip,nic2    .`,
+    },
+  },
+  {
+    id: 'D24',
+    title:
+      'ports that nodes give to some: at an address that nobody listed pods reach no more than elsewhere',
+    manifest: 'e2e/scenarios/manifests/unlisted-addresses.yaml',
+    tables: {
+      edge: `
+                               22 2379 2380 10250 10257 10259 9100 9999
+    tenant/on-edge              -    -    -     -     -     -    -    -
+    tenant/on-edge@vip,nic2     -    -    -     -     -     -    -    +
+    tenant/on-worker            -    -    -     -     -     -    -    +
+    monitoring/prometheus       -    -    -     -     -     -    +    +
+    office                      +    +    +     -     -     -    -    -
+    world                       +    +    +     -     -     -    -    -`,
+      worker: `
+                               22 2379 2380 10250 10257 10259 9100 9999
+    tenant/on-worker            -    -    -     -     -     -    -    -
+    tenant/on-worker@vip,nic2   -    -    -     -     -     -    -    +
+    monitoring/prometheus       -    -    -     -     -     -    +    -
+    monitoring/prometheus@vip,nic2 - -    -     -     -     -    +    +
+    tenant/on-edge              -    -    -     -     -     -    -    +`,
     },
   },
   {

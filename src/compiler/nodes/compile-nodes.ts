@@ -183,6 +183,7 @@ function compiled(context: NodeContext): CompiledNodes {
   const baseline = compileBaseline(context);
   const zones = compileZones(context);
   const openPorts = [...baseline.openPorts, ...zones.openPorts];
+  const extra = extraAddressesOf(context);
   const endpoints = endpointsKind(context);
   const isSettled = endpoints === 'Automatic' || endpoints === 'Managed';
   if (!isSettled) collector.frozen.push({ rule: ruleId(place.id, 'endpoints') });
@@ -195,8 +196,8 @@ function compiled(context: NodeContext): CompiledNodes {
     ...zones.objects,
     ...compileFinalDeny(declaredHostPorts(context.firewalls), context),
     ...(endpoints === 'Managed' ? compileManaged(context) : []),
-    nodeAddressSet(context, extraAddressesOf(context)),
-    ...compilePodGuard(openPorts, context),
+    nodeAddressSet(context, extra),
+    ...compilePodGuard({ all: openPorts, zones: zones.openPorts }, extra.nets, context),
   ];
   const summary = summaryOf(context, openPorts);
   const { selected } = context;
