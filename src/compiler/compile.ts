@@ -35,10 +35,12 @@ import { groupScopes } from './pods/group-scope.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
+import { withInterfaces } from './flows/interfaces.ts';
 import { reportUnreadable } from './unreadable.ts';
 import type { Compilation, DesiredObject, FirewallSummary, Foreign, Frozen, NodesSummary } from './types.ts';
 
-export function compile(firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation {
+export function compile(firewalls: readonly ClusterFirewall[], found: Inventory): Compilation {
+  const inventory = withInterfaces(found);
   const collector = new ProblemCollector();
   const main = firewalls.find(({ metadata }) => metadata.name === DEFAULT_FIREWALL);
   if (main === undefined) return withoutDefault(firewalls, collector);

@@ -166,3 +166,12 @@ test('the ranges of a ServiceCIDR are canonical, and one that is none is named',
   expect(value).toEqual(['10.96.0.0/12', 'fd00:96::/112']);
   expect(flaws).toMatchObject([{ kind: 'ServiceCIDR', name: 'kubernetes', field: 'spec.cidrs[2]' }]);
 });
+
+test('the external IPs of a Service, and the addresses of its load balancer', () => {
+  const spec = { externalIPs: ['203.0.113.7'], ports: [] };
+  const status = { loadBalancer: { ingress: [{ ip: '2001:DB8::7' }, { hostname: 'lb.example.com' }] } };
+  expect(readService({ metadata: { name: 'web', namespace: 'blog' }, spec, status })).toMatchObject({
+    value: { externalIPs: ['203.0.113.7', '2001:db8::7'] },
+    flaws: [],
+  });
+});

@@ -109,6 +109,7 @@ export function readService(object: KubernetesObject): Reading<ServiceInfo> {
   // An ExternalName is a DNS name outside the cluster. Its selector and ports have no effect.
   if (type === 'ExternalName') return fields.reading({ namespace, name, clusterIPs: NONE, ports: NONE });
   const labels = readSelector(selector, fields);
+  const external = externalIPsOf(object, fields);
   return fields.reading({
     namespace,
     name,
@@ -118,8 +119,22 @@ export function readService(object: KubernetesObject): Reading<ServiceInfo> {
         ? []
         : fields.address(address, `spec.clusterIPs[${String(index)}]`),
     ),
+    ...(external.length > 0 && { externalIPs: external }),
     ports: listOf(ports).flatMap((port, index) => readPort(port, `spec.ports[${String(index)}]`, fields)),
   });
+}
+
+/** A load balancer may have a name instead of an address. */
+function externalIPsOf({ spec, status }: KubernetesObject, fields: FieldReader): readonly string[] {
+  return [
+    ...listOf(fieldsOf(spec)['externalIPs']).flatMap((address, index) =>
+      fields.address(address, `spec.externalIPs[${String(index)}]`),
+    ),
+    ...listOf(valueAt({ status }, 'status', 'loadBalancer', 'ingress')).flatMap((entry, index) => {
+      const { ip = '' } = fieldsOf(entry);
+      return ip === '' ? [] : fields.address(ip, `status.loadBalancer.ingress[${String(index)}].ip`);
+    }),
+  ];
 }
 
 /** The ranges of a ServiceCIDR. */

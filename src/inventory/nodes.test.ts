@@ -97,3 +97,25 @@ test.each([
 ])('the ranges of its pods in %j are %j', (spec, podCIDRs) => {
   expect(readNode({ metadata: { name: 'n1' }, spec }).value.podCIDRs).toEqual(podCIDRs);
 });
+
+test("the addresses that calico-node found at interfaces, without those that are no machine's alone", () => {
+  const addresses = ['172.31.0.13', '2001:DB8:2::13', 'fe80::1', '169.254.20.10', '127.0.0.1', 'rubbish', 7];
+  const text = JSON.stringify([{ name: 'eth1', addresses }, { name: 'eth2' }, 'rubbish']);
+  const found = (annotation: string) =>
+    readNode({ metadata: { name: 'n1', annotations: { 'projectcalico.org/Interfaces': annotation } } });
+  expect(found(text)).toMatchObject({
+    value: { addresses: [], interfaceAddresses: ['172.31.0.13', '2001:db8:2::13'] },
+    flaws: [],
+  });
+  for (const rubbish of ['', '{', '{}', 'null', '[]'])
+    expect(found(rubbish)).toEqual({ value: { name: 'n1', labels: {}, addresses: [] }, flaws: [] });
+});
+
+test('with flannel, a node has the first two addresses of the range of its pods', () => {
+  const annotations = { 'flannel.alpha.coreos.com/backend-type': 'vxlan' };
+  const spec = { podCIDRs: ['10.42.3.0/24', 'fd00:42:0:3::/64'] };
+  const addressesOf = (metadata: object) =>
+    readNode({ metadata: { name: 'n1', ...metadata }, spec }).value.addresses;
+  expect(addressesOf({ annotations })).toEqual(['10.42.3.0', '10.42.3.1', 'fd00:42:0:3::', 'fd00:42:0:3::1']);
+  expect(addressesOf({})).toEqual([]);
+});

@@ -1,5 +1,13 @@
 /** Reads Nodes with the annotations of Calico and flannel. */
 import { valueAt } from '../json.ts';
+import {
+  AddressError,
+  containsCidr,
+  formatAddress,
+  parseAddress,
+  parseCidr,
+  type Cidr,
+} from '../net/cidr.ts';
 import { distributionsOf } from './distributions.ts';
 import { fieldsOf, listOf, type KubernetesObject } from './object.ts';
 import type { NodeInfo } from './types.ts';
@@ -29,17 +37,71 @@ export function readNode(object: KubernetesObject): Reading<NodeInfo> {
   const fields = new FieldReader('Node', object);
   const flannel = Object.keys(annotations).some((key) => key.startsWith(FLANNEL_PREFIX));
   const addresses = addressesOf(annotations, object['status'], fields);
+  const interfaceAddresses = interfaceAddressesOf(annotations[INTERFACES] ?? '');
   const podCIDRs = podCIDRsOf(object['spec'], fields);
   const distributions = distributionsOf(labels, valueAt(object, 'status', 'nodeInfo', 'osImage'));
   return fields.reading({
     name,
     labels,
-    addresses,
+    addresses: sorted([...addresses, ...(flannel ? podCIDRs.flatMap(ownAddresses) : [])]),
+    ...(interfaceAddresses.length > 0 && { interfaceAddresses }),
     ...(flannel && { flannel }),
     ...(podCIDRs.length > 0 && { podCIDRs }),
     ...(distributions.length > 0 && { distributions }),
   });
 }
+
+/**
+ * With flannel a node itself has the first two addresses of the range of its pods: flannel.1 has the first, and
+ * a bridge or Calico's tunnel the second (flannel's backend/vxlan, libcalico-go's getStaticTunnelAddress). The
+ * plugin host-local never gives them to pods.
+ */
+function ownAddresses(podCIDR: string): readonly string[] {
+  const { family, value } = parseCidr(podCIDR);
+  const prefix = family === 4 ? 32 : 128;
+  return [value, value + 1n].map((address) => formatAddress({ family, value: address, prefix }));
+}
+
+const INTERFACES = 'projectcalico.org/Interfaces';
+
+/**
+ * calico-node lists the interfaces that are not of pods, containers and tunnels, as JSON (fillAllInterfaces in
+ * libcalico-go's node.go). A text that it did not write says nothing. Addresses that are no machine's alone are
+ * left out.
+ */
+function interfaceAddressesOf(text: string): readonly string[] {
+  const addresses = listOf(parsedJson(text)).flatMap((each) => listOf(fieldsOf(each)['addresses']));
+  return sorted(
+    addresses.flatMap((address) => {
+      const parsed = typeof address === 'string' ? parsedAddress(address) : undefined;
+      return parsed === undefined || OF_NO_MACHINE.some((net) => containsCidr(net, parsed))
+        ? []
+        : [formatAddress(parsed)];
+    }),
+  );
+}
+
+/** Unspecified, loopback and link-local addresses. A DNS cache has one of the last on every node. */
+const OF_NO_MACHINE = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '::/127', 'fe80::/10'].map(parseCidr);
+
+function parsedJson(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function parsedAddress(text: string): Cidr | undefined {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    if (error instanceof AddressError) return undefined;
+    throw error;
+  }
+}
+
+const sorted = (texts: readonly string[]): readonly string[] => [...new Set(texts)].sort();
 
 /** `podCIDR` is the first of `podCIDRs`, and older than it. */
 function podCIDRsOf(spec: unknown, fields: FieldReader): readonly string[] {
@@ -72,5 +134,5 @@ function addressesOf(
     }),
     ...ANNOTATIONS.flatMap((key) => read(annotations[key] ?? '', `metadata.annotations["${key}"]`)),
   ];
-  return [...new Set(found)].sort();
+  return sorted(found);
 }

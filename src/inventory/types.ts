@@ -17,6 +17,11 @@ export interface NodeInfo {
   readonly labels: Readonly<Record<string, string>>;
   /** Every known address of the node (Node status, Calico's annotations), without a mask. */
   readonly addresses: readonly string[];
+  /**
+   * Addresses of its interfaces, as Calico found them. An address of a Service may be among them: see
+   * withInterfaces.
+   */
+  readonly interfaceAddresses?: readonly string[];
   /** True where flannel has left its annotations, which means Canal. */
   readonly flannel?: boolean;
   /** Canonical ranges of the node's pods, where Kubernetes assigns them. Pods of Canal have them. */
@@ -140,6 +145,8 @@ export interface ServiceInfo {
   readonly selector?: Readonly<Record<string, string>>;
   /** Canonical addresses. A headless Service has none. */
   readonly clusterIPs: readonly string[];
+  /** External IPs, and addresses of load balancers, canonical. */
+  readonly externalIPs?: readonly string[];
   readonly ports: readonly ServicePort[];
 }
 
@@ -165,6 +172,8 @@ export interface Inventory {
   readonly serviceCIDRs?: readonly string[];
   /** Addresses of all Services, canonical and sorted. */
   readonly clusterIPs?: readonly string[];
+  /** External IPs and addresses of load balancers of all Services, canonical and sorted. */
+  readonly externalIPs?: readonly string[];
   /** Kinds that could not be listed, for the message. Backends named by them may be missing. */
   readonly unlistedKinds?: readonly string[];
   /** Host endpoints of others. */

@@ -34,6 +34,7 @@ describe('readInventory', () => {
         ipPools: ['192.168.0.0/16'],
         apiServerBackends: [],
         clusterIPs: [],
+        externalIPs: [],
         serviceCIDRs: [],
         services: [],
         apiServerEndpoints: [],

@@ -72,6 +72,7 @@ export function readInventory(documents: readonly Document[]): {
       readAll(source.kind, (item) => readBackends(source, item.object())).flat(),
     ),
     services,
+    externalIPs: services.flatMap(({ externalIPs = [] }) => externalIPs).sort(),
     clusterIPs: services.flatMap(({ clusterIPs }) => clusterIPs).sort(),
     serviceCIDRs: readAll('ServiceCIDR', (item) => noting(readServiceCIDR(item.object()))).flat(),
     apiServerEndpoints: readAll('EndpointSlice', (item) =>

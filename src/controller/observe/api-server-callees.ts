@@ -18,7 +18,7 @@ import { PatientInformers } from '../../cluster/informer/patient-informers.ts';
 
 type Snapshot = Pick<
   Inventory,
-  'apiServerBackends' | 'services' | 'clusterIPs' | 'apiServerEndpoints' | 'unlistedKinds'
+  'apiServerBackends' | 'services' | 'clusterIPs' | 'externalIPs' | 'apiServerEndpoints' | 'unlistedKinds'
 > & {
   readonly unreadable: readonly Unreadable[];
 };
@@ -102,7 +102,11 @@ export class ApiServerCallees {
     return {
       apiServerBackends: this.#backends(),
       services: services.map(({ value }) => value),
-      // Read at the next round. No round begins because of them.
+      // No round begins because of these two.
+      externalIPs: this.#services.store
+        .list()
+        .flatMap(({ value }) => value.externalIPs ?? [])
+        .sort(),
       clusterIPs: this.#services.store
         .list()
         .flatMap(({ value }) => value.clusterIPs)
