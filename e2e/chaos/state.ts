@@ -12,8 +12,8 @@ export interface State {
   readonly admin: boolean;
   /** Name of the rule for port 80 of app's web pods. Renaming it replaces its objects. */
   readonly webRule: 'web' | 'site';
-  /** Addresses of the peer `office`. More than 256 move from the policies into a GlobalNetworkSet. */
-  readonly office: 'inline' | 'set';
+  /** Addresses of the peer `office`. More than 256 are several rules. */
+  readonly office: 'few' | 'many';
   /** Number of additional rules of app, with two objects each, so that a reconcile takes a while. */
   readonly extraRules: number;
   /** True if namespace tenant carries the label of the group `teams`. */
@@ -25,7 +25,7 @@ export const INITIAL: State = {
   observed: 'none',
   admin: false,
   webRule: 'web',
-  office: 'inline',
+  office: 'few',
   extraRules: 0,
   tenant: false,
 };
@@ -34,10 +34,10 @@ export const TENANT_LABELS = { team: 'yes' } as const;
 export const FIREWALL = 'default';
 
 const OFFICE = ['203.0.113.0/24', '2001:db8::/64'];
-/** Calico's limit of nets in a rule. The compiler makes a set for more. */
-const INLINE_NETS = 256;
+/** Calico's limit of nets in a rule. */
+const MOST_NETS = 256;
 const BRANCHES = Array.from(
-  { length: INLINE_NETS },
+  { length: MOST_NETS },
   (_, i) => `198.51.${String(100 + (i >> 7))}.${String((i % 128) * 2)}/31`,
 );
 
@@ -58,7 +58,7 @@ function manifest(state: State): KubernetesObject {
 
 const peers = ({ office }: State): readonly object[] => [
   { name: 'ingress', pods: { namespaceSelector: { matchLabels: { role: 'ingress' } } } },
-  { name: 'office', cidrs: office === 'set' ? [...OFFICE, ...BRANCHES] : OFFICE },
+  { name: 'office', cidrs: office === 'many' ? [...OFFICE, ...BRANCHES] : OFFICE },
 ];
 
 function groups(state: State): readonly object[] {

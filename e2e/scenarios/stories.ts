@@ -3,7 +3,7 @@ import { forgery } from './stories/d01-forgery.ts';
 import { farEnds } from './stories/d02-far-ends.ts';
 import { onlyEgress, onlyIngress } from './stories/d03-one-direction.ts';
 import { selectedGroup } from './stories/d04-selected-group.ts';
-import { world, worldWithoutPools } from './stories/d05-world.ts';
+import { addressRanges, world, worldWithoutPools } from './stories/d05-world.ts';
 import { tenantPolicies } from './stories/d06-tenant-policies.ts';
 import { removal } from './stories/d07-removal.ts';
 import { badManifests } from './stories/d08-bad-manifests.ts';
@@ -54,6 +54,7 @@ export const STORIES: readonly Story[] = [
   selectedGroup,
   world,
   worldWithoutPools,
+  addressRanges,
   tenantPolicies,
   forgedPolicies,
   removal,

@@ -21,6 +21,11 @@ const UNKNOWN_PEER = GOOD.replace('ipBlock: { cidr: 198.51.100.0/24 }', 'peer: o
 const CLUSTER = `apiVersion: v1
 kind: Namespace
 metadata: { name: wordpress, labels: { kubernetes.io/metadata.name: wordpress } }
+---
+apiVersion: v1
+kind: Node
+metadata: { name: node1 }
+status: { addresses: [{ type: InternalIP, address: 192.0.2.1 }] }
 `;
 
 let folder: string;
@@ -445,7 +450,7 @@ describe('render', () => {
     expect(objects.map((object) => Object.keys(object).join())).toEqual(
       objects.map(() => 'apiVersion,kind,metadata,spec'),
     );
-    expect(objects).toContainEqual(expect.objectContaining({ kind: 'NetworkPolicy' }));
+    expect(objects).toContainEqual(expect.objectContaining({ kind: 'GlobalNetworkPolicy' }));
     expect(rendered.stdout).not.toMatch(/[>|]-?$/m);
   });
 

@@ -38,7 +38,6 @@ describe('a rule that cannot be compiled', () => {
       { sets: 'default/dns-services' },
       { sets: 'default/nodes' },
       { sets: 'default/nodes/where' },
-      { sets: 'default/peers' },
     ]);
   });
 
@@ -48,6 +47,12 @@ describe('a rule that cannot be compiled', () => {
       { from: [{ entity: 'World' as const }] },
       'EntityUnresolved',
       'World leaves out the addresses of nodes, and no address of a node is known',
+    ],
+    [
+      'addresses without a node address, which would open to nodes',
+      { from: [{ ipBlock: { cidr: '10.0.0.0/8' } }] },
+      'EntityUnresolved',
+      'addresses never mean nodes, and no address of a node is known',
     ],
     [
       'Nodes without a node address',
@@ -153,7 +158,7 @@ describe('a rule that cannot be compiled', () => {
       {
         name: 'corp',
         pods: {},
-        to: [{ ipBlock: { cidr: '10.0.0.0/8' } }, { peer: 'nobody' }],
+        to: [{ ipBlock: { cidr: '192.0.2.0/24' } }, { peer: 'nobody' }],
         ports: ['All'],
       },
     ];

@@ -140,7 +140,7 @@ describe('a rule', () => {
 });
 
 describe('limits', () => {
-  test('a peer of more than 256 networks is a set, matched only where it is global', () => {
+  test('a peer of more than 256 networks is written in pieces, which leave pods and nodes out', () => {
     const cidrs = Array.from(
       { length: 300 },
       (_unused, index) => `10.${String(Math.floor(index / 128))}.${String((index % 128) * 2)}.0/24`,
@@ -150,32 +150,12 @@ describe('limits', () => {
       ingress: [{ name: 'web', pods: {}, from: [{ peer: 'office' }], ports: [80] }],
     };
     const objects = objectsOf({ peers: [{ name: 'office', cidrs }], namespaces: [group] });
-    expect(objects.find(({ metadata }) => metadata.name.includes('peers-office'))).toMatchObject({
-      metadata: { labels: { 'clusterfirewall.io/set': 'default.office' } },
-      spec: { nets: expect.arrayContaining(['10.0.0.0/24']) },
-    });
-    expect(fromGroup(objects, 'blog')[0]?.spec).toMatchObject({
-      ingress: [
-        {
-          source: {
-            selector: "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'default.office'",
-            namespaceSelector: 'global()',
-          },
-        },
-      ],
-    });
-  });
-
-  test('a peer that fits into its rules, or that no rule names, has no set', () => {
-    const cidrs = Array.from({ length: 300 }, (_unused, index) => `2001:db8:0:${index.toString(16)}::/64`);
-    const peers = [
-      { name: 'office', cidrs: cidrs.filter((_unused, index) => index % 2 === 0) },
-      { name: 'unused', cidrs: cidrs.filter((_unused, index) => index % 2 === 0) },
-    ];
-    const ingress = [{ name: 'web', pods: {}, from: [{ peer: 'office' }], ports: [80] }];
-    const objects = objectsOf({ peers, namespaces: [{ ...web, ingress }] });
-    const sets = objects.flatMap(({ metadata }) => metadata.labels?.['clusterfirewall.io/set'] ?? []);
-    expect(sets).not.toContainEqual(expect.stringMatching(/^default\./));
+    const policies = objects.flatMap((object) =>
+      object.kind === 'GlobalNetworkPolicy' && object.metadata.name.includes('blog') ? [object] : [],
+    );
+    const sources = policies.flatMap(({ spec }) => (spec.ingress ?? []).map(({ source }) => source));
+    expect(sources.map((source) => source?.nets?.length)).toEqual([256, 44]);
+    for (const source of sources) expect(source?.notSelector).toContain('projectcalico.org/orchestrator');
   });
 
   test('gives a range of ports a rule of its own, because nft crashes when it replaces a rule with more', () => {

@@ -32,6 +32,7 @@ import { reportUnclaimed } from './namespaces/unclaimed.ts';
 import { closedPods } from './foreign/closed-pods.ts';
 import { openingsOf } from './foreign/openings.ts';
 import { groupScopes } from './pods/group-scope.ts';
+import { insideAddressesOf, type InsideAddresses } from './flows/outside.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
@@ -50,16 +51,15 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
   const enforcement = enforcementOf(main, inventory);
   const nodeAddresses = nodeAddressesOf(main, inventory);
   const nodeFirewall = nodeFirewallOf(main, inventory);
-  const context = { enforcement, inventory, nodeAddresses, nodeFirewall, collector };
+  const inside = insideAddressesOf(nodeAddresses, inventory);
+  const context = { enforcement, inventory, nodeAddresses, inside, nodeFirewall, collector };
   const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, context));
   const nodes = compileNodes({ ...context, main, firewalls, resolveScope: resolveScopeOf(main, context) });
   const policies = [...objects, ...nodes.objects];
   return {
-    objects: [
-      tier(),
-      ...networkSets(firewalls, policies, { nodeAddresses, inventory }, collector),
-      ...policies,
-    ].sort(byIdentity),
+    objects: [tier(), ...networkSets(policies, { nodeAddresses, inventory }, collector), ...policies].sort(
+      byIdentity,
+    ),
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
     labelledNodes: nodes.labelledNodes,
     problems: collector.problems,
@@ -99,16 +99,18 @@ interface CompileContext {
   readonly enforcement: Enforcement;
   readonly inventory: Inventory;
   readonly nodeAddresses: NodeAddresses;
+  readonly inside: InsideAddresses;
   readonly nodeFirewall: NodeFirewall | undefined;
   readonly collector: ProblemCollector;
 }
 
 const resolveScopeOf = (
   firewall: ClusterFirewall,
-  { nodeAddresses }: Pick<CompileContext, 'nodeAddresses'>,
+  { nodeAddresses, inside }: Pick<CompileContext, 'nodeAddresses' | 'inside'>,
 ): ResolveScope => ({
   firewall: firewall.metadata.name,
   peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
+  inside,
   areNodesResolved: isResolved(nodeAddresses.nodes),
   isControlPlaneResolved: isResolved(nodeAddresses.controlPlane),
 });
@@ -136,7 +138,6 @@ function frozenRules({ frozen }: ProblemCollector): readonly Frozen[] {
   const sets = frozen.flatMap((each): readonly Frozen[] => {
     const [firewall = ''] = partsOf(idOf(each));
     return [
-      { sets: ruleId(firewall, 'peers') },
       { sets: ruleId(firewall, DNS_SETS) },
       { sets: ruleId(firewall, 'nodes', ZONE_NODES) },
       ...SHARED_SETS.map(({ id }) => ({ sets: id })),

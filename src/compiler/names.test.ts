@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { endpointName, isOurName, objectName, peerSetValue, ruleId } from './names.ts';
+import { endpointName, isOurName, objectName, ruleId } from './names.ts';
 
 test('names are readable, ours, and different where ids or variants are', () => {
   const web = ruleId('default/blog/ingress/web');
@@ -31,11 +31,4 @@ test('long names are cut at the limit, and still differ', () => {
 
 test.each(['web', 'my-cfw-web', 'my.web', '0-web', '1-cfw-web'])('%s is not ours', (name) => {
   expect(isOurName(name)).toBe(false);
-});
-
-test('the value of a set fits into a label, and differs where the peer does', () => {
-  expect(peerSetValue('default', 'p'.repeat(55))).toBe(`default.${'p'.repeat(55)}`);
-  const long = peerSetValue('default', 'p'.repeat(56));
-  expect(long).toMatch(/^default\.p{42}\.[0-9a-z]{12}$/);
-  expect(peerSetValue('default', `${'p'.repeat(56)}q`)).not.toBe(long);
 });

@@ -116,13 +116,6 @@ const MAX_NAME = 253;
 /** True for a name that objectName or endpointName made. */
 export const isOurName = (name: string): boolean => /^(?:[^.]+\.|0-)?cfw-/.test(name);
 
-/** The value of LABEL_SET for a peer of a firewall, at most 63 characters, the limit of a label value. */
-export function peerSetValue(firewall: string, peer: string): string {
-  const value = `${firewall}.${peer}`;
-  return value.length <= 63 ? value : `${value.slice(0, 50)}.${digest(value, 12)}`;
-}
-
-/** Shared sets have no dot in their value, sets of a firewall have one. */
 export const NODE_SET_VALUE = 'nodes';
 export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 

@@ -40,7 +40,8 @@ export type WarningReason =
   | 'NodeOutsideNodeCIDRs'
   | 'ForeignPolicySelectsHosts'
   | 'EndpointConflict'
-  | 'UnclaimedNamespace';
+  | 'UnclaimedNamespace'
+  | 'ClusterAddresses';
 
 export interface Problem {
   readonly severity: 'problem' | 'warning';

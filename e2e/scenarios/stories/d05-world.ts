@@ -34,17 +34,27 @@ const renumbered: readonly Row[] = [
   ...refused(['outside/web'], WORDPRESS, [80]),
 ];
 
+const whileRenumbered = async (stage: Stage): Promise<void> => {
+  await withNodeAddresses(stage, 'node2', stage.addresses('outside/web'), () =>
+    expectTable(stage, renumbered),
+  );
+  await expectTable(stage, rows);
+};
+
 export const world = scenario({
   id: 'D5',
   title: 'World is the outside: no pod, exempt or not, and no node, also not by an address it got later',
   manifest: ownManifest('world.yaml'),
   rows,
-  during: async (stage) => {
-    await withNodeAddresses(stage, 'node2', stage.addresses('outside/web'), () =>
-      expectTable(stage, renumbered),
-    );
-    await expectTable(stage, rows);
-  },
+  during: whileRenumbered,
+});
+
+export const addressRanges = scenario({
+  id: 'D28',
+  title: 'addresses in a rule mean no pod and no node, however large their range',
+  manifest: ownManifest('address-ranges.yaml'),
+  rows,
+  during: whileRenumbered,
 });
 
 interface Node {

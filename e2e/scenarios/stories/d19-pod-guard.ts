@@ -11,20 +11,24 @@ const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;
 const TENANT = ['mallory/nodes', 'mallory/big'] as const;
 
 const rows: readonly Row[] = [
-  ...allowed(WORDPRESS, ['outside/vm'], [443]),
+  ...allowed(WORDPRESS, ['outside/vm'], [443, 5432]),
   ...allowed(['outside/vm'], WORDPRESS, [80]),
   ...refused(['outside/vm'], WORDPRESS, [11011]),
   ...refused(TENANT, ['outside/vm'], [22, 443]),
   ...refused(['mallory/nodes'], ['node/node2'], [80]),
+  ...refused(TENANT, ['outside/metadata'], [80]),
 ];
 
 /** While a pod of the tenant has the addresses of outside/vm: each row is the contrary of the firewall. */
 const posed: readonly Row[] = [
-  ...refused(WORDPRESS, ['outside/vm'], [443]),
+  ...refused(WORDPRESS, ['outside/vm'], [443, 5432]),
   ...refused(['outside/vm'], WORDPRESS, [80]),
   ...allowed(['outside/vm'], WORDPRESS, [11011]),
   ...allowed(TENANT, ['outside/vm'], [22, 443]),
 ];
+
+/** A deny is narrowed by no label: his rule for his own pods does not reach the metadata API. */
+const posedAsMetadata: readonly Row[] = refused(TENANT, ['outside/metadata'], [80]);
 
 const posedAsNode: readonly Row[] = allowed(['mallory/nodes'], ['node/node2'], [80]);
 
@@ -51,6 +55,8 @@ export const podGuard: Story = {
         const ofFamily = posed.filter(({ to }) => to === 'outside/vm');
         await whilePodClaims(stage, { [SINGLE]: first }, () => expectTable(only(stage, first), ofFamily));
         await whilePodClaims(stage, { [LISTS[0]]: node }, () => expectTable(stage, posedAsNode));
+        const metadata = stage.addresses('outside/metadata').join();
+        await whilePodClaims(stage, { [LISTS[0]]: metadata }, () => expectTable(stage, posedAsMetadata));
       });
       await expectTable(stage, rows);
     });

@@ -11,11 +11,12 @@ import type { EntityRule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
 import { chargeNets, enoughNets } from '../meter.ts';
-import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet, peerSetValue } from '../names.ts';
+import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet } from '../names.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespaces/namespaces.ts';
 import { RuleProblem } from '../problems.ts';
 import { readOnce } from '../read-once.ts';
+import type { InsideAddresses } from './outside.ts';
 
 /** One end of a flow. `tag` becomes part of object names. */
 export type FlowEnd =
@@ -27,11 +28,11 @@ export type FlowEnd =
     }
   /** Pods of the namespace that the other end is in. */
   | { readonly kind: 'samePods'; readonly pods: Selector }
+  /** Every address of these networks. */
   | { readonly kind: 'nets'; readonly nets: readonly Cidr[] }
-  /**
-   * Nodes, the control plane, or networks of a peer that are too many for a rule. sets.ts makes a
-   * GlobalNetworkSet of each.
-   */
+  /** Those of them that belong to no pod and no node. */
+  | { readonly kind: 'outside'; readonly nets: readonly Cidr[] }
+  /** Nodes, or the control plane. sets.ts makes a GlobalNetworkSet of each. */
   | { readonly kind: 'set'; readonly value: string }
   | { readonly kind: 'world' }
   | { readonly kind: 'kubeAPIServer' };
@@ -44,6 +45,7 @@ export interface ResolveScope {
   readonly peers: ReadonlyMap<string, Peer>;
   /** False when the cluster's nodes are known and none has an address. World would then include the nodes. */
   readonly areNodesResolved: boolean;
+  readonly inside: InsideAddresses;
   /** False when the cluster's nodes are known and no address of its control plane is. */
   readonly isControlPlaneResolved: boolean;
 }
@@ -83,15 +85,11 @@ function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
       tag: `peer-${name}`,
     };
   }
-  const nets = netsOf(peer);
-  if (nets.length <= MAX_NETS) return { kind: 'nets', nets };
-  return { kind: 'set', value: peerSetValue(scope.firewall, name) };
+  return { kind: 'nets', nets: netsOf(peer) };
 }
 
 /** The networks of a peer in canonical form. They are read once, however many rules name the peer. */
-export const netsOf = readOnce((peer: Peer): readonly Cidr[] =>
-  unionCidrs((peer.cidrs ?? []).map(parseCidr)),
-);
+export const netsOf = readOnce((peer: Peer): readonly Cidr[] => unionCidrs((peer.cidrs ?? []).map(parseCidr)));
 
 function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): FlowEnd {
   const nets = subtractCidrs(parseCidr(block.cidr), (block.except ?? []).map(parseCidr), enoughNets());
@@ -153,6 +151,8 @@ export function matchEnd(end: Exclude<FlowEnd, { kind: 'samePods' }>): readonly 
       return ruleSelectors(end.namespaces, end.pods).map((entity) => ({ entity }));
     case 'nets':
       return matchNets(end.nets);
+    case 'outside':
+      return matchOutside(end.nets);
     case 'set':
       return [{ entity: { selector: printSelector(isSet(end.value)), namespaceSelector: GLOBAL } }];
     case 'world':
@@ -175,6 +175,17 @@ const GLOBAL = 'global()';
  * docs/decisions/0008-pods-are-pods.md).
  */
 export const notWorld = or(has(LABEL_ORCHESTRATOR), and(isSet(NODE_SET_VALUE), not(has(LABEL_NAMESPACE))));
+
+/**
+ * A set cannot stand for the networks: Calico reads selector and notSelector as one question about the labels of
+ * the set, so it could leave nobody out.
+ */
+const matchOutside = readOnce((nets: readonly Cidr[]): readonly EndMatch[] =>
+  matchNets(nets).map(({ entity, ...rest }) => ({
+    ...rest,
+    entity: { ...entity, notSelector: printSelector(notWorld) },
+  })),
+);
 
 /** Each rule has one IP family, because the aggregated API refuses mixed ones (calico.md, section 4). */
 export const matchNets = readOnce((nets: readonly Cidr[]): readonly EndMatch[] =>

@@ -1,10 +1,9 @@
 /** GlobalNetworkSets. Each is made only where a rule needs it. */
-import type { ClusterFirewall } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import type { GeneratedObject, Rule } from '../../calico/types.ts';
 import { CALICO_API_VERSION } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
-import { distinctCidrs, formatCidr, parseCidr } from '../../net/cidr.ts';
+import { distinctCidrs, formatCidr } from '../../net/cidr.ts';
 import type { NodeAddresses } from './addresses.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
@@ -13,7 +12,6 @@ import {
   NODE_SET_VALUE,
   objectMeta,
   objectName,
-  peerSetValue,
   ruleId,
   setsIn,
   type RuleId,
@@ -32,27 +30,14 @@ interface ClusterAddresses {
 
 /** @param objects the policies compiled so far; a set is needed when one of them names it */
 export function networkSets(
-  firewalls: readonly ClusterFirewall[],
   objects: readonly DesiredObject[],
   cluster: ClusterAddresses,
   collector: ProblemCollector,
 ): readonly DesiredObject[] {
   const named = new Set(objects.flatMap(({ object }) => [...setsNamedBy(object)]));
-  const needed = (value: string): boolean => named.has(value);
-  return [
-    ...SHARED_SETS.filter(({ value }) => needed(value)).map((shared) =>
-      sharedSet(shared, cluster, collector),
-    ),
-    ...firewalls.flatMap(({ metadata, spec }) =>
-      (spec.peers ?? [])
-        .filter((peer) => needed(peerSetValue(metadata.name, peer.name)))
-        .map((peer) => {
-          const id = ruleId(metadata.name, 'peers', peer.name);
-          const nets = (peer.cidrs ?? []).map(parseCidr);
-          return networkSet(metadata.name, id, peerSetValue(metadata.name, peer.name), nets);
-        }),
-    ),
-  ];
+  return SHARED_SETS.filter(({ value }) => named.has(value)).map((shared) =>
+    sharedSet(shared, cluster, collector),
+  );
 }
 
 /** The values of LABEL_SET that a policy asks for. */
@@ -90,7 +75,7 @@ export const SHARED_SETS: readonly SharedSet[] = [
     value: NODE_SET_VALUE,
     which: 'nodes',
     unknown:
-      'a rule names Nodes or World, which need the addresses of nodes: the cluster’s nodes are not known, so their set is shown empty',
+      'a rule names Nodes, World or addresses, which need those of nodes: the cluster’s nodes are not known, so their set is shown empty',
     sources: ['Node'],
   },
   {

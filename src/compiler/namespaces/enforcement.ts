@@ -6,6 +6,7 @@ import {
   everyNamespace,
   isEmpty,
   includesNamespace,
+  inOrder,
   mergeSets,
   namedNamespaces,
   sortedUnique,
@@ -47,7 +48,7 @@ export interface Enforcement {
 export function enforcementOf(firewall: ClusterFirewall, inventory: Inventory): Enforcement {
   const exempt = exemptNames(firewall, inventory);
   const saying = (mode: Mode) =>
-    (firewall.spec.namespaces ?? []).filter((group) => group.mode === mode).map(groupNamespaces);
+    inOrder((firewall.spec.namespaces ?? []).filter((group) => group.mode === mode).map(groupNamespaces));
   const [observing, enforcing] = [saying('Observe'), saying('Enforce')];
   const { enforced, observed } = divide(firewall.spec.mode, { observing, enforcing, exempt });
   return {

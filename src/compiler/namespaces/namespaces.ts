@@ -120,6 +120,13 @@ export function mergeSets(sets: readonly NamespaceSet[]): readonly NamespaceSet[
   ];
 }
 
+/** An order that no manifest changes: policies are numbered by it. */
+export const inOrder = (sets: readonly NamespaceSet[]): readonly NamespaceSet[] =>
+  sets
+    .map((set) => ({ set, text: printSelector(asSelector(set)) }))
+    .sort((a, b) => (a.text < b.text ? -1 : 1))
+    .map(({ set }) => set);
+
 /** Joins label selectors up to half of a selector's maximum length. The other half is for exclusions. */
 function fitTogether(sets: readonly NamespaceSet[]): readonly NamespaceSet[] {
   const merged: NamespaceSet[] = [];

@@ -26,12 +26,15 @@ const firewall = (rule: IngressRule, nodes?: Nodes, name = 'default'): ClusterFi
 });
 const objectsOf = ({ objects }: Compilation, id: string) =>
   objects.filter(({ rules }) => rules.includes(ruleId(id))).map(({ object }) => object);
-const atNodes = (compilation: Compilation, id = 'default/shop/ingress/web') =>
-  objectsOf(compilation, id).filter((object) => object.kind === 'GlobalNetworkPolicy');
-const atPods = (compilation: Compilation, id = 'default/shop/ingress/web'): readonly Rule[] =>
-  objectsOf(compilation, id).flatMap((object) =>
-    object.kind === 'NetworkPolicy' ? (object.spec.ingress ?? []) : [],
+const policiesOf = (compilation: Compilation, id: string) =>
+  objectsOf(compilation, id).filter(
+    (object) => object.kind === 'GlobalNetworkPolicy' || object.kind === 'NetworkPolicy',
   );
+const isPreDNAT = ({ spec }: { readonly spec: object }): boolean => 'preDNAT' in spec;
+const atNodes = (compilation: Compilation, id = 'default/shop/ingress/web') =>
+  policiesOf(compilation, id).filter(isPreDNAT);
+const atPods = (compilation: Compilation, id = 'default/shop/ingress/web'): readonly Rule[] =>
+  policiesOf(compilation, id).flatMap((object) => (isPreDNAT(object) ? [] : (object.spec.ingress ?? [])));
 
 describe('nodePorts and hostPorts', () => {
   test('are opened before DNAT for the sources of the rule', () => {
@@ -53,7 +56,7 @@ describe('nodePorts and hostPorts', () => {
     ]);
   });
 
-  test('are opened for all networks of a peer, which needs a set at the pods', () => {
+  test('are opened for all networks of a peer, in pieces that a rule may have', () => {
     const cidrs = Array.from({ length: 300 }, (_, index) => `2001:db8:0:${(index * 2).toString(16)}::/64`);
     const rule = { ...web, from: [{ peer: 'office' }], nodePorts: [30080], hostPorts: [] };
     const { metadata, spec } = firewall(rule, ENFORCED);

@@ -1,5 +1,4 @@
 /** The sources of zones and of open ports, as Calico rules express them at a node. */
-import type { Peer } from '../../api/schema.ts';
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -7,10 +6,9 @@ import { and, isIn, prefixed, printSelector } from '../../calico/selector.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { containsCidr, formatCidr, overlapsCidr } from '../../net/cidr.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
-import { matchEnd, matchNets, netsOf, notWorld } from '../flows/flow-ends.ts';
-import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, peerSetValue } from '../names.ts';
+import { matchEnd, matchNets, notWorld } from '../flows/flow-ends.ts';
+import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
-import { readOnce } from '../read-once.ts';
 
 export interface NodeSources {
   /** Any of them may match. */
@@ -55,6 +53,7 @@ export const nodeSet: readonly EndMatch[] = matchEnd({ kind: 'set', value: NODE_
 function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
   switch (end.kind) {
     case 'nets':
+    case 'outside':
       return addressSources(end.nets, sourceScope);
     case 'set':
       return setSources(end.value, sourceScope);
@@ -70,18 +69,8 @@ function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
 
 function setSources(value: string, sourceScope: SourceScope): NodeSources {
   if (value === NODE_SET_VALUE) return { matches: nodeSet, pods: [], kinds: new Set(['nodes']) };
-  if (value === CONTROL_PLANE_SET_VALUE) return controlPlane(sourceScope);
-  const peer = peersBySet(sourceScope.resolveScope).get(value);
-  // The set cannot be used here, because it would match with its pods and nodes. Calico joins selector and
-  // notSelector into one condition on the labels of the set.
-  return addressSources(peer === undefined ? [] : netsOf(peer), sourceScope);
+  return controlPlane(sourceScope);
 }
-
-/** Peers by the value of their set. */
-const peersBySet = readOnce(
-  ({ firewall, peers }: ResolveScope): ReadonlyMap<string, Peer> =>
-    new Map([...peers.values()].map((peer) => [peerSetValue(firewall, peer.name), peer])),
-);
 
 function controlPlane({ controlPlanePods }: SourceScope): NodeSources {
   const { matches, pods } = podSources(controlPlanePods);

@@ -9,8 +9,9 @@ import { parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { apiServerToPods } from './api-server-to-pods.ts';
 import { enforcedAndStaged } from './both-modes.ts';
 import { compileDns } from './dns.ts';
-import type { EndMatch, ResolveScope } from '../flows/flow-ends.ts';
+import type { EndMatch, FlowEnd, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
+import { tellCutOff } from '../flows/outside.ts';
 import {
   ANNOTATION_RULE,
   DEFAULT_TIER,
@@ -111,6 +112,16 @@ function declaredGuardrail(
   context: DefaultsContext,
   collector: ProblemCollector,
 ): readonly DesiredObject[] {
+  const warnOfCutOff = (end: FlowEnd, at: string): void => {
+    const whom = end.kind === 'nets' ? tellCutOff(end.nets, context.resolveScope.inside) : '';
+    if (whom !== '')
+      collector.warn(
+        place,
+        'ClusterAddresses',
+        `also refuses ${whom}: leave them out, unless they are meant`,
+        at,
+      );
+  };
   const destinations = guardrail.to.flatMap((entry, index) =>
     collector.guard(place, () => {
       const end = located(`.to[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false));
@@ -120,6 +131,7 @@ function declaredGuardrail(
           'SameNamespace means nothing in a guardrail: give pods with a namespaceSelector',
         );
       checkPorts(guardrail.ports, [end]);
+      warnOfCutOff(end, `.to[${String(index)}]`);
       return [end];
     }),
   );

@@ -6,7 +6,8 @@ import type { EgressRule, IngressRule, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector } from '../../calico/selector.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
-import { matchEnd, resolveEnd } from '../flows/flow-ends.ts';
+import { matchEnd, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
+import { tellInside } from '../flows/outside.ts';
 import type { LocalFlow, LocalRules } from './same-namespace.ts';
 import { connectionFlows, isolationFlow, localPolicies, localRules } from './same-namespace.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
@@ -23,7 +24,7 @@ import {
 } from '../namespaces/namespaces.ts';
 import { globalPolicies, namespacedPolicies } from '../flows/policies.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
-import { located } from '../problems.ts';
+import { located, RuleProblem } from '../problems.ts';
 import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
 import type { GroupScope } from './group-scope.ts';
 import { isSingleNamespace } from './group-scope.ts';
@@ -36,6 +37,8 @@ interface DirectedRule {
   readonly direction: 'ingress' | 'egress';
   readonly subject: Selector;
   readonly ends: readonly FlowEnd[];
+  /** The part of each entry that names pods or nodes by their addresses, and therefore opens nothing. */
+  readonly inside: readonly { readonly at: string; readonly message: string }[];
   /** Further ends, which are needed at the subject only. */
   readonly viaNodes: readonly FlowEnd[];
   readonly ports: IngressRule['ports'];
@@ -49,6 +52,7 @@ export function compileGroup(scope: GroupScope, collector: ProblemCollector): re
   const objects = rules.flatMap(({ place, resolve }) =>
     collector.guard(place, () => {
       const rule = resolve();
+      reportInside(rule, collector);
       warnOfNodes(rule, scope, collector);
       const made = [...subjectSide(rule, scope), ...peerSides(rule, scope), ...nodeSide(rule, scope)];
       local.push(...sameNamespaceFlows(rule).map((flow) => localRules(flow, scope)));
@@ -112,6 +116,7 @@ function resolveRule(
     located(`.${field}[${String(index)}]`, () => resolveEnd(entry, resolveScope, true)),
   );
   if (direction === 'egress') checkPorts(rule.ports, resolved);
+  const { ends, inside } = outsideOf(resolved, field, resolveScope);
   const subject = fromLabelSelector(rule.pods);
   const portsAtNodes = 'from' in rule ? nodeAndHostPorts(rule) : [];
   // Traffic that enters by a NodePort of another node comes from that node's address.
@@ -124,11 +129,40 @@ function resolveRule(
     order: ORDER[list],
     direction,
     subject,
-    ends: resolved,
+    ends,
+    inside,
     viaNodes,
     ports: rule.ports,
     portsAtNodes,
   };
+}
+
+/**
+ * @throws RuleProblem when no address is left, and while none of the nodes is known: the rule would open to them
+ */
+function outsideOf(
+  resolved: readonly FlowEnd[],
+  field: 'from' | 'to',
+  { inside: addresses, areNodesResolved }: ResolveScope,
+): Pick<DirectedRule, 'ends' | 'inside'> {
+  const inside: DirectedRule['inside'][number][] = [];
+  const ends = resolved.flatMap((end, index): readonly FlowEnd[] => {
+    if (end.kind !== 'nets') return [end];
+    const at = `.${field}[${String(index)}]`;
+    if (!areNodesResolved)
+      throw new RuleProblem('EntityUnresolved', `addresses never mean nodes, and ${NO_NODES}`, at);
+    const sorted = addresses.sortOut(end.nets);
+    if (sorted.outside !== end.nets) inside.push({ at, message: tellInside(sorted) });
+    return sorted.outside.length === 0 ? [] : [{ kind: 'outside', nets: sorted.outside }];
+  });
+  const [first] = inside;
+  if (ends.length === 0 && first !== undefined)
+    throw new RuleProblem('ResolvesToNothing', first.message, first.at);
+  return { ends, inside };
+}
+
+function reportInside({ place, inside }: DirectedRule, collector: ProblemCollector): void {
+  for (const { at, message } of inside) collector.warn(place, 'ClusterAddresses', message, at);
 }
 
 function warnOfNodes(
@@ -161,7 +195,10 @@ function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObj
   const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
   if (!scope.enforcement.deny[rule.direction] || others.length === 0) return [];
   const rules = allowRules(rule, rule.direction, others.flatMap(matchEnd));
-  if (isSingleNamespace(scope.group) && !others.some((end) => end.kind === 'world')) {
+  if (
+    isSingleNamespace(scope.group) &&
+    !others.some((end) => end.kind === 'world' || end.kind === 'outside')
+  ) {
     return scope.members.flatMap(({ namespace, isStaged }) =>
       namespacedPolicies(
         { ...policyPartsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },

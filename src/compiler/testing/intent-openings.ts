@@ -15,7 +15,7 @@ import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Endpoint, Flow, Pod } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
 import type { IntendedEnforcement } from './intent-enforcement.ts';
-import { inBlock, isEmptyBlock, isNamed, portsMatch, selectorMatches } from './intent-values.ts';
+import { inBlock, isEmptyBlock, isWithin, isNamed, portsMatch, selectorMatches } from './intent-values.ts';
 
 /** The flows that a rule opens: at the pod that opens the connection, and at the pod that receives it. */
 export interface Opening {
@@ -27,7 +27,9 @@ export interface Opening {
 /** One entry of `from` or `to`. Only pods have a side of their own, where a rule is needed too. */
 export type EntryMatch =
   | { readonly kind: 'pods'; readonly has: (pod: Pod, subject: Pod) => boolean }
-  | { readonly kind: 'addresses'; readonly has: (address: string, flow: Flow) => boolean };
+  | { readonly kind: 'addresses'; readonly has: (address: string, flow: Flow) => boolean }
+  /** Addresses that are all of pods or nodes: in an allow they mean nobody. */
+  | { readonly kind: 'nobody' };
 
 export interface Setting {
   readonly enforcement: IntendedEnforcement;
@@ -60,6 +62,40 @@ export function entryMatch(
   return entityMatch(entry.entity, setting);
 }
 
+/** The same in an allow, where addresses never mean pods or nodes. */
+export function allowedEntryMatch(
+  entry: Entry,
+  firewall: ClusterFirewall,
+  setting: Setting,
+): EntryMatch | undefined {
+  const match = entryMatch(entry, firewall, setting, 'same namespace');
+  const cidrs =
+    entry.ipBlock === undefined
+      ? firewall.spec.peers?.find(({ name }) => name === entry.peer)?.cidrs
+      : [entry.ipBlock.cidr];
+  if (match?.kind !== 'addresses' || cidrs === undefined) return match;
+  const { inventory } = setting;
+  if (isKnownToHaveNoNode(inventory)) return undefined;
+  const ofNodes = nodeAddressesOf(inventory);
+  const isInside = (cidr: string): boolean =>
+    knownOr(inventory.ipPools, []).some((pool) => isWithin(cidr, pool)) ||
+    ofNodes.some((address) => isWithin(cidr, `${address}/${address.includes(':') ? '128' : '32'}`));
+  if (cidrs.every(isInside)) return { kind: 'nobody' };
+  const inside = insideOf(setting);
+  return { kind: 'addresses', has: (address, flow) => match.has(address, flow) && !inside.includes(address) };
+}
+
+const nodeAddressesOf = ({ nodes }: Inventory): readonly string[] =>
+  knownOr(nodes, []).flatMap(({ addresses }) => addresses);
+
+const isKnownToHaveNoNode = (inventory: Inventory): boolean =>
+  inventory.nodes !== UNKNOWN && nodeAddressesOf(inventory).length === 0;
+
+const insideOf = ({ cluster, inventory }: Setting): readonly string[] => [
+  ...cluster.pods.flatMap(({ addresses }) => Object.values(addresses)),
+  ...nodeAddressesOf(inventory),
+];
+
 function podsMatch(
   pods: {
     readonly namespaceSelector?: LabelSelector | undefined;
@@ -84,9 +120,10 @@ export const namespaceLabels = (cluster: Cluster, pod: Pod) => labelsOfNamespace
 const labelsOfNamespace = (cluster: Cluster, namespace: string) =>
   cluster.namespaces.find(({ name }) => name === namespace)?.labels ?? {};
 
-function entityMatch(entity: Entry['entity'], { inventory, cluster }: Setting): EntryMatch | undefined {
-  const nodes = knownOr(inventory.nodes, []).flatMap(({ addresses }) => addresses);
-  const noNode = inventory.nodes !== UNKNOWN && nodes.length === 0;
+function entityMatch(entity: Entry['entity'], setting: Setting): EntryMatch | undefined {
+  const { inventory, cluster } = setting;
+  const nodes = nodeAddressesOf(inventory);
+  const noNode = isKnownToHaveNoNode(inventory);
   switch (entity) {
     case 'Pods':
       return { kind: 'pods', has: () => true };
@@ -109,7 +146,7 @@ function entityMatch(entity: Entry['entity'], { inventory, cluster }: Setting): 
     }
     case 'World': {
       if (noNode) return undefined;
-      const inside = [...cluster.pods.flatMap(({ addresses }) => Object.values(addresses)), ...nodes];
+      const inside = insideOf(setting);
       return { kind: 'addresses', has: (address) => !inside.includes(address) };
     }
     case undefined:
@@ -167,10 +204,11 @@ export function entryMatches(
 ): readonly EntryMatch[] | undefined {
   const matches = entries.map(resolve).filter((match) => match !== undefined);
   if (matches.length < entries.length) return undefined;
-  if (end === 'to' && ports.some(isNamed) && matches.some(({ kind }) => kind === 'addresses'))
-    return undefined;
+  if (end === 'to' && ports.some(isNamed) && matches.some(({ kind }) => kind !== 'pods')) return undefined;
   const toApiServer = entries.some(({ entity }) => entity === 'KubeAPIServer');
-  return toApiServer && ports[0] !== 'All' ? undefined : matches;
+  if (toApiServer && ports[0] !== 'All') return undefined;
+  const left = matches.filter(({ kind }) => kind !== 'nobody');
+  return left.length === 0 ? undefined : left;
 }
 
 const isPod = (endpoint: Endpoint): endpoint is Pod => endpoint.kind === 'pod';
@@ -188,7 +226,7 @@ export function reaches(
   const [endpoint, subject] = end === 'from' ? [flow.from, flow.to] : [flow.to, flow.from];
   return matches.some((match) => {
     if (match.kind === 'pods') return isPod(endpoint) && isPod(subject) && match.has(endpoint, subject);
-    return side === 'subject' && match.has(addressOf(flow, end), flow);
+    return match.kind === 'addresses' && side === 'subject' && match.has(addressOf(flow, end), flow);
   });
 }
 
@@ -199,7 +237,7 @@ export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonl
     const members = setting.enforcement.meantBy(group);
     const isSubject = (endpoint: Endpoint, pods: LabelSelector): endpoint is Pod =>
       isPod(endpoint) && members.includes(endpoint.namespace) && selectorMatches(pods, endpoint.labels);
-    const resolve = (entry: Entry) => entryMatch(entry, firewall, setting, 'same namespace');
+    const resolve = (entry: Entry) => allowedEntryMatch(entry, firewall, setting);
     const ingress = (list: 'ingress' | 'metrics') =>
       (group[list] ?? []).map((rule) =>
         ingressOpening(`${prefix}/${list}/${rule.name}`, rule, resolve, isSubject),

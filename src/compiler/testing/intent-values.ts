@@ -66,6 +66,13 @@ export const isNamed = (port: PortValue): boolean =>
 export const inBlock = (address: string, { cidr, except = [] }: IpBlock): boolean =>
   inCidr(address, cidr) && !except.some((each) => inCidr(address, each));
 
+/** True when every address of `cidr` is in `outer`. */
+export function isWithin(cidr: string, outer: string): boolean {
+  if (cidr.includes(':') !== outer.includes(':')) return false;
+  const [inner, whole] = [spanOf(cidr), spanOf(outer)];
+  return whole.first <= inner.first && inner.last <= whole.last;
+}
+
 /** True when `except` leaves nothing of `cidr`. */
 export function isEmptyBlock({ cidr, except = [] }: IpBlock): boolean {
   const whole = spanOf(cidr);
