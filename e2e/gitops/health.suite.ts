@@ -42,6 +42,27 @@ export function healthTests(stageOf: () => GitOpsStage): void {
     await stageOf().becomes(await synced({}), 'Healthy');
   });
 
+  test('opened by a policy of others: healthy all the same, with a message that begins with it', async () => {
+    const { cluster } = stageOf();
+    const theirs = {
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'GlobalNetworkPolicy',
+      metadata: { name: 'theirs' },
+      spec: { selector: 'all()', types: ['Ingress'], ingress: [{ action: 'Allow' }] },
+    };
+    const input = JSON.stringify(theirs);
+    await cluster.kubectl(['create', '--filename', '-'], { input });
+    try {
+      // A new spec is answered at once, so the test need not wait for the minute in which the status is held.
+      const wanted = await synced({ peers: [{ name: 'office', cidrs: ['198.51.100.0/24'] }] });
+      const isSaid = ['wait', '--for=condition=ForeignPolicies', '--timeout=90s'];
+      await cluster.kubectl([...isSaid, 'clusterfirewall/default']);
+      expect(await stageOf().becomes(wanted, 'Healthy')).toMatch(/^GlobalNetworkPolicy\/theirs /);
+    } finally {
+      await cluster.kubectl(['delete', '--filename', '-'], { input });
+    }
+  });
+
   test('a generation that the operator has not seen, and a deletion: progressing', async () => {
     await stageOf().stopOperator();
     const wanted = await synced({ mode: 'Observe' });
