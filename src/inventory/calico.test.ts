@@ -52,6 +52,17 @@ test('a policy: whom it selects, and whom its rules name', () => {
   });
 });
 
+test.each([
+  [{ icmp: { type: 8, code: 0 } }, true],
+  [{ notICMP: { type: 8, code: 0 } }, true],
+  [{ icmp: { type: 8 } }, undefined],
+  [{ icmp: null }, undefined],
+])('a policy about an ICMP code: %j', (rule, isSaid) => {
+  const has = (direction: object) => readGlobalNetworkPolicy(object(direction)).hasIcmpCode;
+  expect(has({ ingress: [rule] })).toBe(isSaid);
+  expect(has({ egress: [{ action: 'Deny' }, rule] })).toBe(isSaid);
+});
+
 describe('Felix', () => {
   test('what is not set is absent', () => {
     expect(readFelixConfiguration(object({})).value).toEqual({ name: 'default' });

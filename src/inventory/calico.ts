@@ -39,18 +39,26 @@ export function readTier({ metadata, spec }: KubernetesObject): TierInfo {
 
 export function readGlobalNetworkPolicy({ metadata, spec }: KubernetesObject): ForeignPolicyInfo {
   const { selector, namespaceSelector, ingress, egress, preDNAT, doNotTrack } = fieldsOf(spec);
-  const ends = [...listOf(ingress), ...listOf(egress)].flatMap((rule) => {
-    const { source, destination } = fieldsOf(rule);
+  const rules = [...listOf(ingress), ...listOf(egress)].map(fieldsOf);
+  const ends = rules.flatMap(({ source, destination }) => {
     return [source, destination].flatMap((end) => readEnd(fieldsOf(end)));
   });
   return {
     name: metadata.name,
     ...readActions(spec),
     isForHostsAlone: preDNAT === true || doNotTrack === true,
+    ...(rules.some(hasIcmpCode) && { hasIcmpCode: true as const }),
     selector: textOf(selector),
     namespaceSelector: textOf(namespaceSelector),
     ends,
   };
+}
+
+function hasIcmpCode({ icmp, notICMP }: ReturnType<typeof fieldsOf>): boolean {
+  return [icmp, notICMP].some((each) => {
+    const { type, code } = fieldsOf(each);
+    return type !== undefined && code !== undefined;
+  });
 }
 
 /** Empty for an end without a selector. */

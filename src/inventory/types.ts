@@ -75,6 +75,8 @@ export interface ForeignPolicyInfo extends PolicyActions {
   readonly name: string;
   /** True for a policy that Calico never applies to pods (preDNAT, doNotTrack). */
   readonly isForHostsAlone: boolean;
+  /** True for a policy with a rule about an ICMP type and a code. */
+  readonly hasIcmpCode?: true;
   readonly selector: string;
   readonly namespaceSelector: string;
   /** One entry for each end of each rule. */

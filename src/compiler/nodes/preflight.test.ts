@@ -152,6 +152,15 @@ describe('a policy of others', () => {
   });
 });
 
+test('a policy of others that would end Felix is reported', () => {
+  const remarks = (foreign: ForeignPolicyInfo): readonly string[] =>
+    (compiled({ foreignPolicies: [foreign] }).nodes?.notes ?? []).filter((each) => each.includes('ICMP'));
+  expect(remarks(policy("app == 'x'"))).toEqual([]);
+  expect(remarks({ ...policy("app == 'x'"), hasIcmpCode: true })).toEqual([
+    expect.stringMatching(/^GlobalNetworkPolicy\/theirs: .* ends Felix of Calico 3\.31\.0 in nftables mode/),
+  ]);
+});
+
 describe('a policy of others in a tier', () => {
   const tiers = (order: number) => ({ foreignTiers: [{ name: 'security', order, defaultAction: 'Deny' }] });
   const allowing = (selector: string): ForeignPolicyInfo => ({

@@ -43,7 +43,12 @@ export function preflight(context: NodeContext): Preflight {
   return {
     obstacles: [...endpointModeConflict(context), ...refusals(found, context), ...foreignEndpoints(context)],
     openedBy: found.flatMap(({ policy, opens }) => (opens ? [policy.name] : [])),
-    notes: [...unseenTiers(context), ...setsMatched(context), ...dataplaneNotes(context)],
+    notes: [
+      ...unseenTiers(context),
+      ...setsMatched(context),
+      ...icmpCodes(context),
+      ...dataplaneNotes(context),
+    ],
   };
 }
 
@@ -232,6 +237,22 @@ function setsMatched({ inventory }: NodeContext): readonly string[] {
   return [
     `${listed(names)}: rules without a namespaceSelector whose selector is negative or all() match the sets of nodes as well`,
   ];
+}
+
+/**
+ * Felix of Calico 3.31.0 ends at such a rule in nftables mode, and every node keeps the rules that it had. Those of
+ * tenants' NetworkPolicies are not read.
+ */
+function icmpCodes({ inventory }: NodeContext): readonly string[] {
+  const names = (inventory.foreignPolicies ?? [])
+    .filter(({ hasIcmpCode }) => hasIcmpCode === true)
+    .map(({ name }) => `GlobalNetworkPolicy/${name}`)
+    .toSorted();
+  return names.length === 0
+    ? []
+    : [
+        `${listed(names)}: a rule has an ICMP type and a code, which ends Felix of Calico 3.31.0 in nftables mode: use iptables mode, or leave the code out where the rule may mean every code`,
+      ];
 }
 
 function matchesSets(text: string): boolean {
