@@ -40,6 +40,7 @@ const withConnection = (fromPods: object, toPods: object): object => ({
 });
 
 const withNodes = (nodes: object): object => ({ nodes: { mode: 'Observe', ...nodes } });
+const etcd = { name: 'etcd', cidrs: ['203.0.113.0/29'] };
 const withDns = (dns: object): object => ({ defaults: { dns } });
 const app = { matchLabels: { app: 'web' } };
 
@@ -99,6 +100,9 @@ export const edgeCases: readonly { readonly what: string; readonly spec: object 
   'and not said': withNodes({}),
   'and two ranges': withNodes({ nodeCIDRs: ['10.99.0.0/24', 'fd00:99::/64'] }),
   'and not said at once': withNodes({}),
+  'members of etcd': { ...withPeers(etcd), ...withNodes({ etcd: [{ peer: 'etcd' }] }) },
+  'and none of them': { ...withPeers(etcd), ...withNodes({ etcd: [] }) },
+  'and the list not said': { ...withPeers(etcd), ...withNodes({}) },
   'and no nodes': {},
   'a connection': withConnection(app, {}),
   'and turned round': withConnection({}, app),

@@ -170,6 +170,15 @@ export const nodes = z
           "Peers that belong to the control plane in addition to labelled nodes and the API server's endpoints: a managed control plane, konnectivity.",
       })
       .optional(),
+    etcd: z
+      .array(peerOnly)
+      .max(16)
+      .meta({
+        ...atomicList,
+        description:
+          'Peers with cidrs that are members of etcd, in addition to nodes with the role etcd, control-plane or master. With failsafes: Managed, name a machine here before it joins as a member or as control plane.',
+      })
+      .optional(),
     failsafes: z
       .enum(['Report', 'Managed'])
       .meta({

@@ -100,6 +100,38 @@ metadata: { name: metrics-server, namespace: kube-system }
 spec: { selector: { k8s-app: metrics-server }, ports: [{ port: 443, targetPort: https }] }
 ${slice('10.1.0.10')}`;
 
+/**
+ * RKE2 with split roles: a member of etcd is no control plane (https://docs.rke2.io/install/server_roles).
+ */
+const RKE2 = `
+apiVersion: v1
+kind: Node
+metadata:
+  name: server-1
+  labels:
+    node-role.kubernetes.io/control-plane: 'true'
+    node-role.kubernetes.io/master: 'true'
+    node.kubernetes.io/instance-type: rke2
+status:
+  addresses: [{ type: InternalIP, address: 10.1.0.10 }]
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: etcd-1
+  labels: { node-role.kubernetes.io/etcd: 'true', node.kubernetes.io/instance-type: rke2 }
+status:
+  addresses: [{ type: InternalIP, address: 10.1.0.11 }]
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: agent-1
+  labels: { node.kubernetes.io/instance-type: rke2 }
+status:
+  addresses: [{ type: InternalIP, address: 10.1.0.21 }]
+${slice('10.1.0.10')}`;
+
 /** Canal on an old kubeadm: only the master label, flannel's annotations, no tunnel of Calico. */
 const CANAL = `
 apiVersion: v1
@@ -190,6 +222,8 @@ const COMMON = [
   'typha: nodes → 5473/TCP',
   'wireguard: nodes → 51820:51821/UDP',
 ];
+/** Where a node has the role of a member of etcd, or of the control plane. */
+const ETCD = ['etcd: etcd → 2379:2380/TCP'];
 const FLANNEL = ['flannel: nodes → 8285,8472/UDP'];
 const METRICS = [
   'metrics-server: nodes → 10250/TCP',
@@ -204,9 +238,10 @@ const inBothLayers = (lines: readonly string[]): readonly string[] => [
 
 describe('the baseline', () => {
   test.each([
-    ['kubeadm', KUBEADM, COMMON],
-    ['k3s', K3S, [...COMMON, ...FLANNEL, ...METRICS, ...JOINING]],
-    ['Canal', CANAL, [...COMMON, ...FLANNEL]],
+    ['kubeadm', KUBEADM, [...COMMON, ...ETCD]],
+    ['k3s', K3S, [...COMMON, ...ETCD, ...FLANNEL, ...METRICS, ...JOINING]],
+    ['RKE2 with split roles', RKE2, [...COMMON, ...ETCD, ...JOINING]],
+    ['Canal', CANAL, [...COMMON, ...ETCD, ...FLANNEL]],
     ['a managed control plane', MANAGED, COMMON],
   ])('of %s is complete', (_, cluster, lines) => {
     const compilation = enforce(cluster);
@@ -222,6 +257,14 @@ describe('the baseline', () => {
   ])('knows the control plane of %s', (_, cluster, nets) => {
     const set = enforce(cluster).objects.find(({ rules }) => rules.includes(ruleId('default/control-plane')));
     expect(set?.object.spec).toEqual({ nets });
+  });
+
+  test('knows members of etcd, which are no control plane for kubelets', () => {
+    const { objects } = enforce(RKE2);
+    const netsOf = (set: string) =>
+      objects.find(({ rules }) => rules.includes(ruleId(`default/${set}`)))?.object.spec;
+    expect(netsOf('etcd')).toEqual({ nets: ['10.1.0.10/32', '10.1.0.11/32'] });
+    expect(netsOf('control-plane')).toEqual({ nets: ['10.1.0.10/32'] });
   });
 
   test('lets the pods and the addresses of a managed control plane reach kubelets', () => {
@@ -250,7 +293,7 @@ describe('the baseline', () => {
   test('leaves out disabled entries, and nothing else', () => {
     const lines = opened(enforce(KUBEADM, { baseline: { disable: ['nodes-to-nodes', 'typha'] } }));
     expect(lines).toEqual(
-      [...inBothLayers(COMMON.filter((line) => !/^(nodes-to-nodes|typha):/.test(line)))].sort(),
+      [...inBothLayers([...COMMON, ...ETCD].filter((line) => !/^(nodes-to-nodes|typha):/.test(line)))].sort(),
     );
   });
 

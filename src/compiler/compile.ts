@@ -113,6 +113,7 @@ const resolveScopeOf = (
   inside,
   areNodesResolved: isResolved(nodeAddresses.nodes),
   isControlPlaneResolved: isResolved(nodeAddresses.controlPlane),
+  isEtcdResolved: isResolved(nodeAddresses.etcd),
 });
 
 function compileFirewall(firewall: ClusterFirewall, context: CompileContext): readonly DesiredObject[] {

@@ -118,6 +118,7 @@ export const isOurName = (name: string): boolean => /^(?:[^.]+\.|0-)?cfw-/.test(
 
 export const NODE_SET_VALUE = 'nodes';
 export const CONTROL_PLANE_SET_VALUE = 'control-plane';
+export const ETCD_SET_VALUE = 'etcd';
 
 /** Part of the ids of sets with the addresses of DNS Services: FIREWALL/dns-services/TAG. */
 export const DNS_SETS = 'dns-services';

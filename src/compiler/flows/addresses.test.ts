@@ -15,8 +15,8 @@ const readable = (addresses: Known<readonly Cidr[]>) =>
   addresses === UNKNOWN ? UNKNOWN : addresses.map(formatCidr);
 const addressesOf = (spec: Partial<Spec> | undefined, known: Partial<Inventory>) => {
   const inventory = { ...UNKNOWN_CLUSTER, ...known };
-  const { nodes, controlPlane } = nodeAddressesOf(spec && firewall(spec), inventory);
-  return { nodes: readable(nodes), controlPlane: readable(controlPlane) };
+  const { nodes, controlPlane, etcd } = nodeAddressesOf(spec && firewall(spec), inventory);
+  return { nodes: readable(nodes), controlPlane: readable(controlPlane), etcd: readable(etcd) };
 };
 
 describe('addresses of nodes', () => {
@@ -80,6 +80,28 @@ describe('addresses of the control plane', () => {
     ['peers beside endpoints', named, { apiServerEndpoints: ['192.0.2.7'] }, ['192.0.2.7/32', ...ofPeer]],
   ])('%s', (_, spec, known, addresses) => {
     expect(addressesOf(spec, known).controlPlane).toEqual(addresses);
+  });
+});
+
+describe('members of etcd', () => {
+  const member = node('e1', ['192.0.2.21'], 'node-role.kubernetes.io/etcd');
+  const control = node('cp', ['192.0.2.1'], 'node-role.kubernetes.io/control-plane');
+  const peers = [{ name: 'outside', cidrs: ['203.0.113.0/29'] }];
+  const named: Partial<Spec> = { peers, nodes: { mode: 'Observe', etcd: [{ peer: 'outside' }] } };
+
+  test.each<[what: string, spec: Partial<Spec>, known: Partial<Inventory>, addresses: unknown]>([
+    ['unknown', {}, {}, UNKNOWN],
+    ['none', {}, { nodes: [node('worker', ['192.0.2.2'])] }, []],
+    ['nodes of either role', {}, { nodes: [control, member] }, ['192.0.2.1/32', '192.0.2.21/32']],
+    ['peers', named, { nodes: [] }, ['203.0.113.0/29']],
+    [
+      'no endpoint of the API server',
+      {},
+      { nodes: [member], apiServerEndpoints: ['192.0.2.7'] },
+      ['192.0.2.21/32'],
+    ],
+  ])('%s', (_, spec, known, addresses) => {
+    expect(addressesOf(spec, known).etcd).toEqual(addresses);
   });
 });
 

@@ -6,20 +6,35 @@ import { knownOr, UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 
 /** kubeadm sets the first label. Older clusters still have the second. */
-const CONTROL_PLANE_LABELS = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
+const CONTROL_PLANE_LABELS: readonly string[] = [
+  'node-role.kubernetes.io/control-plane',
+  'node-role.kubernetes.io/master',
+];
+
+/**
+ * Members of etcd. k3s and RKE2 set the last label, on nodes that may be no control plane
+ * (https://docs.rke2.io/install/server_roles). A kubelet may set none of them on its own Node.
+ */
+const ETCD_LABELS: readonly string[] = [...CONTROL_PLANE_LABELS, 'node-role.kubernetes.io/etcd'];
 
 /** A list is empty where the cluster is known and has no such address. */
 export interface NodeAddresses {
   readonly nodes: Known<readonly Cidr[]>;
   readonly controlPlane: Known<readonly Cidr[]>;
+  /** Members of etcd. */
+  readonly etcd: Known<readonly Cidr[]>;
 }
 
 /** @param main the firewall called default, whose `nodes` adds to the control plane */
 export function nodeAddressesOf(main: ClusterFirewall | undefined, inventory: Inventory): NodeAddresses {
   const { nodes } = inventory;
   return {
-    nodes: nodes === UNKNOWN ? UNKNOWN : nodes.flatMap((node) => node.addresses).map(parseAddress),
-    controlPlane: both(controlPlaneAddresses(inventory), controlPlaneCidrs(main)),
+    nodes: nodes === UNKNOWN ? UNKNOWN : addressesOf(nodes).map(parseAddress),
+    controlPlane: both(controlPlaneAddresses(inventory), cidrsOf(main, main?.spec.nodes?.controlPlane)),
+    etcd: both(
+      nodes === UNKNOWN ? UNKNOWN : addressesOf(nodes.filter(isEtcdMember)),
+      cidrsOf(main, main?.spec.nodes?.etcd),
+    ),
   };
 }
 
@@ -32,8 +47,15 @@ function both(addresses: Known<readonly string[]>, cidrs: readonly string[]): Kn
 export const podsWithin = (cidr: string, { ipPools }: Inventory): readonly string[] =>
   knownOr(ipPools, []).filter((pool) => overlapsCidr(parseCidr(cidr), parseCidr(pool)));
 
-const isControlPlane = ({ labels }: NodeInfo): boolean =>
-  CONTROL_PLANE_LABELS.some((label) => labels[label] !== undefined);
+const bears = (wanted: readonly string[], { labels }: NodeInfo): boolean =>
+  wanted.some((label) => labels[label] !== undefined);
+
+export const isControlPlane = (node: NodeInfo): boolean => bears(CONTROL_PLANE_LABELS, node);
+
+export const isEtcdMember = (node: NodeInfo): boolean => bears(ETCD_LABELS, node);
+
+const addressesOf = (nodes: readonly NodeInfo[]): readonly string[] =>
+  nodes.flatMap(({ addresses }) => addresses);
 
 /**
  * All addresses of labelled nodes, and the endpoints of the API server. A packet to a pod of another node
@@ -42,15 +64,15 @@ const isControlPlane = ({ labels }: NodeInfo): boolean =>
  */
 function controlPlaneAddresses({ nodes, apiServerEndpoints }: Inventory): Known<readonly string[]> {
   if (nodes === UNKNOWN && apiServerEndpoints === UNKNOWN) return UNKNOWN;
-  const labelled = knownOr(nodes, []).filter(isControlPlane);
-  return [...labelled.flatMap(({ addresses }) => addresses), ...knownOr(apiServerEndpoints, [])];
+  return [...addressesOf(knownOr(nodes, []).filter(isControlPlane)), ...knownOr(apiServerEndpoints, [])];
 }
 
-/**
- * CIDRs of the peers that `nodes.controlPlane` names. Unknown peers are reported where nodes are compiled.
- */
-function controlPlaneCidrs(main: ClusterFirewall | undefined): readonly string[] {
-  const names = new Set((main?.spec.nodes?.controlPlane ?? []).map(({ peer }) => peer));
+/** CIDRs of the named peers. Unknown peers are reported where nodes are compiled. */
+function cidrsOf(
+  main: ClusterFirewall | undefined,
+  entries: readonly { readonly peer: string }[] = [],
+): readonly string[] {
+  const names = new Set(entries.map(({ peer }) => peer));
   return (main?.spec.peers ?? []).filter(({ name }) => names.has(name)).flatMap(({ cidrs }) => cidrs ?? []);
 }
 

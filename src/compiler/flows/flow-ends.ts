@@ -48,6 +48,8 @@ export interface ResolveScope {
   readonly inside: InsideAddresses;
   /** False when the cluster's nodes are known and no address of its control plane is. */
   readonly isControlPlaneResolved: boolean;
+  /** False when the cluster's nodes are known and no address of a member of etcd is. */
+  readonly isEtcdResolved: boolean;
 }
 
 /**
@@ -89,7 +91,9 @@ function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
 }
 
 /** The networks of a peer in canonical form. They are read once, however many rules name the peer. */
-export const netsOf = readOnce((peer: Peer): readonly Cidr[] => unionCidrs((peer.cidrs ?? []).map(parseCidr)));
+export const netsOf = readOnce((peer: Peer): readonly Cidr[] =>
+  unionCidrs((peer.cidrs ?? []).map(parseCidr)),
+);
 
 function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): FlowEnd {
   const nets = subtractCidrs(parseCidr(block.cidr), (block.except ?? []).map(parseCidr), enoughNets());

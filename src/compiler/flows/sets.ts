@@ -8,6 +8,7 @@ import type { NodeAddresses } from './addresses.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
   DEFAULT_TIER,
+  ETCD_SET_VALUE,
   LABEL_SET,
   NODE_SET_VALUE,
   objectMeta,
@@ -85,6 +86,14 @@ export const SHARED_SETS: readonly SharedSet[] = [
     unknown:
       'the control plane may reach pods, but the cluster’s nodes and API server endpoints are not known, so its set is shown empty',
     sources: ['Node', 'EndpointSlice'],
+  },
+  {
+    id: ruleId(DEFAULT_FIREWALL, 'etcd'),
+    value: ETCD_SET_VALUE,
+    which: 'etcd',
+    unknown:
+      'members of etcd reach each other, but the cluster’s nodes are not known, so their set is shown empty',
+    sources: ['Node'],
   },
 ];
 

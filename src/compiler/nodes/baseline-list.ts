@@ -20,6 +20,7 @@ const SOURCES: Readonly<Record<BaselineSource, string>> = {
   pods: 'Pods',
   controlPlane: 'ControlPlane',
   controlPlanePods: "controlPlane's pods",
+  etcd: 'members of etcd',
   bgpPeers: 'BGPPeers',
   metricsServer: 'pods of metrics-server',
 };

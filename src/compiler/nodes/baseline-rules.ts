@@ -6,8 +6,8 @@ import { isServiceName } from '../../net/services.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, parseAddress, unionCidrs } from '../../net/cidr.ts';
 import { otherPorts } from '../../net/ports.ts';
-import { resolveEnd, type EndMatch } from '../flows/flow-ends.ts';
-import { NODE_ORDER, ruleId, type RuleId } from '../names.ts';
+import { matchEnd, resolveEnd, type EndMatch } from '../flows/flow-ends.ts';
+import { ETCD_SET_VALUE, NODE_ORDER, ruleId, type RuleId } from '../names.ts';
 import { everyNamespace, namedNamespaces } from '../namespaces/namespaces.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import { knownOr } from '../../inventory/known.ts';
@@ -132,6 +132,14 @@ function sourcesNamed(
         ...sourceScope,
         controlPlanePods: [],
       });
+    case 'etcd':
+      // The set is not written where the cluster is known to have no member (EKS, GKE, AKS).
+      if (!resolveScope.isEtcdResolved) return NOBODY;
+      return {
+        matches: matchEnd({ kind: 'set', value: ETCD_SET_VALUE }),
+        pods: [],
+        kinds: new Set(['addresses']),
+      };
     case 'controlPlanePods':
       return podSources(sourceScope.controlPlanePods);
     case 'pods':

@@ -4,9 +4,11 @@
  */
 import type { ServiceName } from '../../net/services.ts';
 
-/** `anyone`: every source. `controlPlanePods`: pods of peers in nodes.controlPlane. */
+/**
+ * `anyone`: every source. `controlPlanePods`: pods of peers in nodes.controlPlane. `etcd`: members of etcd.
+ */
 export type BaselineSource =
-  'anyone' | 'nodes' | 'pods' | 'controlPlane' | 'controlPlanePods' | 'bgpPeers' | 'metricsServer';
+  'anyone' | 'nodes' | 'pods' | 'controlPlane' | 'controlPlanePods' | 'etcd' | 'bgpPeers' | 'metricsServer';
 
 export interface BaselineEntry {
   readonly name: string;
@@ -66,7 +68,7 @@ export const BASELINE: readonly BaselineEntry[] = [
   {
     name: 'etcd',
     what: 'the API server reaches etcd, and members of etcd reach each other',
-    from: ['controlPlane'],
+    from: ['controlPlane', 'etcd'],
     opens: ['etcd'],
   },
   {

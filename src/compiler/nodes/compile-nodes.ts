@@ -74,7 +74,7 @@ export function compileNodes(input: NodesInput): CompiledNodes {
   warnOfNodesOutside(context);
   if (isRefused) {
     input.collector.frozen.push({ prefix: context.place.id });
-    return { objects: [], summary: summaryOf(context, []), labelledNodes: UNKNOWN };
+    return { objects: [], summary: summaryOf(context, [], undefined), labelledNodes: UNKNOWN };
   }
   return compiled(context);
 }
@@ -86,6 +86,7 @@ function contextOf(input: NodesInput, nodeFirewall: NodeFirewall): NodeContext {
     pools: nodeFirewall.pools,
     controlPlanePods: controlPlanePods(nodeFirewall, input, place),
   };
+  checkEtcd(nodeFirewall, input, place);
   const nodeSelector = fromLabelSelector(nodeFirewall.nodes.nodeSelector ?? {});
   const { nodes } = input.inventory;
   const selected =
@@ -109,6 +110,19 @@ function controlPlanePods(
       return end.kind === 'pods' ? [end] : [];
     }),
   );
+}
+
+/** Members of etcd are addresses: as pods they would have to be known before there is a cluster. */
+function checkEtcd({ nodes }: NodeFirewall, { resolveScope, collector }: NodesInput, place: RulePlace): void {
+  const at = { ...place, id: ruleId(place.id, 'etcd'), path: `${place.path}.etcd` };
+  for (const [index, entry] of (nodes.etcd ?? []).entries()) {
+    collector.guard(at, () =>
+      located(`[${String(index)}]`, () => {
+        refusePods(resolveEnd(entry, resolveScope, false).kind, 'etcd takes addresses');
+        return [];
+      }),
+    );
+  }
 }
 
 function reportBaseline({ nodeFirewall, collector, place }: NodeContext): void {
@@ -152,17 +166,8 @@ function reportRefusals(context: NodeContext, problemsBefore: number): boolean {
     );
   }
   refuseJoining(context);
-  for (const [index, { peer }] of (nodeFirewall.nodes.controlPlane ?? []).entries()) {
-    const cidrs = resolveScope.peers.get(peer)?.cidrs ?? [];
-    const pools = cidrs.flatMap((cidr) => podsWithin(cidr, inventory));
-    if (pools.length === 0) continue;
-    collector.problem(
-      place,
-      'NodeCIDRsContainPods',
-      `peer "${peer}" shares addresses with the IPPool ${sortedUnique(pools).join(', ')}, so pods would count as the control plane: name a peer with pods, or narrower cidrs`,
-      `.controlPlane[${String(index)}].peer`,
-    );
-  }
+  refusePodRanges('controlPlane', 'the control plane: name a peer with pods, or narrower cidrs', context);
+  refusePodRanges('etcd', 'members of etcd: name a peer with narrower cidrs', context);
   if (
     nodeFirewall.nodes.destinations === 'All' &&
     nodeFirewall.pools.length === 0 &&
@@ -176,6 +181,25 @@ function reportRefusals(context: NodeContext, problemsBefore: number): boolean {
     );
   }
   return collector.problems.length > problemsBefore;
+}
+
+/** Reports peers of a list whose CIDRs hold pods. */
+function refusePodRanges(
+  list: 'controlPlane' | 'etcd',
+  wouldBe: string,
+  { resolveScope, nodeFirewall, inventory, collector, place }: NodeContext,
+): void {
+  for (const [index, { peer }] of (nodeFirewall.nodes[list] ?? []).entries()) {
+    const cidrs = resolveScope.peers.get(peer)?.cidrs ?? [];
+    const pools = cidrs.flatMap((cidr) => podsWithin(cidr, inventory));
+    if (pools.length === 0) continue;
+    collector.problem(
+      place,
+      'NodeCIDRsContainPods',
+      `peer "${peer}" shares addresses with the IPPool ${sortedUnique(pools).join(', ')}, so pods would count as ${wouldBe}`,
+      `.${list}[${String(index)}].peer`,
+    );
+  }
 }
 
 function compiled(context: NodeContext): CompiledNodes {
@@ -199,7 +223,8 @@ function compiled(context: NodeContext): CompiledNodes {
     nodeAddressSet(context, extra),
     ...compilePodGuard({ all: openPorts, zones: zones.openPorts }, extra.nets, context),
   ];
-  const summary = summaryOf(context, openPorts);
+  const areZonesWhole = zones.openPorts.length === (context.nodeFirewall.nodes.zones ?? []).length;
+  const summary = summaryOf(context, openPorts, areZonesWhole ? zones.openPorts : undefined);
   const { selected } = context;
   if (!isSettled || selected === UNKNOWN) return { objects, summary, labelledNodes: UNKNOWN };
   const labelledNodes = endpoints === 'Automatic' ? selected.map(({ name }) => name) : [];
@@ -234,7 +259,12 @@ function endpointsKind({ nodeFirewall, inventory }: NodeContext): NodesSummary['
   return nodeFirewall.nodes.hostEndpoints === 'Managed' ? 'Contradiction' : 'Automatic';
 }
 
-function summaryOf(context: NodeContext, openPorts: readonly OpenPort[]): NodesSummary {
+/** @param zonePorts see whyNotNarrow */
+function summaryOf(
+  context: NodeContext,
+  openPorts: readonly OpenPort[],
+  zonePorts: readonly OpenPort[] | undefined,
+): NodesSummary {
   const { nodeFirewall, selected } = context;
   const { obstacles, openedBy, notes } = preflight(context);
   const [first] = obstacles;
@@ -248,7 +278,7 @@ function summaryOf(context: NodeContext, openPorts: readonly OpenPort[]): NodesS
     }),
     ...(openedBy.length > 0 && { openedBy }),
     failsafesOpen: failsafesOpen(openPorts, context),
-    ...managedFailsafes(context),
+    ...managedFailsafes(zonePorts, context),
     notes: [...nodeNotes(context), ...notes],
   };
 }

@@ -7,14 +7,13 @@ import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, containsCidr, formatCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { parsePort } from '../../net/ports.ts';
 import { knownOr } from '../../inventory/known.ts';
-import type { FelixConfigurationInfo } from '../../inventory/types.ts';
 import type { NodesSummary } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { isOn, bgpPeerNets } from './baseline-rules.ts';
 import { BASELINE } from './baseline.ts';
+import { coversPort, type Failsafe } from './failsafe-ports.ts';
 import { joiningRanges } from './joining.ts';
-
-type Failsafe = NonNullable<FelixConfigurationInfo['failsafeInbound']>[number];
+import { whyNotNarrow } from './narrowing.ts';
 
 const DEFAULTS: readonly Failsafe[] = [
   ...[22, 179, 2379, 2380, 5473, 6443, 6666, 6667].map((port) => ({ protocol: 'tcp', port })),
@@ -57,23 +56,11 @@ function effectiveFailsafes({
 }
 
 function isOpenToEveryone(failsafe: Failsafe, openPorts: readonly OpenPort[]): boolean {
-  const open = openPorts.filter(({ ports, isEverywhere }) => isEverywhere && covers(ports, failsafe));
+  const open = openPorts.filter(({ ports, isEverywhere }) => isEverywhere && coversPort(ports, failsafe));
   if (open.some(({ sources }) => sources === 'anyone')) return true;
   const kinds = new Set(open.flatMap(({ sources }) => (sources === 'anyone' ? [] : [...sources.kinds])));
   return kinds.has('world') && kinds.has('pods') && kinds.has('nodes');
 }
-
-const covers = (ports: readonly PortValue[], { protocol, port }: Failsafe): boolean =>
-  ports
-    .map(parsePort)
-    .some(
-      (each) =>
-        each.kind === 'all' ||
-        (each.kind === 'range' &&
-          each.protocol === protocol.toUpperCase() &&
-          each.from <= port &&
-          port <= each.to),
-    );
 
 /** True for a failsafe that is limited to sources that may always connect. */
 function isNarrowed({ protocol, port, net }: Failsafe, context: NodeContext): boolean {
@@ -105,14 +92,21 @@ function readCidr(text: string): Cidr | undefined {
  * With failsafes: Managed, the ports that Felix keeps open, or the reason why they cannot be computed, for
  * example a break-glass peer without cidrs. With Report, nothing. CIDRs are canonical and protocols are TCP
  * or UDP, because anything else stops every Felix.
+ * @param zonePorts see whyNotNarrow
  */
-export function managedFailsafes(context: NodeContext): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor'> {
+export function managedFailsafes(
+  zonePorts: readonly OpenPort[] | undefined,
+  context: NodeContext,
+): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor'> {
   const { nodeFirewall, resolveScope } = context;
   const { failsafes, breakGlass = [], nodeCIDRs } = nodeFirewall.nodes;
   if (failsafes !== 'Managed') return {};
   const missing = breakGlass.find(({ peer }) => resolveScope.peers.get(peer)?.cidrs === undefined);
-  if (missing === undefined && breakGlass.length > 0 && nodeCIDRs !== undefined)
+  if (missing === undefined && breakGlass.length > 0 && nodeCIDRs !== undefined) {
+    const why = whyNotNarrow(zonePorts, context);
+    if (why !== undefined) return { failsafesWaitFor: `nodes.failsafes: Managed ${why}` };
     return { failsafes: narrowedFailsafes(context) };
+  }
   const need = missing === undefined ? 'breakGlass and nodeCIDRs' : `cidrs of the peer "${missing.peer}"`;
   return { failsafesWaitFor: `nodes.failsafes: Managed needs ${need} to narrow them` };
 }

@@ -10,6 +10,7 @@ import { parsed, subjectOf } from '../foreign/subject.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import {
   CONTROL_PLANE_SET_VALUE,
+  ETCD_SET_VALUE,
   NODE_ADDRESSES_SET_VALUE,
   LABEL_FIREWALL,
   LABEL_ENFORCED,
@@ -214,11 +215,13 @@ function unseenTiers({ inventory }: NodeContext): readonly string[] {
       ];
 }
 
-const SETS = [NODE_SET_VALUE, CONTROL_PLANE_SET_VALUE, NODE_ADDRESSES_SET_VALUE].map((value): Labels => ({
-  [LABEL_MANAGED_BY]: MANAGED_BY,
-  [LABEL_FIREWALL]: DEFAULT_FIREWALL,
-  [LABEL_SET]: value,
-}));
+const SETS = [NODE_SET_VALUE, CONTROL_PLANE_SET_VALUE, ETCD_SET_VALUE, NODE_ADDRESSES_SET_VALUE].map(
+  (value): Labels => ({
+    [LABEL_MANAGED_BY]: MANAGED_BY,
+    [LABEL_FIREWALL]: DEFAULT_FIREWALL,
+    [LABEL_SET]: value,
+  }),
+);
 
 /**
  * A rule without a namespaceSelector matches sets too. A negative selector or all() begins to match nodes

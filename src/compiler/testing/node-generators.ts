@@ -72,6 +72,7 @@ const withoutRanges: fc.Arbitrary<Nodes> = record<Nodes>({
       { maxLength: 1 },
     ),
   ),
+  etcd: maybe(fc.constantFrom([], [{ peer: 'office' }]), 1),
   breakGlass: maybe(fc.constant([{ peer: 'office' }]), 1),
   baseline: maybe(some(ENTRIES, 4).map((disable) => ({ disable }))),
   services,

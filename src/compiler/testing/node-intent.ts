@@ -114,7 +114,7 @@ function isBaseline(layer: Layer, flow: Flow, setting: Setting): boolean {
     dhcp: portsMatch(['67-68/UDP', '546/UDP'], flow),
     'api-server': portsMatch(serviceOf('kube-apiserver', nodes), flow) && (node || pod || control || joins),
     joining: portsMatch(joiningPorts(setting), flow) && (node || joins),
-    etcd: portsMatch(serviceOf('etcd', nodes), flow) && control,
+    etcd: portsMatch(serviceOf('etcd', nodes), flow) && (control || isMemberOfEtcd(flow, setting)),
     kubelet: portsMatch(serviceOf('kubelet', nodes), flow) && (control || speaksForIt),
     'nodes-to-nodes': node && isTransport(flow) && !portsMatch(privileged, flow),
     vxlan: layer === 'ports' && portsMatch(['4789/UDP'], flow),
@@ -216,6 +216,19 @@ function mayJoin(flow: Flow, { nodes: { nodeCIDRs = [], nodeCIDRsExcept = [] } }
   const address = addressOf(flow, 'from');
   const isIn = (ranges: readonly string[]) => ranges.some((cidr) => inCidr(address, cidr));
   return flow.from.kind !== 'pod' && isIn(nodeCIDRs) && !isIn(nodeCIDRsExcept);
+}
+
+function isMemberOfEtcd(flow: Flow, setting: Setting): boolean {
+  const address = addressOf(flow, 'from');
+  const roles = ['control-plane', 'master', 'etcd'].map((role) => `node-role.kubernetes.io/${role}`);
+  return (
+    knownOr(setting.inventory.nodes, []).some(
+      ({ labels, addresses }) => roles.some((role) => role in labels) && addresses.includes(address),
+    ) ||
+    (setting.nodes.etcd ?? []).some(({ peer }) =>
+      (peerOf(peer, setting)?.cidrs ?? []).some((cidr) => inCidr(address, cidr)),
+    )
+  );
 }
 
 function isControlPlane(flow: Flow, setting: Setting): boolean {

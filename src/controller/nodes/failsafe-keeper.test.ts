@@ -398,7 +398,7 @@ test('events say what was changed, and warn of what others have changed', async 
   const { felix, log, keeper: wrapped } = setup({ bpfEnabled: false });
   const { keeper } = wrapped;
   felix.fills = { floatingIPs: 'Disabled' };
-  const kept = `what was there is kept in the annotation ${FORMER}. Felix restarts on every node to take it`;
+  const kept = `what was there is kept in the annotation ${FORMER}. Felix restarts on every node to take it. Name a machine in nodes.etcd before it joins as control plane or as a member of etcd`;
   const filled = "Calico's API server has filled in floatingIPs with their defaults, which stay";
   const field = 'failsafeInboundHostPorts of FelixConfiguration/default';
   expect((await keeper.narrowIfSafe(NARROW, felix.stored(), READY)).event).toEqual({

@@ -167,7 +167,7 @@ export class FailsafeKeeper {
     const filled = fieldsOf(after).filter((field) => field !== FIELD && !fieldsOf(before).includes(field));
     return this.#event(
       'FailsafesNarrowed',
-      `${FIELD} of ${OBJECT} is narrowed to breakGlass and nodeCIDRs; what was there is kept in the annotation ${ANNOTATION_FORMER}. Felix restarts on every node to take it${filledIn(filled)}`,
+      `${FIELD} of ${OBJECT} is narrowed to breakGlass and nodeCIDRs; what was there is kept in the annotation ${ANNOTATION_FORMER}. Felix restarts on every node to take it. Name a machine in nodes.etcd before it joins as control plane or as a member of etcd${filledIn(filled)}`,
     );
   }
 

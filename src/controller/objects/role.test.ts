@@ -60,6 +60,7 @@ describe('the role of an object', () => {
       'Tier ': ['tier'],
       'GlobalNetworkPolicy default/defaults/pass': ['finalPass'],
       'GlobalNetworkSet default/nodes': ['set'],
+      'GlobalNetworkSet default/etcd': ['set'],
       'GlobalNetworkSet default/control-plane': ['set'],
       'GlobalNetworkSet default/dns-services/686606': ['set'],
       'GlobalNetworkPolicy default/guardrails/corp': ['guardrail'],
