@@ -78,7 +78,7 @@ const inRules = named(
   fc.record({
     name: dnsLabel,
     pods: selector,
-    from: ends('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'),
+    from: ends('World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'),
     ports,
   }),
 );
@@ -91,7 +91,7 @@ const rules = {
     fc.record({
       name: dnsLabel,
       pods: selector,
-      to: ends('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
+      to: ends('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
       ports,
     }),
   ),
@@ -154,7 +154,7 @@ const guardrails = named(
   fc.record({
     name: dnsLabel,
     pods: podSelectors,
-    to: ends('World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
+    to: ends('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
     ports,
   }),
 );

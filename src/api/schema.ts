@@ -62,7 +62,7 @@ const entityKey = <const T extends readonly [string, ...string[]]>(values: T, de
 });
 
 const ENTITIES =
-  "World: addresses of no pod and no node. Pods: every pod. Nodes: the own and tunnel addresses of every node, which pods of the host network share. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
+  "World: addresses of no pod and no node. Internet: those of them that are public. Pods: every pod. Nodes: the own and tunnel addresses of every node, which pods of the host network share. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
 const API_SERVER = "KubeAPIServer: the API server's endpoints; ports must be `[All]`.";
 
 export const ruleSource = oneKey(
@@ -71,8 +71,8 @@ export const ruleSource = oneKey(
     ...ipBlockKey,
     ...podsKey(labelSelector),
     ...entityKey(
-      ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
-      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about.`,
+      ['World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
+      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. Everyone: every address.`,
     ),
   }),
 ).meta({ description: 'A source, as exactly one of peer, ipBlock, pods and entity.' });
@@ -83,7 +83,7 @@ export const ruleDestination = oneKey(
     ...ipBlockKey,
     ...podsKey(labelSelector),
     ...entityKey(
-      ['World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
+      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
       `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. ${API_SERVER}`,
     ),
   }),
@@ -94,7 +94,10 @@ export const guardrailDestination = oneKey(
     ...peerReference,
     ...ipBlockKey,
     ...podsKey(checkedLabelSelector),
-    ...entityKey(['World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'], `${ENTITIES} ${API_SERVER}`),
+    ...entityKey(
+      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'],
+      `${ENTITIES} ${API_SERVER}`,
+    ),
   }),
 ).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods and entity.' });
 

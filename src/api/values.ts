@@ -207,7 +207,7 @@ export const ipBlock = z
   .meta({ description: 'A range of addresses, and parts of it to leave out.' });
 
 const PORT_FORMS =
-  "80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; or All, or ICMP";
+  "80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; All, All/TCP, All/UDP or All/SCTP; or ICMP";
 
 /** A port as it is written. A number is TCP. */
 export const portValue = z

@@ -56,7 +56,7 @@ describe('reading a port', () => {
     ['icmp', '"icmp" is not a port: did you mean ICMP?'],
     ['Icmp', 'did you mean ICMP?'],
     ['all/udp', 'did you mean All?'],
-    ['All/TCP', 'All/TCP has a protocol: write All alone'],
+    ['All/ESP', '"All/ESP" has an unknown protocol "ESP": write /TCP, /UDP or /SCTP, or nothing for TCP'],
     ['80/ICMP', 'unknown protocol "ICMP": write /TCP, /UDP or /SCTP'],
     ['80/Tcp', 'unknown protocol "Tcp"'],
     ['80/', 'unknown protocol ""'],

@@ -1,6 +1,6 @@
 /**
  * Ports in the form of a manifest: `80`, `30000-32767`, `http`, each with an optional protocol; `All`;
- * `ICMP`.
+ * `All/TCP`, which is 1-65535/TCP; `ICMP`.
  */
 
 export type TransportProtocol = 'TCP' | 'UDP' | 'SCTP';
@@ -49,7 +49,7 @@ const NAME_PATTERN = Array.from({ length: MAX_NAME }, (_, index) => namesWithFir
  * `parsePort` accepts. It also accepts texts that no expression of reasonable size can refuse: reversed
  * ranges, `--` inside a name, the names all and icmp.
  */
-export const PORT_PATTERN = `^(All|ICMP|(${NUMBER_PATTERN}(-${NUMBER_PATTERN})?|${NAME_PATTERN})(/(TCP|UDP|SCTP|tcp|udp|sctp))?)$`;
+export const PORT_PATTERN = `^(All|ICMP|(All|${NUMBER_PATTERN}(-${NUMBER_PATTERN})?|${NAME_PATTERN})(/(TCP|UDP|SCTP|tcp|udp|sctp))?)$`;
 
 /**
  * Reads a port. A number, or a text without a protocol, is TCP.
@@ -62,6 +62,8 @@ export function parsePort(value: number | string): Port {
   const slash = text.indexOf('/');
   const what = slash === -1 ? text : text.slice(0, slash);
   refuseMisspelt(text, what);
+  if (what === 'All')
+    return { kind: 'range', protocol: parseProtocol(text.slice(slash + 1), text), from: 1, to: MAX_PORT };
   const protocol = slash === -1 ? 'TCP' : parseProtocol(text.slice(slash + 1), text);
   const range = /^(-?[0-9.]+)(?:-([0-9]+))?$/.exec(what);
   if (range === null) return { kind: 'named', protocol, name: parseName(what, text) };
@@ -76,11 +78,8 @@ export function parsePort(value: number | string): Port {
 function refuseMisspelt(text: string, what: string): void {
   for (const word of ['All', 'ICMP']) {
     if (what.toLowerCase() !== word.toLowerCase()) continue;
-    throw new PortError(
-      what === word
-        ? `${text} has a protocol: write ${word} alone`
-        : `"${text}" is not a port: did you mean ${word}?`,
-    );
+    if (what !== word) throw new PortError(`"${text}" is not a port: did you mean ${word}?`);
+    if (word === 'ICMP') throw new PortError(`${text} has a protocol: write ICMP alone`);
   }
 }
 

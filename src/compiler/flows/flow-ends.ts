@@ -10,6 +10,7 @@ import { all, and, fromLabelSelector, has, not, or, printSelector } from '../../
 import type { EntityRule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
+import { NOT_INTERNET } from '../../net/internet.ts';
 import { chargeNets, enoughNets } from '../meter.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet } from '../names.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
@@ -35,6 +36,10 @@ export type FlowEnd =
   /** Nodes, or the control plane. sets.ts makes a GlobalNetworkSet of each. */
   | { readonly kind: 'set'; readonly value: string }
   | { readonly kind: 'world' }
+  /** Public addresses of no pod and no node. */
+  | { readonly kind: 'internet' }
+  /** As a source only. */
+  | { readonly kind: 'everyone' }
   | { readonly kind: 'kubeAPIServer' };
 
 type AnyEnd = RuleSource | RuleDestination | GuardrailDestination;
@@ -113,14 +118,26 @@ export const NO_NODES =
 export const NO_CONTROL_PLANE =
   'no address of the control plane is known: label its nodes node-role.kubernetes.io/control-plane, or check that the operator may list the EndpointSlices of namespace default';
 
+/** The far end of Everyone, too. */
+export const everyPod = { kind: 'pods', namespaces: everyNamespace, pods: all(), tag: 'all-pods' } as const;
+
 function resolveEntity(entity: AnyEnd['entity'], scope: ResolveScope): FlowEnd {
   switch (entity) {
     case 'Pods':
-      return { kind: 'pods', namespaces: everyNamespace, pods: all(), tag: 'all-pods' };
+      return everyPod;
     case 'SameNamespace':
       return { kind: 'samePods', pods: all() };
     case 'KubeAPIServer':
       return { kind: 'kubeAPIServer' };
+    case 'Everyone':
+      return { kind: 'everyone' };
+    case 'Internet':
+      if (scope.areNodesResolved) return { kind: 'internet' };
+      throw new RuleProblem(
+        'EntityUnresolved',
+        `Internet leaves out the addresses of nodes, and ${NO_NODES}`,
+        '.entity',
+      );
     case 'World':
       if (scope.areNodesResolved) return { kind: 'world' };
       throw new RuleProblem(
@@ -161,6 +178,10 @@ export function matchEnd(end: Exclude<FlowEnd, { kind: 'samePods' }>): readonly 
       return [{ entity: { selector: printSelector(isSet(end.value)), namespaceSelector: GLOBAL } }];
     case 'world':
       return [{ entity: { notSelector: printSelector(notWorld) } }];
+    case 'internet':
+      return internet;
+    case 'everyone':
+      return [{ entity: {} }];
     case 'kubeAPIServer':
       return [{ entity: { services: { name: 'kubernetes', namespace: 'default' } } }];
   }
@@ -190,6 +211,16 @@ const matchOutside = readOnce((nets: readonly Cidr[]): readonly EndMatch[] =>
     entity: { ...entity, notSelector: printSelector(notWorld) },
   })),
 );
+
+/** The addresses that are left out are fewer than those that stay. */
+const internet: readonly EndMatch[] = ([4, 6] as const).map((family) => ({
+  family,
+  entity: {
+    nets: [family === 4 ? '0.0.0.0/0' : '::/0'],
+    notNets: NOT_INTERNET.filter((net) => net.family === family).map(formatCidr),
+    notSelector: printSelector(notWorld),
+  },
+}));
 
 /** Each rule has one IP family, because the aggregated API refuses mixed ones (calico.md, section 4). */
 export const matchNets = readOnce((nets: readonly Cidr[]): readonly EndMatch[] =>

@@ -2,7 +2,7 @@
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
-import { and, isIn, prefixed, printSelector } from '../../calico/selector.ts';
+import { all, and, isIn, prefixed, printSelector } from '../../calico/selector.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { containsCidr, formatCidr, overlapsCidr } from '../../net/cidr.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
@@ -59,6 +59,10 @@ function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
       return setSources(end.value, sourceScope);
     case 'world':
       return { matches: matchEnd(end), pods: [], kinds: new Set(['world']) };
+    case 'internet':
+      return { matches: matchEnd(end), pods: [], kinds: new Set(['addresses']) };
+    case 'everyone':
+      return { matches: matchEnd(end), pods: [all()], kinds: new Set(['world', 'pods', 'nodes']) };
     case 'pods':
       return podSources([end]);
     case 'samePods':

@@ -6,7 +6,7 @@ import type { EgressRule, IngressRule, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector } from '../../calico/selector.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
-import { matchEnd, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
+import { everyPod, matchEnd, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
 import { tellInside } from '../flows/outside.ts';
 import type { LocalFlow, LocalRules } from './same-namespace.ts';
 import { connectionFlows, isolationFlow, localPolicies, localRules } from './same-namespace.ts';
@@ -190,15 +190,15 @@ function nodeSide(
   );
 }
 
+/** In a NetworkPolicy, a notSelector would bind the rule to pods of its own namespace. */
+const GLOBAL_ONLY: ReadonlySet<FlowEnd['kind']> = new Set(['world', 'internet', 'outside']);
+
 /** The subject's side: the rule's own pods, in the direction of the list. */
 function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
   const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
   if (!scope.enforcement.deny[rule.direction] || others.length === 0) return [];
   const rules = allowRules(rule, rule.direction, others.flatMap(matchEnd));
-  if (
-    isSingleNamespace(scope.group) &&
-    !others.some((end) => end.kind === 'world' || end.kind === 'outside')
-  ) {
+  if (isSingleNamespace(scope.group) && !others.some(({ kind }) => GLOBAL_ONLY.has(kind))) {
     return scope.members.flatMap(({ namespace, isStaged }) =>
       namespacedPolicies(
         { ...policyPartsOf(rule, scope, isStaged), ...inDirection(rule.direction, rules) },
@@ -234,7 +234,10 @@ function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
   const subject = ruleSelectors(scope.meant, rule.subject).map((entity) => ({ entity }));
   const rules = allowRules(rule, direction, subject);
   const peerEnds = new Map(
-    rule.ends.flatMap((end) => (end.kind === 'pods' ? [[end.tag, end] as const] : [])),
+    rule.ends.flatMap((end) => {
+      const pods = end.kind === 'everyone' ? everyPod : end;
+      return pods.kind === 'pods' ? [[pods.tag, pods] as const] : [];
+    }),
   );
   const side = rule.direction === 'ingress' ? 'from' : 'to';
   const { enforced, observed } = scope.enforcement;

@@ -101,6 +101,8 @@ const NUMBERED: readonly PortValue[] = [
   '6443',
   '79-80/TCP',
   'ICMP',
+  'All/TCP',
+  'All/udp',
 ];
 const NAMED: readonly PortValue[] = ['http', 'http/UDP', 'dns/UDP', 'web'];
 const all: fc.Arbitrary<PortValue[]> = fc.constant(['All']);
@@ -143,15 +145,15 @@ const entity = <const T extends string>(...values: readonly T[]) =>
   fc.constantFrom(...values).map((value) => ({ entity: value }));
 const source: fc.Arbitrary<RuleSource> = fc.oneof(
   ...sharedEntries,
-  entity('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'),
+  entity('World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'),
 );
 const destination: fc.Arbitrary<RuleDestination> = fc.oneof(
   ...sharedEntries,
-  entity('World', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
+  entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
 );
 const guardrailDestination = fc.oneof(
   ...sharedEntries,
-  entity('World', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
+  entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
 );
 /** KubeAPIServer takes no other ports than All, so random ports would hardly ever be valid. */
 const portsFor = (entries: readonly RuleDestination[], otherwise: fc.Arbitrary<PortValue[]>) =>

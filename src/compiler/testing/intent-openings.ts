@@ -1,4 +1,5 @@
 /** Turns every rule of every firewall into the two sides of the flows that it opens. */
+import ipaddr from 'ipaddr.js';
 import type {
   ClusterFirewall,
   ConnectionRule,
@@ -9,6 +10,7 @@ import type {
   LabelSelector,
   PortValue,
   RuleDestination,
+  RuleSource,
 } from '../../api/schema.ts';
 import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
@@ -28,6 +30,8 @@ export interface Opening {
 export type EntryMatch =
   | { readonly kind: 'pods'; readonly has: (pod: Pod, subject: Pod) => boolean }
   | { readonly kind: 'addresses'; readonly has: (address: string, flow: Flow) => boolean }
+  /** Whoever it is; at the far end, every pod. */
+  | { readonly kind: 'everyone' }
   /** Addresses that are all of pods or nodes: in an allow they mean nobody. */
   | { readonly kind: 'nobody' };
 
@@ -37,7 +41,7 @@ export interface Setting {
   readonly cluster: Cluster;
 }
 
-type Entry = RuleDestination | GuardrailDestination;
+type Entry = RuleSource | RuleDestination | GuardrailDestination;
 
 /** Undefined when the entry has a problem, and so has the whole rule. */
 export function entryMatch(
@@ -144,10 +148,14 @@ function entityMatch(entity: Entry['entity'], setting: Setting): EntryMatch | un
         ? undefined
         : { kind: 'addresses', has: (address) => addresses.includes(address) };
     }
-    case 'World': {
+    case 'Everyone':
+      return { kind: 'everyone' };
+    case 'World':
+    case 'Internet': {
       if (noNode) return undefined;
       const inside = insideOf(setting);
-      return { kind: 'addresses', has: (address) => !inside.includes(address) };
+      const isMeant = (address: string) => entity === 'World' || ipaddr.parse(address).range() === 'unicast';
+      return { kind: 'addresses', has: (address) => !inside.includes(address) && isMeant(address) };
     }
     case undefined:
       throw new Error('an entry without a key');
@@ -226,6 +234,7 @@ export function reaches(
   const [endpoint, subject] = end === 'from' ? [flow.from, flow.to] : [flow.to, flow.from];
   return matches.some((match) => {
     if (match.kind === 'pods') return isPod(endpoint) && isPod(subject) && match.has(endpoint, subject);
+    if (match.kind === 'everyone') return side === 'subject' || isPod(endpoint);
     return match.kind === 'addresses' && side === 'subject' && match.has(addressOf(flow, end), flow);
   });
 }

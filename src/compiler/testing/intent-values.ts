@@ -44,6 +44,8 @@ function portMatches(text: string, flow: Flow): boolean {
 function portMatch(text: string): Match {
   if (text === 'All') return () => true;
   if (text === 'ICMP') return ({ protocol }) => protocol === 'ICMP';
+  const [, transport] = /^All\/([A-Za-z]+)$/.exec(text) ?? [];
+  if (transport !== undefined) return ({ protocol }) => protocol === transport.toUpperCase();
   const parts = PORT.exec(text)?.groups;
   if (parts === undefined) throw new Error(`no port: ${text}`);
   const wanted = (parts['protocol'] ?? 'TCP').toUpperCase();
@@ -61,7 +63,7 @@ function portMatch(text: string): Match {
 }
 
 export const isNamed = (port: PortValue): boolean =>
-  port !== 'All' && port !== 'ICMP' && PORT.exec(String(port))?.groups?.['name'] !== undefined;
+  !/^(?:All|ICMP)\b/.test(String(port)) && PORT.exec(String(port))?.groups?.['name'] !== undefined;
 
 export const inBlock = (address: string, { cidr, except = [] }: IpBlock): boolean =>
   inCidr(address, cidr) && !except.some((each) => inCidr(address, each));

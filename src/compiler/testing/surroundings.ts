@@ -67,6 +67,7 @@ const nodes: fc.Arbitrary<readonly ClusterNode[]> = fc
 const OUTSIDE: readonly OutsideHost[] = [
   { kind: 'outside', id: 'office', addresses: { 4: '198.51.100.7', 6: '2001:db8::7' } },
   { kind: 'outside', id: 'world', addresses: { 4: '203.0.113.9', 6: '2001:db9::9' } },
+  { kind: 'outside', id: 'internet', addresses: { 4: '9.9.9.9', 6: '2620:fe::9' } },
   { kind: 'outside', id: 'metadata', addresses: { 4: '169.254.169.254', 6: 'fd00:ec2::254' } },
   // A node-local cache has an address of its own, and those of the DNS Service.
   { kind: 'outside', id: 'dns-cache', addresses: { 4: '169.254.20.10', 6: 'fd00:96::a' } },

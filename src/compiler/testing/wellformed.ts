@@ -111,7 +111,8 @@ function flawsOfEntity(entity: EntityRule, limits: Limits): string[] {
   // An empty list is no restriction at all.
   for (const list of [entity.nets, entity.notNets, entity.ports])
     if (list?.length === 0) flaws.push('an empty list');
-  if (Math.max(nets.length, notNets.length) > limits.nets) flaws.push('too many nets');
+  // A negation is never split, so it does not follow smaller limits.
+  if (nets.length > limits.nets || notNets.length > CALICO_LIMITS.nets) flaws.push('too many nets');
   if (ports.length > limits.ports) flaws.push('too many ports');
   for (const text of [selector, namespaceSelector, notSelector])
     if (text !== undefined) flaws.push(...flawsOfSelector(text, limits));
