@@ -20,3 +20,10 @@ export const LABEL_CREATED_BY = 'projectcalico.org/created-by';
 export const KUBE_CONTROLLERS = 'calico-kube-controllers';
 /** On pods: `k8s`. Sets and host endpoints never have it. */
 export const LABEL_ORCHESTRATOR = 'projectcalico.org/orchestrator';
+
+/**
+ * True for labels by which Calico's selectors tell pods, namespaces and service accounts. Whoever may label a
+ * global set can give it any of them.
+ */
+export const isCalicosLabel = (key: string): boolean =>
+  ['projectcalico.org/', 'pcns.', 'pcsa.'].some((prefix) => key.startsWith(prefix));

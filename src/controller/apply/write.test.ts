@@ -109,6 +109,16 @@ describe('writing an object', () => {
       });
     });
 
+    test('drops a label by which Calico would take a set for something else', async () => {
+      const server = calicoServer();
+      await write(server);
+      const labels = { 'projectcalico.org/created-by': 'x', 'pcns.team': 'x', team: 'blue' };
+      await add(server, { ...theirs, metadata: { ...theirs.metadata, labels }, spec: {} });
+      await write(server);
+      expect(isAsDesired(server)).toBe(true);
+      expect(stored(server).metadata.labels).toEqual({ ...office.object.metadata.labels, team: 'blue' });
+    });
+
     test('replaces no object that has changed since it was read', async () => {
       const server = calicoServer();
       await write(server);

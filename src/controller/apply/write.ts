@@ -5,7 +5,7 @@ import type { KubernetesObject, Resource, StoredObject } from '../../cluster/res
 import type { Transport } from '../../cluster/http/transport.ts';
 import type { GeneratedKind } from '../../calico/types.ts';
 import { kindResource } from '../objects/kinds.ts';
-import { contentHash, differences, ownsLabels } from '../objects/content-hash.ts';
+import { contentHash, decisiveLabels, differences } from '../objects/content-hash.ts';
 import { isOwnKey } from '../objects/ownership.ts';
 import { emptyingSpec } from '../objects/emptied.ts';
 import type { ApplyStep, EmptyStep, RemoveStep } from '../plan/step.ts';
@@ -79,14 +79,16 @@ function replacement(
       resourceVersion,
       ...(finalizers === undefined ? {} : { finalizers }),
       ...(ownerReferences === undefined ? {} : { ownerReferences }),
-      labels: { ...(ownsLabels(desired) ? {} : foreign(labels)), ...desired.metadata.labels },
-      annotations: { ...foreign(annotations), ...desired.metadata.annotations },
+      labels: { ...foreign(labels, decisiveLabels(desired)), ...desired.metadata.labels },
+      annotations: { ...foreign(annotations, isOwnKey), ...desired.metadata.annotations },
     },
   };
 }
 
-const foreign = (entries: Readonly<Record<string, string>> = {}): Record<string, string> =>
-  Object.fromEntries(Object.entries(entries).filter(([key]) => !isOwnKey(key)));
+const foreign = (
+  entries: Readonly<Record<string, string>> = {},
+  isOurs: (key: string) => boolean,
+): Record<string, string> => Object.fromEntries(Object.entries(entries).filter(([key]) => !isOurs(key)));
 
 /**
  * Deletes this very object, whatever has changed in it. An object that was made since under the same name

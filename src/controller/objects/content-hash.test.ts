@@ -3,7 +3,7 @@ import type { GeneratedObject } from '../../calico/types.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import { contentHash, differences, normalSpec, stableJson } from './content-hash.ts';
-import { allow, endpoint } from '../testing/objects.ts';
+import { allow, endpoint, set } from '../testing/objects.ts';
 
 const policy = (spec: object, metadata: Partial<KubernetesObject['metadata']> = {}): KubernetesObject => ({
   apiVersion: 'projectcalico.org/v3',
@@ -98,6 +98,24 @@ test("every label of a host endpoint counts, since policies select by it; of oth
   const differs = (made: DesiredObject) => labelled(made, { edge: 'true' }) !== labelled(made, {});
   expect(differs(endpoint('a', '*'))).toBe(true);
   expect(differs(allow({ name: 'web' }))).toBe(false);
+});
+
+test.each([
+  ['projectcalico.org/created-by', true],
+  ['projectcalico.org/namespace', true],
+  ['pcns.team', true],
+  ['pcsa.team', true],
+  ['team', false],
+])('the label %s of a set decides: %s', (key, isDecisive) => {
+  const made = set({ name: 'nodes' });
+  const of = (labels: object, nets: readonly string[]): string =>
+    contentHash({
+      ...made.object,
+      metadata: { ...made.object.metadata, labels: { ...made.object.metadata.labels, ...labels } },
+      spec: nets.length === 0 ? {} : { nets },
+    });
+  for (const nets of [[], ['10.0.0.1/32']])
+    expect(of({ [key]: 'x' }, nets) !== of({}, nets)).toBe(isDecisive);
 });
 
 describe('the differences of a stored object', () => {

@@ -2,7 +2,7 @@
  * The normal form of a generated object and its hash: equal hashes mean that nothing has to be written.
  *
  * The normal form leaves out what a server may fill in or drop without changing the meaning:
- * - labels and annotations of others, except labels of a host endpoint
+ * - labels and annotations of others, except labels of a host endpoint, and Calico's labels of a set
  * - an empty `source` or `destination` of a rule (Calico's API server)
  * - `nets` of an empty set (Calico's API server)
  *
@@ -15,6 +15,7 @@ import { createHash } from 'node:crypto';
 import type { GeneratedObject } from '../../calico/types.ts';
 import { isRecord } from '../../json.ts';
 import type { KubernetesObject } from '../../cluster/resource.ts';
+import { isCalicosLabel } from '../../calico/labels.ts';
 import { isOwnKey } from './ownership.ts';
 import { readOnce } from '../../compiler/read-once.ts';
 
@@ -60,22 +61,28 @@ export function stableJson(value: unknown): string {
   );
 }
 
-const own = (entries: Readonly<Record<string, string>> = {}): Fields =>
-  without(entries, (key) => !isOwnKey(key));
+type Entries = Readonly<Record<string, string>>;
+const only = (entries: Entries = {}, isDecisive: (key: string) => boolean): Fields =>
+  without(entries, (key) => !isDecisive(key));
 
 /**
- * Policies select a host endpoint by its labels, so each label of ours is ours to decide, whoever put it
- * there.
+ * The labels that are ours to decide, whoever put them there. Policies select a host endpoint by each of its
+ * labels. Rules select a set by ours, and where it has one of Calico's it no longer counts as a set: for World,
+ * nodes would be strangers.
  */
-export const ownsLabels = ({ spec }: KubernetesObject | GeneratedObject): boolean =>
-  isRecord(spec) && 'interfaceName' in spec;
+export function decisiveLabels({ spec }: KubernetesObject | GeneratedObject): (key: string) => boolean {
+  if (!isRecord(spec)) return isOwnKey;
+  if ('interfaceName' in spec) return () => true;
+  const isSet = Object.keys(spec).every((key) => key === 'nets');
+  return isSet ? (key) => isOwnKey(key) || isCalicosLabel(key) : isOwnKey;
+}
 
 /** The fields that decide: the spec in normal form, and those labels and annotations that are ours. */
 function contentOf(object: KubernetesObject | GeneratedObject): Fields {
   const { labels, annotations } = object.metadata;
   return {
     spec: normalSpec(object.spec),
-    metadata: { labels: ownsLabels(object) ? labels : own(labels), annotations: own(annotations) },
+    metadata: { labels: only(labels, decisiveLabels(object)), annotations: only(annotations, isOwnKey) },
   };
 }
 
