@@ -175,3 +175,16 @@ test('the external IPs of a Service, and the addresses of its load balancer', ()
     flaws: [],
   });
 });
+
+test('a Service of any size takes little memory, and says what was left out of it', () => {
+  const many = (count: number) => Array.from({ length: count }, (_, index) => index);
+  const spec = {
+    clusterIP: '10.0.0.1',
+    selector: Object.fromEntries(many(5000).map((index) => [`k${String(index)}`, 'v'])),
+    externalIPs: many(5000).map((index) => `198.51.${String(index >> 8)}.${String(index & 255)}`),
+    ports: many(5000).map((index) => ({ protocol: 'UDP', port: index + 1 })),
+  };
+  const { value, flaws } = readService({ metadata: { name: 'fat', namespace: 'evil' }, spec });
+  expect([value.selector, value.ports.length, value.externalIPs?.length]).toEqual([undefined, 500, 500]);
+  expect(flaws.map(({ field }) => field).sort()).toEqual(['spec.externalIPs', 'spec.ports', 'spec.selector']);
+});

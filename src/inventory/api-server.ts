@@ -120,17 +120,38 @@ export function readService(object: KubernetesObject): Reading<ServiceInfo> {
         : fields.address(address, `spec.clusterIPs[${String(index)}]`),
     ),
     ...(external.length > 0 && { externalIPs: external }),
-    ports: listOf(ports).flatMap((port, index) => readPort(port, `spec.ports[${String(index)}]`, fields)),
+    ports: first(ports, 'spec.ports', fields).flatMap((port, index) =>
+      readPort(port, `spec.ports[${String(index)}]`, fields),
+    ),
   });
+}
+
+/**
+ * Ports, and external addresses, that are kept of one Service. Tenants write Services, and the operator keeps
+ * something of each.
+ */
+const MOST = 500;
+/** Labels of a selector: no pod has that many. */
+const MOST_LABELS = 64;
+
+function first(values: unknown, field: string, fields: FieldReader): readonly unknown[] {
+  const all = listOf(values);
+  if (all.length <= MOST) return all;
+  fields.refuse(field, `has more than ${String(MOST)} entries`);
+  return all.slice(0, MOST);
 }
 
 /** A load balancer may have a name instead of an address. */
 function externalIPsOf({ spec, status }: KubernetesObject, fields: FieldReader): readonly string[] {
   return [
-    ...listOf(fieldsOf(spec)['externalIPs']).flatMap((address, index) =>
+    ...first(fieldsOf(spec)['externalIPs'], 'spec.externalIPs', fields).flatMap((address, index) =>
       fields.address(address, `spec.externalIPs[${String(index)}]`),
     ),
-    ...listOf(valueAt({ status }, 'status', 'loadBalancer', 'ingress')).flatMap((entry, index) => {
+    ...first(
+      valueAt({ status }, 'status', 'loadBalancer', 'ingress'),
+      'status.loadBalancer.ingress',
+      fields,
+    ).flatMap((entry, index) => {
       const { ip = '' } = fieldsOf(entry);
       return ip === '' ? [] : fields.address(ip, `status.loadBalancer.ingress[${String(index)}].ip`);
     }),
@@ -152,6 +173,10 @@ export function readServiceCIDR(object: KubernetesObject): Reading<readonly stri
  */
 function readSelector(selector: unknown, fields: FieldReader): ServiceInfo['selector'] {
   const labels = Object.entries(fieldsOf(selector));
+  if (labels.length > MOST_LABELS) {
+    fields.refuse('spec.selector', `has more than ${String(MOST_LABELS)} labels`);
+    return undefined;
+  }
   const texts = labels.filter(
     (entry): entry is [string, string] =>
       LABEL_KEY.test(entry[0]) && typeof entry[1] === 'string' && LABEL_VALUE.test(entry[1]),

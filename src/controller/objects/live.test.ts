@@ -91,3 +91,37 @@ test('an object that selects nothing is known by that', () => {
     node: 'a',
   });
 });
+
+describe('a policy of a namespace, which a tenant may have written', () => {
+  const signature = `${'a'.repeat(8)}.${'b'.repeat(86)}`;
+  const claiming = (annotations: Readonly<Record<string, string>>, more: object = {}): StoredObject => ({
+    ...web,
+    metadata: { ...web.metadata, name: 'cfw-web', namespace: 'evil', annotations, ...more },
+  });
+  const projected = (object: StoredObject) => projectLive('NetworkPolicy', new Set())(object);
+
+  test('keeps its signature and its rules', () => {
+    expect(
+      projected(
+        claiming({
+          'clusterfirewall.io/rules': 'default/g/a,default/g/b',
+          'clusterfirewall.io/signature': signature,
+        }),
+      ),
+    ).toMatchObject({ ours: true, isOpen: true, signature, rules: ['default/g/a', 'default/g/b'] });
+  });
+
+  test('of any size takes little memory', () => {
+    const many = Array.from({ length: 60_000 }, (_, index) => index.toString(36));
+    const object = claiming(
+      { 'clusterfirewall.io/rules': many.join(), 'clusterfirewall.io/signature': 'x'.repeat(200_000) },
+      { deletionTimestamp: 'now', finalizers: many },
+    );
+    const kept = projected(object);
+    expect(JSON.stringify(kept).length).toBeLessThan(10_000);
+    expect(kept).toMatchObject({ rules: many.slice(0, 500), waitsFor: many.slice(0, 10) });
+    expect(kept).not.toHaveProperty('signature');
+    const long = projected(claiming({ 'clusterfirewall.io/rules': `a,${'b'.repeat(100_000)},c` }));
+    expect(long).toMatchObject({ rules: ['a'] });
+  });
+});

@@ -17,7 +17,15 @@ import { GENERATED_KINDS, objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { isEmptied } from './emptied.ts';
 import { roleOf, whenHeld, type Role } from './role.ts';
-import { firewallOf, isOwned, lastForeignManager, ruleIds, SIGNATURE } from './ownership.ts';
+import {
+  boundedRuleIds,
+  firewallOf,
+  isOwned,
+  isSignature,
+  lastForeignManager,
+  ruleIds,
+  SIGNATURE,
+} from './ownership.ts';
 
 interface Identity {
   /** The id that objectId makes. */
@@ -47,7 +55,7 @@ export interface OwnedObject extends Identity {
   readonly role: Role;
   /** See contentHash. */
   readonly hash: string;
-  /** Finalizers of others, for which an object that is deleted still waits. */
+  /** Finalizers of others, for which an object that is deleted still waits: the first of them. */
   readonly waitsFor?: readonly string[];
   /** Present where it selects nothing: see emptied.ts. */
   readonly isEmptied?: true;
@@ -91,7 +99,7 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
     if (!(mayBeOurs && isOwned(metadata)) && !known.has(uid))
       return { ours: false, ...identity, ...foreignDetails(kind, object) };
     known.add(uid);
-    const rules = ruleIds(metadata);
+    const rules = GENERATED_KINDS[kind].namespaced ? boundedRuleIds(metadata) : ruleIds(metadata);
     const role = roleOf({ kind, spec: object['spec'], rules });
     const hash = contentHash(object);
     const firewall = firewallOf(metadata);
@@ -121,7 +129,7 @@ const authorship = (
 ): Pick<OwnedObject, 'isOpen' | 'signature'> => {
   if (!GENERATED_KINDS[kind].namespaced) return { isOpen: false };
   const signature = annotations[SIGNATURE];
-  return signature === undefined ? { isOpen: true } : { isOpen: true, signature };
+  return signature === undefined || !isSignature(signature) ? { isOpen: true } : { isOpen: true, signature };
 };
 
 const SHARED: ReadonlySet<string> = new Set(SHARED_SETS.map(({ id }) => id));
@@ -133,8 +141,11 @@ const netsOf = ({ spec }: KubernetesObject): readonly string[] =>
     ? spec['nets'].filter((net: unknown) => typeof net === 'string')
     : [];
 
+/** Finalizers that are kept of an object. A tenant may write thousands. */
+const MAX_FINALIZERS = 10;
+
 const waiting = ({ deletionTimestamp, finalizers = [] }: Metadata): Pick<OwnedObject, 'waitsFor'> =>
-  deletionTimestamp === undefined ? {} : { waitsFor: finalizers };
+  deletionTimestamp === undefined ? {} : { waitsFor: finalizers.slice(0, MAX_FINALIZERS) };
 
 function foreignDetails(kind: GeneratedKind, object: KubernetesObject): Partial<ForeignObject> {
   const { name, labels = {} } = object.metadata;

@@ -28,6 +28,8 @@ export const HEARTBEAT = {
  * from process to process.
  */
 export const SIGNATURE = 'clusterfirewall.io/signature';
+/** Its form: part of a key's name, and 64 bytes in base64url. */
+export const isSignature = (text: string): boolean => /^[\w-]{8}\.[\w-]{86}$/.test(text);
 const OUR_MANAGERS: ReadonlySet<string> = new Set([FIELD_MANAGER, HEARTBEAT.fieldManager]);
 
 /**
@@ -54,12 +56,28 @@ export function isOwned(metadata: Metadata): boolean {
 export const ruleIds = (metadata: Metadata): readonly RuleId[] =>
   parseRuleIds(metadata.annotations?.[ANNOTATION_RULES] ?? '');
 
+/** A tenant may write 256 kB in each of thousands of policies. Only a group with hundreds of rules has more. */
+const MAX_RULES = { characters: 32_768, ids: 500 };
+
+/**
+ * The first of these ids, for an object that a tenant may have written. The texts are copies, so that the rest
+ * of the annotation is not kept in memory with them.
+ */
+export function boundedRuleIds(metadata: Metadata): readonly RuleId[] {
+  const text = metadata.annotations?.[ANNOTATION_RULES] ?? '';
+  const isWhole = text.length <= MAX_RULES.characters;
+  const part = isWhole ? text : text.slice(0, text.lastIndexOf(',', MAX_RULES.characters) + 1);
+  return parseRuleIds(copyOf(part)).slice(0, MAX_RULES.ids);
+}
+
+const copyOf = (text: string): string => Buffer.from(text).toString();
+
 /**
  * The firewall an object belongs to: by its label or, where that was stripped, by the first part of its
  * rules' ids.
  */
 export function firewallOf(metadata: Metadata): string | undefined {
-  return metadata.labels?.[LABEL_FIREWALL] ?? ruleIds(metadata).flatMap(partsOf)[0];
+  return metadata.labels?.[LABEL_FIREWALL] ?? boundedRuleIds(metadata).flatMap(partsOf)[0];
 }
 
 /** The field manager other than ours that wrote last, as far as managedFields tell. */
