@@ -38,7 +38,7 @@ export type FlowEnd =
   | { readonly kind: 'world' }
   /** Public addresses of no pod and no node. */
   | { readonly kind: 'internet' }
-  /** As a source only. */
+  /** Only a source. */
   | { readonly kind: 'everyone' }
   | { readonly kind: 'kubeAPIServer' };
 

@@ -86,7 +86,7 @@ describe('the role of an object', () => {
   test('of bridges and shadows', () => {
     expect(rolesOf(temporary(objects))).toEqual({
       'GlobalNetworkPolicy default/defaults/bridge-to': ['bridgeNew'],
-      'GlobalNetworkPolicy default/defaults/bridge-from': ['bridgeOld'],
+      'GlobalNetworkPolicy default/defaults/bridge-from': ['guardrailOld'],
       'GlobalNetworkPolicy default/defaults/bridge-from default/defaults/bridge-complete': [
         'bridgeOldComplete',
       ],

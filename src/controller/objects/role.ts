@@ -22,6 +22,8 @@ export type Role =
    */
   | 'bridgeOld'
   | 'bridgeOldComplete'
+  /** A guardrail as it was. It bounds the bridges. */
+  | 'guardrailOld'
   /** Temporary: everything that is allowed after it. */
   | 'bridgeNew'
   /** Exempts the interface lo of nodes: its endpoints and their policies. */
@@ -56,6 +58,7 @@ const FAMILIES: Readonly<Record<Role, Family>> = {
   defaultDeny: 'pods',
   bridgeOld: 'bridge',
   bridgeOldComplete: 'bridge',
+  guardrailOld: 'bridge',
   bridgeNew: 'bridge',
   lo: 'nodes',
   nodeAllow: 'nodes',
@@ -91,6 +94,7 @@ const WHEN_HELD: Readonly<Record<Role, WhenHeld>> = {
   defaultDeny: 'there',
   bridgeOld: 'emptied',
   bridgeOldComplete: 'emptied',
+  guardrailOld: 'emptied',
   bridgeNew: 'emptied',
   lo: 'emptied',
   nodeAllow: 'emptied',
@@ -158,6 +162,7 @@ export function roleOf({ kind, spec, rules }: Described): Role {
   if (kind === 'HostEndpoint') return interfaceName === 'lo' ? 'lo' : 'nodeEndpoint';
   if (kind === 'GlobalNetworkSet') return names.includes(ADDRESSES) ? 'nodeAddresses' : 'set';
   const named = firstOf(DETAILED, names) ?? firstOf(NAMED, names);
+  if (named === 'bridgeOld') return hasDeny(spec) ? 'guardrailOld' : 'bridgeOld';
   if (named === 'finalDeny') return hasDeny(spec) ? 'finalDeny' : 'finalObserve';
   if (named !== undefined) return named;
   const selects = (label: string): boolean => typeof selector === 'string' && selector.includes(label);

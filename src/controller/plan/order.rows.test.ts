@@ -76,6 +76,23 @@ const onlyBlog: Partial<Spec> = {
   defaults: { exempt: { names: ['edge', 'shop'] } },
   namespaces: [group('blog', [80])],
 };
+/** Namespaces by name and by label have a default deny each, and therefore a bridge each. */
+const twoDenies = pods({
+  mode: 'Observe',
+  namespaces: [
+    { ...group('blog', [80, 81]), mode: 'Enforce' },
+    {
+      name: 'edge',
+      ingress: group('edge', [80, 81]).ingress,
+      namespaceSelector: {
+        matchExpressions: [
+          { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['blog', 'shop'] },
+        ],
+      },
+      mode: 'Enforce',
+    },
+  ],
+});
 const ofNodes = nodes({ zones: [zone('a', byPeer('office'), [22])], blocked: [strangers] });
 const observed = nodes({ mode: 'Observe' });
 const CASES = {
@@ -91,12 +108,19 @@ const CASES = {
     }),
   },
   guardrailsExchange: { before: twoGuardrails(80, 81), after: twoGuardrails(81, 80) },
-  /** The operator stopped after the first copy of a guardrail, and the copy has lost its rules. */
+  /** The operator stopped after the first copy of a guardrail, and the copy selects nobody. */
   copyEdited: {
     before: twoGuardrails(80, 81),
-    begun: { to: twoGuardrails(81, 80), until: 'bridgeOld' },
-    edit: edited(/bridge-from/, { egress: [] }),
+    begun: { to: twoGuardrails(81, 80), until: 'guardrailOld' },
+    edit: edited(/bridge-from/, { selector: 'has(nobody)' }),
     after: twoGuardrails(81, 80),
+  },
+  twoDeniesGo: { before: twoDenies, after: nothing },
+  bridgeEdited: {
+    before: twoDenies,
+    begun: { to: nothing, until: 'bridgeOld' },
+    edit: edited(/bridge-from/, { ingress: [] }),
+    after: nothing,
   },
   /** Another edit comes while the first one is on its way. */
   bridgeChanges: {
@@ -143,7 +167,8 @@ const ROWS: Readonly<Record<Role, Readonly<Record<Change, Row>>>> = {
   guardrail: { create: 'podsCome', update: 'podsChange', remove: 'podsGo' },
   allow: { create: 'podsCome', update: 'podsChange', remove: 'podsGo' },
   defaultDeny: { create: 'podsCome', update: 'podsChange', remove: 'podsGo' },
-  bridgeOld: { create: 'guardrailsExchange', update: 'copyEdited', remove: 'podsGo' },
+  bridgeOld: { create: 'twoDeniesGo', update: 'bridgeEdited', remove: 'twoDeniesGo' },
+  guardrailOld: { create: 'guardrailsExchange', update: 'copyEdited', remove: 'podsGo' },
   bridgeOldComplete: {
     create: 'podsGo',
     update: { never: 'once it is stored, all old bridges stay as they are' },

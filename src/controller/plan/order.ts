@@ -48,6 +48,7 @@ const ORDER: Readonly<Record<Role, Readonly<Record<Change, Slot>>>> = {
   finalShadow: always(at('bridges', 0), at('retire', 0)),
   bridgeOld: always(at('bridges', 0), at('retire', 2)),
   bridgeOldComplete: always(at('bridges', 1), at('retire', 2)),
+  guardrailOld: always(at('bridges', 0), at('retire', 3)),
   guardrail: always(at('bridges', 2), at('retire', 3)),
   nodeBlock: always(at('bridges', 3), at('retire', 3)),
   bridgeNew: always(at('bridges', 4), at('retire', 2)),

@@ -38,7 +38,7 @@ export function podChange({ bare, steps: all, bridges, oldBridges }: PodChangeIn
   if (changes.length === 0) return { wanted: [], kept: [], staged, needsStored: false };
   // The rest needs no bridges, but a transition ends as it began.
   if (!careful) return { wanted: [], kept: bridges, staged, needsStored: false };
-  const known = bridges.filter(({ role }) => role === 'bridgeOld' || role === 'bridgeOldComplete');
+  const known = bridges.filter(({ role }) => role !== 'bridgeNew');
   const isKnown = known.some(({ role }) => role === 'bridgeOldComplete');
   const wantsOld = !isKnown && changes.some(leavesBehind);
   return {
