@@ -34,6 +34,8 @@ describe('a policy of Calico', () => {
   test('has its tier, and its namespace', () => {
     const policy = { metadata: { name: 'a', namespace: 'shop' }, spec: { tier: 'security' } };
     expect(readNetworkPolicy(policy)).toMatchObject({ tier: 'security', namespace: 'shop' });
+    const long = { ...policy, spec: { tier: 'x'.repeat(1_000_000) } };
+    expect(readNetworkPolicy(long).tier).toBe('x'.repeat(253));
   });
 });
 

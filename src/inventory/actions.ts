@@ -32,11 +32,16 @@ export function readActions(spec: unknown): PolicyActions {
   const has = (rules: unknown, test: (action: unknown) => boolean): boolean =>
     someRule(rules, ({ action }) => test(action));
   return {
-    tier: textOf(tier) || 'default',
+    tier: shortened(textOf(tier)) || 'default',
     allows: directions(applies && has(ingress, mayAllow), out && has(egress, mayAllow)),
     passes: directions(applies && has(ingress, mayPass), out && has(egress, mayPass)),
   };
 }
+
+/** No Tier has a longer name (DNS subdomain). Native CRDs take any text, and a copy does not keep the rest of it. */
+const MAX_NAME = 253;
+const shortened = (name: string): string =>
+  name.length <= MAX_NAME ? name : Buffer.from(name.slice(0, MAX_NAME)).toString();
 
 const isUnknown = (action: unknown): boolean =>
   action !== 'Allow' && action !== 'Pass' && !CLOSING.has(action);

@@ -100,6 +100,23 @@ describe('a policy of a namespace', () => {
     expect(isOurs(author, again)).toBe(true);
   });
 
+  test('is remembered as removed while it is among the latest ten thousand', () => {
+    const author = new Authorship();
+    const first = written(author);
+    const stored = live(first);
+    if (!stored.ours) throw new Error('it is ours');
+    const again = live(altered(first, { uid: 'again' }));
+    const remove = (times: number): void => {
+      for (let index = 0; index < times; index += 1)
+        author.removed({ ...stored, id: `NetworkPolicy/shop/${String(index)}` as typeof stored.id });
+    };
+    author.removed(stored);
+    remove(9999);
+    expect(isOurs(author, again)).toBe(false);
+    remove(10_000);
+    expect(isOurs(author, again)).toBe(true);
+  });
+
   test('has the content of a signature from one process to the next', () => {
     const [a, b] = [new Authorship(), new Authorship()];
     expect(a.signed(web.object)).not.toEqual(b.signed(web.object));

@@ -13,6 +13,8 @@ import { SIGNATURE } from './ownership.ts';
 
 /** Processes whose signatures count, the latest ones. Their keys make an annotation of 4 kB. */
 const MAX_KEYS = 100;
+/** Removed objects that are remembered, the latest ones. Their author may bring back an older one once. */
+const MAX_REMOVED = 10_000;
 /** Characters of a public key that name it in a signature. */
 const KEY_NAME = 8;
 /** An Ed25519 public key in base64url (RFC 8037). */
@@ -91,7 +93,10 @@ export class Authorship {
    * otherwise its author could have us remove it for ever.
    */
   removed({ id, uid }: OwnedObject): void {
+    this.#removed.delete(id);
     this.#removed.set(id, uid);
+    const [oldest] = this.#removed.keys();
+    if (this.#removed.size > MAX_REMOVED && oldest !== undefined) this.#removed.delete(oldest);
   }
 
   /** True for a whole object that is ours. It has to be stored as it was when it was judged last. */
