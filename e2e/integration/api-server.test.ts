@@ -181,7 +181,8 @@ const ZOD_ONLY: Readonly<Record<string, ZodOnly>> = {
     example: ingress({ from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['192.0.2.0/24'] } }] }),
   },
   'ports that PORT_PATTERN cannot refuse: see src/net/ports.ts': {
-    message: /is a reversed range|did you mean (All|ICMP)\?|"[a-z0-9-]*--[a-z0-9-]*(\/\w+)?" is not a port/,
+    message:
+      /is a reversed range|list the ports that are meant|did you mean (All|ICMP)\?|"[a-z0-9-]*--[a-z0-9-]*(\/\w+)?" is not a port/,
     example: ingress({ ports: ['90-80'] }),
   },
   'All with other ports': { message: /All cannot be combined/, example: ingress({ ports: ['All', 80] }) },
@@ -191,7 +192,7 @@ const ZOD_ONLY: Readonly<Record<string, ZodOnly>> = {
       example: ingress({ pods: { matchLabels: { 'a b': 'c' } } }),
     },
   'values go with the operator': {
-    message: /with operator/,
+    message: /with operator|looks at no value/,
     example: ingress({ pods: { matchExpressions: [{ key: 'app', operator: 'In' }] } }),
   },
   'null is not the same as absent: an API server drops it before it looks': {

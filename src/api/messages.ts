@@ -1,16 +1,25 @@
 /** Messages for issues without a message in the schema: what is wrong, and what to write instead. */
 import type { z } from 'zod';
+import type { Place } from './places.ts';
 import type { Suggest } from './suggest.ts';
+import { adviceFor } from './words/advice.ts';
+import { entityAdvice } from './words/entities.ts';
+
+const ENTRIES =
+  'one entry for each: { peer: … }, { ipBlock: { cidr: … } }, { entity: … }, or in rules of pods { pods: {…} }';
+const LABELS = '{ matchLabels: {…} }';
 
 /** Remedies for a missing or empty field. Absence never widens, so "all" has to be written. */
 const REMEDIES: Readonly<Record<string, string>> = {
-  from: 'name at least one source; for everything outside the cluster write [{ entity: World }]',
-  to: 'name at least one destination; for everything outside the cluster write [{ entity: World }]',
-  ports: 'to say all ports write [All]',
-  pods: 'to say every pod write {}',
-  fromPods: 'to say every pod write {}',
-  toPods: 'to say every pod write {}',
-  namespaceSelector: 'to say every namespace write {}',
+  from: `name the sources that are meant, ${ENTRIES}`,
+  to: `name the destinations that are meant, ${ENTRIES}`,
+  ports: 'list the ports that are meant; all ports of every protocol are [All]',
+  pods: `select them by their labels, as ${LABELS}; every pod is {}`,
+  fromPods: `select them by their labels, as ${LABELS}; every pod is {}`,
+  toPods: `select them by their labels, as ${LABELS}; every pod is {}`,
+  podSelector: `select them by their labels, as ${LABELS}`,
+  namespaceSelector: `select them by their labels, as ${LABELS}; in a source, destination or peer, every namespace is {}`,
+  nodeSelector: `select them by their labels, as ${LABELS}`,
   name: 'write a DNS label, unique in its list',
   cidr: 'write a CIDR, for example 198.51.100.0/24',
 };
@@ -35,8 +44,8 @@ export const describe =
         return wrongType(issue.input, NOUNS[issue.expected] ?? issue.expected, lastKey(issue));
       case 'invalid_value':
         // The schema has no other literal: a switch is present or absent (structural.ts).
-        if (issue.values.includes(true)) return 'must be true: write true, or drop the field';
-        return notOneOf(issue.input, issue.values.map(String), suggest);
+        if (issue.values.includes(true)) return 'must be true, or absent, which says no: write true';
+        return notOneOf(issue, issue.values.map(String), suggest);
       case 'too_small':
         return issue.origin === 'array' ? withRemedy('must not be empty', lastKey(issue)) : undefined;
       case 'too_big':
@@ -50,30 +59,47 @@ export const describe =
     }
   };
 
-/** For an unknown field. The known fields are those of the same object. */
-export function unknownField(key: string, known: readonly string[], suggest: Suggest): string {
-  const guess = suggest(key, known);
-  const hint = guess === undefined ? `drop it; known here: ${known.join(', ')}` : `did you mean "${guess}"?`;
-  return `unknown field "${key}": ${hint}`;
+interface Where {
+  readonly place: Place | undefined;
+  /** The fields of the same object. */
+  readonly known: readonly string[];
+}
+
+/** Never says to leave the field out: a restriction that goes lets more in. */
+export function unknownField(key: string, { place, known }: Where, suggest: Suggest): string {
+  return `unknown field "${key}": ${adviceFor(key, place, known) ?? guess(key, { place, known }, suggest)}`;
+}
+
+function guess(key: string, { place, known }: Where, suggest: Suggest): string {
+  const near = suggest(key, known);
+  if (near !== undefined) return `did you mean "${near}"?`;
+  if (place === 'labels') return `labels stand below matchLabels: { matchLabels: { ${key}: … } }`;
+  return `nothing of that name exists here. Known are ${known.join(', ')}`;
 }
 
 function wrongType(input: unknown, expected: string, field: string | undefined): string {
   if (input === undefined) return withRemedy('is required', field);
-  if (input === null)
-    return withRemedy(`has no value: it must be ${expected}`, field, 'drop the field or fill it');
+  if (input === null) return withRemedy(`has no value: it must be ${expected}`, field, 'fill it in');
   const written = `must be ${expected}, not ${nounOf(input)}`;
+  if (typeof input === 'string' && field !== undefined && SELECTORS.includes(field))
+    return withRemedy(written, field);
   if (expected !== NOUNS['string'] || typeof input === 'object') return written;
   if (typeof input === 'number') return `${written}: put it in quotes, "${String(input)}"`;
   return `${written}: put it in quotes; without, yes, no, on and off are booleans, too`;
 }
 
-function notOneOf(input: unknown, values: readonly string[], suggest: Suggest): string {
+const SELECTORS = ['pods', 'fromPods', 'toPods', 'podSelector', 'namespaceSelector', 'nodeSelector'];
+
+function notOneOf(issue: RawIssue, values: readonly string[], suggest: Suggest): string {
+  const { input } = issue;
   const choice = `write one of ${values.join(', ')}`;
   if (input === undefined) return `is required: ${choice}`;
   if (input === null) return `has no value: ${choice}`;
   if (typeof input !== 'string') return `must be a string, not ${nounOf(input)}: ${choice}`;
-  const guess = suggest(input, values);
-  return `"${input}" is unknown here: ${guess === undefined ? choice : `did you mean "${guess}"?`}`;
+  const near = suggest(input, values);
+  if (near !== undefined) return `"${input}" is unknown here: did you mean "${near}"?`;
+  const advice = lastKey(issue) === 'entity' ? entityAdvice(input, values) : undefined;
+  return `"${input}" is unknown here: ${advice ?? choice}`;
 }
 
 function nounOf(input: unknown): string {

@@ -31,12 +31,22 @@ const numberedPorts = (what: string) =>
           context.addIssue({
             code: 'custom',
             path: [index],
-            message: `"${String(port)}" has no meaning on a node: write a number or a range, with an optional /TCP, /UDP or /SCTP`,
+            message: `"${String(port)}" has no meaning on a node: ${numbersFor(String(port))}`,
           });
         }
       }
     })
     .meta({ description: what });
+
+function numbersFor(port: string): string {
+  if (port === 'ICMP')
+    return 'ICMP reaches nodes by the entries icmp and icmpv6 of the baseline, so list only ports';
+  if (port === 'All')
+    return 'write the numbers that are meant; a zone that opens everything says allow: { all: true }';
+  const [service = ''] = port.split('/');
+  const named = Object.hasOwn(SERVICES, service) ? `; a zone opens it as services: [${service}]` : '';
+  return `write a number or a range, with an optional /TCP, /UDP or /SCTP${named}`;
+}
 
 /** A text that is no port at all is reported elsewhere. */
 function isNumbered(port: string | number): boolean {
@@ -95,7 +105,8 @@ const zone = z.strictObject({
       if (allow.all === undefined || (allow.services === undefined && allow.ports === undefined)) return;
       context.addIssue({
         code: 'custom',
-        message: 'all cannot be combined: drop services and ports, or drop all',
+        message:
+          'all cannot be combined: list only the services and ports that are meant, because all is everything',
       });
     })
     .meta({ description: 'Traffic to nodes that the zone allows. Never empty.' }),
@@ -229,7 +240,7 @@ export const nodes = z
       context.addIssue({
         code: 'custom',
         path: ['nodeCIDRsExcept', index],
-        message: `${text} is not inside an entry of nodeCIDRs: give a part of one, or drop it`,
+        message: `${text} is not inside an entry of nodeCIDRs: so it leaves nothing out: give a part of one`,
       });
     }
   })

@@ -74,7 +74,7 @@ export function oneKey<T extends AnyObject>(schema: T): T {
       const found = given(value);
       if (found.length === 1) return;
       const problem = found.length === 0 ? 'is empty' : `has ${found.join(' and ')}`;
-      const remedy = found.length === 0 ? '' : '; write one entry for each';
+      const remedy = found.length === 0 ? '' : '; two entries mean whatever is in either, never in both';
       context.addIssue({ code: 'custom', message: `${problem}: give exactly one of ${keys}${remedy}` });
     }, evenIfPartsFail)
     .meta({ minProperties: 1, maxProperties: 1 } satisfies CrdMeta);
@@ -89,7 +89,7 @@ export function exactlyOneOf<T extends AnyObject>(schema: T, [a, b]: readonly [s
       if (found === 1) return;
       context.addIssue({
         code: 'custom',
-        message: `${message}: ${found === 0 ? 'it has neither' : 'drop one'}`,
+        message: `${message}: ${found === 0 ? 'it has neither' : 'write one entry for each, because both do not narrow each other'}`,
       });
     }, evenIfPartsFail)
     .meta({

@@ -47,7 +47,7 @@ describe('validateDocument', () => {
       'spec.namespaces[0].ingress[0].ports[0]: 0 is not a port: ports are whole numbers from 1 to 65535',
       'spec.namespaces[0].ingress[1].from[0]: is empty: give exactly one of peer, ipBlock, pods, entity',
       'spec.namespaces[0].ingress[1].name: "web" is used twice in this list: names are unique, rename one',
-      'spec.namespaces[0]: must have exactly one of namespaces and namespaceSelector: drop one',
+      'spec.namespaces[0]: must have exactly one of namespaces and namespaceSelector: write one entry for each, because both do not narrow each other',
     ]);
   });
 
@@ -90,7 +90,9 @@ describe('validateDocument', () => {
     const found = issues(document({ mode: 'Enforce', ...unknown }));
     expect(found).toHaveLength(150_000);
     expect(found[0]).toContain('did you mean "guardrails"?');
-    expect(found.at(-1)).toContain('unknown field "guardrail149999": drop it; known here: mode');
+    expect(found.at(-1)).toContain(
+      'unknown field "guardrail149999": nothing of that name exists here. Known are mode',
+    );
   });
 
   test('a message quotes no more than can be read', () => {
@@ -113,7 +115,7 @@ describe('messages name the field and the remedy', () => {
 
   test.each<[message: string, value: unknown]>([
     ['spec: is required', document(undefined)],
-    ['spec: has no value: it must be a mapping: drop the field or fill it', document(null)],
+    ['spec: has no value: it must be a mapping: fill it in', document(null)],
     ['spec: must be a mapping, not a string', document('text')],
     ['spec.mode: is required: write one of Enforce, Observe', document({})],
     ['spec.mode: has no value: write one of Enforce, Observe', document({ mode: null })],
@@ -123,7 +125,7 @@ describe('messages name the field and the remedy', () => {
     ['spec.mode: "No" is unknown here: write one of Enforce, Observe', document({ mode: 'No' })],
     ['spec.namespaces: must be a list, not a mapping', document({ mode: 'Enforce', namespaces: {} })],
     [
-      'spec.namespaces: has no value: it must be a list: drop the field or fill it',
+      'spec.namespaces: has no value: it must be a list: fill it in',
       document({ mode: 'Enforce', namespaces: null }),
     ],
     ['spec.namespaces[0].name: must be a string, not a number: put it in quotes, "7"', group({ name: 7 })],
@@ -135,11 +137,11 @@ describe('messages name the field and the remedy', () => {
       group({ name: null }),
     ],
     [
-      'spec.namespaces[0].ingress[0].ports: is required: to say all ports write [All]',
+      'spec.namespaces[0].ingress[0].ports: is required: list the ports that are meant; all ports of every protocol are [All]',
       ingress({ ports: undefined }),
     ],
     [
-      'spec.namespaces[0].ingress[0].ports: must not be empty: to say all ports write [All]',
+      'spec.namespaces[0].ingress[0].ports: must not be empty: list the ports that are meant; all ports of every protocol are [All]',
       ingress({ ports: [] }),
     ],
     [
@@ -147,21 +149,27 @@ describe('messages name the field and the remedy', () => {
       ingress({ ports: Array.from({ length: 65 }, (_, port) => port + 1) }),
     ],
     [
-      'spec.namespaces[0].ingress[0].port: unknown field "port": did you mean "ports"?',
+      'spec.namespaces[0].ingress[0].port: unknown field "port": ports are one list, each with its protocol: ports: [80, 8000-8100, 53/UDP]',
       ingress({ port: [80] }),
     ],
     [
-      'spec.namespaces[0].ingress[0].hosts: unknown field "hosts": drop it; known here: name, pods, from, ports, nodePorts, hostPorts',
+      'spec.namespaces[0].ingress[0].hosts: unknown field "hosts": host names do not exist here, because packets carry addresses alone: write the addresses, as ipBlock or as a peer with cidrs',
       ingress({ hosts: [80] }),
     ],
     [
-      'spec.nodes.zones[0].allow: all cannot be combined: drop services and ports, or drop all',
+      'spec.nodes.zones[0].allow: all cannot be combined: list only the services and ports that are meant, because all is everything',
       allowing({ all: true, ports: [80] }),
     ],
-    ['spec.nodes.zones[0].allow.all: must be true: write true, or drop the field', allowing({ all: false })],
-    ['spec.nodes.zones[0].allow.all: must be true: write true, or drop the field', allowing({ all: 'yes' })],
     [
-      'rules: unknown field "rules": drop it; known here: apiVersion, kind, metadata, spec, status',
+      'spec.nodes.zones[0].allow.all: must be true, or absent, which says no: write true',
+      allowing({ all: false }),
+    ],
+    [
+      'spec.nodes.zones[0].allow.all: must be true, or absent, which says no: write true',
+      allowing({ all: 'yes' }),
+    ],
+    [
+      'rules: unknown field "rules": nothing of that name exists here. Known are apiVersion, kind, metadata, spec, status',
       { ...document({ mode: 'Enforce' }), rules: [] },
     ],
   ])('%s', (message, value) => {

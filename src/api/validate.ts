@@ -6,6 +6,7 @@ import { isRecord } from '../json.ts';
 import { cut } from './cut.ts';
 import { describe, unknownField } from './messages.ts';
 import type { Path } from './path.ts';
+import { placeOf } from './places.ts';
 import {
   API_VERSION,
   type ClusterFirewall,
@@ -90,7 +91,10 @@ function wrongVersion(apiVersion: unknown): string {
 const topLevelIssues = (value: Readonly<Record<string, unknown>>, suggest: Suggest): Issue[] =>
   Object.keys(value)
     .filter((key) => !TOP_LEVEL.includes(key))
-    .map((key) => ({ path: [key], message: unknownField(key, TOP_LEVEL, suggest) }));
+    .map((key) => ({
+      path: [key],
+      message: unknownField(key, { place: undefined, known: TOP_LEVEL }, suggest),
+    }));
 
 /** The twin of the root CEL rule in crd.ts. */
 function nameIssues(metadata: unknown): Issue[] {
@@ -129,10 +133,10 @@ function onlyInDefault(spec: unknown): Issue[] {
 function specIssues(issue: z.core.$ZodIssue, suggest: Suggest): Issue[] {
   const path = issue.path.map((segment) => (typeof segment === 'number' ? segment : String(segment)));
   if (issue.code !== 'unrecognized_keys') return [{ path: ['spec', ...path], message: issue.message }];
-  const known = fieldsAt(specSchema, path);
+  const where = { place: placeOf(path), known: fieldsAt(specSchema, path) };
   return issue.keys.map((key) => ({
     path: ['spec', ...path, key],
-    message: unknownField(key, known, suggest),
+    message: unknownField(key, where, suggest),
   }));
 }
 

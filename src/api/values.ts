@@ -73,7 +73,7 @@ const requirement = z
       path: ['values'],
       message: needs
         ? `is required with operator ${value.operator}: name at least one value`
-        : `must be absent with operator ${value.operator}: drop it, or use In or NotIn`,
+        : `${value.operator} looks at no value: to name values, write operator ${value.operator === 'Exists' ? 'In' : 'NotIn'}`,
     });
   });
 
@@ -200,7 +200,7 @@ export const ipBlock = z
       context.addIssue({
         code: 'custom',
         path: ['except', index],
-        message: `${text} is not inside cidr ${value.cidr}: give a part of it, of the same family, or drop it`,
+        message: `${text} is not inside cidr ${value.cidr}, so it leaves nothing out: give the part of it that is meant, of the same family`,
       });
     }
   })
@@ -209,9 +209,18 @@ export const ipBlock = z
 const PORT_FORMS =
   "80, 30000-32767, a container port's name, each with an optional /TCP, /UDP or /SCTP; All, All/TCP, All/UDP or All/SCTP; or ICMP";
 
+/** NetworkPolicy writes a port as an object of port, endPort and protocol. */
+function portOfOthers(input: unknown): string {
+  if (!isRecord(input) || (typeof input['port'] !== 'number' && typeof input['port'] !== 'string'))
+    return `must be a port: ${PORT_FORMS}`;
+  const end = typeof input['endPort'] === 'number' ? `-${String(input['endPort'])}` : '';
+  const protocol = typeof input['protocol'] === 'string' ? `/${input['protocol'].toUpperCase()}` : '';
+  return `must be a port and not a mapping: write ${String(input['port'])}${end}${protocol}`;
+}
+
 /** A port as it is written. A number is TCP. */
 export const portValue = z
-  .union([z.number(), z.string()], { error: `must be a port: ${PORT_FORMS}` })
+  .union([z.number(), z.string()], { error: ({ input }) => portOfOthers(input) })
   .superRefine((value, context) => {
     try {
       parsePort(value);
@@ -236,7 +245,8 @@ export const portList = z
     if (ports.length > 1 && ports.includes('All')) {
       context.addIssue({
         code: 'custom',
-        message: 'All cannot be combined: drop the other ports, or drop All',
+        message:
+          'All cannot be combined: list only the ports that are meant, because All is every port of every protocol',
       });
     }
   })

@@ -36,6 +36,7 @@ describe('a rule that cannot be compiled', () => {
       { rule: 'default/blog/ingress/bad' },
       { sets: 'default/control-plane' },
       { sets: 'default/dns-services' },
+      { sets: 'default/etcd' },
       { sets: 'default/nodes' },
       { sets: 'default/nodes/where' },
     ]);

@@ -89,7 +89,7 @@ describe('reading a CIDR', () => {
     ['::ffff:10.0.0.1/104', 'write 10.0.0.0/8'],
     ['::ffff:a00:0/104', 'write 10.0.0.0/8'],
     ['::ffff:0:0/96', 'write 0.0.0.0/0'],
-    ['fe80::1%eth0/64', 'has a zone: drop the part from "%" on'],
+    ['fe80::1%eth0/64', 'has a zone, which a firewall cannot match'],
     ['256.0.0.0/8', '256.0.0.0 is not an IPv4 address: 256 is more than 255'],
     ['10.0.0/8', '"10.0.0" is not an IP address'],
     ['10.0.0.0.0/8', 'is not an IP address'],

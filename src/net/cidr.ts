@@ -74,7 +74,17 @@ interface Ip {
 
 function parseIp(text: string): Ip {
   if (text.includes('%'))
-    throw new AddressError(`${text} has a zone: drop the part from "%" on, a firewall cannot match it`);
+    throw new AddressError(
+      `${text} has a zone, which a firewall cannot match: without "%" and the rest, it means every interface`,
+    );
+  if (text.startsWith('!'))
+    throw new AddressError(
+      `${text} is negated: write the whole range, and what to leave out of it in except`,
+    );
+  if (/^[0-9.]+-[0-9.]+$/.test(text))
+    throw new AddressError(
+      `${text} is a range: write it as CIDRs, for example 192.0.2.0/29 and 192.0.2.8/30`,
+    );
   return text.includes(':')
     ? { family: 6, value: parseIpv6(text) }
     : { family: 4, value: BigInt(parseIpv4(text, text)) };

@@ -45,7 +45,7 @@ describe('reading a port', () => {
     [65536, '65536 is not a port'],
     ['65536', '65536 is not a port'],
     ['1-65536', '1-65536 is not a port'],
-    ['0-80', '0-80 is not a port'],
+    ['0-80', 'ports begin at 1: write 1-80'],
     [-1, '-1 is not a port'],
     [80.5, '80.5 is not a port'],
     [Number.NaN, 'NaN'],
@@ -61,8 +61,17 @@ describe('reading a port', () => {
     ['80/Tcp', 'unknown protocol "Tcp"'],
     ['80/', 'unknown protocol ""'],
     ['80/TCP/UDP', 'unknown protocol "TCP/UDP"'],
-    ['80:90', 'is not a port: write 80, 30000-32767'],
-    ['80,90', 'is not a port: write 80'],
+    ['80:90', 'is not a port: write 80-90'],
+    ['0-65535/UDP', 'write All/UDP; every port of every protocol is All'],
+    ['80:90/UDP', 'write 80-90/UDP'],
+    ['1024-', 'write 1024-65535'],
+    ['>=1024', 'write the range, as 1024-65535'],
+    ['tcp/80', 'write 80/TCP'],
+    ['udp:53', 'write 53/UDP'],
+    ['TCP', 'write All/TCP for every port of TCP'],
+    ['any', 'every port of every protocol is All'],
+    ['!22', 'ports are not negated here'],
+    ['80,90', 'write one entry for each port'],
     ['HTTP', 'a name of lower-case letters'],
     ['a--b', 'single "-"'],
     ['-a', 'is not a port'],
@@ -85,7 +94,7 @@ const beyondPattern = (text: string): boolean => {
   const what = text.replace(/\/.*$/, '');
   const range = /^([0-9]+)-([0-9]+)$/.exec(what);
   const reversed = range !== null && Number(range[1]) > Number(range[2]);
-  return reversed || what === 'all' || what === 'icmp' || what.includes('--');
+  return reversed || ['all', 'any', 'icmp'].includes(what) || what.includes('--');
 };
 
 const nearlyPorts = fc.oneof(

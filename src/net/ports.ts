@@ -47,7 +47,7 @@ const NAME_PATTERN = Array.from({ length: MAX_NAME }, (_, index) => namesWithFir
 /**
  * Regular expression (RE2 and ECMAScript, anchored) for ports written as text. It accepts everything that
  * `parsePort` accepts. It also accepts texts that no expression of reasonable size can refuse: reversed
- * ranges, `--` inside a name, the names all and icmp.
+ * ranges, `--` inside a name, the names all, any and icmp.
  */
 export const PORT_PATTERN = `^(All|ICMP|(All|${NUMBER_PATTERN}(-${NUMBER_PATTERN})?|${NAME_PATTERN})(/(TCP|UDP|SCTP|tcp|udp|sctp))?)$`;
 
@@ -59,6 +59,7 @@ export function parsePort(value: number | string): Port {
   const text = String(value);
   if (text === 'All') return { kind: 'all' };
   if (text === 'ICMP') return { kind: 'icmp' };
+  refuseOtherForms(text);
   const slash = text.indexOf('/');
   const what = slash === -1 ? text : text.slice(0, slash);
   refuseMisspelt(text, what);
@@ -73,6 +74,30 @@ export function parsePort(value: number | string): Port {
     throw new PortError(`${text} is a reversed range: write ${String(to)}-${String(from)}`);
   }
   return { kind: 'range', protocol, from, to };
+}
+
+/** Forms of iptables, firewalld, Calico and nftables, each with its remedy. */
+const OTHER_FORMS: readonly (readonly [form: RegExp, remedy: (...groups: readonly string[]) => string])[] = [
+  [/^(?:\*|any)(?:\/.*)?$/i, () => 'list the ports that are meant; every port of every protocol is All'],
+  [
+    /^0[-:]65535(\/.*)?$/,
+    (protocol = '/TCP') => `ports begin at 1: write All${protocol}; every port of every protocol is All`,
+  ],
+  [/^0[-:]([0-9]+.*)$/, (rest) => `ports begin at 1: write 1-${rest}`],
+  [/^([0-9]+):([0-9]+)(\/.*)?$/, (from, to, protocol = '') => `write ${from}-${to}${protocol}`],
+  [/^([0-9]+)[-:]$/, (from) => `write ${from}-65535`],
+  [/^>=?\s*([0-9]+)$/, (from) => `write the range, as ${from}-65535`],
+  [/^!/, () => 'ports are not negated here: list the ranges that are meant, as 1-21 and 23-65535'],
+  [/,/, () => 'write one entry for each port'],
+  [/^(tcp|udp|sctp)[/:](.+)$/i, (protocol, port) => `write ${port}/${protocol.toUpperCase()}`],
+  [/^(TCP|UDP|SCTP)$/, (protocol) => `write All/${protocol} for every port of ${protocol}`],
+];
+
+function refuseOtherForms(text: string): void {
+  for (const [form, remedy] of OTHER_FORMS) {
+    const found = form.exec(text);
+    if (found !== null) throw new PortError(`"${text}" is not a port: ${remedy(...found.slice(1))}`);
+  }
 }
 
 function refuseMisspelt(text: string, what: string): void {

@@ -106,7 +106,7 @@ function resolveBlock(block: NonNullable<AnyEnd['ipBlock']>): FlowEnd {
   if (nets.length === 0) {
     throw new RuleProblem(
       'ResolvesToNothing',
-      `except leaves nothing of ${block.cidr}: make it smaller, or remove the entry`,
+      `except leaves nothing of ${block.cidr}: list in except only the parts that are not meant`,
       '.ipBlock.except',
     );
   }

@@ -109,7 +109,7 @@ export function addressSources(nets: readonly Cidr[], { pools }: Pick<SourceScop
   if (outside.length === 0) {
     throw new RuleProblem(
       'ResolvesToNothing',
-      `has no address outside the IPPools ${pools.map(formatCidr).join(', ')}, and addresses never mean pods: name a peer with pods, or entity: Pods`,
+      `has no address outside the IPPools ${pools.map(formatCidr).join(', ')}, and addresses never mean pods: name those pods by their labels, in a peer with pods; entity: Pods is every pod`,
     );
   }
   const matches = matchNets(outside).map(({ family, entity }) => {
