@@ -284,6 +284,30 @@ describe('a finalizer on the default deny', () => {
     expect(bridges(server)).toEqual([]);
   });
 
+  test('is said as long as the deny is wanted again and will be missing for a moment', async () => {
+    const server = cluster();
+    const rounds = await settled(server);
+    await hold(server, POLICIES, 'default-defaults-deny');
+    change(server, { ...before, defaults: { deny: 'None' } });
+    await runFor(rounds, 5);
+    change(server, before);
+    await rounds.settle();
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      programming: { programmed: true },
+      problems: [
+        {
+          severity: 'warning',
+          reason: 'HeldByFinalizer',
+          message: expect.stringMatching(/defaults-deny-\S+ is deleted .*it is wanted again .* made it anew/),
+        },
+      ],
+    });
+    await hold(server, POLICIES, 'default-defaults-deny', null);
+    await rounds.settle();
+    expect(rounds.told.findings.get('default')).toMatchObject({ problems: [] });
+    expect(server.object(POLICIES, 'default-defaults-deny').metadata.deletionTimestamp).toBeUndefined();
+  });
+
   test('makes a firewall that goes without it unready', async () => {
     const server = cluster();
     const rounds = await settled(server);

@@ -181,7 +181,7 @@ describe('an object that is deleted and kept by finalizers of others', () => {
           path: 'spec.namespaces[0].ingress[0]',
           reason,
           message:
-            'NetworkPolicy/shop/cfw-own is deleted and still stored, held by a.example/1, a.example/2, a.example/3 and 2 more (last written by kubectl-patch); it has no effect any more: let the owners of these finalizers finish, or remove the finalizers',
+            'NetworkPolicy/shop/cfw-own is deleted and still stored, held by a.example/1, a.example/2, a.example/3 and more (last written by kubectl-patch); it has no effect any more: let the owners of these finalizers finish, or remove the finalizers',
         },
       ],
     });

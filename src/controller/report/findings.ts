@@ -8,6 +8,7 @@ import type { WriteResult } from '../apply/execute.ts';
 import { issueMessages, type StoredFirewall } from '../observe/firewalls.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { OwnedObject } from '../objects/live.ts';
+import { whenHeld } from '../objects/role.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 import { only, type Plan } from '../plan/plan.ts';
 import { isHeld, isOpen, type EmptyStep, type RemoveStep, type Step } from '../plan/step.ts';
@@ -190,7 +191,7 @@ function forgeries(name: string, { lingering }: Plan): readonly StatusProblem[] 
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
   if (first === undefined) return [];
   const which = more.length === 0 ? first.id : `${first.id}, and others`;
-  const message = `${which}: the operator did not write this policy as it is, although its labels say so. It is being deleted and waits for the finalizers ${(first.waitsFor ?? []).join(', ')}. No rule waits for it: let their owners finish, or remove them`;
+  const message = `${which}: the operator did not write this policy as it is, although its labels say so. It is being deleted and waits for the finalizers ${listedFinalizers(first.waitsFor ?? [])}. No rule waits for it: let their owners finish, or remove them`;
   return [{ severity: 'warning', rule: ruleId(name), path: 'spec', reason: 'ForgedPolicy', message }];
 }
 
@@ -246,16 +247,34 @@ function heldProblems(
   { name, validation }: StoredFirewall,
   { plan, outcome }: RoundResult,
 ): readonly StatusProblem[] {
-  const held = plan.held.filter(({ firewall }) => firewall === name);
-  return held.map((live) => {
+  const problem = (
+    live: OwnedObject,
+    message: string,
+    kind: Pick<StatusProblem, 'severity' | 'reason'>,
+  ): StatusProblem => {
     const [rule = ruleId(name)] = live.rules;
-    const path = validation.ok ? rulePath(validation.firewall, rule) : 'spec';
-    const message = heldMessage(live, plan, outcome);
-    return refilledFields(live, outcome) === undefined
-      ? { severity: 'warning', rule, path, reason: HELD, message }
-      : { severity: 'problem', rule, path, reason: 'Altered', message };
+    return { ...kind, rule, path: validation.ok ? rulePath(validation.firewall, rule) : 'spec', message };
+  };
+  const warning = { severity: 'warning', reason: HELD } as const;
+  const isOfFirewall = ({ firewall }: OwnedObject): boolean => firewall === name;
+  const leaving = plan.held.filter(isOfFirewall).map((live) => {
+    const isRefilled = refilledFields(live, outcome) !== undefined;
+    const kind = isRefilled ? ({ severity: 'problem', reason: 'Altered' } as const) : warning;
+    return problem(live, heldMessage(live, plan, outcome), kind);
   });
+  const wanted = only(plan.comparisons, 'Current')
+    .map(({ live }) => live)
+    .filter((live) => isOfFirewall(live) && willBeMissing(live))
+    .map((live) => problem(live, missingMessage(live), warning));
+  return [...leaving, ...wanted];
 }
+
+/** True for a deny that was deleted and is wanted again: nobody can take a deletion back. */
+const willBeMissing = ({ kind, role, namespace, waitsFor }: OwnedObject): boolean =>
+  waitsFor !== undefined && namespace === undefined && whenHeld(kind, role) === 'there';
+
+const missingMessage = (live: OwnedObject): string =>
+  `${stillStored(live)}; it is wanted again and refuses traffic, but it will be missing for a moment when they let go, until the operator has made it anew: let that happen when it may`;
 
 /** The fields with which the API server stores an object that was emptied; undefined where it is empty. */
 const refilledFields = ({ id }: OwnedObject, { unwritten }: WriteResult): readonly string[] | undefined =>
@@ -263,18 +282,21 @@ const refilledFields = ({ id }: OwnedObject, { unwritten }: WriteResult): readon
     ?.altered;
 
 function heldMessage(live: OwnedObject, { phases }: Plan, outcome: WriteResult): string {
-  const { id, waitsFor = [], foreignManager } = live;
-  const more =
-    waitsFor.length > NAMED_FINALIZERS ? ` and ${String(waitsFor.length - NAMED_FINALIZERS)} more` : '';
-  const finalizers = `${waitsFor.slice(0, NAMED_FINALIZERS).join(', ')}${more}`;
-  const manager = foreignManager === undefined ? '' : ` (last written by ${foreignManager})`;
   const step = phases.flat().find((each) => each.action !== 'apply' && each.live === live);
-  const text = `${id} is deleted and still stored, held by ${finalizers}${manager}; ${effectOf(step)}`;
+  const text = `${stillStored(live)}; ${effectOf(step)}`;
   const fields = refilledFields(live, outcome);
   return fields === undefined
     ? `${text}: let the owners of these finalizers finish, or remove the finalizers`
     : `${text}, because the API server stores another ${listed(fields)} than was written: ${ALTERED_REMEDY}`;
 }
+
+function stillStored({ id, waitsFor = [], foreignManager }: OwnedObject): string {
+  const manager = foreignManager === undefined ? '' : ` (last written by ${foreignManager})`;
+  return `${id} is deleted and still stored, held by ${listedFinalizers(waitsFor)}${manager}`;
+}
+
+const listedFinalizers = (all: readonly string[]): string =>
+  `${all.slice(0, NAMED_FINALIZERS).join(', ')}${all.length > NAMED_FINALIZERS ? ' and more' : ''}`;
 
 function effectOf(step: Step | undefined): string {
   if (step === undefined) return 'it has no effect any more';
