@@ -154,6 +154,7 @@ export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.defaults.metadataAPI.action': 'Deny',
   'spec.defaults.metadataAPI.addresses': ['169.254.169.254/32', 'fd00:ec2::254/128'],
   'spec.defaults.metadataAPI.exceptNamespaces': [],
+  'spec.defaults.podsToAPIServer': 'None',
   'spec.defaults.apiServerToPods': 'Auto',
 };
 

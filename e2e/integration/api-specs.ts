@@ -108,6 +108,10 @@ const group = (overrides: { mode?: fc.Arbitrary<string> }) =>
       { name: dnsLabel, namespaceSelector: nonEmpty(selector), ...overrides, ...rules },
       { requiredKeys: ['name', 'namespaceSelector'] },
     ),
+    fc.record(
+      { name: dnsLabel, everyNamespace: fc.constant(true), ...overrides, ...rules },
+      { requiredKeys: ['name', 'everyNamespace'] },
+    ),
   );
 const peer = fc.oneof(
   fc.record({ name: dnsLabel, cidrs: cidrs(3) }),
@@ -126,6 +130,7 @@ const defaults = fc.record(
       {
         systemNamespaces: fc.constantFrom('Keep', 'None'),
         names: fc.uniqueArray(dnsLabel, { maxLength: 2 }),
+        namespaceSelector: nonEmpty(selector),
       },
       optional,
     ),
@@ -147,6 +152,7 @@ const defaults = fc.record(
       optional,
     ),
     apiServerToPods: fc.constantFrom('Auto', 'None'),
+    podsToAPIServer: fc.constantFrom('Allow', 'None'),
   },
   optional,
 );

@@ -146,6 +146,10 @@ export const group = exactlyOneOf(
     namespaceSelector: nonEmptyLabelSelector
       .meta({ description: 'Labels of namespaces. Namespaces that are created later are included.' })
       .optional(),
+    everyNamespace: z
+      .literal(true)
+      .meta({ description: 'Every namespace that is not exempt, also those that are created later.' })
+      .optional(),
     mode: mode
       .meta({
         description:
@@ -174,10 +178,10 @@ export const group = exactlyOneOf(
       .meta({ description: 'Connections that pods of the group may open.' })
       .optional(),
   }),
-  ['namespaces', 'namespaceSelector'],
+  ['namespaces', 'namespaceSelector', 'everyNamespace'],
 ).meta({
   description:
-    'Selects namespaces by exactly one of namespaces and namespaceSelector. Its rules allow connections to their pods (ingress, metrics), between them (connections) and from them (egress). Everything else stays closed.',
+    'Selects namespaces by exactly one of namespaces, namespaceSelector and everyNamespace. Its rules allow connections to their pods (ingress, metrics), between them (connections) and from them (egress). Everything else stays closed.',
 });
 
 export const peer = exactlyOneOf(
@@ -231,6 +235,12 @@ export const defaults = z.strictObject({
       names: stringSet(dnsLabel, { max: 500 })
         .meta({ description: 'More namespaces to leave alone.' })
         .optional(),
+      namespaceSelector: nonEmptyLabelSelector
+        .meta({
+          description:
+            'Labels of more namespaces to leave alone. This is the largest right in the cluster: whoever may write such a label takes his namespace out of the default deny, and out of every guardrail. The status lists each such namespace.',
+        })
+        .optional(),
     })
     .meta({
       description:
@@ -276,6 +286,13 @@ export const defaults = z.strictObject({
         .optional(),
     })
     .meta({ description: "The cloud's metadata API, which hands out credentials of the node." })
+    .optional(),
+  podsToAPIServer: z
+    .enum(['None', 'Allow'])
+    .meta({
+      description:
+        'None (the default): rules say which pods reach the API server. Allow: every pod under the default deny reaches its endpoints.',
+    })
     .optional(),
   apiServerToPods: z
     .enum(['Auto', 'None'])

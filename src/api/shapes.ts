@@ -80,20 +80,22 @@ export function oneKey<T extends AnyObject>(schema: T): T {
     .meta({ minProperties: 1, maxProperties: 1 } satisfies CrdMeta);
 }
 
-/** Exactly one of the two named fields is present. Other fields are independent. */
-export function exactlyOneOf<T extends AnyObject>(schema: T, [a, b]: readonly [string, string]): T {
-  const message = `must have exactly one of ${a} and ${b}`;
+/** Exactly one of the named fields is present. Other fields are independent. */
+export function exactlyOneOf<T extends AnyObject>(schema: T, fields: readonly [string, ...string[]]): T {
+  const message = `must have exactly one of ${fields.slice(0, -1).join(', ')} and ${fields.at(-1) ?? ''}`;
   return schema
     .superRefine((value, context) => {
-      const found = given(value).filter((key) => key === a || key === b).length;
-      if (found === 1) return;
+      const found = given(value).filter((key) => fields.includes(key));
+      if (found.length === 1) return;
       context.addIssue({
         code: 'custom',
-        message: `${message}: ${found === 0 ? 'it has neither' : 'write one entry for each, because both do not narrow each other'}`,
+        message: `${message}: ${found.length === 0 ? 'it has none' : `it has ${found.join(' and ')}; write one entry for each, because they do not narrow each other`}`,
       });
     }, evenIfPartsFail)
     .meta({
-      'x-kubernetes-validations': [{ rule: `has(self.${a}) != has(self.${b})`, message }],
+      'x-kubernetes-validations': [
+        { rule: `${fields.map((field) => `(has(self.${field}) ? 1 : 0)`).join(' + ')} == 1`, message },
+      ],
     } satisfies CrdMeta);
 }
 

@@ -28,6 +28,7 @@ import { reportOverlaps } from './namespaces/overlaps.ts';
 import { ProblemCollector } from './problems.ts';
 import type { Enforcement } from './namespaces/enforcement.ts';
 import { enforcementOf } from './namespaces/enforcement.ts';
+import { reportExemptByLabel } from './namespaces/exempt-by-label.ts';
 import { reportUnclaimed } from './namespaces/unclaimed.ts';
 import { closedPods } from './foreign/closed-pods.ts';
 import { openingsOf } from './foreign/openings.ts';
@@ -48,6 +49,7 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
 
   reportUnreadable(inventory, collector);
   reportUnclaimed(main, inventory, collector);
+  reportExemptByLabel(main, inventory, collector);
   const enforcement = enforcementOf(main, inventory);
   const nodeAddresses = nodeAddressesOf(main, inventory);
   const nodeFirewall = nodeFirewallOf(main, inventory);

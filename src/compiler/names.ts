@@ -38,6 +38,7 @@ export const ORDER = {
   ingress: 300,
   metrics: 400,
   apiServerToPods: 500,
+  podsToAPIServer: 600,
   dns: 900,
   defaultDeny: 1000,
 } as const;

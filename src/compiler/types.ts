@@ -30,6 +30,7 @@ export type ProblemReason =
 
 export type WarningReason =
   | 'ExemptNamespace'
+  | 'ExemptByLabel'
   | 'OverlappingGroups'
   | 'NamespaceNotFound'
   | 'NoNamespaceMatches'

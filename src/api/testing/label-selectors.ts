@@ -19,6 +19,9 @@ const inPeer = (pods: object) => ({ peers: [{ name: 'p', pods }] });
 const places: Readonly<Record<string, SpecWith>> = {
   'spec.peers[].pods.namespaceSelector': (namespaceSelector) => inPeer({ namespaceSelector }),
   'spec.peers[].pods.podSelector': (podSelector) => inPeer({ namespaceSelector: {}, podSelector }),
+  'spec.defaults.exempt.namespaceSelector': (namespaceSelector) => ({
+    defaults: { exempt: { namespaceSelector } },
+  }),
   'spec.defaults.dns.namespaceSelector': (namespaceSelector) => ({
     defaults: { dns: { namespaceSelector } },
   }),

@@ -11,9 +11,8 @@ import {
   namedNamespaces,
   sortedUnique,
   namespacesFromLabels,
-  without,
 } from './namespaces.ts';
-import { UNKNOWN } from '../../inventory/known.ts';
+import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 
 /** Exempt unless `exempt.systemNamespaces` is None (api.md, conventions). */
@@ -27,7 +26,7 @@ const SYSTEM_NAMESPACES = [
 ] as const;
 
 export type NamespaceMode = 'enforced' | 'observed' | 'exempt';
-export type ExemptBy = 'operator' | 'names' | 'systemNamespaces';
+export type ExemptBy = 'operator' | 'names' | 'systemNamespaces' | 'namespaceSelector';
 
 /**
  * The decisions of the ClusterFirewall called default that apply to the ends of every flow. Sets of one list
@@ -35,7 +34,7 @@ export type ExemptBy = 'operator' | 'names' | 'systemNamespaces';
  */
 export interface Enforcement {
   readonly deny: { readonly ingress: boolean; readonly egress: boolean };
-  readonly exempt: readonly string[];
+  readonly exempt: readonly NamespaceSet[];
   readonly enforced: readonly NamespaceSet[];
   readonly observed: readonly NamespaceSet[];
   /** Namespaces of the groups that say `mode: Enforce`, which wins over Observe. */
@@ -46,7 +45,8 @@ export interface Enforcement {
 }
 
 export function enforcementOf(firewall: ClusterFirewall, inventory: Inventory): Enforcement {
-  const exempt = exemptNames(firewall, inventory);
+  const exempt = exemptSets(firewall, inventory);
+  const isExempt = (namespace: NamespaceInfo) => exempt.some((set) => includesNamespace(set, namespace));
   const saying = (mode: Mode) =>
     inOrder((firewall.spec.namespaces ?? []).filter((group) => group.mode === mode).map(groupNamespaces));
   const [observing, enforcing] = [saying('Observe'), saying('Enforce')];
@@ -59,7 +59,7 @@ export function enforcementOf(firewall: ClusterFirewall, inventory: Inventory): 
     enforcing,
     exemptBy: (name) => exemptBy(name, firewall, inventory),
     modeOf: (namespace) => {
-      if (exempt.includes(namespace.name)) return 'exempt';
+      if (isExempt(namespace)) return 'exempt';
       return enforced.some((set) => includesNamespace(set, namespace)) ? 'enforced' : 'observed';
     },
   };
@@ -68,7 +68,7 @@ export function enforcementOf(firewall: ClusterFirewall, inventory: Inventory): 
 interface Division {
   readonly observing: readonly NamespaceSet[];
   readonly enforcing: readonly NamespaceSet[];
-  readonly exempt: readonly string[];
+  readonly exempt: readonly NamespaceSet[];
 }
 
 /**
@@ -76,18 +76,20 @@ interface Division {
  * first moment.
  */
 function divide(mode: Mode, { observing, enforcing, exempt }: Division) {
-  const everyone = without(everyNamespace, exempt);
+  const everyone = complement(everyNamespace, exempt);
   const split = mergeSets(
     mode === 'Observe' ? enforcing : observing.map((set) => complement(set, enforcing)),
   );
-  const inGroups = split.map((set) => without(set, exempt)).filter((set) => !isEmpty(set));
+  const inGroups = split.map((set) => complement(set, exempt)).filter((set) => !isEmpty(set));
   const rest = [complement(everyone, split)];
   return mode === 'Observe' ? { enforced: inGroups, observed: rest } : { enforced: rest, observed: inGroups };
 }
 
 export const groupNamespaces = (group: Group): NamespaceSet =>
   group.namespaces === undefined
-    ? namespacesFromLabels(group.namespaceSelector ?? {})
+    ? group.everyNamespace === true
+      ? everyNamespace
+      : namespacesFromLabels(group.namespaceSelector ?? {})
     : namedNamespaces(group.namespaces);
 
 /** The namespaces of the inventory. Where it is not known, the namespaces that groups name. */
@@ -97,6 +99,12 @@ export function knownNamespaces(
 ): readonly NamespaceInfo[] {
   if (inventory.namespaces !== UNKNOWN) return inventory.namespaces;
   return sortedUnique(sets.flatMap((set) => set.names ?? [])).map((name) => ({ name, labels: {} }));
+}
+
+function exemptSets(firewall: ClusterFirewall, inventory: Inventory): readonly NamespaceSet[] {
+  const selector = firewall.spec.defaults?.exempt?.namespaceSelector;
+  const names = namedNamespaces(exemptNames(firewall, inventory));
+  return selector === undefined ? [names] : [names, namespacesFromLabels(selector)];
 }
 
 function exemptNames(firewall: ClusterFirewall, inventory: Inventory): readonly string[] {
@@ -113,7 +121,14 @@ function exemptBy(name: string, firewall: ClusterFirewall, inventory: Inventory)
   if (name === inventory.operatorNamespace) return 'operator';
   if (exempt?.names?.includes(name) === true) return 'names';
   const isSystem = SYSTEM_NAMESPACES.some((each) => each === name);
-  return isSystem && exempt?.systemNamespaces !== 'None' ? 'systemNamespaces' : undefined;
+  if (isSystem && exempt?.systemNamespaces !== 'None') return 'systemNamespaces';
+  const namespace = knownOr(inventory.namespaces, []).find((each) => each.name === name);
+  return namespace !== undefined && isExemptByLabel(firewall, namespace) ? 'namespaceSelector' : undefined;
+}
+
+export function isExemptByLabel({ spec }: ClusterFirewall, namespace: NamespaceInfo): boolean {
+  const selector = spec.defaults?.exempt?.namespaceSelector;
+  return selector !== undefined && includesNamespace(namespacesFromLabels(selector), namespace);
 }
 
 function directions(firewall: ClusterFirewall): Enforcement['deny'] {

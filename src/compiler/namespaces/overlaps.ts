@@ -42,7 +42,7 @@ export function reportOverlaps(
   const overlaps = new Map<string, Overlap>();
   const sets = members.map(({ set }) => set);
   for (const namespace of knownNamespaces(inventory, sets)) {
-    if (enforcement.exempt.includes(namespace.name)) continue;
+    if (enforcement.modeOf(namespace) === 'exempt') continue;
     const here = members.filter(({ set }) => includesNamespace(set, namespace));
     for (const found of overlapsOf(here, firewall)) {
       const key = [found.field, found.loser.group.name, found.other.group.name].join('/');

@@ -52,6 +52,7 @@ export function compileDefaults(
   return [
     ...compileDns(at('dns', '.dns'), context, collector),
     ...apiServerToPods(context, collector),
+    ...collector.guard(at('podsToAPIServer', '.podsToAPIServer'), () => podsToAPIServer(context)),
     ...collector.guard(at('deny', ''), () => defaultDeny(context)),
     ...collector.guard(at('metadataAPI', '.metadataAPI'), () => metadataGuardrail(context)),
     // Sorted, because a bound on the whole firewall must not depend on the order of a manifest.
@@ -85,6 +86,35 @@ function defaultDeny({ firewall, enforcement }: DefaultsContext): readonly Desir
       tier: DEFAULT_TIER,
       order: ORDER.defaultDeny,
       types: [...(ingress ? (['Ingress'] as const) : []), ...(egress ? (['Egress'] as const) : [])],
+    },
+    (namespaces) => namespaces,
+    all(),
+  );
+}
+
+function podsToAPIServer({ firewall, enforcement }: DefaultsContext): readonly DesiredObject[] {
+  if (firewall.spec.defaults?.podsToAPIServer !== 'Allow' || !enforcement.deny.egress) return [];
+  const { name } = firewall.metadata;
+  const id = ruleId(name, 'defaults', 'podsToAPIServer');
+  const egress = canonicalRules(
+    crossRules({
+      id,
+      action: 'Allow',
+      sources: anyEnd,
+      destinations: matchEnd({ kind: 'kubeAPIServer' }),
+      ports: matchPorts(['All']),
+    }),
+  );
+  return enforcedAndStaged(
+    enforcement,
+    {
+      firewall: name,
+      id,
+      rules: [id],
+      tier: DEFAULT_TIER,
+      order: ORDER.podsToAPIServer,
+      types: ['Egress'],
+      egress,
     },
     (namespaces) => namespaces,
     all(),

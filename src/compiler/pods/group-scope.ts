@@ -5,7 +5,7 @@ import type { ResolveScope } from '../flows/flow-ends.ts';
 import { ruleId } from '../names.ts';
 import type { NodeFirewall } from '../nodes/node-firewall.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
-import { complement, intersect, isEmpty, includesNamespace, without } from '../namespaces/namespaces.ts';
+import { complement, intersect, isEmpty, includesNamespace } from '../namespaces/namespaces.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import { groupNamespaces, knownNamespaces, type ExemptBy } from '../namespaces/enforcement.ts';
@@ -73,7 +73,7 @@ function groupScope(
   { firewall, enforcement, inventory, resolveScope, nodeFirewall }: GroupContext,
 ): GroupScope {
   const meant = groupNamespaces(group);
-  const namespaces = without(meant, enforcement.exempt);
+  const namespaces = complement(meant, enforcement.exempt);
   const isStagedOnly = firewall.metadata.name !== DEFAULT_FIREWALL && firewall.spec.mode === 'Observe';
   const members = knownNamespaces(inventory, [namespaces])
     .filter((namespace) => includesNamespace(namespaces, namespace))
@@ -128,6 +128,7 @@ function parts(
 const REMEDY: Readonly<Record<ExemptBy, string>> = {
   operator: 'the operator’s own namespace is always exempt',
   names: 'to close it, remove it from spec.defaults.exempt.names',
+  namespaceSelector: 'to close it, remove the label that spec.defaults.exempt.namespaceSelector asks for',
   systemNamespaces:
     'to close it, write systemNamespaces: None in spec.defaults.exempt, and the other system namespaces in its names',
 };
@@ -152,14 +153,14 @@ function warnOfNamespaces(
         place,
         'NamespacesUnknown',
         'has rules inside one namespace, which need a NetworkPolicy in each: the cluster’s namespaces are not known, so they are not shown',
-        '.namespaceSelector',
+        selectedBy(group),
       );
     }
     return;
   }
   const known = new Set(inventory.namespaces.map(({ name }) => name));
   for (const [index, name] of (group.namespaces ?? []).entries()) {
-    if (known.has(name) || enforcement.exempt.includes(name)) continue;
+    if (known.has(name) || enforcement.exemptBy(name) !== undefined) continue;
     collector.warn(
       place,
       'NamespaceNotFound',
@@ -168,9 +169,12 @@ function warnOfNamespaces(
     );
   }
   if (group.namespaces === undefined && members.length === 0 && !isEmpty(namespaces)) {
-    collector.warn(place, 'NoNamespaceMatches', 'matches no namespace yet', '.namespaceSelector');
+    collector.warn(place, 'NoNamespaceMatches', 'matches no namespace yet', selectedBy(group));
   }
 }
+
+const selectedBy = ({ everyNamespace }: Group): string =>
+  everyNamespace === true ? '.everyNamespace' : '.namespaceSelector';
 
 const needsMembers = (group: Group): boolean =>
   group.isolation === 'SameNamespace' ||

@@ -187,11 +187,12 @@ const mode = fc.constantFrom<Mode>('Enforce', 'Enforce', 'Enforce', 'Observe');
 const isolation = fc.constantFrom<NonNullable<Group['isolation']>>('Strict', 'SameNamespace');
 
 const groupOf = (mayHaveMode: boolean): fc.Arbitrary<Group> =>
-  fc.boolean().chain((byName) =>
+  fc.constantFrom('name', 'name', 'label', 'label', 'every').chain((by) =>
     record<Group>({
       name: fc.constantFrom('g1', 'g2', 'g3'),
-      namespaces: byName ? some([...NAMESPACES, 'later'], 3) : fc.constant(undefined),
-      namespaceSelector: byName ? fc.constant(undefined) : nonEmptyNamespaceSelector,
+      namespaces: by === 'name' ? some([...NAMESPACES, 'later'], 3) : fc.constant(undefined),
+      namespaceSelector: by === 'label' ? nonEmptyNamespaceSelector : fc.constant(undefined),
+      everyNamespace: by === 'every' ? fc.constant(true) : fc.constant(undefined),
       mode: mayHaveMode ? maybe(mode) : fc.constant(undefined),
       isolation: maybe(isolation),
       ingress: maybe(named(ingressRule, 3), 5),
@@ -215,6 +216,7 @@ const guardrail: fc.Arbitrary<Guardrail> = upTo(guardrailDestination, 3).chain((
 const exempt = record<NonNullable<Defaults['exempt']>>({
   systemNamespaces: maybe(fc.constantFrom('Keep', 'None')),
   names: maybe(fc.uniqueArray(fc.constantFrom('istio', 'c', 'later'), { maxLength: 2 })),
+  namespaceSelector: maybe(nonEmptyNamespaceSelector, 4),
 });
 const nodeLocal = fc.uniqueArray(fc.constantFrom('169.254.20.10', '198.51.100.7', '2001:db8::7'), {
   maxLength: 2,
@@ -244,6 +246,7 @@ const defaults = record<Defaults>({
   dns: maybe(dns),
   metadataAPI: maybe(metadataAPI),
   apiServerToPods: maybe(fc.constantFrom('Auto', 'None')),
+  podsToAPIServer: maybe(fc.constantFrom('Allow', 'None')),
 });
 
 const defaultFirewall: fc.Arbitrary<ClusterFirewall> = record<ClusterFirewall>({

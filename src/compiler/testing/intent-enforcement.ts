@@ -42,12 +42,16 @@ export function intendedEnforcement(
     ...(exempt.names ?? []),
     ...(inventory.operatorNamespace === undefined ? [] : [inventory.operatorNamespace]),
   ];
-  const isExempt = (namespace: string) => exempted.includes(namespace);
+  const isExempt = (namespace: string) => {
+    if (exempted.includes(namespace)) return true;
+    const { labels = {} } = cluster.namespaces.find(({ name }) => name === namespace) ?? {};
+    return exempt.namespaceSelector !== undefined && selectorMatches(exempt.namespaceSelector, labels);
+  };
   const meantBy = remembered((group: Group): readonly string[] =>
     cluster.namespaces
       .filter(({ name, labels }) =>
         group.namespaces === undefined
-          ? selectorMatches(group.namespaceSelector, labels)
+          ? group.everyNamespace === true || selectorMatches(group.namespaceSelector, labels)
           : group.namespaces.includes(name),
       )
       .map(({ name }) => name),

@@ -134,12 +134,7 @@ function entityMatch(entity: Entry['entity'], setting: Setting): EntryMatch | un
     case 'SameNamespace':
       return { kind: 'pods', has: (pod, subject) => pod.namespace === subject.namespace };
     case 'KubeAPIServer':
-      return {
-        kind: 'addresses',
-        has: (address, { protocol, port }) =>
-          protocol === 'TCP' &&
-          cluster.apiServer.some((each) => each.address === address && each.port === port),
-      };
+      return { kind: 'addresses', has: (_address, flow) => isForApiServer(flow, cluster) };
     case 'Nodes':
       return noNode ? undefined : { kind: 'addresses', has: (address) => nodes.includes(address) };
     case 'ControlPlane': {
@@ -161,6 +156,19 @@ function entityMatch(entity: Entry['entity'], setting: Setting): EntryMatch | un
       throw new Error('an entry without a key');
   }
 }
+
+const isForApiServer = (flow: Flow, { apiServer }: Cluster): boolean =>
+  flow.protocol === 'TCP' &&
+  apiServer.some(({ address, port }) => address === addressOf(flow, 'to') && port === flow.port);
+
+export const podsToAPIServerOpening = (
+  setting: Defaults['podsToAPIServer'],
+  { cluster }: Setting,
+): Opening => ({
+  id: 'podsToAPIServer',
+  egress: (flow) => setting === 'Allow' && isForApiServer(flow, cluster),
+  ingress: () => false,
+});
 
 /** Nodes that carry the label, with any value, and the endpoints of the API server. */
 function controlPlaneOf({ nodes, apiServerEndpoints }: Inventory): readonly string[] {

@@ -17,6 +17,7 @@ import {
   isolationOpening,
   namespaceLabels,
   openingsOf,
+  podsToAPIServerOpening,
   reaches,
 } from './intent-openings.ts';
 import { intendedEnforcement } from './intent-enforcement.ts';
@@ -60,6 +61,7 @@ function podVerdictOf(
     ...active.flatMap((firewall) => openingsOf(firewall, setting)),
     isolationOpening(setting),
     dnsOpening(main.spec.defaults?.dns, setting),
+    podsToAPIServerOpening(main.spec.defaults?.podsToAPIServer, setting),
     apiServerOpening(main.spec.defaults?.apiServerToPods, setting),
   ];
   const denials = [metadataDenial(main, setting), ...guardrailDenials(main, setting)];

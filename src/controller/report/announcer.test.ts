@@ -74,6 +74,17 @@ describe('a problem', () => {
     ]);
   });
 
+  test('that is only a warning is told where a namespace leaves the firewall by its label', () => {
+    const exempt = {
+      ...problem('default/defaults/exempt/shop', 'ExemptByLabel'),
+      severity: 'warning' as const,
+    };
+    expect(told([compiled([exempt]), compiled([])])).toEqual([
+      ['Normal Ready', 'Warning ExemptByLabel'],
+      ['Normal Resolved'],
+    ]);
+  });
+
   test('that is only a warning is not told', () => {
     expect(told([compiled([{ ...problem('blog/web'), severity: 'warning' }])])).toEqual([['Normal Ready']]);
   });

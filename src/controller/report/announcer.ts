@@ -1,3 +1,4 @@
+import type { WarningReason } from '../../compiler/types.ts';
 import type { StatusProblem } from '../../api/status.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
 import type { Repair } from '../apply/journal.ts';
@@ -17,6 +18,7 @@ interface Readiness {
 
 const READY = 'Ready';
 const INVALID = 'Invalid';
+const EXEMPT_BY_LABEL: WarningReason = 'ExemptByLabel';
 /**
  * The firewall has problems, each with an Event of its own, or it is on its way. Neither is worth another
  * Event.
@@ -134,11 +136,14 @@ function readinessOf(finding: Finding): Readiness {
   }
 }
 
-/** Warnings are left out: a selector that matches nothing yet is how every GitOps rollout begins. */
+/**
+ * Warnings are left out, because a selector that matches nothing yet is how every GitOps rollout begins. A namespace
+ * that leaves the firewall by a label is the exception.
+ */
 const byKey = (problems: readonly StatusProblem[]): Announced['problems'] =>
   new Map(
     problems
-      .filter(({ severity }) => severity === 'problem')
+      .filter(({ severity, reason }) => severity === 'problem' || reason === EXEMPT_BY_LABEL)
       .map((problem) => [JSON.stringify([problem.rule, problem.path, problem.reason]), problem]),
   );
 
