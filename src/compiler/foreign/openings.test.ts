@@ -252,6 +252,23 @@ describe('the label of a set', () => {
     ]);
   });
 
+  test.each(['projectcalico.org/namespace', 'projectcalico.org/orchestrator', 'pcns.role', 'pcsa.role'])(
+    'nor does the label %s make them pods without a word',
+    (key) => {
+      const posing = { [key]: 'x' };
+      const opens = 'what rules give to pods whose labels it has, for its own addresses';
+      expect(
+        named({
+          hostEndpoints: [{ ...endpoint, labels: posing, hasAddresses: true }],
+          foreignSets: [{ name: 's', labels: posing }],
+        }),
+      ).toEqual([`GlobalNetworkSet/s: ${opens}`, `HostEndpoint/h: ${opens}`]);
+      expect(named({ foreignSets: [{ name: 's', labels: { ...labels, ...posing } }] })).toEqual([
+        'GlobalNetworkSet/s: what rules give to the set "nodes" and to pods whose labels it has, for its own addresses',
+      ]);
+    },
+  );
+
   test('means nothing without addresses, and on automatic endpoints', () => {
     const created = { ...labels, 'projectcalico.org/created-by': 'calico-kube-controllers' };
     const hostEndpoints = [

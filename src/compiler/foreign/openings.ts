@@ -3,6 +3,7 @@
  * much rather than too little, because it knows neither pods nor packets.
  */
 import type { ClusterFirewall } from '../../api/schema.ts';
+import { isCalicosLabel, LABEL_CREATED_BY } from '../../calico/labels.ts';
 import { matchesSelector } from '../../calico/selector.ts';
 import { LABEL_SET, DEFAULT_TIER, isSet } from '../names.ts';
 import type { AdminPolicyInfo, Directions, ForeignPolicyInfo, Inventory } from '../../inventory/types.ts';
@@ -140,14 +141,17 @@ class Judge {
     const { hostEndpoints = [], foreignSets = [] } = this.#input.inventory;
     const members = [
       ...hostEndpoints
-        .filter(({ hasAddresses }) => hasAddresses === true)
+        .filter(({ hasAddresses, automatic }) => hasAddresses === true && !automatic)
         .map(({ name, labels }) => ({ id: `HostEndpoint/${name}`, labels })),
       ...foreignSets.map(({ name, labels }) => ({ id: `GlobalNetworkSet/${name}`, labels })),
     ];
     return members.flatMap(({ id, labels }) => {
-      if (!wearsSetLabel(labels)) return [];
-      const opens = `what rules give to the set "${labels[LABEL_SET] ?? ''}", for its own addresses`;
-      return [this.#opening(SETS, id, opens)];
+      const whose = [
+        ...(wearsSetLabel(labels) ? [`the set "${labels[LABEL_SET] ?? ''}"`] : []),
+        ...(posesAsPods(labels) ? ['pods whose labels it has'] : []),
+      ].join(' and to ');
+      const opens = `what rules give to ${whose}, for its own addresses`;
+      return whose === '' ? [] : [this.#opening(SETS, id, opens)];
     });
   }
 
@@ -191,6 +195,10 @@ export const wearsSetLabel = (labels: Readonly<Record<string, string>>): boolean
   const value = labels[LABEL_SET];
   return value !== undefined && matchesSelector(isSet(value), labels);
 };
+
+/** Calico gives these labels to pods. In selectors, an object of others that has one counts as a pod. */
+const posesAsPods = (labels: Readonly<Record<string, string>>): boolean =>
+  Object.keys(labels).some((key) => isCalicosLabel(key) && key !== LABEL_CREATED_BY);
 
 const isClosed = ({ namespaces, deny }: ClosedPods): boolean => namespaces.length > 0 && isAny(deny);
 

@@ -1,5 +1,6 @@
 /** Stored objects of the generated kinds, reduced to what planning compares. */
 import type { GeneratedKind } from '../../calico/types.ts';
+import { isCalicosLabel } from '../../calico/labels.ts';
 import { readNetworkPolicy } from '../../inventory/actions.ts';
 import { readGlobalNetworkPolicy, readHostEndpoint, readTier } from '../../inventory/calico.ts';
 import { isRecord } from '../../json.ts';
@@ -74,7 +75,7 @@ export interface ForeignObject extends Identity {
   readonly ours: false;
   readonly tier?: TierInfo;
   readonly hostEndpoint?: HostEndpointInfo;
-  /** Only with the label of a set. */
+  /** Only with a label by which it counts as a set of ours, or as pods. */
   readonly set?: ForeignSetInfo;
   readonly policy?: ForeignPolicyInfo;
   readonly namespacePolicy?: NamespacePolicyInfo;
@@ -155,7 +156,9 @@ function foreignDetails(kind: GeneratedKind, object: KubernetesObject): Partial<
     case 'HostEndpoint':
       return { hostEndpoint: readHostEndpoint(object) };
     case 'GlobalNetworkSet':
-      return labels[LABEL_SET] === undefined ? {} : { set: { name, labels } };
+      return Object.keys(labels).some((key) => key === LABEL_SET || isCalicosLabel(key))
+        ? { set: { name, labels } }
+        : {};
     case 'GlobalNetworkPolicy':
       return { policy: readGlobalNetworkPolicy(object) };
     case 'NetworkPolicy':

@@ -201,12 +201,17 @@ test('a policy of others that begins to allow is told at once', async () => {
   expect(changed()).toBe(1);
 });
 
-test('only sets with the label of a set are kept', async () => {
+test('only sets with the label of a set, or of pods, are kept', async () => {
   const { server, stored } = await observed();
   const SETS = kindResource('GlobalNetworkSet');
   const labels = { 'clusterfirewall.io/set': 'nodes' };
   server.put(SETS, { metadata: { name: 'a', labels }, spec: { nets: [] } });
+  const posing = { 'projectcalico.org/namespace': 'shop' };
   server.put(SETS, { metadata: { name: 'b' }, spec: { nets: [] } });
+  server.put(SETS, { metadata: { name: 'c', labels: posing }, spec: { nets: [] } });
   await settle();
-  expect(stored.inventory().foreignSets).toEqual([{ name: 'a', labels }]);
+  expect(stored.inventory().foreignSets).toEqual([
+    { name: 'a', labels },
+    { name: 'c', labels: posing },
+  ]);
 });
