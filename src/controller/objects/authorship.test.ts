@@ -158,6 +158,15 @@ describe('the keys', () => {
     expect(isOurs(successor(last), live(written(last)))).toBe(true);
   });
 
+  test('of a longer text, the last hundred are learned', () => {
+    const [first, last] = [new Authorship(), new Authorship()];
+    const others = Array.from({ length: 99 }, () => new Authorship().keys);
+    const reader = new Authorship();
+    reader.learn([first.keys, ...others, last.keys].join());
+    expect(isOurs(reader, live(written(first)))).toBe(false);
+    expect(isOurs(reader, live(written(last)))).toBe(true);
+  });
+
   test.each([undefined, '', ',', 'x', 'clusterfirewall', `${'x'.repeat(43)},é`])(
     'that are none are ignored: %s',
     (text) => {

@@ -52,9 +52,15 @@ export class Authorship {
     return [...others.slice(1 - MAX_KEYS), this.#ownKey].join(',');
   }
 
-  /** Learns the public keys of other processes. @param keys a text that `keys` returned; others are ignored */
+  /**
+   * Learns the public keys of other processes.
+   * @param keys a text that `keys` returned, of which the last hundred count; other texts are ignored
+   */
   learn(keys = ''): void {
-    const news = keys.split(',').filter((key) => PUBLIC_KEY.test(key) && !this.#publicKeys.has(key));
+    const news = keys
+      .split(',')
+      .slice(-MAX_KEYS)
+      .filter((key) => PUBLIC_KEY.test(key) && !this.#publicKeys.has(key));
     for (const x of news)
       this.#publicKeys.set(x, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }));
     if (news.length > 0) this.#refuted = new WeakSet();
