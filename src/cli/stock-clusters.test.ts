@@ -1,4 +1,5 @@
 /** Stock clusters: `mode: Enforce` in spec.nodes alone keeps open the traffic that each needs. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import type { ClusterFirewall, Nodes, Peer } from '../api/schema.ts';
 import type { GlobalNetworkPolicy, Rule } from '../calico/types.ts';
@@ -21,150 +22,10 @@ const inventoryOf = (text: string): Inventory => {
   expect(diagnostics).toEqual([]);
   return inventory;
 };
-const POOL = `---
-apiVersion: projectcalico.org/v3
-kind: IPPool
-metadata: { name: default-ipv4-ippool }
-spec: { cidr: 192.168.0.0/16, natOutgoing: true, vxlanMode: Always }
-`;
-const slice = (...addresses: readonly string[]): string => `---
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: { name: kubernetes, namespace: default, labels: { kubernetes.io/service-name: kubernetes } }
-endpoints: [{ addresses: [${addresses.join(', ')}] }]
-`;
-
-/** A node in the state in which kubeadm and the Calico operator leave it. */
-const KUBEADM = `
-apiVersion: v1
-kind: Node
-metadata:
-  name: cp-1
-  labels: { kubernetes.io/hostname: cp-1, node-role.kubernetes.io/control-plane: '' }
-  annotations:
-    kubeadm.alpha.kubernetes.io/cri-socket: unix:///var/run/containerd/containerd.sock
-    projectcalico.org/IPv4Address: 10.0.0.10/24
-    projectcalico.org/IPv4VXLANTunnelAddr: 192.168.10.0
-status:
-  addresses: [{ type: InternalIP, address: 10.0.0.10 }, { type: Hostname, address: cp-1 }]
----
-apiVersion: v1
-kind: Node
-metadata:
-  name: worker-1
-  labels: { kubernetes.io/hostname: worker-1 }
-  annotations:
-    projectcalico.org/IPv4Address: 10.0.0.21/24
-    projectcalico.org/IPv4VXLANTunnelAddr: 192.168.21.0
-status:
-  addresses: [{ type: InternalIP, address: 10.0.0.21 }, { type: Hostname, address: worker-1 }]
-${POOL}${slice('10.0.0.10')}`;
-
-/**
- * k3s labels its servers with control-plane and master. Flannel leaves its annotations where it is not
- * switched off.
- */
-const K3S = `
-apiVersion: v1
-kind: Node
-metadata:
-  name: server-1
-  labels:
-    node-role.kubernetes.io/control-plane: 'true'
-    node-role.kubernetes.io/master: 'true'
-    node.kubernetes.io/instance-type: k3s
-  annotations:
-    flannel.alpha.coreos.com/backend-type: vxlan
-    flannel.alpha.coreos.com/public-ip: 10.1.0.10
-    k3s.io/internal-ip: 10.1.0.10
-status:
-  addresses: [{ type: InternalIP, address: 10.1.0.10 }, { type: Hostname, address: server-1 }]
----
-apiVersion: v1
-kind: Node
-metadata:
-  name: agent-1
-  labels: { node.kubernetes.io/instance-type: k3s }
-  annotations: { flannel.alpha.coreos.com/backend-type: vxlan, k3s.io/internal-ip: 10.1.0.21 }
-status:
-  addresses: [{ type: InternalIP, address: 10.1.0.21 }]
----
-apiVersion: apiregistration.k8s.io/v1
-kind: APIService
-metadata: { name: v1beta1.metrics.k8s.io }
-spec: { service: { name: metrics-server, namespace: kube-system, port: 443 } }
----
-apiVersion: v1
-kind: Service
-metadata: { name: metrics-server, namespace: kube-system }
-spec: { selector: { k8s-app: metrics-server }, ports: [{ port: 443, targetPort: https }] }
-${slice('10.1.0.10')}`;
-
-/**
- * RKE2 with split roles: a member of etcd is no control plane (https://docs.rke2.io/install/server_roles).
- */
-const RKE2 = `
-apiVersion: v1
-kind: Node
-metadata:
-  name: server-1
-  labels:
-    node-role.kubernetes.io/control-plane: 'true'
-    node-role.kubernetes.io/master: 'true'
-    node.kubernetes.io/instance-type: rke2
-status:
-  addresses: [{ type: InternalIP, address: 10.1.0.10 }]
----
-apiVersion: v1
-kind: Node
-metadata:
-  name: etcd-1
-  labels: { node-role.kubernetes.io/etcd: 'true', node.kubernetes.io/instance-type: rke2 }
-status:
-  addresses: [{ type: InternalIP, address: 10.1.0.11 }]
----
-apiVersion: v1
-kind: Node
-metadata:
-  name: agent-1
-  labels: { node.kubernetes.io/instance-type: rke2 }
-status:
-  addresses: [{ type: InternalIP, address: 10.1.0.21 }]
-${slice('10.1.0.10')}`;
-
-/** Canal on an old kubeadm: only the master label, flannel's annotations, no tunnel of Calico. */
-const CANAL = `
-apiVersion: v1
-kind: Node
-metadata:
-  name: master
-  labels: { node-role.kubernetes.io/master: '' }
-  annotations:
-    flannel.alpha.coreos.com/backend-data: '{"VtepMAC":"8a:9f:6c:00:00:01"}'
-    flannel.alpha.coreos.com/backend-type: vxlan
-    flannel.alpha.coreos.com/kube-subnet-manager: 'true'
-    flannel.alpha.coreos.com/public-ip: 172.16.0.10
-    projectcalico.org/IPv4Address: 172.16.0.10/24
-status:
-  addresses: [{ type: InternalIP, address: 172.16.0.10 }]
-${slice('172.16.0.10')}`;
-
-/**
- * EKS, GKE, AKS: no node of the control plane, endpoints in the provider's network, and pods that act for the
- * control plane through tunnels.
- */
-const MANAGED = `
-apiVersion: v1
-kind: Node
-metadata:
-  name: ip-10-2-0-21.eu-west-1.compute.internal
-  labels: { eks.amazonaws.com/nodegroup: default }
-status:
-  addresses:
-    - { type: InternalIP, address: 10.2.0.21 }
-    - { type: ExternalIP, address: 198.51.100.21 }
-    - { type: InternalDNS, address: ip-10-2-0-21.eu-west-1.compute.internal }
-${slice('10.2.0.5', '10.2.1.5')}`;
+/** A file of stock-clusters, which says where its signs and ports are documented. */
+const stock = (name: string): string =>
+  readFileSync(new URL(`stock-clusters/${name}.yaml`, import.meta.url), 'utf8');
+const [KUBEADM, EKS] = [stock('kubeadm'), stock('eks')];
 
 const enforce = (
   cluster: string | Inventory,
@@ -177,6 +38,9 @@ const enforce = (
   };
   return compile([firewall], typeof cluster === 'string' ? inventoryOf(cluster) : cluster);
 };
+
+const setOf = ({ objects }: Compilation, set: string) =>
+  objects.find(({ rules }) => rules.includes(ruleId(`default/${set}`)))?.object.spec;
 
 /** The rules of the baseline: entry, layer, protocol, source, ports. */
 function opened(compilation: Compilation): readonly string[] {
@@ -199,73 +63,127 @@ function described({ metadata, protocol, source, destination }: Rule): string {
   return `${id}: ${short} → ${(destination?.ports ?? []).join()}/${protocol ?? ''}`;
 }
 
-const COMMON = [
-  'api-server: control-plane → 6443/TCP',
-  'api-server: nodes → 6443/TCP',
-  'api-server: pods → 6443/TCP',
-  'bgp: nodes → 179/TCP',
-  'dhcp: anyone → 546/UDP',
-  'dhcp: anyone → 67:68/UDP',
-  'etcd: control-plane → 2379:2380/TCP',
-  'kubelet: control-plane → 10250/TCP',
-  'node-local-dns: nodes → 53/TCP',
-  'node-local-dns: nodes → 53/UDP',
-  'node-local-dns: pods → 53/TCP',
-  'node-local-dns: pods → 53/UDP',
-  'nodes-to-nodes: nodes → 10251:10256/TCP',
-  'nodes-to-nodes: nodes → 10258/TCP',
-  'nodes-to-nodes: nodes → 10260:65535/TCP',
-  'nodes-to-nodes: nodes → 1:2378/TCP',
-  'nodes-to-nodes: nodes → 2381:10249/TCP',
-  'nodes-to-nodes: nodes → 1:65535/SCTP',
-  'nodes-to-nodes: nodes → 1:65535/UDP',
-  'typha: nodes → 5473/TCP',
-  'wireguard: nodes → 51820:51821/UDP',
-];
-/** Where a node has the role of a member of etcd, or of the control plane. */
-const ETCD = ['etcd: etcd → 2379:2380/TCP'];
+interface Stock {
+  readonly apiServer: string | undefined;
+  readonly etcd: readonly string[];
+  /** Ranges of ports that only nodes reach, and no port of etcd. */
+  readonly nodes: readonly string[];
+  readonly hasMembers: boolean;
+  readonly joining: readonly string[];
+  readonly more: readonly string[];
+}
+const USUAL: Stock = {
+  apiServer: '6443',
+  etcd: ['2379:2380'],
+  nodes: ['1:2378', '2381:10249'],
+  hasMembers: true,
+  joining: [],
+  more: [],
+};
+/** EKS, GKE, AKS: no node of the control plane, and its endpoints in the provider's network. */
+const MANAGED: Stock = { ...USUAL, apiServer: undefined, hasMembers: false };
 const FLANNEL = ['flannel: nodes → 8285,8472/UDP'];
 const METRICS = [
   'metrics-server: nodes → 10250/TCP',
   "metrics-server: k8s-app == 'metrics-server' && projectcalico.org/namespace == 'kube-system' && pods → 10250/TCP",
 ];
-/** Where the label of k3s or RKE2 is seen. */
-const JOINING = ['joining: nodes → 9345/TCP'];
+const baselineOf = ({ apiServer, etcd, nodes, hasMembers, joining, more }: Stock): readonly string[] => [
+  ...(apiServer === undefined
+    ? []
+    : ['control-plane', 'nodes', 'pods'].map((source) => `api-server: ${source} → ${apiServer}/TCP`)),
+  'bgp: nodes → 179/TCP',
+  'dhcp: anyone → 546/UDP',
+  'dhcp: anyone → 67:68/UDP',
+  ...['control-plane', ...(hasMembers ? ['etcd'] : [])].flatMap((source) =>
+    etcd.map((ports) => `etcd: ${source} → ${ports}/TCP`),
+  ),
+  ...joining.map((ports) => `joining: nodes → ${ports}/TCP`),
+  'kubelet: control-plane → 10250/TCP',
+  'node-local-dns: nodes → 53/TCP',
+  'node-local-dns: nodes → 53/UDP',
+  'node-local-dns: pods → 53/TCP',
+  'node-local-dns: pods → 53/UDP',
+  ...[...nodes, '10251:10256', '10258', '10260:65535'].map((ports) => `nodes-to-nodes: nodes → ${ports}/TCP`),
+  'nodes-to-nodes: nodes → 1:65535/SCTP',
+  'nodes-to-nodes: nodes → 1:65535/UDP',
+  'typha: nodes → 5473/TCP',
+  'wireguard: nodes → 51820:51821/UDP',
+  ...more,
+];
 const inBothLayers = (lines: readonly string[]): readonly string[] => [
   ...lines.flatMap((line) => [`host ${line}`, `ports ${line}`]),
   'ports vxlan: anyone → 4789/UDP',
 ];
 
 describe('the baseline', () => {
-  test.each([
-    ['kubeadm', KUBEADM, [...COMMON, ...ETCD]],
-    ['k3s', K3S, [...COMMON, ...ETCD, ...FLANNEL, ...METRICS, ...JOINING]],
-    ['RKE2 with split roles', RKE2, [...COMMON, ...ETCD, ...JOINING]],
-    ['Canal', CANAL, [...COMMON, ...ETCD, ...FLANNEL]],
-    ['a managed control plane', MANAGED, COMMON],
-  ])('of %s is complete', (_, cluster, lines) => {
-    const compilation = enforce(cluster);
+  const STOCK: Readonly<Record<string, Stock>> = {
+    kubeadm: USUAL,
+    k3s: { ...USUAL, joining: ['9345'], more: [...FLANNEL, ...METRICS] },
+    rke2: { ...USUAL, joining: ['9345'] },
+    canal: { ...USUAL, more: FLANNEL },
+    microk8s: { ...USUAL, apiServer: '16443', hasMembers: false, joining: ['16443,25000'] },
+    k0s: { ...USUAL, joining: ['8132,9443'] },
+    kops: {
+      ...USUAL,
+      apiServer: '443',
+      etcd: ['2379:2381', '4001:4002'],
+      nodes: ['1:2378', '2382:4000', '4003:10249'],
+    },
+    talos: { ...USUAL, joining: ['50000:50001'] },
+    eks: MANAGED,
+    gke: MANAGED,
+    aks: MANAGED,
+  };
+
+  test('is known for every stock cluster, which says its sources and is in docs/nodes.md', () => {
+    const files = readdirSync(new URL('stock-clusters', import.meta.url));
+    expect(files.map((file) => file.replace('.yaml', ''))).toEqual(Object.keys(STOCK).sort());
+    const docs = readFileSync(new URL('../../docs/nodes.md', import.meta.url), 'utf8').toLowerCase();
+    for (const name of Object.keys(STOCK)) {
+      expect(stock(name)).toMatch(/^# .*https:\/\//m);
+      expect(docs).toContain(`| ${name}`);
+    }
+  });
+
+  test.each(Object.entries(STOCK))('of %s is complete', (name, expected) => {
+    const compilation = enforce(stock(name));
     expect(compilation.problems).toEqual([]);
-    expect(opened(compilation)).toEqual([...inBothLayers(lines)].sort());
+    expect(opened(compilation)).toEqual([...inBothLayers(baselineOf(expected))].sort());
   });
 
   test.each([
-    ['kubeadm', KUBEADM, ['10.0.0.10/32', '192.168.10.0/32']],
-    ['k3s', K3S, ['10.1.0.10/32']],
-    ['Canal', CANAL, ['172.16.0.10/32']],
-    ['a managed control plane', MANAGED, ['10.2.0.5/32', '10.2.1.5/32']],
-  ])('knows the control plane of %s', (_, cluster, nets) => {
-    const set = enforce(cluster).objects.find(({ rules }) => rules.includes(ruleId('default/control-plane')));
-    expect(set?.object.spec).toEqual({ nets });
+    ['kubeadm', ['10.0.0.10/32', '192.168.10.0/32']],
+    ['k3s', ['10.1.0.10/32']],
+    ['rke2', ['10.1.0.10/32']],
+    ['canal', ['172.16.0.10/32']],
+    ['microk8s', ['10.20.0.1/32']],
+    ['eks', ['10.2.0.5/32', '10.2.1.5/32']],
+  ])('knows the control plane of %s', (name, nets) => {
+    expect(setOf(enforce(stock(name)), 'control-plane')).toEqual({ nets });
   });
 
   test('knows members of etcd, which are no control plane for kubelets', () => {
-    const { objects } = enforce(RKE2);
-    const netsOf = (set: string) =>
-      objects.find(({ rules }) => rules.includes(ruleId(`default/${set}`)))?.object.spec;
-    expect(netsOf('etcd')).toEqual({ nets: ['10.1.0.10/32', '10.1.0.11/32'] });
-    expect(netsOf('control-plane')).toEqual({ nets: ['10.1.0.10/32'] });
+    expect(setOf(enforce(stock('rke2')), 'etcd')).toEqual({ nets: ['10.1.0.10/32', '10.1.0.11/32'] });
+    expect(setOf(enforce(EKS), 'etcd')).toBeUndefined();
   });
+
+  test.each(['eks', 'gke', 'aks'])(
+    'opens nothing at nodes because the API server of %s answers at 443',
+    (name) => {
+      const zones = [
+        { name: 'z', from: [{ entity: 'Nodes' as const }], allow: { services: ['kube-apiserver'] } },
+      ];
+      const { objects, nodes } = enforce(
+        stock(name),
+        { zones, breakGlass: [{ peer: 'ops' }], nodeCIDRs: ['10.0.0.0/24'] },
+        [{ name: 'ops', cidrs: ['198.51.100.0/24'] }],
+      );
+      const text = JSON.stringify(objects.filter(({ object }) => object.kind === 'GlobalNetworkPolicy'));
+      expect(text).toContain('5473');
+      expect(text).not.toMatch(/\b6?443\b/);
+      expect(nodes?.notes.join()).toContain('the API server answers at no node');
+    },
+  );
 
   test('lets the pods and the addresses of a managed control plane reach kubelets', () => {
     const peers: Peer[] = [
@@ -276,7 +194,7 @@ describe('the baseline', () => {
       { name: 'provider', cidrs: ['203.0.113.0/28'] },
     ];
     const compilation = enforce(
-      MANAGED,
+      EKS,
       { controlPlane: [{ peer: 'konnectivity' }, { peer: 'provider' }] },
       peers,
     );
@@ -286,14 +204,15 @@ describe('the baseline', () => {
       'host kubelet: control-plane → 10250/TCP',
       'host kubelet: nodes → 10250/TCP',
     ]);
-    const set = compilation.objects.find(({ rules }) => rules.includes(ruleId('default/control-plane')));
-    expect(set?.object.spec).toEqual({ nets: ['10.2.0.5/32', '10.2.1.5/32', '203.0.113.0/28'] });
+    expect(setOf(compilation, 'control-plane')).toEqual({
+      nets: ['10.2.0.5/32', '10.2.1.5/32', '203.0.113.0/28'],
+    });
   });
 
   test('leaves out disabled entries, and nothing else', () => {
     const lines = opened(enforce(KUBEADM, { baseline: { disable: ['nodes-to-nodes', 'typha'] } }));
     expect(lines).toEqual(
-      [...inBothLayers([...COMMON, ...ETCD].filter((line) => !/^(nodes-to-nodes|typha):/.test(line)))].sort(),
+      [...inBothLayers(baselineOf(USUAL).filter((line) => !/^(nodes-to-nodes|typha):/.test(line)))].sort(),
     );
   });
 
@@ -320,7 +239,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
   });
 
   test('with a control plane without addresses compiles nothing, and stored objects stay', () => {
-    const nowhere = MANAGED.replace(/---\napiVersion: discovery[^]*/, '');
+    const nowhere = EKS.replace(/---\napiVersion: discovery[^]*/, '');
     const compilation = enforce(nowhere);
     expect(compilation.problems).toMatchObject([
       { severity: 'problem', rule: 'default/nodes', path: 'spec.nodes', reason: 'EntityUnresolved' },
@@ -338,8 +257,7 @@ spec: { peerIP: '10.0.0.1:1790', asNumber: 64512 }
 describe('machines that will join', () => {
   test('are no nodes', () => {
     const compilation = enforce(KUBEADM, { nodeCIDRs: ['10.0.0.0/24'] });
-    const set = compilation.objects.find(({ rules }) => rules.includes(ruleId('default/nodes')));
-    expect(set?.object.spec).toEqual({
+    expect(setOf(compilation, 'nodes')).toEqual({
       nets: ['10.0.0.10/32', '10.0.0.21/32', '192.168.10.0/32', '192.168.21.0/32'],
     });
   });

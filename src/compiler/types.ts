@@ -39,6 +39,7 @@ export type WarningReason =
   | 'ServiceWithoutSelector'
   | 'NoNodeFirewall'
   | 'NodeOutsideNodeCIDRs'
+  | 'PortsOfClusterUnclear'
   | 'ForeignPolicySelectsHosts'
   | 'EndpointConflict'
   | 'UnclaimedNamespace'
@@ -129,6 +130,8 @@ export interface NodesSummary {
   readonly failsafes?: NonNullable<FelixConfigurationInfo['failsafeInbound']>;
   /** With failsafes: Managed, the reason why they cannot be computed, and the remedy. */
   readonly failsafesWaitFor?: string;
+  /** With failsafes: Managed, the reason why failsafes stay as they are, narrowed or not. */
+  readonly failsafesKept?: string;
   /** Sentences about traffic that is not policed, or is policed in an unexpected way. */
   readonly notes: readonly string[];
 }

@@ -179,7 +179,7 @@ describe('whatever objects say', () => {
             ],
             apiServerEndpoints: taken(
               readApiServerSlice({ metadata: slice, endpoints: [{ addresses: values }, value] }),
-            ),
+            ).addresses,
             ipPools: [value, ...values].flatMap((cidr) => taken(readIPPool({ metadata, spec: { cidr } }))),
             bgpPeers: values.flatMap((peerIP) => taken(readBGPPeer({ metadata, spec: { peerIP } }))),
             felixConfigurations: [

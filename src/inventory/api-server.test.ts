@@ -3,6 +3,7 @@ import {
   BACKEND_SOURCES,
   readApiServerSlice,
   readBackends,
+  portsOfServices,
   readService,
   readServiceCIDR,
 } from './api-server.ts';
@@ -119,6 +120,42 @@ describe('readService', () => {
   });
 });
 
+describe('ports of a Service on nodes', () => {
+  const read = (spec: object) => readService({ metadata: { name: 'web', namespace: 'shop' }, spec });
+  const ports = [
+    { port: 80, nodePort: 20080 },
+    { port: 443, nodePort: 30443 },
+    { port: 53, protocol: 'UDP', nodePort: 32768 },
+    { port: 9000, nodePort: 0 },
+    { port: 9001 },
+  ];
+
+  test('are those outside of the usual range, and that of the health check', () => {
+    expect(read({ ports, healthCheckNodePort: 32534 }).value).toMatchObject({
+      unusualNodePorts: ['20080/TCP', '32768/UDP'],
+      healthCheckNodePort: 32534,
+    });
+    const { value } = read({ ports: [{ port: 80, nodePort: 30080 }], healthCheckNodePort: 0 });
+    expect(Object.keys(value)).not.toContain('unusualNodePorts');
+    expect(Object.keys(value)).not.toContain('healthCheckNodePort');
+  });
+
+  test('are left out and named where they are none', () => {
+    const { value, flaws } = read({ ports: [{ port: 80, nodePort: -1 }], healthCheckNodePort: 'x' });
+    expect(value).not.toMatchObject({ healthCheckNodePort: expect.anything() });
+    expect(flaws.map(({ field }) => field)).toEqual(['spec.ports[0].nodePort', 'spec.healthCheckNodePort']);
+  });
+
+  test('of several Services are sorted, once each', () => {
+    const other = { unusualNodePorts: ['20080/TCP', '10080/TCP'], healthCheckNodePort: 9 };
+    expect(portsOfServices([other, { healthCheckNodePort: 10 }, other, {}])).toEqual({
+      unusualNodePorts: ['10080/TCP', '20080/TCP'],
+      healthCheckNodePorts: [9, 10],
+    });
+    expect(portsOfServices([{}])).toEqual({});
+  });
+});
+
 describe('readApiServerSlice', () => {
   const slice = (namespace: string, service: string): KubernetesObject => ({
     metadata: { name: 'a', namespace, labels: { 'kubernetes.io/service-name': service } },
@@ -126,12 +163,29 @@ describe('readApiServerSlice', () => {
   });
 
   test('gives the addresses, of whatever readiness', () => {
-    expect(readApiServerSlice(slice('default', 'kubernetes')).value).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(readApiServerSlice(slice('default', 'kubernetes')).value).toEqual({
+      addresses: ['10.0.0.1', '10.0.0.2'],
+      targets: [],
+    });
   });
 
+  test('gives ports of TCP, of the slice that the API server keeps alone', () => {
+    const ports = [{ port: 6443 }, { port: 8443, protocol: 'TCP' }, { port: 53, protocol: 'UDP' }];
+    const own = { ...slice('default', 'kubernetes'), endpoints: [{ addresses: ['10.0.0.1'] }], ports };
+    const named = (name: string) => ({ ...own, metadata: { ...own.metadata, name } });
+    expect(readApiServerSlice(named('kubernetes')).value.targets).toEqual([
+      { address: '10.0.0.1', port: 6443 },
+      { address: '10.0.0.1', port: 8443 },
+    ]);
+    expect(readApiServerSlice(named('another')).value).toEqual({ addresses: ['10.0.0.1'], targets: [] });
+    const { value, flaws } = readApiServerSlice({ ...named('kubernetes'), ports: [{ port: 0 }] });
+    expect([value.targets, flaws.map(({ field }) => field)]).toEqual([[], ['ports[0].port']]);
+  });
+
+  const nothing = { addresses: [], targets: [] };
   test('gives nothing for another Service, or one of that name elsewhere', () => {
-    expect(readApiServerSlice(slice('default', 'shop')).value).toEqual([]);
-    expect(readApiServerSlice(slice('shop', 'kubernetes')).value).toEqual([]);
+    expect(readApiServerSlice(slice('default', 'shop')).value).toEqual(nothing);
+    expect(readApiServerSlice(slice('shop', 'kubernetes')).value).toEqual(nothing);
   });
 
   test.each([
@@ -147,7 +201,7 @@ describe('readApiServerSlice', () => {
   ])('an address %j is left out and named', (odd, why) => {
     const endpoints = [{ addresses: ['10.0.0.1'] }, { addresses: ['10.0.0.2', odd] }];
     expect(readApiServerSlice({ ...slice('default', 'kubernetes'), endpoints })).toEqual({
-      value: ['10.0.0.1', '10.0.0.2'],
+      value: { addresses: ['10.0.0.1', '10.0.0.2'], targets: [] },
       flaws: [
         {
           kind: 'EndpointSlice',

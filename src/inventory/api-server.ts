@@ -5,7 +5,7 @@
 import { valueAt } from '../json.ts';
 import { fieldsOf, listOf, type KubernetesObject } from './object.ts';
 import { TRANSPORTS } from '../net/ports.ts';
-import type { ApiServerBackend, ServiceInfo, ServicePort } from './types.ts';
+import type { ApiServerBackend, ApiServerSlice, Inventory, ServiceInfo, ServicePort } from './types.ts';
 import { FieldReader, type Reading } from './unreadable.ts';
 
 /** A collection, optionally limited to one namespace, like the type in src/cluster. */
@@ -105,11 +105,14 @@ export function readBackends(
 export function readService(object: KubernetesObject): Reading<ServiceInfo> {
   const { namespace = '', name } = object.metadata;
   const fields = new FieldReader('Service', object);
-  const { type, selector, clusterIP, clusterIPs = [clusterIP], ports } = fieldsOf(object['spec']);
+  const spec = fieldsOf(object['spec']);
+  const { type, selector, clusterIP, clusterIPs = [clusterIP], ports } = spec;
   // An ExternalName is a DNS name outside the cluster. Its selector and ports have no effect.
   if (type === 'ExternalName') return fields.reading({ namespace, name, clusterIPs: NONE, ports: NONE });
   const labels = readSelector(selector, fields);
   const external = externalIPsOf(object, fields);
+  const nodePorts = unusualNodePortsOf(ports, fields);
+  const [healthCheck] = fields.port(spec['healthCheckNodePort'] || undefined, 'spec.healthCheckNodePort');
   return fields.reading({
     namespace,
     name,
@@ -123,8 +126,40 @@ export function readService(object: KubernetesObject): Reading<ServiceInfo> {
     ports: first(ports, 'spec.ports', fields).flatMap((port, index) =>
       readPort(port, `spec.ports[${String(index)}]`, fields),
     ),
+    ...(nodePorts.length > 0 && { unusualNodePorts: nodePorts }),
+    ...(healthCheck !== undefined && { healthCheckNodePort: healthCheck }),
   });
 }
+
+/** Ports that Services have on nodes. */
+export function portsOfServices(
+  services: readonly Pick<ServiceInfo, 'unusualNodePorts' | 'healthCheckNodePort'>[],
+): Pick<Inventory, 'unusualNodePorts' | 'healthCheckNodePorts'> {
+  const nodePorts = [...new Set(services.flatMap(({ unusualNodePorts: ports = [] }) => ports))].sort();
+  const health = services.flatMap(({ healthCheckNodePort: port }) => (port === undefined ? [] : [port]));
+  return {
+    ...(nodePorts.length > 0 && { unusualNodePorts: nodePorts }),
+    ...(health.length > 0 && { healthCheckNodePorts: [...new Set(health)].sort((a, b) => a - b) }),
+  };
+}
+
+/** kube-apiserver gives out others only with its flag --service-node-port-range. */
+function unusualNodePortsOf(ports: unknown, fields: FieldReader): readonly string[] {
+  return listOf(ports)
+    .slice(0, MOST)
+    .flatMap((entry, index) => {
+      const { protocol = 'TCP', nodePort } = fieldsOf(entry);
+      const named = TRANSPORTS.find((each) => each === protocol);
+      if (named === undefined || nodePort === 0) return [];
+      return fields
+        .port(nodePort, `spec.ports[${String(index)}].nodePort`)
+        .filter((port) => port < USUAL.from || port > USUAL.to)
+        .map((port) => `${String(port)}/${named}`);
+    });
+}
+
+/** The default of --service-node-port-range. */
+const USUAL = { from: 30_000, to: 32_767 };
 
 /**
  * Ports, and external addresses, that are kept of one Service. Tenants write Services, and the operator keeps
@@ -210,21 +245,38 @@ function readPort(value: unknown, at: string, fields: FieldReader): readonly Ser
   return target === undefined ? NONE : [{ protocol, port: number, targetPort: target }];
 }
 
-const NOT_THE_API_SERVER: Reading<readonly string[]> = { value: NONE, flaws: NONE };
+export const NOT_THE_API_SERVER: ApiServerSlice = { addresses: NONE, targets: NONE };
+const OF_OTHERS: Reading<ApiServerSlice> = { value: NOT_THE_API_SERVER, flaws: NONE };
+
+/** The API server keeps the slice with this name (kubernetes/pkg/controlplane/reconcilers). */
+const SLICE_OF_PORTS = 'kubernetes';
 
 /**
  * Addresses of the API server in an EndpointSlice. A slice of another Service has none. Readiness does not
- * count, because a starting API server already calls webhooks.
+ * count, because a starting API server already calls webhooks. Ports count in one slice only: whoever adds
+ * another one opens no port on nodes.
  */
-export function readApiServerSlice(object: KubernetesObject): Reading<readonly string[]> {
-  const { namespace, labels } = object.metadata;
+export function readApiServerSlice(object: KubernetesObject): Reading<ApiServerSlice> {
+  const { name, namespace, labels } = object.metadata;
   const isApiServer = namespace === API_SERVER_SLICES.namespace && labels?.[SERVICE_NAME] === 'kubernetes';
-  if (!isApiServer) return NOT_THE_API_SERVER;
+  if (!isApiServer) return OF_OTHERS;
   const fields = new FieldReader('EndpointSlice', object);
   const addresses = listOf(object['endpoints']).flatMap((endpoint, index) =>
     listOf(fieldsOf(endpoint)['addresses']).flatMap((address, position) =>
       fields.address(address, `endpoints[${String(index)}].addresses[${String(position)}]`),
     ),
   );
-  return fields.reading(addresses);
+  const ports = name === SLICE_OF_PORTS ? slicePorts(object, fields) : [];
+  return fields.reading({
+    addresses,
+    targets: addresses.flatMap((address) => ports.map((port) => ({ address, port }))),
+  });
+}
+
+/** Those of TCP, which is the default. */
+function slicePorts(object: KubernetesObject, fields: FieldReader): readonly number[] {
+  return listOf(object['ports']).flatMap((entry, index) => {
+    const { protocol = 'TCP', port } = fieldsOf(entry);
+    return protocol === 'TCP' ? fields.port(port, `ports[${String(index)}].port`) : [];
+  });
 }

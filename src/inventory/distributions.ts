@@ -38,6 +38,14 @@ const SIGNS: readonly Sign[] = [
   { of: 'kOps', on: (labels) => labels['kops.k8s.io/kops-controller-pki'] !== undefined },
 ];
 
+/**
+ * True for labels by which a distribution marks its control plane. microk8s and k0s set no role.
+ */
+export const isControlPlaneOfDistribution = (labels: Readonly<Record<string, string>>): boolean =>
+  labels['node.kubernetes.io/microk8s-controlplane'] !== undefined ||
+  labels['node.k0sproject.io/role'] === 'control-plane' ||
+  labels['kops.k8s.io/kops-controller-pki'] !== undefined;
+
 /** One shared empty list: most Nodes have no sign. */
 const NONE: readonly never[] = [];
 

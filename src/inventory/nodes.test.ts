@@ -119,3 +119,11 @@ test('with flannel, a node has the first two addresses of the range of its pods'
   expect(addressesOf({ annotations })).toEqual(['10.42.3.0', '10.42.3.1', 'fd00:42:0:3::', 'fd00:42:0:3::1']);
   expect(addressesOf({})).toEqual([]);
 });
+
+test('knows the port of a kubelet, unless it is no port', () => {
+  const read = (Port: unknown) =>
+    readNode({ metadata: { name: 'n1' }, status: { daemonEndpoints: { kubeletEndpoint: { Port } } } });
+  expect(read(10251).value.kubeletPort).toBe(10251);
+  for (const odd of [0, 65_536, '10250', 1.5, undefined, null])
+    expect(read(odd)).toEqual({ value: { name: 'n1', labels: {}, addresses: [] }, flaws: [] });
+});

@@ -40,6 +40,7 @@ export function readNode(object: KubernetesObject): Reading<NodeInfo> {
   const interfaceAddresses = interfaceAddressesOf(annotations[INTERFACES] ?? '');
   const podCIDRs = podCIDRsOf(object['spec'], fields);
   const distributions = distributionsOf(labels, valueAt(object, 'status', 'nodeInfo', 'osImage'));
+  const kubeletPort = valueAt(object, 'status', 'daemonEndpoints', 'kubeletEndpoint', 'Port');
   return fields.reading({
     name,
     labels,
@@ -47,6 +48,7 @@ export function readNode(object: KubernetesObject): Reading<NodeInfo> {
     ...(interfaceAddresses.length > 0 && { interfaceAddresses }),
     ...(flannel && { flannel }),
     ...(podCIDRs.length > 0 && { podCIDRs }),
+    ...(isPortNumber(kubeletPort) && { kubeletPort }),
     ...(distributions.length > 0 && { distributions }),
   });
 }
@@ -102,6 +104,10 @@ function parsedAddress(text: string): Cidr | undefined {
 }
 
 const sorted = (texts: readonly string[]): readonly string[] => [...new Set(texts)].sort();
+
+/** An odd port is no flaw: a kubelet writes it, and nothing may wait for it. */
+const isPortNumber = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535;
 
 /** `podCIDR` is the first of `podCIDRs`, and older than it. */
 function podCIDRsOf(spec: unknown, fields: FieldReader): readonly string[] {

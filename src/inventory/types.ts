@@ -26,6 +26,8 @@ export interface NodeInfo {
   readonly flannel?: boolean;
   /** Canonical ranges of the node's pods, where Kubernetes assigns them. Pods of Canal have them. */
   readonly podCIDRs?: readonly string[];
+  /** The port of its kubelet, as its status says. */
+  readonly kubeletPort?: number;
   /** The distributions that it bears signs of; absent for none. */
   readonly distributions?: readonly Distribution[];
 }
@@ -133,6 +135,18 @@ export interface ApiServerBackend {
   readonly because: string;
 }
 
+/** One address of the API server, and a port at which it answers there over TCP. */
+export interface ApiServerTarget {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The API server, as one EndpointSlice tells it. */
+export interface ApiServerSlice {
+  readonly addresses: readonly string[];
+  readonly targets: readonly ApiServerTarget[];
+}
+
 export interface ServicePort {
   readonly protocol: TransportProtocol;
   readonly port: number;
@@ -150,6 +164,9 @@ export interface ServiceInfo {
   /** External IPs, and addresses of load balancers, canonical. */
   readonly externalIPs?: readonly string[];
   readonly ports: readonly ServicePort[];
+  /** Its NodePorts outside of the usual range, as `20080/TCP`. Absent for none. */
+  readonly unusualNodePorts?: readonly string[];
+  readonly healthCheckNodePort?: number;
 }
 
 /**
@@ -163,6 +180,15 @@ export interface Inventory {
   readonly nodes: Known<readonly NodeInfo[]>;
   /** Addresses of the API server: the endpoints of the Service default/kubernetes. */
   readonly apiServerEndpoints: Known<readonly string[]>;
+  /**
+   * The API server's addresses with their ports: those of the slice called `kubernetes`. Empty while it says
+   * nothing; absent where nobody has looked.
+   */
+  readonly apiServerTargets?: readonly ApiServerTarget[];
+  /** NodePorts of Services outside of the usual range, as `20080/TCP`. */
+  readonly unusualNodePorts?: readonly string[];
+  /** healthCheckNodePorts of Services. */
+  readonly healthCheckNodePorts?: readonly number[];
   /** CIDRs of Calico's IPPools. */
   readonly ipPools: Known<readonly string[]>;
   /** True where Calico's kube-controllers make host endpoints by themselves. */

@@ -12,6 +12,7 @@ export const SERVICES = {
   etcd: ['2379-2380'],
   kubelet: ['10250'],
   'kube-proxy-health': ['10256'],
+  'service-health': ['10256'],
   'kube-controller-manager': ['10257'],
   'kube-scheduler': ['10259'],
   nodeports: ['30000-32767', '30000-32767/UDP'],

@@ -7,6 +7,7 @@ import {
   BACKEND_SOURCES,
   readApiServerSlice,
   readBackends,
+  portsOfServices,
   readService,
   readServiceCIDR,
 } from '../../inventory/api-server.ts';
@@ -54,6 +55,8 @@ export function readInventory(documents: readonly Document[]): {
     return reading.value;
   };
   const services = readAll('Service', (item) => noting(readService(item.namespacedObject())));
+  const slices = readAll('EndpointSlice', (item) => noting(readApiServerSlice(item.namespacedObject())));
+  const targets = slices.flatMap((slice) => slice.targets);
   const inventory: Inventory = {
     namespaces: readAll('Namespace', (item) => readNamespace(item.object())),
     nodes: readAll('Node', (item) => noting(readNode(nodeIn(item)))),
@@ -75,9 +78,9 @@ export function readInventory(documents: readonly Document[]): {
     externalIPs: services.flatMap(({ externalIPs = [] }) => externalIPs).sort(),
     clusterIPs: services.flatMap(({ clusterIPs }) => clusterIPs).sort(),
     serviceCIDRs: readAll('ServiceCIDR', (item) => noting(readServiceCIDR(item.object()))).flat(),
-    apiServerEndpoints: readAll('EndpointSlice', (item) =>
-      noting(readApiServerSlice(item.namespacedObject())),
-    ).flat(),
+    apiServerEndpoints: slices.flatMap(({ addresses }) => addresses),
+    ...(targets.length > 0 && { apiServerTargets: targets }),
+    ...portsOfServices(services),
   };
   const unreadable = flaws.map((flaw) => ({ ...flaw, isLost: true }));
   return { inventory: { ...inventory, ...(unreadable.length > 0 && { unreadable }) }, diagnostics };

@@ -25,6 +25,8 @@ import { compileBlocked, compileFinalDeny, compileLoopback, refusePods } from '.
 import { compileLo, compileManaged, nodeAddressSet } from './endpoints.ts';
 import { extraAddressesOf } from './extra-addresses.ts';
 import { failsafesOpen, managedFailsafes } from './failsafes.ts';
+import { clusterPorts } from './cluster-ports.ts';
+import { holdingApiServer } from './held.ts';
 import { refuseJoining, warnOfNodesOutside } from './joining.ts';
 import { compilePodGuard } from './pod-guard.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
@@ -72,6 +74,8 @@ export function compileNodes(input: NodesInput): CompiledNodes {
   reportServices(main, input.collector);
   reportBaseline(context);
   warnOfNodesOutside(context);
+  for (const each of context.clusterPorts.warnings)
+    input.collector.warn(context.place, 'PortsOfClusterUnclear', each);
   if (isRefused) {
     input.collector.frozen.push({ prefix: context.place.id });
     return { objects: [], summary: summaryOf(context, [], undefined), labelledNodes: UNKNOWN };
@@ -95,7 +99,9 @@ function contextOf(input: NodesInput, nodeFirewall: NodeFirewall): NodeContext {
       : nodes
           .filter(({ labels }) => matchesSelector(nodeSelector, labels))
           .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  return { ...input, nodeFirewall, place, sourceScope, services: servicesOf(nodeFirewall.nodes), selected };
+  const told = clusterPorts(nodeFirewall.nodes, input.inventory);
+  const services = servicesOf(nodeFirewall.nodes, told.ports);
+  return { ...input, nodeFirewall, place, sourceScope, services, clusterPorts: told, selected };
 }
 
 function controlPlanePods(
@@ -211,18 +217,21 @@ function compiled(context: NodeContext): CompiledNodes {
   const endpoints = endpointsKind(context);
   const isSettled = endpoints === 'Automatic' || endpoints === 'Managed';
   if (!isSettled) collector.frozen.push({ rule: ruleId(place.id, 'endpoints') });
-  const objects = [
-    ...compileLo(context),
-    ...compileBreakGlass(context),
-    ...compileBlocked(context),
-    ...compileLoopback(context),
-    ...baseline.objects,
-    ...zones.objects,
-    ...compileFinalDeny(declaredHostPorts(context.firewalls), context),
-    ...(endpoints === 'Managed' ? compileManaged(context) : []),
-    nodeAddressSet(context, extra),
-    ...compilePodGuard({ all: openPorts, zones: zones.openPorts }, extra.nets, context),
-  ];
+  const objects = holdingApiServer(
+    [
+      ...compileLo(context),
+      ...compileBreakGlass(context),
+      ...compileBlocked(context),
+      ...compileLoopback(context),
+      ...baseline.objects,
+      ...zones.objects,
+      ...compileFinalDeny(declaredHostPorts(context.firewalls), context),
+      ...(endpoints === 'Managed' ? compileManaged(context) : []),
+      nodeAddressSet(context, extra),
+      ...compilePodGuard({ all: openPorts, zones: zones.openPorts }, extra.nets, context),
+    ],
+    context,
+  );
   const areZonesWhole = zones.openPorts.length === (context.nodeFirewall.nodes.zones ?? []).length;
   const summary = summaryOf(context, openPorts, areZonesWhole ? zones.openPorts : undefined);
   const { selected } = context;

@@ -5,6 +5,7 @@ import type { ProblemCollector, RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import type { Known } from '../../inventory/known.ts';
 import type { Inventory, NodeInfo } from '../../inventory/types.ts';
+import type { ClusterPorts } from './cluster-ports.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { Services } from './services.ts';
 import type { NodeSources, SourceScope } from './sources.ts';
@@ -19,6 +20,7 @@ export interface NodeContext {
   readonly resolveScope: ResolveScope;
   readonly sourceScope: SourceScope;
   readonly services: Services;
+  readonly clusterPorts: ClusterPorts;
   readonly collector: ProblemCollector;
   /** The place of spec.nodes as a whole. */
   readonly place: RulePlace;

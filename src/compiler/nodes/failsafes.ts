@@ -97,13 +97,17 @@ function readCidr(text: string): Cidr | undefined {
 export function managedFailsafes(
   zonePorts: readonly OpenPort[] | undefined,
   context: NodeContext,
-): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor'> {
+): Pick<NodesSummary, 'failsafes' | 'failsafesWaitFor' | 'failsafesKept'> {
   const { nodeFirewall, resolveScope } = context;
   const { failsafes, breakGlass = [], nodeCIDRs } = nodeFirewall.nodes;
   if (failsafes !== 'Managed') return {};
   const missing = breakGlass.find(({ peer }) => resolveScope.peers.get(peer)?.cidrs === undefined);
   if (missing === undefined && breakGlass.length > 0 && nodeCIDRs !== undefined) {
     const why = whyNotNarrow(zonePorts, context);
+    if (context.clusterPorts.isApiServerHeld)
+      return {
+        failsafesKept: 'nodes.failsafes: Managed changes nothing until the API server’s port is known',
+      };
     if (why !== undefined) return { failsafesWaitFor: `nodes.failsafes: Managed ${why}` };
     return { failsafes: narrowedFailsafes(context) };
   }

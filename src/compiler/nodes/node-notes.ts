@@ -6,11 +6,17 @@ import type { NodeContext } from './context.ts';
 import { familiesWithoutPools } from './node-denies.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 
-export function nodeNotes({ nodeFirewall, selected, sourceScope }: NodeContext): NodesSummary['notes'] {
+export function nodeNotes({
+  nodeFirewall,
+  selected,
+  sourceScope,
+  clusterPorts,
+}: NodeContext): NodesSummary['notes'] {
   const { nodes, pools } = nodeFirewall;
   const families = familiesWithoutPools(pools).map((family) => `IPv${String(family)}`);
   const ports = nodes.destinations === 'All' ? 'everything' : 'NodePorts and hostPorts';
   return [
+    ...clusterPorts.notes,
     ...(selected !== UNKNOWN && selected.length === 0
       ? ['nodeSelector matches no node, so no rule applies anywhere']
       : []),

@@ -2,6 +2,7 @@
 import type { ClusterFirewall, Nodes, PortValue } from '../../api/schema.ts';
 import { isServiceName, SERVICES } from '../../net/services.ts';
 import { ruleId } from '../names.ts';
+import type { ClusterPorts } from './cluster-ports.ts';
 import type { ProblemCollector } from '../problems.ts';
 import { RuleProblem } from '../problems.ts';
 
@@ -11,15 +12,19 @@ import { RuleProblem } from '../problems.ts';
  */
 export type Services = (name: string) => readonly PortValue[];
 
-export function servicesOf({ services = [] }: Pick<Nodes, 'services'>): Services {
+/** @param ports those of built-in services that the cluster tells: see clusterPorts */
+export function servicesOf(
+  { services = [] }: Pick<Nodes, 'services'>,
+  ports: ClusterPorts['ports'] = {},
+): Services {
   const own = new Map(
     services
       .filter(({ name, override }) => !isServiceName(name) || override === true)
-      .map(({ name, ports }) => [name, ports]),
+      .map(({ name, ports: given }) => [name, given]),
   );
   return (name) => {
-    const ports = own.get(name) ?? (isServiceName(name) ? SERVICES[name] : undefined);
-    if (ports !== undefined) return ports;
+    const found = own.get(name) ?? (isServiceName(name) ? (ports[name] ?? SERVICES[name]) : undefined);
+    if (found !== undefined) return found;
     const known = [...own.keys(), ...Object.keys(SERVICES)].join(', ');
     throw new RuleProblem(
       'UnknownService',

@@ -22,8 +22,9 @@ export function failsafeGoal({
   const lifecycle = lifecycles.get(DEFAULT_FIREWALL);
   if (lifecycle === 'leaving') return { to: 'restore' };
   if (lifecycle !== 'active') return { to: 'keep' };
-  const { mode, failsafes, failsafesWaitFor } = nodes ?? {};
+  const { mode, failsafes, failsafesWaitFor, failsafesKept } = nodes ?? {};
   if (failsafesWaitFor !== undefined) return { to: 'restore', because: failsafesWaitFor };
+  if (failsafesKept !== undefined && mode === 'Enforce') return { to: 'keep', because: failsafesKept };
   if (failsafes === undefined) return { to: 'restore' };
   if (mode !== 'Enforce')
     return { to: 'restore', because: 'nodes.failsafes: Managed narrows them when nodes.mode is Enforce' };

@@ -2,6 +2,8 @@
 import {
   API_SERVER_SLICES,
   BACKEND_SOURCES,
+  NOT_THE_API_SERVER,
+  portsOfServices,
   readApiServerSlice,
   readBackends,
   readService,
@@ -9,7 +11,7 @@ import {
 } from '../../inventory/api-server.ts';
 import { ifChanged, type ChangeEvent } from '../../cluster/informer/store.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
-import type { ApiServerBackend, Inventory, ServiceInfo } from '../../inventory/types.ts';
+import type { ApiServerBackend, ApiServerSlice, Inventory, ServiceInfo } from '../../inventory/types.ts';
 import type { Unreadable } from '../../inventory/unreadable.ts';
 import { LastKnown, both, type Remembered } from './last-known.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
@@ -18,7 +20,15 @@ import { PatientInformers } from '../../cluster/informer/patient-informers.ts';
 
 type Snapshot = Pick<
   Inventory,
-  'apiServerBackends' | 'services' | 'clusterIPs' | 'externalIPs' | 'apiServerEndpoints' | 'unlistedKinds'
+  | 'apiServerBackends'
+  | 'services'
+  | 'clusterIPs'
+  | 'externalIPs'
+  | 'unusualNodePorts'
+  | 'healthCheckNodePorts'
+  | 'apiServerEndpoints'
+  | 'apiServerTargets'
+  | 'unlistedKinds'
 > & {
   readonly unreadable: readonly Unreadable[];
 };
@@ -37,7 +47,7 @@ export class ApiServerCallees {
    * each.
    */
   readonly #services: Informer<Remembered<ServiceInfo>>;
-  readonly #endpoints: Informer<Remembered<readonly string[]>>;
+  readonly #slices: Informer<Remembered<ApiServerSlice>>;
 
   /**
    * @param onChange called when something that the compiler sees changed, and when a missing kind is no
@@ -68,19 +78,19 @@ export class ApiServerCallees {
         if (!this.#services.hasSynced) return;
         const matters =
           this.#called().has(event.key) ||
-          (event.type !== 'added' && speaksUdp(event.old)) ||
-          (event.type !== 'deleted' && speaksUdp(event.new));
+          (event.type !== 'added' && isForItself(event.old)) ||
+          (event.type !== 'deleted' && isForItself(event.new));
         if (matters) serviceChanged(event);
       },
       onSynced: onChange,
     });
-    const lastEndpoints = new LastKnown<readonly string[]>({ read: readApiServerSlice, keep: both, log });
-    const endpointsChanged = ifChanged<Contribution>(onChange, { value: [], unreadable: [] });
-    this.#endpoints = lastEndpoints.informer(context, {
+    const lastSlices = new LastKnown<ApiServerSlice>({ read: readApiServerSlice, keep: bothSlices, log });
+    const sliceChanged = ifChanged<Contribution>(onChange, { value: NOT_THE_API_SERVER, unreadable: [] });
+    this.#slices = lastSlices.informer(context, {
       kind: 'EndpointSlice',
       resource: API_SERVER_SLICES,
       onChange: (event) => {
-        endpointsChanged(withoutUid(event));
+        sliceChanged(withoutUid(event));
       },
       onSynced: onChange,
     });
@@ -89,30 +99,27 @@ export class ApiServerCallees {
   }
 
   get #all() {
-    return [...this.#sources, this.#services, this.#endpoints];
+    return [...this.#sources, this.#services, this.#slices];
   }
 
   snapshot(): Snapshot {
     const called = this.#called();
+    const all = this.#services.store.list().map(({ value }) => value);
     const services = this.#services.store
       .list()
       .filter((each) => speaksUdp(each) || called.has(`${each.value.namespace}/${each.value.name}`));
-    const endpoints = this.#endpoints.store.list();
+    const slices = this.#slices.store.list();
     const unlisted = this.#all.filter(({ hasSynced }) => !hasSynced);
     return {
       apiServerBackends: this.#backends(),
       services: services.map(({ value }) => value),
       // No round begins because of these two.
-      externalIPs: this.#services.store
-        .list()
-        .flatMap(({ value }) => value.externalIPs ?? [])
-        .sort(),
-      clusterIPs: this.#services.store
-        .list()
-        .flatMap(({ value }) => value.clusterIPs)
-        .sort(),
-      apiServerEndpoints: this.#endpoints.hasSynced ? endpoints.flatMap(({ value }) => value) : UNKNOWN,
-      unreadable: [...services, ...endpoints].flatMap(({ unreadable }) => unreadable),
+      externalIPs: all.flatMap(({ externalIPs = [] }) => externalIPs).sort(),
+      clusterIPs: all.flatMap(({ clusterIPs }) => clusterIPs).sort(),
+      ...portsOfServices(all),
+      apiServerEndpoints: this.#slices.hasSynced ? slices.flatMap(({ value }) => value.addresses) : UNKNOWN,
+      apiServerTargets: slices.flatMap(({ value }) => value.targets),
+      unreadable: [...services, ...slices].flatMap(({ unreadable }) => unreadable),
       ...(unlisted.length > 0 && { unlistedKinds: unlisted.map(({ resource }) => resource.plural) }),
     };
   }
@@ -130,11 +137,25 @@ export class ApiServerCallees {
 const speaksUdp = ({ value }: Remembered<ServiceInfo>): boolean =>
   value.ports.some(({ protocol }) => protocol === 'UDP');
 
-type Contribution = Pick<Remembered<readonly string[]>, 'value' | 'unreadable'>;
+/** True for a Service that the compiler looks at, whether it is called or not. */
+const isForItself = (each: Remembered<ServiceInfo>): boolean =>
+  speaksUdp(each) ||
+  each.value.unusualNodePorts !== undefined ||
+  each.value.healthCheckNodePort !== undefined;
+
+/** For a slice with a flaw. */
+const bothSlices = (now: ApiServerSlice, before: ApiServerSlice): ApiServerSlice => ({
+  addresses: both(now.addresses, before.addresses),
+  targets: [
+    ...new Map([...now.targets, ...before.targets].map((each) => [JSON.stringify(each), each])).values(),
+  ],
+});
+
+type Contribution = Pick<Remembered<ApiServerSlice>, 'value' | 'unreadable'>;
 
 /** A slice that is not the API server's may come and go. */
-function withoutUid(event: ChangeEvent<Remembered<readonly string[]>>): ChangeEvent<Contribution> {
-  const part = ({ value, unreadable }: Remembered<readonly string[]>): Contribution => ({
+function withoutUid(event: ChangeEvent<Remembered<ApiServerSlice>>): ChangeEvent<Contribution> {
+  const part = ({ value, unreadable }: Remembered<ApiServerSlice>): Contribution => ({
     value,
     unreadable,
   });

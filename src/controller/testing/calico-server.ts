@@ -100,6 +100,17 @@ export const nodeObject = (
   status: { addresses: [{ type: 'InternalIP', address }] },
 });
 
+/** The slice that the API server keeps about itself. */
+export const apiServerSlice = (port: number, ...addresses: readonly string[]): KubernetesObject => ({
+  metadata: {
+    name: 'kubernetes',
+    namespace: 'default',
+    labels: { 'kubernetes.io/service-name': 'kubernetes' },
+  },
+  endpoints: [{ addresses }],
+  ports: [{ name: 'https', port, protocol: 'TCP' }],
+});
+
 /** A firewall that the operator has seen, so it has our finalizer. */
 export const firewallObject = (
   spec: Partial<Spec> = {},
@@ -122,14 +133,15 @@ export const finalizersOf = (transport: Transport): Finalizers => ({
 });
 
 /**
- * Namespaces blog, default, kube-system and the operator's, the node `a` of the control plane, and the
- * firewall called default.
+ * Namespaces blog, default, kube-system and the operator's, the node `a` of the control plane, where the API
+ * server is, and the firewall called default.
  */
 export function blogCluster(spec: Partial<Spec> = { namespaces: [web] }): FakeApiServer {
   const server = calicoServer();
   for (const name of ['blog', 'default', 'kube-system', OPERATOR_NAMESPACE])
     server.put(NAMESPACES, namespaceObject(name));
   server.put(NODES, nodeObject('a', '10.0.0.1', { 'node-role.kubernetes.io/control-plane': '' }));
+  server.put(API_SERVER_SLICES, apiServerSlice(6443, '10.0.0.1'));
   server.put(FIREWALLS, firewallObject(spec));
   return server;
 }
