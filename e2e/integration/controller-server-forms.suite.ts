@@ -42,6 +42,9 @@ const FORMS = {
   'labels and annotations of others': ['aggregated', 'native'],
 } as const satisfies Readonly<Record<string, readonly RigMode[]>>;
 
+/** Server-side apply may leave nothing of a spec whose only list is empty. It means the same in either form. */
+const WITHOUT_SPEC = 'no spec of an empty set';
+
 interface Difference {
   readonly path: string;
   readonly sent: unknown;
@@ -80,6 +83,7 @@ function formOf({ path: at, sent, stored }: Difference): string {
       ? 'labels and annotations of others'
       : undefined;
   })();
+  if (at === '/spec' && was === '{"nets":[]}' && stored === undefined) return WITHOUT_SPEC;
   return form ?? `${at}: ${was} is stored as ${is}`;
 }
 
@@ -162,6 +166,7 @@ export const serverForms = (rig: () => Rig, mode: RigMode): void => {
       const expected = Object.entries(FORMS).flatMap(([form, modes]) =>
         (modes as readonly RigMode[]).includes(mode) ? [form] : [],
       );
+      if (mode === 'native') found.delete(WITHOUT_SPEC);
       expect([...found].sort()).toEqual(expected.sort());
     });
   });

@@ -108,13 +108,13 @@ test.each([
   ['team', false],
 ])('the label %s of a set decides: %s', (key, isDecisive) => {
   const made = set({ name: 'nodes' });
-  const of = (labels: object, nets: readonly string[]): string =>
+  const of = (labels: object, nets: readonly string[] | undefined): string =>
     contentHash({
       ...made.object,
       metadata: { ...made.object.metadata, labels: { ...made.object.metadata.labels, ...labels } },
-      spec: nets.length === 0 ? {} : { nets },
+      spec: nets === undefined ? undefined : { nets },
     });
-  for (const nets of [[], ['10.0.0.1/32']])
+  for (const nets of [undefined, [], ['10.0.0.1/32']])
     expect(of({ [key]: 'x' }, nets) !== of({}, nets)).toBe(isDecisive);
 });
 

@@ -4,7 +4,7 @@
  * The normal form leaves out what a server may fill in or drop without changing the meaning:
  * - labels and annotations of others, except labels of a host endpoint, and Calico's labels of a set
  * - an empty `source` or `destination` of a rule (Calico's API server)
- * - `nets` of an empty set (Calico's API server)
+ * - `nets` of an empty set (Calico's API server), or its spec (native CRDs, after a server-side apply)
  *
  * Nothing else belongs on this list unless e2e/integration/controller-server-forms.suite.ts shows it. A missing
  * `types`, `tier` or `selector` is a difference, because its meaning depends on how Calico is served. For
@@ -71,9 +71,10 @@ const only = (entries: Entries = {}, isDecisive: (key: string) => boolean): Fiel
  * nodes would be strangers.
  */
 export function decisiveLabels({ spec }: KubernetesObject | GeneratedObject): (key: string) => boolean {
-  if (!isRecord(spec)) return isOwnKey;
-  if ('interfaceName' in spec) return () => true;
-  const isSet = Object.keys(spec).every((key) => key === 'nets');
+  // An empty set may be stored without a spec.
+  const fields = isRecord(spec) ? spec : {};
+  if ('interfaceName' in fields) return () => true;
+  const isSet = Object.keys(fields).every((key) => key === 'nets');
   return isSet ? (key) => isOwnKey(key) || isCalicosLabel(key) : isOwnKey;
 }
 
