@@ -2,6 +2,9 @@
 #   echo ADDRESS: an ICMP echo request, of the address's IP family.
 #   sctp ADDRESS: an SCTP INIT; a kernel without SCTP answers it with an ICMP error.
 #   forged ADDRESS MAC INTERFACE: datagrams from 127.0.0.1, IPv4, which this kernel would not let out; says nothing, since nobody answers them.
+#   send ADDRESS SECONDS PROTOCOL…: packets of these IP protocols, again and again for so long; says nothing.
+#   hear ADDRESS SECONDS PROTOCOL…: after that time, a line `PROTOCOL SENDER` for each that came to the address's IP family. A raw socket
+#     gets what INPUT let in.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT AF_INET6 inet_pton pack_sockaddr_in6 unpack_sockaddr_in6);
@@ -84,6 +87,35 @@ sub forge {
     send( $socket, $head . $datagram, 0, $link ) // die "send: $!" for 1 .. $TRIES;
 }
 
+sub repeat {
+    my ( $seconds, @protocols ) = @_;
+    my %socket = map { $_ => raw($_) } @protocols;
+    my $until  = time + $seconds;
+    while ( time < $until ) {
+        send( $socket{$_}, 'x' x 32, 0, $to ) // die "send: $!" for @protocols;
+        select undef, undef, undef, 0.2;
+    }
+}
+
+sub overhear {
+    my ( $seconds, @protocols ) = @_;
+    my %socket = map { $_ => raw($_) } @protocols;
+    my $bits   = '';
+    vec( $bits, fileno($_), 1 ) = 1 for values %socket;
+    my ( $until, %heard ) = ( time + $seconds );
+    while ( time < $until ) {
+        next unless select( my $ready = $bits, undef, undef, 0.2 );
+        for my $protocol ( grep { vec( $ready, fileno( $socket{$_} ), 1 ) } @protocols ) {
+            my $from = recv( $socket{$protocol}, my $packet, 2048, 0 ) // next;
+            my ( undef, $sender ) = $is6 ? unpack_sockaddr_in6($from) : unpack_sockaddr_in($from);
+            $heard{ "$protocol " . Socket::inet_ntop( $family, $sender ) } = 1;
+        }
+    }
+    print map { "$_\n" } sort keys %heard;
+}
+
+if ( $what eq 'send' ) { repeat( @ARGV[ 2 .. $#ARGV ] );   exit }
+if ( $what eq 'hear' ) { overhear( @ARGV[ 2 .. $#ARGV ] ); exit }
 if ( $what eq 'forged' ) { forge(); exit }
 my @sockets = $what eq 'sctp' ? ( raw($SCTP), raw($icmp) ) : ( raw($icmp) );
 for ( 1 .. $TRIES ) {

@@ -1,11 +1,11 @@
 /** `spec.nodes`: who may reach which ports on the nodes themselves. src/compiler/nodes/ compiles it. */
 import * as z from 'zod';
 import { containsCidr } from '../net/cidr.ts';
-import { parsePort } from '../net/ports.ts';
+import { parsePort, type Port } from '../net/ports.ts';
+import { parseProtocol, PROTOCOL_PATTERN, ProtocolError } from '../net/protocols.ts';
 import { SERVICES } from '../net/services.ts';
-import { namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
+import { type CrdMeta, namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
 import {
-  checkedLabelSelector,
   cidrOf,
   cidrString,
   dnsLabel,
@@ -23,11 +23,14 @@ const peer = dnsLabel.meta({ description: 'Name of an entry in spec.peers.' });
 /** Peers only, because a trusted source must have a name. */
 const peerOnly = z.strictObject({ peer });
 
-const numberedPorts = (what: string) =>
+const NUMBERED: ReadonlySet<Port['kind']> = new Set(['range']);
+const NUMBERED_OR_ICMP: ReadonlySet<Port['kind']> = new Set(['range', 'icmp']);
+
+const numberedPorts = (what: string, kinds = NUMBERED) =>
   portList
     .superRefine((ports, context) => {
       for (const [index, port] of ports.entries()) {
-        if (!isNumbered(port)) {
+        if (!isOneOf(kinds, port)) {
           context.addIssue({
             code: 'custom',
             path: [index],
@@ -49,13 +52,42 @@ function numbersFor(port: string): string {
 }
 
 /** A text that is no port at all is reported elsewhere. */
-function isNumbered(port: string | number): boolean {
+function isOneOf(kinds: ReadonlySet<Port['kind']>, port: string | number): boolean {
   try {
-    return parsePort(port).kind === 'range';
+    return kinds.has(parsePort(port).kind);
   } catch {
     return true;
   }
 }
+
+const protocol = z
+  .union([z.number(), z.string()], {
+    error: 'must be an IP protocol: a number, or a name such as vrrp',
+  })
+  .superRefine((value, context) => {
+    try {
+      parseProtocol(value);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  })
+  .meta({
+    'x-kubernetes-int-or-string': true,
+    minimum: 1,
+    maximum: 255,
+    maxLength: 16,
+    pattern: PROTOCOL_PATTERN,
+  } satisfies CrdMeta);
+
+const protocols = z
+  .array(protocol)
+  .min(1)
+  .max(32)
+  .meta({
+    ...({ 'x-kubernetes-list-type': 'atomic' } as const),
+    description: 'IP protocols without ports, by number or by a name of IANA: vrrp, gre, 47.',
+  });
 
 export const nodePorts = numberedPorts(
   'NodePorts of the Service through which the sources reach these pods: 30080, 30080/UDP. The rule opens them at the nodes for its sources. It also opens the pods to nodes, because traffic through another node comes from the address of that node. Only with spec.nodes.',
@@ -69,10 +101,10 @@ const zoneSource = oneKey(
     peer: peer.optional(),
     ipBlock: ipBlock.optional(),
     entity: z
-      .enum(['World', 'Pods', 'Nodes', 'ControlPlane'])
+      .enum(['Everyone', 'World', 'Internet', 'Pods', 'Nodes', 'ControlPlane'])
       .meta({
         description:
-          "World: addresses of no pod and no node. Pods: every pod. Nodes: the own and tunnel addresses of every node that has a Node object. ControlPlane: nodes labelled as control plane, the API server's endpoints, and nodes.controlPlane.",
+          "Everyone: every source. World: addresses of no pod and no node. Internet: the public ones among them. Pods: every pod. Nodes: the own and tunnel addresses of every node that has a Node object. ControlPlane: nodes labelled as control plane, the API server's endpoints, and nodes.controlPlane.",
       })
       .optional(),
   }),
@@ -81,35 +113,55 @@ const zoneSource = oneKey(
     'A source, as exactly one of peer, ipBlock and entity. Addresses never mean pods or nodes: name those as entities.',
 });
 
+const serviceNames = stringSet(dnsLabel, { min: 1, max: 64 }).meta({
+  description: `Names of services in nodes.services, or of built-in ones: \`${Object.keys(SERVICES).join(', ')}\`.`,
+});
+const zonePorts = numberedPorts('Numbers of ports: 9100, 30000-32767, 514/UDP; or ICMP.', NUMBERED_OR_ICMP);
+
+const traffic = {
+  services: serviceNames.optional(),
+  ports: zonePorts.optional(),
+  protocols: protocols.optional(),
+};
+
+const allow = nonEmpty(
+  z.strictObject({
+    all: z.literal(true).meta({ description: 'Everything on these nodes, over every protocol.' }).optional(),
+    allBut: nonEmpty(z.strictObject(traffic))
+      .meta({
+        description:
+          'Everything on these nodes but this. A built-in service means its own ports and those of the cluster. Never empty.',
+      })
+      .optional(),
+    ...traffic,
+  }),
+)
+  .superRefine((value, context) => {
+    const isList = [value.services, value.ports, value.protocols].some((each) => each !== undefined);
+    const given = [value.all !== undefined, value.allBut !== undefined, isList];
+    if (given.filter(Boolean).length < 2) return;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be exactly one of all, allBut, and lists (services, ports, protocols): list only the traffic that is meant, because all is everything',
+    });
+  })
+  .meta({
+    description:
+      'Traffic to nodes that the zone allows: exactly one of all, allBut, and lists (services, ports, protocols). Never empty.',
+  });
+
 const zone = z.strictObject({
   name: name('zone'),
   from: z.array(zoneSource).min(1).max(64).meta({
     description:
       'The sources in the zone. Never empty. A source in several zones may do what any of them allows.',
   }),
-  allow: nonEmpty(
-    z.strictObject({
-      all: z
-        .literal(true)
-        .meta({ description: 'Everything on these nodes, over every protocol.' })
-        .optional(),
-      services: stringSet(dnsLabel, { min: 1, max: 64 })
-        .meta({
-          description: `Names of services in nodes.services, or of built-in ones: \`${Object.keys(SERVICES).join(', ')}\`.`,
-        })
-        .optional(),
-      ports: numberedPorts('Numbers of ports: 9100, 30000-32767, 514/UDP.').optional(),
-    }),
-  )
-    .superRefine((allow, context) => {
-      if (allow.all === undefined || (allow.services === undefined && allow.ports === undefined)) return;
-      context.addIssue({
-        code: 'custom',
-        message:
-          'all cannot be combined: list only the services and ports that are meant, because all is everything',
-      });
+  allow,
+  addresses: stringSet(cidrString, { min: 1, max: 64 })
+    .meta({
+      description: 'Addresses of nodes at which the zone allows it, as CIDRs; absent = every address.',
     })
-    .meta({ description: 'Traffic to nodes that the zone allows. Never empty.' }),
+    .optional(),
   nodeSelector: nonEmptyLabelSelector
     .meta({ description: 'Labels of the nodes that the zone covers; absent = every node of spec.nodes.' })
     .optional(),
@@ -139,8 +191,8 @@ export const nodes = z
       description:
         'Enforce drops traffic to nodes that nothing allows. Observe lets it pass and counts it. Disabled leaves nodes alone; set it before you remove nodes from the spec.',
     }),
-    nodeSelector: checkedLabelSelector
-      .meta({ description: 'Labels of the nodes to protect, for a canary; {} or absent = every node.' })
+    nodeSelector: nonEmptyLabelSelector
+      .meta({ description: 'Labels of the nodes to protect, for a canary; absent = every node.' })
       .optional(),
     hostEndpoints: z
       .enum(['Auto', 'Managed'])
@@ -203,7 +255,18 @@ export const nodes = z
       .max(16)
       .meta({
         ...atomicList,
-        description: 'Peers that always reach ssh and the API server. failsafes: Managed requires them.',
+        description:
+          'Peers that always reach breakGlassServices, even where they are blocked. failsafes: Managed requires them.',
+      })
+      .optional(),
+    breakGlassServices: stringSet(dnsLabel, { min: 1, max: 16 })
+      .meta({ description: 'Services that breakGlass reaches. The default is ssh and kube-apiserver.' })
+      .optional(),
+    log: z
+      .enum(['None', 'Refused'])
+      .meta({
+        description:
+          'Refused: each node writes packets that no rule lets in to its kernel log, in Observe too. Set logActionRateLimit in FelixConfiguration default first. None is the default.',
       })
       .optional(),
     baseline: z

@@ -157,7 +157,7 @@ describe('messages name the field and the remedy', () => {
       ingress({ hosts: [80] }),
     ],
     [
-      'spec.nodes.zones[0].allow: all cannot be combined: list only the services and ports that are meant, because all is everything',
+      'spec.nodes.zones[0].allow: must be exactly one of all, allBut, and lists (services, ports, protocols): list only the traffic that is meant, because all is everything',
       allowing({ all: true, ports: [80] }),
     ],
     [

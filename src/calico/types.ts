@@ -13,7 +13,8 @@ export interface ObjectMeta {
 }
 
 export type Action = 'Allow' | 'Deny' | 'Pass' | 'Log';
-export type Protocol = 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6';
+/** A number is IANA's, from 1 to 255. */
+export type Protocol = 'TCP' | 'UDP' | 'SCTP' | 'ICMP' | 'ICMPv6' | number;
 export type PolicyType = 'Ingress' | 'Egress';
 
 /** A number, a range as `30000:32767`, or the name of a container's port. */
@@ -33,6 +34,7 @@ export interface Rule {
   readonly action: Action;
   readonly ipVersion?: 4 | 6;
   readonly protocol?: Protocol;
+  readonly notProtocol?: Protocol;
   readonly source?: EntityRule;
   readonly destination?: EntityRule;
   /** Felix prints the annotations as a comment into the packet filter. */

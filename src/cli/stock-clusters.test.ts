@@ -92,6 +92,12 @@ const baselineOf = ({ apiServer, etcd, nodes, hasMembers, joining, more }: Stock
     ? []
     : ['control-plane', 'nodes', 'pods'].map((source) => `api-server: ${source} → ${apiServer}/TCP`)),
   'bgp: nodes → 179/TCP',
+  'ah: nodes → /51',
+  'esp: nodes → /50',
+  'vrrp: nodes → /112',
+  'icmp: anyone → /ICMP',
+  'icmpv6: anyone → /ICMPv6',
+  'igmp: anyone → /2',
   'dhcp: anyone → 546/UDP',
   'dhcp: anyone → 67:68/UDP',
   ...['control-plane', ...(hasMembers ? ['etcd'] : [])].flatMap((source) =>
@@ -113,6 +119,7 @@ const baselineOf = ({ apiServer, etcd, nodes, hasMembers, joining, more }: Stock
 const inBothLayers = (lines: readonly string[]): readonly string[] => [
   ...lines.flatMap((line) => [`host ${line}`, `ports ${line}`]),
   'ports vxlan: anyone → 4789/UDP',
+  'ports ipip: anyone → /4',
 ];
 
 describe('the baseline', () => {

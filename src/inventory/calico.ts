@@ -75,6 +75,7 @@ export function readFelixConfiguration(object: KubernetesObject): Reading<FelixC
   const fields = fieldsOf(object['spec']);
   const reader = new FieldReader('FelixConfiguration', object);
   const { failsafeInboundHostPorts, defaultEndpointToHostAction, bpfEnabled } = fields;
+  const { logActionRateLimit } = fields;
   const { nftablesMode, iptablesFilterAllowAction, disableConntrackInvalidCheck } = fields;
   const [vxlanPort] = reader.port(fields['vxlanPort'], 'spec.vxlanPort');
   const wireguardPorts = ['wireguardListeningPort', 'wireguardListeningPortV6'].flatMap((field) =>
@@ -93,6 +94,7 @@ export function readFelixConfiguration(object: KubernetesObject): Reading<FelixC
     ...(typeof iptablesFilterAllowAction === 'string' && { iptablesFilterAllowAction }),
     ...(typeof disableConntrackInvalidCheck === 'boolean' && { disableConntrackInvalidCheck }),
     ...(vxlanPort !== undefined && { vxlanPort }),
+    ...(typeof logActionRateLimit === 'string' && logActionRateLimit !== '' && { logActionRateLimit }),
     ...(wireguardPorts.length > 0 && { wireguardPorts }),
   });
 }

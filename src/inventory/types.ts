@@ -122,6 +122,8 @@ export interface FelixConfigurationInfo {
   readonly iptablesFilterAllowAction?: string;
   readonly disableConntrackInvalidCheck?: boolean;
   readonly vxlanPort?: number;
+  /** Limit on lines of the kernel log that Log rules write, since Calico 3.32. */
+  readonly logActionRateLimit?: string;
   readonly wireguardPorts?: readonly number[];
 }
 

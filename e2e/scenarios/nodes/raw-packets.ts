@@ -67,3 +67,41 @@ async function linkOf(stage: NodeStage, node: string): Promise<Link> {
   if (link === undefined) throw new Error(`${node} has no eth0`);
   return link;
 }
+
+/** IGMP, IP-in-IP, GRE, ESP, OSPF, VRRP: by number, with the sources that manifests/nodes-protocols.yaml lets in. */
+const PROTOCOLS: Readonly<Record<string, readonly string[]>> = {
+  '2': ['trusted'],
+  '4': ['trusted'],
+  '47': ['office', 'trusted'],
+  '50': ['trusted', 'worker'],
+  '89': ['office', 'trusted'],
+  '112': ['worker'],
+};
+const SENDERS = ['office', 'trusted', 'world', 'worker'];
+const HEARING_S = 8;
+
+/** Raw sockets on a node hear the packets of each protocol that its packet filter lets in, in both IP families. */
+export async function expectProtocols(stage: NodeStage): Promise<void> {
+  const numbers = Object.keys(PROTOCOLS);
+  for (const address of stage.node('edge').addresses) {
+    const isSix = address.includes(':');
+    const from = (name: string): string =>
+      stage.endpoint(name).addresses.find((each) => each.includes(':') === isSix) ?? '';
+    const [heard] = await Promise.all([
+      send(stage, 'edge', 'hear', address, String(HEARING_S), ...numbers),
+      ...SENDERS.map((name) => send(stage, name, 'send', address, String(HEARING_S - 2), ...numbers)),
+    ]);
+    const names = new Map(SENDERS.map((name) => [from(name), name]));
+    const seen = heard
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split(' '))
+      .flatMap(([protocol = '', sender = '']) =>
+        names.has(sender) ? [`${protocol} ${names.get(sender)}`] : [],
+      );
+    const expected = Object.entries(PROTOCOLS).flatMap(([protocol, sources]) =>
+      sources.map((name) => `${protocol} ${name}`),
+    );
+    expect({ address, seen: seen.toSorted() }).toEqual({ address, seen: expected.toSorted() });
+  }
+}

@@ -12,8 +12,9 @@ import { ANNOTATION_RULE, type RuleId } from '../names.ts';
 import { RuleProblem } from '../problems.ts';
 import { readOnce } from '../read-once.ts';
 
-interface PortMatch {
+export interface PortMatch {
   readonly protocol?: Protocol;
+  readonly notProtocol?: Protocol;
   readonly ipVersion?: 4 | 6;
   readonly ports?: readonly CalicoPort[];
 }
@@ -148,6 +149,7 @@ function rule({ id, action, source, destination, port }: OneRule): Rule {
     action,
     ...(port.ipVersion === undefined ? {} : { ipVersion: port.ipVersion }),
     ...(port.protocol === undefined ? {} : { protocol: port.protocol }),
+    ...(port.notProtocol === undefined ? {} : { notProtocol: port.notProtocol }),
     ...(isEmptyEntity(source) ? {} : { source }),
     ...(isEmptyEntity(destination) ? {} : { destination }),
     metadata: { annotations: { [ANNOTATION_RULE]: id } },

@@ -40,13 +40,18 @@ export function listBaseline(nodes: Pick<Nodes, 'baseline' | 'services'> = {}): 
   }));
 }
 
-function portsText({ opens }: BaselineEntry, nodes: Pick<Nodes, 'services'>): string {
+function portsText({ opens, to = [] }: BaselineEntry, nodes: Pick<Nodes, 'services'>): string {
   const services = servicesOf(nodes);
   const numbers = (names: readonly string[]): string =>
     names.flatMap((name) => services(name).map(withProtocol)).join(' ');
   if (opens === 'unprivileged') return `all but ${numbers(PRIVILEGED)}`;
   if (opens === 'joiningPorts') return EVERY_JOINING_PORT.map(withProtocol).join(' ');
-  return typeof opens === 'string' ? opens : numbers(opens);
+  if ('protocol' in opens)
+    return [
+      typeof opens.protocol === 'number' ? `protocol ${String(opens.protocol)}` : opens.protocol,
+      ...to.map((cidr) => `to ${cidr}`),
+    ].join(' ');
+  return numbers(opens);
 }
 
 const withProtocol = (port: number | string): string =>

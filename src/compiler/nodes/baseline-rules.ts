@@ -4,9 +4,9 @@ import { all, fromLabelSelector } from '../../calico/selector.ts';
 import type { Rule } from '../../calico/types.ts';
 import { isServiceName } from '../../net/services.ts';
 import type { Cidr } from '../../net/cidr.ts';
-import { AddressError, parseAddress, unionCidrs } from '../../net/cidr.ts';
+import { AddressError, parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { otherPorts } from '../../net/ports.ts';
-import { matchEnd, resolveEnd, type EndMatch } from '../flows/flow-ends.ts';
+import { matchEnd, matchNets, resolveEnd, type EndMatch } from '../flows/flow-ends.ts';
 import { ETCD_SET_VALUE, NODE_ORDER, ruleId, type RuleId } from '../names.ts';
 import { everyNamespace, namedNamespaces } from '../namespaces/namespaces.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
@@ -29,10 +29,9 @@ export interface Baseline {
 /** One policy a layer for all entries. */
 export function compileBaseline(context: NodeContext): Baseline {
   const id = ruleId(context.place.id, 'baseline');
-  const entries = BASELINE.filter((entry) => isOn(entry, context)).flatMap((entry) => {
-    const ports = portsOf(entry, context);
-    return ports === undefined ? [] : [compileEntry(entry, ports, ruleId(id, entry.name), context)];
-  });
+  const entries = BASELINE.filter((entry) => isOn(entry, context)).map((entry) =>
+    compileEntry(entry, ruleId(id, entry.name), context),
+  );
   return {
     objects: layerPolicies(
       {
@@ -62,10 +61,14 @@ export const isOn = (
   (where !== 'distribution' || joiningPorts(inventory).length > 0) &&
   (where !== 'metricsServer' || metricsServers(inventory).length > 0);
 
-function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: RuleId, context: NodeContext) {
+function compileEntry(entry: BaselineEntry, id: RuleId, context: NodeContext) {
+  const ports = portsOf(entry, context);
+  const matches =
+    typeof entry.opens === 'object' && 'protocol' in entry.opens ? [entry.opens] : matchPorts(ports);
+  const destinations = entry.to === undefined ? anyEnd : matchNets(entry.to.map(parseCidr));
   const sources = entrySources(entry, context);
-  const rulesFor = (matches: readonly EndMatch[]): readonly Rule[] =>
-    crossRules({ id, action: 'Pass', sources: matches, destinations: anyEnd, ports: matchPorts(ports) });
+  const rulesFor = (from: readonly EndMatch[]): readonly Rule[] =>
+    crossRules({ id, action: 'Pass', sources: from, destinations, ports: matches });
   const rules = rulesFor(sources === 'anyone' ? anyEnd : sources.matches);
   const joining = entry.joining === undefined ? [] : rulesFor(joiningMatches(context));
   const layers: Layers = {
@@ -77,9 +80,9 @@ function compileEntry(entry: BaselineEntry, ports: readonly PortValue[], id: Rul
   return { id, layers, openPort };
 }
 
-/** Undefined for a protocol that the final deny does not deny anyway. */
-function portsOf({ opens }: BaselineEntry, context: NodeContext): readonly PortValue[] | undefined {
-  if (opens === 'ICMP' || opens === 'ICMPv6') return undefined;
+/** Empty for a protocol without ports. */
+function portsOf({ opens }: BaselineEntry, context: NodeContext): readonly PortValue[] {
+  if (typeof opens === 'object' && 'protocol' in opens) return [];
   if (opens === 'unprivileged') return otherPorts(PRIVILEGED.flatMap((name) => context.services(name)));
   if (opens === 'joiningPorts') return joiningPorts(context.inventory);
   return opens.flatMap((name) => [

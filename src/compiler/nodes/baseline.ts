@@ -2,6 +2,7 @@
  * The baseline: traffic to nodes that a cluster needs to work. It is open unless `nodes.baseline.disable`
  * names it.
  */
+import { protocolMatch, type ProtocolMatch } from './protocols.ts';
 import type { ServiceName } from '../../net/services.ts';
 
 /**
@@ -19,7 +20,9 @@ export interface BaselineEntry {
    * Names of services; `unprivileged` for every port but those of PRIVILEGED; `joiningPorts` for those of the
    * distributions that are seen; or a protocol without ports.
    */
-  readonly opens: readonly ServiceName[] | 'unprivileged' | 'joiningPorts' | 'ICMP' | 'ICMPv6';
+  readonly opens: readonly ServiceName[] | 'unprivileged' | 'joiningPorts' | ProtocolMatch;
+  /** Destinations, where they are not every address. */
+  readonly to?: readonly string[];
   /** The entry opens only the ports layer. Felix's own rules decide the rest. */
   readonly onlyPorts?: true;
   /** The layers in which it is also open to machines that may join. */
@@ -37,12 +40,19 @@ export const PRIVILEGED = [
 ] as const satisfies readonly ServiceName[];
 
 export const BASELINE: readonly BaselineEntry[] = [
-  { name: 'icmp', what: 'ping, path MTU discovery', from: ['anyone'], opens: 'ICMP' },
+  { name: 'icmp', what: 'ping, path MTU discovery', from: ['anyone'], opens: protocolMatch(1) },
   {
     name: 'icmpv6',
-    what: 'neighbour discovery, without which there is no IPv6; ping, path MTU discovery',
+    what: 'neighbour discovery, without which there is no IPv6; multicast listeners, ping, path MTU discovery',
     from: ['anyone'],
-    opens: 'ICMPv6',
+    opens: protocolMatch(58),
+  },
+  {
+    name: 'igmp',
+    what: 'routers and switches learn who listens to multicast',
+    from: ['anyone'],
+    opens: protocolMatch(2),
+    to: ['224.0.0.0/4'],
   },
   {
     name: 'dhcp',
@@ -89,6 +99,31 @@ export const BASELINE: readonly BaselineEntry[] = [
     from: ['anyone'],
     opens: ['vxlan'],
     onlyPorts: true,
+  },
+  {
+    name: 'ipip',
+    what: "Calico's IP-in-IP between nodes; Felix itself drops IP-in-IP from other machines",
+    from: ['anyone'],
+    opens: protocolMatch(4),
+    onlyPorts: true,
+  },
+  {
+    name: 'vrrp',
+    what: 'keepalived on nodes: a virtual address moves',
+    from: ['nodes'],
+    opens: protocolMatch(112),
+  },
+  {
+    name: 'ah',
+    what: 'IPsec between nodes: authentication',
+    from: ['nodes'],
+    opens: protocolMatch(51),
+  },
+  {
+    name: 'esp',
+    what: 'IPsec between nodes: encryption',
+    from: ['nodes'],
+    opens: protocolMatch(50),
   },
   {
     name: 'wireguard',

@@ -123,16 +123,13 @@ describe('a node compiles to', () => {
 describe('the final deny', () => {
   test('refuses traffic to a node, NodePorts on any address, and at the host everything', () => {
     const compilation = compiled({});
-    expect(bare(rulesOf(compilation, 'default/nodes/deny', 'host'))).toEqual(
-      ['SCTP', 'TCP', 'UDP'].map((protocol) => expect.objectContaining({ action: 'Deny', protocol })),
-    );
+    expect(bare(rulesOf(compilation, 'default/nodes/deny', 'host'))).toEqual([{ action: 'Deny' }]);
     const ports = bare(rulesOf(compilation, 'default/nodes/deny', 'ports'));
     const nodeAddresses = {
       selector: "!has(projectcalico.org/created-by) && clusterfirewall.io/set == 'judged'",
       namespaceSelector: 'global()',
     };
-    for (const protocol of ['TCP', 'UDP', 'SCTP'])
-      expect(ports).toContainEqual({ action: 'Deny', protocol, destination: nodeAddresses });
+    expect(ports).toContainEqual({ action: 'Deny', destination: nodeAddresses });
     for (const notNets of [['10.244.0.0/16'], ['fd00:244::/48']]) {
       const outside = { notNets, notSelector: 'has(projectcalico.org/orchestrator)' };
       for (const protocol of ['TCP', 'UDP'])
@@ -143,7 +140,7 @@ describe('the final deny', () => {
           destination: { ...outside, ports: ['30000:32767'] },
         });
     }
-    expect(ports).toHaveLength(3 + 4);
+    expect(ports).toHaveLength(1 + 4);
   });
 
   test('with destinations All, refuses all traffic that is not bound for a pod, in the families that have pods', () => {
@@ -151,11 +148,9 @@ describe('the final deny', () => {
     const compilation = compiled({ destinations: 'All' }, { inventory });
     const all = rulesOf(compilation, 'default/nodes/deny', 'ports');
     const elsewhere = all.filter(({ destination }) => destination?.selector === undefined);
-    expect(all).toHaveLength(3 + 3);
+    expect(all).toHaveLength(1 + 1);
     expect(elsewhere.map(({ protocol, destination }) => [protocol, destination?.ports])).toEqual([
-      ['SCTP', undefined],
-      ['TCP', undefined],
-      ['UDP', undefined],
+      [undefined, undefined],
     ]);
     expect(elsewhere.every(({ source }) => source?.notNets?.[0] === '10.244.0.0/16')).toBe(true);
     expect(compilation.nodes?.notes).toContainEqual(expect.stringContaining('IPv6'));
@@ -180,7 +175,7 @@ describe('the final deny', () => {
     expect(
       atNodes.flatMap(({ spec }) => spec.ingress ?? []).filter(({ action }) => action !== 'Pass'),
     ).toEqual([]);
-    expect(rulesOf(compilation, 'default/nodes/deny', 'host')).toHaveLength(3);
+    expect(rulesOf(compilation, 'default/nodes/deny', 'host')).toHaveLength(1);
     const guard = carrying(compilation, 'default/nodes/pods');
     expect(guard.map(({ kind }) => kind)).toEqual(guard.map(() => 'StagedGlobalNetworkPolicy'));
   });
@@ -193,15 +188,73 @@ describe('the final deny', () => {
       });
   });
 
-  test('includes ICMP only where the baseline does not open it', () => {
-    const denied = (disable: readonly string[]) =>
-      rulesOf(
-        compiled(disable.length === 0 ? {} : { baseline: { disable: [...disable] } }),
-        'default/nodes/deny',
-        'host',
-      ).map(({ protocol }) => protocol);
-    expect(denied([])).toEqual(['SCTP', 'TCP', 'UDP']);
-    expect(denied(['icmp'])).toEqual(['ICMP', 'SCTP', 'TCP', 'UDP']);
+  test('is for every protocol, and the baseline opens some in both layers or before DNAT only', () => {
+    const opened = (entry: string, layer: 'ports' | 'host', nodes = {}) =>
+      rulesOf(compiled(nodes), `default/nodes/baseline/${entry}`, layer).map(
+        ({ protocol, ipVersion, source, destination }) => ({
+          protocol,
+          ...(ipVersion !== undefined && { ipVersion }),
+          ...(source !== undefined && { from: 'nodes' }),
+          ...(destination !== undefined && { to: destination.nets }),
+        }),
+      );
+    const icmp = [{ protocol: 'ICMP', ipVersion: 4 }];
+    const both = {
+      icmp,
+      icmpv6: [{ protocol: 'ICMPv6', ipVersion: 6 }],
+      igmp: [{ protocol: 2, to: ['224.0.0.0/4'] }],
+      vrrp: [{ protocol: 112, from: 'nodes' }],
+      ah: [{ protocol: 51, from: 'nodes' }],
+      esp: [{ protocol: 50, from: 'nodes' }],
+    };
+    for (const [entry, rules] of Object.entries(both))
+      for (const layer of ['ports', 'host'] as const)
+        expect([entry, opened(entry, layer)]).toEqual([entry, rules]);
+    expect(opened('ipip', 'ports')).toEqual([{ protocol: 4 }]);
+    expect(opened('ipip', 'host')).toEqual([]);
+    for (const entry of [...Object.keys(both), 'ipip'])
+      expect(opened(entry, 'ports', { baseline: { disable: [entry] } })).toEqual([]);
+  });
+
+  test('is logged before it denies, once for each packet, in Observe too', () => {
+    for (const mode of ['Enforce', 'Observe'] as const)
+      for (const [layer, count] of [
+        ['ports', 5],
+        ['host', 1],
+      ] as const) {
+        const [policy] = policies(compiled({ mode, log: 'Refused' }), 'default/nodes/log').filter(
+          ({ spec }) => (spec.preDNAT === true) === (layer === 'ports'),
+        );
+        const rules = policy?.spec.ingress ?? [];
+        expect(rules).toHaveLength(2 * count + 1);
+        for (const [index, rule] of rules.slice(0, -1).entries()) {
+          if (index % 2 === 1) continue;
+          expect(rule).toMatchObject({
+            action: 'Log',
+            metadata: { annotations: { 'clusterfirewall.io/rule': 'default/nodes/log' } },
+          });
+          const next = rules[index + 1];
+          expect({ ...next, action: 'Log', metadata: rule.metadata }).toEqual(rule);
+          expect(next?.action).toBe(mode === 'Enforce' ? 'Deny' : 'Pass');
+        }
+      }
+    expect(policies(compiled({ log: 'None' }), 'default/nodes/log')).toEqual([]);
+  });
+
+  test('with log: Refused and no limit on it, says that disks may fill', () => {
+    const notes = (logActionRateLimit?: string) =>
+      compiled(
+        { log: 'Refused' },
+        {
+          inventory: clusterWith({
+            felixConfigurations: [
+              { name: 'default', ...(logActionRateLimit !== undefined && { logActionRateLimit }) },
+            ],
+          }),
+        },
+      ).nodes?.notes.filter((note) => note.includes('logActionRateLimit'));
+    expect(notes()).toHaveLength(1);
+    expect(notes('10/minute')).toEqual([]);
   });
 });
 

@@ -34,7 +34,7 @@ import type { NodeFirewall } from './node-firewall.ts';
 import { declaredHostPorts } from './node-ports.ts';
 import { preflight } from './preflight.ts';
 import { nodeNotes } from './node-notes.ts';
-import { reportServices, servicesOf } from './services.ts';
+import { breakGlassServices, reportServices, servicesOf } from './services.ts';
 import type { PodsEnd } from './sources.ts';
 import { sourcesOf } from './sources.ts';
 import { compileZones } from './zones.ts';
@@ -244,7 +244,14 @@ function compiled(context: NodeContext): CompiledNodes {
 function compileBreakGlass(context: NodeContext): readonly DesiredObject[] {
   const { nodeFirewall, collector, place, resolveScope, sourceScope, services } = context;
   const id = ruleId(place.id, 'breakGlass');
-  const ports = matchPorts([...services('ssh'), ...services('kube-apiserver')]);
+  const at = { ...place, id, path: `${place.path}.breakGlassServices` };
+  const ports = matchPorts(
+    collector.guard(at, () =>
+      breakGlassServices(nodeFirewall.nodes).flatMap((name, index) =>
+        located(`[${String(index)}]`, () => services(name)),
+      ),
+    ),
+  );
   const rules = collector.guard({ ...place, id, path: `${place.path}.breakGlass` }, () =>
     (nodeFirewall.nodes.breakGlass ?? []).flatMap((entry, index) =>
       located(`[${String(index)}]`, () => {

@@ -33,6 +33,8 @@ export interface OpenPort {
   readonly id: RuleId;
   readonly ports: readonly PortValue[];
   readonly sources: NodeSources | 'anyone';
-  /** False where it is open on some of the nodes only. */
+  /** False where it is open on some of the nodes, or at some addresses, only. */
   readonly isEverywhere: boolean;
+  /** True for everything but something: it takes the ports from nobody else. */
+  readonly isBroad?: true;
 }

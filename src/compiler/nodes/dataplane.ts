@@ -15,6 +15,11 @@ export function dataplaneNotes(context: NodeContext): readonly string[] {
     ...(felixConfigurations.some(({ bpfEnabled }) => bpfEnabled === true)
       ? ['eBPF dataplane: rules apply only to interfaces that match bpfDataIfacePattern, and never to lo']
       : []),
+    ...(context.nodeFirewall.nodes.log === 'Refused' && settings.some(isUnlimited)
+      ? [
+          'log is Refused, and no limit is set: a line of the kernel log for each refused packet may fill disks. Set logActionRateLimit in FelixConfiguration default, which Calico has since 3.32',
+        ]
+      : []),
     ...(settings.some(acceptsForGood)
       ? [
           'iptables mode: rules of INPUT after those of Felix (ufw, a script) do not see traffic that passes; if there are any, set iptablesFilterAllowAction: Return in FelixConfiguration default',
@@ -59,6 +64,8 @@ function effectiveSettings(
  */
 const acceptsForGood = ({ bpfEnabled, nftablesMode, iptablesFilterAllowAction }: Settings): boolean =>
   bpfEnabled !== true && nftablesMode !== 'Enabled' && iptablesFilterAllowAction?.toLowerCase() !== 'return';
+
+const isUnlimited = ({ logActionRateLimit }: Settings): boolean => logActionRateLimit === undefined;
 
 /** Felix drops them before the policies of each endpoint (felix/rules/endpoints.go). */
 const dropsInvalid = ({ bpfEnabled, disableConntrackInvalidCheck }: Settings): boolean =>

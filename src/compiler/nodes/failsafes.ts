@@ -7,11 +7,13 @@ import type { Cidr } from '../../net/cidr.ts';
 import { AddressError, containsCidr, formatCidr, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { parsePort } from '../../net/ports.ts';
 import { knownOr } from '../../inventory/known.ts';
+import { RuleProblem } from '../problems.ts';
 import type { NodesSummary } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { isOn, bgpPeerNets } from './baseline-rules.ts';
 import { BASELINE } from './baseline.ts';
 import { coversPort, type Failsafe } from './failsafe-ports.ts';
+import { breakGlassServices } from './services.ts';
 import { joiningRanges } from './joining.ts';
 import { whyNotNarrow } from './narrowing.ts';
 
@@ -101,6 +103,11 @@ export function managedFailsafes(
   const { nodeFirewall, resolveScope } = context;
   const { failsafes, breakGlass = [], nodeCIDRs } = nodeFirewall.nodes;
   if (failsafes !== 'Managed') return {};
+  const { unknown } = breakGlassPorts(context);
+  if (unknown.length > 0)
+    return {
+      failsafesWaitFor: `nodes.failsafes: Managed needs to know the service "${unknown.join('", "')}" in nodes.breakGlassServices: correct the name`,
+    };
   const missing = breakGlass.find(({ peer }) => resolveScope.peers.get(peer)?.cidrs === undefined);
   if (missing === undefined && breakGlass.length > 0 && nodeCIDRs !== undefined) {
     const why = whyNotNarrow(zonePorts, context);
@@ -126,7 +133,7 @@ function narrowedFailsafes(context: NodeContext): readonly Failsafe[] {
     nets.flatMap((net) => numbers(ports).map((each) => ({ ...each, net: formatCidr(net) })));
   const needsDhcp = BASELINE.filter(({ name }) => name === 'dhcp').some((entry) => isOn(entry, context));
   return [
-    ...open(unionCidrs(breakGlass.map(parseCidr)), ...services('ssh'), ...services('kube-apiserver')),
+    ...open(unionCidrs(breakGlass.map(parseCidr)), ...breakGlassPorts(context).ports),
     ...open(joining, ...services('kube-apiserver'), ...services('bgp'), ...services('typha')),
     ...open(bgpPeerNets(inventory), ...services('bgp')),
     ...(needsDhcp ? [{ protocol: 'udp', port: 68 }] : []),
@@ -143,3 +150,18 @@ const numbers = (ports: readonly PortValue[]): readonly Failsafe[] =>
       port: from + index,
     }));
   });
+
+/** Unknown services are reported where breakGlass is compiled. */
+function breakGlassPorts({ nodeFirewall, services }: NodeContext) {
+  const unknown: string[] = [];
+  const ports = breakGlassServices(nodeFirewall.nodes).flatMap((name) => {
+    try {
+      return services(name);
+    } catch (error) {
+      if (!(error instanceof RuleProblem)) throw error;
+      unknown.push(name);
+      return [];
+    }
+  });
+  return { ports, unknown };
+}

@@ -13,7 +13,6 @@ import { NODE_ADDRESSES_SET_VALUE, NODE_ORDER, ruleId, type RuleId } from '../na
 import { located, RuleProblem } from '../problems.ts';
 import { anyEnd, canonicalRules, chunkPorts, crossRules } from '../flows/rules.ts';
 import type { DesiredObject } from '../types.ts';
-import { BASELINE } from './baseline.ts';
 import type { NodeContext } from './context.ts';
 import { bothLayers, catchAll, layerPolicies } from './layers.ts';
 import { notNets, podsByLabel, sourcesOf } from './sources.ts';
@@ -70,9 +69,6 @@ export function compileLoopback(context: NodeContext): readonly DesiredObject[] 
   );
 }
 
-const TRANSPORTS = ['TCP', 'UDP', 'SCTP'] as const;
-const ICMP = ['ICMP', 'ICMPv6'] as const;
-
 /** @param hostPorts the hostPorts that rules of all firewalls declare */
 export function compileFinalDeny(
   hostPorts: readonly PortValue[],
@@ -80,8 +76,11 @@ export function compileFinalDeny(
 ): readonly DesiredObject[] {
   const id = ruleId(context.place.id, 'deny');
   const pass = ruleId(context.place.id, 'pass');
+  const log = ruleId(context.place.id, 'log');
+  const isLogged = context.nodeFirewall.nodes.log === 'Refused';
+  const logged = (rule: Rule): Rule => ({ ...rule, ...catchAll(log, 'Log') });
   const deny = (rules: readonly Rule[]): readonly Rule[] => [
-    ...canonicalRules(rules),
+    ...canonicalRules(rules).flatMap((rule) => (isLogged ? [logged(rule), rule] : [rule])),
     // When Felix starts and the Tier object is missing, the tier denies at its end (calico.md, Missing Tier).
     catchAll(pass, 'Pass'),
   ];
@@ -89,41 +88,30 @@ export function compileFinalDeny(
     {
       firewall: context.place.firewall,
       id,
-      rules: [id, pass],
+      rules: isLogged ? [id, log, pass] : [id, pass],
       order: NODE_ORDER.deny,
     },
-    { ports: deny(portDenies(id, hostPorts, context)), host: deny(hostDenies(id, context)) },
+    { ports: deny(portDenies(id, hostPorts, context)), host: deny([denyRule({ id }, context)]) },
   );
-}
-
-/** The baseline opens all of ICMP, so ICMP is denied only where its entry is disabled. */
-function hostDenies(id: RuleId, context: NodeContext): readonly Rule[] {
-  const disabled = context.nodeFirewall.nodes.baseline?.disable ?? [];
-  const closed = ICMP.filter((protocol) =>
-    BASELINE.some(({ name, opens }) => opens === protocol && disabled.includes(name)),
-  );
-  return [...TRANSPORTS, ...closed].map((protocol) => deny({ id, protocol }, context));
 }
 
 function portDenies(id: RuleId, hostPorts: readonly PortValue[], context: NodeContext): readonly Rule[] {
-  const toNodes = TRANSPORTS.flatMap((protocol) =>
-    matchEnd({ kind: 'set', value: NODE_ADDRESSES_SET_VALUE }).map(({ entity }) =>
-      deny({ id, protocol, destination: entity }, context),
-    ),
+  const toNodes = matchEnd({ kind: 'set', value: NODE_ADDRESSES_SET_VALUE }).map(({ entity }) =>
+    denyRule({ id, destination: entity }, context),
   );
   const ports: readonly PortsOf[] =
     context.nodeFirewall.nodes.destinations === 'All'
-      ? TRANSPORTS.map((protocol) => ({ protocol }))
+      ? [{}]
       : portsByProtocol([...context.services('nodeports'), ...hostPorts]);
   const elsewhere = ([4, 6] as const).flatMap((family) => {
     const outside = outsidePods(context.nodeFirewall.pools.filter((pool) => pool.family === family));
     // Without a pool there is nothing to leave out, and such a rule would deny everybody.
     if (outside === undefined) return [];
     return ports.map(({ protocol, ports: some }) =>
-      deny(
+      denyRule(
         {
           id,
-          protocol,
+          ...(protocol === undefined ? {} : { protocol }),
           source: outside,
           destination: { ...outside, ...(some === undefined ? {} : { ports: some }) },
         },
@@ -143,7 +131,7 @@ function outsidePods(pools: readonly Cidr[]): EndMatch['entity'] | undefined {
 }
 
 interface PortsOf {
-  readonly protocol: Protocol;
+  readonly protocol?: Protocol;
   readonly ports?: readonly (number | string)[];
 }
 
@@ -154,12 +142,12 @@ const portsByProtocol = (values: readonly PortValue[]): readonly PortsOf[] =>
 
 interface Denied {
   readonly id: RuleId;
-  readonly protocol: Protocol;
+  readonly protocol?: Protocol;
   readonly source?: EndMatch['entity'];
   readonly destination?: EndMatch['entity'];
 }
 
-const deny = ({ id, ...match }: Denied, context: NodeContext): Rule => {
+const denyRule = ({ id, ...match }: Denied, context: NodeContext): Rule => {
   const { metadata } = catchAll(id, 'Deny');
   return { action: denyAction(context), ...match, ...(metadata === undefined ? {} : { metadata }) };
 };

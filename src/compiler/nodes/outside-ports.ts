@@ -4,7 +4,7 @@ import type { Cidr } from '../../net/cidr.ts';
 import { parseCidr, subtractCidrs } from '../../net/cidr.ts';
 import { netsOf } from '../flows/flow-ends.ts';
 import { enoughNets } from '../meter.ts';
-import { type PortRange, rangesOf } from './port-ranges.ts';
+import { namedRangesOf, type PortRange } from './port-ranges.ts';
 
 export interface OutsidePorts {
   readonly ranges: readonly PortRange[];
@@ -27,7 +27,7 @@ export function outsidePorts(firewalls: readonly ClusterFirewall[]): readonly Ou
 const ANYWHERE: ReadonlySet<string | undefined> = new Set(['World', 'Internet']);
 
 function outsideOf({ to, ports }: EgressRule, peers: ReadonlyMap<string, Peer>): OutsidePorts {
-  const ranges = rangesOf(ports);
+  const ranges = namedRangesOf(ports);
   if (ranges.length === 0) return { ranges, isAnywhere: false, nets: [] };
   return {
     ranges,

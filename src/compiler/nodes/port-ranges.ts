@@ -8,6 +8,13 @@ export type PortRange = Extract<ReturnType<typeof parsePort>, { kind: 'range' }>
 export const rangesOf = (ports: readonly PortValue[]): readonly PortRange[] =>
   ports.map(parsePort).filter((port) => port.kind === 'range');
 
+const LAST_PORT = 65_535;
+const isEveryPort = ({ from, to }: PortRange): boolean => from === 1 && to === LAST_PORT;
+
+/** The same without `All/TCP` and the like, which name no port. */
+export const namedRangesOf = (ports: readonly PortValue[]): readonly PortRange[] =>
+  rangesOf(ports).filter((range) => !isEveryPort(range));
+
 export const covers = (some: readonly PortRange[], piece: PortRange): boolean =>
   some.some(({ protocol, from, to }) => protocol === piece.protocol && from <= piece.from && piece.to <= to);
 

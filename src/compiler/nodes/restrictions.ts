@@ -9,7 +9,7 @@ import { knownOr } from '../../inventory/known.ts';
 import { PRIVILEGED } from './baseline.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { outsidePorts, type OutsidePorts } from './outside-ports.ts';
-import { covers, piecesOf, type PortRange, rangesOf } from './port-ranges.ts';
+import { covers, namedRangesOf, piecesOf, type PortRange, rangesOf } from './port-ranges.ts';
 
 /** The destinations at which a port is refused. */
 export interface Where {
@@ -91,13 +91,15 @@ function restrictedPorts({ all, zones }: Openings, { services }: NodeContext): r
   const toPods = opened.filter(({ pods }) => pods.size > 0);
   const [toWorld, toSome] = partition(zones.flatMap(openedOf), ({ isWorld }) => isWorld);
   const opens = (piece: PortRange) => (each: Opened) => each.isEveryPort || covers(each.ranges, piece);
-  const restricted = [...toPods, ...toSome].flatMap(({ ranges }) => ranges);
-  return piecesOf([...privileged, ...restricted]).flatMap((piece) => {
+  const restricted = [...privileged, ...[...toPods, ...toSome].flatMap(({ restricts }) => restricts)];
+  const edges = opened.flatMap(({ ranges }) => ranges);
+  return piecesOf([...restricted, ...edges]).flatMap((piece) => {
+    if (!covers(restricted, piece)) return [];
     const here = opened.filter(opens(piece));
     if (here.some(({ isEveryPod }) => isEveryPod)) return [];
     const isPrivileged = covers(privileged, piece);
     const isForEveryone = toWorld.some((each) => each.isEverywhere && opens(piece)(each));
-    const isForPods = toPods.some(({ ranges }) => covers(ranges, piece));
+    const isForPods = toPods.some(({ restricts }) => covers(restricts, piece));
     return isPrivileged || isForPods || !isForEveryone ? [{ piece, isPrivileged, pods: podsOf(here) }] : [];
   });
 }
@@ -129,6 +131,8 @@ function namedFor(piece: PortRange, outside: readonly OutsidePorts[]): Named {
 interface Opened {
   readonly isEveryPort: boolean;
   readonly ranges: readonly PortRange[];
+  /** The ranges that others may not reach because of it. */
+  readonly restricts: readonly PortRange[];
   readonly isEveryPod: boolean;
   readonly isWorld: boolean;
   readonly isEverywhere: boolean;
@@ -136,14 +140,15 @@ interface Opened {
   readonly pods: ReadonlyMap<string, Selector>;
 }
 
-function openedOf({ ports, sources, isEverywhere }: OpenPort): readonly Opened[] {
+function openedOf({ ports, sources, isEverywhere, isBroad }: OpenPort): readonly Opened[] {
   if (sources === 'anyone') return [];
   return [
     {
       isEveryPort: ports.includes('All'),
       ranges: rangesOf(ports),
+      restricts: isBroad === true ? [] : namedRangesOf(ports),
       isEveryPod: sources.pods.some(({ kind }) => kind === 'all'),
-      isWorld: sources.kinds.has('world'),
+      isWorld: sources.kinds.has('world') || sources.kinds.has('internet'),
       isEverywhere,
       pods: new Map(sources.pods.map((each) => [JSON.stringify(each), each])),
     },

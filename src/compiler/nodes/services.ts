@@ -62,3 +62,8 @@ export function reportServices({ metadata, spec }: ClusterFirewall, collector: P
     }
   }
 }
+
+/** The services that breakGlass reaches. */
+export const breakGlassServices = ({
+  breakGlassServices: names = ['ssh', 'kube-apiserver'],
+}: Pick<Nodes, 'breakGlassServices'>): readonly string[] => names;

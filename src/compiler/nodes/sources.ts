@@ -22,7 +22,7 @@ export interface NodeSources {
  * For failsafes.ts, which asks whether a port is open to everyone. Addresses by themselves never are
  * everyone.
  */
-export type SourceKind = 'world' | 'pods' | 'somePods' | 'nodes' | 'addresses' | 'controlPlane';
+export type SourceKind = 'world' | 'internet' | 'pods' | 'somePods' | 'nodes' | 'addresses' | 'controlPlane';
 
 export interface SourceScope {
   readonly resolveScope: ResolveScope;
@@ -60,7 +60,7 @@ function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
     case 'world':
       return { matches: matchEnd(end), pods: [], kinds: new Set(['world']) };
     case 'internet':
-      return { matches: matchEnd(end), pods: [], kinds: new Set(['addresses']) };
+      return { matches: matchEnd(end), pods: [], kinds: new Set(['internet']) };
     case 'everyone':
       return { matches: matchEnd(end), pods: [all()], kinds: new Set(['world', 'pods', 'nodes']) };
     case 'pods':

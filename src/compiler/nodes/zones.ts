@@ -2,20 +2,21 @@
  * Zones: sources, and the services and ports that they may reach on nodes. A zone only passes, so a source in
  * several zones may do what any of them allows.
  */
-import type { PortValue, Zone } from '../../api/schema.ts';
+import type { Zone } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector, matchesSelector, printSelector } from '../../calico/selector.ts';
-import { parseAddress } from '../../net/cidr.ts';
+import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
-import { matchEnd, resolveEnd } from '../flows/flow-ends.ts';
+import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
 import { contentTag, NODE_ORDER, ruleId, ZONE_NODES, type RuleId } from '../names.ts';
 import { located } from '../problems.ts';
-import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
+import { anyEnd, canonicalRules, crossRules } from '../flows/rules.ts';
 import { networkSet } from '../flows/sets.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
 import { bothLayers, layerPolicies } from './layers.ts';
 import { sourcesOf } from './sources.ts';
+import { zoneTraffic } from './zone-traffic.ts';
 import { knownOr } from '../../inventory/known.ts';
 
 export interface CompiledZones {
@@ -55,28 +56,31 @@ function compileZone(zone: Zone, id: RuleId, context: NodeContext): CompiledZone
     located(`.from[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false)),
   );
   const sources = located('.from', () => sourcesOf(ends, context.sourceScope));
-  const ports = zonePorts(zone, context);
+  const { matches, ports, isBroad } = zoneTraffic(zone, context);
   const passing = (destinations: readonly EndMatch[]) =>
     canonicalRules(
-      crossRules({
-        id,
-        action: 'Pass',
-        sources: sources.matches,
-        destinations,
-        ports: matchPorts(ports),
-      }),
+      crossRules({ id, action: 'Pass', sources: sources.matches, destinations, ports: matches }),
     );
   const policy = {
     firewall: context.place.firewall,
     id,
     order: NODE_ORDER.zones,
   } as const;
-  const openPort = { id, ports, sources, isEverywhere: zone.nodeSelector === undefined };
-  const here = bothLayers(passing(anyEnd));
-  if (zone.nodeSelector === undefined) return { policies: layerPolicies(policy, here), nodes: [], openPort };
-  const where = fromLabelSelector(zone.nodeSelector);
+  const { nodeSelector, addresses } = zone;
+  const isEverywhere = nodeSelector === undefined && addresses === undefined;
+  const openPort = { id, ports, sources, isEverywhere, ...(isBroad && { isBroad }) };
+  const to = addresses === undefined ? anyEnd : matchNets(unionCidrs(addresses.map(parseCidr)));
+  const here = bothLayers(passing(to));
+  if (nodeSelector === undefined) return { policies: layerPolicies(policy, here), nodes: [], openPort };
+  const where = fromLabelSelector(nodeSelector);
   const { set, value } = nodesWhere(where, context);
-  const onTheWay = { ports: passing(matchEnd({ kind: 'set', value })), host: [] };
+  const both = (end: EndMatch): readonly EndMatch[] =>
+    to.map(({ family, entity }) => ({
+      ...end,
+      ...(family !== undefined && { family }),
+      entity: { ...end.entity, ...entity },
+    }));
+  const onTheWay = { ports: passing(matchEnd({ kind: 'set', value }).flatMap(both)), host: [] };
   return {
     policies: [
       ...layerPolicies({ ...policy, where }, here),
@@ -102,14 +106,4 @@ function nodesWhere(where: Selector, { inventory, place }: NodeContext) {
     .flatMap((node) => node.addresses);
   const id = ruleId(place.id, ZONE_NODES, tag);
   return { value, set: networkSet(place.firewall, id, value, addresses.map(parseAddress)) };
-}
-
-function zonePorts({ allow }: Zone, { services }: NodeContext): readonly PortValue[] {
-  if (allow.all === true) return ['All'];
-  return [
-    ...(allow.services ?? []).flatMap((name, index) =>
-      located(`.allow.services[${String(index)}]`, () => services(name)),
-    ),
-    ...(allow.ports ?? []),
-  ];
 }

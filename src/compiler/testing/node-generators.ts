@@ -14,7 +14,9 @@ const block = fc.constantFrom(
 const source: fc.Arbitrary<Zone['from'][number]> = fc.oneof(
   peer.map((name) => ({ peer: name })),
   block.map((cidr) => ({ ipBlock: { cidr } })),
-  fc.constantFrom('World', 'Pods', 'Nodes', 'ControlPlane').map((entity) => ({ entity }) as const),
+  fc
+    .constantFrom('Everyone', 'World', 'Pods', 'Nodes', 'ControlPlane')
+    .map((entity) => ({ entity }) as const),
 );
 const PORTS: readonly PortValue[] = [
   80,
@@ -28,7 +30,26 @@ const PORTS: readonly PortValue[] = [
   '1-65535/UDP',
 ];
 const SERVICES = ['ssh', 'kubelet', 'kube-apiserver', 'etcd', 'dns', 'nodeports', 'registry'] as const;
+const allBut: fc.Arbitrary<NonNullable<Zone['allow']['allBut']>> = fc.oneof(
+  some(PORTS).map((ports) => ({ ports })),
+  some(['ssh', 'kubelet', 'dns', 'registry']).map((services) => ({ services })),
+  fc.constantFrom<NonNullable<Zone['allow']['allBut']>>(
+    { protocols: ['gre'] },
+    { ports: ['ICMP', 22] },
+    { ports: ['ICMP'] },
+    { protocols: [47, 'icmp'] },
+  ),
+);
 const allow: fc.Arbitrary<Zone['allow']> = fc.oneof(
+  { weight: 1, arbitrary: allBut.map((left) => ({ allBut: left })) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<Zone['allow']>(
+      { protocols: ['gre'] },
+      { protocols: ['icmp', 'ipv6-icmp'] },
+      { ports: ['ICMP', 80] },
+    ),
+  },
   { weight: 1, arbitrary: fc.constant({ all: true as const }) },
   { weight: 2, arbitrary: some(PORTS).map((ports) => ({ ports })) },
   { weight: 2, arbitrary: some(SERVICES).map((services) => ({ services })) },
@@ -41,6 +62,7 @@ const zone = (name: string): fc.Arbitrary<Zone> =>
     name: fc.constant(name),
     from: fc.array(source, { minLength: 1, maxLength: 3 }),
     allow,
+    addresses: maybe(fc.constantFrom(['10.9.0.11/32'], ['10.9.0.0/16', 'fd00:9::/64', '203.0.113.0/24'])),
     nodeSelector: maybe(nodeSelector, 1),
   });
 
@@ -74,6 +96,8 @@ const withoutRanges: fc.Arbitrary<Nodes> = record<Nodes>({
   ),
   etcd: maybe(fc.constantFrom([], [{ peer: 'office' }]), 1),
   breakGlass: maybe(fc.constant([{ peer: 'office' }]), 1),
+  breakGlassServices: maybe(fc.constantFrom(['kubelet'], ['ssh', 'registry'])),
+  log: maybe(fc.constantFrom('None', 'Refused')),
   baseline: maybe(some(ENTRIES, 4).map((disable) => ({ disable }))),
   services,
   blocked: maybe(

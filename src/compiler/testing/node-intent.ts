@@ -2,6 +2,7 @@
  * The meaning of `spec.nodes` for one flow at one node, directly from the API's texts: without policies, sets
  * and Calico's selectors.
  */
+import ipaddr from 'ipaddr.js';
 import type { ClusterFirewall, IngressRule, Nodes, Peer, PortValue, Zone } from '../../api/schema.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
@@ -50,17 +51,12 @@ export function nodeIntentOf(
     if (isBreakGlass(flow, setting)) return true;
     if ((nodes.blocked ?? []).some((entry) => comesFrom(entry, flow, setting))) return false;
     if (isBaseline(layer, flow, setting) || zoneAllows(at, layer, flow, setting)) return true;
-    if (layer === 'host') return !isClosedAtHost(flow, nodes);
+    if (layer === 'host') return false;
     return openRules.some((opens) => opens(flow)) || !isClosedBeforeDnat(flow, hostPorts, setting);
   };
 }
 
 const isTransport = ({ protocol }: Flow): boolean => protocol !== 'ICMP' && protocol !== 'GRE';
-
-function isClosedAtHost(flow: Flow, { baseline }: Nodes): boolean {
-  const entry = flow.ipVersion === 4 ? 'icmp' : 'icmpv6';
-  return isTransport(flow) || (flow.protocol === 'ICMP' && (baseline?.disable ?? []).includes(entry));
-}
 
 function isClosedBeforeDnat(flow: Flow, hostPorts: readonly PortValue[], setting: Setting): boolean {
   const { nodes, inventory } = setting;
@@ -68,15 +64,21 @@ function isClosedBeforeDnat(flow: Flow, hostPorts: readonly PortValue[], setting
   const isNodeAddress = knownOr(inventory.nodes, [])
     .filter(({ labels }) => selectorMatches(nodes.nodeSelector, labels))
     .some(({ addresses }) => addresses.includes(to));
-  if (!isTransport(flow)) return false;
   if (isNodeAddress || (nodes.extraAddresses ?? []).some((cidr) => inCidr(to, cidr))) return true;
   if (flow.from.kind === 'pod' || flow.to.kind === 'pod') return false;
   return nodes.destinations === 'All' || portsMatch([...serviceOf('nodeports', nodes), ...hostPorts], flow);
 }
 
-const isBreakGlass = (flow: Flow, setting: Setting): boolean =>
-  (setting.nodes.breakGlass ?? []).some((entry) => comesFrom(entry, flow, setting)) &&
-  portsMatch([...serviceOf('ssh', setting.nodes), ...serviceOf('kube-apiserver', setting.nodes)], flow);
+function isBreakGlass(flow: Flow, setting: Setting): boolean {
+  const { breakGlass = [], breakGlassServices = ['ssh', 'kube-apiserver'] } = setting.nodes;
+  return (
+    breakGlass.some((entry) => comesFrom(entry, flow, setting)) &&
+    portsMatch(
+      breakGlassServices.flatMap((name) => serviceOf(name, setting.nodes)),
+      flow,
+    )
+  );
+}
 
 /** At a node outside the zone, a flow on its way to a node of the zone counts too. */
 function zoneAllows(at: ClusterNode, layer: Layer, flow: Flow, setting: Setting): boolean {
@@ -86,16 +88,16 @@ function zoneAllows(at: ClusterNode, layer: Layer, flow: Flow, setting: Setting)
     knownOr(setting.inventory.nodes, []).some(
       ({ labels, addresses }) => selectorMatches(nodeSelector, labels) && addresses.includes(to),
     );
-  return (setting.nodes.zones ?? []).some(({ from, allow, nodeSelector }) => {
-    const ports = [
-      ...(allow.all === true ? (['All'] as const) : []),
-      ...(allow.services ?? []).flatMap((name) => serviceOf(name, setting.nodes)),
-      ...(allow.ports ?? []),
-    ];
+  return (setting.nodes.zones ?? []).some(({ from, allow, nodeSelector, addresses }) => {
+    const isNamed = ({ services = [], ports = [], protocols = [] }: Zone['allow']): boolean =>
+      portsMatch([...services.flatMap((name) => serviceOf(name, setting.nodes)), ...ports], flow) ||
+      (flow.protocol === 'GRE' && (protocols.includes('gre') || protocols.includes(47))) ||
+      (flow.protocol === 'ICMP' && protocols.includes(flow.ipVersion === 4 ? 'icmp' : 'ipv6-icmp'));
     return (
       (selectorMatches(nodeSelector, at.labels) || isOnItsWay(nodeSelector)) &&
-      portsMatch(ports, flow) &&
-      from.some((entry) => comesFrom(entry, flow, setting))
+      (addresses === undefined || addresses.some((cidr) => inCidr(to, cidr))) &&
+      (allow.all === true || (allow.allBut === undefined ? isNamed(allow) : !isNamed(allow.allBut))) &&
+      from.some((entry) => entry.entity === 'Everyone' || comesFrom(entry, flow, setting))
     );
   });
 }
@@ -111,6 +113,8 @@ function isBaseline(layer: Layer, flow: Flow, setting: Setting): boolean {
   );
   const privileged = [...serviceOf('etcd', nodes), ...serviceOf('kubelet', nodes), ...CONTROL_PLANE_ONLY];
   const entries: Readonly<Record<string, boolean>> = {
+    icmp: flow.protocol === 'ICMP' && flow.ipVersion === 4,
+    icmpv6: flow.protocol === 'ICMP' && flow.ipVersion === 6,
     dhcp: portsMatch(['67-68/UDP', '546/UDP'], flow),
     'api-server': portsMatch(serviceOf('kube-apiserver', nodes), flow) && (node || pod || control || joins),
     joining: portsMatch(joiningPorts(setting), flow) && (node || joins),
@@ -165,8 +169,12 @@ function comesFrom(entry: From, flow: Flow, setting: Setting): boolean {
   if ('pods' in entry && entry.pods !== undefined)
     return isNode(flow, setting) || isPod(flow, entry.pods, setting);
   switch (entry.entity) {
+    case 'Everyone':
+      return true;
     case 'World':
       return outside;
+    case 'Internet':
+      return outside && ipaddr.parse(addressOf(flow, 'from')).range() === 'unicast';
     case 'Nodes':
       return isNode(flow, setting);
     case 'ControlPlane':

@@ -43,6 +43,7 @@ export function nodeReadingOf(
   return (at, layer, flow) => {
     const labels = endpoints.get(at.id);
     if (labels === undefined) return true;
-    return rulesAt(labels)[layer].find((rule) => rule.matches(flow))?.action !== 'Deny';
+    const rules = rulesAt(labels)[layer].filter(({ action }) => action !== 'Log');
+    return rules.find((rule) => rule.matches(flow))?.action !== 'Deny';
   };
 }

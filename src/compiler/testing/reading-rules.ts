@@ -1,5 +1,5 @@
 /** One Calico rule as a predicate over flows. */
-import type { Action, CalicoPort, EntityRule, Rule } from '../../calico/types.ts';
+import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../../calico/types.ts';
 import type { Flow } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
 import { type Matchable, selectorMatch, type Surroundings } from './reading-labels.ts';
@@ -24,15 +24,27 @@ export function plainRule(rule: Rule, namespace: string, around: Surroundings): 
     text: JSON.stringify({ ...rule, metadata: undefined }),
     matches: (flow) =>
       (rule.ipVersion === undefined || rule.ipVersion === flow.ipVersion) &&
-      (rule.protocol === undefined || rule.protocol === wireProtocol(flow)) &&
+      (rule.protocol === undefined || numberOf(rule.protocol) === wireProtocol(flow)) &&
+      (rule.notProtocol === undefined || numberOf(rule.notProtocol) !== wireProtocol(flow)) &&
       source(addressOf(flow, 'from'), flow) &&
       destination(addressOf(flow, 'to'), flow) &&
       port(addressOf(flow, 'to'), flow),
   };
 }
 
-const wireProtocol = ({ protocol, ipVersion }: Flow): string =>
-  protocol === 'ICMP' && ipVersion === 6 ? 'ICMPv6' : protocol;
+/** IANA's. */
+const NUMBERS: Readonly<Record<string, number>> = {
+  ICMP: 1,
+  TCP: 6,
+  UDP: 17,
+  GRE: 47,
+  ICMPv6: 58,
+  SCTP: 132,
+};
+const numberOf = (protocol: Protocol): number =>
+  typeof protocol === 'number' ? protocol : (NUMBERS[protocol] ?? NaN);
+const wireProtocol = ({ protocol, ipVersion }: Flow): number =>
+  NUMBERS[protocol === 'ICMP' && ipVersion === 6 ? 'ICMPv6' : protocol] ?? NaN;
 
 /** @throws Error for a rule that makes Felix drop the whole policy, or that this reading does not support */
 function refuseInvalid(rule: Rule): void {
@@ -41,7 +53,7 @@ function refuseInvalid(rule: Rule): void {
   };
   const { source = {}, destination = {} } = rule;
   if (source.ports !== undefined) refuse('source ports');
-  if (destination.ports !== undefined && !['TCP', 'UDP', 'SCTP'].includes(rule.protocol ?? ''))
+  if (destination.ports !== undefined && !['TCP', 'UDP', 'SCTP'].includes(String(rule.protocol)))
     refuse('ports without a protocol that has them');
   if (source.services !== undefined) refuse('services as a source');
   if (destination.services === undefined) return;

@@ -106,7 +106,7 @@ function deniedBy(
   if (endpoint === undefined) return undefined;
   for (const { name, selects, rules } of layer) {
     if (!selects(endpoint.metadata.labels ?? {})) continue;
-    const decision = rules.find(({ matches }) => matches(flow));
+    const decision = rules.find(({ action, matches }) => action !== 'Log' && matches(flow));
     if (decision?.action === 'Deny') return `${name}: ${decision.text}`;
     if (decision !== undefined) return undefined;
   }

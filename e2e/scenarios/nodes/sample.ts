@@ -1,0 +1,15 @@
+import type { Tables } from './matrix.ts';
+import type { NodeStage } from './stage.ts';
+
+/** A manifest, and what packets reach under it. */
+export interface Sample {
+  readonly id: string;
+  readonly title: string;
+  /** Path from the repository's root. */
+  readonly manifest: string;
+  readonly tables: Tables;
+  /** Further objects. Resolves to a function that removes them. */
+  readonly prepare?: (stage: NodeStage) => Promise<() => Promise<void>>;
+  /** Checks that no table contains. */
+  readonly also?: (stage: NodeStage) => Promise<void>;
+}
