@@ -80,7 +80,7 @@ export interface MetadataFlaw {
  * Says what keeps an object from being used: metadata that every stored object has is missing, or has another
  * type. Without uids, an object and its successor with the same name would look the same.
  */
-export function flawOf({ metadata }: KubernetesObject): MetadataFlaw | undefined {
+function flawOf({ metadata }: KubernetesObject): MetadataFlaw | undefined {
   const flaw = (field: string, why: string): MetadataFlaw => ({ field, why });
   if (!isIdentified(metadata)) return flaw('metadata', 'has no uid or no resourceVersion');
   const { labels = {}, annotations = {}, finalizers = [], managedFields = [] } = metadata;

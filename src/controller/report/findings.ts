@@ -8,12 +8,20 @@ import type { WriteResult } from '../apply/execute.ts';
 import { issueMessages, type StoredFirewall } from '../observe/firewalls.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { OwnedObject } from '../objects/live.ts';
-import { whenHeld } from '../objects/role.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
 import { only, type Plan } from '../plan/plan.ts';
 import { isHeld, isOpen, type EmptyStep, type RemoveStep, type Step } from '../plan/step.ts';
 import { foreignFinding } from './foreign.ts';
 import type { NamespacePolicies } from '../observe/generated-objects.ts';
+import {
+  ALTERED_REMEDY,
+  forgeries,
+  HELD,
+  heldMessage,
+  heldProblems,
+  listed,
+  refilledFields,
+} from './held.ts';
 import { rulePath } from './rule-path.ts';
 import type { Finding, Programming } from './status.ts';
 import { isInPlace, isMissing, type Verdict, isCounted } from '../apply/verdicts.ts';
@@ -132,16 +140,6 @@ interface Blocker {
 const verdictsFor = (name: string, { verdicts }: RoundResult): readonly Verdict[] =>
   verdicts.filter(({ desired }) => desired.firewall === name);
 
-const ALTERED_REMEDY =
-  'exempt it from the mutating webhook or MutatingAdmissionPolicy that does this; a default of a newer Calico needs a newer operator';
-
-/** The maximum number of fields that a message names. The log has more of them. */
-const NAMED = 5;
-
-function listed(fields: readonly string[]): string {
-  return `${fields.slice(0, NAMED).join(', ')}${fields.length > NAMED ? ' and more' : ''}`;
-}
-
 /** Objects that cannot be written before someone acts. */
 const blockers = (verdicts: readonly Verdict[]): readonly Blocker[] => [
   ...only(verdicts, 'NameTaken').map(({ desired, id, foreignManager }) => ({
@@ -179,20 +177,6 @@ function writeProblems(firewall: StoredFirewall, verdicts: readonly Verdict[]): 
       message,
     })),
   );
-}
-
-/**
- * Says of policies that say that they are ours, and that their finalizers keep, that nothing waits for them. One is
- * named for all, because there may be thousands, and whoever writes them must not make the status change.
- */
-function forgeries(name: string, { lingering }: Plan): readonly StatusProblem[] {
-  const [first, ...more] = lingering
-    .filter(({ firewall }) => firewall === name)
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  if (first === undefined) return [];
-  const which = more.length === 0 ? first.id : `${first.id}, and others`;
-  const message = `${which}: the operator did not write this policy as it is, although its labels say so. It is being deleted and waits for the finalizers ${listedFinalizers(first.waitsFor ?? [])}. No rule waits for it: let their owners finish, or remove them`;
-  return [{ severity: 'warning', rule: ruleId(name), path: 'spec', reason: 'ForgedPolicy', message }];
 }
 
 function programming(
@@ -236,72 +220,6 @@ const stepsAway = (firewall: string, { phases }: Plan): readonly (RemoveStep | E
     .flat()
     .filter((step) => step.action !== 'apply')
     .filter((step) => !isOpen(step) && step.live.firewall === firewall);
-
-/** The reason for an object that is deleted, and that finalizers of others keep. */
-const HELD = 'HeldByFinalizer';
-/** Finalizers that a message names. */
-const NAMED_FINALIZERS = 3;
-
-/** One for each object that is held, rule by rule. */
-function heldProblems(
-  { name, validation }: StoredFirewall,
-  { plan, outcome }: RoundResult,
-): readonly StatusProblem[] {
-  const problem = (
-    live: OwnedObject,
-    message: string,
-    kind: Pick<StatusProblem, 'severity' | 'reason'>,
-  ): StatusProblem => {
-    const [rule = ruleId(name)] = live.rules;
-    return { ...kind, rule, path: validation.ok ? rulePath(validation.firewall, rule) : 'spec', message };
-  };
-  const warning = { severity: 'warning', reason: HELD } as const;
-  const isOfFirewall = ({ firewall }: OwnedObject): boolean => firewall === name;
-  const leaving = plan.held.filter(isOfFirewall).map((live) => {
-    const isRefilled = refilledFields(live, outcome) !== undefined;
-    const kind = isRefilled ? ({ severity: 'problem', reason: 'Altered' } as const) : warning;
-    return problem(live, heldMessage(live, plan, outcome), kind);
-  });
-  const wanted = only(plan.comparisons, 'Current')
-    .map(({ live }) => live)
-    .filter((live) => isOfFirewall(live) && willBeMissing(live))
-    .map((live) => problem(live, missingMessage(live), warning));
-  return [...leaving, ...wanted];
-}
-
-/** True for a deny that was deleted and is wanted again: nobody can take a deletion back. */
-const willBeMissing = ({ kind, role, namespace, waitsFor }: OwnedObject): boolean =>
-  waitsFor !== undefined && namespace === undefined && whenHeld(kind, role) === 'there';
-
-const missingMessage = (live: OwnedObject): string =>
-  `${stillStored(live)}; it is wanted again and refuses traffic, but it will be missing for a moment when they let go, until the operator has made it anew: let that happen when it may`;
-
-/** The fields with which the API server stores an object that was emptied; undefined where it is empty. */
-const refilledFields = ({ id }: OwnedObject, { unwritten }: WriteResult): readonly string[] | undefined =>
-  unwritten.find(({ step, altered }) => step.action === 'empty' && step.id === id && altered !== undefined)
-    ?.altered;
-
-function heldMessage(live: OwnedObject, { phases }: Plan, outcome: WriteResult): string {
-  const step = phases.flat().find((each) => each.action !== 'apply' && each.live === live);
-  const text = `${stillStored(live)}; ${effectOf(step)}`;
-  const fields = refilledFields(live, outcome);
-  return fields === undefined
-    ? `${text}: let the owners of these finalizers finish, or remove the finalizers`
-    : `${text}, because the API server stores another ${listed(fields)} than was written: ${ALTERED_REMEDY}`;
-}
-
-function stillStored({ id, waitsFor = [], foreignManager }: OwnedObject): string {
-  const manager = foreignManager === undefined ? '' : ` (last written by ${foreignManager})`;
-  return `${id} is deleted and still stored, held by ${listedFinalizers(waitsFor)}${manager}`;
-}
-
-const listedFinalizers = (all: readonly string[]): string =>
-  `${all.slice(0, NAMED_FINALIZERS).join(', ')}${all.length > NAMED_FINALIZERS ? ' and more' : ''}`;
-
-function effectOf(step: Step | undefined): string {
-  if (step === undefined) return 'it has no effect any more';
-  return isHeld(step) ? 'it still refuses traffic' : 'it may still let traffic through';
-}
 
 /** A round that failed has programmed nothing for sure. @param error whatever was thrown */
 export function failureOf({ deleting, validation }: StoredFirewall, error: unknown): Finding {
