@@ -74,9 +74,9 @@ describe('the CustomResourceDefinition', () => {
   test.each([
     ['clusterfirewall.spec', 'Who may talk to whom'],
     ['cfw.spec.namespaces', 'exactly one of namespaces and namespaceSelector'],
-    ['cfw.spec.namespaces.ingress.from', 'exactly one of peer, ipBlock, pods and entity'],
+    ['cfw.spec.namespaces.ingress.from', 'exactly one of peer, ipBlock, pods, nodes and entity'],
     ['cfw.spec.namespaces.egress.ports', 'or All, or ICMP'],
-    ['cfw.spec.peers', 'exactly one of cidrs and pods'],
+    ['cfw.spec.peers', 'exactly one of cidrs, pods and nodes'],
     ['cfw.spec.defaults.apiServerToPods', 'the pods behind webhooks and aggregated APIs'],
     ['cfw.spec.guardrails.to.entity', 'ControlPlane: nodes labelled as control plane'],
     ['cfw.status.problems', 'Reasons why rules are not programmed as written'],

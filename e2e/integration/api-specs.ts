@@ -68,6 +68,7 @@ const end = (...entities: string[]) =>
     // Everything contains itself, so this exception is always valid.
     fc.record({ ipBlock: cidr.map((block) => ({ cidr: block, except: [block] })) }),
     fc.record({ pods: nonEmpty(podSelectors) }),
+    fc.record({ nodes: nonEmpty(selector) }),
     fc.record({ entity: fc.constantFrom(...entities) }),
   );
 const ends = (...entities: string[]) => fc.array(end(...entities), { minLength: 1, maxLength: 3 });
@@ -115,6 +116,7 @@ const group = (overrides: { mode?: fc.Arbitrary<string> }) =>
   );
 const peer = fc.oneof(
   fc.record({ name: dnsLabel, cidrs: cidrs(3) }),
+  fc.record({ name: dnsLabel, nodes: nonEmpty(selector) }),
   fc.record({
     name: dnsLabel,
     pods: fc.record(

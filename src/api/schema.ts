@@ -57,6 +57,13 @@ const podsKey = (selector: typeof labelSelector) => ({
     })
     .optional(),
 });
+const nodesKey = (selector: typeof labelSelector) => ({
+  nodes: nonEmpty(selector)
+    .meta({
+      description: 'Nodes by label, with all their addresses. Never empty; every node is entity: Nodes.',
+    })
+    .optional(),
+});
 const entityKey = <const T extends readonly [string, ...string[]]>(values: T, description: string) => ({
   entity: z.enum(values).meta({ description }).optional(),
 });
@@ -70,36 +77,39 @@ export const ruleSource = oneKey(
     ...peerReference,
     ...ipBlockKey,
     ...podsKey(labelSelector),
+    ...nodesKey(labelSelector),
     ...entityKey(
       ['World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
       `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. Everyone: every address.`,
     ),
   }),
-).meta({ description: 'A source, as exactly one of peer, ipBlock, pods and entity.' });
+).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
 
 export const ruleDestination = oneKey(
   z.strictObject({
     ...peerReference,
     ...ipBlockKey,
     ...podsKey(labelSelector),
+    ...nodesKey(labelSelector),
     ...entityKey(
       ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
       `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. ${API_SERVER}`,
     ),
   }),
-).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods and entity.' });
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
 
 export const guardrailDestination = oneKey(
   z.strictObject({
     ...peerReference,
     ...ipBlockKey,
     ...podsKey(checkedLabelSelector),
+    ...nodesKey(checkedLabelSelector),
     ...entityKey(
       ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'],
       `${ENTITIES} ${API_SERVER}`,
     ),
   }),
-).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods and entity.' });
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
 
 const subject = (what: string) =>
   labelSelector.meta({ description: `Labels of the pods that ${what}; {} = every pod of the group.` });
@@ -199,9 +209,10 @@ export const peer = exactlyOneOf(
       })
       .meta({ description: 'Pods, by the labels of their namespace and by their own.' })
       .optional(),
+    ...nodesKey(checkedLabelSelector),
   }),
-  ['cidrs', 'pods'],
-).meta({ description: 'A named source or destination, as exactly one of cidrs and pods.' });
+  ['cidrs', 'pods', 'nodes'],
+).meta({ description: 'A named source or destination, as exactly one of cidrs, pods and nodes.' });
 
 export const guardrail = z.strictObject({
   name: name('guardrail'),

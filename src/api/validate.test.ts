@@ -45,7 +45,7 @@ describe('validateDocument', () => {
     };
     expect(issues(blog(group))).toEqual([
       'spec.namespaces[0].ingress[0].ports[0]: 0 is not a port: ports are whole numbers from 1 to 65535',
-      'spec.namespaces[0].ingress[1].from[0]: is empty: give exactly one of peer, ipBlock, pods, entity',
+      'spec.namespaces[0].ingress[1].from[0]: is empty: give exactly one of peer, ipBlock, pods, nodes, entity',
       'spec.namespaces[0].ingress[1].name: "web" is used twice in this list: names are unique, rename one',
       'spec.namespaces[0]: must have exactly one of namespaces, namespaceSelector and everyNamespace: it has namespaces and namespaceSelector; write one entry for each, because they do not narrow each other',
     ]);

@@ -37,6 +37,7 @@ describe('a rule that cannot be compiled', () => {
       { sets: 'default/control-plane' },
       { sets: 'default/dns-services' },
       { sets: 'default/etcd' },
+      { sets: 'default/labelled-nodes' },
       { sets: 'default/nodes' },
       { sets: 'default/nodes/where' },
     ]);

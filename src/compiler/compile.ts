@@ -16,6 +16,7 @@ import {
   type RuleId,
   DNS_SETS,
   LABEL_FIREWALL,
+  LABELLED_NODES,
   LABEL_MANAGED_BY,
   MANAGED_BY,
   partsOf,
@@ -33,6 +34,7 @@ import { reportUnclaimed } from './namespaces/unclaimed.ts';
 import { closedPods } from './foreign/closed-pods.ts';
 import { openingsOf } from './foreign/openings.ts';
 import { groupScopes } from './pods/group-scope.ts';
+import { labelledNodeSets } from './flows/labelled-node-sets.ts';
 import { insideAddressesOf, type InsideAddresses } from './flows/outside.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
@@ -59,9 +61,12 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
   const nodes = compileNodes({ ...context, main, firewalls, resolveScope: resolveScopeOf(main, context) });
   const policies = [...objects, ...nodes.objects];
   return {
-    objects: [tier(), ...networkSets(policies, { nodeAddresses, inventory }, collector), ...policies].sort(
-      byIdentity,
-    ),
+    objects: [
+      tier(),
+      ...labelledNodeSets(firewalls, policies, inventory, collector),
+      ...networkSets(policies, { nodeAddresses, inventory }, collector),
+      ...policies,
+    ].sort(byIdentity),
     ...(nodes.summary === undefined ? {} : { nodes: nodes.summary }),
     labelledNodes: nodes.labelledNodes,
     problems: collector.problems,
@@ -143,6 +148,7 @@ function frozenRules({ frozen }: ProblemCollector): readonly Frozen[] {
     return [
       { sets: ruleId(firewall, DNS_SETS) },
       { sets: ruleId(firewall, 'nodes', ZONE_NODES) },
+      { sets: ruleId(DEFAULT_FIREWALL, LABELLED_NODES) },
       ...SHARED_SETS.map(({ id }) => ({ sets: id })),
     ];
   });

@@ -124,6 +124,9 @@ export const ETCD_SET_VALUE = 'etcd';
 /** Part of the ids of sets with the addresses of DNS Services: FIREWALL/dns-services/TAG. */
 export const DNS_SETS = 'dns-services';
 
+/** Part of the ids and labels of sets with the addresses of nodes by label: default/labelled-nodes/TAG. */
+export const LABELLED_NODES = 'labelled-nodes';
+
 /** Part of the id of a set that holds the addresses of a zone's nodes: FIREWALL/nodes/where/TAG. */
 export const ZONE_NODES = 'where';
 

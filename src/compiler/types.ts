@@ -43,7 +43,9 @@ export type WarningReason =
   | 'ForeignPolicySelectsHosts'
   | 'EndpointConflict'
   | 'UnclaimedNamespace'
-  | 'ClusterAddresses';
+  | 'ClusterAddresses'
+  | 'NodeLabelUnguarded'
+  | 'NoNodeMatches';
 
 export interface Problem {
   readonly severity: 'problem' | 'warning';

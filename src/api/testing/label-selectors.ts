@@ -26,6 +26,9 @@ const places: Readonly<Record<string, SpecWith>> = {
     defaults: { dns: { namespaceSelector } },
   }),
   'spec.defaults.dns.podSelector': (podSelector) => ({ defaults: { dns: { podSelector } } }),
+  'spec.peers[].nodes': (nodes) => ({ peers: [{ name: 'p', nodes }] }),
+  'spec.guardrails[].to[].nodes': (nodes) => inGuardrail({ to: [{ nodes }] }),
+  'spec.namespaces[].egress[].to[].nodes': (nodes) => inEgress({ to: [{ nodes }] }),
   'spec.guardrails[].pods.namespaceSelector': (namespaceSelector) =>
     inGuardrail({ pods: { namespaceSelector } }),
   'spec.guardrails[].pods.podSelector': (podSelector) => inGuardrail({ pods: { podSelector } }),
@@ -43,6 +46,7 @@ const places: Readonly<Record<string, SpecWith>> = {
         `spec.namespaces[].${list}[].from[].pods.namespaceSelector`,
         (namespaceSelector) => inRule(list, { from: [{ pods: { namespaceSelector } }] }),
       ],
+      [`spec.namespaces[].${list}[].from[].nodes`, (nodes) => inRule(list, { from: [{ nodes }] })],
       [
         `spec.namespaces[].${list}[].from[].pods.podSelector`,
         (podSelector) => inRule(list, { from: [{ pods: { podSelector } }] }),

@@ -1,7 +1,8 @@
 /** The entities that stand for addresses of the cluster's own machines. */
 import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Cidr } from '../../net/cidr.ts';
-import { overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
+import { formatCidr, overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
+import { nodesWith } from './labelled-nodes.ts';
 import { knownOr, UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory, NodeInfo } from '../../inventory/types.ts';
 
@@ -30,10 +31,13 @@ export function nodeAddressesOf(main: ClusterFirewall | undefined, inventory: In
   const { nodes } = inventory;
   return {
     nodes: nodes === UNKNOWN ? UNKNOWN : addressesOf(nodes).map(parseAddress),
-    controlPlane: both(controlPlaneAddresses(inventory), cidrsOf(main, main?.spec.nodes?.controlPlane)),
+    controlPlane: both(
+      controlPlaneAddresses(inventory),
+      cidrsOf(main, main?.spec.nodes?.controlPlane, inventory),
+    ),
     etcd: both(
       nodes === UNKNOWN ? UNKNOWN : addressesOf(nodes.filter(isEtcdMember)),
-      cidrsOf(main, main?.spec.nodes?.etcd),
+      cidrsOf(main, main?.spec.nodes?.etcd, inventory),
     ),
   };
 }
@@ -67,13 +71,19 @@ function controlPlaneAddresses({ nodes, apiServerEndpoints }: Inventory): Known<
   return [...addressesOf(knownOr(nodes, []).filter(isControlPlane)), ...knownOr(apiServerEndpoints, [])];
 }
 
-/** CIDRs of the named peers. Unknown peers are reported where nodes are compiled. */
+/** CIDRs of the named peers, and of their nodes. Unknown peers are reported where nodes are compiled. */
 function cidrsOf(
   main: ClusterFirewall | undefined,
   entries: readonly { readonly peer: string }[] = [],
+  inventory: Inventory,
 ): readonly string[] {
   const names = new Set(entries.map(({ peer }) => peer));
-  return (main?.spec.peers ?? []).filter(({ name }) => names.has(name)).flatMap(({ cidrs }) => cidrs ?? []);
+  return (main?.spec.peers ?? [])
+    .filter(({ name }) => names.has(name))
+    .flatMap(({ cidrs = [], nodes }) => {
+      const members = nodes === undefined ? [] : nodesWith(nodes, knownOr(inventory.nodes, []));
+      return [...cidrs, ...addressesOf(members).map((address) => formatCidr(parseAddress(address)))];
+    });
 }
 
 /**

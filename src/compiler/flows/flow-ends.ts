@@ -17,6 +17,7 @@ import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespaces/namespaces.ts';
 import { RuleProblem } from '../problems.ts';
 import { readOnce } from '../read-once.ts';
+import { labelledNodes, type LabelledNodes } from './labelled-nodes.ts';
 import type { InsideAddresses } from './outside.ts';
 
 /** One end of a flow. `tag` becomes part of object names. */
@@ -35,6 +36,7 @@ export type FlowEnd =
   | { readonly kind: 'outside'; readonly nets: readonly Cidr[] }
   /** Nodes, or the control plane. sets.ts makes a GlobalNetworkSet of each. */
   | { readonly kind: 'set'; readonly value: string }
+  | LabelledNodes
   | { readonly kind: 'world' }
   /** Public addresses of no pod and no node. */
   | { readonly kind: 'internet' }
@@ -71,6 +73,7 @@ export function resolveEnd(end: AnyEnd, scope: ResolveScope, ownNamespace: boole
     const namespaces = namespacesFromLabels(end.pods.namespaceSelector ?? {});
     return { kind: 'pods', namespaces, pods, tag: `pods-${contentTag([namespaces, pods])}` };
   }
+  if (end.nodes !== undefined) return labelledNodes(end.nodes);
   return resolveEntity(end.entity, scope);
 }
 
@@ -92,6 +95,7 @@ function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
       tag: `peer-${name}`,
     };
   }
+  if (peer.nodes !== undefined) return labelledNodes(peer.nodes);
   return { kind: 'nets', nets: netsOf(peer) };
 }
 
@@ -152,7 +156,10 @@ function resolveEntity(entity: AnyEnd['entity'], scope: ResolveScope): FlowEnd {
       if (scope.isControlPlaneResolved) return { kind: 'set', value: CONTROL_PLANE_SET_VALUE };
       throw new RuleProblem('EntityUnresolved', NO_CONTROL_PLANE, '.entity');
     case undefined:
-      throw new RuleProblem('EntityUnresolved', 'is empty: give exactly one of peer, ipBlock, pods, entity');
+      throw new RuleProblem(
+        'EntityUnresolved',
+        'is empty: give exactly one of peer, ipBlock, pods, nodes, entity',
+      );
   }
 }
 
@@ -174,6 +181,7 @@ export function matchEnd(end: Exclude<FlowEnd, { kind: 'samePods' }>): readonly 
       return matchNets(end.nets);
     case 'outside':
       return matchOutside(end.nets);
+    case 'labelledNodes':
     case 'set':
       return [{ entity: { selector: printSelector(isSet(end.value)), namespaceSelector: GLOBAL } }];
     case 'world':

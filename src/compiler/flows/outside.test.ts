@@ -46,9 +46,9 @@ describe('addresses in a rule', () => {
 
   test.each([
     ['10.244.7.0/24', 'is in an IPPool: name pods by label, or entity: Pods'],
-    ['10.9.0.4/32', 'has addresses of nodes alone: write entity: Nodes'],
-    ['10.9.0.4/31', 'has addresses of nodes alone: write entity: Nodes'],
-    ['fd00:9::4/128', 'has addresses of nodes alone: write entity: Nodes'],
+    ['10.9.0.4/32', 'has addresses of nodes alone: name nodes by label, or entity: Nodes'],
+    ['10.9.0.4/31', 'has addresses of nodes alone: name nodes by label, or entity: Nodes'],
+    ['fd00:9::4/128', 'has addresses of nodes alone: name nodes by label, or entity: Nodes'],
   ])('%s is a problem of its rule where it is the only source', (cidr, message) => {
     const compilation = compiled(block(cidr));
     expect(compilation.problems).toMatchObject([
@@ -72,7 +72,7 @@ describe('addresses in a rule', () => {
         severity: 'warning',
         path: 'spec.namespaces[0].ingress[0].from[1]',
         message:
-          'opens nothing there, because addresses never mean pods or nodes; 10.244.1.0/24 is in an IPPool: name pods by label, or entity: Pods; 10.9.0.4/31 has addresses of nodes alone: write entity: Nodes',
+          'opens nothing there, because addresses never mean pods or nodes; 10.244.1.0/24 is in an IPPool: name pods by label, or entity: Pods; 10.9.0.4/31 has addresses of nodes alone: name nodes by label, or entity: Nodes',
       },
     ]);
     expect(netsOf(compilation)).toEqual(['198.51.100.0/24']);

@@ -56,7 +56,9 @@ function isWithin(addresses: ReadonlySet<string>, { family, value, prefix }: Cid
 export function tellInside({ pods, nodes }: SortedOut): string {
   const each = [
     ...(pods.length === 0 ? [] : [`${listed(pods)} is in an IPPool: name pods by label, or entity: Pods`]),
-    ...(nodes.length === 0 ? [] : [`${listed(nodes)} has addresses of nodes alone: write entity: Nodes`]),
+    ...(nodes.length === 0
+      ? []
+      : [`${listed(nodes)} has addresses of nodes alone: name nodes by label, or entity: Nodes`]),
   ];
   return `opens nothing there, because addresses never mean pods or nodes; ${each.join('; ')}`;
 }

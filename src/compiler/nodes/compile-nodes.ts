@@ -124,7 +124,8 @@ function checkEtcd({ nodes }: NodeFirewall, { resolveScope, collector }: NodesIn
   for (const [index, entry] of (nodes.etcd ?? []).entries()) {
     collector.guard(at, () =>
       located(`[${String(index)}]`, () => {
-        refusePods(resolveEnd(entry, resolveScope, false).kind, 'etcd takes addresses');
+        const { kind } = resolveEnd(entry, resolveScope, false);
+        if (kind !== 'labelledNodes') refusePods(kind, 'etcd takes addresses and nodes');
         return [];
       }),
     );

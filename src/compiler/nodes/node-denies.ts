@@ -7,7 +7,7 @@ import type { Action, Protocol, Rule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { parseCidr } from '../../net/cidr.ts';
 import { groupPorts, parsePort } from '../../net/ports.ts';
-import type { EndMatch } from '../flows/flow-ends.ts';
+import type { EndMatch, FlowEnd } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
 import { NODE_ADDRESSES_SET_VALUE, NODE_ORDER, ruleId, type RuleId } from '../names.ts';
 import { located, RuleProblem } from '../problems.ts';
@@ -46,9 +46,10 @@ export function compileBlocked(context: NodeContext): readonly DesiredObject[] {
 }
 
 /** @throws RuleProblem for a peer that is pods, where addresses are required */
-export function refusePods(kind: string, why: string): void {
-  if (kind !== 'pods') return;
-  throw new RuleProblem('ResolvesToNothing', `is pods, and ${why}: name a peer with cidrs`, '.peer');
+export function refusePods(kind: FlowEnd['kind'], why: string): void {
+  if (kind === 'nets') return;
+  const what = kind === 'pods' ? 'pods' : 'nodes';
+  throw new RuleProblem('ResolvesToNothing', `is ${what}, and ${why}: name a peer with cidrs`, '.peer');
 }
 
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].map(parseCidr);

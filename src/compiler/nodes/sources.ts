@@ -55,6 +55,8 @@ function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
     case 'nets':
     case 'outside':
       return addressSources(end.nets, sourceScope);
+    case 'labelledNodes':
+      return { matches: matchEnd(end), pods: [], kinds: new Set(['addresses']) };
     case 'set':
       return setSources(end.value, sourceScope);
     case 'world':

@@ -113,20 +113,28 @@ const ports = fc.oneof(
 );
 const numberedPorts = fc.oneof(all, some(NUMBERED, 4));
 
-const PEERS = ['office', 'edge', 'prometheus'] as const;
+const PEERS = ['office', 'edge', 'prometheus', 'workers'] as const;
 /** `nobody` is a peer that never exists. */
 const peerName = fc.oneof(
   { weight: 30, arbitrary: fc.constantFrom(...PEERS) },
   { weight: 1, arbitrary: fc.constant('nobody') },
 );
+/** Labels that the scene's nodes have. */
+const nodeSelector = selectorOver({
+  role: ['x', 'y'],
+  app: ['p'],
+  'node-role.kubernetes.io/control-plane': [''],
+});
 const peer = (name: string): fc.Arbitrary<Peer> =>
-  fc.oneof(
-    record<Peer>({ name: fc.constant(name), cidrs }),
-    record<Peer>({
-      name: fc.constant(name),
-      pods: record<NonNullable<Peer['pods']>>({ namespaceSelector, podSelector: maybe(podSelector) }),
-    }),
-  );
+  name === 'workers'
+    ? record<Peer>({ name: fc.constant(name), nodes: nodeSelector })
+    : fc.oneof(
+        record<Peer>({ name: fc.constant(name), cidrs }),
+        record<Peer>({
+          name: fc.constant(name),
+          pods: record<NonNullable<Peer['pods']>>({ namespaceSelector, podSelector: maybe(podSelector) }),
+        }),
+      );
 /** Nearly always all of them, so most references resolve. */
 const peers: fc.Arbitrary<Peer[]> = fc
   .tuple(...PEERS.map((name) => maybe(peer(name), 20)))
@@ -140,6 +148,7 @@ const sharedEntries = [
   peerName.map((name) => ({ peer: name })),
   ipBlock.map((block) => ({ ipBlock: block })),
   podsEntry,
+  nodeSelector.map((nodes) => ({ nodes })),
 ];
 const entity = <const T extends string>(...values: readonly T[]) =>
   fc.constantFrom(...values).map((value) => ({ entity: value }));

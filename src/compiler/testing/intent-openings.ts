@@ -57,12 +57,14 @@ export function entryMatch(
   }
   if (entry.peer !== undefined) {
     const peer = firewall.spec.peers?.find(({ name }) => name === entry.peer);
+    if (peer?.nodes !== undefined) return nodesMatch(peer.nodes, setting);
     if (peer?.pods !== undefined) return podsMatch(peer.pods, setting, podsWithoutSelector);
     const cidrs = peer?.cidrs;
     if (cidrs === undefined) return undefined;
     return { kind: 'addresses', has: (address) => cidrs.some((cidr) => inCidr(address, cidr)) };
   }
   if (entry.pods !== undefined) return podsMatch(entry.pods, setting, podsWithoutSelector);
+  if (entry.nodes !== undefined) return nodesMatch(entry.nodes, setting);
   return entityMatch(entry.entity, setting);
 }
 
@@ -87,6 +89,13 @@ export function allowedEntryMatch(
   if (cidrs.every(isInside)) return { kind: 'nobody' };
   const inside = insideOf(setting);
   return { kind: 'addresses', has: (address, flow) => match.has(address, flow) && !inside.includes(address) };
+}
+
+/** Nodes that exist with these labels. */
+function nodesMatch(selector: LabelSelector, { inventory }: Setting): EntryMatch {
+  const meant = knownOr(inventory.nodes, []).filter(({ labels }) => selectorMatches(selector, labels));
+  const addresses = meant.flatMap((node) => node.addresses);
+  return { kind: 'addresses', has: (address) => addresses.includes(address) };
 }
 
 const nodeAddressesOf = ({ nodes }: Inventory): readonly string[] =>
