@@ -54,7 +54,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ...floors(
     pure,
     'compiler',
-    ['namespaces', 'foreign', 'flows', 'nodes', 'pods', 'compile'],
+    ['namespaces', 'foreign', 'flows', 'nodes', 'pods', 'no-ops', 'compile'],
     ['compiler', ...WORDS],
   ),
 

@@ -40,6 +40,7 @@ import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
 import { withInterfaces } from './flows/interfaces.ts';
+import { reportNoOps } from './no-ops/no-ops.ts';
 import { reportUnreadable } from './unreadable.ts';
 import type { Compilation, DesiredObject, FirewallSummary, Foreign, Frozen, NodesSummary } from './types.ts';
 
@@ -59,6 +60,7 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
   const context = { enforcement, inventory, nodeAddresses, inside, nodeFirewall, collector };
   const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, context));
   const nodes = compileNodes({ ...context, main, firewalls, resolveScope: resolveScopeOf(main, context) });
+  reportNoOps(firewalls, main, inventory, collector);
   const policies = [...objects, ...nodes.objects];
   return {
     objects: [

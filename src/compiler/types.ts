@@ -38,6 +38,8 @@ export type WarningReason =
   | 'NamespacesUnknown'
   | 'ServiceWithoutSelector'
   | 'NoNodeFirewall'
+  | 'NoEffect'
+  | 'ClientsSeenAsNodes'
   | 'NodeOutsideNodeCIDRs'
   | 'PortsOfClusterUnclear'
   | 'ForeignPolicySelectsHosts'

@@ -107,6 +107,7 @@ export function readService(object: KubernetesObject): Reading<ServiceInfo> {
   const fields = new FieldReader('Service', object);
   const spec = fieldsOf(object['spec']);
   const { type, selector, clusterIP, clusterIPs = [clusterIP], ports } = spec;
+  const isOpenOutside = type === 'NodePort' || type === 'LoadBalancer';
   // An ExternalName is a DNS name outside the cluster. Its selector and ports have no effect.
   if (type === 'ExternalName') return fields.reading({ namespace, name, clusterIPs: NONE, ports: NONE });
   const labels = readSelector(selector, fields);
@@ -123,6 +124,7 @@ export function readService(object: KubernetesObject): Reading<ServiceInfo> {
         : fields.address(address, `spec.clusterIPs[${String(index)}]`),
     ),
     ...(external.length > 0 && { externalIPs: external }),
+    ...(isOpenOutside && spec['externalTrafficPolicy'] !== 'Local' && { throughNodes: true }),
     ports: first(ports, 'spec.ports', fields).flatMap((port, index) =>
       readPort(port, `spec.ports[${String(index)}]`, fields),
     ),

@@ -169,6 +169,11 @@ export interface ServiceInfo {
   /** Its NodePorts outside of the usual range, as `20080/TCP`. Absent for none. */
   readonly unusualNodePorts?: readonly string[];
   readonly healthCheckNodePort?: number;
+  /**
+   * True where clients outside may enter through another node than the pod's, and then have the address of
+   * that node: NodePort and LoadBalancer with externalTrafficPolicy: Cluster, which is the default.
+   */
+  readonly throughNodes?: true;
 }
 
 /**
@@ -196,7 +201,7 @@ export interface Inventory {
   /** True where Calico's kube-controllers make host endpoints by themselves. */
   readonly automaticHostEndpoints: Known<boolean>;
   readonly apiServerBackends?: readonly ApiServerBackend[];
-  /** At least the Services that backends name, and those with a port for UDP. */
+  /** At least the Services that backends name, those with a port for UDP, and those through nodes. */
   readonly services?: readonly ServiceInfo[];
   /** Canonical ranges of Services: ServiceCIDRs, which Kubernetes has since 1.33. */
   readonly serviceCIDRs?: readonly string[];

@@ -1,5 +1,7 @@
 /** The steps that render and validate share: read, validate, compile. */
 import { compile } from '../../compiler/compile.ts';
+import { podWarnings } from '../../compiler/no-ops/pods.ts';
+import type { PodInfo } from '../../inventory/pods.ts';
 import { UNKNOWN_CLUSTER, type Inventory } from '../../inventory/types.ts';
 import { type Overview, overviewOf } from '../../compiler/namespaces/overview.ts';
 import type { Compilation, Problem } from '../../compiler/types.ts';
@@ -63,7 +65,10 @@ export async function compileManifests(
   return {
     state: 'compiled',
     diagnostics: inReadingOrder(
-      [...compilation.problems.filter(isRelevant).map(locate), ...(withHints ? hints() : [])],
+      [
+        ...compilation.problems.filter(isRelevant).map(locate),
+        ...(withHints ? [...podWarnings(firewalls, inventory, cluster.pods).map(locate), ...hints()] : []),
+      ],
       order,
     ),
     skipped,
@@ -85,13 +90,15 @@ interface Cluster {
   readonly inventory: Inventory;
   readonly diagnostics: readonly Diagnostic[];
   readonly files: readonly string[];
+  /** Only the inventory of a file has them. */
+  readonly pods: readonly PodInfo[];
 }
 
-const unknownCluster: Cluster = { inventory: UNKNOWN_CLUSTER, diagnostics: [], files: [] };
+const unknownCluster: Cluster = { inventory: UNKNOWN_CLUSTER, pods: [], diagnostics: [], files: [] };
 
 async function readCluster(file: string, readStdin: () => Promise<Uint8Array>): Promise<Cluster> {
   const { documents, diagnostics, files } = await loadDocuments([file], readStdin);
   const read = readInventory(documents);
   const unreadable = diagnostics.map((each) => ({ ...each, reason: 'BadInventory' }));
-  return { inventory: read.inventory, diagnostics: [...unreadable, ...read.diagnostics], files };
+  return { ...read, diagnostics: [...unreadable, ...read.diagnostics], files };
 }

@@ -28,6 +28,7 @@ describe('readInventory', () => {
     const other = 'apiVersion: v1\nkind: Secret\nmetadata: { name: a }\n';
     expect(read([NAMESPACE, NODE, pool, other].join('---\n'))).toEqual({
       diagnostics: [],
+      pods: [],
       inventory: {
         namespaces: [{ name: 'wordpress', labels: { team: 'blog' } }],
         nodes: [{ name: 'node1', labels: {}, addresses: ['10.0.0.5', '192.168.7.0'] }],

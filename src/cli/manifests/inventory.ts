@@ -22,6 +22,7 @@ import {
 } from '../../inventory/calico.ts';
 import { readNamespace } from '../../inventory/namespaces.ts';
 import { readNode } from '../../inventory/nodes.ts';
+import { readPod, type PodInfo } from '../../inventory/pods.ts';
 import type { KubernetesObject } from '../../inventory/object.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Flaw, Reading } from '../../inventory/unreadable.ts';
@@ -33,6 +34,7 @@ import { type Document, unfold } from './load.ts';
 /** Other kinds are ignored. A kind that does not occur is known to be empty. */
 export function readInventory(documents: readonly Document[]): {
   readonly inventory: Inventory;
+  readonly pods: readonly PodInfo[];
   readonly diagnostics: readonly Diagnostic[];
 } {
   const items = documents.flatMap(unfold).map((document) => new Item(document));
@@ -83,7 +85,8 @@ export function readInventory(documents: readonly Document[]): {
     ...portsOfServices(services),
   };
   const unreadable = flaws.map((flaw) => ({ ...flaw, isLost: true }));
-  return { inventory: { ...inventory, ...(unreadable.length > 0 && { unreadable }) }, diagnostics };
+  const pods = readAll('Pod', (item) => readPod(item.namespacedObject()));
+  return { pods, inventory: { ...inventory, ...(unreadable.length > 0 && { unreadable }) }, diagnostics };
 }
 
 /* The readers take what they find. A file may be written by hand, so a field that decides on rules is checked here first. */

@@ -30,7 +30,7 @@ import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../f
 import type { Inventory } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 
-const METADATA_ADDRESSES = ['169.254.169.254/32', 'fd00:ec2::254/128'];
+export const METADATA_ADDRESSES = ['169.254.169.254/32', 'fd00:ec2::254/128'];
 
 interface DefaultsContext {
   readonly firewall: ClusterFirewall;

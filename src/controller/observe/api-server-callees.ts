@@ -107,7 +107,12 @@ export class ApiServerCallees {
     const all = this.#services.store.list().map(({ value }) => value);
     const services = this.#services.store
       .list()
-      .filter((each) => speaksUdp(each) || called.has(`${each.value.namespace}/${each.value.name}`));
+      .filter(
+        (each) =>
+          speaksUdp(each) ||
+          each.value.throughNodes === true ||
+          called.has(`${each.value.namespace}/${each.value.name}`),
+      );
     const slices = this.#slices.store.list();
     const unlisted = this.#all.filter(({ hasSynced }) => !hasSynced);
     return {
@@ -140,6 +145,7 @@ const speaksUdp = ({ value }: Remembered<ServiceInfo>): boolean =>
 /** True for a Service that the compiler looks at, whether it is called or not. */
 const isForItself = (each: Remembered<ServiceInfo>): boolean =>
   speaksUdp(each) ||
+  each.value.throughNodes === true ||
   each.value.unusualNodePorts !== undefined ||
   each.value.healthCheckNodePort !== undefined;
 

@@ -1,0 +1,257 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Nodes, Spec } from '../../api/schema.ts';
+import type { PodInfo } from '../../inventory/pods.ts';
+import type { Inventory, ServiceInfo } from '../../inventory/types.ts';
+import { compile } from '../compile.ts';
+import { clusterWith, namespace } from '../testing/inventories.ts';
+import type { Problem } from '../types.ts';
+import { podWarnings } from './pods.ts';
+
+const firewall = (spec: Partial<Spec>, name = 'default') => ({
+  metadata: { name },
+  spec: { mode: 'Enforce' as const, ...spec },
+});
+type Group = NonNullable<Spec['namespaces']>[number];
+const group = (rules: Partial<Group>): Partial<Spec> => ({
+  namespaces: [{ name: 'blog', namespaces: ['blog'], ...rules }],
+});
+const ingress = (rule: object) => group({ ingress: [{ name: 'in', pods: {}, ...rule } as never] });
+const egress = (rule: object) => group({ egress: [{ name: 'out', pods: {}, ...rule } as never] });
+
+const said = (problems: readonly Problem[]): readonly string[] =>
+  problems
+    .filter(({ reason }) => reason === 'NoEffect' || reason === 'ClientsSeenAsNodes')
+    .map(({ path, message }) => `${path}: ${message}`);
+const warned = (spec: Partial<Spec>, inventory: Partial<Inventory> = {}): readonly string[] =>
+  said(compile([firewall(spec)], clusterWith(inventory)).problems);
+
+const service = (of: Partial<ServiceInfo>): ServiceInfo => ({
+  namespace: 'blog',
+  name: 'web',
+  selector: { app: 'web' },
+  clusterIPs: ['10.96.0.7'],
+  ports: [{ protocol: 'TCP', port: 80, targetPort: 8080 }],
+  ...of,
+});
+
+describe('an address of a Service', () => {
+  const to = (cidr: string) => egress({ to: [{ ipBlock: { cidr } }], ports: [80] });
+  const services = [service({ externalIPs: ['203.0.113.9'] })];
+
+  test.each([
+    ['10.96.0.7/32', '10.96.0.7 is an address of Service blog/web: '],
+    ['10.96.0.0/24', '10.96.0.7 is an address of Service blog/web: '],
+    ['203.0.113.9/32', '203.0.113.9 is an address of Service blog/web: '],
+    ['10.96.0.8/32', undefined],
+    // A range of a company holds the Services by accident.
+    ['10.0.0.0/8', undefined],
+    ['10.96.0.0/23', undefined],
+  ])('in %s', (cidr, message) => {
+    const found = warned(to(cidr), { services });
+    expect(found).toHaveLength(message === undefined ? 0 : 1);
+    expect(found[0] ?? '').toContain(message ?? '');
+  });
+
+  test('of another Service than the operator keeps, and a part of their range', () => {
+    expect(warned(to('10.96.3.1/32'), { clusterIPs: ['10.96.3.1'] })[0]).toContain(
+      '10.96.3.1 is an address of a Service',
+    );
+    expect(warned(to('10.96.0.0/20'), { serviceCIDRs: ['10.96.0.0/12'] })[0]).toContain(
+      '10.96.0.0/20 is in the range of Services 10.96.0.0/12',
+    );
+  });
+
+  test('of the API server has its own remedy, and one of a DNS server may be right', () => {
+    const api = service({ namespace: 'default', name: 'kubernetes', clusterIPs: ['10.96.0.1'] });
+    expect(warned(to('10.96.0.1/32'), { services: [api] })[0]).toContain('write { entity: KubeAPIServer }');
+    const dns = service({ ports: [{ protocol: 'UDP', port: 53, targetPort: 53 }] });
+    expect(warned(to('10.96.0.7/32'), { services: [dns] })).toEqual([]);
+  });
+
+  test('in a peer, and as the source of a zone', () => {
+    const peers = [{ name: 'db', cidrs: ['198.51.100.0/24', '10.96.0.7/32'] }];
+    expect(warned({ peers, ...egress({ to: [{ peer: 'db' }], ports: [80] }) }, { services })).toHaveLength(1);
+    const zones = [
+      { name: 'db', from: [{ ipBlock: { cidr: '10.96.0.7/32' } }], allow: { services: ['ssh'] } },
+    ];
+    expect(warned({ nodes: { mode: 'Enforce', zones } }, { services })[0]).toContain(
+      'spec.nodes.zones[0].from[0]: 10.96.0.7',
+    );
+  });
+
+  test('of IPv6', () => {
+    const six = [service({ clusterIPs: ['fd00:10:96::7'] })];
+    expect(warned(to('fd00:10:96::/120'), { services: six })).toHaveLength(1);
+    expect(warned(to('fd00:10:96::/112'), { services: six })).toHaveLength(0);
+  });
+});
+
+describe('World in front of a Service that lets clients in through every node', () => {
+  const open = service({ throughNodes: true });
+  const world = (rule: object = {}) =>
+    ingress({ pods: { matchLabels: { app: 'web' } }, from: [{ entity: 'World' }], ports: [8080], ...rule });
+
+  test('is named, with the remedy', () => {
+    expect(warned(world(), { services: [open] })).toEqual([
+      expect.stringMatching(
+        /^spec\.namespaces\[0]\.ingress\[0]\.from: Service blog\/web lets .*: add \{ entity: Nodes \} to from, or set/,
+      ),
+    ]);
+    const judged = { ...world(), nodes: { mode: 'Enforce' as const } };
+    expect(warned(judged, { services: [open] })[0]).toContain('list its nodePorts in the rule');
+    for (const each of warned(world(), { services: [open] })) expect(each).not.toContain('Everyone');
+  });
+
+  test.each<[string, object, Partial<ServiceInfo>]>([
+    ['nodes are named, too', { from: [{ entity: 'World' }, { entity: 'Nodes' }] }, {}],
+    ['everyone is', { from: [{ entity: 'Everyone' }] }, {}],
+    ['nodePorts are listed', { nodePorts: [30080] }, {}],
+    ['World is not a source', { from: [{ entity: 'Pods' }] }, {}],
+    ['the Service leads to other pods', { pods: { matchLabels: { app: 'db' } } }, {}],
+    ['the Service leads to another port', { ports: [9090] }, {}],
+    ['the Service is in another namespace', {}, { namespace: 'shop' }],
+    ['clients keep their address', {}, { throughNodes: undefined as never }],
+  ])('is right where %s', (_, rule, of) => {
+    expect(warned(world(rule), { services: [service({ throughNodes: true, ...of })] })).toEqual([]);
+  });
+
+  test.each([['All'], ['8000-9000'], ['All/TCP']])('by port %s', (port) => {
+    expect(warned(world({ ports: [port] }), { services: [open] })).toHaveLength(1);
+  });
+});
+
+describe('a rule that a guardrail refuses', () => {
+  const guardrail = (of: object): Partial<Spec> => ({
+    guardrails: [
+      { name: 'no', pods: {}, to: [{ ipBlock: { cidr: '172.16.0.0/12' } }], ports: ['All'], ...of },
+    ],
+  });
+  const out = (rule: object = {}) =>
+    egress({ to: [{ ipBlock: { cidr: '172.16.5.0/24' } }], ports: [443], ...rule });
+
+  test('is named at the end that is refused', () => {
+    expect(warned({ ...guardrail({}), ...out() })).toEqual([
+      expect.stringContaining('egress[0].to[0]: opens nothing, because guardrail "no" refuses all of it'),
+    ]);
+  });
+
+  test.each<[string, object, object]>([
+    ['a part', {}, { to: [{ ipBlock: { cidr: '172.0.0.0/8' } }] }],
+    ['other ports', { ports: ['80'] }, {}],
+    ['other pods', { pods: { podSelector: { matchLabels: { app: 'a' } } } }, {}],
+    ['what is left out', { to: [{ ipBlock: { cidr: '172.16.0.0/12', except: ['172.16.5.0/24'] } }] }, {}],
+    ['another entity', { to: [{ entity: 'Nodes' }] }, { to: [{ entity: 'World' }] }],
+  ])('is not, where the guardrail is about %s', (_, bound, rule) => {
+    expect(warned({ ...guardrail(bound), ...out(rule) })).toEqual([]);
+  });
+
+  test.each<[string, object, object]>([
+    ['the same entity', { to: [{ entity: 'Nodes' }] }, { to: [{ entity: 'Nodes' }] }],
+    [
+      'the same pods',
+      { pods: { podSelector: { matchLabels: { app: 'a' } } } },
+      { pods: { matchLabels: { app: 'a' } } },
+    ],
+    ['every pod', { to: [{ pods: {} }] }, { to: [{ pods: { podSelector: { matchLabels: { a: 'b' } } } }] }],
+    ['a range of ports', { ports: ['400-500'] }, {}],
+  ])('is, by %s', (_, bound, rule) => {
+    expect(warned({ ...guardrail(bound), ...out(rule) })).toHaveLength(1);
+  });
+
+  test('of another firewall, and by the metadata API', () => {
+    const team = firewall(out(), 'team');
+    expect(said(compile([firewall(guardrail({})), team], clusterWith({})).problems)).toHaveLength(1);
+    const metadata = out({ to: [{ ipBlock: { cidr: '169.254.169.254/32' } }] });
+    expect(warned(metadata)[0]).toContain('exceptNamespaces');
+    const excepted = { defaults: { metadataAPI: { exceptNamespaces: ['blog'] } } };
+    expect(warned({ ...metadata, ...excepted })).toEqual([]);
+  });
+});
+
+describe('in spec.nodes', () => {
+  const nodes = (of: Partial<Nodes>) => warned({ nodes: { mode: 'Enforce', ...of } });
+  const zone = { name: 'z', from: [{ entity: 'World' as const }], allow: { services: ['ssh'] } };
+
+  test('a zone whose nodeSelector matches no node', () => {
+    const at = (edge: string) => [{ ...zone, nodeSelector: { matchLabels: { edge } } }];
+    expect(nodes({ zones: at('true') })).toEqual([]);
+    expect(nodes({ zones: at('no') })).toEqual([
+      expect.stringContaining('spec.nodes.zones[0].nodeSelector: matches no node'),
+    ]);
+  });
+
+  test('a service that nothing uses', () => {
+    const registry = { name: 'registry', ports: [5000] };
+    const exporter = { name: 'node-exporter', ports: [9101], override: true as const };
+    const kubelet = { name: 'kubelet', ports: [10260], override: true as const };
+    expect(nodes({ services: [registry, exporter, kubelet] })).toEqual([
+      expect.stringContaining('services[0].name: no zone names "registry"'),
+      expect.stringContaining('services[1].name: no zone names "node-exporter"'),
+    ]);
+    const allow = { services: ['registry', 'node-exporter'] };
+    expect(nodes({ services: [registry, exporter], zones: [{ ...zone, allow }] })).toEqual([]);
+  });
+});
+
+describe('pods of an inventory', () => {
+  const pod = (name: string, of: Partial<PodInfo> = {}): PodInfo => ({
+    namespace: 'blog',
+    name,
+    labels: { app: name },
+    isOnHostNetwork: false,
+    portNames: ['http'],
+    ...of,
+  });
+  const pods = [pod('web'), pod('exporter', { isOnHostNetwork: true, portNames: [] })];
+  const inventory = clusterWith({ namespaces: [namespace('blog'), namespace('shop')] });
+  const judged = (spec: Partial<Spec>) => said(podWarnings([firewall(spec)], inventory, pods));
+  const app = (name: string) => ({ matchLabels: { app: name } });
+  const to = (end: object, ports: readonly unknown[] = [80]) =>
+    egress({ pods: app('web'), to: [end], ports });
+
+  test.each<[string, Partial<Spec>, string | undefined]>([
+    ['a pod', to({ pods: { podSelector: app('web') } }), undefined],
+    ['no pod', to({ pods: { podSelector: app('wbe') } }), 'to[0]: no pod of the inventory has these labels'],
+    [
+      'a pod of the host network',
+      to({ pods: { podSelector: app('exporter') } }),
+      'to[0]: only pods of the host network have these labels (blog/exporter), and they have the addresses of their nodes: write { entity: Nodes }',
+    ],
+    [
+      'a pod of another namespace',
+      to({ pods: { namespaceSelector: {}, podSelector: app('web') } }),
+      undefined,
+    ],
+    ['a port that it has', to({ pods: { podSelector: app('web') } }, ['http']), undefined],
+    [
+      'a port that it does not have',
+      to({ pods: { podSelector: app('web') } }, ['htpp']),
+      'ports[0]: no container of these pods has a port called "htpp": write its number, or one of http',
+    ],
+    ['a subject', ingress({ pods: app('wbe'), from: [{ entity: 'World' }], ports: [80] }), 'pods: no pod'],
+    [
+      'a named port of the subject',
+      ingress({ pods: app('web'), from: [{ entity: 'World' }], ports: ['metrics'] }),
+      'ports[0]: no container',
+    ],
+  ])('%s', (_, spec, message) => {
+    const found = judged(spec);
+    expect(found).toHaveLength(message === undefined ? 0 : 1);
+    expect(found[0] ?? '').toContain(message ?? '');
+  });
+
+  test('are not judged where there is none, or no such namespace yet', () => {
+    const spec = to({ pods: { podSelector: app('wbe') } });
+    expect(podWarnings([firewall(spec)], inventory, [])).toEqual([]);
+    const elsewhere = {
+      namespaces: [
+        {
+          name: 'g',
+          namespaces: ['later'],
+          ingress: [{ name: 'in', pods: app('x'), from: [{ entity: 'World' as const }], ports: [80] }],
+        },
+      ],
+    };
+    expect(judged(elsewhere)).toEqual([]);
+  });
+});

@@ -1,0 +1,131 @@
+/**
+ * Rules that match no pod, judged by the pods of an inventory. Only the command line asks this: the operator
+ * watches no pods, and pods come and go.
+ */
+import type { ClusterFirewall, LabelSelector, Peer } from '../../api/schema.ts';
+import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
+import type { PodInfo } from '../../inventory/pods.ts';
+import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
+import { parsePort } from '../../net/ports.ts';
+import { groupNamespaces } from '../namespaces/enforcement.ts';
+import { includesNamespace, namespacesFromLabels, type NamespaceSet } from '../namespaces/namespaces.ts';
+import { listed } from '../nodes/listed.ts';
+import { ProblemCollector } from '../problems.ts';
+import type { Problem } from '../types.ts';
+import { rulesOf, type RuleEnd, type WrittenRule } from './entries.ts';
+
+export function podWarnings(
+  firewalls: readonly ClusterFirewall[],
+  inventory: Inventory,
+  pods: readonly PodInfo[],
+): readonly Problem[] {
+  const { namespaces } = inventory;
+  if (pods.length === 0 || namespaces === UNKNOWN) return [];
+  const collector = new ProblemCollector();
+  const judge = new Judge(namespaces, pods, collector);
+  for (const firewall of firewalls) judge.firewall(firewall);
+  return collector.problems;
+}
+
+class Judge {
+  readonly #namespaces: ReadonlyMap<string, NamespaceInfo>;
+  readonly #pods: readonly PodInfo[];
+  readonly #collector: ProblemCollector;
+
+  constructor(namespaces: readonly NamespaceInfo[], pods: readonly PodInfo[], collector: ProblemCollector) {
+    this.#namespaces = new Map(namespaces.map((each) => [each.name, each]));
+    this.#pods = pods;
+    this.#collector = collector;
+  }
+
+  firewall(firewall: ClusterFirewall): void {
+    const peers = new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer]));
+    for (const written of rulesOf(firewall)) this.#rule(written, peers);
+  }
+
+  #rule({ group, rule, place, ends }: WrittenRule, peers: ReadonlyMap<string, Peer>): void {
+    const own = groupNamespaces(group);
+    const subjects = this.#matching(own, rule.pods);
+    this.#judge(subjects, own, place, '.pods');
+    const others = ends.map(({ end, at }) => {
+      const { namespaces, labels } = selectorsOf(end, own, peers);
+      if (namespaces === undefined) return undefined;
+      const found = this.#matching(namespaces, labels);
+      this.#judge(found, namespaces, place, at);
+      return found;
+    });
+    if (!('to' in rule)) this.#portNames(rule.ports, subjects, place);
+    // A name at an address is a problem of its own.
+    else if (others.every((each) => each !== undefined)) this.#portNames(rule.ports, others.flat(), place);
+  }
+
+  #matching(namespaces: NamespaceSet, labels: LabelSelector): readonly PodInfo[] {
+    const selector = fromLabelSelector(labels);
+    return this.#pods.filter((pod) => {
+      const namespace = this.#namespaces.get(pod.namespace);
+      return (
+        namespace !== undefined &&
+        includesNamespace(namespaces, namespace) &&
+        matchesSelector(selector, pod.labels)
+      );
+    });
+  }
+
+  #judge(found: readonly PodInfo[], namespaces: NamespaceSet, place: WrittenRule['place'], at: string): void {
+    // A namespace that does not exist yet is a warning of its own.
+    if (![...this.#namespaces.values()].some((each) => includesNamespace(namespaces, each))) return;
+    if (found.length === 0) {
+      this.#collector.warn(
+        place,
+        'NoEffect',
+        'no pod of the inventory has these labels there: correct the labels or the namespace, unless such pods are to come',
+        at,
+      );
+    } else if (found.every(({ isOnHostNetwork }) => isOnHostNetwork)) {
+      const names = listed(found.map(({ namespace, name }) => `${namespace}/${name}`));
+      const remedy = at === '.pods' ? 'spec.nodes says who reaches their ports' : 'write { entity: Nodes }';
+      this.#collector.warn(
+        place,
+        'NoEffect',
+        `only pods of the host network have these labels (${names}), and they have the addresses of their nodes: ${remedy}`,
+        at,
+      );
+    }
+  }
+
+  #portNames(
+    ports: WrittenRule['rule']['ports'],
+    pods: readonly PodInfo[],
+    place: WrittenRule['place'],
+  ): void {
+    if (pods.length === 0) return;
+    for (const [index, value] of ports.entries()) {
+      const port = parsePort(value);
+      if (port.kind !== 'named' || pods.some(({ portNames }) => portNames.includes(port.name))) continue;
+      const known = [...new Set(pods.flatMap(({ portNames }) => portNames))].toSorted();
+      const remedy = known.length === 0 ? 'write its number' : `write its number, or one of ${listed(known)}`;
+      this.#collector.warn(
+        place,
+        'NoEffect',
+        `no container of these pods has a port called "${port.name}": ${remedy}`,
+        `.ports[${String(index)}]`,
+      );
+    }
+  }
+}
+
+/** The pods that an end selects; no namespaces where it is about something else. */
+function selectorsOf(
+  { pods, peer }: RuleEnd,
+  own: NamespaceSet,
+  peers: ReadonlyMap<string, Peer>,
+): { readonly namespaces?: NamespaceSet; readonly labels: LabelSelector } {
+  const selected = pods ?? (peer === undefined ? undefined : peers.get(peer)?.pods);
+  if (selected === undefined) return { labels: {} };
+  const { namespaceSelector, podSelector = {} } = selected;
+  return {
+    namespaces: namespaceSelector === undefined ? own : namespacesFromLabels(namespaceSelector),
+    labels: podSelector,
+  };
+}

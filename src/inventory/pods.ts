@@ -1,0 +1,28 @@
+/** Pods, as the command line reads them from a file. The operator watches none. */
+import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
+
+export interface PodInfo {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It shares the addresses of its node, so policies see the node. */
+  readonly isOnHostNetwork: boolean;
+  /** Names of its containers' ports. */
+  readonly portNames: readonly string[];
+}
+
+export function readPod({ metadata, spec }: KubernetesObject): PodInfo {
+  const { hostNetwork, containers, initContainers } = fieldsOf(spec);
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    labels: metadata.labels ?? {},
+    isOnHostNetwork: hostNetwork === true,
+    portNames: [...listOf(containers), ...listOf(initContainers)].flatMap((container) =>
+      listOf(fieldsOf(container)['ports']).flatMap((port) => {
+        const name = textOf(fieldsOf(port)['name']);
+        return name === '' ? [] : [name];
+      }),
+    ),
+  };
+}
