@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 PROVIDER ?= local
 
-.PHONY: help test unit integration e2e kind chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image clean
+.PHONY: help test unit integration e2e kind chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image executables clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,9 +59,17 @@ format: node_modules/.installed ## formats every file
 build: node_modules/.installed ## the command and operator as one file, dist/clusterfirewall.js
 	@node hack/build.ts
 
-image: build ## a container image; BASE= an image with Node 24.9 or newer, IMAGE= its name, DOCKER= what builds it
-	@: $${BASE:?say which image to build on, with Node 24.9 or newer: make image BASE=…}
+image: npm-ready node_modules/.installed ## dist/image.tar, on Debian without an engine; PLATFORMS=linux/amd64,linux/arm64; or BASE= IMAGE= DOCKER= with one
+ifeq ($(BASE),)
+	@for program in buildah dpkg-deb; do command -v $$program >/dev/null || { echo "make image needs $$program: apt-get install buildah dpkg, or BASE= an image with Node 24.9 or newer" >&2; exit 1; }; done
+	@node hack/image.ts $(PLATFORMS)
+else
+	@node hack/build.ts
 	@$(or $(DOCKER),docker) build --build-arg BASE='$(BASE)' --tag '$(or $(IMAGE),clusterfirewall:0.1.0)' .
+endif
+
+executables: node_modules/.installed ## the command line with Node in one file, for linux-amd64, linux-arm64 and windows-amd64
+	@node hack/executables.ts
 
 clean: ## removes packages and bundles; built Go programs stay in the user's cache
 	rm -rf node_modules dist

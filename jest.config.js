@@ -20,6 +20,7 @@ export default {
     project('integration', 'e2e/integration/**', 'e2e/gitops/**', 'e2e/fuzz-felix'),
     project('packets', 'e2e/scenarios/**'),
     project('chaos', 'e2e/chaos/**'),
+    project('delivery', 'e2e/delivery/**'),
     project('kind', 'e2e/kind/**'),
   ],
 };

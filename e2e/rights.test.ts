@@ -110,7 +110,7 @@ describe('the guards', () => {
     };
     const ofOperator = ['object', 'firewall', 'lease', 'node', 'failsafe'];
     for (const each of ofOperator) expect(textOf(each)).toContain(JSON.stringify([condition]));
-    expect(policies).toHaveLength(ofOperator.length + ['pod', 'networkset'].length);
+    expect(policies).toHaveLength(ofOperator.length + ['pod', 'networkset', 'removal'].length);
   });
 
   test('are bound, and refuse', () => {

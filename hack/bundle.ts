@@ -2,11 +2,19 @@
 import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
-import type { Metafile, Plugin } from 'esbuild';
+import type { BuildOptions, Metafile, Plugin } from 'esbuild';
 
 /** Both are files of the folder that is built into. */
 export const BUNDLE = 'clusterfirewall.js';
 export const LICENSES = 'THIRD_PARTY_LICENSES.txt';
+
+/** A package of npm that is in the bundle. */
+export interface BundledPackage {
+  readonly name: string;
+  readonly version: string;
+  /** An SPDX expression. */
+  readonly license?: string;
+}
 
 /**
  * The bundle replaces these files. We use only KubeConfig of client-node, which asks for two names of the
@@ -39,44 +47,55 @@ const reduce: Plugin = {
 /**
  * Bundles src/main.ts of the repository at `root` into `folder`. The same source and packages give the same
  * bytes wherever they stand.
+ * @returns the packages that are in it
  * @throws Error when a package in the bundle has no licence text
  */
-export async function bundle(root: string, folder: string): Promise<void> {
+export async function bundle(root: string, folder: string): Promise<readonly BundledPackage[]> {
   const outfile = path.join(folder, BUNDLE);
   const { metafile } = await build({
-    // Names of modules in the bundle are relative to it, also where node_modules is a link.
-    absWorkingDir: root,
-    preserveSymlinks: true,
-    entryPoints: ['src/main.ts'],
+    ...common(root),
     outfile,
-    bundle: true,
-    platform: 'node',
     format: 'esm',
-    target: 'node24',
     // CommonJS packages inside an ES module still ask for these.
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
+    metafile: true,
+  });
+  await mkdir(folder, { recursive: true });
+  const folders = foldersOf(metafile).map((each) => path.join(root, each));
+  const texts = await Promise.all(folders.map(licenseOf));
+  await writeFile(path.join(folder, LICENSES), texts.join(`\n${'-'.repeat(80)}\n\n`));
+  await chmod(outfile, 0o755);
+  return Promise.all(folders.map(manifestOf));
+}
+
+/** The same as one CommonJS file, which Node asks for in a single executable. */
+export async function bundleCommonJs(root: string, outfile: string): Promise<void> {
+  await build({ ...common(root), outfile, format: 'cjs' });
+}
+
+const common = (root: string) =>
+  ({
+    // Names of modules in the bundle are relative to it, also where node_modules is a link.
+    absWorkingDir: root,
+    preserveSymlinks: true,
+    entryPoints: ['src/main.ts'],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
     // Names stay, for stack traces and for the memory of whoever reads one.
     minifyWhitespace: true,
     legalComments: 'none',
-    metafile: true,
     logLevel: 'warning',
     plugins: [reduce],
-  });
-  await mkdir(folder, { recursive: true });
-  await writeFile(path.join(folder, LICENSES), await licensesOf(root, metafile));
-  await chmod(outfile, 0o755);
-}
+  }) satisfies BuildOptions;
 
-async function licensesOf(root: string, { inputs }: Metafile): Promise<string> {
-  const folders = new Set(
-    Object.keys(inputs)
-      .map(packageOf)
-      .filter((each) => each !== undefined),
-  );
-  const texts = await Promise.all([...folders].sort().map((each) => licenseOf(path.join(root, each))));
-  return texts.join(`\n${'-'.repeat(80)}\n\n`);
+function foldersOf({ inputs }: Metafile): readonly string[] {
+  const folders = Object.keys(inputs)
+    .map(packageOf)
+    .filter((each) => each !== undefined);
+  return [...new Set(folders)].sort();
 }
 
 /** `node_modules/@scope/name`, or one that is nested in another. */
@@ -84,7 +103,7 @@ const packageOf = (file: string): string | undefined =>
   /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0];
 
 async function licenseOf(folder: string): Promise<string> {
-  const manifest = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')) as Manifest;
+  const manifest = await manifestOf(folder);
   const files = (await readdir(folder)).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name)).sort();
   const texts = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')));
   const text = texts.map((each) => each.replaceAll('\r\n', '\n').trim()).join('\n\n');
@@ -93,8 +112,6 @@ async function licenseOf(folder: string): Promise<string> {
   return `${head}\n\n${text}\n`;
 }
 
-interface Manifest {
-  readonly name: string;
-  readonly version: string;
-  readonly license?: string;
+async function manifestOf(folder: string): Promise<BundledPackage> {
+  return JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')) as BundledPackage;
 }

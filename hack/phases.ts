@@ -17,7 +17,7 @@ const MINUTE = 60 * 1000;
 const PHASE_TIMEOUT = 45 * MINUTE;
 const FUZZ_TIMEOUT = 6 * 60 * MINUTE;
 
-/** The programs of the local cluster, for the integration tests and scenarios. */
+/** The programs of the local cluster and a registry, for the integration tests, scenarios and delivery. */
 const PROGRAMS: readonly ProgramName[] = [
   'etcd',
   'kube-apiserver',
@@ -28,6 +28,7 @@ const PROGRAMS: readonly ProgramName[] = [
   'calico-cni',
   'calico-felix',
   'calico-kube-controllers',
+  'crane',
 ];
 
 export const PHASES = {
@@ -45,6 +46,7 @@ export const PHASES = {
   packets: () => jest('packets', '--maxWorkers=2', ...scenarios(CHANGES)),
   changes: () => jest('packets', '--runInBand', '--testPathPatterns', CHANGES),
   chaos: () => jest('chaos', '--runInBand'),
+  delivery: () => jest('delivery', '--runInBand'),
   kind: () => jest('kind', '--runInBand'),
   'kind-packets': () => jest('kind', '--runInBand', ...scenarios(LONG_KIND)),
   'kind-cached': kindIfCached,
@@ -66,6 +68,7 @@ export const ALL: readonly PhaseName[] = [
   'integration',
   'packets',
   'chaos',
+  'delivery',
 ];
 
 /** A phase cannot run if the phase that it needs has failed. */
@@ -74,6 +77,7 @@ export const NEEDS: Partial<Record<PhaseName, PhaseName>> = {
   packets: 'programs',
   changes: 'programs',
   chaos: 'programs',
+  delivery: 'programs',
 };
 
 /** Debian packages. */

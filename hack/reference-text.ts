@@ -143,6 +143,8 @@ export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.nodes.hostEndpoints': 'Auto',
   'spec.nodes.destinations': 'Known',
   'spec.nodes.failsafes': 'Report',
+  'spec.nodes.breakGlassServices': ['ssh', 'kube-apiserver'],
+  'spec.nodes.log': 'None',
   'spec.namespaces[].isolation': 'Strict',
   'spec.defaults.deny': 'Both',
   'spec.defaults.exempt.systemNamespaces': 'Keep',

@@ -56,7 +56,7 @@ export const nativeCrds: readonly object[] = KINDS.map(({ kind, plural, scope, s
         name: 'v3',
         served: true,
         storage: true,
-        schema: { openAPIV3Schema: { type: 'object', properties: { spec } } },
+        schema: { openAPIV3Schema: { type: 'object', properties: { spec }, required: ['metadata', 'spec'] } },
       },
     ],
   },

@@ -18,6 +18,7 @@ const run = promisify(execFile);
 const MODULES = {
   kube: { folder: '../kube', own: [] },
   calico: { folder: '../calico', own: [] },
+  delivery: { folder: '../../delivery/programs', own: [] },
   'kind-kube': { folder: '../../providers/kind/programs/kube', own: [] },
   'kind-tools': {
     folder: '../../providers/kind/programs/tools',
@@ -48,6 +49,7 @@ const PROGRAMS = {
     module: 'calico',
     package: 'github.com/projectcalico/calico/kube-controllers/cmd/kube-controllers',
   },
+  crane: { module: 'delivery', package: 'github.com/google/go-containerregistry/cmd/crane' },
   kubeadm: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubeadm' },
   kubelet: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubelet' },
   'kube-scheduler': { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kube-scheduler' },

@@ -14,6 +14,9 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['ip', 'iproute2'],
   ['nft', 'nftables'],
   ['faketime', 'faketime'],
+  ['unzip', 'unzip'],
+  ['buildah', 'buildah'],
+  ['skopeo', 'skopeo'],
 ]);
 
 /** The same for a cluster of containers, which needs all of the above as well. */

@@ -69,7 +69,7 @@ export function entryMatch(
 }
 
 /** The same in an allow, where addresses never mean pods or nodes. */
-export function allowedEntryMatch(
+function allowedEntryMatch(
   entry: Entry,
   firewall: ClusterFirewall,
   setting: Setting,
