@@ -174,6 +174,9 @@ export const status = z
         selected: count('Nodes that spec.nodes selects.'),
         enforced: count('Selected nodes that drop traffic unless something allows it.'),
         pending: count('Selected nodes on which the rules are not in force yet.'),
+        unsupported: count(
+          'Nodes on which Calico has no host endpoints (Windows, virtual nodes). They are not among the selected ones. Only where there are any.',
+        ).optional(),
         summary: summary('3/3'),
       })
       .meta({ description: 'The firewall of the nodes. Only with spec.nodes.' })

@@ -121,6 +121,8 @@ export interface NodesSummary {
   readonly endpoints: Known<'Automatic' | 'Managed' | 'Contradiction' | 'None'>;
   /** Names of the nodes that spec.nodes selects, sorted. */
   readonly selected: Known<readonly string[]>;
+  /** Names of those that it would select if Calico had host endpoints there, sorted. */
+  readonly unsupported?: readonly string[];
   /** The reason why no further node is enforced: that of the first obstacle, and a sentence on each of them. */
   readonly blocked?: {
     readonly reason: 'ForeignPolicySelectsHosts' | 'EndpointConflict';

@@ -83,6 +83,23 @@ describe('a node compiles to', () => {
     });
   });
 
+  test.each([
+    ['Windows', { 'kubernetes.io/os': 'windows' }],
+    ['virtual-kubelet', { type: 'virtual-kubelet' }],
+    ['EKS Fargate', { 'eks.amazonaws.com/compute-type': 'fargate' }],
+  ])('nothing for a node of %s, which is named', (_, labels) => {
+    const odd = node('odd', ['10.99.0.66'], labels);
+    const inventory = (automaticHostEndpoints: boolean) =>
+      clusterWith({ nodes: [...cluster.nodes, odd], automaticHostEndpoints });
+    const compilation = compiled({}, { inventory: inventory(false) });
+    expect(compilation.nodes).toMatchObject({ selected: ['cp1', 'worker1'], unsupported: ['odd'] });
+    expect(objects(compilation).filter(({ spec }) => 'node' in spec && spec.node === 'odd')).toEqual([]);
+    expect(compiled({}, { inventory: inventory(true) }).labelledNodes).toEqual(['cp1', 'worker1']);
+    const linux = { matchExpressions: [{ key: 'edge', operator: 'Exists' as const }] };
+    const chosen = compiled({ nodeSelector: linux }, { inventory: inventory(false) });
+    expect(chosen.nodes).not.toHaveProperty('unsupported');
+  });
+
   test('the labels of its Node, without those that mean something to Calico or to us', () => {
     const kubelets = {
       'clusterfirewall.io/lo': '',

@@ -14,7 +14,7 @@ import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
-import { UNKNOWN, type Known } from '../../inventory/known.ts';
+import { knownOr, UNKNOWN, type Known } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { DesiredObject, NodesSummary } from '../types.ts';
 import { named } from '../unreadable.ts';
@@ -37,6 +37,7 @@ import { nodeNotes } from './node-notes.ts';
 import { breakGlassServices, reportServices, servicesOf } from './services.ts';
 import type { PodsEnd } from './sources.ts';
 import { sourcesOf } from './sources.ts';
+import { isUnsupported } from './unsupported.ts';
 import { compileZones } from './zones.ts';
 
 export interface CompiledNodes {
@@ -93,15 +94,17 @@ function contextOf(input: NodesInput, nodeFirewall: NodeFirewall): NodeContext {
   checkEtcd(nodeFirewall, input, place);
   const nodeSelector = fromLabelSelector(nodeFirewall.nodes.nodeSelector ?? {});
   const { nodes } = input.inventory;
-  const selected =
+  const matching =
     nodes === UNKNOWN
       ? UNKNOWN
       : nodes
           .filter(({ labels }) => matchesSelector(nodeSelector, labels))
           .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const selected = matching === UNKNOWN ? UNKNOWN : matching.filter((node) => !isUnsupported(node));
+  const unsupported = knownOr(matching, []).filter(isUnsupported);
   const told = clusterPorts(nodeFirewall.nodes, input.inventory);
   const services = servicesOf(nodeFirewall.nodes, told.ports);
-  return { ...input, nodeFirewall, place, sourceScope, services, clusterPorts: told, selected };
+  return { ...input, nodeFirewall, place, sourceScope, services, clusterPorts: told, selected, unsupported };
 }
 
 function controlPlanePods(
@@ -290,6 +293,7 @@ function summaryOf(
     mode: nodeFirewall.nodes.mode,
     endpoints: endpointsKind(context),
     selected: selected === UNKNOWN ? UNKNOWN : selected.map(({ name }) => name),
+    ...(context.unsupported.length > 0 && { unsupported: context.unsupported.map(({ name }) => name) }),
     ...(first !== undefined && {
       blocked: { reason: first.reason, message: obstacles.map(({ message }) => message).join('; ') },
     }),

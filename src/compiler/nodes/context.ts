@@ -26,6 +26,8 @@ export interface NodeContext {
   readonly place: RulePlace;
   /** The nodes that spec.nodes selects, sorted by name. */
   readonly selected: Known<readonly NodeInfo[]>;
+  /** Those that it would select if Calico had host endpoints there. */
+  readonly unsupported: readonly NodeInfo[];
 }
 
 /** A port that a node lets in. pod-guard.ts and failsafes.ts read it. */

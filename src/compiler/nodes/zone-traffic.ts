@@ -40,7 +40,9 @@ const portsOf = ({ services = [], ports = [] }: Lists, of: NodeContext['services
 
 /** The ports that the cluster tells may become fewer, and then the zone must not open more. */
 function leftOut(name: string, { services, nodeFirewall }: NodeContext): readonly PortValue[] {
-  const isReplaced = (nodeFirewall.nodes.services ?? []).some((own) => own.name === name);
+  const isReplaced = (nodeFirewall.nodes.services ?? []).some(
+    (own) => own.name === name && own.override === true,
+  );
   const ports = [...services(name), ...(isServiceName(name) && !isReplaced ? SERVICES[name] : [])];
   if (ports.length > 0) return ports;
   throw new RuleProblem(

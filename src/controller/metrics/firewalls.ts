@@ -21,7 +21,7 @@ export class FirewallMetrics {
     });
     this.#nodes = new Gauge({
       name: 'clusterfirewall_nodes',
-      help: 'Nodes that spec.nodes selects (selected), and those that drop traffic unless something allows it (enforced).',
+      help: 'Nodes that spec.nodes selects (selected), and those that drop traffic unless something allows it (enforced), and those without host endpoints of Calico (unsupported).',
       labelNames: ['firewall', 'state'] as const,
       registers,
       collect: () => {
@@ -87,6 +87,7 @@ export class FirewallMetrics {
     for (const [firewall, finding] of this.#findings) {
       if (finding.type !== 'compiled' || finding.nodes === undefined) continue;
       this.#nodes.set({ firewall, state: 'selected' }, finding.nodes.selected);
+      this.#nodes.set({ firewall, state: 'unsupported' }, finding.nodes.unsupported);
       this.#nodes.set({ firewall, state: 'enforced' }, finding.nodes.enforced);
     }
   }

@@ -53,10 +53,18 @@ function standing(
 const without = (...ids: readonly string[]) =>
   desired.filter(({ object }) => !ids.includes(object.metadata.name)).map(live);
 
+test('failsafes do not wait for nodes that cannot be enforced, and wait for all others', () => {
+  const odd = { summary: { ...summary, unsupported: ['win'] } };
+  expect(standing(desired.map(live), odd)).toMatchObject({ isEnforced: true, unsupported: 1 });
+  expect(standing(desired.slice(0, -1).map(live), odd)).toMatchObject({ isEnforced: false });
+});
+
 test('enforced where lo is exempt and the endpoint is there', () => {
   expect(standing(desired.map(live))).toEqual({
     selected: 2,
     enforced: 2,
+    unsupported: 0,
+    isEnforced: true,
     failsafesOpen: ['6443/TCP'],
     condition: {
       status: 'True',
@@ -287,6 +295,22 @@ describe('the condition says what is in force and what to do', () => {
       'nodes.nodeSelector selects no node: label one, or change it',
     ],
     ['enforced', desired, { summary: quiet }, 'Enforced', 'none', 'all 2 selected nodes are enforced'],
+    [
+      'enforced where that is possible',
+      desired,
+      { summary: { ...quiet, unsupported: ['fargate', 'win'] } },
+      'NodesUnsupported',
+      'stalled',
+      '2 nodes are enforced; Calico has no host endpoints on fargate, win (Windows, virtual nodes), which stay open: leave them out by nodes.nodeSelector',
+    ],
+    [
+      'pending, beside nodes where it is not possible',
+      desired.slice(0, -1),
+      { summary: { ...quiet, unsupported: ['win'] } },
+      'Progressing',
+      'passing',
+      `not yet: b; ${waits}`,
+    ],
     [
       'one is pending',
       desired.slice(0, -1),

@@ -15,6 +15,10 @@ import type { WriteFailure } from '../apply/write.ts';
 export interface NodesReport {
   readonly selected: number;
   readonly enforced: number;
+  /** Nodes on which Calico has no host endpoints. They are counted in neither of the others. */
+  readonly unsupported: number;
+  /** True when every node is enforced on which that is possible. */
+  readonly isEnforced: boolean;
   /** The condition NodesEnforced. */
   readonly condition: Pick<Condition, 'status' | 'reason' | 'message'>;
   /** Why the firewall is not ready: something passes by itself, or needs a person. */
@@ -107,11 +111,14 @@ export function nodesReport(input: NodesReportInput): NodesReport {
       ? enforcedNodes(input)
       : new Set();
   const pending = selected.filter((node) => !enforced.has(node));
+  const verdict = judge(input, pending);
   return {
     selected: selected.length,
     enforced: selected.length - pending.length,
+    unsupported: summary.unsupported?.length ?? 0,
+    isEnforced: verdict.condition.status === 'True' || verdict.condition.reason === 'NodesUnsupported',
     failsafesOpen: summary.mode === 'Disabled' ? [] : summary.failsafesOpen,
-    ...judge(input, pending),
+    ...verdict,
   };
 }
 
@@ -162,9 +169,18 @@ function judge(input: NodesReportInput, pending: readonly string[]): NodesVerdic
       'traffic that nothing allows still passes, and nodes count it: set nodes.mode to Enforce to drop it';
     return isFalse('none', 'Observing', message);
   }
-  if (count === 0)
+  const { unsupported = [] } = summary;
+  if (count === 0 && unsupported.length === 0)
     return isFalse('none', 'NoNodeSelected', 'nodes.nodeSelector selects no node: label one, or change it');
   if (pending.length > 0) return isFalse(...progress(input, pending));
+  if (unsupported.length > 0) {
+    const names = namesOf(unsupported);
+    return isFalse(
+      'stalled',
+      'NodesUnsupported',
+      `${String(count)} nodes are enforced; Calico has no host endpoints on ${names} (Windows, virtual nodes), which stay open: leave them out by nodes.nodeSelector`,
+    );
+  }
   const message = [`all ${String(count)} selected nodes are enforced`, ...summary.notes].join('; ');
   return { condition: { status: 'True', reason: 'Enforced', message }, trouble: 'none' };
 }
@@ -192,9 +208,7 @@ function progress(
   pending: readonly string[],
 ): readonly ['passing' | 'stalled', string, string] {
   const { summary, verdicts, plan } = input;
-  const names = pending.slice(0, NAMED).join(', ');
-  const more = pending.length > NAMED ? ` and ${String(pending.length - NAMED)} more` : '';
-  const who = `not yet: ${names}${more}`;
+  const who = `not yet: ${namesOf(pending)}`;
   const obstacle = obstacleOf(input);
   if (obstacle !== undefined) return [obstacle.trouble, obstacle.reason, `${who}; ${obstacle.message}`];
   if (summary.endpoints === 'Automatic' && nodesStand(plan, verdicts)) {
@@ -202,4 +216,9 @@ function progress(
     return ['passing', 'Progressing', message];
   }
   return ['passing', 'Progressing', `${who}; their objects are being written`];
+}
+
+function namesOf(nodes: readonly string[]): string {
+  const more = nodes.length > NAMED ? ` and ${String(nodes.length - NAMED)} more` : '';
+  return `${nodes.slice(0, NAMED).join(', ')}${more}`;
 }

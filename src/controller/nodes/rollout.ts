@@ -156,7 +156,7 @@ export class NodeRound {
     const mayClose = isWritten && this.#settlingMs === 0;
     this.#labelFailure ??= await this.#setLabels(nodesStand(plan, verdicts) && mayClose);
     const report = this.#report(written);
-    const isEnforced = report?.condition.status === 'True' && nodesStand(plan, verdicts);
+    const isEnforced = report?.isEnforced === true && nodesStand(plan, verdicts);
     const { stored } = this.#input;
     const narrowed = await this.#parts.failsafes.narrowIfSafe(
       this.#goal,

@@ -52,6 +52,8 @@ function kstatus(status: Status, generation: number): string {
 const nodes: NodesReport = {
   selected: 3,
   enforced: 3,
+  unsupported: 0,
+  isEnforced: true,
   condition: { status: 'True', reason: 'Enforced', message: '' },
   trouble: 'none',
   failsafesOpen: [],

@@ -303,8 +303,14 @@ function namespaceCounts({
   return { enforced, observed, exempt, summary: fraction(enforced, enforced + observed + exempt) };
 }
 
-function nodeCounts({ selected, enforced }: NodesReport): NonNullable<Status['nodes']> {
-  return { selected, enforced, pending: selected - enforced, summary: fraction(enforced, selected) };
+function nodeCounts({ selected, enforced, unsupported }: NodesReport): NonNullable<Status['nodes']> {
+  return {
+    selected,
+    enforced,
+    pending: selected - enforced,
+    ...(unsupported > 0 && { unsupported }),
+    summary: fraction(enforced, selected),
+  };
 }
 
 /** Nothing new is known about the objects, so the last counts stay. */
