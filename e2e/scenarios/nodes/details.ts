@@ -166,7 +166,7 @@ export const DETAILS: readonly Sample[] = [
     },
   },
   {
-    id: 'D27',
+    id: 'D30',
     title: 'a machine that joins reaches what joining needs, its neighbour nothing, and neither is a node',
     manifest: 'e2e/scenarios/manifests/machines-that-join.yaml',
     prepare: showJoining,
@@ -176,7 +176,7 @@ export const DETAILS: readonly Sample[] = [
     joiner                           +    +    +   +    -     -     -  -   -     -     -        -    -        -
     neighbour                        -    -    -   -    -     -     -  -   -     -     -        -    -        -
     world                            -    -    -   -    -     -     -  -   -     -     -        -    -        -
-    worker                           +    +    +   +    -     -     +  +   +     +     -        +    +        +
+    worker                           +    +    +   +    -     -     +  +   +     +     +        +    +        +
     tenant/on-worker                 +    -    -   -    -     -     -  -   -     -     -        -    -        -
     tenant/on-worker@vip,nic2        .    .    .   .    .     .     .  .   .     .     .        .    .        .`,
       control: `
