@@ -60,7 +60,11 @@ const selector = fc.record(
 const nonEmpty = <T extends object>(arbitrary: fc.Arbitrary<T>) =>
   arbitrary.filter((value) => Object.keys(value).length > 0);
 
-const podSelectors = fc.record({ namespaceSelector: selector, podSelector: selector }, optional);
+const serviceAccounts = fc.uniqueArray(dnsLabel, { minLength: 1, maxLength: 2 });
+const podSelectors = fc.record(
+  { namespaceSelector: selector, podSelector: selector, serviceAccounts },
+  optional,
+);
 const end = (...entities: string[]) =>
   fc.oneof(
     fc.record({ peer: dnsLabel }),

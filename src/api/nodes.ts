@@ -142,7 +142,8 @@ const allow = nonEmpty(
     if (given.filter(Boolean).length < 2) return;
     context.addIssue({
       code: 'custom',
-      message: 'must be exactly one of all, allBut, and lists (services, ports, protocols): list only the traffic that is meant, because all is everything',
+      message:
+        'must be exactly one of all, allBut, and lists (services, ports, protocols): list only the traffic that is meant, because all is everything',
     });
   })
   .meta({

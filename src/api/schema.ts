@@ -19,6 +19,7 @@ import {
   labelSelector,
   nonEmptyLabelSelector,
   portList,
+  serviceAccountName,
 } from './values.ts';
 
 export const GROUP = 'clusterfirewall.io';
@@ -36,6 +37,11 @@ const name = (what: string) =>
 
 const mode = z.enum(['Enforce', 'Observe']);
 
+const accounts = (what: string) =>
+  stringSet(serviceAccountName, { min: 1, max: 64 })
+    .meta({ description: `Names of the ServiceAccounts of ${what}, of which each pod has one. Never empty.` })
+    .optional();
+
 const podsBySelectors = (selector: typeof labelSelector) => ({
   namespaceSelector: selector
     .meta({ description: 'Labels of the namespaces that the pods are in; {} = every namespace.' })
@@ -43,6 +49,7 @@ const podsBySelectors = (selector: typeof labelSelector) => ({
   podSelector: selector
     .meta({ description: 'Labels of the pods; {} or absent = every pod there.' })
     .optional(),
+  serviceAccounts: accounts('the pods'),
 });
 
 const peerReference = {
@@ -123,6 +130,7 @@ const from = z
 export const ingressRule = z.strictObject({
   name: name('rule'),
   pods: subject('accept the connection'),
+  serviceAccounts: accounts('these pods'),
   from,
   ports: portList,
   nodePorts: nodePorts.optional(),
@@ -132,13 +140,16 @@ export const ingressRule = z.strictObject({
 export const connectionRule = z.strictObject({
   name: name('rule'),
   fromPods: subject('open the connection'),
+  fromServiceAccounts: accounts('fromPods'),
   toPods: subject('accept the connection, in the same namespace'),
+  toServiceAccounts: accounts('toPods'),
   ports: portList,
 });
 
 export const egressRule = z.strictObject({
   name: name('rule'),
   pods: subject('open the connection'),
+  serviceAccounts: accounts('these pods'),
   to: z
     .array(ruleDestination)
     .min(1)
@@ -206,6 +217,7 @@ export const peer = exactlyOneOf(
           description: 'Labels of the namespaces; {} = every namespace.',
         }),
         podSelector: podsBySelectors(checkedLabelSelector).podSelector,
+        serviceAccounts: accounts('the pods'),
       })
       .meta({ description: 'Pods, by the labels of their namespace and by their own.' })
       .optional(),

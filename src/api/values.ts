@@ -21,6 +21,21 @@ export const dnsLabel = z.string().max(63, AT_MOST_63).regex(new RegExp(DNS_LABE
     'must be a DNS label: lower-case letters, digits and "-", beginning and ending with a letter or digit',
 });
 
+/**
+ * A ServiceAccount's name is a DNS subdomain. Calico makes a label of it for pods, and leaves out names of more than 62
+ * characters (libcalico-go's conversion.go).
+ */
+export const serviceAccountName = z
+  .string()
+  .max(62, {
+    error: 'must be at most 62 characters, the most that Calico keeps as a label: give pods by label',
+    abort: true,
+  })
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, {
+    error:
+      'must be the name of a ServiceAccount: lower-case letters, digits, "-" and ".", beginning and ending with a letter or digit',
+  });
+
 /** Nothing namespaced: its author could change it tomorrow. */
 const FOREIGN_OBJECT_PATTERN =
   '^((Tier|GlobalNetworkPolicy|AdminNetworkPolicy|ClusterNetworkPolicy|HostEndpoint|GlobalNetworkSet)/[a-z0-9]([-.a-z0-9]*[a-z0-9])?|BaselineAdminNetworkPolicy/default)$';

@@ -27,3 +27,5 @@ export const LABEL_ORCHESTRATOR = 'projectcalico.org/orchestrator';
  */
 export const isCalicosLabel = (key: string): boolean =>
   ['projectcalico.org/', 'pcns.', 'pcsa.'].some((prefix) => key.startsWith(prefix));
+/** Calico sets it on pods: the name of their ServiceAccount (libcalico-go's conversion.go). */
+export const LABEL_SERVICE_ACCOUNT = 'projectcalico.org/serviceaccount';

@@ -1,7 +1,8 @@
 /** Pods, host endpoints and network sets with the labels that Calico gives them, as selectors see them. */
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../calico/labels.ts';
 import type { NamedPort, StoredHostEndpoint } from '../calico/read/objects.ts';
-import { LABEL_SERVICE_ACCOUNT, NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX } from '../calico/read/selectors.ts';
+import { LABEL_SERVICE_ACCOUNT } from '../calico/labels.ts';
+import { NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX } from '../calico/read/selectors.ts';
 import { matchesSelector, type Selector } from '../calico/selector.ts';
 import { PrefixMap, type Address } from './prefixes.ts';
 import { formatAddress } from '../net/cidr.ts';

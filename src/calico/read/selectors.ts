@@ -5,13 +5,13 @@
  * networkpolicyprocessor.go).
  */
 import { LABEL_NAMESPACE } from '../labels.ts';
+import { LABEL_SERVICE_ACCOUNT } from '../labels.ts';
 import { parseSelector } from '../selector-parser.ts';
 import { and, eq, has, isIn, not, or, prefixed, SelectorError, type Selector } from '../selector.ts';
 import { FieldError } from './fields.ts';
 
 export const NAMESPACE_PREFIX = 'pcns.';
 export const SERVICE_ACCOUNT_PREFIX = 'pcsa.';
-export const LABEL_SERVICE_ACCOUNT = 'projectcalico.org/serviceaccount';
 
 /** Stands for `all()`. Kubernetes allows no such label. */
 const EVERYTHING = '//all//';

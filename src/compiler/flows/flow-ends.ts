@@ -6,7 +6,7 @@ import type { GuardrailDestination, Peer, RuleDestination, RuleSource } from '..
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { chunk, MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
-import { all, and, fromLabelSelector, has, not, or, printSelector } from '../../calico/selector.ts';
+import { all, and, has, not, or, printSelector } from '../../calico/selector.ts';
 import type { EntityRule } from '../../calico/types.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
@@ -19,6 +19,7 @@ import { RuleProblem } from '../problems.ts';
 import { readOnce } from '../read-once.ts';
 import { labelledNodes, type LabelledNodes } from './labelled-nodes.ts';
 import type { InsideAddresses } from './outside.ts';
+import { podsOf } from './pods-of.ts';
 
 /** One end of a flow. `tag` becomes part of object names. */
 export type FlowEnd =
@@ -68,7 +69,7 @@ export function resolveEnd(end: AnyEnd, scope: ResolveScope, ownNamespace: boole
   if (end.peer !== undefined) return resolvePeer(end.peer, scope);
   if (end.ipBlock !== undefined) return resolveBlock(end.ipBlock);
   if (end.pods !== undefined) {
-    const pods = fromLabelSelector(end.pods.podSelector ?? {});
+    const pods = podsOf(end.pods.podSelector, end.pods.serviceAccounts);
     if (end.pods.namespaceSelector === undefined && ownNamespace) return { kind: 'samePods', pods };
     const namespaces = namespacesFromLabels(end.pods.namespaceSelector ?? {});
     return { kind: 'pods', namespaces, pods, tag: `pods-${contentTag([namespaces, pods])}` };
@@ -91,7 +92,7 @@ function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
     return {
       kind: 'pods',
       namespaces: namespacesFromLabels(peer.pods.namespaceSelector),
-      pods: fromLabelSelector(peer.pods.podSelector ?? {}),
+      pods: podsOf(peer.pods.podSelector, peer.pods.serviceAccounts),
       tag: `peer-${name}`,
     };
   }

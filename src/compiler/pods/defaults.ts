@@ -4,7 +4,7 @@
  */
 import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
-import { all, fromLabelSelector } from '../../calico/selector.ts';
+import { all } from '../../calico/selector.ts';
 import { parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { apiServerToPods } from './api-server-to-pods.ts';
 import { enforcedAndStaged } from './both-modes.ts';
@@ -12,6 +12,7 @@ import { compileDns } from './dns.ts';
 import type { EndMatch, FlowEnd, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
 import { tellCutOff } from '../flows/outside.ts';
+import { podsOf } from '../flows/pods-of.ts';
 import {
   ANNOTATION_RULE,
   DEFAULT_TIER,
@@ -172,7 +173,7 @@ function declaredGuardrail(
     destinations: destinations.flatMap(matchEnd),
     ports: matchPorts(guardrail.ports),
     select: (namespaces) => intersect(namespaces, subjects),
-    pods: fromLabelSelector(guardrail.pods.podSelector ?? {}),
+    pods: podsOf(guardrail.pods.podSelector, guardrail.pods.serviceAccounts),
   });
   const isWhole = destinations.length === guardrail.to.length;
   return isWhole ? objects : objects.map((object) => ({ ...object, standIn: true }));

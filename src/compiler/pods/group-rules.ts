@@ -4,10 +4,10 @@
  */
 import type { EgressRule, IngressRule, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
-import { fromLabelSelector } from '../../calico/selector.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { everyPod, matchEnd, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
 import { tellInside } from '../flows/outside.ts';
+import { podsOf } from '../flows/pods-of.ts';
 import type { LocalFlow, LocalRules } from './same-namespace.ts';
 import { connectionFlows, isolationFlow, localPolicies, localRules } from './same-namespace.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
@@ -117,7 +117,7 @@ function resolveRule(
   );
   if (direction === 'egress') checkPorts(rule.ports, resolved);
   const { ends, inside } = outsideOf(resolved, field, resolveScope);
-  const subject = fromLabelSelector(rule.pods);
+  const subject = podsOf(rule.pods, rule.serviceAccounts);
   const portsAtNodes = 'from' in rule ? nodeAndHostPorts(rule) : [];
   // Traffic that enters by a NodePort of another node comes from that node's address.
   const viaNodes =

@@ -4,12 +4,13 @@
  * whole group shares one in each.
  */
 import type { Group } from '../../api/schema.ts';
-import { all, fromLabelSelector, or, printSelector } from '../../calico/selector.ts';
+import { all, or, printSelector } from '../../calico/selector.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { MAX_SELECTOR } from '../../calico/limits.ts';
 import type { PolicyType, Rule } from '../../calico/types.ts';
 import type { IngressRule } from '../../api/schema.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
+import { podsOf } from '../flows/pods-of.ts';
 import { chargeCopies, sumOf } from '../meter.ts';
 import { DEFAULT_TIER, ORDER, ruleId, type RuleId } from '../names.ts';
 import { localRuleSelector, sortedUnique } from '../namespaces/namespaces.ts';
@@ -40,8 +41,8 @@ export const connectionFlows = (group: Group, place: RulePlace): readonly LocalF
       path: `${place.path}.connections[${String(index)}]`,
     },
     order: ORDER.connections,
-    from: fromLabelSelector(rule.fromPods),
-    to: fromLabelSelector(rule.toPods),
+    from: podsOf(rule.fromPods, rule.fromServiceAccounts),
+    to: podsOf(rule.toPods, rule.toServiceAccounts),
     ports: rule.ports,
     isForEveryMember: true,
   }));

@@ -21,6 +21,8 @@ export interface Pod {
   readonly id: string;
   readonly namespace: string;
   readonly labels: Labels;
+  /** Absent: `default`. */
+  readonly serviceAccount?: string;
   readonly addresses: Addresses;
   readonly node: string;
   readonly ports: readonly ContainerPort[];

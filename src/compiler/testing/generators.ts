@@ -70,6 +70,8 @@ const everything: fc.Arbitrary<LabelSelector> = fc.constant({});
 const namespaceSelector = fc.oneof(everything, nonEmptyNamespaceSelector);
 const podSelector = fc.oneof(everything, nonEmptyPodSelector);
 
+const serviceAccounts = maybe(some(['web', 'db'], 2), 4);
+
 /** Nested blocks, so `except` lies inside `cidr`. Sometimes it covers all of it. */
 const BLOCKS: Readonly<Record<string, readonly string[]>> = {
   '0.0.0.0/0': ['10.0.0.0/8', '10.1.0.0/16', '198.51.100.0/24', '128.0.0.0/1', '0.0.0.0/1'],
@@ -132,7 +134,11 @@ const peer = (name: string): fc.Arbitrary<Peer> =>
         record<Peer>({ name: fc.constant(name), cidrs }),
         record<Peer>({
           name: fc.constant(name),
-          pods: record<NonNullable<Peer['pods']>>({ namespaceSelector, podSelector: maybe(podSelector) }),
+          pods: record<NonNullable<Peer['pods']>>({
+            namespaceSelector,
+            podSelector: maybe(podSelector),
+            serviceAccounts,
+          }),
         }),
       );
 /** Nearly always all of them, so most references resolve. */
@@ -141,7 +147,7 @@ const peers: fc.Arbitrary<Peer[]> = fc
   .map((list) => list.filter((each) => each !== undefined));
 
 const podsEntry = fc
-  .record({ namespaceSelector: maybe(namespaceSelector), podSelector: maybe(podSelector) })
+  .record({ namespaceSelector: maybe(namespaceSelector), podSelector: maybe(podSelector), serviceAccounts })
   .filter((pods) => pods.namespaceSelector !== undefined || pods.podSelector !== undefined)
   .map((pods) => ({ pods: given(pods) }));
 const sharedEntries = [
@@ -176,17 +182,26 @@ const named = <T extends { readonly name: string }>(arbitrary: fc.Arbitrary<T>, 
   fc.uniqueArray(arbitrary, { minLength: 1, maxLength, selector: ({ name }) => name });
 const ruleName = fc.constantFrom('r1', 'r2', 'r3');
 
-const ingressRule = record<IngressRule>({ name: ruleName, pods: podSelector, from: upTo(source, 3), ports });
+const ingressRule = record<IngressRule>({
+  name: ruleName,
+  pods: podSelector,
+  serviceAccounts,
+  from: upTo(source, 3),
+  ports,
+});
 const connectionRule = record<ConnectionRule>({
   name: ruleName,
   fromPods: podSelector,
+  fromServiceAccounts: serviceAccounts,
   toPods: podSelector,
+  toServiceAccounts: serviceAccounts,
   ports,
 });
 const egressRule: fc.Arbitrary<EgressRule> = upTo(destination, 3).chain((to) =>
   record<EgressRule>({
     name: ruleName,
     pods: podSelector,
+    serviceAccounts,
     to: fc.constant(to),
     ports: portsFor(to, fc.oneof({ weight: 4, arbitrary: numberedPorts }, { weight: 1, arbitrary: ports })),
   }),
@@ -215,7 +230,11 @@ const guardrail: fc.Arbitrary<Guardrail> = upTo(guardrailDestination, 3).chain((
   record<Guardrail>({
     name: ruleName,
     pods: fc
-      .record({ namespaceSelector: maybe(namespaceSelector), podSelector: maybe(podSelector) })
+      .record({
+        namespaceSelector: maybe(namespaceSelector),
+        podSelector: maybe(podSelector),
+        serviceAccounts,
+      })
       .map(given),
     to: fc.constant(to),
     ports: portsFor(to, fc.oneof({ weight: 4, arbitrary: numberedPorts }, { weight: 1, arbitrary: ports })),

@@ -17,7 +17,15 @@ import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, Endpoint, Flow, Pod } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
 import type { IntendedEnforcement } from './intent-enforcement.ts';
-import { inBlock, isEmptyBlock, isWithin, isNamed, portsMatch, selectorMatches } from './intent-values.ts';
+import {
+  inBlock,
+  isEmptyBlock,
+  isWithin,
+  podMatches,
+  isNamed,
+  portsMatch,
+  selectorMatches,
+} from './intent-values.ts';
 
 /** The flows that a rule opens: at the pod that opens the connection, and at the pod that receives it. */
 export interface Opening {
@@ -113,6 +121,7 @@ function podsMatch(
   pods: {
     readonly namespaceSelector?: LabelSelector | undefined;
     readonly podSelector?: LabelSelector | undefined;
+    readonly serviceAccounts?: readonly string[] | undefined;
   },
   { cluster }: Setting,
   podsWithoutSelector: 'same namespace' | 'every namespace',
@@ -124,7 +133,7 @@ function podsMatch(
   };
   return {
     kind: 'pods',
-    has: (pod, subject) => inScope(pod, subject) && selectorMatches(pods.podSelector, pod.labels),
+    has: (pod, subject) => inScope(pod, subject) && podMatches(pods.podSelector, pods.serviceAccounts, pod),
   };
 }
 
@@ -261,8 +270,8 @@ export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonl
   return (firewall.spec.namespaces ?? []).flatMap((group) => {
     const prefix = `${firewall.metadata.name}/${group.name}`;
     const members = setting.enforcement.meantBy(group);
-    const isSubject = (endpoint: Endpoint, pods: LabelSelector): endpoint is Pod =>
-      isPod(endpoint) && members.includes(endpoint.namespace) && selectorMatches(pods, endpoint.labels);
+    const isSubject: IsSubject = (endpoint, pods, serviceAccounts) =>
+      isPod(endpoint) && members.includes(endpoint.namespace) && podMatches(pods, serviceAccounts, endpoint);
     const resolve = (entry: Entry) => allowedEntryMatch(entry, firewall, setting);
     const ingress = (list: 'ingress' | 'metrics') =>
       (group[list] ?? []).map((rule) =>
@@ -281,20 +290,28 @@ export function openingsOf(firewall: ClusterFirewall, setting: Setting): readonl
   });
 }
 
-type IsSubject = (endpoint: Endpoint, pods: LabelSelector) => boolean;
+type IsSubject = (
+  endpoint: Endpoint,
+  pods: LabelSelector,
+  serviceAccounts: readonly string[] | undefined,
+) => boolean;
 type Resolve = (entry: Entry) => EntryMatch | undefined;
 
 function ingressOpening(id: string, rule: IngressRule, resolve: Resolve, isSubject: IsSubject): Opening {
   const matches = entryMatches(rule.from, rule.ports, resolve, 'from') ?? [];
   const opens = (side: 'subject' | 'peer') => (flow: Flow) =>
-    isSubject(flow.to, rule.pods) && portsMatch(rule.ports, flow) && reaches(matches, flow, 'from', side);
+    isSubject(flow.to, rule.pods, rule.serviceAccounts) &&
+    portsMatch(rule.ports, flow) &&
+    reaches(matches, flow, 'from', side);
   return { id, ingress: opens('subject'), egress: opens('peer') };
 }
 
 function egressOpening(id: string, rule: EgressRule, resolve: Resolve, isSubject: IsSubject): Opening {
   const matches = entryMatches(rule.to, rule.ports, resolve, 'to') ?? [];
   const opens = (side: 'subject' | 'peer') => (flow: Flow) =>
-    isSubject(flow.from, rule.pods) && portsMatch(rule.ports, flow) && reaches(matches, flow, 'to', side);
+    isSubject(flow.from, rule.pods, rule.serviceAccounts) &&
+    portsMatch(rule.ports, flow) &&
+    reaches(matches, flow, 'to', side);
   return { id, egress: opens('subject'), ingress: opens('peer') };
 }
 
@@ -303,8 +320,8 @@ function connectionOpening(id: string, rule: ConnectionRule, isSubject: IsSubjec
     isPod(flow.from) &&
     isPod(flow.to) &&
     flow.from.namespace === flow.to.namespace &&
-    isSubject(flow.from, rule.fromPods) &&
-    isSubject(flow.to, rule.toPods) &&
+    isSubject(flow.from, rule.fromPods, rule.fromServiceAccounts) &&
+    isSubject(flow.to, rule.toPods, rule.toServiceAccounts) &&
     portsMatch(rule.ports, flow);
   return { id, egress: opens, ingress: opens };
 }

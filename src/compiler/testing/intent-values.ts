@@ -1,7 +1,7 @@
 /** Labels, ports and address blocks as the API's texts define them, read without the compiler's own code. */
 import ipaddr from 'ipaddr.js';
 import type { IpBlock, LabelSelector, PortValue } from '../../api/schema.ts';
-import type { Flow, Labels } from './cluster.ts';
+import type { Flow, Labels, Pod } from './cluster.ts';
 import { inCidr } from './cluster.ts';
 
 /** Kubernetes' LabelSelector; absent or `{}` is everything. */
@@ -24,6 +24,15 @@ export function selectorMatches(selector: LabelSelector | undefined, labels: Lab
     })
   );
 }
+
+/** Labels, and a ServiceAccount; both must match. */
+export const podMatches = (
+  selector: LabelSelector | undefined,
+  serviceAccounts: readonly string[] | undefined,
+  { labels, serviceAccount = 'default' }: Pod,
+): boolean =>
+  selectorMatches(selector, labels) &&
+  (serviceAccounts === undefined || serviceAccounts.includes(serviceAccount));
 
 const PORT = /^(?:(?<from>[0-9]+)(?:-(?<to>[0-9]+))?|(?<name>[a-z0-9-]+))(?:\/(?<protocol>[A-Za-z]+))?$/;
 

@@ -21,7 +21,7 @@ import {
   reaches,
 } from './intent-openings.ts';
 import { intendedEnforcement } from './intent-enforcement.ts';
-import { portsMatch, selectorMatches } from './intent-values.ts';
+import { podMatches, portsMatch, selectorMatches } from './intent-values.ts';
 import type { Verdict } from './reading.ts';
 
 type Direction = 'Ingress' | 'Egress';
@@ -117,7 +117,7 @@ function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Den
         flow.from.kind === 'pod' &&
         isBound(flow, setting) &&
         selectorMatches(pods.namespaceSelector, namespaceLabels(setting.cluster, flow.from)) &&
-        selectorMatches(pods.podSelector, flow.from.labels) &&
+        podMatches(pods.podSelector, pods.serviceAccounts, flow.from) &&
         portsMatch(ports, flow) &&
         reaches(matches, flow, 'to', 'subject'),
     };

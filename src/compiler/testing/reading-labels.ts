@@ -54,7 +54,12 @@ function matchablesOf(cluster: Cluster): readonly Matchable[] {
     // workloadendpointprocessor.go removes these prefixes from pods, networksetprocessor.go leaves them in a
     // set.
     label: lookup(
-      { ...withoutPrefixes(pod.labels), [NAMESPACE]: pod.namespace, 'projectcalico.org/orchestrator': 'k8s' },
+      {
+        ...withoutPrefixes(pod.labels),
+        [NAMESPACE]: pod.namespace,
+        'projectcalico.org/orchestrator': 'k8s',
+        'projectcalico.org/serviceaccount': pod.serviceAccount ?? 'default',
+      },
       parent(pod.namespace),
     ),
     has: (address) => Object.values(pod.addresses).includes(address),

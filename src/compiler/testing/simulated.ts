@@ -118,7 +118,11 @@ function podObject(pod: Pod): object {
     'Pod',
     { namespace: pod.namespace, name: podNameOf(pod), labels: pod.labels },
     {
-      spec: { nodeName: pod.node, containers: [{ ports }] },
+      spec: {
+        nodeName: pod.node,
+        serviceAccountName: pod.serviceAccount ?? 'default',
+        containers: [{ ports }],
+      },
       status: { phase: 'Running', podIPs: Object.values(pod.addresses).map((ip) => ({ ip })) },
     },
   );

@@ -84,11 +84,16 @@ const places = NAMESPACES.flatMap((namespace, index) =>
 const pods: fc.Arbitrary<readonly Pod[]> = fc.tuple(
   ...places.map(({ namespace, pod, subnet }) =>
     fc
-      .record({ labels: podLabels, ports: fc.constantFrom(...CONTAINER_PORTS) })
-      .map(({ labels, ports }): Pod => ({
+      .record({
+        labels: podLabels,
+        ports: fc.constantFrom(...CONTAINER_PORTS),
+        serviceAccount: fc.constantFrom('default', 'web', 'db'),
+      })
+      .map(({ labels, ports, serviceAccount }): Pod => ({
         kind: 'pod',
         id: `${namespace}/${String(pod)}`,
         namespace,
+        serviceAccount,
         labels: namespace === 'kube-system' ? { ...labels, 'k8s-app': 'kube-dns' } : labels,
         addresses: {
           4: `10.1.${String(subnet)}.${String(pod)}`,

@@ -1,0 +1,16 @@
+import type { LabelSelector } from '../../api/schema.ts';
+import { and, fromLabelSelector, isIn, type Selector } from '../../calico/selector.ts';
+import { LABEL_SERVICE_ACCOUNT } from '../../calico/labels.ts';
+
+/**
+ * Pods by label and by ServiceAccount; both must match. Calico sets the label of the account on every pod that has
+ * one, over that of the pod's author.
+ */
+export const podsOf = (
+  labels: LabelSelector | undefined,
+  serviceAccounts: readonly string[] | undefined,
+): Selector =>
+  and(
+    fromLabelSelector(labels ?? {}),
+    ...(serviceAccounts === undefined ? [] : [isIn(LABEL_SERVICE_ACCOUNT, serviceAccounts)]),
+  );
