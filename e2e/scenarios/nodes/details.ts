@@ -124,20 +124,23 @@ export const DETAILS: readonly Sample[] = [
     manifest: 'e2e/scenarios/manifests/unlisted-addresses.yaml',
     tables: {
       edge: `
-                               22 2379 2380 10250 10257 10259 9100 9999
-    tenant/on-edge              -    -    -     -     -     -    -    -
-    tenant/on-edge@vip,nic2     -    -    -     -     -     -    -    +
-    tenant/on-worker            -    -    -     -     -     -    -    +
-    monitoring/prometheus       -    -    -     -     -     -    +    +
-    office                      +    +    +     -     -     -    -    -
-    world                       +    +    +     -     -     -    -    -`,
+                                   22 2379 2380 10250 10257 10259 9100 9999
+    tenant/on-edge                  -    -    -     -     -     -    -    -
+    tenant/on-edge@vip,nic2         -    -    -     -     -     -    -    +
+    tenant/on-worker                -    -    -     -     -     -    -    -
+    tenant/on-worker@vip,nic2       -    -    -     -     -     -    -    +
+    monitoring/prometheus           -    -    -     -     -     -    +    -
+    monitoring/prometheus@vip,nic2  -    -    -     -     -     -    +    +
+    office                          +    +    +     -     -     -    -    -
+    world                           +    +    +     -     -     -    -    -`,
       worker: `
-                               22 2379 2380 10250 10257 10259 9100 9999
-    tenant/on-worker            -    -    -     -     -     -    -    -
-    tenant/on-worker@vip,nic2   -    -    -     -     -     -    -    +
-    monitoring/prometheus       -    -    -     -     -     -    +    -
-    monitoring/prometheus@vip,nic2 - -    -     -     -     -    +    +
-    tenant/on-edge              -    -    -     -     -     -    -    +`,
+                                   22 2379 2380 10250 10257 10259 9100 9999
+    tenant/on-worker                -    -    -     -     -     -    -    -
+    tenant/on-worker@vip,nic2       -    -    -     -     -     -    -    +
+    monitoring/prometheus           -    -    -     -     -     -    +    -
+    monitoring/prometheus@vip,nic2  -    -    -     -     -     -    +    +
+    tenant/on-edge                  -    -    -     -     -     -    -    -
+    tenant/on-edge@vip,nic2         -    -    -     -     -     -    -    +`,
     },
   },
   {

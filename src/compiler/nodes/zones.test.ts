@@ -47,6 +47,29 @@ describe('a zone', () => {
     expect(JSON.stringify(guardOf(compilation))).not.toMatch(/\b(22|10250)\b/);
   });
 
+  test('from addresses that are pods or nodes keeps the others, and says so', () => {
+    const from = ['10.244.3.0/24', '10.96.0.0/12', '10.99.0.12/32'].map((cidr) => ({ ipBlock: { cidr } }));
+    const { problems } = compiled({ zones: [zone({ from })] });
+    const warning = { severity: 'warning', reason: 'ClusterAddresses' };
+    expect(problems).toMatchObject([
+      { ...warning, path: 'spec.nodes.zones[0].from[0]', message: expect.stringContaining('entity: Pods') },
+      { ...warning, path: 'spec.nodes.zones[0].from[2]', message: expect.stringContaining('entity: Nodes') },
+    ]);
+    const sources = rulesOf(compiled({ zones: [zone({ from })] }), 'default/nodes/zones/z', 'host').map(
+      ({ source }) => source?.nets,
+    );
+    expect(sources).toEqual([['10.96.0.0/12']]);
+  });
+
+  test('from such addresses alone is a problem, and what is stored stays', () => {
+    const from = [{ ipBlock: { cidr: '10.244.3.0/24' } }];
+    const { problems, frozen } = compiled({ zones: [zone({ from })] });
+    expect(problems).toMatchObject([
+      { severity: 'problem', reason: 'ResolvesToNothing', path: 'spec.nodes.zones[0].from[0]' },
+    ]);
+    expect(frozen).toContainEqual({ rule: 'default/nodes/zones/z' });
+  });
+
   test('with addresses opens at these only, and the port counts as closed elsewhere', () => {
     const from = [{ entity: 'Everyone' as const }];
     const addresses = ['203.0.113.7/32', '2001:db8::7/128', '203.0.113.0/24'];

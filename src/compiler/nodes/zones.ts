@@ -6,11 +6,12 @@ import type { Zone } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector, matchesSelector, printSelector } from '../../calico/selector.ts';
 import { parseAddress, parseCidr, unionCidrs } from '../../net/cidr.ts';
-import type { EndMatch } from '../flows/flow-ends.ts';
+import type { EndMatch, FlowEnd } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
-import { contentTag, NODE_ORDER, ruleId, ZONE_NODES, type RuleId } from '../names.ts';
-import { located } from '../problems.ts';
+import { contentTag, NODE_ORDER, ruleId, ZONE_NODES } from '../names.ts';
+import { located, RuleProblem, type RulePlace } from '../problems.ts';
 import { anyEnd, canonicalRules, crossRules } from '../flows/rules.ts';
+import { tellInside } from '../flows/outside.ts';
 import { networkSet } from '../flows/sets.ts';
 import type { DesiredObject } from '../types.ts';
 import type { NodeContext, OpenPort } from './context.ts';
@@ -35,7 +36,7 @@ export function compileZones(context: NodeContext): CompiledZones {
       id: ruleId(context.place.id, 'zones', zone.name),
       path: `${context.place.path}.zones[${String(index)}]`,
     };
-    return context.collector.guard(place, () => [compileZone(zone, place.id, context)]);
+    return context.collector.guard(place, () => [compileZone(zone, place, context)]);
   });
   const sets = new Map(zones.flatMap(({ nodes }) => nodes).map((set) => [set.object.metadata.name, set]));
   return {
@@ -51,11 +52,9 @@ interface CompiledZone {
   readonly openPort: OpenPort;
 }
 
-function compileZone(zone: Zone, id: RuleId, context: NodeContext): CompiledZone {
-  const ends = zone.from.map((entry, index) =>
-    located(`.from[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false)),
-  );
-  const sources = located('.from', () => sourcesOf(ends, context.sourceScope));
+function compileZone(zone: Zone, place: RulePlace, context: NodeContext): CompiledZone {
+  const { id } = place;
+  const sources = located('.from', () => sourcesOf(zoneEnds(zone, place, context), context.sourceScope));
   const { matches, ports, isBroad } = zoneTraffic(zone, context);
   const passing = (destinations: readonly EndMatch[]) =>
     canonicalRules(
@@ -89,6 +88,31 @@ function compileZone(zone: Zone, id: RuleId, context: NodeContext): CompiledZone
     nodes: [set],
     openPort,
   };
+}
+
+/**
+ * Addresses of pods and nodes alone open nothing, and say so. The others stay.
+ * @throws RuleProblem when none is left
+ */
+function zoneEnds(
+  { from }: Zone,
+  place: RulePlace,
+  { resolveScope, collector }: NodeContext,
+): readonly FlowEnd[] {
+  const inside: { readonly at: string; readonly message: string }[] = [];
+  const ends = from.flatMap((entry, index): readonly FlowEnd[] => {
+    const at = `[${String(index)}]`;
+    const end = located(at, () => resolveEnd(entry, resolveScope, false));
+    if (end.kind !== 'nets') return [end];
+    const sorted = resolveScope.inside.sortOut(end.nets);
+    if (sorted.outside !== end.nets) inside.push({ at, message: tellInside(sorted) });
+    return sorted.outside.length === 0 ? [] : [{ kind: 'nets', nets: sorted.outside }];
+  });
+  const [first] = inside;
+  if (ends.length === 0 && first !== undefined)
+    throw new RuleProblem('ResolvesToNothing', first.message, first.at);
+  for (const { at, message } of inside) collector.warn(place, 'ClusterAddresses', message, `.from${at}`);
+  return ends;
 }
 
 /**
