@@ -39,12 +39,11 @@ const SIGNS: readonly Sign[] = [
 ];
 
 /**
- * True for labels by which a distribution marks its control plane. microk8s and k0s set no role.
+ * True for labels by which microk8s and k0s mark their control plane, whether they set a role or not.
  */
 export const isControlPlaneOfDistribution = (labels: Readonly<Record<string, string>>): boolean =>
   labels['node.kubernetes.io/microk8s-controlplane'] !== undefined ||
-  labels['node.k0sproject.io/role'] === 'control-plane' ||
-  labels['kops.k8s.io/kops-controller-pki'] !== undefined;
+  labels['node.k0sproject.io/role'] === 'control-plane';
 
 /** One shared empty list: most Nodes have no sign. */
 const NONE: readonly never[] = [];

@@ -50,11 +50,17 @@ describe('kube-apiserver', () => {
     { 'node-role.kubernetes.io/master': '' },
     { 'node.kubernetes.io/microk8s-controlplane': '' },
     { 'node.k0sproject.io/role': 'control-plane' },
-    { 'kops.k8s.io/kops-controller-pki': '' },
   ])('has the ports of all endpoints where a node is marked as control plane: %j', (labels) => {
     const parts = { ...marked(labels), apiServerTargets: at(6444, '192.0.2.1') };
     expect(portsIn(parts)).toEqual(['6444/TCP']);
     expect(telling(parts).warnings).toEqual([expect.stringMatching(/192\.0\.2\.1.*nodes\.extraAddresses/)]);
+  });
+
+  test('never has 443 because of a label that a kubelet may write', () => {
+    const apiServerTargets = at(443, '192.0.2.1');
+    const sign = { 'node.k0sproject.io/role': 'control-plane' };
+    expect(portsIn({ ...marked(sign), apiServerTargets })).toEqual([]);
+    expect(portsIn({ ...marked({ ...sign, ...CONTROL_PLANE }), apiServerTargets })).toEqual(['443/TCP']);
   });
 
   test.each([{ 'node-role.kubernetes.io/etcd': 'true' }, { 'node.k0sproject.io/role': 'worker' }])(

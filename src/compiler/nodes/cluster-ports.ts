@@ -92,11 +92,14 @@ function apiServerPorts(
     return own.has(formatAddress(parsed)) || extra.some((net) => containsCidr(net, parsed));
   });
   if (here.length > 0) return { ...USUAL, ports: distinct(here.map(({ port }) => port)) };
-  if (!nodes.some(marksControlPlane)) return { ...USUAL, ports: [], notes: [ELSEWHERE] };
-  const elsewhere = [...new Set(apiServerTargets.map(({ address }) => address))].sort();
+  const counting = nodes.some(isControlPlane)
+    ? apiServerTargets
+    : apiServerTargets.filter(({ port }) => port !== HTTPS && nodes.some(bearsSign));
+  if (counting.length === 0) return { ...USUAL, ports: [], notes: [ELSEWHERE] };
+  const elsewhere = [...new Set(counting.map(({ address }) => address))].sort();
   return {
     ...USUAL,
-    ports: distinct(apiServerTargets.map(({ port }) => port)),
+    ports: distinct(counting.map(({ port }) => port)),
     warnings: [
       `the API server answers at ${listed(elsewhere)}, which is no known address of a node, although a node is marked as control plane: add it to nodes.extraAddresses if it is a node's`,
     ],
@@ -108,8 +111,10 @@ const HELD =
 const ELSEWHERE =
   'the API server answers at no node (a managed control plane), so its baseline and kube-apiserver open no port on nodes';
 
-const marksControlPlane = (node: NodeInfo): boolean =>
-  isControlPlane(node) || isControlPlaneOfDistribution(node.labels);
+/** A kubelet may write such a label, so it never opens the port of a managed control plane. */
+const bearsSign = ({ labels }: NodeInfo): boolean => isControlPlaneOfDistribution(labels);
+
+const HTTPS = 443;
 
 /**
  * A kubelet writes the status of its own Node. So all have to agree, and none may name a port of another

@@ -80,6 +80,17 @@ describe('Managed refuses', () => {
     expect(why({ ...without('etcd'), zones: [zone('Nodes', both)] }, apart)).toBeUndefined();
   });
 
+  test('while a node is marked as control plane, and the API server has no port on nodes', () => {
+    const marked = clusterWith({
+      nodes: [node('c1', ['10.99.0.11'], { 'node.k0sproject.io/role': 'control-plane' })],
+      apiServerTargets: [{ address: '192.0.2.9', port: 443 }],
+    });
+    const k0s: Partial<Nodes> = without('etcd');
+    expect(why(k0s, marked)).toMatch(/cut off the API server.*nodes.extraAddresses/);
+    expect(why({ ...k0s, extraAddresses: ['192.0.2.9/32'] }, marked)).toBeUndefined();
+    expect(why(k0s, { ...eks, apiServerTargets: [{ address: '10.2.0.5', port: 443 }] })).toBeUndefined();
+  });
+
   test('not because of a zone with a problem, whose stored policies may open more', () => {
     const broken: Zone = { name: 'z', from: [{ peer: 'nobody' }], allow: { all: true } };
     const compilation = compiled({ ...managed, ...without('etcd'), zones: [broken] }, { peers });

@@ -2,6 +2,7 @@
  * Reasons for which failsafes: Managed narrows nothing. Felix's failsafes may be all that lets in what the
  * cluster cannot do without.
  */
+import { isControlPlaneOfDistribution } from '../../inventory/distributions.ts';
 import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 import { parsePort } from '../../net/ports.ts';
 import type { ServiceName } from '../../net/services.ts';
@@ -18,10 +19,13 @@ export function whyNotNarrow(
   zonePorts: readonly OpenPort[] | undefined,
   context: NodeContext,
 ): string | undefined {
-  const { nodeFirewall, resolveScope, inventory } = context;
+  const { nodeFirewall, resolveScope, inventory, services } = context;
   const disabled = nodeFirewall.nodes.baseline?.disable ?? [];
   if (!disabled.includes('etcd') && !resolveScope.isEtcdResolved)
     return 'would cut off etcd, of which no member is known: name its members in nodes.etcd, or add etcd to nodes.baseline.disable if no node runs it';
+  const isMarked = knownOr(inventory.nodes, []).some(({ labels }) => isControlPlaneOfDistribution(labels));
+  if (isMarked && services('kube-apiserver').length === 0)
+    return 'would cut off the API server, which answers at no known address of a node, although a node is marked as control plane: add its address to nodes.extraAddresses';
   if (zonePorts === undefined) return undefined;
   const members = knownOr(inventory.nodes, []).filter(isEtcdMember);
   const areControlPlane = members.every(isControlPlane);
