@@ -1,16 +1,14 @@
 /** The parts of docs/api.md that the schema does not have: sections, defaults and examples. */
 import type * as z from 'zod';
+import { guardrailDestination, guardrailSource, ruleDestination, ruleSource } from '../src/api/ends.ts';
 import {
   connectionRule,
   defaults,
   egressRule,
   group,
   guardrail,
-  guardrailDestination,
   ingressRule,
   peer,
-  ruleDestination,
-  ruleSource,
   spec,
 } from '../src/api/schema.ts';
 import { ipBlock, labelSelector, portList } from '../src/api/values.ts';
@@ -109,6 +107,12 @@ export const SECTIONS: readonly Section[] = [
     path: 'spec.guardrails[].to[]',
     schema: guardrailDestination,
     example: { ipBlock: { cidr: '172.16.0.0/12' } },
+  },
+  {
+    title: 'Guardrail source',
+    path: 'spec.guardrails[].from[]',
+    schema: guardrailSource,
+    example: { entity: 'World' },
   },
   {
     title: 'IP block',

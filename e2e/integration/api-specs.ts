@@ -163,12 +163,20 @@ const defaults = fc.record(
   optional,
 );
 const guardrails = named(
-  fc.record({
-    name: dnsLabel,
-    pods: podSelectors,
-    to: ends('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
-    ports,
-  }),
+  fc.oneof(
+    fc.record({
+      name: dnsLabel,
+      pods: podSelectors,
+      to: ends('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
+      ports,
+    }),
+    fc.record({
+      name: dnsLabel,
+      pods: podSelectors,
+      from: ends('World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane'),
+      ports,
+    }),
+  ),
 );
 const common = { mode, deletionPolicy: fc.constantFrom('Remove', 'Retain'), peers: named(peer) };
 

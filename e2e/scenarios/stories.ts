@@ -21,6 +21,7 @@ import { podGuard } from './stories/d19-pod-guard.ts';
 import { ownNamespace } from './stories/d24-own-namespace.ts';
 import { foreignPolicies, foreignTiers } from './stories/d25-foreign-policies.ts';
 import { forgedPolicies } from './stories/d26-forged-policies.ts';
+import { guardrailFrom } from './stories/d30-guardrail-from.ts';
 import { nodesByLabel } from './stories/d29-nodes-by-label.ts';
 import { defaultDeny } from './stories/s01-default-deny.ts';
 import { dns } from './stories/s02-dns.ts';
@@ -57,6 +58,7 @@ export const STORIES: readonly Story[] = [
   worldWithoutPools,
   addressRanges,
   nodesByLabel,
+  guardrailFrom,
   tenantPolicies,
   forgedPolicies,
   removal,

@@ -7,19 +7,26 @@
  * CRD.
  */
 import * as z from 'zod';
+import {
+  accounts,
+  guardrailDestination,
+  guardrailSource,
+  nodesKey,
+  podsBySelectors,
+  ruleDestination,
+  ruleSource,
+} from './ends.ts';
 import { hostPorts, nodePorts, nodes } from './nodes.ts';
-import { ATOMIC, exactlyOneOf, namedList, nonEmpty, oneKey, stringSet } from './shapes.ts';
+import { ATOMIC, exactlyOneOf, namedList, stringSet } from './shapes.ts';
 import {
   addressString,
   checkedLabelSelector,
   cidrString,
   dnsLabel,
   foreignObject,
-  ipBlock,
   labelSelector,
   nonEmptyLabelSelector,
   portList,
-  serviceAccountName,
 } from './values.ts';
 
 export const GROUP = 'clusterfirewall.io';
@@ -36,87 +43,6 @@ const name = (what: string) =>
   dnsLabel.meta({ description: `Name of the ${what}: a DNS label, unique in its list.` });
 
 const mode = z.enum(['Enforce', 'Observe']);
-
-const accounts = (what: string) =>
-  stringSet(serviceAccountName, { min: 1, max: 64 })
-    .meta({ description: `Names of the ServiceAccounts of ${what}, of which each pod has one. Never empty.` })
-    .optional();
-
-const podsBySelectors = (selector: typeof labelSelector) => ({
-  namespaceSelector: selector
-    .meta({ description: 'Labels of the namespaces that the pods are in; {} = every namespace.' })
-    .optional(),
-  podSelector: selector
-    .meta({ description: 'Labels of the pods; {} or absent = every pod there.' })
-    .optional(),
-  serviceAccounts: accounts('the pods'),
-});
-
-const peerReference = {
-  peer: dnsLabel.meta({ description: 'Name of an entry in spec.peers.' }).optional(),
-};
-const ipBlockKey = { ipBlock: ipBlock.optional() };
-const podsKey = (selector: typeof labelSelector) => ({
-  pods: nonEmpty(z.strictObject(podsBySelectors(selector)))
-    .meta({
-      description:
-        'Pods by label. In the rules of a group, an absent namespaceSelector means the same namespace, as in NetworkPolicy.',
-    })
-    .optional(),
-});
-const nodesKey = (selector: typeof labelSelector) => ({
-  nodes: nonEmpty(selector)
-    .meta({
-      description: 'Nodes by label, with all their addresses. Never empty; every node is entity: Nodes.',
-    })
-    .optional(),
-});
-const entityKey = <const T extends readonly [string, ...string[]]>(values: T, description: string) => ({
-  entity: z.enum(values).meta({ description }).optional(),
-});
-
-const ENTITIES =
-  "World: addresses of no pod and no node. Internet: those of them that are public. Pods: every pod. Nodes: the own and tunnel addresses of every node, which pods of the host network share. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
-const API_SERVER = "KubeAPIServer: the API server's endpoints; ports must be `[All]`.";
-
-export const ruleSource = oneKey(
-  z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(labelSelector),
-    ...nodesKey(labelSelector),
-    ...entityKey(
-      ['World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
-      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. Everyone: every address.`,
-    ),
-  }),
-).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
-
-export const ruleDestination = oneKey(
-  z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(labelSelector),
-    ...nodesKey(labelSelector),
-    ...entityKey(
-      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
-      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. ${API_SERVER}`,
-    ),
-  }),
-).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
-
-export const guardrailDestination = oneKey(
-  z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(checkedLabelSelector),
-    ...nodesKey(checkedLabelSelector),
-    ...entityKey(
-      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'],
-      `${ENTITIES} ${API_SERVER}`,
-    ),
-  }),
-).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
 
 const subject = (what: string) =>
   labelSelector.meta({ description: `Labels of the pods that ${what}; {} = every pod of the group.` });
@@ -226,18 +152,28 @@ export const peer = exactlyOneOf(
   ['cidrs', 'pods', 'nodes'],
 ).meta({ description: 'A named source or destination, as exactly one of cidrs, pods and nodes.' });
 
-export const guardrail = z.strictObject({
-  name: name('guardrail'),
-  pods: z
-    .strictObject(podsBySelectors(checkedLabelSelector))
-    .meta({ ...ATOMIC, description: 'The pods that it restricts; {} = every pod that is not exempt.' }),
-  to: z
-    .array(guardrailDestination)
-    .min(1)
-    .max(64)
-    .meta({ description: 'Destinations that they never reach. Never empty.' }),
-  ports: portList,
-});
+export const guardrail = exactlyOneOf(
+  z.strictObject({
+    name: name('guardrail'),
+    pods: z
+      .strictObject(podsBySelectors(checkedLabelSelector))
+      .meta({ ...ATOMIC, description: 'The pods that it restricts; {} = every pod that is not exempt.' }),
+    to: z
+      .array(guardrailDestination)
+      .min(1)
+      .max(64)
+      .meta({ description: 'Destinations that they never reach. Never empty.' })
+      .optional(),
+    from: z
+      .array(guardrailSource)
+      .min(1)
+      .max(64)
+      .meta({ description: 'Sources that never reach them. Never empty.' })
+      .optional(),
+    ports: portList,
+  }),
+  ['to', 'from'],
+).meta({ description: 'Denies connections of pods, by exactly one of to and from.' });
 
 export const defaults = z.strictObject({
   deny: z
@@ -388,6 +324,7 @@ export type EgressRule = z.infer<typeof egressRule>;
 export type ConnectionRule = z.infer<typeof connectionRule>;
 export type RuleSource = z.infer<typeof ruleSource>;
 export type RuleDestination = z.infer<typeof ruleDestination>;
+export type GuardrailSource = z.infer<typeof guardrailSource>;
 export type GuardrailDestination = z.infer<typeof guardrailDestination>;
 export type { Nodes, Zone } from './nodes.ts';
 export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';

@@ -14,6 +14,9 @@ const inConnection = (fields: object) =>
 const inGuardrail = (fields: object) => ({
   guardrails: [{ name: 'r', pods: {}, to: [{ entity: 'World' }], ports: ['All'], ...fields }],
 });
+const inGuardrailFrom = (source: object) => ({
+  guardrails: [{ name: 'r', pods: {}, from: [source], ports: ['All'] }],
+});
 const inPeer = (pods: object) => ({ peers: [{ name: 'p', pods }] });
 
 const places: Readonly<Record<string, SpecWith>> = {
@@ -27,6 +30,10 @@ const places: Readonly<Record<string, SpecWith>> = {
   }),
   'spec.defaults.dns.podSelector': (podSelector) => ({ defaults: { dns: { podSelector } } }),
   'spec.peers[].nodes': (nodes) => ({ peers: [{ name: 'p', nodes }] }),
+  'spec.guardrails[].from[].nodes': (nodes) => inGuardrailFrom({ nodes }),
+  'spec.guardrails[].from[].pods.namespaceSelector': (namespaceSelector) =>
+    inGuardrailFrom({ pods: { namespaceSelector } }),
+  'spec.guardrails[].from[].pods.podSelector': (podSelector) => inGuardrailFrom({ pods: { podSelector } }),
   'spec.guardrails[].to[].nodes': (nodes) => inGuardrail({ to: [{ nodes }] }),
   'spec.namespaces[].egress[].to[].nodes': (nodes) => inEgress({ to: [{ nodes }] }),
   'spec.guardrails[].pods.namespaceSelector': (namespaceSelector) =>

@@ -2,7 +2,13 @@
  * The ends of a flow: resolves a `from` or `to` entry of the manifest, and turns it into matches of Calico
  * rules.
  */
-import type { GuardrailDestination, Peer, RuleDestination, RuleSource } from '../../api/schema.ts';
+import type {
+  GuardrailDestination,
+  GuardrailSource,
+  Peer,
+  RuleDestination,
+  RuleSource,
+} from '../../api/schema.ts';
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { chunk, MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -45,7 +51,7 @@ export type FlowEnd =
   | { readonly kind: 'everyone' }
   | { readonly kind: 'kubeAPIServer' };
 
-type AnyEnd = RuleSource | RuleDestination | GuardrailDestination;
+type AnyEnd = RuleSource | RuleDestination | GuardrailSource | GuardrailDestination;
 
 /** The names and facts that ends are resolved with. */
 export interface ResolveScope {

@@ -64,9 +64,13 @@ function writtenIn({ metadata, spec }: ClusterFirewall): readonly Written[] {
       labels,
     })),
   );
-  const guardrails = (spec.guardrails ?? []).flatMap((guardrail, index) =>
-    within(`spec.guardrails[${String(index)}].to`, guardrail.to, 'guardrails', guardrail.name),
-  );
+  const guardrails = (spec.guardrails ?? []).flatMap(({ name: guardrail, to = [], from = [] }, index) => {
+    const path = `spec.guardrails[${String(index)}]`;
+    return [
+      ...within(`${path}.to`, to, 'guardrails', guardrail),
+      ...within(`${path}.from`, from, 'guardrails', guardrail),
+    ];
+  });
   const groups = (spec.namespaces ?? []).flatMap((group, index) => {
     const path = `spec.namespaces[${String(index)}]`;
     const from = (list: 'ingress' | 'metrics') =>

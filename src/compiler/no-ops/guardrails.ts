@@ -47,7 +47,8 @@ function refusal(end: RuleEnd, { group, rule }: WrittenRule, bounds: Bounds): st
   if (action !== 'None' && !isExcepted && isWithin(cidrs, addresses))
     return "opens nothing, because no rule can open the cloud's metadata API: list the namespaces in defaults.metadataAPI.exceptNamespaces";
   const guardrail = bounds.guardrails.find(
-    ({ pods, to, ports }) =>
+    ({ pods, to = [], ports }) =>
+      pods.serviceAccounts === undefined &&
       (isEmpty(pods) || (pods.namespaceSelector === undefined && areSame(pods.podSelector, rule.pods))) &&
       rule.ports.every((port) => coversPort(ports, parsePort(port))) &&
       to.some((refused) => covers(refused, end, cidrs, bounds)),
@@ -81,6 +82,7 @@ function covers(refused: RuleEnd, end: RuleEnd, cidrs: readonly string[], bounds
   return (
     (isEmpty(refused.pods) && end.pods !== undefined) ||
     (end.pods?.namespaceSelector !== undefined &&
+      refused.pods.serviceAccounts === undefined &&
       areSame(refused.pods.namespaceSelector, end.pods.namespaceSelector) &&
       areSame(refused.pods.podSelector, end.pods.podSelector))
   );

@@ -5,6 +5,7 @@
 import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { all } from '../../calico/selector.ts';
+import type { Rule } from '../../calico/types.ts';
 import { parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { apiServerToPods } from './api-server-to-pods.ts';
 import { enforcedAndStaged } from './both-modes.ts';
@@ -129,7 +130,8 @@ function metadataGuardrail(context: DefaultsContext): readonly DesiredObject[] {
   const nets = unionCidrs((settings?.addresses ?? METADATA_ADDRESSES).map(parseCidr));
   return guardrailPolicies(context, {
     id,
-    destinations: matchNets(nets),
+    direction: 'egress',
+    ends: matchNets(nets),
     ports: matchPorts(['All']),
     select: (namespaces) => without(namespaces, settings?.exceptNamespaces ?? []),
     pods: all(),
@@ -153,35 +155,42 @@ function declaredGuardrail(
         at,
       );
   };
-  const destinations = guardrail.to.flatMap((entry, index) =>
+  const field = guardrail.from === undefined ? 'to' : 'from';
+  const entries = guardrail.from ?? guardrail.to ?? [];
+  const ends = entries.flatMap((entry, index) =>
     collector.guard(place, () => {
-      const end = located(`.to[${String(index)}]`, () => resolveEnd(entry, context.resolveScope, false));
+      const at = `.${field}[${String(index)}]`;
+      const end = located(at, () => resolveEnd(entry, context.resolveScope, false));
       if (end.kind === 'samePods')
         throw new RuleProblem(
           'EntityUnresolved',
           'SameNamespace means nothing in a guardrail: give pods with a namespaceSelector',
         );
-      checkPorts(guardrail.ports, [end]);
-      warnOfCutOff(end, `.to[${String(index)}]`);
+      if (field === 'to') checkPorts(guardrail.ports, [end]);
+      warnOfCutOff(end, at);
       return [end];
     }),
   );
-  if (destinations.length === 0) return [];
+  if (ends.length === 0) return [];
   const subjects = namespacesFromLabels(guardrail.pods.namespaceSelector ?? {});
   const objects = guardrailPolicies(context, {
     id: place.id,
-    destinations: destinations.flatMap(matchEnd),
+    direction: field === 'to' ? 'egress' : 'ingress',
+    ends: ends.flatMap(matchEnd),
     ports: matchPorts(guardrail.ports),
     select: (namespaces) => intersect(namespaces, subjects),
     pods: podsOf(guardrail.pods.podSelector, guardrail.pods.serviceAccounts),
   });
-  const isWhole = destinations.length === guardrail.to.length;
+  const isWhole = ends.length === entries.length;
   return isWhole ? objects : objects.map((object) => ({ ...object, standIn: true }));
 }
 
 interface GuardrailParts {
   readonly id: RuleId;
-  readonly destinations: readonly EndMatch[];
+  /** Seen from the pods that it restricts. */
+  readonly direction: 'ingress' | 'egress';
+  /** The other ends. */
+  readonly ends: readonly EndMatch[];
   readonly ports: ReturnType<typeof matchPorts>;
   readonly select: (namespaces: NamespaceSet) => NamespaceSet;
   readonly pods: Selector;
@@ -191,12 +200,13 @@ function guardrailPolicies(
   { firewall, enforcement }: DefaultsContext,
   parts: GuardrailParts,
 ): readonly DesiredObject[] {
-  const egress = canonicalRules(
+  const { direction, ends } = parts;
+  const rules = canonicalRules(
     crossRules({
       id: parts.id,
       action: 'Deny',
-      sources: anyEnd,
-      destinations: parts.destinations,
+      sources: direction === 'ingress' ? ends : anyEnd,
+      destinations: direction === 'ingress' ? anyEnd : ends,
       ports: parts.ports,
     }),
   );
@@ -208,8 +218,9 @@ function guardrailPolicies(
       rules: [parts.id],
       tier: TIER,
       order: TIER_POLICY_ORDER.guardrail,
-      types: ['Egress'],
-      egress,
+      ...(direction === 'ingress'
+        ? ({ types: ['Ingress'], ingress: rules } as const)
+        : ({ types: ['Egress'], egress: rules } as const)),
     },
     parts.select,
     parts.pods,
@@ -224,6 +235,7 @@ function guardrailPolicies(
  */
 function tierPass({ firewall, enforcement }: DefaultsContext): readonly DesiredObject[] {
   const id = ruleId(firewall.metadata.name, 'defaults', 'pass');
+  const pass: readonly Rule[] = [{ action: 'Pass', metadata: { annotations: { [ANNOTATION_RULE]: id } } }];
   return enforcedAndStaged(
     enforcement,
     {
@@ -232,8 +244,9 @@ function tierPass({ firewall, enforcement }: DefaultsContext): readonly DesiredO
       rules: [id],
       tier: TIER,
       order: TIER_POLICY_ORDER.pass,
-      types: ['Egress'],
-      egress: [{ action: 'Pass', metadata: { annotations: { [ANNOTATION_RULE]: id } } }],
+      types: ['Ingress', 'Egress'],
+      ingress: pass,
+      egress: pass,
     },
     (namespaces) => namespaces,
     all(),

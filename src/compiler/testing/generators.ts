@@ -170,6 +170,10 @@ const guardrailDestination = fc.oneof(
   ...sharedEntries,
   entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
 );
+const guardrailSource = fc.oneof(
+  ...sharedEntries,
+  entity('World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane'),
+);
 /** KubeAPIServer takes no other ports than All, so random ports would hardly ever be valid. */
 const portsFor = (entries: readonly RuleDestination[], otherwise: fc.Arbitrary<PortValue[]>) =>
   entries.some((each) => each.entity === 'KubeAPIServer')
@@ -226,19 +230,19 @@ const groupOf = (mayHaveMode: boolean): fc.Arbitrary<Group> =>
     }),
   );
 
-const guardrail: fc.Arbitrary<Guardrail> = upTo(guardrailDestination, 3).chain((to) =>
-  record<Guardrail>({
-    name: ruleName,
-    pods: fc
-      .record({
-        namespaceSelector: maybe(namespaceSelector),
-        podSelector: maybe(podSelector),
-        serviceAccounts,
-      })
-      .map(given),
-    to: fc.constant(to),
-    ports: portsFor(to, fc.oneof({ weight: 4, arbitrary: numberedPorts }, { weight: 1, arbitrary: ports })),
-  }),
+const guardrailPods = fc
+  .record({ namespaceSelector: maybe(namespaceSelector), podSelector: maybe(podSelector), serviceAccounts })
+  .map(given);
+const guardrail: fc.Arbitrary<Guardrail> = fc.oneof(
+  upTo(guardrailDestination, 3).chain((to) =>
+    record<Guardrail>({
+      name: ruleName,
+      pods: guardrailPods,
+      to: fc.constant(to),
+      ports: portsFor(to, fc.oneof({ weight: 4, arbitrary: numberedPorts }, { weight: 1, arbitrary: ports })),
+    }),
+  ),
+  record<Guardrail>({ name: ruleName, pods: guardrailPods, from: upTo(guardrailSource, 3), ports }),
 );
 
 const exempt = record<NonNullable<Defaults['exempt']>>({

@@ -6,6 +6,7 @@ import type {
   Defaults,
   EgressRule,
   GuardrailDestination,
+  GuardrailSource,
   IngressRule,
   LabelSelector,
   PortValue,
@@ -49,7 +50,7 @@ export interface Setting {
   readonly cluster: Cluster;
 }
 
-type Entry = RuleSource | RuleDestination | GuardrailDestination;
+export type Entry = RuleSource | RuleDestination | GuardrailSource | GuardrailDestination;
 
 /** Undefined when the entry has a problem, and so has the whole rule. */
 export function entryMatch(

@@ -5,9 +5,10 @@
  */
 import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
-import type { Cluster, Flow, Pod, TenantPolicy, TenantRule } from './cluster.ts';
+import type { Cluster, Endpoint, Flow, Pod, TenantPolicy, TenantRule } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
 import {
+  type Entry,
   type Opening,
   type Setting,
   apiServerOpening,
@@ -66,7 +67,7 @@ function podVerdictOf(
   ];
   const denials = [metadataDenial(main, setting), ...guardrailDenials(main, setting)];
   return (pod, direction, flow) => {
-    const denial = denials.find(({ egress }) => direction === 'Egress' && egress(flow));
+    const denial = denials.find(({ egress, ingress }) => (direction === 'Egress' ? egress : ingress)(flow));
     if (denial !== undefined) return { allowed: false, by: `${direction}: ${denial.id}` };
     const tenants = tenantVerdict(cluster, pod, direction, flow);
     if (tenants?.allowed === true) return tenants;
@@ -80,11 +81,14 @@ function podVerdictOf(
 interface Denial {
   readonly id: string;
   readonly egress: (flow: Flow) => boolean;
+  readonly ingress: (flow: Flow) => boolean;
 }
 
 /** Guardrails apply to pods of enforced, non-exempt namespaces, whatever `deny` says. */
-const isBound = ({ from }: Flow, { enforcement }: Setting): boolean =>
-  from.kind === 'pod' && enforcement.isEnforced(from.namespace);
+const isBound = (end: Endpoint, { enforcement }: Setting): end is Pod =>
+  end.kind === 'pod' && enforcement.isEnforced(end.namespace);
+
+const never = (): boolean => false;
 
 function metadataDenial(main: ClusterFirewall, setting: Setting): Denial {
   const {
@@ -96,30 +100,33 @@ function metadataDenial(main: ClusterFirewall, setting: Setting): Denial {
     id: 'metadataAPI',
     egress: (flow) =>
       action === 'Deny' &&
-      isBound(flow, setting) &&
-      !(flow.from.kind === 'pod' && exceptNamespaces.includes(flow.from.namespace)) &&
+      isBound(flow.from, setting) &&
+      !exceptNamespaces.includes(flow.from.namespace) &&
       addresses.some((cidr) => inCidr(addressOf(flow, 'to'), cidr)),
+    ingress: never,
   };
 }
 
 function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Denial[] {
   return (main.spec.guardrails ?? []).map((guardrail: Guardrail) => {
-    const { name, pods, to, ports } = guardrail;
+    const { name, pods, to = [], from = [], ports } = guardrail;
     // An entry with a problem denies nothing. The others still do.
-    const matches = to.flatMap(
-      (one) =>
-        entryMatches([one], ports, (entry) => entryMatch(entry, main, setting, 'every namespace'), 'to') ??
-        [],
-    );
+    const matchesOf = (entries: readonly Entry[], end: 'from' | 'to') =>
+      entries.flatMap(
+        (one) =>
+          entryMatches([one], ports, (entry) => entryMatch(entry, main, setting, 'every namespace'), end) ??
+          [],
+      );
+    const [destinations, sources] = [matchesOf(to, 'to'), matchesOf(from, 'from')];
+    const isMeant = (end: Endpoint, flow: Flow): boolean =>
+      isBound(end, setting) &&
+      selectorMatches(pods.namespaceSelector, namespaceLabels(setting.cluster, end)) &&
+      podMatches(pods.podSelector, pods.serviceAccounts, end) &&
+      portsMatch(ports, flow);
     return {
       id: `guardrails/${name}`,
-      egress: (flow) =>
-        flow.from.kind === 'pod' &&
-        isBound(flow, setting) &&
-        selectorMatches(pods.namespaceSelector, namespaceLabels(setting.cluster, flow.from)) &&
-        podMatches(pods.podSelector, pods.serviceAccounts, flow.from) &&
-        portsMatch(ports, flow) &&
-        reaches(matches, flow, 'to', 'subject'),
+      egress: (flow) => isMeant(flow.from, flow) && reaches(destinations, flow, 'to', 'subject'),
+      ingress: (flow) => isMeant(flow.to, flow) && reaches(sources, flow, 'from', 'subject'),
     };
   });
 }

@@ -295,8 +295,8 @@ describe('guardrails are copied', () => {
     const bridges = oldBridges(stored([deny({ name: 'deny' }), guardrail, other]));
     expect(specsOf(bridges).map(({ tier: where }) => where)).toEqual([TIER, TIER, 'default']);
     expect(bridges.map(live)).toMatchObject([
-      { role: 'bridgeOld' },
-      { role: 'bridgeOld' },
+      { role: 'guardrailOld' },
+      { role: 'guardrailOld' },
       { role: 'bridgeOldComplete' },
     ]);
     expect(new Set(bridges.map(({ object }) => object.metadata.name)).size).toBe(3);

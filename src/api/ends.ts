@@ -1,0 +1,98 @@
+/** The ends of rules: sources and destinations, as each position of the API takes them. */
+import * as z from 'zod';
+import { nonEmpty, oneKey, stringSet } from './shapes.ts';
+import { checkedLabelSelector, dnsLabel, ipBlock, labelSelector, serviceAccountName } from './values.ts';
+
+export const accounts = (what: string) =>
+  stringSet(serviceAccountName, { min: 1, max: 64 })
+    .meta({ description: `Names of the ServiceAccounts of ${what}, of which each pod has one. Never empty.` })
+    .optional();
+
+export const podsBySelectors = (selector: typeof labelSelector) => ({
+  namespaceSelector: selector
+    .meta({ description: 'Labels of the namespaces that the pods are in; {} = every namespace.' })
+    .optional(),
+  podSelector: selector
+    .meta({ description: 'Labels of the pods; {} or absent = every pod there.' })
+    .optional(),
+  serviceAccounts: accounts('the pods'),
+});
+
+const peerReference = {
+  peer: dnsLabel.meta({ description: 'Name of an entry in spec.peers.' }).optional(),
+};
+const ipBlockKey = { ipBlock: ipBlock.optional() };
+const podsKey = (selector: typeof labelSelector) => ({
+  pods: nonEmpty(z.strictObject(podsBySelectors(selector)))
+    .meta({
+      description:
+        'Pods by label. In the rules of a group, an absent namespaceSelector means the same namespace, as in NetworkPolicy.',
+    })
+    .optional(),
+});
+export const nodesKey = (selector: typeof labelSelector) => ({
+  nodes: nonEmpty(selector)
+    .meta({
+      description: 'Nodes by label, with all their addresses. Never empty; every node is entity: Nodes.',
+    })
+    .optional(),
+});
+const entityKey = <const T extends readonly [string, ...string[]]>(values: T, description: string) => ({
+  entity: z.enum(values).meta({ description }).optional(),
+});
+
+const ENTITIES =
+  "World: addresses of no pod and no node. Internet: those of them that are public. Pods: every pod. Nodes: the own and tunnel addresses of every node, which pods of the host network share. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
+const API_SERVER = "KubeAPIServer: the API server's endpoints; ports must be `[All]`.";
+
+export const ruleSource = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey(labelSelector),
+    ...nodesKey(labelSelector),
+    ...entityKey(
+      ['World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
+      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. Everyone: every address.`,
+    ),
+  }),
+).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+
+export const ruleDestination = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey(labelSelector),
+    ...nodesKey(labelSelector),
+    ...entityKey(
+      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
+      `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. ${API_SERVER}`,
+    ),
+  }),
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+
+export const guardrailDestination = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey(checkedLabelSelector),
+    ...nodesKey(checkedLabelSelector),
+    ...entityKey(
+      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'],
+      `${ENTITIES} ${API_SERVER}`,
+    ),
+  }),
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+
+export const guardrailSource = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey(checkedLabelSelector),
+    ...nodesKey(checkedLabelSelector),
+    ...entityKey(
+      ['World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane'],
+      `${ENTITIES} Everyone: every address.`,
+    ),
+  }),
+).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
