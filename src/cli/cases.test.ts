@@ -61,6 +61,55 @@ describe.each(cases)('%s', (name) => {
     });
 });
 
+describe('config/samples/platform.yaml', () => {
+  const file = join(import.meta.dirname, '../../config/samples/platform.yaml');
+
+  test.each([
+    ['9.9.9.9 -> ingress-nginx/controller TCP/8443 allow'],
+    ['node:w2 -> ingress-nginx/controller TCP/8443 allow'],
+    ['9.9.9.9 -> ingress-nginx/controller TCP/9090 deny'],
+    ['ingress-nginx/controller -> shop/solver TCP/8089 allow'],
+    ['9.9.9.9 -> shop/solver TCP/8089 deny'],
+    ['cert-manager/controller -> ingress-nginx/controller TCP/8080 allow'],
+    ['cert-manager/controller -> node:w1 TCP/80 allow'],
+    ['cert-manager/controller -> 9.9.9.9 TCP/443 allow'],
+    ['node:cp1 -> cert-manager/webhook TCP/10250 allow'],
+    ['external-dns/edns -> 9.9.9.9 TCP/443 allow'],
+    ['external-dns/edns -> node:cp1 TCP/6443 allow'],
+    ['external-dns/edns -> 9.9.9.9 TCP/25 deny'],
+    ['external-dns/edns -> 192.168.1.1 TCP/443 deny'],
+    ['argocd/repo -> 9.9.9.9 TCP/22 allow'],
+    ['argocd/server -> argocd/redis TCP/6379 allow'],
+    ['ingress-nginx/controller -> argocd/server TCP/8080 allow'],
+    ['shop/web -> argocd/server TCP/8080 deny'],
+    ['monitoring/prometheus -> kube-system/coredns TCP/9153 allow'],
+    ['monitoring/prometheus -> shop/web TCP/9187 allow'],
+    ['monitoring/prometheus -> node:w1 TCP/9100 allow'],
+    ['monitoring/prometheus -> node:w1 TCP/10250 allow'],
+    ['monitoring/prometheus -> node:w1 TCP/22 deny'],
+    ['monitoring/grafana -> shop/web TCP/9187 deny'],
+    ['cnpg-system/operator -> data/pg-1 TCP/8000 allow'],
+    ['node:cp1 -> data/pg-1 TCP/8000 allow'],
+    ['node:w2 -> data/pg-1 TCP/8000 deny'],
+    ['node:cp1 -> cnpg-system/operator TCP/9443 allow'],
+    ['data/pg-1 -> data/pg-2 TCP/5432 allow'],
+    ['data/pg-1 -> node:cp1 TCP/6443 allow'],
+    ['shop/web -> data/pg-1 TCP/5432 deny'],
+    ['mesh/client -> mesh/server TCP/15008 allow'],
+    ['dev1/web -> dev2/web TCP/80 deny'],
+    ['dev1/web -> kube-system/coredns UDP/53 allow'],
+    ['dev1/web -> 9.9.9.9 TCP/443 deny'],
+  ])('%s', async (verdict) => {
+    const rendered = await runCommand(['render', file, '--inventory', INVENTORY]);
+    const cluster = [
+      ...loadAll(rendered.stdout),
+      ...loadAll(readFileSync(INVENTORY, 'utf8')),
+    ] as readonly object[];
+    const world = new Prepared(readWorld(cluster));
+    expect(`${verdict.replace(/ \w+$/, '')} ${verdictOf(verdict, world)}`).toBe(verdict);
+  });
+});
+
 /** Both ends of the flow, as far as they are pods. */
 function verdictOf(text: string, world: Prepared): string {
   const [, from = '', to = '', protocol = 'TCP', port] = /^(\S+) -> (\S+) (TCP|UDP)\/(\d+) /.exec(text) ?? [];

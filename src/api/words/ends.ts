@@ -88,6 +88,17 @@ export const ENDS: readonly Entry[] = [
     say: 'only addresses, peers and entities are sources here: name the pods in a peer, and write { peer: … }',
   },
   {
+    words: 'serviceaccount serviceaccounts serviceaccountname serviceaccountselector',
+    places: ['end'],
+    besides: 'pods',
+    say: 'accounts are a part of pods: { pods: { namespaceSelector: {…}, serviceAccounts: [NAME] } }',
+  },
+  {
+    words: 'serviceaccount serviceaccounts serviceaccountname serviceaccountselector',
+    places: ['peer'],
+    say: 'accounts are a part of pods: { name: …, pods: { namespaceSelector: {…}, serviceAccounts: [NAME] } }',
+  },
+  {
     words: 'serviceaccount serviceaccountname serviceaccountnames serviceaccountselector',
     places: [...RULES, 'podsOfEnd'],
     besides: 'serviceAccounts',
