@@ -74,7 +74,7 @@ describe('the role of an object', () => {
       'GlobalNetworkPolicy default/nodes/breakGlass': ['nodeAllow'],
       'GlobalNetworkPolicy default/nodes/blocked': ['nodeBlock'],
       'GlobalNetworkPolicy default/nodes/loopback': ['nodeBlock'],
-      'GlobalNetworkPolicy default/nodes/baseline/api-server default/nodes/baseline/bgp': ['nodeAllow'],
+      'GlobalNetworkPolicy default/nodes/baseline/ah default/nodes/baseline/api-server': ['nodeAllow'],
       'GlobalNetworkPolicy default/nodes/zones/office': ['nodeAllow'],
       'GlobalNetworkPolicy default/nodes/deny default/nodes/pass': ['finalDeny'],
       'GlobalNetworkPolicy default/nodes/pods': ['podBlock'],
