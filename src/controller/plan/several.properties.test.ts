@@ -25,6 +25,7 @@ import { remembering } from '../../compiler/memo.ts';
 import { desiredHash } from '../objects/content-hash.ts';
 import { carriesFrozen, plan } from './plan.ts';
 import type { Step } from './step.ts';
+import { isBelow, LABELLED_NODES, ruleId } from '../../compiler/names.ts';
 import { SHARED_SETS } from '../../compiler/flows/sets.ts';
 
 /** `a-b` with a group `c` reads like `a` with a group `b-c`. */
@@ -112,7 +113,9 @@ describe('several firewalls together', () => {
  * them.
  */
 const isCommonSet = ({ rules }: Pick<DesiredObject, 'rules'>): boolean =>
-  SHARED_SETS.some(({ id }) => rules.includes(id));
+  SHARED_SETS.some(({ id }) => rules.includes(id)) || rules.some((rule) => isBelow(rule, LABELLED_NODE_SETS));
+
+const LABELLED_NODE_SETS = ruleId(DEFAULT_FIREWALL, LABELLED_NODES);
 
 type Op =
   | { readonly type: 'put'; readonly firewall: ClusterFirewall }
