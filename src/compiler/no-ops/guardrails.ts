@@ -1,4 +1,4 @@
-/** Rules of egress that a guardrail refuses whole. It says so only where that is certain. */
+/** Ends of rules that a guardrail refuses whole. It says so only where that is certain. */
 import type { ClusterFirewall, Defaults, Guardrail, LabelSelector, Peer } from '../../api/schema.ts';
 import { fromLabelSelector, printSelector } from '../../calico/selector.ts';
 import { containsCidr, parseCidr } from '../../net/cidr.ts';
@@ -21,7 +21,6 @@ export function reportRefused(
     isMain: firewall === main,
   };
   for (const written of rulesOf(firewall)) {
-    if (!('to' in written.rule)) continue;
     for (const { end, at } of written.ends) {
       const why = refusal(end, written, bounds);
       if (why !== undefined) collector.warn(written.place, 'NoEffect', why, at);
@@ -44,14 +43,14 @@ function refusal(end: RuleEnd, { group, rule }: WrittenRule, bounds: Bounds): st
   const cidrs = cidrsOf(end, bounds.peersOfRule);
   const { action, addresses = METADATA_ADDRESSES, exceptNamespaces = [] } = bounds.metadataAPI ?? {};
   const isExcepted = group.namespaces?.every((name) => exceptNamespaces.includes(name)) === true;
-  if (action !== 'None' && !isExcepted && isWithin(cidrs, addresses))
+  if ('to' in rule && action !== 'None' && !isExcepted && isWithin(cidrs, addresses))
     return "opens nothing, because no rule can open the cloud's metadata API: list the namespaces in defaults.metadataAPI.exceptNamespaces";
   const guardrail = bounds.guardrails.find(
-    ({ pods, to = [], ports }) =>
+    ({ pods, to = [], from = [], ports }) =>
       pods.serviceAccounts === undefined &&
       (isEmpty(pods) || (pods.namespaceSelector === undefined && areSame(pods.podSelector, rule.pods))) &&
       rule.ports.every((port) => coversPort(ports, parsePort(port))) &&
-      to.some((refused) => covers(refused, end, cidrs, bounds)),
+      ('to' in rule ? to : from).some((refused) => covers(refused, end, cidrs, bounds)),
   );
   return (
     guardrail &&

@@ -158,6 +158,14 @@ describe('a rule that a guardrail refuses', () => {
     expect(warned({ ...guardrail(bound), ...out(rule) })).toHaveLength(1);
   });
 
+  test('on the way in', () => {
+    const bound = guardrail({ to: undefined, from: [{ entity: 'Internet' }] });
+    const inward = (entity: string) => ingress({ from: [{ entity }], ports: [443] });
+    expect(warned({ ...bound, ...inward('Internet') })[0]).toContain('ingress[0].from[0]: opens nothing');
+    expect(warned({ ...bound, ...inward('World') })).toEqual([]);
+    expect(warned({ ...bound, ...out({ to: [{ entity: 'Internet' }] }) })).toEqual([]);
+  });
+
   test('of another firewall, and by the metadata API', () => {
     const team = firewall(out(), 'team');
     expect(said(compile([firewall(guardrail({})), team], clusterWith({})).problems)).toHaveLength(1);
