@@ -10,6 +10,7 @@ import {
   cidrString,
   dnsLabel,
   ipBlock,
+  labelSelector,
   machinesCidr,
   nonEmptyLabelSelector,
   portList,
@@ -89,12 +90,42 @@ const protocols = z
     description: 'IP protocols without ports, by number or by a name of IANA: vrrp, gre, 47.',
   });
 
-export const nodePorts = numberedPorts(
+const nodePorts = numberedPorts(
   'NodePorts of the Service through which the sources reach these pods: 30080, 30080/UDP. The rule opens them at the nodes for its sources. It also opens the pods to nodes, because traffic through another node comes from the address of that node. Only with spec.nodes.',
 );
-export const hostPorts = numberedPorts(
+const hostPorts = numberedPorts(
   'hostPorts of these pods. The rule opens them at the nodes for its sources. Only with spec.nodes.',
 );
+
+const openAt = z
+  .strictObject({
+    // Without CEL, whose cost would be counted for every rule.
+    nodeSelector: nonEmpty(labelSelector).meta({ description: 'Labels of these nodes. Never empty.' }),
+  })
+  .meta({
+    description:
+      'The nodes at which nodePorts and hostPorts are open; absent = every node. Pods let in these nodes alone.',
+  });
+
+/** The fields of ingress rules that concern nodes. */
+export const atNodes = {
+  nodePorts: nodePorts.optional(),
+  hostPorts: hostPorts.optional(),
+  openAt: openAt.optional(),
+};
+
+/** A refinement of the rules that have these fields. */
+export function openAtNeedsPorts(
+  rule: { readonly openAt?: unknown; readonly nodePorts?: unknown; readonly hostPorts?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  if (rule.openAt === undefined || rule.nodePorts !== undefined || rule.hostPorts !== undefined) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['openAt'],
+    message: 'says where nodePorts and hostPorts are open, and the rule has neither: add the ports',
+  });
+}
 
 const zoneSource = oneKey(
   z.strictObject({

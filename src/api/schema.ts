@@ -16,7 +16,7 @@ import {
   ruleDestination,
   ruleSource,
 } from './ends.ts';
-import { hostPorts, nodePorts, nodes } from './nodes.ts';
+import { atNodes, nodes, openAtNeedsPorts } from './nodes.ts';
 import { ATOMIC, exactlyOneOf, namedList, stringSet } from './shapes.ts';
 import {
   addressString,
@@ -53,15 +53,16 @@ const from = z
   .max(64)
   .meta({ description: 'Sources that may open the connection. Never empty.' });
 
-export const ingressRule = z.strictObject({
-  name: name('rule'),
-  pods: subject('accept the connection'),
-  serviceAccounts: accounts('these pods'),
-  from,
-  ports: portList,
-  nodePorts: nodePorts.optional(),
-  hostPorts: hostPorts.optional(),
-});
+export const ingressRule = z
+  .strictObject({
+    name: name('rule'),
+    pods: subject('accept the connection'),
+    serviceAccounts: accounts('these pods'),
+    from,
+    ports: portList,
+    ...atNodes,
+  })
+  .superRefine(openAtNeedsPorts);
 
 export const connectionRule = z.strictObject({
   name: name('rule'),

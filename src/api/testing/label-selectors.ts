@@ -53,6 +53,10 @@ const places: Readonly<Record<string, SpecWith>> = {
         `spec.namespaces[].${list}[].from[].pods.namespaceSelector`,
         (namespaceSelector) => inRule(list, { from: [{ pods: { namespaceSelector } }] }),
       ],
+      [
+        `spec.namespaces[].${list}[].openAt.nodeSelector`,
+        (nodeSelector) => inRule(list, { nodePorts: [30080], openAt: { nodeSelector } }),
+      ],
       [`spec.namespaces[].${list}[].from[].nodes`, (nodes) => inRule(list, { from: [{ nodes }] })],
       [
         `spec.namespaces[].${list}[].from[].pods.podSelector`,

@@ -74,9 +74,13 @@ function writtenIn({ metadata, spec }: ClusterFirewall): readonly Written[] {
   const groups = (spec.namespaces ?? []).flatMap((group, index) => {
     const path = `spec.namespaces[${String(index)}]`;
     const from = (list: 'ingress' | 'metrics') =>
-      (group[list] ?? []).flatMap((rule, at) =>
-        within(`${path}.${list}[${String(at)}].from`, rule.from, group.name, list, rule.name),
-      );
+      (group[list] ?? []).flatMap((rule, at) => [
+        ...within(`${path}.${list}[${String(at)}].from`, rule.from, group.name, list, rule.name),
+        ...within('', [{ nodes: rule.openAt?.nodeSelector }], group.name, list, rule.name).map((written) => ({
+          ...written,
+          place: { ...written.place, path: `${path}.${list}[${String(at)}].openAt.nodeSelector` },
+        })),
+      ]);
     const to = (group.egress ?? []).flatMap((rule, at) =>
       within(`${path}.egress[${String(at)}].to`, rule.to, group.name, 'egress', rule.name),
     );

@@ -3,8 +3,9 @@ import type { ClusterFirewall, IngressRule, Nodes } from '../../api/schema.ts';
 import type { Rule } from '../../calico/types.ts';
 import { compile } from '../compile.ts';
 import type { Compilation } from '../types.ts';
-import { clusterWith, namespace } from '../testing/inventories.ts';
+import { clusterWith, namespace, node } from '../testing/inventories.ts';
 import { ruleId } from '../names.ts';
+import { knownOr } from '../../inventory/known.ts';
 
 const cluster = clusterWith({ namespaces: [namespace('shop')], ipPools: ['10.244.0.0/16'] });
 const ENFORCED: Nodes = { mode: 'Enforce' };
@@ -54,6 +55,34 @@ describe('nodePorts and hostPorts', () => {
       ['Pass', 'TCP', ['198.51.100.0/24'], [443, 30080]],
       ['Pass', 'UDP', ['198.51.100.0/24'], [443]],
     ]);
+  });
+
+  test('with openAt, are open at these nodes and on the way to them, and pods let in these nodes alone', () => {
+    const openAt = { nodeSelector: { matchLabels: { 'node-role.kubernetes.io/edge': '' } } };
+    const edge = node('edge1', ['10.99.0.21'], openAt.nodeSelector.matchLabels);
+    const rule: IngressRule = { ...web, nodePorts: [30080], openAt };
+    const inventory = clusterWith({ ...cluster, nodes: [...knownOr(cluster.nodes, []), edge] });
+    const compilation = compile([firewall(rule, ENFORCED)], inventory);
+    expect(compilation.problems).toEqual([]);
+    const set = expect.stringContaining("clusterfirewall.io/set == 'labelled-nodes-");
+    const found = atNodes(compilation).map(({ spec }) => ({
+      isAtEdge:
+        ('selector' in spec && spec.selector.includes('has(node-role.kubernetes.io/edge)')) ||
+        JSON.stringify(spec).includes("node-role.kubernetes.io/edge == ''"),
+      to: [...new Set((spec.ingress ?? []).map(({ destination }) => destination?.selector))],
+    }));
+    expect(found).toEqual([
+      { isAtEdge: true, to: [undefined] },
+      { isAtEdge: false, to: [set] },
+    ]);
+    expect(atPods(compilation).map(({ source }) => source?.selector ?? source?.nets)).toEqual(
+      expect.arrayContaining([['198.51.100.0/24'], set]),
+    );
+    expect(atPods(compilation).map(({ source }) => source?.selector)).not.toContainEqual(
+      expect.stringContaining("== 'nodes'"),
+    );
+    const sets = compilation.objects.filter(({ rules }) => rules.some((id) => id.includes('labelled-nodes')));
+    expect(sets.map(({ object }) => object.spec)).toEqual([{ nets: ['10.99.0.21/32'] }]);
   });
 
   test('are opened for all networks of a peer, in pieces that a rule may have', () => {

@@ -1,6 +1,9 @@
 /** `nodePorts` and `hostPorts` of ingress rules: the way in through the node. */
-import type { ClusterFirewall, IngressRule, PortValue } from '../../api/schema.ts';
-import type { FlowEnd } from '../flows/flow-ends.ts';
+import type { ClusterFirewall, IngressRule, LabelSelector, PortValue } from '../../api/schema.ts';
+import { fromLabelSelector } from '../../calico/selector.ts';
+import type { EndMatch, FlowEnd } from '../flows/flow-ends.ts';
+import { matchEnd } from '../flows/flow-ends.ts';
+import { labelledNodes } from '../flows/labelled-nodes.ts';
 import { NODE_ORDER } from '../names.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import type { RulePlace } from '../problems.ts';
@@ -27,6 +30,8 @@ export interface NodePortRule {
   readonly place: RulePlace;
   readonly ends: readonly FlowEnd[];
   readonly ports: readonly PortValue[];
+  /** The nodes at which they are open; absent: all. */
+  readonly openAt: LabelSelector | undefined;
   /** The namespaces of the rule's pods, which a source in the same namespace means. */
   readonly namespaces: NamespaceSet;
 }
@@ -53,15 +58,23 @@ export function nodePortPolicies(
       { resolveScope, pools, controlPlanePods: [] },
     ),
   );
-  const rules = crossRules({
-    id,
-    action: 'Pass',
-    sources: sources.matches,
-    destinations: anyEnd,
-    ports: matchPorts(rule.ports),
+  const passing = (destinations: readonly EndMatch[]) => ({
+    ports: canonicalRules(
+      crossRules({
+        id,
+        action: 'Pass',
+        sources: sources.matches,
+        destinations,
+        ports: matchPorts(rule.ports),
+      }),
+    ),
+    host: [],
   });
-  return layerPolicies(
-    { firewall, id, order: NODE_ORDER.nodePorts },
-    { ports: canonicalRules(rules), host: [] },
-  );
+  const policy = { firewall, id, order: NODE_ORDER.nodePorts } as const;
+  if (rule.openAt === undefined) return layerPolicies(policy, passing(anyEnd));
+  // A pod's packet to one of these nodes passes the ports layer of its own node first: see nodesWhere in zones.ts.
+  return [
+    ...layerPolicies({ ...policy, where: fromLabelSelector(rule.openAt) }, passing(anyEnd)),
+    ...layerPolicies({ ...policy, variant: 'way' }, passing(matchEnd(labelledNodes(rule.openAt)))),
+  ];
 }

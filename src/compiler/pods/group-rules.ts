@@ -2,10 +2,11 @@
  * Compiles one group of namespaces: its rules as flows, both sides of each, and only where a default deny
  * needs them.
  */
-import type { EgressRule, IngressRule, PortValue } from '../../api/schema.ts';
+import type { EgressRule, IngressRule, LabelSelector, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { everyPod, matchEnd, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
+import { labelledNodes } from '../flows/labelled-nodes.ts';
 import { tellInside } from '../flows/outside.ts';
 import { podsOf } from '../flows/pods-of.ts';
 import type { LocalFlow, LocalRules } from './same-namespace.ts';
@@ -44,6 +45,8 @@ interface DirectedRule {
   readonly ports: IngressRule['ports'];
   /** NodePorts and hostPorts, where nodes are policed. */
   readonly portsAtNodes: readonly PortValue[];
+  /** The nodes at which these are open; absent: all. */
+  readonly openAt: LabelSelector | undefined;
 }
 
 export function compileGroup(scope: GroupScope, collector: ProblemCollector): readonly DesiredObject[] {
@@ -119,10 +122,11 @@ function resolveRule(
   const { ends, inside } = outsideOf(resolved, field, resolveScope);
   const subject = podsOf(rule.pods, rule.serviceAccounts);
   const portsAtNodes = 'from' in rule ? nodeAndHostPorts(rule) : [];
+  const openAt = 'from' in rule ? rule.openAt?.nodeSelector : undefined;
   // Traffic that enters by a NodePort of another node comes from that node's address.
   const viaNodes =
     nodeFirewall !== undefined && 'nodePorts' in rule
-      ? [resolveEnd({ entity: 'Nodes' }, resolveScope, true)]
+      ? [openAt === undefined ? resolveEnd({ entity: 'Nodes' }, resolveScope, true) : labelledNodes(openAt)]
       : [];
   return {
     place,
@@ -134,6 +138,7 @@ function resolveRule(
     viaNodes,
     ports: rule.ports,
     portsAtNodes,
+    openAt,
   };
 }
 

@@ -123,11 +123,14 @@ const nodes: fc.Arbitrary<Nodes> = fc
 
 const NODE_PORTS = [30080, '30053/UDP', '30081/SCTP'] as const;
 const HOST_PORTS = [80, '53/UDP'] as const;
-type NodeAndHostPorts = Pick<IngressRule, 'nodePorts' | 'hostPorts'>;
-const nodeAndHostPorts: fc.Arbitrary<NodeAndHostPorts> = record<NodeAndHostPorts>({
-  nodePorts: maybe(some(NODE_PORTS)),
-  hostPorts: maybe(some(HOST_PORTS)),
-});
+type NodeAndHostPorts = Pick<IngressRule, 'nodePorts' | 'hostPorts' | 'openAt'>;
+const nodeAndHostPorts: fc.Arbitrary<NodeAndHostPorts> = fc.oneof(
+  record<NodeAndHostPorts>({ nodePorts: maybe(some(NODE_PORTS)), hostPorts: maybe(some(HOST_PORTS)) }),
+  record<NodeAndHostPorts>({
+    nodePorts: some(NODE_PORTS),
+    openAt: nodeSelector.map((labels) => ({ nodeSelector: labels })),
+  }),
+);
 
 /** Such an entry depends on where the pods are. Unit tests cover it. */
 const isLocal = (entry: IngressRule['from'][number]): boolean =>

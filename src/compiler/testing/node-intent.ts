@@ -9,7 +9,7 @@ import type { Inventory } from '../../inventory/types.ts';
 import type { Cluster, ClusterNode, Flow } from './cluster.ts';
 import { addressOf, inCidr } from './cluster.ts';
 import { namespaceLabels } from './intent-openings.ts';
-import { inBlock, portsMatch, selectorMatches } from './intent-values.ts';
+import { inBlock, podMatches, portsMatch, selectorMatches } from './intent-values.ts';
 import type { Layer } from './node-reading.ts';
 
 interface Setting {
@@ -52,7 +52,7 @@ export function nodeIntentOf(
     if ((nodes.blocked ?? []).some((entry) => comesFrom(entry, flow, setting))) return false;
     if (isBaseline(layer, flow, setting) || zoneAllows(at, layer, flow, setting)) return true;
     if (layer === 'host') return false;
-    return openRules.some((opens) => opens(flow)) || !isClosedBeforeDnat(flow, hostPorts, setting);
+    return openRules.some((opens) => opens(at, flow)) || !isClosedBeforeDnat(flow, hostPorts, setting);
   };
 }
 
@@ -138,16 +138,33 @@ const rulesOf = ({ spec }: ClusterFirewall): readonly IngressRule[] =>
 /**
  * Pods of the control plane count as such at nodes. In a rule of pods, ControlPlane means its addresses only.
  */
-function openRulesOf(firewall: ClusterFirewall, setting: Setting): readonly ((flow: Flow) => boolean)[] {
+function openRulesOf(
+  firewall: ClusterFirewall,
+  setting: Setting,
+): readonly ((at: ClusterNode, flow: Flow) => boolean)[] {
   return rulesOf(firewall).map(
-    ({ from, nodePorts = [], hostPorts = [] }) =>
-      (flow: Flow) =>
+    ({ from, nodePorts = [], hostPorts = [], openAt }) =>
+      (at: ClusterNode, flow: Flow) =>
         portsMatch([...nodePorts, ...hostPorts], flow) &&
+        isAtOneOf(openAt?.nodeSelector, at, flow, setting) &&
         from.some((entry) =>
           entry.entity === 'ControlPlane' ? isControlPlane(flow, setting) : comesFrom(entry, flow, setting),
         ),
   );
 }
+
+/** At one of these nodes, or at another node on the way to one of them. */
+const isAtOneOf = (
+  nodeSelector: Zone['nodeSelector'],
+  at: ClusterNode,
+  flow: Flow,
+  { inventory }: Setting,
+): boolean =>
+  selectorMatches(nodeSelector, at.labels) ||
+  knownOr(inventory.nodes, []).some(
+    ({ labels, addresses }) =>
+      selectorMatches(nodeSelector, labels) && addresses.includes(addressOf(flow, 'to')),
+  );
 
 const peerOf = (name: string, { firewall }: Setting): Peer | undefined =>
   firewall.spec.peers?.find((peer) => peer.name === name);
@@ -162,10 +179,12 @@ function comesFrom(entry: From, flow: Flow, setting: Setting): boolean {
   const outside = flow.from.kind !== 'pod' && !isNode(flow, setting);
   if (entry.ipBlock !== undefined) return outside && inBlock(addressOf(flow, 'from'), entry.ipBlock);
   if (entry.peer !== undefined) {
-    const { cidrs = [], pods } = peerOf(entry.peer, setting) ?? {};
+    const { cidrs = [], pods, nodes } = peerOf(entry.peer, setting) ?? {};
+    if (nodes !== undefined) return isNodeWith(nodes, flow, setting);
     if (pods === undefined) return outside && cidrs.some((cidr) => inCidr(addressOf(flow, 'from'), cidr));
     return isNode(flow, setting) || isPod(flow, pods, setting);
   }
+  if ('nodes' in entry && entry.nodes !== undefined) return isNodeWith(entry.nodes, flow, setting);
   if ('pods' in entry && entry.pods !== undefined)
     return isNode(flow, setting) || isPod(flow, entry.pods, setting);
   switch (entry.entity) {
@@ -197,9 +216,14 @@ function isPod(
   return (
     from.kind === 'pod' &&
     selectorMatches(pods.namespaceSelector, namespaceLabels(cluster, from)) &&
-    selectorMatches(pods.podSelector, from.labels)
+    podMatches(pods.podSelector, pods.serviceAccounts, from)
   );
 }
+
+const isNodeWith = (labels: NonNullable<Zone['nodeSelector']>, flow: Flow, { inventory }: Setting): boolean =>
+  knownOr(inventory.nodes, []).some(
+    (node) => selectorMatches(labels, node.labels) && node.addresses.includes(addressOf(flow, 'from')),
+  );
 
 function isNode(flow: Flow, { inventory }: Setting): boolean {
   const address = addressOf(flow, 'from');
