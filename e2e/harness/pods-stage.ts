@@ -1,5 +1,6 @@
 /** One cluster, one operator and the cast, for all scenarios of a run. */
 import type { Endpoint, StartedCluster } from '../cluster.ts';
+import { MUTATING_POLICIES } from './mutating-policies.ts';
 import { installManifests, startOperator, type StartedOperator } from './operator-process.ts';
 import { localCluster } from '../providers/local.ts';
 import { DNS_SERVICE, NAMESPACES, NODE_LOCAL_DNS, NODE_PORTS, OUTSIDE, PODS } from './cast.ts';
@@ -21,7 +22,7 @@ const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
 
 /** @param absent namespaces of the cast that are left out, with their pods */
 export async function startStage(absent: readonly string[] = []): Promise<Stage> {
-  const cluster = await localCluster({ controllers: CONTROLLERS }).start();
+  const cluster = await localCluster({ controllers: CONTROLLERS, apiServerArgs: MUTATING_POLICIES }).start();
   try {
     const [entered, start] = await Promise.all([enterStage(cluster, absent), operatorStarter(cluster)]);
     return stage(entered, start, await start());

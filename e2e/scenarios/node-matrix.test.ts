@@ -7,6 +7,7 @@ import type { Dataplane } from '../cluster.ts';
 import { installManifests, startOperator, type StartedOperator } from '../harness/operator-process.ts';
 import { program, removeAll } from '../harness/firewall.ts';
 import { complaints } from './felix-logs.ts';
+import { foreignAtNodes } from './nodes/foreign.ts';
 import { expectTables } from './nodes/matrix.ts';
 import { OPEN, SAMPLES } from './nodes/samples.ts';
 import { startNodeStage, type NodeStage } from './nodes/stage.ts';
@@ -52,6 +53,15 @@ describe.each(DATAPLANES)('with nodes in %s', (dataplane) => {
       }
     },
     WITHIN,
+  );
+
+  test(
+    'D33 an object of others that opens nodes is named, holds up further nodes, and closes none',
+    async () => {
+      await removeAll(theStage().cluster);
+      await foreignAtNodes(theStage());
+    },
+    2 * WITHIN,
   );
 
   test(

@@ -21,9 +21,10 @@ import { podGuard } from './stories/d19-pod-guard.ts';
 import { ownNamespace } from './stories/d24-own-namespace.ts';
 import { foreignPolicies, foreignTiers } from './stories/d25-foreign-policies.ts';
 import { forgedPolicies } from './stories/d26-forged-policies.ts';
-import { guardrailFrom } from './stories/d30-guardrail-from.ts';
+import { guardrailFrom } from './stories/d35-guardrail-from.ts';
 import { nodesByLabel } from './stories/d29-nodes-by-label.ts';
-import { keptObjects } from './stories/d32-kept-objects.ts';
+import { alteredObjects } from './stories/d31-altered-objects.ts';
+import { keptDeny, keptObjects } from './stories/d32-kept-objects.ts';
 import { defaultDeny } from './stories/s01-default-deny.ts';
 import { dns } from './stories/s02-dns.ts';
 import { insideNamespace } from './stories/s03-namespace.ts';
@@ -78,5 +79,7 @@ export const STORIES: readonly Story[] = [
   ownNamespace,
   foreignTiers,
   foreignPolicies,
+  alteredObjects,
   keptObjects,
+  keptDeny,
 ];

@@ -1,6 +1,6 @@
 import type { StartedCluster } from '../../cluster.ts';
-import { apply, conditions, getFirewall, program, served } from '../../harness/firewall.ts';
-import { allowed, refused, type Row } from '../../harness/rows.ts';
+import { apply, conditions, getFirewall, nothingLeft, program, served } from '../../harness/firewall.ts';
+import { allowed, open, refused, type Row } from '../../harness/rows.ts';
 import { expectTable } from '../../harness/sweep.ts';
 import { waitFor } from '../../wait.ts';
 import { flows, whileFlowing } from '../flows.ts';
@@ -12,6 +12,7 @@ const ALLOW = {
   namespace: 'wordpress',
 };
 const GUARDRAIL = { resource: 'globalnetworkpolicy.projectcalico.org', part: 'default-guardrails-no-vms' };
+const DENY = { resource: 'globalnetworkpolicy.projectcalico.org', part: 'default-defaults-deny' };
 interface Kept {
   readonly resource: string;
   /** The readable part of its name. */
@@ -84,6 +85,33 @@ export const keptObjects: Story = {
   },
 };
 
+export const keptDeny: Story = {
+  id: 'D34',
+  title:
+    'a firewall that is removed while its default deny is kept: what is refused stays refused, and nothing else is',
+  play: async (stage) => {
+    const { cluster } = stage;
+    const rows = [...within, ...kept, ...closed];
+    await betweenOpen(stage, rows, async () => {
+      await program(cluster, await readManifest(ownManifest('kept-objects.yaml')));
+      await expectTable(stage, rows);
+      await hold(cluster, DENY);
+      await whileFlowing(stage, flows([...kept, ...within, ...closed]), async ({ now }) => {
+        now('the removal of a firewall whose default deny is kept');
+        await cluster.kubectl(['delete', 'clusterfirewall', 'default', '--wait=false']);
+        await removalNames(cluster, DENY);
+        await noBridge(cluster);
+        await expectTable(stage, [...kept, ...within, ...closed]);
+      });
+      // There is no bridge any more: allows go one after the other (decision 20).
+      await letGo(cluster, DENY);
+      await nothingLeft(cluster);
+      await cluster.policiesProgrammed();
+      await expectTable(stage, open(rows));
+    });
+  },
+};
+
 async function nameOf(cluster: StartedCluster, { resource, part }: Kept): Promise<string> {
   const found = (await served(cluster)).find((id) => id.startsWith(`${resource}/`) && id.includes(part));
   if (found === undefined) throw new Error(`there is no ${resource} called …${part}…`);
@@ -125,6 +153,13 @@ const isNamed = (cluster: StartedCluster, { part }: Kept, effect: string): Promi
     (status) =>
       [part, 'HeldByFinalizer', 'others.example/keep', effect].every((each) => status.includes(each)),
     `${part} to be named: ${effect}`,
+  );
+
+const removalNames = (cluster: StartedCluster, { part }: Kept): Promise<void> =>
+  says(
+    cluster,
+    (status) => [part, 'RemovalIncomplete', 'still refuses'].every((each) => status.includes(each)),
+    `the removal to name ${part}`,
   );
 
 /** A bridge waits for half a minute for a deny that others keep. */

@@ -5,7 +5,7 @@ const WORDPRESS = ['wordpress/wp1', 'wordpress/wp2'] as const;
 const PROXIES = ['edge/proxy1', 'edge/proxy2'] as const;
 
 export const guardrailFrom = scenario({
-  id: 'D30',
+  id: 'D35',
   title: 'a guardrail keeps sources away from pods, whatever a rule opens to Everyone',
   manifest: 'config/samples/guardrail-from.yaml',
   rows: [
