@@ -73,9 +73,9 @@ describe('the CustomResourceDefinition', () => {
 
   test.each([
     ['clusterfirewall.spec', 'Who may talk to whom'],
-    ['cfw.spec.namespaces', 'exactly one of namespaces and namespaceSelector'],
+    ['cfw.spec.namespaces', 'exactly one of namespaces, namespaceSelector and everyNamespace'],
     ['cfw.spec.namespaces.ingress.from', 'exactly one of peer, ipBlock, pods, nodes and entity'],
-    ['cfw.spec.namespaces.egress.ports', 'or All, or ICMP'],
+    ['cfw.spec.namespaces.egress.ports', 'All, All/TCP, All/UDP or All/SCTP; or ICMP'],
     ['cfw.spec.peers', 'exactly one of cidrs, pods and nodes'],
     ['cfw.spec.defaults.apiServerToPods', 'the pods behind webhooks and aggregated APIs'],
     ['cfw.spec.guardrails.to.entity', 'ControlPlane: nodes labelled as control plane'],
