@@ -71,7 +71,7 @@ export function resolve(
   interfaceOf: Interface,
   counts: (endpoint: StoredHostEndpoint) => boolean,
 ): Resolved {
-  const specific = interfaceOf.kind === 'workload' ? NONE : specificOf(endpoints, interfaceOf);
+  const specific = interfaceOf.kind === 'workload' ? NONE : specificOf(endpoints, interfaceOf, counts);
   if (specific.kind === 'endpoint' && (specific.unknown !== undefined || counts(specific.endpoint)))
     return specific;
   const wildcard = endpoints.find(({ interfaceName }) => interfaceName === '*');
@@ -82,15 +82,19 @@ export function resolve(
 function specificOf(
   endpoints: readonly StoredHostEndpoint[],
   { name, kind, addresses }: Interface,
+  counts: (endpoint: StoredHostEndpoint) => boolean,
 ): Resolved {
   const candidates = endpoints.filter(({ interfaceName }) => interfaceName !== '*');
   const isNamed = (endpoint: StoredHostEndpoint): boolean => endpoint.interfaceName === name;
   const isAddressed = ({ interfaceName, expectedIPs }: StoredHostEndpoint): boolean =>
     interfaceName === undefined && expectedIPs.some((cidr) => addresses.includes(formatAddress(cidr)));
   if (name === undefined) {
-    const other = candidates.find(
+    const others = candidates.filter(
       ({ interfaceName = '' }) => !['', 'lo', ...TUNNEL_NAMES].includes(interfaceName),
     );
+    const [other] = others;
+    // Whichever it is, this layer passes over it.
+    if (other !== undefined && ![...others, ...candidates.filter(isAddressed)].some(counts)) return NONE;
     if (other !== undefined)
       return {
         kind: 'endpoint',

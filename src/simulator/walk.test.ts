@@ -257,6 +257,27 @@ describe('nodes', () => {
     const eth0 = calico('HostEndpoint', 'eth0', { node: 'node1', interfaceName: 'eth0' });
     expect(verdict([eth0], outside(NODE1))).toBe('Unknown');
   });
+
+  test('an endpoint for an unknown interface leaves the layers that none of its policies judge to the wildcard', () => {
+    const hosts = [
+      { name: 'named', interfaceName: 'eth0' },
+      { name: 'wildcard', interfaceName: '*' },
+      { name: 'lo', interfaceName: 'lo' },
+    ].map(({ name, interfaceName }) => ({
+      ...calico('HostEndpoint', name, { node: 'node1', interfaceName, ...open }),
+      metadata: { name, labels: { role: name } },
+    }));
+    const closed = (role: string): object =>
+      policy(role, {
+        selector: `role in {'lo', '${role}'}`,
+        preDNAT: true,
+        applyOnForward: true,
+        types: ['Ingress'],
+        ingress: [{ action: 'Deny' }],
+      });
+    expect(verdict([...hosts, closed('wildcard')], outside(NODE1))).toBe('Denied');
+    expect(verdict([...hosts, closed('wildcard'), closed('named')], outside(NODE1))).toBe('Unknown');
+  });
 });
 
 describe('Services', () => {
