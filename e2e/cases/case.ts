@@ -2,7 +2,8 @@
  * Cases from public reports: a manifest, its cluster, and the verdicts that are right, as comments. The verdicts
  * are asked of the simulator, about the objects that the manifest compiles to.
  *
- *     # expect: as written | warning … | refused …
+ *     # expect: as written | refused …
+ *     # warns: PATH | MESSAGE
  *     # pod: NAMESPACE/NAME ADDRESS label=value,…
  *     # verdict: SRC -> NODE[@ADDRESS] PROTO/PORT [dnat] [pods] [felix] [iface=X] = Allow|Deny
  *     # verdict: SRC -> pod NAMESPACE/NAME PROTO/PORT = Allow|Deny
@@ -23,6 +24,8 @@ import { walk, type Origin } from '../../src/simulator/walk.ts';
 
 export interface Case {
   readonly expectation: string;
+  /** Field and words of every warning that is right. */
+  readonly warns: readonly (readonly [string, string])[];
   readonly diagnostics: readonly Diagnostic[];
   readonly verdicts: readonly { readonly text: string; readonly wanted: string; readonly seen: string }[];
 }
@@ -55,7 +58,11 @@ export async function playCase(file: string, inventory: string): Promise<Case> {
   );
   const { diagnostics } = result;
   const expectation = comments('expect')[0] ?? '';
-  if (result.state === 'invalid') return { expectation, diagnostics, verdicts: [] };
+  const warns = comments('warns').map((line): readonly [string, string] => {
+    const [path = '', message = ''] = line.split(' | ');
+    return [path, message];
+  });
+  if (result.state === 'invalid') return { expectation, warns, diagnostics, verdicts: [] };
   const { objects, nodes } = result.compilation;
   const stored = [
     ...(loadAll(readFileSync(cluster, 'utf8')) as Objects),
@@ -67,7 +74,7 @@ export async function playCase(file: string, inventory: string): Promise<Case> {
     const { question, wanted } = parseVerdict(line);
     return { text: line, wanted, seen: answer(question, stored, pods) };
   });
-  return { expectation, diagnostics, verdicts };
+  return { expectation, warns, diagnostics, verdicts };
 }
 
 function parsePod(text: string): CasePod {

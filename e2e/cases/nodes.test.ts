@@ -9,8 +9,8 @@ const inventory = join(folder, 'inventory.yaml');
 const files = readdirSync(folder).filter((name) => /^\d/.test(name));
 
 test.each(files)('%s', async (name) => {
-  const { expectation, diagnostics, verdicts } = await playCase(join(folder, name), inventory);
-  const [word] = /^(as written|warning|refused)/.exec(expectation) ?? [];
+  const { expectation, warns, diagnostics, verdicts } = await playCase(join(folder, name), inventory);
+  const [word] = /^(as written|refused)/.exec(expectation) ?? [];
   const of = (wanted: string) => diagnostics.filter(({ severity }) => severity === wanted);
   expect(word).toBeDefined();
   if (word === 'refused') {
@@ -18,7 +18,11 @@ test.each(files)('%s', async (name) => {
     return;
   }
   expect(of('problem')).toEqual([]);
-  if (word === 'warning') expect(of('warning')).not.toEqual([]);
+  expect(of('warning')).toEqual(
+    warns.map(([path, message]) =>
+      expect.objectContaining({ path, message: expect.stringContaining(message) }),
+    ),
+  );
   expect(verdicts).not.toEqual([]);
   expect(verdicts.filter(({ wanted, seen }) => wanted !== seen)).toEqual([]);
 });
