@@ -14,6 +14,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   from: `name the sources that are meant, ${ENTRIES}`,
   to: `name the destinations that are meant, ${ENTRIES}`,
   ports: 'list the ports that are meant; all ports of every protocol are [All]',
+  allow: 'list the traffic that is meant: { services: [ssh], ports: [9100] }',
   pods: `select them by their labels, as ${LABELS}; every pod is {}`,
   fromPods: `select them by their labels, as ${LABELS}; every pod is {}`,
   toPods: `select them by their labels, as ${LABELS}; every pod is {}`,
@@ -44,7 +45,8 @@ export const describe =
         return wrongType(issue.input, NOUNS[issue.expected] ?? issue.expected, lastKey(issue));
       case 'invalid_value':
         // The schema has no other literal: a switch is present or absent (structural.ts).
-        if (issue.values.includes(true)) return 'must be true, or absent, which says no: write true';
+        if (issue.values.includes(true))
+          return 'must be true, or absent, which says no: write true only where yes is meant';
         return notOneOf(issue, issue.values.map(String), suggest);
       case 'too_small':
         return issue.origin === 'array' ? withRemedy('must not be empty', lastKey(issue)) : undefined;

@@ -335,7 +335,7 @@ export const nodes = z
       context.addIssue({
         code: 'custom',
         path: ['nodeCIDRsExcept', index],
-        message: `${text} is not inside an entry of nodeCIDRs: so it leaves nothing out: give a part of one`,
+        message: `${text} is not inside an entry of nodeCIDRs, so it leaves nothing out: give a part of one`,
       });
     }
   })

@@ -161,11 +161,11 @@ describe('messages name the field and the remedy', () => {
       allowing({ all: true, ports: [80] }),
     ],
     [
-      'spec.nodes.zones[0].allow.all: must be true, or absent, which says no: write true',
+      'spec.nodes.zones[0].allow.all: must be true, or absent, which says no: write true only where yes is meant',
       allowing({ all: false }),
     ],
     [
-      'spec.nodes.zones[0].allow.all: must be true, or absent, which says no: write true',
+      'spec.nodes.zones[0].allow.all: must be true, or absent, which says no: write true only where yes is meant',
       allowing({ all: 'yes' }),
     ],
     [

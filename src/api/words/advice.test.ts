@@ -15,7 +15,7 @@ const zone = (fields: object) => ({ nodes: { mode: 'Observe', zones: [fields] } 
 /** A spec with fields added to an object at the place. Some places have several kinds of objects. */
 const SPECS: Readonly<Record<Place, readonly ((fields: object) => object)[]>> = {
   spec: [(fields) => fields],
-  defaults: [(fields) => ({ defaults: fields })],
+  defaults: [(fields) => ({ defaults: fields }), (fields) => ({ defaults: { exempt: fields } })],
   peer: [(fields) => ({ peers: [fields] })],
   guardrail: [(fields) => ({ guardrails: [fields] })],
   group: [group],
@@ -73,7 +73,7 @@ describe('words of other firewalls', () => {
           .every((word) => !said(word, place).some((message) => message.endsWith(entry.say))),
       ),
     );
-    const later = ['service', 'serviceAccounts', 'nodes', 'protocols'];
+    const later = ['service'];
     expect(unsaid.filter(({ besides = '' }) => !later.includes(besides))).toEqual([]);
   });
 
@@ -86,6 +86,12 @@ describe('words of other firewalls', () => {
     ['icmp-block', 'zone', 'baseline.disable'],
     ['to_ports', 'rule', 'ports: [80, 8000-8100, 53/UDP]'],
     ['app', 'labels', 'labels stand below matchLabels: { matchLabels: { app: … } }'],
+    ['podSelector', 'labels', 'without a further selector: { matchLabels: {…} }'],
+    ['serviceAccounts', 'labels', 'next to the selector of the pods, as serviceAccounts: [NAME]'],
+    ['serviceAccounts', 'connection', 'fromServiceAccounts: [NAME], toServiceAccounts: [NAME]'],
+    ['allNamespaces', 'group', 'everyNamespace: true'],
+    ['richRules', 'zone', 'a zone of its own'],
+    ['logDenied', 'nodes', 'log: Refused'],
     ['matchLabel', 'labels', 'did you mean "matchLabels"?'],
     ['nonsense', 'rule', 'nothing of that name exists here. Known are name, pods, '],
   ])('%s in a %s', (word, place, advice) => {

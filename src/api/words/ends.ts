@@ -89,7 +89,7 @@ export const ENDS: readonly Entry[] = [
   },
   {
     words: 'serviceaccount serviceaccounts serviceaccountname serviceaccountselector',
-    places: ['end'],
+    places: ['end', 'guardrail'],
     besides: 'pods',
     say: 'accounts are a part of pods: { pods: { namespaceSelector: {…}, serviceAccounts: [NAME] } }',
   },
@@ -105,9 +105,30 @@ export const ENDS: readonly Entry[] = [
     say: 'accounts are listed by name: serviceAccounts: [NAME]',
   },
   {
+    words: 'serviceaccount serviceaccounts serviceaccountname serviceaccountnames serviceaccountselector',
+    places: ['connection'],
+    besides: 'fromServiceAccounts',
+    say: 'accounts stand at each end: fromServiceAccounts: [NAME], toServiceAccounts: [NAME]',
+  },
+  {
     words: 'serviceaccount serviceaccounts serviceaccountname serviceaccountselector',
-    places: ['end', 'podsOfEnd', ...RULES, 'peer'],
-    say: 'accounts are not matched here: select the pods by a label that only they have',
+    places: ['end'],
+    say: 'pods are named here through a peer, with their accounts: spec.peers: [{ name: …, pods: { namespaceSelector: {…}, serviceAccounts: [NAME] } }], and { peer: … } in this list',
+  },
+  {
+    words: 'serviceaccount serviceaccounts serviceaccountname serviceaccountnames serviceaccountselector',
+    places: ['labels'],
+    say: 'only labels stand here: accounts are listed next to the selector of the pods, as serviceAccounts: [NAME], and in connections as fromServiceAccounts and toServiceAccounts',
+  },
+  {
+    words: 'podselector nodeselector labelselector selector labels',
+    places: ['labels'],
+    say: 'labels stand here without a further selector: { matchLabels: {…} }',
+  },
+  {
+    words: 'namespaceselector namespace namespaces',
+    places: ['labels'],
+    say: 'labels of one kind of object stand here: a rule is about the pods of its group, and in a source, destination or peer namespaceSelector stands next to podSelector',
   },
   {
     words: 'nodeselector node host hosts fromnodes tonodes',
@@ -118,7 +139,7 @@ export const ENDS: readonly Entry[] = [
   {
     words: 'nodes nodeselector node fromnodes tonodes',
     places: ['end'],
-    say: 'nodes have no labels here: { entity: Nodes } means all of them, and { entity: ControlPlane } those of the control plane',
+    say: 'nodes are named here through a peer: spec.peers: [{ name: …, nodes: { matchLabels: {…} } }], and { peer: … } in this list',
   },
   {
     words: 'group groups ipgroup networkset addressgroup',

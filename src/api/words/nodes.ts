@@ -17,6 +17,11 @@ export const AT_NODES: readonly Entry[] = [
     say: 'what a zone opens stands in allow: allow: { services: [ssh], ports: [30080] }',
   },
   {
+    words: 'rule rules richrule richrules',
+    places: ['zone'],
+    say: 'a rich rule is a zone of its own: { name: …, from: [{ ipBlock: { cidr: … } }], allow: { services: […] } }',
+  },
+  {
     words: 'nodes nodenames node hosts',
     places: ['zone'],
     say: 'the nodes of a zone are selected by label: nodeSelector: { matchLabels: {…} }',
@@ -56,6 +61,11 @@ export const AT_NODES: readonly Entry[] = [
     words: 'icmp icmps icmpblock icmpblocks icmpblockinversion icmptypes',
     places: NODES,
     say: 'ICMP reaches nodes by the entries icmp and icmpv6 of the baseline; baseline.disable closes it',
+  },
+  {
+    words: 'logging loglevel logprefix logdenied logrefused enablelogging',
+    places: ['nodes'],
+    say: 'log: Refused writes packets that no rule lets in to the kernel log of the node',
   },
   {
     words: 'log logging loglevel logprefix logdenied enablelogging',

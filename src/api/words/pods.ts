@@ -75,6 +75,17 @@ export const PODS: readonly Entry[] = [
     say: 'a group is about namespaces: select pods in each of its rules, as pods: { matchLabels: {…} }',
   },
   {
+    words: 'allnamespaces everynamespaces clusterwide',
+    places: ['group'],
+    say: 'every namespace that is not exempt is everyNamespace: true',
+  },
+  {
+    words: 'namespaces namespace',
+    places: ['defaults'],
+    besides: 'names',
+    say: 'namespaces are listed in names: [NAME], or selected by namespaceSelector',
+  },
+  {
     words: 'from to ports pods rules allow',
     places: ['group'],
     say: 'that stands in a rule of the group: ingress: [{ name: …, pods: {…}, from: […], ports: […] }]',
