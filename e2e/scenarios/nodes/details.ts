@@ -66,7 +66,7 @@ export const DETAILS: readonly Sample[] = [
     kube-system/metrics              -    -
     kube-system/metrics@vip,nic2     +    +
     monitoring/prometheus            -    -
-    monitoring/prometheus@vip,nic2   +    +`,
+    monitoring/prometheus@vip,nic2   -    +`,
     },
   },
   {
