@@ -325,6 +325,19 @@ status: { addresses: [{ type: InternalIP, address: 10.0.0.5 }] }
   });
 
   test.each([
+    ['Enforce', 'that are open whatever rules say, until failsafes: Managed narrows them: 22/TCP'],
+    ['Observe', 'that stay open whatever rules say: 22/TCP'],
+  ])('says of failsafes that are to be narrowed in %s', async (mode, said) => {
+    const nodes = `nodes: { mode: ${mode}, failsafes: Managed, nodeCIDRs: [], breakGlass: [{ peer: ops }] }`;
+    const manifest = file(
+      'managed.yaml',
+      `${GOOD}  peers: [{ name: ops, cidrs: [198.51.100.0/24] }]\n  ${nodes}\n`,
+    );
+    const { stdout } = await runCommand(['validate', manifest, '--inventory', inventory()]);
+    expect(stdout).toContain(`failsafes ${said}`);
+  });
+
+  test.each([
     [
       '{ deny: None }',
       '2 namespaces enforced for guardrails alone (defaults.deny is None); 1 (canary) observed',

@@ -25,6 +25,9 @@ Exit codes of every command:
   2  no answer: a file or an option is wrong, or there is no ClusterFirewall; render then prints no object
   3  incomplete: render left out rules that have a problem`;
 
+const INVENTORY = `An inventory comes from this command. Only validate uses pods, so leave them out if they are too many:
+  $ kubectl get -A -o yaml namespaces,pods,nodes,ippools,hostendpoints,globalnetworkpolicies,tiers,felixconfigurations,bgppeers,kubecontrollersconfigurations,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
+
 const RENDER_EXAMPLES = `
 Examples:
   $ clusterfirewall render firewall.yaml
@@ -32,8 +35,7 @@ Examples:
   $ kubectl get clusterfirewalls -o yaml | clusterfirewall render -
 
 Without an inventory, every named namespace is assumed to exist. The nodes and the pods that the API server calls are not known.
-An inventory comes from this command:
-  $ kubectl get -A -o yaml namespaces,nodes,ippools,hostendpoints,globalnetworkpolicies,felixconfigurations,bgppeers,kubecontrollersconfigurations,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
+${INVENTORY}`;
 
 const VALIDATE_EXAMPLES = `
 Examples:
@@ -45,6 +47,7 @@ Examples:
 All files are validated together, as if they were in one cluster. Objects of other API groups are skipped and counted. Folders in a folder are not searched.
 
 With an inventory, validate also says what the manifests do: namespaces, failsafes that stay open, and remarks on nodes.
+${INVENTORY}
 
 JSON contains valid, firewalls (the names that were validated), skipped (a number), findings, and with an inventory summary. A finding contains severity (problem or warning),
 file, document (its number in the file, from 1), line, firewall, path, reason and message. Unknown fields are left out.

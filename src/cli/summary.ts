@@ -34,17 +34,24 @@ function podsLine({ deny, enforced, observed, exempt, withoutRule }: Overview): 
 const counted = (names: readonly string[]): string =>
   names.length === 0 ? '0' : `${String(names.length)} (${listed(names)})`;
 
-function nodesLines({ mode, endpoints, selected, failsafesOpen, failsafesWaitFor, notes }: NodesSummary) {
+function nodesLines(summary: NodesSummary) {
+  const { mode, endpoints, selected, failsafesOpen, failsafesWaitFor, notes } = summary;
   if (mode === 'Disabled') return ['Disabled'];
   const where = selected === UNKNOWN ? 'nodes that are not known' : counted(selected);
   const kind = endpoints === UNKNOWN ? [] : [`host endpoints: ${endpoints}`];
   const open = failsafesOpen.length === 0 ? 'none' : failsafesOpen.join(', ');
   return [
-    [`${mode} on ${where}`, ...kind, `failsafes that stay open whatever rules say: ${open}`].join('; '),
+    [`${mode} on ${where}`, ...kind, `${failsafesTitle(summary)}: ${open}`].join('; '),
     ...(failsafesWaitFor === undefined ? [] : [`failsafes are not narrowed: ${failsafesWaitFor}`]),
     ...notes,
   ];
 }
+
+/** The operator narrows them when every node is enforced. Until then they are open to everybody. */
+const failsafesTitle = ({ mode, failsafes }: NodesSummary): string =>
+  failsafes !== undefined && mode === 'Enforce'
+    ? 'failsafes that are open whatever rules say, until failsafes: Managed narrows them'
+    : 'failsafes that stay open whatever rules say';
 
 /** For JSON, where what is not known is absent. */
 export const summaryFields = ({ pods, nodes }: Summary) => ({

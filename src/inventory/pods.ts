@@ -5,6 +5,7 @@ export interface PodInfo {
   readonly namespace: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
   /** It shares the addresses of its node, so policies see the node. */
   readonly isOnHostNetwork: boolean;
   /** Names of its containers' ports. */
@@ -12,11 +13,13 @@ export interface PodInfo {
 }
 
 export function readPod({ metadata, spec }: KubernetesObject): PodInfo {
-  const { hostNetwork, containers, initContainers } = fieldsOf(spec);
+  const { hostNetwork, containers, initContainers, serviceAccountName } = fieldsOf(spec);
+  const account = textOf(serviceAccountName);
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     labels: metadata.labels ?? {},
+    serviceAccount: account === '' ? 'default' : account,
     isOnHostNetwork: hostNetwork === true,
     portNames: [...listOf(containers), ...listOf(initContainers)].flatMap((container) =>
       listOf(fieldsOf(container)['ports']).flatMap((port) => {

@@ -206,6 +206,7 @@ describe('pods of an inventory', () => {
     namespace: 'blog',
     name,
     labels: { app: name },
+    serviceAccount: name,
     isOnHostNetwork: false,
     portNames: ['http'],
     ...of,
@@ -235,6 +236,21 @@ describe('pods of an inventory', () => {
       'a port that it does not have',
       to({ pods: { podSelector: app('web') } }, ['htpp']),
       'ports[0]: no container of these pods has a port called "htpp": write its number, or one of http',
+    ],
+    [
+      'the account of a subject',
+      ingress({ pods: app('web'), serviceAccounts: ['web'], from: [{ entity: 'World' }], ports: [80] }),
+      undefined,
+    ],
+    [
+      'an account that no subject has',
+      ingress({ pods: app('web'), serviceAccounts: ['wbe'], from: [{ entity: 'World' }], ports: ['http'] }),
+      'serviceAccounts: no pod of the inventory that has these labels has such a ServiceAccount (theirs: web)',
+    ],
+    [
+      'an account that no source has',
+      to({ pods: { podSelector: app('web'), serviceAccounts: ['wbe'] } }),
+      'to[0]: no pod of the inventory that has these labels has such',
     ],
     ['a subject', ingress({ pods: app('wbe'), from: [{ entity: 'World' }], ports: [80] }), 'pods: no pod'],
     [

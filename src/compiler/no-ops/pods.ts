@@ -46,14 +46,15 @@ class Judge {
 
   #rule({ group, rule, place, ends }: WrittenRule, peers: ReadonlyMap<string, Peer>): void {
     const own = groupNamespaces(group);
-    const subjects = this.#matching(own, rule.pods);
-    this.#judge(subjects, own, place, '.pods');
+    const labelled = this.#matching(own, rule.pods);
+    this.#judge(labelled, own, place, '.pods');
+    const subjects = this.#ofAccounts(labelled, rule.serviceAccounts, place, '.serviceAccounts');
     const others = ends.map(({ end, at }) => {
-      const { namespaces, labels } = selectorsOf(end, own, peers);
+      const { namespaces, labels, accounts } = selectorsOf(end, own, peers);
       if (namespaces === undefined) return undefined;
       const found = this.#matching(namespaces, labels);
       this.#judge(found, namespaces, place, at);
-      return found;
+      return this.#ofAccounts(found, accounts, place, at);
     });
     if (!('to' in rule)) this.#portNames(rule.ports, subjects, place);
     // A name at an address is a problem of its own.
@@ -70,6 +71,27 @@ class Judge {
         matchesSelector(selector, pod.labels)
       );
     });
+  }
+
+  /** Those of the pods that have one of the accounts. */
+  #ofAccounts(
+    pods: readonly PodInfo[],
+    accounts: readonly string[] | undefined,
+    place: WrittenRule['place'],
+    at: string,
+  ): readonly PodInfo[] {
+    if (accounts === undefined || pods.length === 0) return pods;
+    const found = pods.filter(({ serviceAccount }) => accounts.includes(serviceAccount));
+    if (found.length === 0) {
+      const theirs = listed([...new Set(pods.map(({ serviceAccount }) => serviceAccount))].toSorted());
+      this.#collector.warn(
+        place,
+        'NoEffect',
+        `no pod of the inventory that has these labels has such a ServiceAccount (theirs: ${theirs}): correct the name, unless such pods are to come`,
+        at,
+      );
+    }
+    return found;
   }
 
   #judge(found: readonly PodInfo[], namespaces: NamespaceSet, place: WrittenRule['place'], at: string): void {
@@ -120,12 +142,17 @@ function selectorsOf(
   { pods, peer }: RuleEnd,
   own: NamespaceSet,
   peers: ReadonlyMap<string, Peer>,
-): { readonly namespaces?: NamespaceSet; readonly labels: LabelSelector } {
+): {
+  readonly namespaces?: NamespaceSet;
+  readonly labels: LabelSelector;
+  readonly accounts?: readonly string[] | undefined;
+} {
   const selected = pods ?? (peer === undefined ? undefined : peers.get(peer)?.pods);
   if (selected === undefined) return { labels: {} };
-  const { namespaceSelector, podSelector = {} } = selected;
+  const { namespaceSelector, podSelector = {}, serviceAccounts } = selected;
   return {
     namespaces: namespaceSelector === undefined ? own : namespacesFromLabels(namespaceSelector),
     labels: podSelector,
+    accounts: serviceAccounts,
   };
 }
