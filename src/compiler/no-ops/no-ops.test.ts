@@ -102,11 +102,32 @@ describe('World in front of a Service that lets clients in through every node', 
     for (const each of warned(world(), { services: [open] })) expect(each).not.toContain('Everyone');
   });
 
+  test.each<[string, Partial<Spec>]>([
+    ['a CIDR', world({ from: [{ ipBlock: { cidr: '198.51.100.0/24' } }] })],
+    [
+      'a peer',
+      { ...world({ from: [{ peer: 'office' }] }), peers: [{ name: 'office', cidrs: ['198.51.100.0/24'] }] },
+    ],
+  ])('addresses are no better, and nodes in addition would widen: %s', (_, spec) => {
+    expect(warned(spec, { services: [open] })).toEqual([
+      expect.stringMatching(
+        /the address of that node, which is none of those in from: set externalTrafficPolicy: Local in the Service$/,
+      ),
+    ]);
+    const judged = { ...spec, nodes: { mode: 'Enforce' as const } };
+    expect(warned(judged, { services: [open] })[0]).toContain(': list its nodePorts in the rule, or set ');
+  });
+
   test.each<[string, object, Partial<ServiceInfo>]>([
     ['nodes are named, too', { from: [{ entity: 'World' }, { entity: 'Nodes' }] }, {}],
     ['everyone is', { from: [{ entity: 'Everyone' }] }, {}],
     ['nodePorts are listed', { nodePorts: [30080] }, {}],
     ['World is not a source', { from: [{ entity: 'Pods' }] }, {}],
+    [
+      'nodes stand beside addresses',
+      { from: [{ ipBlock: { cidr: '198.51.100.0/24' } }, { entity: 'Nodes' }] },
+      {},
+    ],
     ['the Service leads to other pods', { pods: { matchLabels: { app: 'db' } } }, {}],
     ['the Service leads to another port', { ports: [9090] }, {}],
     ['the Service is in another namespace', {}, { namespace: 'shop' }],

@@ -1,8 +1,8 @@
 /**
- * World alone in front of a Service whose traffic may enter through another node than the pod's. That node
- * puts its own address in place of the client's (externalTrafficPolicy: Cluster), so World does not match.
+ * World or addresses alone in front of a Service whose traffic may enter through another node than the pod's.
+ * That node puts its own address in place of the client's (externalTrafficPolicy: Cluster), so neither matches.
  */
-import type { ClusterFirewall, IngressRule } from '../../api/schema.ts';
+import type { ClusterFirewall, IngressRule, Peer } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import type { Inventory, ServiceInfo } from '../../inventory/types.ts';
 import { parsePort, type Port } from '../../net/ports.ts';
@@ -31,15 +31,19 @@ export function reportThroughNodes(
       ];
     }),
   );
+  const peers = new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer]));
   for (const { group, place, rule } of rulesOf(firewall)) {
-    if (!('from' in rule) || !isWorldAlone(rule)) continue;
+    if (!('from' in rule)) continue;
+    const clients = clientsWithoutNodes(rule, peers);
+    if (clients === undefined) continue;
     const found = (byGroup.get(group) ?? []).filter((service) => leadsTo(service, rule));
     if (found.length === 0) continue;
-    const remedy = judgesNodes ? 'list its nodePorts in the rule' : 'add { entity: Nodes } to from';
+    const { left, remedies } = WORDS[clients];
+    const remedy = judgesNodes ? ['list its nodePorts in the rule'] : remedies;
     collector.warn(
       place,
       'ClientsSeenAsNodes',
-      `${listed(found.map(({ namespace, name }) => `Service ${namespace}/${name}`))} lets clients in through every node, and the pod sees the address of that node, which World leaves out: ${remedy}, or set externalTrafficPolicy: Local in the Service`,
+      `${listed(found.map(({ namespace, name }) => `Service ${namespace}/${name}`))} lets clients in through every node, and the pod sees the address of that node, ${left}: ${[...remedy, 'set externalTrafficPolicy: Local in the Service'].join(', or ')}`,
       '.from',
     );
   }
@@ -53,13 +57,27 @@ function labelled(name: string, { namespaces }: Inventory) {
 const OUTSIDE: readonly string[] = ['World', 'Internet'];
 const OF_NODES: readonly string[] = ['Nodes', 'Everyone'];
 
-function isWorldAlone({ from, nodePorts }: IngressRule): boolean {
-  const entities = from.flatMap(({ entity }) => (entity === undefined ? [] : [entity]));
-  return (
-    nodePorts === undefined &&
-    entities.some((entity) => OUTSIDE.includes(entity)) &&
-    !entities.some((entity) => OF_NODES.includes(entity))
+type Clients = 'world' | 'addresses';
+
+/** Nodes in addition to addresses would let in everybody else who comes through a node, so that is no remedy. */
+const WORDS: Readonly<Record<Clients, { readonly left: string; readonly remedies: readonly string[] }>> = {
+  world: { left: 'which World leaves out', remedies: ['add { entity: Nodes } to from'] },
+  addresses: { left: 'which is none of those in from', remedies: [] },
+};
+
+function clientsWithoutNodes(
+  { from, nodePorts }: IngressRule,
+  peers: ReadonlyMap<string, Peer>,
+): Clients | undefined {
+  const has = (entities: readonly string[]): boolean =>
+    from.some(({ entity }) => entity !== undefined && entities.includes(entity));
+  if (nodePorts !== undefined || has(OF_NODES)) return undefined;
+  if (has(OUTSIDE)) return 'world';
+  const isOfAddresses = from.some(
+    ({ ipBlock, peer }) =>
+      ipBlock !== undefined || (peer !== undefined && peers.get(peer)?.cidrs !== undefined),
   );
+  return isOfAddresses ? 'addresses' : undefined;
 }
 
 /** Selectors are compared as labels: the rule's pods are among those of the Service, as far as it says. */
