@@ -219,6 +219,7 @@ describe('in spec.nodes', () => {
     ]);
     const allow = { services: ['registry', 'node-exporter'] };
     expect(nodes({ services: [registry, exporter], zones: [{ ...zone, allow }] })).toEqual([]);
+    expect(nodes({ services: [registry], breakGlassServices: ['registry'] })).toEqual([]);
   });
 });
 

@@ -5,6 +5,7 @@ import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { ruleId } from '../names.ts';
 import { BASELINE } from '../nodes/baseline.ts';
+import { breakGlassServices } from '../nodes/services.ts';
 import type { ProblemCollector } from '../problems.ts';
 
 export function reportNodes(
@@ -34,6 +35,7 @@ export function reportNodes(
   const used = new Set<string>([
     'ssh',
     'kube-apiserver',
+    ...breakGlassServices(nodes),
     ...zones.flatMap(({ allow }) => [...(allow.services ?? []), ...(allow.allBut?.services ?? [])]),
     ...BASELINE.flatMap(({ opens }) => (typeof opens === 'object' && 'length' in opens ? opens : [])),
   ]);
