@@ -70,9 +70,15 @@ const isWithin = (inner: readonly string[], outer: readonly string[]): boolean =
   inner.length > 0 &&
   inner.every((cidr) => outer.some((each) => containsCidr(parseCidr(each), parseCidr(cidr))));
 
-/** Addresses that a block leaves out are not refused, so only whole blocks count. */
+/** Addresses that a block leaves out are not refused, so only whole blocks count. Those in a rule never mean pods or nodes, so World has them all. */
 function covers(refused: RuleEnd, end: RuleEnd, cidrs: readonly string[], bounds: Bounds): boolean {
-  if (refused.entity !== undefined) return refused.entity === end.entity;
+  if (refused.entity !== undefined)
+    return (
+      refused.entity === end.entity ||
+      refused.entity === 'Everyone' ||
+      (refused.entity === 'World' && (end.entity === 'Internet' || cidrs.length > 0)) ||
+      (refused.entity === 'Pods' && (end.pods !== undefined || end.entity === 'SameNamespace'))
+    );
   if (refused.ipBlock?.except === undefined && isWithin(cidrs, cidrsOf(refused, bounds.peersOfGuardrail)))
     return true;
   if (refused.peer !== undefined) return bounds.isMain && refused.peer === end.peer;

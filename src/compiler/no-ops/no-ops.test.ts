@@ -156,6 +156,26 @@ describe('a rule that a guardrail refuses', () => {
     ]);
   });
 
+  test.each<[string, object]>([
+    ['World', { ipBlock: { cidr: '172.16.5.0/24' } }],
+    ['World', { entity: 'Internet' }],
+    ['Pods', { pods: { podSelector: {} } }],
+    ['Pods', { entity: 'SameNamespace' }],
+  ])('is named where %s has all of it: %j', (entity, end) => {
+    expect(warned({ ...guardrail({ to: [{ entity }] }), ...out({ to: [end] }) })).toHaveLength(1);
+    expect(warned({ ...guardrail({ to: [{ entity: 'Nodes' }] }), ...out({ to: [end] }) })).toEqual([]);
+  });
+
+  test.each(['Pods', 'Nodes', 'World'] as const)(
+    'is named where Everyone is kept away, and %s let in',
+    (entity) => {
+      const everyone = guardrail({ to: undefined, from: [{ entity: 'Everyone' }] });
+      expect(warned({ ...everyone, ...ingress({ from: [{ entity }], ports: [80] }) })).toEqual([
+        expect.stringContaining('ingress[0].from[0]: opens nothing, because guardrail "no"'),
+      ]);
+    },
+  );
+
   test.each<[string, object, object]>([
     ['a part', {}, { to: [{ ipBlock: { cidr: '172.0.0.0/8' } }] }],
     ['other ports', { ports: ['80'] }, {}],
