@@ -1,6 +1,7 @@
 /** The rules of a firewall and their ends as they are written, with their places. */
 import type {
   ClusterFirewall,
+  ConnectionRule,
   EgressRule,
   Group,
   GuardrailDestination,
@@ -42,6 +43,25 @@ export const rulesOf = ({ metadata, spec }: ClusterFirewall): readonly WrittenRu
         ends: 'to' in rule ? endsOf<RuleEnd>('to', rule.to) : endsOf<RuleEnd>('from', rule.from),
       })),
     ),
+  );
+
+export interface WrittenConnection {
+  readonly group: Group;
+  readonly place: RulePlace;
+  readonly rule: ConnectionRule;
+}
+
+export const connectionsOf = ({ metadata, spec }: ClusterFirewall): readonly WrittenConnection[] =>
+  (spec.namespaces ?? []).flatMap((group, index) =>
+    (group.connections ?? []).map((rule, at) => ({
+      group,
+      place: {
+        firewall: metadata.name,
+        id: ruleId(metadata.name, group.name, 'connections', rule.name),
+        path: `spec.namespaces[${String(index)}].connections[${String(at)}]`,
+      },
+      rule,
+    })),
   );
 
 interface WrittenZone {

@@ -260,6 +260,11 @@ describe('pods of an inventory', () => {
   const to = (end: object, ports: readonly unknown[] = [80]) =>
     egress({ pods: app('web'), to: [end], ports });
 
+  const connection = (rule: object) =>
+    group({
+      connections: [{ name: 'c', fromPods: app('web'), toPods: app('web'), ports: [80], ...rule }],
+    });
+
   test.each<[string, Partial<Spec>, string | undefined]>([
     ['a pod', to({ pods: { podSelector: app('web') } }), undefined],
     ['no pod', to({ pods: { podSelector: app('wbe') } }), 'to[0]: no pod of the inventory has these labels'],
@@ -295,6 +300,28 @@ describe('pods of an inventory', () => {
       'to[0]: no pod of the inventory that has these labels has such',
     ],
     ['a subject', ingress({ pods: app('wbe'), from: [{ entity: 'World' }], ports: [80] }), 'pods: no pod'],
+    ['both ends of a connection', connection({}), undefined],
+    ['no pod that connects', connection({ fromPods: app('wbe') }), 'connections[0].fromPods: no pod'],
+    [
+      'a pod of the host network that connects',
+      connection({ fromPods: app('exporter') }),
+      'connections[0].fromPods: only pods of the host network have these labels (blog/exporter), and they have the addresses of their nodes: write an ingress rule from { entity: Nodes }',
+    ],
+    [
+      'a pod of the host network that is connected to',
+      connection({ toPods: app('exporter') }),
+      'connections[0].toPods: only pods of the host network have these labels (blog/exporter), and they have the addresses of their nodes: write an egress rule to { entity: Nodes }',
+    ],
+    [
+      'an account that no end of a connection has',
+      connection({ fromServiceAccounts: ['wbe'] }),
+      'connections[0].fromServiceAccounts: no pod',
+    ],
+    [
+      'a port that a connected pod does not have',
+      connection({ ports: ['htpp'] }),
+      'connections[0].ports[0]: no container',
+    ],
     [
       'a named port of the subject',
       ingress({ pods: app('web'), from: [{ entity: 'World' }], ports: ['metrics'] }),

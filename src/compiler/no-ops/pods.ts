@@ -13,7 +13,7 @@ import { includesNamespace, namespacesFromLabels, type NamespaceSet } from '../n
 import { listed } from '../nodes/listed.ts';
 import { ProblemCollector } from '../problems.ts';
 import type { Problem } from '../types.ts';
-import { rulesOf, type RuleEnd, type WrittenRule } from './entries.ts';
+import { connectionsOf, rulesOf, type RuleEnd, type WrittenConnection, type WrittenRule } from './entries.ts';
 
 export function podWarnings(
   firewalls: readonly ClusterFirewall[],
@@ -42,6 +42,21 @@ class Judge {
   firewall(firewall: ClusterFirewall): void {
     const peers = new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer]));
     for (const written of rulesOf(firewall)) this.#rule(written, peers);
+    for (const written of connectionsOf(firewall)) this.#connection(written);
+  }
+
+  #connection({ group, rule, place }: WrittenConnection): void {
+    const own = groupNamespaces(group);
+    const from = this.#matching(own, rule.fromPods);
+    this.#judge(from, own, place, '.fromPods');
+    this.#ofAccounts(from, rule.fromServiceAccounts, place, '.fromServiceAccounts');
+    const to = this.#matching(own, rule.toPods);
+    this.#judge(to, own, place, '.toPods');
+    this.#portNames(
+      rule.ports,
+      this.#ofAccounts(to, rule.toServiceAccounts, place, '.toServiceAccounts'),
+      place,
+    );
   }
 
   #rule({ group, rule, place, ends }: WrittenRule, peers: ReadonlyMap<string, Peer>): void {
@@ -106,7 +121,7 @@ class Judge {
       );
     } else if (found.every(({ isOnHostNetwork }) => isOnHostNetwork)) {
       const names = listed(found.map(({ namespace, name }) => `${namespace}/${name}`));
-      const remedy = at === '.pods' ? 'spec.nodes says who reaches their ports' : 'write { entity: Nodes }';
+      const remedy = REMEDIES[at] ?? 'write { entity: Nodes }';
       this.#collector.warn(
         place,
         'NoEffect',
@@ -136,6 +151,12 @@ class Judge {
     }
   }
 }
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  '.pods': 'spec.nodes says who reaches their ports',
+  '.fromPods': 'write an ingress rule from { entity: Nodes }',
+  '.toPods': 'write an egress rule to { entity: Nodes }',
+};
 
 /** The pods that an end selects; no namespaces where it is about something else. */
 function selectorsOf(
