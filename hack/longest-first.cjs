@@ -2,7 +2,8 @@
 // before, and otherwise goes by its size, which says nothing of a file whose tests are in *.suite.ts.
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-const LONGEST = /\/e2e\/(integration\/(controller|nodes|liveness)|gitops\/gitops|scenarios\/scenarios)[^/]*$/;
+const LONGEST =
+  /\/e2e\/(integration\/(controller|nodes|liveness)|gitops\/gitops|scenarios\/(more-)?scenarios)[^/]*$/;
 const rank = ({ path }) => (LONGEST.test(path) ? 0 : 1);
 
 module.exports = class extends Sequencer {
