@@ -239,7 +239,16 @@ describe('in spec.nodes', () => {
     ]);
     const allow = { services: ['registry', 'node-exporter'] };
     expect(nodes({ services: [registry, exporter], zones: [{ ...zone, allow }] })).toEqual([]);
-    expect(nodes({ services: [registry], breakGlassServices: ['registry'] })).toEqual([]);
+  });
+
+  test('services for breakGlass, and nobody in it', () => {
+    const given = { services: [{ name: 'registry', ports: [5000] }], breakGlassServices: ['registry'] };
+    expect(nodes(given)).toEqual([
+      expect.stringContaining('spec.nodes.breakGlassServices: nobody is in breakGlass'),
+    ]);
+    const peers = [{ name: 'ops', cidrs: ['198.51.100.0/24'] }];
+    const inUse = { mode: 'Enforce' as const, ...given, breakGlass: [{ peer: 'ops' }] };
+    expect(warned({ peers, nodes: inUse })).toEqual([]);
   });
 });
 

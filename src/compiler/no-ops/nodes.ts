@@ -32,6 +32,13 @@ export function reportNodes(
       '.nodeSelector',
     );
   }
+  if (nodes.breakGlassServices !== undefined && nodes.breakGlass === undefined)
+    collector.warn(
+      { firewall: name, id: ruleId(name, 'nodes', 'breakGlass'), path: 'spec.nodes' },
+      'NoEffect',
+      'nobody is in breakGlass, so these services open nothing: name peers with cidrs in nodes.breakGlass',
+      '.breakGlassServices',
+    );
   const used = new Set<string>([
     'ssh',
     'kube-apiserver',
