@@ -15,7 +15,7 @@ export const removal: Story = {
     const standing = await revision(cluster);
     await removeAll(cluster);
     const removed = await changesSince(cluster, standing);
-    expectOrder(removed, 'ADDED', ['bridge']);
+    expectOrder(removed, 'ADDED', ['guardrail', 'bridge']);
     expectOrder(removed, 'DELETED', ['deny', 'allow', 'bridge', 'guardrail', 'pass', 'set', 'tier']);
   },
 };
@@ -36,6 +36,8 @@ function expectOrder(changes: readonly Change[], type: Change['type'], order: re
 function partOf({ kind, metadata: { name } }: Change['object']): Part {
   if (kind === 'Tier') return 'tier';
   if (kind === 'GlobalNetworkSet') return 'set';
+  // A copy of a guardrail stands in its place, and not in that of the bridges.
+  if (name.startsWith('clusterfirewall.') && name.includes('-defaults-bridge-')) return 'guardrail';
   if (name.includes('-defaults-bridge-')) return 'bridge';
   if (name.includes('-defaults-pass-')) return 'pass';
   if (/-guardrails-|-defaults-metadataapi-/.test(name)) return 'guardrail';

@@ -15,8 +15,8 @@ export const waysToSay = scenario({
     ...refused(PROXIES, ['wordpress/wp2', 'wordpress/db'], [80]),
     ...refused(['monitoring/prometheus', 'shop/front', 'kube-system/metrics'], ['wordpress/wp1'], [80]),
 
-    ...allowed(['outside/vm', 'kube-system/metrics', 'node/node2'], ['wordpress/job'], [8080]),
-    ...refused(['outside/web'], ['wordpress/job'], [8080]),
+    ...allowed(['outside/vm'], ['wordpress/job'], [8080]),
+    ...refused(['outside/web', 'kube-system/metrics', 'node/node2'], ['wordpress/job'], [8080]),
     ...refused(['outside/vm'], ['wordpress/job'], [53, '53/UDP']),
     ...refused(['outside/vm'], WORDPRESS, [80, 81]),
 
