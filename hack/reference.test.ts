@@ -70,8 +70,12 @@ function withoutNames(description: string): string {
   return description.replaceAll(/called default|ClusterFirewall default|NetworkPolicy\/default/g, '');
 }
 
-/** The fields that have no default. */
-const BARE = { mode: 'Enforce', nodes: { mode: 'Enforce' } };
+/** The fields that have no default, and who breaks the glass, without whom its services are named. */
+const BARE = {
+  mode: 'Enforce',
+  peers: [{ name: 'office', cidrs: ['198.51.100.0/24'] }],
+  nodes: { mode: 'Enforce', breakGlass: [{ peer: 'office' }] },
+};
 
 /** `{ 'spec.a.b': 1 }` → `{ …BARE, a: { b: 1 } }`; items of lists have no place of their own in it. */
 function specOf(values: Readonly<Record<string, unknown>>): object {
