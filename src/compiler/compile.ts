@@ -29,6 +29,7 @@ import { reportOverlaps } from './namespaces/overlaps.ts';
 import { ProblemCollector } from './problems.ts';
 import type { Enforcement } from './namespaces/enforcement.ts';
 import { enforcementOf } from './namespaces/enforcement.ts';
+import { unionSelector } from './namespaces/namespaces.ts';
 import { reportExemptByLabel } from './namespaces/exempt-by-label.ts';
 import { reportUnclaimed } from './namespaces/unclaimed.ts';
 import { closedPods } from './foreign/closed-pods.ts';
@@ -75,6 +76,7 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
     frozen: frozenRules(collector),
     summaries: firewalls.map((firewall) => summary(firewall, enforcement, inventory)),
     foreign: foreignOf(main, context, nodes.summary),
+    ...reachOf(enforcement, inventory),
   };
 }
 
@@ -88,6 +90,13 @@ function foreignOf(
   return {
     openings: openingsOf({ main, closed, inventory, openNodes }),
     closed: { deny: closed.deny, namespaces: new Set(closed.namespaces.map(({ name }) => name)) },
+  };
+}
+
+function reachOf({ enforced, deny }: Enforcement, { namespaces }: Inventory): Pick<Compilation, 'reach'> {
+  if (namespaces === UNKNOWN) return {};
+  return {
+    reach: { enforced: enforced.length === 0 ? undefined : unionSelector(enforced), deny, namespaces },
   };
 }
 

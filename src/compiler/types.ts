@@ -1,8 +1,9 @@
 /** Input and output of the compiler. Plain data: no I/O, no clock. */
 import type { ClusterFirewall } from '../api/schema.ts';
+import type { Selector } from '../calico/selector.ts';
 import type { GeneratedObject } from '../calico/types.ts';
 import type { Known } from '../inventory/known.ts';
-import type { Directions, FelixConfigurationInfo, Inventory } from '../inventory/types.ts';
+import type { Directions, FelixConfigurationInfo, Inventory, NamespaceInfo } from '../inventory/types.ts';
 import type { RuleId } from './names.ts';
 
 /**
@@ -148,6 +149,15 @@ export interface NodesSummary {
  */
 export type Frozen = { readonly rule: RuleId } | { readonly prefix: RuleId } | { readonly sets: RuleId };
 
+/** Where policies of pods may be in force. */
+export interface Reach {
+  /** A namespaceSelector that matches the namespaces under the default deny; undefined where there are none. */
+  readonly enforced: Selector | undefined;
+  readonly deny: Directions;
+  /** The cluster's namespaces. */
+  readonly namespaces: readonly NamespaceInfo[];
+}
+
 export interface Compilation {
   readonly objects: readonly DesiredObject[];
   /** Absent where no firewall has `nodes`. */
@@ -167,6 +177,8 @@ export interface Compilation {
   readonly summaries: readonly FirewallSummary[];
   /** Absent where there is no firewall called default. */
   readonly foreign?: Foreign;
+  /** Absent where there is no firewall called default, and where the namespaces are unknown. */
+  readonly reach?: Reach;
 }
 
 export type Compile = (firewalls: readonly ClusterFirewall[], inventory: Inventory) => Compilation;

@@ -5,7 +5,6 @@ import type { Logger } from '../cluster/logger.ts';
 import type { Result } from '../cluster/queue.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import type { Compile, DesiredObject } from '../compiler/types.ts';
-import { oldBridges } from './plan/bridges.ts';
 import type { CalicoApi } from './observe/calico-api.ts';
 import type { Alterations } from './apply/alterations.ts';
 import type { Drift } from './apply/drift.ts';
@@ -19,7 +18,6 @@ import { objectId, type ObjectId } from './objects/kinds.ts';
 import type { Authorship } from './objects/authorship.ts';
 import type { LiveObject, OwnedObject } from './objects/live.ts';
 import type { Step } from './plan/step.ts';
-import { nodeShadows } from './plan/node-shadows.ts';
 import { Orphans } from './report/orphans.ts';
 import type { RoundReport } from './report/round-report.ts';
 import type { Reporter } from './report/status-writer.ts';
@@ -29,7 +27,7 @@ import type { Finding } from './report/status.ts';
 import { nextLook } from './next-look.ts';
 import type { World } from './world.ts';
 import type { GeneratedObjects } from './observe/generated-objects.ts';
-import { transition, type FromStored, type Transition } from './plan/transition.ts';
+import { fromStored, transition, type FromStored, type Transition } from './plan/transition.ts';
 import { WaveTimer } from './plan/wave-timer.ts';
 import { wholePolicies } from './apply/whole-policies.ts';
 import { only, type Plan } from './plan/plan.ts';
@@ -182,23 +180,24 @@ export class Reconciler {
     if (!first.needsStored) return first;
     const { transport, authorship } = this.#options;
     const policies = await wholePolicies(transport, authorship, round.signal);
-    return this.#plan(round, live, { bridges: oldBridges(policies), shadows: nodeShadows(policies) });
+    return this.#plan(round, live, fromStored(policies));
   }
 
   #plan(
     { world: { isClosedNamespace }, stored, wanted, nodes }: Round,
     live: readonly LiveObject[],
-    fromStored?: FromStored,
+    storedPolicies?: FromStored,
   ): Transition {
     return transition({
       desired: wanted.desired.filter(({ object }) => stored.serves(object.kind)),
       live,
       frozen: wanted.frozen,
+      reach: wanted.reach,
       firewalls: wanted.owners,
       isClosedNamespace,
       holdsEndpoints: wanted.nodes?.blocked !== undefined,
       ignoresWaves: (step) => this.#writer.ignoresWaves(step) || nodes.defers(step),
-      fromStored,
+      fromStored: storedPolicies,
     });
   }
 

@@ -143,6 +143,9 @@ function fitTogether(sets: readonly NamespaceSet[]): readonly NamespaceSet[] {
   return merged;
 }
 
+/** A namespaceSelector that matches the namespaces of any of these. */
+export const unionSelector = (sets: readonly NamespaceSet[]): Selector => or(...sets.map(asSelector));
+
 function asSelector(set: NamespaceSet): Selector {
   return and(
     ...(set.names === undefined ? [] : [isIn(LABEL_METADATA_NAME, set.names)]),

@@ -1,6 +1,7 @@
 /** Stored objects of the generated kinds, reduced to what planning compares. */
 import type { GeneratedKind } from '../../calico/types.ts';
 import { isCalicosLabel } from '../../calico/labels.ts';
+import type { PolicyType } from '../../calico/types.ts';
 import { readNetworkPolicy } from '../../inventory/actions.ts';
 import { readGlobalNetworkPolicy, readHostEndpoint, readTier } from '../../inventory/calico.ts';
 import { isRecord } from '../../json.ts';
@@ -17,7 +18,7 @@ import { DNS_SETS, isOurName, LABEL_SET, partsOf, type RuleId } from '../../comp
 import { GENERATED_KINDS, objectId, type ObjectId } from './kinds.ts';
 import { contentHash } from './content-hash.ts';
 import { isEmptied } from './emptied.ts';
-import { roleOf, whenHeld, type Role } from './role.ts';
+import { familyOf, roleOf, whenHeld, type Role } from './role.ts';
 import {
   boundedRuleIds,
   firewallOf,
@@ -62,6 +63,10 @@ export interface OwnedObject extends Identity {
   readonly isEmptied?: true;
   /** Present on what refuses, and will stay when it is deleted, because it has finalizers. */
   readonly willStay?: true;
+  /** Only in a GlobalNetworkPolicy. */
+  readonly namespaceSelector?: string;
+  /** The directions of a policy. */
+  readonly types?: readonly PolicyType[];
   /** The node of a HostEndpoint. */
   readonly node?: string;
   /** Only in a NetworkPolicy, because one that is open may be a tenant's. */
@@ -113,6 +118,7 @@ export function projectLive(kind: GeneratedKind, known: Set<string>): (object: S
       rules,
       role,
       hash,
+      ...(familyOf(role) === 'pods' && selection(kind, object['spec'])),
       ...(kind === 'NetworkPolicy' && { namespacePolicy: readNetworkPolicy(object) }),
       ...(kind === 'HostEndpoint' && { node: readHostEndpoint(object).node }),
       ...((role === 'nodeAddresses' || isSharedSet(kind, rules)) && { nets: netsOf(object) }),
@@ -132,6 +138,21 @@ const authorship = (
   const signature = annotations[SIGNATURE];
   return signature === undefined || !isSignature(signature) ? { isOpen: true } : { isOpen: true, signature };
 };
+
+const INGRESS: readonly PolicyType[] = ['Ingress'];
+const EGRESS: readonly PolicyType[] = ['Egress'];
+const BOTH: readonly PolicyType[] = ['Ingress', 'Egress'];
+
+/** Where a policy in force acts. Thousands of objects share the lists of directions. */
+function selection(kind: GeneratedKind, spec: unknown): Pick<OwnedObject, 'namespaceSelector' | 'types'> {
+  if ((kind !== 'GlobalNetworkPolicy' && kind !== 'NetworkPolicy') || !isRecord(spec)) return {};
+  const { namespaceSelector, types } = spec;
+  const has = (type: PolicyType): boolean => Array.isArray(types) && types.includes(type);
+  return {
+    types: !has('Egress') ? INGRESS : has('Ingress') ? BOTH : EGRESS,
+    ...(typeof namespaceSelector === 'string' && { namespaceSelector }),
+  };
+}
 
 const SHARED: ReadonlySet<string> = new Set(SHARED_SETS.map(({ id }) => id));
 const isSharedSet = (kind: GeneratedKind, rules: readonly RuleId[]): boolean =>

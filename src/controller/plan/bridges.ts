@@ -28,6 +28,7 @@ import {
 } from '../../compiler/names.ts';
 import { canonicalRules } from '../../compiler/flows/rules.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
+import { objectId, type ObjectId } from '../objects/kinds.ts';
 import { firewallOf } from '../objects/ownership.ts';
 import { familyOf, TEMPORARY } from '../objects/role.ts';
 import { storedPolicies, withRole, type EnforcedPolicy, type PolicyWithRole } from './stored-policy.ts';
@@ -109,10 +110,27 @@ function bridge(
   };
 }
 
+/**
+ * The bridge under a name that none of these has. They are being deleted, so they may be gone at any moment, and
+ * what they carry may be from an earlier change.
+ */
+export function withFreeName(given: DesiredObject, leaving: ReadonlySet<ObjectId>): DesiredObject {
+  let { object } = given;
+  while (leaving.has(objectId(object.kind, object.metadata))) {
+    const { metadata, spec } = object;
+    const [id = ruleId(given.firewall)] = given.rules;
+    const name = objectName('tier' in spec ? spec.tier : DEFAULT_TIER, id, withoutTier(metadata.name));
+    object = { ...object, metadata: { ...metadata, name } };
+  }
+  return { ...given, object };
+}
+
 /** Calico takes one dot in a name, the one after the tier. */
+const withoutTier = (name: string): string => name.replace(`${TIER}.`, '');
+
 const copiedGuardrail = ({ policy, role }: PolicyWithRole): readonly DesiredObject[] =>
   role === 'guardrail' && policy.kind === 'GlobalNetworkPolicy' && policy.spec.tier === TIER
-    ? [bridge(policy, 'old', policy.metadata.name.replace(`${TIER}.`, ''), policy.spec)]
+    ? [bridge(policy, 'old', withoutTier(policy.metadata.name), policy.spec)]
     : [];
 
 /** The allows of one direction, each for the pods that the policy selects. */

@@ -33,6 +33,7 @@ export interface DesiredState {
   readonly summaries: Compilation['summaries'];
   readonly nodes: Compilation['nodes'];
   readonly foreign: Compilation['foreign'];
+  readonly reach: Compilation['reach'];
   /** Nodes that must carry the enforcement label. While they are unknown, labels stay unchanged. */
   readonly labelledNodes: Known<ReadonlySet<string>>;
 }
@@ -70,6 +71,7 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
     summaries: compilation.summaries,
     nodes: compilation.nodes,
     foreign: compilation.foreign,
+    reach: compilation.reach,
     labelledNodes: labelledNodesOf(lifecycles.get(DEFAULT_FIREWALL), compilation),
   };
 }

@@ -17,17 +17,15 @@ import { random } from '../../compiler/testing/variations.ts';
 import type { Compilation } from '../../compiler/types.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { HostEndpointInfo, Inventory } from '../../inventory/types.ts';
-import { oldBridges } from './bridges.ts';
 import { labelPlan, isDeferred, nodesOfOurs, type LabelPlan } from '../nodes/enforcement-labels.ts';
 import type { StoredNode } from '../observe/cluster-state.ts';
 import type { LiveObject } from '../objects/live.ts';
-import { nodeShadows } from './node-shadows.ts';
 import { nodesStand } from '../nodes/nodes-report.ts';
 import { asStored, contentOf, projected, verdictsAfter } from '../testing/objects.ts';
 import type { Step } from './step.ts';
 import { describeNodeFlow, nodeReadingOf, type NodeFlow } from '../testing/node-reading.ts';
 import { Nodes as Watchers, type Stored } from '../testing/watchers.ts';
-import { transition, type Transition } from './transition.ts';
+import { fromStored, transition, type Transition } from './transition.ts';
 import { WaveTimer } from './wave-timer.ts';
 
 const EDGE = { edge: 'true' };
@@ -217,6 +215,7 @@ class World {
     const input = {
       desired: compilation.objects,
       frozen: compilation.frozen,
+      reach: compilation.reach,
       live: this.#live(),
       firewalls: new Set(['default']),
       isClosedNamespace: () => false,
@@ -225,8 +224,7 @@ class World {
     const first = transition({ ...input, fromStored: undefined });
     if (!first.needsStored) return [gating, first, isKeptBack];
     const stored = [...this.#stored.values()].map(asStored);
-    const fromStored = { bridges: oldBridges(stored), shadows: nodeShadows(stored) };
-    return [gating, transition({ ...input, fromStored }), isKeptBack];
+    return [gating, transition({ ...input, fromStored: fromStored(stored) }), isKeptBack];
   }
 
   #labelled(): readonly StoredNode[] {

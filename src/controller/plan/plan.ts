@@ -7,11 +7,12 @@
 import type { GeneratedObject } from '../../calico/types.ts';
 import { setsNamedBy } from '../../compiler/flows/sets.ts';
 import { isBelow, isRuleOfNodes, LABEL_SET, partsOf, type RuleId } from '../../compiler/names.ts';
-import type { DesiredObject, Frozen } from '../../compiler/types.ts';
+import type { DesiredObject, Frozen, Reach } from '../../compiler/types.ts';
 import { desiredHash as hashOf } from '../objects/content-hash.ts';
 import { objectId, type ObjectId } from '../objects/kinds.ts';
 import type { LiveObject, OwnedObject } from '../objects/live.ts';
 import { whenHeld, type Role } from '../objects/role.ts';
+import { confined, type Confines } from './confined.ts';
 import { ordered } from './order.ts';
 import { applyStep, desiredRole, emptyStep, removeStep, type ApplyStep, type Step } from './step.ts';
 
@@ -24,6 +25,8 @@ export interface PlanInput {
   readonly firewalls: ReadonlySet<string>;
   /** True where nothing can be created now: a namespace that does not exist or is being deleted. */
   readonly isClosedNamespace: (namespace: string) => boolean;
+  /** Absent: not known. */
+  readonly reach?: Reach | undefined;
   /** True while no host endpoint may come under the policies of nodes that is not there yet. */
   readonly holdsEndpoints?: boolean;
 }
@@ -48,6 +51,11 @@ export type Comparison = {
   | { readonly is: 'NeedsTaken' }
 );
 
+export interface Stray {
+  readonly live: OwnedObject;
+  readonly confines: Confines;
+}
+
 export interface Plan {
   /** Executed one after the other; the steps inside one in any order. Never empty ones. */
   readonly phases: readonly (readonly Step[])[];
@@ -57,6 +65,8 @@ export interface Plan {
   readonly frozen: readonly OwnedObject[];
   /** Open ones that are not desired and are being deleted, but wait for a finalizer. */
   readonly lingering: readonly OwnedObject[];
+  /** Those that stay for a frozen rule, and select pods where there is no default deny: see confined.ts. */
+  readonly strays: ReadonlyMap<ObjectId, Stray>;
   /** Stored objects of firewalls that do not exist. */
   readonly orphans: readonly OwnedObject[];
   /** Stored objects that are not desired and are deleted, while finalizers of others keep them. */
@@ -120,7 +130,8 @@ function compare(
   const desiredHash = hashOf(desired.object);
   if (live !== undefined) {
     if (live.hash === desiredHash) return { ...common, is: 'Current', desiredHash, live };
-    if (staysAsStored(input.frozen, desired, live)) return { ...common, is: 'Frozen', live };
+    if (staysAsStored(input.frozen, desired, live) && confined(live, input.reach) !== 'nothing')
+      return { ...common, is: 'Frozen', live };
   } else if (input.holdsEndpoints === true && desiredRole(desired) === 'nodeEndpoint') {
     return { ...common, is: 'Waiting' };
   }
@@ -162,7 +173,20 @@ export function plan(input: PlanInput): Plan {
   const comparisons = compareAll(input, live);
   const applies = only(comparisons, 'Pending').map(({ step }) => step);
   const { steps, ...kept } = prune(input, live, comparisons);
-  return { phases: ordered([...applies, ...steps]), comparisons, ...kept };
+  const strays = straysAmong(
+    [...only(comparisons, 'Frozen').map((each) => each.live), ...kept.frozen],
+    input,
+  );
+  return { phases: ordered([...applies, ...steps]), comparisons, strays, ...kept };
+}
+
+function straysAmong(kept: readonly OwnedObject[], { reach }: PlanInput): Plan['strays'] {
+  return new Map(
+    kept.flatMap((live) => {
+      const confines = confined(live, reach);
+      return typeof confines === 'string' ? [] : [[live.id, { live, confines }] as const];
+    }),
+  );
 }
 
 function compareAll(input: PlanInput, live: ReadonlyMap<string, LiveObject>): readonly Comparison[] {
@@ -200,7 +224,8 @@ function prune(
   const isKept = (object: OwnedObject): boolean =>
     object.isOpen
       ? carriesFrozen(whole, object)
-      : carriesFrozen(input.frozen, object) || nameless.some((desired) => isSuccessor(desired, object));
+      : (carriesFrozen(input.frozen, object) || nameless.some((desired) => isSuccessor(desired, object))) &&
+        confined(object, input.reach) !== 'nothing';
   const leaving: OwnedObject[] = [];
   const frozen: OwnedObject[] = [];
   const orphans: OwnedObject[] = [];

@@ -44,6 +44,7 @@ const noPlan: Plan = {
   phases: [],
   comparisons: [],
   frozen: [],
+  strays: new Map(),
   orphans: [],
   lingering: [],
   held: [],

@@ -12,10 +12,16 @@ import {
   set,
   storedObject,
 } from '../testing/objects.ts';
-import { newBridges, oldBridges } from './bridges.ts';
+import { newBridges, oldBridges, withFreeName } from './bridges.ts';
 import { nodeShadows } from './node-shadows.ts';
 import { plan } from './plan.ts';
-import { transition, type FromStored, type Transition, type TransitionInput } from './transition.ts';
+import {
+  fromStored,
+  transition,
+  type FromStored,
+  type Transition,
+  type TransitionInput,
+} from './transition.ts';
 
 interface Given extends Partial<Omit<TransitionInput, 'live'>> {
   readonly desired: readonly DesiredObject[];
@@ -30,10 +36,8 @@ const inputOf = ({ stored, ...rest }: Given): TransitionInput => ({
   fromStored: undefined,
   ...rest,
 });
-const fromStored = (stored: readonly DesiredObject[]): FromStored => {
-  const objects = stored.map((each) => storedObject(each));
-  return { bridges: oldBridges(objects), shadows: nodeShadows(objects) };
-};
+const made = (stored: readonly DesiredObject[]): FromStored =>
+  fromStored(stored.map((each) => storedObject(each)));
 const written = ({ plan: { phases } }: Transition): readonly string[] =>
   phases.flat().map(({ action, id }) => `${action} ${id}`);
 const writes = (objects: readonly DesiredObject[]): readonly string[] =>
@@ -63,7 +67,7 @@ describe('bridges', () => {
   test('are wanted, and asked for where those from what is stored are not known', () => {
     const { staged, needsStored } = transition(inputOf({ stored, desired }));
     expect({ staged, needsStored }).toEqual({ staged: true, needsStored: true });
-    const result = transition(inputOf({ stored, desired, fromStored: fromStored(stored) }));
+    const result = transition(inputOf({ stored, desired, fromStored: made(stored) }));
     expect(result).toMatchObject({ staged: true, needsStored: false });
     expect(written(result)).toEqual([
       ...writes(old),
@@ -83,15 +87,21 @@ describe('bridges', () => {
     const deleted = old.map((each) => heldObject(each));
     const input = { ...inputOf({ stored, desired }), live: [...stored.map(live), ...deleted] };
     expect(transition(input)).toMatchObject({ staged: true, needsStored: true });
-    const result = transition({ ...input, fromStored: fromStored(stored) });
-    expect(written(result)).toEqual([...writes(newBridges(desired)), ...writes([api, closing('new')])]);
+    const result = transition({ ...input, fromStored: made(stored) });
+    const anew = writes(old.map((each) => withFreeName(each, new Set(deleted.map(({ id }) => id)))));
+    expect(anew).not.toEqual(writes(old));
+    expect(written(result)).toEqual([
+      ...anew,
+      ...writes([...newBridges(desired), api, closing('new')]),
+      ...writes(old).map((write) => write.replace('apply', 'empty')),
+    ]);
     const emptied = old.map((each) => heldObject(emptiedObject(each)));
     const again = transition({
       ...input,
       live: [...stored.map(live), ...emptied],
-      fromStored: fromStored(stored),
+      fromStored: made(stored),
     });
-    expect(written(again)[0]).toEqual(writes(old)[0]);
+    expect(written(again)[0]).toEqual(anew[0]);
   });
 
   test('that somebody keeps are emptied, and start nothing then', () => {
@@ -130,13 +140,13 @@ describe('shadows', () => {
 
   test('are wanted, and asked for where they are not known', () => {
     expect(transition(inputOf({ stored, desired }))).toMatchObject({ staged: true, needsStored: true });
-    const result = transition(inputOf({ stored, desired, fromStored: fromStored(stored) }));
+    const result = transition(inputOf({ stored, desired, fromStored: made(stored) }));
     expect(result).toMatchObject({ staged: true, needsStored: false });
     expect(written(result)).toEqual([...writes(shadows), ...writes(desired)]);
   });
 
   test('that somebody deletes do not count', () => {
-    const input = { ...inputOf({ stored, desired }), fromStored: fromStored(stored) };
+    const input = { ...inputOf({ stored, desired }), fromStored: made(stored) };
     const deleted = shadows.map((each) => heldObject(emptiedObject(each)));
     const result = transition({ ...input, live: [...stored.map(live), ...deleted] });
     expect(written(result)).toEqual([...writes(shadows), ...writes(desired)]);
@@ -160,9 +170,9 @@ test('one temporary policy is written, and as many bridges as shadows are', () =
   );
   const stored = [zone('a', '192.0.2.0/25'), zone('b', '192.0.2.128/25')];
   const desired = [zone('a', '192.0.2.128/25'), zone('b', '192.0.2.0/25'), web, one, other];
-  const made = fromStored(stored);
-  expect(written(transition(inputOf({ stored, desired, fromStored: made }))).toSorted()).toEqual(
-    writes([...newBridges([web, one, other]), ...made.shadows.values(), ...desired]).toSorted(),
+  const policies = made(stored);
+  expect(written(transition(inputOf({ stored, desired, fromStored: policies }))).toSorted()).toEqual(
+    writes([...newBridges([web, one, other]), ...policies.shadows.values(), ...desired]).toSorted(),
   );
 });
 

@@ -24,6 +24,7 @@ const transition = (steps: readonly Step[], staged = true): Transition => ({
     phases: ordered(steps),
     comparisons: [],
     frozen: [],
+    strays: new Map(),
     orphans: [],
     lingering: [],
     held: [],

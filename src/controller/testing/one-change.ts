@@ -6,10 +6,8 @@ import type { DesiredObject } from '../../compiler/types.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { Role } from '../objects/role.ts';
-import { oldBridges } from '../plan/bridges.ts';
-import { nodeShadows } from '../plan/node-shadows.ts';
 import type { Step } from '../plan/step.ts';
-import { transition } from '../plan/transition.ts';
+import { fromStored, transition } from '../plan/transition.ts';
 import { WaveTimer } from '../plan/wave-timer.ts';
 import { live, storedObject } from './objects.ts';
 
@@ -86,7 +84,7 @@ function planFor(stored: Objects, to: Situation) {
   const first = transition({ ...input, fromStored: undefined });
   if (!first.needsStored) return first;
   const whole = objects.map((each) => storedObject(each));
-  return transition({ ...input, fromStored: { bridges: oldBridges(whole), shadows: nodeShadows(whole) } });
+  return transition({ ...input, fromStored: fromStored(whole) });
 }
 
 function written(stored: Objects, step: Step): Objects {
