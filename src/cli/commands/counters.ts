@@ -1,0 +1,28 @@
+import type { CountersInput } from '../counters.ts';
+import { outputOption, type Declare } from './declare.ts';
+
+const EXAMPLES = `
+Examples:
+  $ ssh edge1 'sudo iptables-save -c; sudo ip6tables-save -c' | clusterfirewall counters
+  $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- nft list ruleset | clusterfirewall counters
+  $ clusterfirewall counters edge1.txt edge2.txt --output json | jq '.rules[] | select(.verdict == "WouldDrop")'
+
+Only packets that begin a connection are counted. "would drop" counts packets that nodes in Observe let pass.
+WHERE is ports or host for the layers at nodes, before and after DNAT. A packet that passes both is counted in both.
+WHERE is ingress or egress at pods. Observed pods have no counters, because Felix does not program staged policies.
+A counter starts again at 0 when Felix rewrites its rule.
+
+JSON contains rules. A rule contains rule, where, verdict (Dropped, WouldDrop, Passed), packets and bytes, in the same order.`;
+
+export const declareCounters: Declare = (program, { io, exit }) => {
+  program
+    .command('counters')
+    .description("list the counters of each rule on a node, from a dump of the node's packet filter")
+    .argument('[file...]', 'the output of iptables-save -c or nft list ruleset; - for standard input')
+    .addOption(outputOption())
+    .addHelpText('after', EXAMPLES)
+    .action(async (files: readonly string[], input: CountersInput) => {
+      const { counters } = await import('../counters.ts');
+      exit(await counters(files, input, io));
+    });
+};
