@@ -45,7 +45,7 @@ const reduce: Plugin = {
 };
 
 /**
- * Bundles src/main.ts of the repository at `root` into `folder`. The same source and packages give the same
+ * Bundles src/start.js of the repository at `root` into `folder`. The same source and packages give the same
  * bytes wherever they stand.
  * @returns the packages that are in it
  * @throws Error when a package in the bundle has no licence text
@@ -80,7 +80,7 @@ const common = (root: string) =>
     // Names of modules in the bundle are relative to it, also where node_modules is a link.
     absWorkingDir: root,
     preserveSymlinks: true,
-    entryPoints: ['src/main.ts'],
+    entryPoints: ['src/start.js'],
     bundle: true,
     platform: 'node',
     target: 'node24',

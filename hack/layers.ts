@@ -66,9 +66,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   controller: edge(...CONTROLLER_FLOORS.map((floor) => `controller/${floor}`), ...UNDER_CONTROLLER),
 
   serving: edge('cluster', 'json'),
-  operator: edge('controller', 'serving', 'cluster', ...WORDS),
-  cli: edge('operator', 'serving', 'compiler', 'simulator', 'cluster', ...WORDS),
+  operator: edge('controller', 'serving', 'compiler', 'cluster', ...WORDS),
+  inspect: edge('controller', 'compiler', 'cluster', ...WORDS),
+  cli: edge('operator', 'inspect', 'serving', 'compiler', 'simulator', 'cluster', ...WORDS),
   main: edge('cli'),
+  start: edge(),
 };
 
 /** Packages that only these rooms may import. */

@@ -1,9 +1,9 @@
-#!/usr/bin/env node
-import { enableCompileCache } from 'node:module';
+// Not by name: in the bundle, a name that an old Node lacks would fail before start.js has looked.
+import * as nodeModule from 'node:module';
 import { buffer } from 'node:stream/consumers';
 
 // Compilation is a third of the start-up time. The cache is Node's own, in its temporary folder.
-enableCompileCache();
+nodeModule.enableCompileCache();
 
 // In `render | head` the reader stops early, which is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -17,6 +17,8 @@ void import('./cli/program.ts').then(async ({ main }) => {
     stdin: () => buffer(process.stdin),
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
+    connect: async (flags) => (await import('./cli/connect.ts')).connect(flags),
+    date: () => new Date(),
     color: process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '',
   });
 });

@@ -14,6 +14,7 @@ import { hostname } from 'node:os';
 import { Gauge, type Registry } from 'prom-client';
 import { pino, stdTimeFunctions } from 'pino';
 import { API_VERSION, KIND, PLURAL } from './api/schema.ts';
+import { OPERATOR_NAME } from './compiler/names.ts';
 import { OutageTracker } from './cluster/http/outages.ts';
 import { mergePatch } from './cluster/objects/apply.ts';
 import { systemClock, type Clock } from './cluster/clock.ts';
@@ -51,8 +52,6 @@ const LEASE_CONNECTIONS = 2;
  * Reviews of those who read metrics go one by one, so a flood of them does not become one at the API server.
  */
 const REVIEW_CONNECTIONS = 1;
-/** The Lease that replicas share, in the operator's namespace. config/rbac names it too. */
-const LEASE = 'clusterfirewall';
 /** Public keys of the processes whose signatures on policies count (src/controller/objects/authorship.ts). */
 const AUTHORS = 'clusterfirewall.io/authors';
 /**
@@ -140,7 +139,7 @@ export class FirewallOperator extends Shell {
     });
     const identity = `${instance}_${randomUUID()}`;
     const leases = connect({ connections: LEASE_CONNECTIONS });
-    const lease = { namespace, name: LEASE, note: authorsNote(controller) };
+    const lease = { namespace, name: OPERATOR_NAME, note: authorsNote(controller) };
     const election = new LeaderElection({ ...parts, transport: leases, identity, ...lease });
     leaderGauge(metrics.registry, election);
     this.#endpoints = await serveEndpoints({
@@ -237,7 +236,7 @@ function leaderGauge(registry: Registry, election: LeaderElection): void {
     labelNames: ['name'] as const,
     registers: [registry],
     collect() {
-      this.set({ name: LEASE }, election.isLeader ? 1 : 0);
+      this.set({ name: OPERATOR_NAME }, election.isLeader ? 1 : 0);
     },
   });
 }

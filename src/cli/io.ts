@@ -1,8 +1,22 @@
+import type { KubeConfigChoice } from '../cluster/http/kubeconfig-file.ts';
+import type { Transport } from '../cluster/http/transport.ts';
+
+/** A cluster that a command may ask. */
+export interface Connection {
+  readonly transport: Transport;
+  /** URL of its API server. */
+  readonly server: string;
+  readonly close: () => Promise<void>;
+}
+
 /** The parts of the process that a command may use. Tests bring their own. */
 export interface CommandIO {
   readonly stdin: () => Promise<Uint8Array>;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
+  /** @throws Error when there is no kubeconfig, or a broken one */
+  readonly connect: (choice: KubeConfigChoice) => Promise<Connection>;
+  readonly date: () => Date;
   /** True when standard error is a terminal that shows colours. */
   readonly color: boolean;
 }

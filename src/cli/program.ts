@@ -7,6 +7,7 @@ import type { Declare, Shell } from './commands/declare.ts';
 import { declareRender } from './commands/render.ts';
 import { declareRun } from './commands/run.ts';
 import { declareValidate } from './commands/validate.ts';
+import { declareVersion } from './commands/version.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { VERSION } from './version.ts';
 
@@ -17,6 +18,7 @@ const COMMANDS: readonly Declare[] = [
   declareBaseline,
   declareCounters,
   declareRun,
+  declareVersion,
 ];
 
 const EXAMPLES = `

@@ -1,4 +1,5 @@
 /** Runs a command line in this process, as main.ts would, and keeps its output. */
+import type { Transport } from '../cluster/http/transport.ts';
 import { main } from './program.ts';
 
 interface Ran {
@@ -10,11 +11,14 @@ interface Ran {
 interface RunSettings {
   readonly stdin?: string;
   readonly color?: boolean;
+  /** The cluster. Without it there is no kubeconfig. */
+  readonly transport?: Transport;
+  readonly date?: Date;
 }
 
 export async function runCommand(
   argv: readonly string[],
-  { stdin = '', color = false }: RunSettings = {},
+  { stdin = '', color = false, transport, date = new Date(Date.UTC(2026, 0, 1)) }: RunSettings = {},
 ): Promise<Ran> {
   let stdout = '';
   let stderr = '';
@@ -22,6 +26,13 @@ export async function runCommand(
     stdin: () => Promise.resolve(new TextEncoder().encode(stdin)),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
+    connect: () =>
+      transport === undefined
+        ? Promise.reject(
+            new Error('no kubeconfig found: set KUBECONFIG, or run in a pod with a ServiceAccount token'),
+          )
+        : Promise.resolve({ transport, server: 'https://api.example:6443', close: () => Promise.resolve() }),
+    date: () => date,
     color,
   });
   return { exitCode, stdout, stderr };

@@ -6,6 +6,8 @@ import { and, eq, has, not, printSelector } from '../calico/selector.ts';
 
 /** The namespace in config/manager. */
 export const DEFAULT_OPERATOR_NAMESPACE = 'clusterfirewall-system';
+/** The operator's Deployment, and the Lease that its replicas share. config/manager and config/rbac name them too. */
+export const OPERATOR_NAME = 'clusterfirewall';
 
 export const TIER = 'clusterfirewall';
 export const TIER_ORDER = 900;

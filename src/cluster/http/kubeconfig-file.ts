@@ -8,12 +8,27 @@ import { checkKubeConfig } from './kubeconfig-shape.ts';
 
 const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
+/** A choice that kubectl's options of the same names make. */
+export interface KubeConfigChoice {
+  /** A file, instead of those that are usually read. */
+  readonly kubeconfig?: string;
+  /** A context, instead of current-context. */
+  readonly context?: string;
+}
+
 /**
  * Reads KUBECONFIG, `~/.kube/config`, or the ServiceAccount of the pod, in this order.
  * @throws Error that names the file, the field and the remedy
  */
-export function loadDefaultKubeConfig(): KubeConfig {
-  const config = findKubeConfig();
+export function loadDefaultKubeConfig({ kubeconfig, context }: KubeConfigChoice = {}): KubeConfig {
+  const config = kubeconfig === undefined ? findKubeConfig() : readKubeConfig(kubeconfig, '--kubeconfig');
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null)
+      throw new Error(
+        'kubeconfig: no context has the name that --context gives; see `kubectl config get-contexts`',
+      );
+    config.setCurrentContext(context);
+  }
   if (config.getCurrentCluster() === null) {
     throw new Error(
       'kubeconfig: current-context names no cluster; choose one with `kubectl config use-context`',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { kubeConfigCredentials } from './kubeconfig.ts';
+import { loadDefaultKubeConfig } from './kubeconfig-file.ts';
 import { recordingLogger } from '../testing/logs.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 
@@ -163,6 +164,33 @@ describe('credentials', () => {
   test('behind a proxy are refused with the field', () => {
     expect(() => credentials({ token: 't' }, { 'proxy-url': 'http://proxy' })).toThrow(
       'proxy-url is not supported',
+    );
+  });
+});
+
+describe('a choice', () => {
+  const two = (): string =>
+    file(
+      'two',
+      JSON.stringify({
+        clusters: ['a', 'b'].map((name) => ({ name, cluster: { server: `https://${name}.example:6443` } })),
+        contexts: ['a', 'b'].map((name) => ({ name, context: { cluster: name } })),
+        'current-context': 'a',
+      }),
+    );
+
+  test('of file and context wins over KUBECONFIG and current-context', () => {
+    process.env['KUBECONFIG'] = join(folder, 'nothing');
+    expect(loadDefaultKubeConfig({ kubeconfig: two() }).getCurrentCluster()?.name).toBe('a');
+    expect(loadDefaultKubeConfig({ kubeconfig: two(), context: 'b' }).getCurrentCluster()?.name).toBe('b');
+  });
+
+  test('that names nothing is refused, and not repeated', () => {
+    expect(() => loadDefaultKubeConfig({ kubeconfig: two(), context: 'hunter2' })).toThrow(
+      /^kubeconfig: no context has the name that --context gives/,
+    );
+    expect(() => loadDefaultKubeConfig({ kubeconfig: join(folder, 'no') })).toThrow(
+      '--kubeconfig cannot be read (ENOENT)',
     );
   });
 });

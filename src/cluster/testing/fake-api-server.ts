@@ -131,7 +131,15 @@ export class FakeApiServer implements Transport {
 
   #discovery(path: string): unknown {
     const groups = [...new Set(this.#kinds.map(({ group }) => group))].filter((group) => group !== '');
-    if (path === '/apis') return { groups: groups.map((name) => ({ name, versions: [] })) };
+    if (path === '/apis')
+      return {
+        groups: groups.map((name) => ({
+          name,
+          versions: [
+            ...new Set(this.#kinds.flatMap(({ group, version }) => (group === name ? [version] : []))),
+          ].map((version) => ({ version })),
+        })),
+      };
     const resources = this.#kinds.filter((each) => collectionPath({ ...each, plural: '' }) === `${path}/`);
     if (resources.length === 0) throw notServed(path);
     return {
