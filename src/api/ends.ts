@@ -37,6 +37,20 @@ export const nodesKey = (selector: typeof labelSelector) => ({
     })
     .optional(),
 });
+const serviceKey = {
+  service: z
+    .strictObject({
+      namespace: dnsLabel
+        .meta({ description: "The Service's namespace; absent = the one of the pod that the rule is about." })
+        .optional(),
+      name: dnsLabel.meta({ description: "The Service's name." }),
+    })
+    .meta({
+      description:
+        'The pods that a Service selects, on the ports that it leads to. The ports of the rule are `[All]`, and every destination of it is a service.',
+    })
+    .optional(),
+};
 const entityKey = <const T extends readonly [string, ...string[]]>(values: T, description: string) => ({
   entity: z.enum(values).meta({ description }).optional(),
 });
@@ -64,12 +78,13 @@ export const ruleDestination = oneKey(
     ...ipBlockKey,
     ...podsKey(labelSelector),
     ...nodesKey(labelSelector),
+    ...serviceKey,
     ...entityKey(
       ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
       `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. ${API_SERVER}`,
     ),
   }),
-).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes, service and entity.' });
 
 export const guardrailDestination = oneKey(
   z.strictObject({

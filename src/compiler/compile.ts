@@ -37,6 +37,7 @@ import { openingsOf } from './foreign/openings.ts';
 import { groupScopes } from './pods/group-scope.ts';
 import { labelledNodeSets } from './flows/labelled-node-sets.ts';
 import { insideAddressesOf, type InsideAddresses } from './flows/outside.ts';
+import { serviceBookOf, type ServiceBook } from './flows/service-book.ts';
 import { networkSets, SHARED_SETS } from './flows/sets.ts';
 import { UNKNOWN } from '../inventory/known.ts';
 import type { Inventory } from '../inventory/types.ts';
@@ -58,7 +59,8 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
   const nodeAddresses = nodeAddressesOf(main, inventory);
   const nodeFirewall = nodeFirewallOf(main, inventory);
   const inside = insideAddressesOf(nodeAddresses, inventory);
-  const context = { enforcement, inventory, nodeAddresses, inside, nodeFirewall, collector };
+  const services = serviceBookOf(inventory);
+  const context = { enforcement, inventory, nodeAddresses, inside, services, nodeFirewall, collector };
   const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, context));
   const nodes = compileNodes({ ...context, main, firewalls, resolveScope: resolveScopeOf(main, context) });
   reportNoOps(firewalls, main, inventory, collector);
@@ -118,13 +120,14 @@ interface CompileContext {
   readonly inventory: Inventory;
   readonly nodeAddresses: NodeAddresses;
   readonly inside: InsideAddresses;
+  readonly services: ServiceBook;
   readonly nodeFirewall: NodeFirewall | undefined;
   readonly collector: ProblemCollector;
 }
 
 const resolveScopeOf = (
   firewall: ClusterFirewall,
-  { nodeAddresses, inside }: Pick<CompileContext, 'nodeAddresses' | 'inside'>,
+  { nodeAddresses, inside, services }: Pick<CompileContext, 'nodeAddresses' | 'inside' | 'services'>,
 ): ResolveScope => ({
   firewall: firewall.metadata.name,
   peers: new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer])),
@@ -132,6 +135,7 @@ const resolveScopeOf = (
   areNodesResolved: isResolved(nodeAddresses.nodes),
   isControlPlaneResolved: isResolved(nodeAddresses.controlPlane),
   isEtcdResolved: isResolved(nodeAddresses.etcd),
+  services,
 });
 
 function compileFirewall(firewall: ClusterFirewall, context: CompileContext): readonly DesiredObject[] {

@@ -37,6 +37,7 @@ export type WarningReason =
   | 'NoNamespaceMatches'
   | 'NodesUnknown'
   | 'NamespacesUnknown'
+  | 'ServicesUnknown'
   | 'ServiceWithoutSelector'
   | 'NoNodeFirewall'
   | 'NoEffect'

@@ -18,6 +18,7 @@ import { Alterations } from './apply/alterations.ts';
 import { Drift } from './apply/drift.ts';
 import {
   FIREWALLS,
+  isNamedBy,
   projectFirewall,
   reference,
   specChanged,
@@ -25,6 +26,7 @@ import {
 } from './observe/firewalls.ts';
 import type { WatchedCollection, HeartbeatMethod, HeartbeatResult } from '../cluster/informer/heartbeat.ts';
 import { ClusterState } from './observe/cluster-state.ts';
+import type { IsNamed } from './observe/api-server-callees.ts';
 import { remembering } from '../compiler/memo.ts';
 import type { Metrics, Readiness } from './metrics/metrics.ts';
 import { Informer } from '../cluster/informer/informer.ts';
@@ -131,7 +133,8 @@ export class Controller {
       },
       onSynced: changed,
     });
-    this.#state = new ClusterState(context, changed);
+    const isNamed: IsNamed = (service) => isNamedBy(this.#firewalls.store.list(), service);
+    this.#state = new ClusterState(context, isNamed, changed);
     this.#calico = new CalicoConnection(context, {
       onChange: changed,
       isKept: (firewall) => this.#firewalls.store.get(firewall)?.deleting === false,

@@ -61,6 +61,38 @@ describe('the order of a round', () => {
     expect(nets()).toEqual({ nets: [] });
   });
 
+  test('a Service that a rule names is followed, wherever else it is named, and no other', async () => {
+    const server = blogCluster();
+    const out = {
+      name: 'out',
+      pods: {},
+      to: [{ service: { namespace: 'blog', name: 'db' } }],
+      ports: ['All'],
+    };
+    server.put(FIREWALLS, firewallObject({ namespaces: [{ ...web, egress: [out] }] }));
+    const rounds = await settled(server);
+    const service = (name: string, app: string): KubernetesObject => ({
+      metadata: { name, namespace: 'blog' },
+      spec: { selector: { app }, ports: [{ port: 80, targetPort: 5432 }] },
+    });
+    const wrote = async (...services: readonly KubernetesObject[]) => {
+      for (const each of services) server.put(SERVICES, each);
+      return rounds.settle();
+    };
+    expect(await wrote(service('other', 'x'))).toEqual([]);
+    const both = [
+      expect.stringContaining('default-blog-egress-out-to-service-blog-db'),
+      expect.stringMatching(/ default-blog-egress-out$/),
+    ];
+    const added = await wrote(service('db', 'postgres'));
+    expect(added).toEqual(expect.arrayContaining(both));
+    expect(await wrote(service('db', 'mysql'))).toEqual(expect.arrayContaining(both));
+    await remove(server, { ...SERVICES, namespace: 'blog' }, 'db');
+    expect(await rounds.settle()).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^DELETE default-blog-egress-out$/)]),
+    );
+  });
+
   test('drift is repaired before anything new is written', async () => {
     const server = blogCluster();
     const rounds = await settled(server);

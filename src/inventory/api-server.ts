@@ -232,6 +232,9 @@ const HEADLESS = 'None';
 const LABEL_KEY = /^[A-Za-z0-9_./-]{1,317}$/;
 const LABEL_VALUE = /^[A-Za-z0-9_.-]{0,63}$/;
 
+/** Kubernetes limits it like this. A text of digits would be a range of Calico's. */
+const PORT_NAME = /^(?=.*[a-z])[a-z0-9-]{1,15}$/;
+
 /** An absent targetPort, or 0, means the port (Service API). */
 function readPort(value: unknown, at: string, fields: FieldReader): readonly ServicePort[] {
   const { protocol: text = 'TCP', port, targetPort } = fieldsOf(value);
@@ -242,7 +245,11 @@ function readPort(value: unknown, at: string, fields: FieldReader): readonly Ser
   }
   const [number] = fields.port(port, `${at}.port`);
   if (number === undefined) return NONE;
-  if (typeof targetPort === 'string') return [{ protocol, port: number, targetPort }];
+  if (typeof targetPort === 'string') {
+    if (PORT_NAME.test(targetPort)) return [{ protocol, port: number, targetPort }];
+    fields.refuse(`${at}.targetPort`, 'is no name of a port');
+    return NONE;
+  }
   const [target] = targetPort === 0 ? [number] : fields.port(targetPort ?? number, `${at}.targetPort`);
   return target === undefined ? NONE : [{ protocol, port: number, targetPort: target }];
 }

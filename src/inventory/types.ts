@@ -201,7 +201,7 @@ export interface Inventory {
   /** True where Calico's kube-controllers make host endpoints by themselves. */
   readonly automaticHostEndpoints: Known<boolean>;
   readonly apiServerBackends?: readonly ApiServerBackend[];
-  /** At least the Services that backends name, those with a port for UDP, and those through nodes. */
+  /** At least the Services that backends or rules name, those with a port for UDP, and those through nodes. */
   readonly services?: readonly ServiceInfo[];
   /** Canonical ranges of Services: ServiceCIDRs, which Kubernetes has since 1.33. */
   readonly serviceCIDRs?: readonly string[];

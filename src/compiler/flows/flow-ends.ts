@@ -19,22 +19,19 @@ import { formatCidr, parseCidr, subtractCidrs, unionCidrs } from '../../net/cidr
 import { NOT_INTERNET } from '../../net/internet.ts';
 import { chargeNets, enoughNets } from '../meter.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE, contentTag, isSet } from '../names.ts';
-import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespaces/namespaces.ts';
 import { RuleProblem } from '../problems.ts';
 import { readOnce } from '../read-once.ts';
 import { labelledNodes, type LabelledNodes } from './labelled-nodes.ts';
 import type { InsideAddresses } from './outside.ts';
-import { podsOf } from './pods-of.ts';
+import { podsOf, type PodsEnd } from './pods-of.ts';
+import type { ServiceBook } from './service-book.ts';
 
-/** One end of a flow. `tag` becomes part of object names. */
+/** One end of a flow. */
 export type FlowEnd =
-  | {
-      readonly kind: 'pods';
-      readonly namespaces: NamespaceSet;
-      readonly pods: Selector;
-      readonly tag: string;
-    }
+  | PodsEnd
+  /** The pods behind a Service. service-destinations.ts looks them up. */
+  | { readonly kind: 'service'; readonly namespace: string | undefined; readonly name: string }
   /** Pods of the namespace that the other end is in. */
   | { readonly kind: 'samePods'; readonly pods: Selector }
   /** Every address of these networks. */
@@ -64,6 +61,7 @@ export interface ResolveScope {
   readonly isControlPlaneResolved: boolean;
   /** False when the cluster's nodes are known and no address of a member of etcd is. */
   readonly isEtcdResolved: boolean;
+  readonly services: ServiceBook;
 }
 
 /**
@@ -81,6 +79,8 @@ export function resolveEnd(end: AnyEnd, scope: ResolveScope, ownNamespace: boole
     return { kind: 'pods', namespaces, pods, tag: `pods-${contentTag([namespaces, pods])}` };
   }
   if (end.nodes !== undefined) return labelledNodes(end.nodes);
+  if ('service' in end && end.service !== undefined)
+    return { kind: 'service', namespace: end.service.namespace, name: end.service.name };
   return resolveEntity(end.entity, scope);
 }
 
@@ -130,7 +130,12 @@ export const NO_CONTROL_PLANE =
   'no address of the control plane is known: label its nodes node-role.kubernetes.io/control-plane, or check that the operator may list the EndpointSlices of namespace default';
 
 /** The far end of Everyone, too. */
-export const everyPod = { kind: 'pods', namespaces: everyNamespace, pods: all(), tag: 'all-pods' } as const;
+export const everyPod: PodsEnd = {
+  kind: 'pods',
+  namespaces: everyNamespace,
+  pods: all(),
+  tag: 'all-pods',
+};
 
 function resolveEntity(entity: AnyEnd['entity'], scope: ResolveScope): FlowEnd {
   switch (entity) {
@@ -176,11 +181,11 @@ export interface EndMatch {
   readonly entity: EntityRule;
 }
 
-/**
- * An end is met when any of these matches is. The caller handles `samePods`, because it depends on the kind
- * of the policy.
- */
-export function matchEnd(end: Exclude<FlowEnd, { kind: 'samePods' }>): readonly EndMatch[] {
+/** The caller handles the others: `samePods` depends on the kind of the policy, `service` on the namespace. */
+export type MatchedEnd = Exclude<FlowEnd, { kind: 'samePods' | 'service' }>;
+
+/** An end is met when any of these matches is. */
+export function matchEnd(end: MatchedEnd): readonly EndMatch[] {
   switch (end.kind) {
     case 'pods':
       return ruleSelectors(end.namespaces, end.pods).map((entity) => ({ entity }));

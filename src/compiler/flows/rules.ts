@@ -5,7 +5,7 @@
 import { chunk, MAX_PORTS } from '../../calico/limits.ts';
 import type { Action, CalicoPort, EntityRule, Protocol, Rule } from '../../calico/types.ts';
 import type { PortValue } from '../../api/schema.ts';
-import { groupPorts, parsePort } from '../../net/ports.ts';
+import { groupPorts, parsePort, type Port } from '../../net/ports.ts';
 import { chargeRules, jsonSize, sumOf } from '../meter.ts';
 import type { FlowEnd, EndMatch } from './flow-ends.ts';
 import { ANNOTATION_RULE, type RuleId } from '../names.ts';
@@ -20,8 +20,11 @@ export interface PortMatch {
 }
 
 /** Ways to match the ports. Any of them is enough. */
-export function matchPorts(values: readonly PortValue[]): readonly PortMatch[] {
-  const grouped = groupPorts(values.map(parsePort));
+export const matchPorts = (values: readonly PortValue[]): readonly PortMatch[] =>
+  matchParsedPorts(values.map(parsePort));
+
+export function matchParsedPorts(ports: readonly Port[]): readonly PortMatch[] {
+  const grouped = groupPorts(ports);
   if (grouped.all) return [{}];
   return [
     ...(grouped.icmp
@@ -49,11 +52,27 @@ export function chunkPorts(ports: readonly CalicoPort[]): readonly (readonly Cal
 
 /**
  * Checks ports that only make sense at some destinations.
- * @throws RuleProblem for a named port where the destination is not pods, and for ports at the API server's
- * endpoints
+ * @throws RuleProblem for a named port where the destination is not pods, for ports at the API server's
+ * endpoints, and for ports or other destinations next to a Service
  */
 export function checkPorts(values: readonly PortValue[], destinations: readonly FlowEnd[]): void {
   const ports = values.map(parsePort);
+  const isAll = ports.every(({ kind }) => kind === 'all');
+  const other = destinations.findIndex(({ kind }) => kind !== 'service');
+  if (destinations.some(({ kind }) => kind === 'service')) {
+    if (!isAll)
+      throw new RuleProblem(
+        'PortsNotAllowed',
+        'a service stands for the ports that the Service leads to: write ports: [All], in a rule of its own',
+        '.ports',
+      );
+    if (other !== -1)
+      throw new RuleProblem(
+        'PortsNotAllowed',
+        'would be open on every port, because the ports of a rule to a service are [All]: write a rule of its own for it, with its ports',
+        `.to[${String(other)}]`,
+      );
+  }
   const named = ports.find((port) => port.kind === 'named');
   const notPods = destinations.find((end) => end.kind !== 'pods' && end.kind !== 'samePods');
   if (named && notPods) {
@@ -63,10 +82,7 @@ export function checkPorts(values: readonly PortValue[], destinations: readonly 
       '.ports',
     );
   }
-  if (
-    destinations.some((end) => end.kind === 'kubeAPIServer') &&
-    !ports.every((port) => port.kind === 'all')
-  ) {
+  if (destinations.some((end) => end.kind === 'kubeAPIServer') && !isAll) {
     throw new RuleProblem(
       'PortsNotAllowed',
       'KubeAPIServer stands for the endpoints of the API server and their ports: write ports: [All], in a rule of its own',

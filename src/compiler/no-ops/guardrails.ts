@@ -77,7 +77,7 @@ function covers(refused: RuleEnd, end: RuleEnd, cidrs: readonly string[], bounds
       refused.entity === end.entity ||
       refused.entity === 'Everyone' ||
       (refused.entity === 'World' && (end.entity === 'Internet' || cidrs.length > 0)) ||
-      (refused.entity === 'Pods' && (end.pods !== undefined || end.entity === 'SameNamespace'))
+      (refused.entity === 'Pods' && (arePods(end) || end.entity === 'SameNamespace'))
     );
   if (refused.ipBlock?.except === undefined && isWithin(cidrs, cidrsOf(refused, bounds.peersOfGuardrail)))
     return true;
@@ -85,13 +85,16 @@ function covers(refused: RuleEnd, end: RuleEnd, cidrs: readonly string[], bounds
   if (refused.pods === undefined) return false;
   // In a rule, pods without a namespaceSelector are those of one namespace; in a guardrail, of all.
   return (
-    (isEmpty(refused.pods) && end.pods !== undefined) ||
+    (isEmpty(refused.pods) && arePods(end)) ||
     (end.pods?.namespaceSelector !== undefined &&
       refused.pods.serviceAccounts === undefined &&
       areSame(refused.pods.namespaceSelector, end.pods.namespaceSelector) &&
       areSame(refused.pods.podSelector, end.pods.podSelector))
   );
 }
+
+const arePods = (end: RuleEnd): boolean =>
+  end.pods !== undefined || ('service' in end && end.service !== undefined);
 
 function coversPort(ports: Guardrail['ports'], port: Port): boolean {
   return ports.map(parsePort).some((each) => {

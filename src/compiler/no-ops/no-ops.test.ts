@@ -61,6 +61,14 @@ describe('an address of a Service', () => {
     );
   });
 
+  test('has the service as its remedy, in a destination', () => {
+    expect(warned(to('10.96.0.7/32'), { services })[0]).toContain(
+      'write { service: { namespace: blog, name: web } }, with ports: [All] in a rule of its own',
+    );
+    const from = ingress({ from: [{ ipBlock: { cidr: '10.96.0.7/32' } }], ports: [80] });
+    expect(warned(from, { services })[0]).toContain('write pods with the labels of its selector');
+  });
+
   test('of the API server has its own remedy, and one of a DNS server may be right', () => {
     const api = service({ namespace: 'default', name: 'kubernetes', clusterIPs: ['10.96.0.1'] });
     expect(warned(to('10.96.0.1/32'), { services: [api] })[0]).toContain('write { entity: KubeAPIServer }');

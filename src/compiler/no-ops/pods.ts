@@ -6,10 +6,15 @@ import type { ClusterFirewall, LabelSelector, Peer } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { PodInfo } from '../../inventory/pods.ts';
-import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
+import type { Inventory, NamespaceInfo, ServiceInfo } from '../../inventory/types.ts';
 import { parsePort } from '../../net/ports.ts';
 import { groupNamespaces } from '../namespaces/enforcement.ts';
-import { includesNamespace, namespacesFromLabels, type NamespaceSet } from '../namespaces/namespaces.ts';
+import {
+  includesNamespace,
+  namedNamespaces,
+  namespacesFromLabels,
+  type NamespaceSet,
+} from '../namespaces/namespaces.ts';
 import { listed } from '../nodes/listed.ts';
 import { ProblemCollector } from '../problems.ts';
 import type { Problem } from '../types.ts';
@@ -23,17 +28,24 @@ export function podWarnings(
   const { namespaces } = inventory;
   if (pods.length === 0 || namespaces === UNKNOWN) return [];
   const collector = new ProblemCollector();
-  const judge = new Judge(namespaces, pods, collector);
+  const judge = new Judge(namespaces, inventory.services ?? [], pods, collector);
   for (const firewall of firewalls) judge.firewall(firewall);
   return collector.problems;
 }
 
 class Judge {
   readonly #namespaces: ReadonlyMap<string, NamespaceInfo>;
+  readonly #services: readonly ServiceInfo[];
   readonly #pods: readonly PodInfo[];
   readonly #collector: ProblemCollector;
 
-  constructor(namespaces: readonly NamespaceInfo[], pods: readonly PodInfo[], collector: ProblemCollector) {
+  constructor(
+    namespaces: readonly NamespaceInfo[],
+    services: readonly ServiceInfo[],
+    pods: readonly PodInfo[],
+    collector: ProblemCollector,
+  ) {
+    this.#services = services;
     this.#namespaces = new Map(namespaces.map((each) => [each.name, each]));
     this.#pods = pods;
     this.#collector = collector;
@@ -65,7 +77,7 @@ class Judge {
     this.#judge(labelled, own, place, '.pods');
     const subjects = this.#ofAccounts(labelled, rule.serviceAccounts, place, '.serviceAccounts');
     const others = ends.map(({ end, at }) => {
-      const { namespaces, labels, accounts } = selectorsOf(end, own, peers);
+      const { namespaces, labels, accounts } = this.#behind(end, own) ?? selectorsOf(end, own, peers);
       if (namespaces === undefined) return undefined;
       const found = this.#matching(namespaces, labels);
       this.#judge(found, namespaces, place, at);
@@ -74,6 +86,15 @@ class Judge {
     if (!('to' in rule)) this.#portNames(rule.ports, subjects, place);
     // A name at an address is a problem of its own.
     else if (others.every((each) => each !== undefined)) this.#portNames(rule.ports, others.flat(), place);
+  }
+
+  /** The pods of a Service. One that does not exist is a warning of its own. */
+  #behind(end: RuleEnd, own: NamespaceSet): Selectors | undefined {
+    if (!('service' in end) || end.service === undefined) return undefined;
+    const { namespace = own.names?.length === 1 ? own.names[0] : undefined, name } = end.service;
+    const found = this.#services.find((each) => each.name === name && each.namespace === namespace);
+    if (found?.selector === undefined) return { labels: {} };
+    return { namespaces: namedNamespaces([found.namespace]), labels: { matchLabels: found.selector } };
   }
 
   #matching(namespaces: NamespaceSet, labels: LabelSelector): readonly PodInfo[] {
@@ -158,16 +179,18 @@ const REMEDIES: Readonly<Record<string, string>> = {
   '.toPods': 'write an egress rule to { entity: Nodes }',
 };
 
+interface Selectors {
+  readonly namespaces?: NamespaceSet;
+  readonly labels: LabelSelector;
+  readonly accounts?: readonly string[] | undefined;
+}
+
 /** The pods that an end selects; no namespaces where it is about something else. */
 function selectorsOf(
   { pods, peer }: RuleEnd,
   own: NamespaceSet,
   peers: ReadonlyMap<string, Peer>,
-): {
-  readonly namespaces?: NamespaceSet;
-  readonly labels: LabelSelector;
-  readonly accounts?: readonly string[] | undefined;
-} {
+): Selectors {
   const selected = pods ?? (peer === undefined ? undefined : peers.get(peer)?.pods);
   if (selected === undefined) return { labels: {} };
   const { namespaceSelector, podSelector = {}, serviceAccounts } = selected;

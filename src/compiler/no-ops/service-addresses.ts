@@ -26,7 +26,7 @@ export function reportServiceAddresses(
   for (const { place, ends } of [...rulesOf(firewall), ...zonesOf(firewall)]) {
     for (const { end, at } of ends) {
       const met = cidrsOf(end, peers).flatMap((cidr) => services.meeting(cidr));
-      if (met.length > 0) collector.warn(place, 'NoEffect', message(met), at);
+      if (met.length > 0) collector.warn(place, 'NoEffect', message(met, at.startsWith('.to')), at);
     }
   }
 }
@@ -36,12 +36,19 @@ const cidrsOf = ({ ipBlock, peer }: End, peers: ReadonlyMap<string, Peer>): read
 
 const API_SERVER = 'default/kubernetes';
 
-function message(met: readonly Met[]): string {
+function message(met: readonly Met[], isDestination: boolean): string {
   const names = [...new Set(met.map(({ what }) => what))].toSorted();
   const remedy = met.some(({ service }) => service === API_SERVER)
     ? 'write { entity: KubeAPIServer }'
-    : 'write pods with the labels of its selector, and the ports of these pods';
+    : isDestination
+      ? `write { service: ${serviceOf(met)} }, with ports: [All] in a rule of its own`
+      : 'write pods with the labels of its selector, and the ports of these pods';
   return `${listed(names)}: policies see the pod that a Service leads to, and never the address of the Service, so this opens nothing: ${remedy}`;
+}
+
+function serviceOf(met: readonly Met[]): string {
+  const [namespace, name] = met.find(({ service }) => service !== undefined)?.service?.split('/') ?? [];
+  return `{ namespace: ${namespace ?? '…'}, name: ${name ?? '…'} }`;
 }
 
 interface Met {

@@ -68,6 +68,7 @@ function sourceOf(end: FlowEnd, sourceScope: SourceScope): NodeSources {
     case 'pods':
       return podSources([end]);
     case 'samePods':
+    case 'service':
     case 'kubeAPIServer':
       throw new RuleProblem('EntityUnresolved', 'cannot be a source at a node');
   }

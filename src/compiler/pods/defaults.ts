@@ -161,7 +161,7 @@ function declaredGuardrail(
     collector.guard(place, () => {
       const at = `.${field}[${String(index)}]`;
       const end = located(at, () => resolveEnd(entry, context.resolveScope, false));
-      if (end.kind === 'samePods')
+      if (end.kind === 'samePods' || end.kind === 'service')
         throw new RuleProblem(
           'EntityUnresolved',
           'SameNamespace means nothing in a guardrail: give pods with a namespaceSelector',

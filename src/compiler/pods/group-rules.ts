@@ -4,15 +4,14 @@
  */
 import type { EgressRule, IngressRule, LabelSelector, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
-import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
+import type { FlowEnd, EndMatch, MatchedEnd, ResolveScope } from '../flows/flow-ends.ts';
 import { everyPod, matchEnd, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
 import { labelledNodes } from '../flows/labelled-nodes.ts';
 import { tellInside } from '../flows/outside.ts';
-import { podsOf } from '../flows/pods-of.ts';
+import { podsOf, type PodsEnd } from '../flows/pods-of.ts';
 import type { LocalFlow, LocalRules } from './same-namespace.ts';
 import { connectionFlows, isolationFlow, localPolicies, localRules } from './same-namespace.ts';
 import { DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
-import type { NodeFirewall } from '../nodes/node-firewall.ts';
 import { nodePortPolicies, nodeAndHostPorts } from '../nodes/node-ports.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 import {
@@ -26,10 +25,20 @@ import {
 import { globalPolicies, namespacedPolicies } from '../flows/policies.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located, RuleProblem } from '../problems.ts';
-import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
+import {
+  anyEnd,
+  canonicalRules,
+  checkPorts,
+  crossRules,
+  matchParsedPorts,
+  matchPorts,
+  type PortMatch,
+} from '../flows/rules.ts';
 import type { GroupScope } from './group-scope.ts';
 import { isSingleNamespace } from './group-scope.ts';
+import { servicesOf, type Idle } from './service-destinations.ts';
 import type { DesiredObject } from '../types.ts';
+import type { Port } from '../../net/ports.ts';
 
 /** A rule with its direction, whichever list it is in. */
 interface DirectedRule {
@@ -38,8 +47,10 @@ interface DirectedRule {
   readonly direction: 'ingress' | 'egress';
   readonly subject: Selector;
   readonly ends: readonly FlowEnd[];
-  /** The part of each entry that names pods or nodes by their addresses, and therefore opens nothing. */
-  readonly inside: readonly { readonly at: string; readonly message: string }[];
+  /** Flows to Services of the subject's own namespace, which differ from namespace to namespace. */
+  readonly local: readonly LocalFlow[];
+  /** The parts of entries that open nothing. */
+  readonly idle: readonly Idle[];
   /** Further ends, which are needed at the subject only. */
   readonly viaNodes: readonly FlowEnd[];
   readonly ports: IngressRule['ports'];
@@ -55,10 +66,11 @@ export function compileGroup(scope: GroupScope, collector: ProblemCollector): re
   const objects = rules.flatMap(({ place, resolve }) =>
     collector.guard(place, () => {
       const rule = resolve();
-      reportInside(rule, collector);
+      for (const { at, reason, message } of rule.idle) collector.warn(place, reason, message, at);
       warnOfNodes(rule, scope, collector);
       const made = [...subjectSide(rule, scope), ...peerSides(rule, scope), ...nodeSide(rule, scope)];
-      local.push(...sameNamespaceFlows(rule).map((flow) => localRules(flow, scope)));
+      const flows = [...sameNamespaceFlows(rule), ...rule.local];
+      local.push(...flows.map((flow) => localRules(flow, scope)));
       return made;
     }),
   );
@@ -77,7 +89,8 @@ interface UnresolvedRule {
   readonly resolve: () => DirectedRule;
 }
 
-function directedRules({ group, place, resolveScope, nodeFirewall }: GroupScope): readonly UnresolvedRule[] {
+function directedRules(scope: GroupScope): readonly UnresolvedRule[] {
+  const { group, place } = scope;
   const listed = <R extends IngressRule | EgressRule>(
     list: 'ingress' | 'metrics' | 'egress',
     rules: readonly R[] | undefined,
@@ -91,7 +104,7 @@ function directedRules({ group, place, resolveScope, nodeFirewall }: GroupScope)
       };
       return {
         place: at,
-        resolve: () => resolveRule(rule, entries(rule), { place: at, list, resolveScope, nodeFirewall }),
+        resolve: () => resolveRule(rule, entries(rule), { place: at, list, scope }),
       };
     });
   return [
@@ -104,23 +117,25 @@ function directedRules({ group, place, resolveScope, nodeFirewall }: GroupScope)
 interface ResolveContext {
   readonly place: RulePlace;
   readonly list: 'ingress' | 'metrics' | 'egress';
-  readonly resolveScope: ResolveScope;
-  readonly nodeFirewall: NodeFirewall | undefined;
+  readonly scope: GroupScope;
 }
 
 function resolveRule(
   rule: IngressRule | EgressRule,
   entries: IngressRule['from'] | EgressRule['to'],
-  { place, list, resolveScope, nodeFirewall }: ResolveContext,
+  { place, list, scope }: ResolveContext,
 ): DirectedRule {
+  const { resolveScope, nodeFirewall } = scope;
   const direction = list === 'egress' ? 'egress' : 'ingress';
   const field = direction === 'egress' ? 'to' : 'from';
   const resolved = entries.map((entry, index) =>
     located(`.${field}[${String(index)}]`, () => resolveEnd(entry, resolveScope, true)),
   );
   if (direction === 'egress') checkPorts(rule.ports, resolved);
-  const { ends, inside } = outsideOf(resolved, field, resolveScope);
+  const outside = outsideOf(resolved, field, resolveScope);
   const subject = podsOf(rule.pods, rule.serviceAccounts);
+  const behind = servicesOf(outside.ends, scope);
+  const local = behind.local.map((flow) => ({ ...flow, place, order: ORDER[list], from: subject }));
   const portsAtNodes = 'from' in rule ? nodeAndHostPorts(rule) : [];
   const openAt = 'from' in rule ? rule.openAt?.nodeSelector : undefined;
   // Traffic that enters by a NodePort of another node comes from that node's address.
@@ -133,8 +148,9 @@ function resolveRule(
     order: ORDER[list],
     direction,
     subject,
-    ends,
-    inside,
+    ends: behind.ends,
+    local,
+    idle: [...outside.idle, ...behind.idle],
     viaNodes,
     ports: rule.ports,
     portsAtNodes,
@@ -149,25 +165,22 @@ function outsideOf(
   resolved: readonly FlowEnd[],
   field: 'from' | 'to',
   { inside: addresses, areNodesResolved }: ResolveScope,
-): Pick<DirectedRule, 'ends' | 'inside'> {
-  const inside: DirectedRule['inside'][number][] = [];
+): Pick<DirectedRule, 'ends' | 'idle'> {
+  const idle: Idle[] = [];
   const ends = resolved.flatMap((end, index): readonly FlowEnd[] => {
     if (end.kind !== 'nets') return [end];
     const at = `.${field}[${String(index)}]`;
     if (!areNodesResolved)
       throw new RuleProblem('EntityUnresolved', `addresses never mean nodes, and ${NO_NODES}`, at);
     const sorted = addresses.sortOut(end.nets);
-    if (sorted.outside !== end.nets) inside.push({ at, message: tellInside(sorted) });
+    if (sorted.outside !== end.nets)
+      idle.push({ at, reason: 'ClusterAddresses', message: tellInside(sorted) });
     return sorted.outside.length === 0 ? [] : [{ kind: 'outside', nets: sorted.outside }];
   });
-  const [first] = inside;
+  const [first] = idle;
   if (ends.length === 0 && first !== undefined)
     throw new RuleProblem('ResolvesToNothing', first.message, first.at);
-  return { ends, inside };
-}
-
-function reportInside({ place, inside }: DirectedRule, collector: ProblemCollector): void {
-  for (const { at, message } of inside) collector.warn(place, 'ClusterAddresses', message, at);
+  return { ends, idle };
 }
 
 function warnOfNodes(
@@ -198,11 +211,20 @@ function nodeSide(
 /** In a NetworkPolicy, a notSelector would bind the rule to pods of its own namespace. */
 const GLOBAL_ONLY: ReadonlySet<FlowEnd['kind']> = new Set(['world', 'internet', 'outside']);
 
+const isMatched = (end: FlowEnd): end is MatchedEnd => end.kind !== 'samePods' && end.kind !== 'service';
+
+const hasOwnPorts = (end: FlowEnd): end is PodsEnd & { readonly ports: readonly Port[] } =>
+  end.kind === 'pods' && end.ports !== undefined;
+
 /** The subject's side: the rule's own pods, in the direction of the list. */
 function subjectSide(rule: DirectedRule, scope: GroupScope): readonly DesiredObject[] {
-  const others = [...rule.ends, ...rule.viaNodes].filter((end) => end.kind !== 'samePods');
+  const others = [...rule.ends, ...rule.viaNodes].filter(isMatched);
   if (!scope.enforcement.deny[rule.direction] || others.length === 0) return [];
-  const rules = allowRules(rule, rule.direction, others.flatMap(matchEnd));
+  const [onOwnPorts, onThose] = [others.filter(hasOwnPorts), others.filter((end) => !hasOwnPorts(end))];
+  const rules = allowRules(rule, rule.direction, [
+    ...onOwnPorts.map((end) => ({ others: matchEnd(end), ports: matchParsedPorts(end.ports) })),
+    ...(onThose.length === 0 ? [] : [{ others: onThose.flatMap(matchEnd), ports: matchPorts(rule.ports) }]),
+  ]);
   if (isSingleNamespace(scope.group) && !others.some(({ kind }) => GLOBAL_ONLY.has(kind))) {
     return scope.members.flatMap(({ namespace, isStaged }) =>
       namespacedPolicies(
@@ -237,7 +259,8 @@ function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
   if (!scope.enforcement.deny[direction]) return [];
   // Exempt ones too: the peer's own deny would refuse the way to them and from them.
   const subject = ruleSelectors(scope.meant, rule.subject).map((entity) => ({ entity }));
-  const rules = allowRules(rule, direction, subject);
+  const rulesOn = (ports: readonly PortMatch[]) => allowRules(rule, direction, [{ others: subject, ports }]);
+  let shared: ReturnType<typeof allowRules> | undefined;
   const peerEnds = new Map(
     rule.ends.flatMap((end) => {
       const pods = end.kind === 'everyone' ? everyPod : end;
@@ -253,6 +276,10 @@ function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
         .filter((namespaces) => !isEmpty(namespaces));
     const [enforcedPeers, observedPeers] = [within(enforced), within(observed)];
     [...enforcedPeers, ...observedPeers].forEach(refuseInexpressible);
+    const rules =
+      end.ports === undefined
+        ? (shared ??= rulesOn(matchPorts(rule.ports)))
+        : rulesOn(matchParsedPorts(end.ports));
     const make = (namespaceSets: readonly NamespaceSet[], isStaged: boolean) =>
       globalPolicies(
         {
@@ -268,15 +295,21 @@ function peerSides(rule: DirectedRule, scope: GroupScope): readonly DesiredObjec
   });
 }
 
-const allowRules = (rule: DirectedRule, direction: 'ingress' | 'egress', others: readonly EndMatch[]) =>
+const allowRules = (
+  rule: DirectedRule,
+  direction: 'ingress' | 'egress',
+  parts: readonly { readonly others: readonly EndMatch[]; readonly ports: readonly PortMatch[] }[],
+) =>
   canonicalRules(
-    crossRules({
-      id: rule.place.id,
-      action: 'Allow',
-      sources: direction === 'ingress' ? others : anyEnd,
-      destinations: direction === 'ingress' ? anyEnd : others,
-      ports: matchPorts(rule.ports),
-    }),
+    parts.flatMap(({ others, ports }) =>
+      crossRules({
+        id: rule.place.id,
+        action: 'Allow',
+        sources: direction === 'ingress' ? others : anyEnd,
+        destinations: direction === 'ingress' ? anyEnd : others,
+        ports,
+      }),
+    ),
   );
 
 const inDirection = (direction: 'ingress' | 'egress', rules: ReturnType<typeof allowRules>) =>
@@ -298,6 +331,15 @@ function sameNamespaceFlows(rule: DirectedRule): readonly LocalFlow[] {
   return rule.ends.flatMap((end) => {
     if (end.kind !== 'samePods') return [];
     const [from, to] = rule.direction === 'ingress' ? [end.pods, rule.subject] : [rule.subject, end.pods];
-    return [{ place: rule.place, order: rule.order, from, to, ports: rule.ports, isForEveryMember: true }];
+    return [
+      {
+        place: rule.place,
+        order: rule.order,
+        from,
+        to,
+        ports: matchPorts(rule.ports),
+        isForEveryMember: true,
+      },
+    ];
   });
 }

@@ -183,4 +183,6 @@ const needsMembers = (group: Group): boolean =>
   (group.egress ?? []).some((rule) => rule.to.some(isLocal));
 
 const isLocal = (end: RuleSource | RuleDestination): boolean =>
-  end.entity === 'SameNamespace' || (end.pods !== undefined && end.pods.namespaceSelector === undefined);
+  end.entity === 'SameNamespace' ||
+  (end.pods !== undefined && end.pods.namespaceSelector === undefined) ||
+  ('service' in end && end.service !== undefined && end.service.namespace === undefined);

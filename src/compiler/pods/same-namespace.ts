@@ -8,7 +8,6 @@ import { all, or, printSelector } from '../../calico/selector.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { MAX_SELECTOR } from '../../calico/limits.ts';
 import type { PolicyType, Rule } from '../../calico/types.ts';
-import type { IngressRule } from '../../api/schema.ts';
 import type { EndMatch } from '../flows/flow-ends.ts';
 import { podsOf } from '../flows/pods-of.ts';
 import { chargeCopies, sumOf } from '../meter.ts';
@@ -17,7 +16,7 @@ import { localRuleSelector, sortedUnique } from '../namespaces/namespaces.ts';
 import { namespacedPolicies } from '../flows/policies.ts';
 import type { RulePlace } from '../problems.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
-import type { RuleParts } from '../flows/rules.ts';
+import type { PortMatch, RuleParts } from '../flows/rules.ts';
 import { anyEnd, canonicalRules, crossRules, matchPorts, sizeOfCross } from '../flows/rules.ts';
 import type { GroupMember, GroupScope } from './group-scope.ts';
 import { isSingleNamespace } from './group-scope.ts';
@@ -28,7 +27,9 @@ export interface LocalFlow {
   readonly order: number;
   readonly from: Selector;
   readonly to: Selector;
-  readonly ports: IngressRule['ports'];
+  readonly ports: readonly PortMatch[];
+  /** The only namespace that it is in; absent: every one of the group. */
+  readonly only?: string;
   /** False for isolation: SameNamespace, which a Strict group over the same namespace overrides. */
   readonly isForEveryMember: boolean;
 }
@@ -43,7 +44,7 @@ export const connectionFlows = (group: Group, place: RulePlace): readonly LocalF
     order: ORDER.connections,
     from: podsOf(rule.fromPods, rule.fromServiceAccounts),
     to: podsOf(rule.toPods, rule.toServiceAccounts),
-    ports: rule.ports,
+    ports: matchPorts(rule.ports),
     isForEveryMember: true,
   }));
 
@@ -59,7 +60,7 @@ export const isolationFlow = (group: Group, place: RulePlace): readonly LocalFlo
           order: ORDER.local,
           from: all(),
           to: all(),
-          ports: ['All'],
+          ports: matchPorts(['All']),
           isForEveryMember: false,
         },
       ]
@@ -71,11 +72,11 @@ export interface LocalRules {
   readonly egress: readonly Rule[];
 }
 
-/** The rules of a flow, which a policy in each of the group's namespaces repeats. */
+/** The rules of a flow, which a policy in each of its namespaces repeats. */
 export function localRules(flow: LocalFlow, { group, members, enforcement }: GroupScope): LocalRules {
   const { ingress, egress } = localParts(flow, enforcement.deny);
   const size = sumOf([...ingress, ...egress].map(sizeOfCross));
-  chargeCopies(isSingleNamespace(group) ? 1 : 0, members.length * size);
+  chargeCopies(isSingleNamespace(group) ? 1 : 0, (flow.only === undefined ? members.length : 1) * size);
   const made = (parts: readonly RuleParts[]) => canonicalRules(parts.flatMap(crossRules));
   return { flow, ingress: made(ingress), egress: made(egress) };
 }
@@ -85,10 +86,17 @@ export function localPolicies(scope: GroupScope, byRule: readonly LocalRules[]):
   if (!deny.ingress && !deny.egress) return [];
   const isSingle = isSingleNamespace(scope.group);
   // Joined once for all namespaces: there may be thousands.
-  const strict = joined(byRule.filter(({ flow }) => flow.isForEveryMember));
-  const open = joined(byRule);
+  const common = byRule.filter(({ flow }) => flow.only === undefined);
+  const byNamespace = Map.groupBy(
+    byRule.filter(({ flow }) => flow.only !== undefined),
+    ({ flow }) => flow.only,
+  );
+  const strict = joined(common.filter(({ flow }) => flow.isForEveryMember));
+  const open = joined(common);
   return scope.members.flatMap((member) => {
-    const here = member.isOpenWithin ? open : strict;
+    const shared = member.isOpenWithin ? open : strict;
+    const own = byNamespace.get(member.namespace.name);
+    const here = own === undefined ? shared : joined([...shared.rules, ...own]);
     if (here.rules.length === 0) return [];
     return isSingle
       ? groupByRule(here.rules).flatMap((one) => ruleObject(one, member, scope))
@@ -98,7 +106,7 @@ export function localPolicies(scope: GroupScope, byRule: readonly LocalRules[]):
 
 function localParts({ place, from, to, ports }: LocalFlow, deny: Enforcement['deny']) {
   const allow = (sources: readonly EndMatch[], destinations: readonly EndMatch[]): readonly RuleParts[] => [
-    { id: place.id, action: 'Allow', sources, destinations, ports: matchPorts(ports) },
+    { id: place.id, action: 'Allow', sources, destinations, ports },
   ];
   // The policy's own end is left out where it is every pod that the policy selects.
   const own = (pods: Selector): readonly EndMatch[] => (pods.kind === 'all' ? anyEnd : localEnd(pods));

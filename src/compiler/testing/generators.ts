@@ -166,6 +166,11 @@ const destination: fc.Arbitrary<RuleDestination> = fc.oneof(
   ...sharedEntries,
   entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
 );
+/** Services that the scene has, mostly. A rule has nothing else next to them, mostly. */
+const service = record<NonNullable<RuleDestination['service']>>({
+  namespace: maybe(fc.constantFrom('a', 'b', 'kube-system', 'later'), 3),
+  name: fc.constantFrom('hook', 'api'),
+}).map((each): RuleDestination => ({ service: each }));
 const guardrailDestination = fc.oneof(
   ...sharedEntries,
   entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'),
@@ -174,9 +179,9 @@ const guardrailSource = fc.oneof(
   ...sharedEntries,
   entity('World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane'),
 );
-/** KubeAPIServer takes no other ports than All, so random ports would hardly ever be valid. */
+/** KubeAPIServer and services take no other ports than All, so random ports would hardly ever be valid. */
 const portsFor = (entries: readonly RuleDestination[], otherwise: fc.Arbitrary<PortValue[]>) =>
-  entries.some((each) => each.entity === 'KubeAPIServer')
+  entries.some(({ entity: named, service: each }) => named === 'KubeAPIServer' || each !== undefined)
     ? fc.oneof({ weight: 5, arbitrary: all }, { weight: 1, arbitrary: otherwise })
     : otherwise;
 
@@ -201,7 +206,12 @@ const connectionRule = record<ConnectionRule>({
   toServiceAccounts: serviceAccounts,
   ports,
 });
-const egressRule: fc.Arbitrary<EgressRule> = upTo(destination, 3).chain((to) =>
+const destinations = fc.oneof(
+  { weight: 8, arbitrary: upTo(destination, 3) },
+  { weight: 3, arbitrary: upTo(service, 2) },
+  { weight: 1, arbitrary: upTo(fc.oneof(destination, service), 3) },
+);
+const egressRule: fc.Arbitrary<EgressRule> = destinations.chain((to) =>
   record<EgressRule>({
     name: ruleName,
     pods: podSelector,

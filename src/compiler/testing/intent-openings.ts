@@ -37,7 +37,7 @@ export interface Opening {
 
 /** One entry of `from` or `to`. Only pods have a side of their own, where a rule is needed too. */
 export type EntryMatch =
-  | { readonly kind: 'pods'; readonly has: (pod: Pod, subject: Pod) => boolean }
+  | { readonly kind: 'pods'; readonly has: (pod: Pod, subject: Pod, flow: Flow) => boolean }
   | { readonly kind: 'addresses'; readonly has: (address: string, flow: Flow) => boolean }
   /** Whoever it is; at the far end, every pod. */
   | { readonly kind: 'everyone' }
@@ -74,6 +74,7 @@ export function entryMatch(
   }
   if (entry.pods !== undefined) return podsMatch(entry.pods, setting, podsWithoutSelector);
   if (entry.nodes !== undefined) return nodesMatch(entry.nodes, setting);
+  if ('service' in entry && entry.service !== undefined) return serviceMatch(entry.service, setting);
   return entityMatch(entry.entity, setting);
 }
 
@@ -98,6 +99,27 @@ function allowedEntryMatch(
   if (cidrs.every(isInside)) return { kind: 'nobody' };
   const inside = insideOf(setting);
   return { kind: 'addresses', has: (address, flow) => match.has(address, flow) && !inside.includes(address) };
+}
+
+/** The pods that the Service selects, on its target ports. Without a selector, or a Service, it is nobody. */
+function serviceMatch(
+  { namespace, name }: NonNullable<RuleDestination['service']>,
+  { inventory }: Setting,
+): EntryMatch | undefined {
+  if (inventory.unlistedKinds?.includes('services') === true) return undefined;
+  return {
+    kind: 'pods',
+    has: (pod, subject, flow) =>
+      (inventory.services ?? []).some(
+        ({ namespace: where, name: called, selector = {}, ports }) =>
+          where === (namespace ?? subject.namespace) &&
+          called === name &&
+          where === pod.namespace &&
+          Object.keys(selector).length > 0 &&
+          selectorMatches({ matchLabels: selector }, pod.labels) &&
+          ports.some(({ protocol, targetPort }) => portsMatch([`${String(targetPort)}/${protocol}`], flow)),
+      ),
+  };
 }
 
 /** Nodes that exist with these labels. */
@@ -242,6 +264,8 @@ export function entryMatches(
   if (end === 'to' && ports.some(isNamed) && matches.some(({ kind }) => kind !== 'pods')) return undefined;
   const toApiServer = entries.some(({ entity }) => entity === 'KubeAPIServer');
   if (toApiServer && ports[0] !== 'All') return undefined;
+  const services = entries.filter((entry) => 'service' in entry && entry.service !== undefined);
+  if (services.length > 0 && (ports[0] !== 'All' || services.length < entries.length)) return undefined;
   const left = matches.filter(({ kind }) => kind !== 'nobody');
   return left.length === 0 ? undefined : left;
 }
@@ -260,7 +284,7 @@ export function reaches(
 ): boolean {
   const [endpoint, subject] = end === 'from' ? [flow.from, flow.to] : [flow.to, flow.from];
   return matches.some((match) => {
-    if (match.kind === 'pods') return isPod(endpoint) && isPod(subject) && match.has(endpoint, subject);
+    if (match.kind === 'pods') return isPod(endpoint) && isPod(subject) && match.has(endpoint, subject, flow);
     if (match.kind === 'everyone') return side === 'subject' || isPod(endpoint);
     return match.kind === 'addresses' && side === 'subject' && match.has(addressOf(flow, end), flow);
   });

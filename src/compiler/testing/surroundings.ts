@@ -208,7 +208,7 @@ const apiServer = fc.record({
   ),
   apiServerBackends: backends,
   services,
-  unlistedKinds: fc.constantFrom<readonly string[]>([], [], ['apiservices']),
+  unlistedKinds: fc.constantFrom<readonly string[]>([], [], [], ['apiservices'], ['services']),
 });
 
 /**

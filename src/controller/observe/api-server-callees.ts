@@ -1,4 +1,4 @@
-/** The Services that the API server calls, and where it is itself, as plain data for the compiler. */
+/** The Services that the API server calls or rules name, and where it is itself, as plain data for the compiler. */
 import {
   API_SERVER_SLICES,
   BACKEND_SOURCES,
@@ -39,8 +39,11 @@ type Snapshot = Pick<
  */
 const PATIENCE_MS = 10_000;
 
+export type IsNamed = (service: Pick<ServiceInfo, 'namespace' | 'name'>) => boolean;
+
 export class ApiServerCallees {
   readonly informers: Informers;
+  readonly #isNamed: IsNamed;
   readonly #sources: readonly Informer<readonly ApiServerBackend[]>[];
   /**
    * All of the cluster, because it is not known beforehand which of them will be called. Little is kept of
@@ -50,10 +53,12 @@ export class ApiServerCallees {
   readonly #slices: Informer<Remembered<ApiServerSlice>>;
 
   /**
+   * @param isNamed true for a Service that a rule names
    * @param onChange called when something that the compiler sees changed, and when a missing kind is no
    * longer waited for
    */
-  constructor(context: InformerContext, onChange: () => void) {
+  constructor(context: InformerContext, isNamed: IsNamed, onChange: () => void) {
+    this.#isNamed = isNamed;
     this.#sources = BACKEND_SOURCES.map(
       (source) =>
         new Informer(context, {
@@ -78,6 +83,7 @@ export class ApiServerCallees {
         if (!this.#services.hasSynced) return;
         const matters =
           this.#called().has(event.key) ||
+          isNamed((event.type === 'deleted' ? event.old : event.new).value) ||
           (event.type !== 'added' && isForItself(event.old)) ||
           (event.type !== 'deleted' && isForItself(event.new));
         if (matters) serviceChanged(event);
@@ -111,6 +117,7 @@ export class ApiServerCallees {
         (each) =>
           speaksUdp(each) ||
           each.value.throughNodes === true ||
+          this.#isNamed(each.value) ||
           called.has(`${each.value.namespace}/${each.value.name}`),
       );
     const slices = this.#slices.store.list();

@@ -7,7 +7,7 @@ import { ifChanged } from '../../cluster/informer/store.ts';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
 import { UNKNOWN_CLUSTER, type Inventory, type NamespaceInfo, type NodeInfo } from '../../inventory/types.ts';
 import type { Reading, Unreadable } from '../../inventory/unreadable.ts';
-import { ApiServerCallees } from './api-server-callees.ts';
+import { ApiServerCallees, type IsNamed } from './api-server-callees.ts';
 import { both, LastKnown, type Remembered } from './last-known.ts';
 import { Informer, type InformerContext } from '../../cluster/informer/informer.ts';
 import { InformerGroup, type Informers } from '../../cluster/informer/informer-group.ts';
@@ -50,8 +50,11 @@ export class ClusterState {
   readonly #nodes: Informer<Remembered<StoredNode>>;
   readonly #apiServer: ApiServerCallees;
 
-  /** @param onChange called when something that the compiler sees changed, and not for a node's heartbeat */
-  constructor(context: InformerContext, onChange: () => void) {
+  /**
+   * @param isNamed true for a Service that a rule names
+   * @param onChange called when something that the compiler sees changed, and not for a node's heartbeat
+   */
+  constructor(context: InformerContext, isNamed: IsNamed, onChange: () => void) {
     const core = { group: '', version: 'v1' };
     this.#namespaces = new Informer(context, {
       kind: 'Namespace',
@@ -71,7 +74,7 @@ export class ClusterState {
       onChange: ifChanged(onChange),
       onSynced: onChange,
     });
-    this.#apiServer = new ApiServerCallees(context, onChange);
+    this.#apiServer = new ApiServerCallees(context, isNamed, onChange);
     this.informers = new InformerGroup([this.#namespaces, this.#nodes, this.#apiServer.informers]);
   }
 

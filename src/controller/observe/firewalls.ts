@@ -4,6 +4,7 @@ import { API_VERSION, GROUP, KIND, PLURAL, VERSION } from '../../api/schema.ts';
 import { status as statusSchema, type Status } from '../../api/status.ts';
 import { validateDocument, type Validation } from '../../api/validate.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
+import { namesService } from '../../compiler/flows/named-services.ts';
 import { isRecord } from '../../json.ts';
 import type { Resource, StoredObject } from '../../cluster/resource.ts';
 
@@ -53,6 +54,12 @@ export function specChanged(old: StoredFirewall, now: StoredFirewall): boolean {
     old.finalizers.join() !== now.finalizers.join()
   );
 }
+
+/** True when a rule of one of them names the Service. */
+export const isNamedBy = (
+  firewalls: readonly StoredFirewall[],
+  service: Parameters<typeof namesService>[1],
+): boolean => firewalls.some(({ validation }) => validation.ok && namesService(validation.firewall, service));
 
 /** One sentence an issue: the path, then what is wrong there and the remedy. */
 export function issueMessages(

@@ -14,7 +14,7 @@ import { Authorship } from '../objects/authorship.ts';
 import { HEARTBEAT } from '../objects/ownership.ts';
 import type { CalicoApi } from '../observe/calico-api.ts';
 import { ClusterState } from '../observe/cluster-state.ts';
-import { FIREWALLS, projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
+import { FIREWALLS, isNamedBy, projectFirewall, type StoredFirewall } from '../observe/firewalls.ts';
 import { GeneratedObjects } from '../observe/generated-objects.ts';
 import { CALICO, finalizersOf, OPERATOR_NAMESPACE } from './calico-server.ts';
 import { inventoryOf, type World } from '../world.ts';
@@ -68,7 +68,11 @@ export class Rounds {
       onChange: ignore,
       onSynced: ignore,
     });
-    this.#state = new ClusterState(context, ignore);
+    this.#state = new ClusterState(
+      context,
+      (service) => isNamedBy(this.#firewalls.store.list(), service),
+      ignore,
+    );
     const { authorship = new Authorship() } = options;
     this.#stored = new GeneratedObjects(CALICO, context, {
       onChange: ignore,
