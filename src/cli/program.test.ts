@@ -494,6 +494,7 @@ describe('the command line', () => {
     ['baseline', '--help'],
     ['counters', '--help'],
     ['render', '--help'],
+    ['status', '--help'],
     ['version', '--help'],
     ['validate', '--help'],
   ])('%s %s shows examples', async (...argv) => {

@@ -6,6 +6,7 @@ import { declareCounters } from './commands/counters.ts';
 import type { Declare, Shell } from './commands/declare.ts';
 import { declareRender } from './commands/render.ts';
 import { declareRun } from './commands/run.ts';
+import { declareStatus } from './commands/status.ts';
 import { declareValidate } from './commands/validate.ts';
 import { declareVersion } from './commands/version.ts';
 import type { CommandIO, ExitCode } from './io.ts';
@@ -18,6 +19,7 @@ const COMMANDS: readonly Declare[] = [
   declareBaseline,
   declareCounters,
   declareRun,
+  declareStatus,
   declareVersion,
 ];
 
@@ -27,15 +29,16 @@ Examples:
   $ clusterfirewall render firewall.yaml
   $ clusterfirewall baseline
   $ clusterfirewall counters dump.txt
+  $ clusterfirewall status
   $ clusterfirewall run
 
 Every command has its own --help. Files are manifests, folders of them, or - for standard input.
 
 Exit codes of every command:
   0  yes, or done; warnings do not count
-  1  no: validate found something wrong in a manifest
-  2  no answer: a file or an option is wrong, or there is no ClusterFirewall; render then prints no object
-  3  incomplete: render left out rules that have a problem`;
+  1  no: validate found something wrong in a manifest, or status in a cluster
+  2  no answer: a file, an option or the kubeconfig is wrong, or there is no ClusterFirewall; render then prints no object
+  3  incomplete: render left out rules that have a problem, or something of a cluster is not known`;
 
 /**
  * Runs one command line, without `node` and the script's name. Commands are loaded when they are used, so

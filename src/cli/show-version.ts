@@ -1,6 +1,7 @@
 import { GROUP, VERSION as API_VERSION } from '../api/schema.ts';
 import { messageOf } from '../cluster/errors.ts';
-import { installed, isUnknown, type Installed } from '../inspect/version.ts';
+import { isUnknown, reasonsOf } from '../inspect/answer.ts';
+import { installed, type Installed } from '../inspect/version.ts';
 import { withCluster, type ClusterFlags } from './commands/cluster.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { printable } from './printable.ts';
@@ -19,12 +20,12 @@ export async function showVersion(input: VersionInput, io: CommandIO): Promise<E
   return answer !== undefined && unknowns(answer).length > 0 ? 3 : 0;
 }
 
-interface Answer extends Installed {
+interface Installation extends Installed {
   /** Undefined without a kubeconfig. */
   readonly server?: string;
 }
 
-async function ask(input: VersionInput, io: CommandIO): Promise<Answer> {
+async function ask(input: VersionInput, io: CommandIO): Promise<Installation> {
   try {
     return await withCluster(input, io, async ({ transport, server }) => ({
       server,
@@ -36,11 +37,9 @@ async function ask(input: VersionInput, io: CommandIO): Promise<Answer> {
   }
 }
 
-const unknowns = ({ operators, served }: Installed): readonly string[] => [
-  ...new Set([operators, served].flatMap((each) => (isUnknown(each) ? [each.unknown] : []))),
-];
+const unknowns = ({ operators, served }: Installed): readonly string[] => reasonsOf([operators, served]);
 
-function asJson(answer: Answer | undefined): object {
+function asJson(answer: Installation | undefined): object {
   const client = { version: VERSION, api: API_VERSION, node: process.versions.node };
   if (answer === undefined) return { client };
   const { server, operators, served } = answer;
@@ -54,16 +53,16 @@ function asJson(answer: Answer | undefined): object {
   };
 }
 
-const asText = (answer: Answer | undefined): string =>
+const asText = (answer: Installation | undefined): string =>
   [`client:    ${VERSION}`, ...(answer === undefined ? [] : clusterLines(answer)), ''].join('\n');
 
-function clusterLines({ operators, served }: Answer): readonly string[] {
+function clusterLines({ operators, served }: Installation): readonly string[] {
   if (isUnknown(operators) && isUnknown(served) && operators.unknown === served.unknown)
     return [`cluster:   no answer: ${printable(served.unknown)}`];
   return [...operatorLines(operators), `API:       ${apiText(served)}`];
 }
 
-function operatorLines(operators: Answer['operators']): readonly string[] {
+function operatorLines(operators: Installation['operators']): readonly string[] {
   if (isUnknown(operators)) return [`operator:  unknown: ${printable(operators.unknown)}`];
   if (operators.length === 0) return ['operator:  not installed'];
   return operators.flatMap(({ namespace, version = 'of unknown version', image, ready, replicas }) => [
@@ -72,7 +71,7 @@ function operatorLines(operators: Answer['operators']): readonly string[] {
   ]);
 }
 
-function apiText(served: Answer['served']): string {
+function apiText(served: Installation['served']): string {
   if (isUnknown(served)) return `unknown: ${printable(served.unknown)}`;
   if (served.length === 0) return 'not installed: its CustomResourceDefinition is missing';
   const versions = `${GROUP}/${served.map(printable).join(', ')}`;

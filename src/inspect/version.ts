@@ -1,19 +1,14 @@
 /** Finds the operator of a cluster, and the versions of the API that it serves. */
 import { GROUP } from '../api/schema.ts';
-import { messageOf } from '../cluster/errors.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import { servedGroups } from '../cluster/objects/discovery.ts';
+import { orUnknown, type Answer } from './answer.ts';
 import { operatorDeployments, type OperatorDeployment } from './deployments.ts';
 
-/** Something that could not be found out. */
-export interface Unknown {
-  readonly unknown: string;
-}
-
 export interface Installed {
-  readonly operators: readonly OperatorDeployment[] | Unknown;
+  readonly operators: Answer<readonly OperatorDeployment[]>;
   /** Versions of clusterfirewall.io that are served; empty where its CustomResourceDefinition is missing. */
-  readonly served: readonly string[] | Unknown;
+  readonly served: Answer<readonly string[]>;
 }
 
 export async function installed(transport: Transport, namespace?: string): Promise<Installed> {
@@ -28,13 +23,3 @@ async function servedVersions(transport: Transport): Promise<readonly string[]> 
   const groups = await servedGroups(transport);
   return groups.find(({ name }) => name === GROUP)?.versions ?? [];
 }
-
-async function orUnknown<T>(answer: Promise<T>): Promise<T | Unknown> {
-  try {
-    return await answer;
-  } catch (error) {
-    return { unknown: messageOf(error) };
-  }
-}
-
-export const isUnknown = (value: object): value is Unknown => 'unknown' in value;
