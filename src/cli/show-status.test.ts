@@ -164,7 +164,7 @@ wordpress     enforced   2026-11-30 16:40   default/blog
     firewall({ conditions: [condition('Ready', 'False', 'Bad', 'one\u001b[2J\ntwo')] });
     const { stdout } = await status();
     expect(stdout).toContain(String.raw`one\u{1b}[2J\u{a}two`);
-    expect([...stdout].filter((each) => each < ' ' && each !== '\n')).toEqual([]);
+    expect(stdout.split('').filter((each) => each < ' ' && each !== '\n')).toEqual([]);
   });
 
   test('is about one firewall', async () => {
