@@ -1,5 +1,5 @@
 /**
- * The product on nodes with a real kubelet: the operator in pods, as config/default ships it, and packets
+ * The product on nodes with a real kubelet: the operator in pods, as the chart installs it, and packets
  * between pods that kubelet started.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';

@@ -1,17 +1,24 @@
-/** One cluster of containers, with the operator as config/default ships it, and the cast of the scenarios. */
+/** One cluster of containers, with the operator as the chart installs it, and the cast of the scenarios. */
+import path from 'node:path';
 import { loadAll } from 'js-yaml';
 import type { StartedCluster } from '../cluster.ts';
-import { installManifests, type OperatorIdentity } from '../harness/operator-process.ts';
+import { prepareHelm } from '../delivery/helm.ts';
+import type { OperatorIdentity } from '../harness/operator-process.ts';
 import { enterStage, type Stage } from '../harness/pods-stage.ts';
 import { kindCluster } from '../providers/kind.ts';
 import type { StartedKindCluster } from '../providers/kind/started-cluster.ts';
 import { deliverOperatorImage } from './operator-image.ts';
 
+export const CHART = path.resolve(import.meta.dirname, '../../charts/clusterfirewall');
+const RELEASE = 'clusterfirewall';
+const NAMESPACE = 'clusterfirewall-system';
 const ROLLOUT = '180s';
 
 export interface OperatorStage {
   readonly cluster: StartedKindCluster;
   readonly identity: OperatorIdentity;
+  /** Runs Helm on the operator's release, such as `upgrade` or `rollback`. */
+  readonly release: (command: string, ...args: readonly string[]) => Promise<string>;
 }
 
 export interface KindStage extends Stage, OperatorStage {
@@ -22,7 +29,7 @@ export interface KindStage extends Stage, OperatorStage {
 export async function startOperatorStage(): Promise<OperatorStage> {
   const cluster = await kindCluster().start();
   try {
-    return { cluster, identity: await installOperator(cluster) };
+    return await installOperator(cluster);
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -30,13 +37,14 @@ export async function startOperatorStage(): Promise<OperatorStage> {
 }
 
 export async function startKindStage(): Promise<KindStage> {
-  const { cluster, identity } = await startOperatorStage();
+  const { cluster, identity, release } = await startOperatorStage();
   try {
     await keepNamesFromCast(cluster);
     return {
       ...(await enterStage(cluster)),
       cluster,
       identity,
+      release,
       get operator(): never {
         throw new Error('the operator runs in pods here');
       },
@@ -66,27 +74,39 @@ async function keepNamesFromCast(cluster: StartedCluster): Promise<void> {
 
 const DEPLOYMENT = 'deployment/clusterfirewall';
 
-/** From its image, as config/default ships it. Resolves when every replica is ready. */
-async function installOperator(cluster: StartedKindCluster): Promise<OperatorIdentity> {
-  await deliverOperatorImage(cluster, await imageName(cluster));
-  const identity = await installManifests(cluster);
+/** From its image and the chart. Resolves when every replica is ready. */
+async function installOperator(cluster: StartedKindCluster): Promise<OperatorStage> {
+  const helm = await prepareHelm();
+  const release: OperatorStage['release'] = (command, ...args) =>
+    helm([command, RELEASE, ...args, '--namespace', NAMESPACE], cluster.kubeconfig);
+  const { metadata, spec } = deploymentIn(await release('template', CHART));
+  const [container] = spec.template.spec.containers;
+  if (container === undefined) throw new Error('the chart has no container');
+  await deliverOperatorImage(cluster, container.image);
+  await release('install', CHART, '--create-namespace');
+  const identity = { namespace: metadata.namespace, serviceAccount: spec.template.spec.serviceAccountName };
   await rolledOut(cluster, identity);
-  return identity;
-}
-
-async function imageName(cluster: StartedCluster): Promise<string> {
-  const built = await cluster.kubectl(['kustomize', 'config/manager']);
-  const objects = loadAll(built) as readonly Deployment[];
-  const image = objects.find(({ kind }) => kind === 'Deployment')?.spec.template.spec.containers[0]?.image;
-  if (image === undefined) throw new Error('config/manager has no Deployment with an image');
-  return image;
+  return { cluster, identity, release };
 }
 
 interface Deployment {
-  readonly kind: string;
+  readonly kind: 'Deployment';
+  readonly metadata: { readonly namespace: string };
   readonly spec: {
-    readonly template: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
+    readonly template: {
+      readonly spec: {
+        readonly serviceAccountName: string;
+        readonly containers: readonly { readonly image: string }[];
+      };
+    };
   };
+}
+
+function deploymentIn(manifests: string): Deployment {
+  const objects = loadAll(manifests) as readonly (Deployment | { readonly kind: string } | null)[];
+  const found = objects.find((each): each is Deployment => each?.kind === 'Deployment');
+  if (found === undefined) throw new Error('the chart has no Deployment');
+  return found;
 }
 
 export async function rolledOut(cluster: StartedCluster, identity: OperatorIdentity): Promise<void> {
