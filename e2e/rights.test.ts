@@ -13,7 +13,15 @@ import {
   TIER,
   TIER_ORDER,
 } from '../src/compiler/names.ts';
-import { grantsIn, grantsOf, grantText, rolesOf, roleWithout, type Grant } from './harness/grants.ts';
+import {
+  grantsIn,
+  grantsOf,
+  grantText,
+  rolesForPeople,
+  rolesOf,
+  roleWithout,
+  type Grant,
+} from './harness/grants.ts';
 import { readManifests } from './harness/manifests.ts';
 
 const WRITES = ['create', 'update', 'patch', 'delete', 'deletecollection'];
@@ -52,6 +60,26 @@ test('every role is bound to the operator, and to nobody else', () => {
       [{ kind: 'ServiceAccount', name: 'clusterfirewall', namespace: 'clusterfirewall-system' }],
     ]);
   }
+});
+
+test('roles for people: everybody who may view may read firewalls, and nobody may write them by another role', () => {
+  const roles = new Map(rolesForPeople().map((role) => [role.metadata.name, role]));
+  expect([...roles.keys()]).toEqual(['clusterfirewall-viewer', 'clusterfirewall-editor']);
+  const added = [...roles.values()].flatMap(({ metadata: { name, labels = {} } }) =>
+    Object.keys(labels).flatMap((label) => (label.includes('aggregate-to') ? [`${name}: ${label}`] : [])),
+  );
+  expect(added).toEqual(['clusterfirewall-viewer: rbac.authorization.k8s.io/aggregate-to-view']);
+  const grants = [...roles.values()].flatMap(grantsIn);
+  expect(new Set(grants.map(({ resource, group }) => `${resource}.${group}`))).toEqual(
+    new Set(['clusterfirewalls.clusterfirewall.io']),
+  );
+  expect(new Set(grants.filter(isWrite).map(({ role }) => role.metadata.name))).toEqual(
+    new Set(['clusterfirewall-editor']),
+  );
+  const subjects = readManifests('default').filter(({ kind }) => kind.endsWith('Binding'));
+  expect(subjects.filter((each) => roles.has((each['roleRef'] as { readonly name: string }).name))).toEqual(
+    [],
+  );
 });
 
 test('messages name the folder that gives the right to write a kind', () => {

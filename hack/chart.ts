@@ -40,6 +40,7 @@ const TEMPLATES: Readonly<Record<string, Template>> = {
   },
   'rights-node-labels.yaml': { from: ['config/nodes/labels'], when: '.Values.rights.nodes.labels' },
   'rights-failsafes.yaml': { from: ['config/nodes/failsafes'], when: '.Values.rights.nodes.failsafes' },
+  'rights-users.yaml': { from: ['config/users'], when: '.Values.rights.users' },
   'guard-operator.yaml': { from: ['config/operator-guard'], when: '.Values.guards.operator' },
   'guard-networksets.yaml': { from: ['config/networkset-guard'], when: '.Values.guards.networkSets' },
   'guard-pods.yaml': { from: ['config/pod-guard'], when: '.Values.guards.pods.enabled' },
@@ -124,15 +125,18 @@ const EXPRESSIONS: ReadonlyMap<string, string> = new Map([
 /** One document with the release's namespace, the account's name and the chart's labels. */
 function templated(document: Document): string {
   const { labels = {}, ...metadata } = document.metadata;
-  const own = Object.keys(labels).filter((label) => label !== 'app.kubernetes.io/name');
-  if (own.length > 0) throw new Error(`${metadata.name}: the chart would drop the label ${own.join(', ')}`);
+  const own = Object.entries(labels).filter(([label]) => label !== 'app.kubernetes.io/name');
   const named = { ...document, metadata: { ...metadata, labels: {} } };
   const text = dump(replaced(named), { lineWidth: -1, noRefs: true });
   const escaped = text.replaceAll('{{', '{{ "{{" }}');
   const filled = [...EXPRESSIONS].reduce((result, [place, to]) => result.replaceAll(place, to), escaped);
   const labelled = filled.replace(
     /^ {2}labels: \{\}$/m,
-    '  labels:\n    {{- include "clusterfirewall.labels" . | nindent 4 }}',
+    [
+      '  labels:',
+      '    {{- include "clusterfirewall.labels" . | nindent 4 }}',
+      ...own.map(([label, value]) => `    ${label}: '${value}'`),
+    ].join('\n'),
   );
   return special(document, labelled);
 }

@@ -37,7 +37,14 @@ export interface Access {
 const isRole = (manifest: Manifest): manifest is Role =>
   manifest.kind === 'ClusterRole' || manifest.kind === 'Role';
 
-export const rolesOf = (folder: string): readonly Role[] => readManifests(folder).filter(isRole);
+/** The operator's roles. */
+export const rolesOf = (folder: string): readonly Role[] =>
+  readManifests(folder).filter((each): each is Role => isRole(each) && !forPeople.has(each.metadata.name));
+
+/** The roles for people. */
+export const rolesForPeople = (): readonly Role[] => readManifests('users').filter(isRole);
+
+const forPeople: ReadonlySet<string> = new Set(rolesForPeople().map(({ metadata }) => metadata.name));
 
 /** @param folder a folder of config */
 export const grantsOf = (folder: string): readonly Grant[] => rolesOf(folder).flatMap(grantsIn);
