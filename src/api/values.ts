@@ -8,7 +8,7 @@ import { ATOMIC, type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
 /** RFC 1123 label, the form of a Kubernetes namespace's name. */
 const DNS_LABEL_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
 const LABEL_VALUE_PATTERN = '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$';
-const LABEL_KEY_PATTERN =
+export const LABEL_KEY_PATTERN =
   '^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$';
 const LABEL_PREFIX_MAX = 253;
 const LABEL_KEY_MAX = LABEL_PREFIX_MAX + 1 + 63;
