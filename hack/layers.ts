@@ -49,6 +49,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'calico/read': { rooms: ['calico', 'net', 'json'], packages: [] },
   inventory: pure('calico', 'net', 'json'),
   simulator: pure('calico/read', 'calico', 'net', 'json'),
+  snapshot: pure('json'),
 
   compiler: pure(...WORDS),
   ...floors(
@@ -57,6 +58,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ['namespaces', 'foreign', 'flows', 'nodes', 'pods', 'no-ops', 'compile'],
     ['compiler', ...WORDS],
   ),
+
+  questions: pure('compiler', 'simulator', 'calico/read', ...WORDS),
 
   cluster: edge('json'),
   ...floors(edge, 'cluster', ['http', 'objects', 'informer'], ['cluster', 'json']),
@@ -68,7 +71,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   serving: edge('cluster', 'json'),
   operator: edge('controller', 'serving', 'compiler', 'cluster', ...WORDS),
   inspect: edge('controller', 'compiler', 'cluster', ...WORDS),
-  cli: edge('operator', 'inspect', 'serving', 'compiler', 'simulator', 'cluster', ...WORDS),
+  cli: edge(
+    'operator',
+    'inspect',
+    'serving',
+    'questions',
+    'compiler',
+    'simulator',
+    'snapshot',
+    'cluster',
+    ...WORDS,
+  ),
   main: edge('cli'),
   start: edge(),
 };

@@ -23,6 +23,6 @@ export interface CommandIO {
 
 /**
  * One meaning for every command. 0 and 1 are the answer: yes or done, and no. 2: bad input or usage, and no answer.
- * 3: the answer is incomplete. Something has a problem, or is not known.
+ * 3: the answer is incomplete. Something has a problem, or is not known. With 4, a change opens something.
  */
-export type ExitCode = 0 | 1 | 2 | 3;
+export type ExitCode = 0 | 1 | 2 | 3 | 4;

@@ -4,8 +4,10 @@ import { messageOf } from '../cluster/errors.ts';
 import { declareBaseline } from './commands/baseline.ts';
 import { declareCounters } from './commands/counters.ts';
 import type { Declare, Shell } from './commands/declare.ts';
+import { declareExplain } from './commands/explain.ts';
 import { declareRender } from './commands/render.ts';
 import { declareRun } from './commands/run.ts';
+import { declareSnapshot } from './commands/snapshot.ts';
 import { declareStatus } from './commands/status.ts';
 import { declareValidate } from './commands/validate.ts';
 import { declareVersion } from './commands/version.ts';
@@ -18,6 +20,8 @@ const COMMANDS: readonly Declare[] = [
   declareValidate,
   declareBaseline,
   declareCounters,
+  declareExplain,
+  declareSnapshot,
   declareRun,
   declareStatus,
   declareVersion,
@@ -29,6 +33,7 @@ Examples:
   $ clusterfirewall render firewall.yaml
   $ clusterfirewall baseline
   $ clusterfirewall counters dump.txt
+  $ clusterfirewall explain shop/web shop/db 5432
   $ clusterfirewall status
   $ clusterfirewall run
 
@@ -36,9 +41,9 @@ Every command has its own --help. Files are manifests, folders of them, or - for
 
 Exit codes of every command:
   0  yes, or done; warnings do not count
-  1  no: validate found something wrong in a manifest, or status in a cluster
+  1  no: validate found something wrong in a manifest, status in a cluster, or explain a flow that is denied
   2  no answer: a file, an option or the kubeconfig is wrong, or there is no ClusterFirewall; render then prints no object
-  3  incomplete: render left out rules that have a problem, or something of a cluster is not known`;
+  3  incomplete: a rule has a problem and was left out, or something of a cluster is not known`;
 
 /**
  * Runs one command line, without `node` and the script's name. Commands are loaded when they are used, so

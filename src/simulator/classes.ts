@@ -6,7 +6,7 @@ import { formatCidr, type Cidr } from '../net/cidr.ts';
 import type { Node, Pod } from './world.ts';
 import { podName } from './world.ts';
 import type { Prepared, PreparedNode } from './prepared.ts';
-import { cutSpace, type Range } from './ranges.ts';
+import { outsideClassesOf, type OutsideClass } from './outside.ts';
 import { formatAddress } from '../net/cidr.ts';
 
 export interface PodClass {
@@ -15,14 +15,6 @@ export interface PodClass {
   readonly pods: readonly [Pod, ...Pod[]];
   /** Nodes that have some of them. */
   readonly nodes: ReadonlySet<string>;
-}
-
-/** Addresses outside the cluster. */
-export interface OutsideClass {
-  readonly family: 4 | 6;
-  /** One of them. */
-  readonly example: string;
-  readonly ranges: readonly Range[];
 }
 
 export class Classes {
@@ -42,7 +34,7 @@ export class Classes {
       for (const pod of pods) this.#byPod.set(podName(pod), all);
       return [all];
     });
-    this.outside = ([4, 6] as const).flatMap((family) => this.#outsideOf(family));
+    this.outside = ([4, 6] as const).flatMap((family) => outsideClassesOf(prepared, family));
   }
 
   classOf(pod: Pod): PodClass {
@@ -93,28 +85,7 @@ export class Classes {
     const names = (node.interfaces ?? []).map((each) => `${each.name} ${positions(node, each.addresses)}`);
     return JSON.stringify([own, addresses, names, settings.unknown, settingsKey(settings)]);
   }
-
-  #outsideOf(family: 4 | 6): readonly OutsideClass[] {
-    const ranges = cutSpace(family, this.prepared.cidrs());
-    const groups = Map.groupBy(
-      ranges.filter(({ from }) => this.#isOutside(family, from)),
-      ({ from }) => this.prepared.signature(formatAddress(full(family, from))),
-    );
-    return [...groups.values()].flatMap((of) => {
-      const [first] = of;
-      if (first === undefined) return [];
-      return [{ family, example: formatAddress(full(family, first.from)), ranges: of }];
-    });
-  }
-
-  #isOutside(family: 4 | 6, value: bigint): boolean {
-    const address = formatAddress(full(family, value));
-    if (address === '::1' || address.startsWith('127.')) return false;
-    return this.prepared.placeOf(address) === undefined && !this.prepared.services.hasAddress(address);
-  }
 }
-
-const full = (family: 4 | 6, value: bigint): Cidr => ({ family, value, prefix: family === 4 ? 32 : 128 });
 
 const positions = ({ addresses }: Node, some: readonly string[]): string =>
   some.map((address) => addresses.indexOf(address.replace(/\/.*$/, ''))).join('+');

@@ -1,4 +1,5 @@
 /** Reads Kubernetes' own objects. Every reader throws a FieldError. */
+import { LABEL_METADATA_NAME } from '../calico/labels.ts';
 import { FieldError, Fields, readNet, type ObjectFields } from '../calico/read/fields.ts';
 import type { NamedPort } from '../calico/read/objects.ts';
 import { PROTOCOL, readProtocol } from '../calico/read/protocols.ts';
@@ -15,9 +16,10 @@ import type {
   ServiceAccount,
 } from './world.ts';
 
+/** The API server sets the label with the name. A manifest may lack it. */
 export const readNamespace = ({ metadata }: ObjectFields): Namespace => ({
   name: metadata.name,
-  labels: metadata.labels,
+  labels: { ...metadata.labels, [LABEL_METADATA_NAME]: metadata.name },
 });
 
 export const readServiceAccount = ({ metadata }: ObjectFields): ServiceAccount => ({

@@ -15,6 +15,7 @@ import { allowed, denied, unknown, type Decision } from './decision.ts';
 import { endpointsOf, interfacesOf, type NodeInterfaces } from './hosts.ts';
 import { LabelIndex, type View } from './labelled.ts';
 import { parseAddress, parseCidr, type Cidr } from '../net/cidr.ts';
+import { missingForPolicies } from './missing.ts';
 import { familyOf, valueOf } from './packet.ts';
 import { PrefixMap } from './prefixes.ts';
 import { RuleBook, type Party } from './rules.ts';
@@ -58,6 +59,7 @@ const POLICY_KINDS = [
   'NetworkPolicy',
   'AdminNetworkPolicy',
   'BaselineAdminNetworkPolicy',
+  'ClusterNetworkPolicy',
   'Tier',
   'GlobalNetworkSet',
   'NetworkSet',
@@ -301,9 +303,9 @@ const hasIcmpCode = ({ icmp, notIcmp }: PolicyRule): boolean =>
 const podOrName = ({ namespace, name }: { readonly namespace?: string; readonly name: string }): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
-function unknownOf({ lacks, felix }: World): Decision | undefined {
-  const missing = POLICY_KINDS.find((kind) => lacks.includes(kind));
-  if (missing !== undefined) return unknown(`objects of kind ${missing} are missing`);
-  if (felix.some(({ bpf }) => bpf === true)) return unknown("Felix's eBPF dataplane is not simulated");
+function unknownOf(world: World): Decision | undefined {
+  const missing = missingForPolicies(world, POLICY_KINDS);
+  if (missing !== undefined) return unknown(missing);
+  if (world.felix.some(({ bpf }) => bpf === true)) return unknown("Felix's eBPF dataplane is not simulated");
   return undefined;
 }

@@ -34,6 +34,10 @@ export const outbound = ({ interfaces }: PreparedNode, tunnelled: boolean): Inte
 export const inbound = ({ interfaces }: PreparedNode, { destination }: Hop): Interface =>
   interfaces.host.find(({ addresses }) => addresses.includes(destination)) ?? interfaces.host[0];
 
+/** True where an address that nothing has may be a pod's, because nobody could list pods. */
+export const mayBePod = (prepared: Prepared, address: string): boolean =>
+  prepared.world.lacks.includes('Pod') && prepared.party(address).pool !== undefined;
+
 /** The node behind which an address is. */
 export function nodeOf(prepared: Prepared, place: Place): PreparedNode | undefined {
   return place.kind === 'pod' ? prepared.node(place.pod.node) : place.node;

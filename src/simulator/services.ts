@@ -52,6 +52,17 @@ export class ServiceIndex {
     return this.#addresses.has(address);
   }
 
+  /** Addresses of a Service's endpoints. @param name `namespace/name` */
+  addressesBehind(name: string): readonly string[] {
+    return [...new Set((this.#backends.get(name) ?? []).map(({ address }) => address))];
+  }
+
+  /** Nodes with an endpoint of the Service. */
+  nodesBehind({ namespace, name }: Service): readonly string[] {
+    const backends = this.#backends.get(`${namespace}/${name}`) ?? [];
+    return backends.flatMap(({ node }) => node ?? []);
+  }
+
   /** Every address of a Service, and every address behind one. */
   *addresses(): Iterable<string> {
     yield* this.#addresses;

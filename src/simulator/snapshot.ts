@@ -34,6 +34,11 @@ function into<K extends keyof Lists>(
   };
 }
 
+/** It has not been compared with Felix. */
+const notSimulated: Taker = () => {
+  throw new FieldError('kind', 'is not simulated');
+};
+
 const CALICO = ['projectcalico.org', 'crd.projectcalico.org'];
 const policy = into('policies', readCalicoPolicy);
 
@@ -48,6 +53,7 @@ const TAKERS: ReadonlyMap<string, Taker> = new Map([
   ['networking.k8s.io/NetworkPolicy', into('policies', readNetworkPolicy)],
   ['policy.networking.k8s.io/AdminNetworkPolicy', into('policies', readAdminNetworkPolicy)],
   ['policy.networking.k8s.io/BaselineAdminNetworkPolicy', into('policies', readAdminNetworkPolicy)],
+  ['policy.networking.k8s.io/ClusterNetworkPolicy', notSimulated],
   ...CALICO.flatMap((group): [string, Taker][] => [
     [`${group}/GlobalNetworkPolicy`, policy],
     [`${group}/NetworkPolicy`, policy],

@@ -3,7 +3,6 @@
  * dispatch.go, endpoints.go) at v3.31.
  */
 import { PROTOCOL } from '../calico/read/protocols.ts';
-import type { Chain } from './chains.ts';
 import {
   allowed,
   DELIVERED,
@@ -19,13 +18,16 @@ import {
   type Decision,
 } from './decision.ts';
 import { failsafeOf } from './failsafes.ts';
+import { HOST_LAYERS, type HostLayer } from './host-layers.ts';
 import { resolve, WORKLOAD, type Interface } from './hosts.ts';
 import { familyOf, type Header } from './packet.ts';
+import { missingForWay } from './missing.ts';
 import type { HostChains, Prepared, PreparedNode } from './prepared.ts';
 import {
   inbound,
   isLocal,
   isTunnelled,
+  mayBePod,
   nodeOf,
   outerHop,
   outbound,
@@ -35,7 +37,7 @@ import {
   sourceAfter,
   type Route,
 } from './routes.ts';
-import { Trail, type Hop, type Layer, type Next, type Outcome } from './trail.ts';
+import { Trail, type Hop, type Next, type Outcome } from './trail.ts';
 import { translate, type Translation } from './translate.ts';
 import type { Pod } from './world.ts';
 
@@ -75,14 +77,23 @@ class Walk {
   }
 
   from(origin: Origin, hop: Hop): Outcome {
+    const isPod = this.#prepared.placeOf(hop.destination)?.kind === 'pod';
+    const missing = missingForWay(this.#prepared.world, isPod);
+    if (missing !== undefined) return this.#unknownWay(this.#nodeOf(origin), hop, missing);
     if (origin.kind === 'node') return this.#output(origin.node, hop);
     if (origin.kind === 'outside') return this.#arrive(origin.at, { from: inbound(origin.at, hop) }, hop);
     const { pod } = origin;
-    const node = this.#prepared.node(pod.node);
-    if (node === undefined) throw new RangeError(`the node ${pod.node} of a pod is missing`);
+    const node = this.#nodeOf(origin);
     const where = { node, layer: 'delivery', endpoint: pod.name } as const;
     if (pod.addresses.includes(hop.destination)) return this.#trail.end(where, hop, INSIDE);
     return this.#arrive(node, { from: WORKLOAD, pod }, hop);
+  }
+
+  #nodeOf(origin: Origin): PreparedNode {
+    if (origin.kind !== 'pod') return origin.kind === 'node' ? origin.node : origin.at;
+    const node = this.#prepared.node(origin.pod.node);
+    if (node === undefined) throw new RangeError(`the node ${origin.pod.node} of a pod is missing`);
+    return node;
   }
 
   /** PREROUTING and what follows. */
@@ -166,6 +177,8 @@ class Walk {
   /** The packet is on its way to another node or to the outside. */
   #leave(node: PreparedNode, hop: Hop, tunnelled: boolean): Outcome {
     const place = this.#prepared.placeOf(hop.destination);
+    if (place === undefined && mayBePod(this.#prepared, hop.destination))
+      return this.#unknownWay(node, hop, 'pods are missing, and the destination may be one');
     if (place === undefined)
       return this.#trail.end({ node, layer: 'delivery', endpoint: hop.destination }, hop, LEFT);
     const target = nodeOf(this.#prepared, place);
@@ -376,21 +389,6 @@ interface FoundEndpoint {
   readonly chains: HostChains;
   readonly unknown?: Decision;
 }
-
-type HostLayer = Extract<Layer, 'host ingress' | 'host egress' | 'host forward in' | 'host forward out'>;
-
-interface HostLayerRules {
-  readonly chain: (chains: HostChains) => Chain;
-  /** Forwarded traffic has no failsafes. */
-  readonly early: 'inbound' | 'outbound' | 'forward';
-}
-
-const HOST_LAYERS: Readonly<Record<HostLayer, HostLayerRules>> = {
-  'host ingress': { chain: ({ ingress }) => ingress, early: 'inbound' },
-  'host egress': { chain: ({ egress }) => egress, early: 'outbound' },
-  'host forward in': { chain: ({ forwardIngress }) => forwardIngress, early: 'forward' },
-  'host forward out': { chain: ({ forwardEgress }) => forwardEgress, early: 'forward' },
-};
 
 const IPIP = 4;
 /** Queries and reports of multicast listeners, solicitations and advertisements of neighbours. */

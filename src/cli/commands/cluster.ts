@@ -8,15 +8,20 @@ export interface ClusterFlags extends KubeConfigChoice {
   readonly namespace?: string;
 }
 
-export const clusterOptions = (command: Command): Command =>
+export const kubeconfigOptions = (command: Command): Command =>
   command
     .option('--kubeconfig <file>', 'the cluster; default: that of KUBECONFIG, or ~/.kube/config')
-    .option('--context <name>', 'context of the kubeconfig')
-    .option('-n, --namespace <name>', "the operator's namespace; default: wherever it is");
+    .option('--context <name>', 'context of the kubeconfig');
+
+export const clusterOptions = (command: Command): Command =>
+  kubeconfigOptions(command).option(
+    '-n, --namespace <name>',
+    "the operator's namespace; default: wherever it is",
+  );
 
 /** Connects, works, and closes the connection whatever happens. */
 export async function withCluster<T>(
-  { kubeconfig, context }: ClusterFlags,
+  { kubeconfig, context }: KubeConfigChoice,
   io: CommandIO,
   work: (connection: Connection) => Promise<T>,
 ): Promise<T> {

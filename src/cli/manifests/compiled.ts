@@ -97,8 +97,8 @@ interface Cluster {
 const unknownCluster: Cluster = { inventory: UNKNOWN_CLUSTER, pods: [], diagnostics: [], files: [] };
 
 async function readCluster(file: string, readStdin: () => Promise<Uint8Array>): Promise<Cluster> {
-  const { documents, diagnostics, files } = await loadDocuments([file], readStdin);
-  const read = readInventory(documents);
+  const { documents, diagnostics, files, lacks } = await loadDocuments([file], readStdin);
+  const read = readInventory(documents, lacks);
   const unreadable = diagnostics.map((each) => ({ ...each, reason: 'BadInventory' }));
   return { ...read, diagnostics: [...unreadable, ...read.diagnostics], files };
 }

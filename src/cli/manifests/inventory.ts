@@ -24,15 +24,23 @@ import { readNamespace } from '../../inventory/namespaces.ts';
 import { readNode } from '../../inventory/nodes.ts';
 import { readPod, type PodInfo } from '../../inventory/pods.ts';
 import type { KubernetesObject } from '../../inventory/object.ts';
+import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { Flaw, Reading } from '../../inventory/unreadable.ts';
 import { AddressError, parseCidr } from '../../net/cidr.ts';
+import type { Lack } from '../../snapshot/file.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { Item, ItemError } from './inventory-items.ts';
 import { type Document, unfold } from './load.ts';
 
-/** Other kinds are ignored. A kind that does not occur is known to be empty. */
-export function readInventory(documents: readonly Document[]): {
+/**
+ * Other kinds are ignored. A kind that does not occur is known to be empty, unless a snapshot says that it lacks
+ * the kind.
+ */
+export function readInventory(
+  documents: readonly Document[],
+  lacks: readonly Lack[] = [],
+): {
   readonly inventory: Inventory;
   readonly pods: readonly PodInfo[];
   readonly diagnostics: readonly Diagnostic[];
@@ -86,8 +94,25 @@ export function readInventory(documents: readonly Document[]): {
   };
   const unreadable = flaws.map((flaw) => ({ ...flaw, isLost: true }));
   const pods = readAll('Pod', (item) => readPod(item.namespacedObject()));
-  return { pods, inventory: { ...inventory, ...(unreadable.length > 0 && { unreadable }) }, diagnostics };
+  const known = { ...inventory, ...(unreadable.length > 0 && { unreadable }), ...unknownOf(lacks) };
+  return { pods, inventory: known, diagnostics };
 }
+
+/** The parts of the inventory that a snapshot lacks. */
+function unknownOf(lacks: readonly Lack[]): Partial<Inventory> {
+  const kinds = new Set(lacks.map(({ kind }) => kind));
+  const unlistedKinds = BACKEND_KINDS.filter((kind) => kinds.has(kind));
+  return {
+    ...(kinds.has('Namespace') && { namespaces: UNKNOWN }),
+    ...(kinds.has('Node') && { nodes: UNKNOWN }),
+    ...(kinds.has('IPPool') && { ipPools: UNKNOWN }),
+    ...(kinds.has('EndpointSlice') && { apiServerEndpoints: UNKNOWN }),
+    ...(kinds.has('KubeControllersConfiguration') && { automaticHostEndpoints: UNKNOWN }),
+    ...(unlistedKinds.length > 0 && { unlistedKinds }),
+  };
+}
+
+const BACKEND_KINDS = ['Service', ...BACKEND_SOURCES.map(({ kind }) => kind)];
 
 /* The readers take what they find. A file may be written by hand, so a field that decides on rules is checked here first. */
 

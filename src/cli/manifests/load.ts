@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Path } from '../../api/path.ts';
 import { isRecord } from '../../json.ts';
+import { isSnapshot, parseSnapshot, SnapshotError, type Lack } from '../../snapshot/file.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { UnreadableError, manifestsAt, readText } from './source.ts';
 import { type YamlDocument, YamlSyntaxError, parseYaml } from './yaml.ts';
@@ -20,6 +21,8 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[];
   /** The files that were tried, in reading order. Those of a folder take its place. */
   readonly files: readonly string[];
+  /** Kinds that a snapshot could not read. Undefined where no file is a snapshot. */
+  readonly lacks?: readonly Lack[];
 }
 
 /**
@@ -37,11 +40,15 @@ export async function loadDocuments(
   return together(loaded);
 }
 
-const together = (loaded: readonly Loaded[]): Loaded => ({
-  documents: loaded.flatMap(({ documents }) => documents),
-  diagnostics: loaded.flatMap(({ diagnostics }) => diagnostics),
-  files: loaded.flatMap(({ files }) => files),
-});
+function together(loaded: readonly Loaded[]): Loaded {
+  const lacks = loaded.flatMap((each) => each.lacks ?? []);
+  return {
+    documents: loaded.flatMap(({ documents }) => documents),
+    diagnostics: loaded.flatMap(({ diagnostics }) => diagnostics),
+    files: loaded.flatMap(({ files }) => files),
+    ...(loaded.some((each) => each.lacks !== undefined) && { lacks }),
+  };
+}
 
 async function loadPath(
   named: string,
@@ -60,7 +67,9 @@ async function loadPath(
 
 async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Promise<Loaded> {
   try {
-    const documents = parseYaml(await readText(file, readStdin)).map((document, before) => ({
+    const text = await readText(file, readStdin);
+    if (isSnapshot(text)) return loadSnapshot(file, text);
+    const documents = parseYaml(text).map((document, before) => ({
       ...document,
       file,
       index: before + 1,
@@ -68,10 +77,24 @@ async function loadFile(file: string, readStdin: () => Promise<Uint8Array>): Pro
     }));
     return { documents: documents.filter(({ value }) => value !== null), diagnostics: [], files: [file] };
   } catch (error) {
+    if (error instanceof SnapshotError) return failed(file, 'Unreadable', error.message, error.line);
     if (error instanceof YamlSyntaxError) return failed(file, 'NotYAML', error.message, error.line);
     if (error instanceof UnreadableError) return failed(file, 'Unreadable', error.message);
     throw error;
   }
+}
+
+/** Each line is a document. */
+function loadSnapshot(file: string, text: string): Loaded {
+  const { objects, lacks } = parseSnapshot(text);
+  const documents = objects.map(({ value, line }, before) => ({
+    value,
+    lineOf: () => line,
+    file,
+    index: before + 1,
+    within: [],
+  }));
+  return { documents, diagnostics: [], files: [file], lacks };
 }
 
 const failed = (file: string, reason: string, message: string, line?: number): Loaded => ({

@@ -22,7 +22,7 @@ import {
   listed,
   refilledFields,
 } from './held.ts';
-import { rulePath } from './rule-path.ts';
+import { rulePath } from '../../compiler/rule-path.ts';
 import type { Finding, Programming } from './status.ts';
 import { isInPlace, isMissing, type Verdict, isCounted } from '../apply/verdicts.ts';
 import type { WriteFailure } from '../apply/write.ts';

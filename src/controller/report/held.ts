@@ -7,7 +7,7 @@ import type { OwnedObject } from '../objects/live.ts';
 import { whenHeld } from '../objects/role.ts';
 import { only, type Plan } from '../plan/plan.ts';
 import { isHeld, type Step } from '../plan/step.ts';
-import { rulePath } from './rule-path.ts';
+import { rulePath } from '../../compiler/rule-path.ts';
 
 /** The reason for an object that is deleted, and that finalizers of others keep. */
 export const HELD = 'HeldByFinalizer';

@@ -1,6 +1,6 @@
 /** Finds a rule in its manifest. */
-import type { ClusterFirewall } from '../../api/schema.ts';
-import { isRuleOfNodes, partsOf, type RuleId } from '../../compiler/names.ts';
+import type { ClusterFirewall } from '../api/schema.ts';
+import { isRuleOfNodes, partsOf, type RuleId } from './names.ts';
 
 const indexOf = (list: readonly { readonly name: string }[] | undefined, name: string | undefined): number =>
   (list ?? []).findIndex((item) => item.name === name);

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import type { ClusterFirewall } from '../../api/schema.ts';
+import type { ClusterFirewall } from '../api/schema.ts';
 import { rulePath } from './rule-path.ts';
-import { ruleId } from '../../compiler/names.ts';
+import { ruleId } from './names.ts';
 
 const firewall: ClusterFirewall = {
   metadata: { name: 'default' },

@@ -1,0 +1,41 @@
+/** Facts that a reader of an answer would otherwise miss. */
+import type { Prepared } from '../simulator/prepared.ts';
+import { podName } from '../simulator/world.ts';
+import type { Answer } from './ask.ts';
+import { portText } from './packet-text.ts';
+
+export function remarksOn(prepared: Prepared, answer: Answer): readonly string[] {
+  const { from, to, header, sent, outcome, entry } = answer;
+  const { decisive } = outcome;
+  const remarks: string[] = [];
+  for (const end of [from, to]) {
+    if (end.kind === 'pod' && end.isAssumed)
+      remarks.push(
+        `${end.name} does not exist: it is taken to be on node ${end.pod.node} with the address ${end.pod.addresses.join(' and ')}`,
+      );
+    if (end.kind === 'outside' && prepared.party(end.address).pool !== undefined)
+      remarks.push(`${end.address} is in an IPPool, and no pod has it now`);
+  }
+  const isTranslated = decisive.destination !== sent.destination || decisive.port !== sent.port;
+  if (isTranslated) {
+    const place = prepared.placeOf(decisive.destination);
+    const pod = place?.kind === 'pod' ? ` of pod ${podName(place.pod)}` : '';
+    const port = portText({ ...header, port: decisive.port });
+    const ports = decisive.port === sent.port ? '' : `. Rules are about ${port}, not ${portText(header)}`;
+    remarks.push(
+      `${to.name} leads to ${decisive.destination}, port ${port}${pod}${ports}${othersBehind(prepared, to)}`,
+    );
+  }
+  const first = outcome.steps[0];
+  if (first !== undefined && decisive.source !== first.source && decisive.layer !== 'tunnel')
+    remarks.push(`NAT has made ${decisive.source} of the source ${first.source} by then`);
+  if (entry !== undefined && prepared.world.nodes.length > 1)
+    remarks.push(`the packet comes in at node ${entry}`);
+  return remarks;
+}
+
+function othersBehind(prepared: Prepared, to: Answer['to']): string {
+  if (to.kind !== 'service') return '';
+  const count = prepared.services.addressesBehind(podName(to.service)).length;
+  return count > 1 ? `. It is one of ${String(count)} endpoints, and all end alike` : '';
+}
