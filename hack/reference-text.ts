@@ -1,6 +1,13 @@
 /** The parts of docs/api.md that the schema does not have: sections, defaults and examples. */
 import type * as z from 'zod';
-import { guardrailDestination, guardrailSource, ruleDestination, ruleSource } from '../src/api/ends.ts';
+import {
+  ceilingDestination,
+  ceilingSource,
+  guardrailDestination,
+  guardrailSource,
+  ruleDestination,
+  ruleSource,
+} from '../src/api/ends.ts';
 import {
   connectionRule,
   defaults,
@@ -115,6 +122,18 @@ export const SECTIONS: readonly Section[] = [
     example: { entity: 'World' },
   },
   {
+    title: 'Only destination',
+    path: 'spec.guardrails[].onlyTo[]',
+    schema: ceilingDestination,
+    example: { entity: 'SameNamespace' },
+  },
+  {
+    title: 'Only source',
+    path: 'spec.guardrails[].onlyFrom[]',
+    schema: ceilingSource,
+    example: { entity: 'SameNamespace' },
+  },
+  {
     title: 'IP block',
     path: 'spec.namespaces[].ingress[].from[].ipBlock',
     schema: ipBlock,
@@ -150,6 +169,7 @@ export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.nodes.breakGlassServices': ['ssh', 'kube-apiserver'],
   'spec.nodes.log': 'None',
   'spec.namespaces[].isolation': 'Strict',
+  'spec.guardrails[].defaults': 'Open',
   'spec.defaults.deny': 'Both',
   'spec.defaults.exempt.systemNamespaces': 'Keep',
   'spec.defaults.exempt.names': [],

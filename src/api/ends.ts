@@ -111,3 +111,31 @@ export const guardrailSource = oneKey(
     ),
   }),
 ).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+
+const SAME_NAMESPACE = 'SameNamespace: pods in the namespace of the pod that it restricts.';
+
+export const ceilingDestination = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey(checkedLabelSelector),
+    ...nodesKey(checkedLabelSelector),
+    ...entityKey(
+      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
+      `${ENTITIES} ${SAME_NAMESPACE} KubeAPIServer: the API server's endpoints, on the ports of the guardrail.`,
+    ),
+  }),
+).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+
+export const ceilingSource = oneKey(
+  z.strictObject({
+    ...peerReference,
+    ...ipBlockKey,
+    ...podsKey(checkedLabelSelector),
+    ...nodesKey(checkedLabelSelector),
+    ...entityKey(
+      ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
+      `${ENTITIES} ${SAME_NAMESPACE}`,
+    ),
+  }),
+).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });

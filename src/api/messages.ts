@@ -13,6 +13,8 @@ const LABELS = '{ matchLabels: {…} }';
 const REMEDIES: Readonly<Record<string, string>> = {
   from: `name the sources that are meant, ${ENTRIES}`,
   to: `name the destinations that are meant, ${ENTRIES}`,
+  onlyFrom: `name the only sources that are meant, ${ENTRIES}`,
+  onlyTo: `name the only destinations that are meant, ${ENTRIES}`,
   ports: 'list the ports that are meant; all ports of every protocol are [All]',
   allow: 'list the traffic that is meant: { services: [ssh], ports: [9100] }',
   pods: `select them by their labels, as ${LABELS}; every pod is {}`,

@@ -9,6 +9,8 @@
 import * as z from 'zod';
 import {
   accounts,
+  ceilingDestination,
+  ceilingSource,
   guardrailDestination,
   guardrailSource,
   nodesKey,
@@ -154,27 +156,58 @@ export const peer = exactlyOneOf(
 ).meta({ description: 'A named source or destination, as exactly one of cidrs, pods and nodes.' });
 
 export const guardrail = exactlyOneOf(
-  z.strictObject({
-    name: name('guardrail'),
-    pods: z
-      .strictObject(podsBySelectors(checkedLabelSelector))
-      .meta({ ...ATOMIC, description: 'The pods that it restricts; {} = every pod that is not exempt.' }),
-    to: z
-      .array(guardrailDestination)
-      .min(1)
-      .max(64)
-      .meta({ description: 'Destinations that they never reach. Never empty.' })
-      .optional(),
-    from: z
-      .array(guardrailSource)
-      .min(1)
-      .max(64)
-      .meta({ description: 'Sources that never reach them. Never empty.' })
-      .optional(),
-    ports: portList,
-  }),
-  ['to', 'from'],
-).meta({ description: 'Denies connections of pods, by exactly one of to and from.' });
+  z
+    .strictObject({
+      name: name('guardrail'),
+      pods: z
+        .strictObject(podsBySelectors(checkedLabelSelector))
+        .meta({ ...ATOMIC, description: 'The pods that it restricts; {} = every pod that is not exempt.' }),
+      to: z
+        .array(guardrailDestination)
+        .min(1)
+        .max(64)
+        .meta({ description: 'Destinations that they never reach. Never empty.' })
+        .optional(),
+      from: z
+        .array(guardrailSource)
+        .min(1)
+        .max(64)
+        .meta({ description: 'Sources that never reach them. Never empty.' })
+        .optional(),
+      onlyTo: z
+        .array(ceilingDestination)
+        .min(1)
+        .max(64)
+        .meta({ description: 'The only destinations that they may reach on these ports. Never empty.' })
+        .optional(),
+      onlyFrom: z
+        .array(ceilingSource)
+        .min(1)
+        .max(64)
+        .meta({ description: 'The only sources that may reach them on these ports. Never empty.' })
+        .optional(),
+      defaults: z
+        .enum(['Open', 'Judged'])
+        .meta({
+          description:
+            'With onlyTo and onlyFrom: whether they also judge DNS, `podsToAPIServer` and the calls of the API server. Open is the default.',
+        })
+        .optional(),
+      ports: portList,
+    })
+    .superRefine((value, context) => {
+      if (value.defaults === undefined || value.onlyTo !== undefined || value.onlyFrom !== undefined) return;
+      context.addIssue({
+        code: 'custom',
+        path: ['defaults'],
+        message:
+          'has a meaning with onlyTo and onlyFrom alone: to and from refuse DNS and calls of the API server wherever they name them',
+      });
+    }),
+  ['to', 'from', 'onlyTo', 'onlyFrom'],
+).meta({
+  description: 'Denies connections of pods, by exactly one of to, from, onlyTo and onlyFrom.',
+});
 
 export const defaults = z.strictObject({
   deny: z
@@ -327,6 +360,8 @@ export type RuleSource = z.infer<typeof ruleSource>;
 export type RuleDestination = z.infer<typeof ruleDestination>;
 export type GuardrailSource = z.infer<typeof guardrailSource>;
 export type GuardrailDestination = z.infer<typeof guardrailDestination>;
+export type CeilingSource = z.infer<typeof ceilingSource>;
+export type CeilingDestination = z.infer<typeof ceilingDestination>;
 export type { Nodes, Zone } from './nodes.ts';
 export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';
 

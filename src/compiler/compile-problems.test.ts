@@ -33,6 +33,7 @@ describe('a rule that cannot be compiled', () => {
       inventory(namespace('blog')),
     );
     expect(frozen).toEqual([
+      { sets: 'default/api-server' },
       { rule: 'default/blog/ingress/bad' },
       { sets: 'default/control-plane' },
       { sets: 'default/dns-services' },
@@ -40,6 +41,7 @@ describe('a rule that cannot be compiled', () => {
       { sets: 'default/labelled-nodes' },
       { sets: 'default/nodes' },
       { sets: 'default/nodes/where' },
+      { sets: 'default/other-nodes' },
     ]);
   });
 

@@ -19,6 +19,7 @@ import {
   LABELLED_NODES,
   LABEL_MANAGED_BY,
   MANAGED_BY,
+  OTHER_NODES,
   partsOf,
   ruleId,
   TIER,
@@ -136,6 +137,7 @@ const resolveScopeOf = (
   isControlPlaneResolved: isResolved(nodeAddresses.controlPlane),
   isEtcdResolved: isResolved(nodeAddresses.etcd),
   services,
+  nodeAddresses,
 });
 
 function compileFirewall(firewall: ClusterFirewall, context: CompileContext): readonly DesiredObject[] {
@@ -162,6 +164,7 @@ function frozenRules({ frozen }: ProblemCollector): readonly Frozen[] {
     const [firewall = ''] = partsOf(idOf(each));
     return [
       { sets: ruleId(firewall, DNS_SETS) },
+      { sets: ruleId(firewall, OTHER_NODES) },
       { sets: ruleId(firewall, 'nodes', ZONE_NODES) },
       { sets: ruleId(DEFAULT_FIREWALL, LABELLED_NODES) },
       ...SHARED_SETS.map(({ id }) => ({ sets: id })),

@@ -49,7 +49,15 @@ export const ORDER = {
  * Order within tier clusterfirewall. The policy that passes comes last, because `Pass` leaves the tier and
  * skips the guardrails after it.
  */
-export const TIER_POLICY_ORDER = { guardrail: 100, pass: 1000 } as const;
+export const TIER_POLICY_ORDER = {
+  guardrail: 100,
+  /** Ceilings that judge DNS and the calls of and to the API server. */
+  judging: 200,
+  /** It passes those, so that the ceilings after it do not see them. */
+  passDefaults: 300,
+  ceiling: 400,
+  pass: 1000,
+} as const;
 
 /** Order of the node policies within tier clusterfirewall. Each leaves the tier by Pass, or denies. */
 export const NODE_ORDER = {
@@ -122,12 +130,16 @@ export const isOurName = (name: string): boolean => /^(?:[^.]+\.|0-)?cfw-/.test(
 export const NODE_SET_VALUE = 'nodes';
 export const CONTROL_PLANE_SET_VALUE = 'control-plane';
 export const ETCD_SET_VALUE = 'etcd';
+export const API_SERVER_SET_VALUE = 'api-server';
 
 /** Part of the ids of sets with the addresses of DNS Services: FIREWALL/dns-services/TAG. */
 export const DNS_SETS = 'dns-services';
 
 /** Part of the ids and labels of sets with the addresses of nodes by label: default/labelled-nodes/TAG. */
 export const LABELLED_NODES = 'labelled-nodes';
+
+/** Part of the ids of sets with the nodes that a ceiling does not name: FIREWALL/other-nodes/GUARDRAIL. */
+export const OTHER_NODES = 'other-nodes';
 
 /** Part of the id of a set that holds the addresses of a zone's nodes: FIREWALL/nodes/where/TAG. */
 export const ZONE_NODES = 'where';

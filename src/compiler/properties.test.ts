@@ -22,6 +22,7 @@ import {
   random,
   shuffled,
   withoutGroupModes,
+  withoutLocalCeilings,
   withUnknownPeer,
 } from './testing/variations.ts';
 import { flawsOf } from './testing/wellformed.ts';
@@ -220,7 +221,7 @@ describe('nothing more is allowed', () => {
   test('in a namespace that the compiler does not know yet', () => {
     fc.assert(
       fc.property(firewalls, scene, (list, { cluster, inventory }) => {
-        const agreeing = withoutGroupModes(list);
+        const agreeing = withoutLocalCeilings(withoutGroupModes(list));
         const before = knownOr(inventory.namespaces, []).filter(({ name }) => name !== 'b');
         compareVerdicts(
           cluster,

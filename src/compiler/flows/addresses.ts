@@ -24,12 +24,15 @@ export interface NodeAddresses {
   readonly controlPlane: Known<readonly Cidr[]>;
   /** Members of etcd. */
   readonly etcd: Known<readonly Cidr[]>;
+  /** Endpoints of the API server. */
+  readonly apiServer: Known<readonly Cidr[]>;
 }
 
 /** @param main the firewall called default, whose `nodes` adds to the control plane */
 export function nodeAddressesOf(main: ClusterFirewall | undefined, inventory: Inventory): NodeAddresses {
-  const { nodes } = inventory;
+  const { nodes, apiServerEndpoints } = inventory;
   return {
+    apiServer: apiServerEndpoints === UNKNOWN ? UNKNOWN : apiServerEndpoints.map(parseAddress),
     nodes: nodes === UNKNOWN ? UNKNOWN : addressesOf(nodes).map(parseAddress),
     controlPlane: both(
       controlPlaneAddresses(inventory),

@@ -3,6 +3,8 @@
  * rules.
  */
 import type {
+  CeilingDestination,
+  CeilingSource,
   GuardrailDestination,
   GuardrailSource,
   Peer,
@@ -23,6 +25,7 @@ import { everyNamespace, ruleSelectors, namespacesFromLabels } from '../namespac
 import { RuleProblem } from '../problems.ts';
 import { readOnce } from '../read-once.ts';
 import { labelledNodes, type LabelledNodes } from './labelled-nodes.ts';
+import type { NodeAddresses } from './addresses.ts';
 import type { InsideAddresses } from './outside.ts';
 import { podsOf, type PodsEnd } from './pods-of.ts';
 import type { ServiceBook } from './service-book.ts';
@@ -48,7 +51,8 @@ export type FlowEnd =
   | { readonly kind: 'everyone' }
   | { readonly kind: 'kubeAPIServer' };
 
-type AnyEnd = RuleSource | RuleDestination | GuardrailSource | GuardrailDestination;
+type AnyEnd =
+  RuleSource | RuleDestination | GuardrailSource | GuardrailDestination | CeilingSource | CeilingDestination;
 
 /** The names and facts that ends are resolved with. */
 export interface ResolveScope {
@@ -62,6 +66,7 @@ export interface ResolveScope {
   /** False when the cluster's nodes are known and no address of a member of etcd is. */
   readonly isEtcdResolved: boolean;
   readonly services: ServiceBook;
+  readonly nodeAddresses: NodeAddresses;
 }
 
 /**

@@ -64,13 +64,16 @@ function writtenIn({ metadata, spec }: ClusterFirewall): readonly Written[] {
       labels,
     })),
   );
-  const guardrails = (spec.guardrails ?? []).flatMap(({ name: guardrail, to = [], from = [] }, index) => {
-    const path = `spec.guardrails[${String(index)}]`;
-    return [
-      ...within(`${path}.to`, to, 'guardrails', guardrail),
-      ...within(`${path}.from`, from, 'guardrails', guardrail),
-    ];
-  });
+  const guardrails = (spec.guardrails ?? []).flatMap((guardrail, index) =>
+    (['to', 'from', 'onlyTo', 'onlyFrom'] as const).flatMap((field) =>
+      within(
+        `spec.guardrails[${String(index)}].${field}`,
+        guardrail[field] ?? [],
+        'guardrails',
+        guardrail.name,
+      ),
+    ),
+  );
   const groups = (spec.namespaces ?? []).flatMap((group, index) => {
     const path = `spec.namespaces[${String(index)}]`;
     const from = (list: 'ingress' | 'metrics') =>

@@ -6,6 +6,7 @@ import { contentTag, LABELLED_NODES } from '../names.ts';
 
 export interface LabelledNodes {
   readonly kind: 'labelledNodes';
+  readonly labels: LabelSelector;
   /** Short for the selector. */
   readonly tag: string;
   /** The label of the set with their addresses (labelled-node-sets.ts). */
@@ -14,7 +15,7 @@ export interface LabelledNodes {
 
 export function labelledNodes(labels: LabelSelector): LabelledNodes {
   const tag = contentTag(printSelector(fromLabelSelector(labels)));
-  return { kind: 'labelledNodes', tag, value: `${LABELLED_NODES}-${tag}` };
+  return { kind: 'labelledNodes', labels, tag, value: `${LABELLED_NODES}-${tag}` };
 }
 
 export function nodesWith(labels: LabelSelector, nodes: readonly NodeInfo[]): readonly NodeInfo[] {

@@ -1,6 +1,6 @@
 import type { LabelSelector } from '../../api/schema.ts';
-import { and, fromLabelSelector, isIn, type Selector } from '../../calico/selector.ts';
-import { LABEL_SERVICE_ACCOUNT } from '../../calico/labels.ts';
+import { and, fromLabelSelector, isIn, prefixed, type Selector } from '../../calico/selector.ts';
+import { LABEL_NAMESPACE, LABEL_SERVICE_ACCOUNT } from '../../calico/labels.ts';
 import type { Port } from '../../net/ports.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
 
@@ -27,3 +27,10 @@ export const podsOf = (
     fromLabelSelector(labels ?? {}),
     ...(serviceAccounts === undefined ? [] : [isIn(LABEL_SERVICE_ACCOUNT, serviceAccounts)]),
   );
+
+/**
+ * Both selectors in one. Namespaces are matched by the labels that pods inherit (`pcns.…`), so one negation can
+ * hold both. Calico removes that prefix from pods' own labels.
+ */
+export const selectorOf = ({ namespaces: { names, where }, pods }: PodsEnd): Selector =>
+  and(...(names === undefined ? [] : [isIn(LABEL_NAMESPACE, names)]), prefixed('pcns.', where), pods);

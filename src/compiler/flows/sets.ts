@@ -6,6 +6,7 @@ import type { Cidr } from '../../net/cidr.ts';
 import { distinctCidrs, formatCidr } from '../../net/cidr.ts';
 import type { NodeAddresses } from './addresses.ts';
 import {
+  API_SERVER_SET_VALUE,
   CONTROL_PLANE_SET_VALUE,
   DEFAULT_TIER,
   ETCD_SET_VALUE,
@@ -94,6 +95,13 @@ export const SHARED_SETS: readonly SharedSet[] = [
     unknown:
       'members of etcd reach each other, but the cluster’s nodes are not known, so their set is shown empty',
     sources: ['Node'],
+  },
+  {
+    id: ruleId(DEFAULT_FIREWALL, 'api-server'),
+    value: API_SERVER_SET_VALUE,
+    which: 'apiServer',
+    unknown: 'a guardrail names KubeAPIServer, but its endpoints are not known, so their set is shown empty',
+    sources: ['EndpointSlice'],
   },
 ];
 

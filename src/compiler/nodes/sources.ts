@@ -1,13 +1,14 @@
 /** The sources of zones and of open ports, as Calico rules express them at a node. */
-import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
+import { LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
-import { all, and, isIn, prefixed, printSelector } from '../../calico/selector.ts';
+import { all, and, printSelector } from '../../calico/selector.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { containsCidr, formatCidr, overlapsCidr } from '../../net/cidr.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, notWorld } from '../flows/flow-ends.ts';
 import { CONTROL_PLANE_SET_VALUE, NODE_SET_VALUE } from '../names.ts';
+import { selectorOf } from '../flows/pods-of.ts';
 import { RuleProblem } from '../problems.ts';
 
 export interface NodeSources {
@@ -89,20 +90,13 @@ function controlPlane({ controlPlanePods }: SourceScope): NodeSources {
 }
 
 export function podSources(ends: readonly PodsEnd[]): NodeSources {
-  const pods = ends.map(podSubject);
+  const pods = ends.map(selectorOf);
   return {
     matches: ends.flatMap(matchEnd),
     pods,
     kinds: new Set(pods.map((selector) => (selector.kind === 'all' ? 'pods' : 'somePods'))),
   };
 }
-
-/**
- * Namespaces are matched by the labels that pods inherit (`pcns.…`), so one negation can hold both selectors.
- * Calico removes that prefix from pods' own labels.
- */
-const podSubject = ({ namespaces: { names, where }, pods }: PodsEnd): Selector =>
-  and(...(names === undefined ? [] : [isIn(LABEL_NAMESPACE, names)]), prefixed('pcns.', where), pods);
 
 /** @throws RuleProblem when only pods' addresses are left */
 export function addressSources(nets: readonly Cidr[], { pools }: Pick<SourceScope, 'pools'>): NodeSources {

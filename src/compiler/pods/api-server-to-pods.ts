@@ -7,9 +7,10 @@ import type { ClusterFirewall } from '../../api/schema.ts';
 import { chunk, MAX_PORTS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
 import { fromLabelSelector, SelectorError } from '../../calico/selector.ts';
+import type { Action, Rule } from '../../calico/types.ts';
 import type { ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, NO_CONTROL_PLANE } from '../flows/flow-ends.ts';
-import { CONTROL_PLANE_SET_VALUE, DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
+import { CONTROL_PLANE_SET_VALUE, contentTag, DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
 import { namedNamespaces, podSelectorText } from '../namespaces/namespaces.ts';
 import { namespacedPolicies } from '../flows/policies.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
@@ -78,6 +79,39 @@ export function apiServerToPods(
     collector.guard(backend.place, () => backendPolicies(backend, collector)),
   );
 }
+
+/** The same calls, for policies of the tier of guardrails. */
+export function apiServerPasses(place: RulePlace, context: BackendContext) {
+  const { firewall, resolveScope } = context;
+  if (firewall.spec.defaults?.apiServerToPods === 'None' || !resolveScope.isControlPlaneResolved) return [];
+  return isolatedBackends(place, context).flatMap(({ service, targetPorts }) =>
+    service.selector === undefined || Object.keys(service.selector).length === 0
+      ? []
+      : [
+          {
+            variant: `api-server-${service.namespace}-${service.name}-${contentTag([service.namespace, service.name])}`,
+            namespaces: namedNamespaces([service.namespace]),
+            pods: podsBehind(service.selector),
+            rules: callRules(place, targetPorts, 'Pass'),
+          },
+        ],
+  );
+}
+
+const callRules = (
+  { id }: RulePlace,
+  targetPorts: IsolatedBackend['targetPorts'],
+  action: Action,
+): readonly Rule[] =>
+  canonicalRules(
+    crossRules({
+      id,
+      action,
+      sources: matchEnd({ kind: 'set', value: CONTROL_PLANE_SET_VALUE }),
+      destinations: anyEnd,
+      ports: chunk(targetPorts, MAX_PORTS).map((ports) => ({ protocol: 'TCP', ports })),
+    }),
+  );
 
 const named = (backends: readonly IsolatedBackend[]): string =>
   backends
@@ -154,15 +188,7 @@ function backendPolicies(
     );
     return [];
   }
-  const ingress = canonicalRules(
-    crossRules({
-      id: place.id,
-      action: 'Allow',
-      sources: matchEnd({ kind: 'set', value: CONTROL_PLANE_SET_VALUE }),
-      destinations: anyEnd,
-      ports: chunk(targetPorts, MAX_PORTS).map((ports) => ({ protocol: 'TCP', ports })),
-    }),
-  );
+  const ingress = callRules(place, targetPorts, 'Allow');
   return namespacedPolicies(
     {
       firewall: place.firewall,

@@ -2,44 +2,28 @@
  * The parts of the ClusterFirewall called default that belong to no group: the default deny, DNS and the
  * guardrails.
  */
-import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
-import type { Selector } from '../../calico/selector.ts';
+import type { Guardrail } from '../../api/schema.ts';
 import { all } from '../../calico/selector.ts';
 import type { Rule } from '../../calico/types.ts';
 import { parseCidr, unionCidrs } from '../../net/cidr.ts';
 import { apiServerToPods } from './api-server-to-pods.ts';
 import { enforcedAndStaged } from './both-modes.ts';
+import { passDefaults } from './ceiling-defaults.ts';
+import { ceiling } from './ceilings.ts';
 import { compileDns } from './dns.ts';
-import type { EndMatch, FlowEnd, ResolveScope } from '../flows/flow-ends.ts';
+import { tierPolicies, type DefaultsContext, type Direction } from './guardrail-policies.ts';
+import type { EndMatch, FlowEnd } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
 import { tellCutOff } from '../flows/outside.ts';
 import { podsOf } from '../flows/pods-of.ts';
-import {
-  ANNOTATION_RULE,
-  DEFAULT_TIER,
-  ORDER,
-  ruleId,
-  TIER,
-  TIER_POLICY_ORDER,
-  type RuleId,
-} from '../names.ts';
-import type { NamespaceSet } from '../namespaces/namespaces.ts';
+import { ANNOTATION_RULE, DEFAULT_TIER, ORDER, ruleId, TIER, TIER_POLICY_ORDER } from '../names.ts';
 import { intersect, namespacesFromLabels, without } from '../namespaces/namespaces.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { located, RuleProblem } from '../problems.ts';
-import type { Enforcement } from '../namespaces/enforcement.ts';
 import { anyEnd, canonicalRules, checkPorts, crossRules, matchPorts } from '../flows/rules.ts';
-import type { Inventory } from '../../inventory/types.ts';
 import type { DesiredObject } from '../types.ts';
 
 export const METADATA_ADDRESSES = ['169.254.169.254/32', 'fd00:ec2::254/128'];
-
-interface DefaultsContext {
-  readonly firewall: ClusterFirewall;
-  readonly enforcement: Enforcement;
-  readonly resolveScope: ResolveScope;
-  readonly inventory: Inventory;
-}
 
 export function compileDefaults(
   context: DefaultsContext,
@@ -61,9 +45,14 @@ export function compileDefaults(
     ...[...(firewall.spec.guardrails ?? []).entries()].sort(byName).flatMap(([index, guardrail]) => {
       const id = ruleId(firewall.metadata.name, 'guardrails', guardrail.name);
       const place = { firewall: firewall.metadata.name, id, path: `spec.guardrails[${String(index)}]` };
-      return collector.guard(place, () => declaredGuardrail(guardrail, place, context, collector));
+      const isCeiling = guardrail.onlyTo !== undefined || guardrail.onlyFrom !== undefined;
+      return collector.guard(place, () =>
+        isCeiling
+          ? ceiling(guardrail, place, context, collector)
+          : declaredGuardrail(guardrail, place, context, collector),
+      );
     }),
-    ...collector.guard(at('pass', ''), () => tierPass(context)),
+    ...collector.guard(at('pass', ''), () => [...tierPass(context), ...passDefaults(context)]),
   ];
 }
 
@@ -128,11 +117,11 @@ function metadataGuardrail(context: DefaultsContext): readonly DesiredObject[] {
   if (settings?.action === 'None') return [];
   const id = ruleId(context.firewall.metadata.name, 'defaults', 'metadataAPI');
   const nets = unionCidrs((settings?.addresses ?? METADATA_ADDRESSES).map(parseCidr));
-  return guardrailPolicies(context, {
+  return tierPolicies(context, {
     id,
+    order: TIER_POLICY_ORDER.guardrail,
     direction: 'egress',
-    ends: matchNets(nets),
-    ports: matchPorts(['All']),
+    rules: denies({ id }, 'egress', matchNets(nets), matchPorts(['All'])),
     select: (namespaces) => without(namespaces, settings?.exceptNamespaces ?? []),
     pods: all(),
   });
@@ -173,11 +162,12 @@ function declaredGuardrail(
   );
   if (ends.length === 0) return [];
   const subjects = namespacesFromLabels(guardrail.pods.namespaceSelector ?? {});
-  const objects = guardrailPolicies(context, {
+  const direction = field === 'to' ? 'egress' : 'ingress';
+  const objects = tierPolicies(context, {
     id: place.id,
-    direction: field === 'to' ? 'egress' : 'ingress',
-    ends: ends.flatMap(matchEnd),
-    ports: matchPorts(guardrail.ports),
+    order: TIER_POLICY_ORDER.guardrail,
+    direction,
+    rules: denies(place, direction, ends.flatMap(matchEnd), matchPorts(guardrail.ports)),
     select: (namespaces) => intersect(namespaces, subjects),
     pods: podsOf(guardrail.pods.podSelector, guardrail.pods.serviceAccounts),
   });
@@ -185,47 +175,21 @@ function declaredGuardrail(
   return isWhole ? objects : objects.map((object) => ({ ...object, standIn: true }));
 }
 
-interface GuardrailParts {
-  readonly id: RuleId;
-  /** Seen from the pods that it restricts. */
-  readonly direction: 'ingress' | 'egress';
-  /** The other ends. */
-  readonly ends: readonly EndMatch[];
-  readonly ports: ReturnType<typeof matchPorts>;
-  readonly select: (namespaces: NamespaceSet) => NamespaceSet;
-  readonly pods: Selector;
-}
-
-function guardrailPolicies(
-  { firewall, enforcement }: DefaultsContext,
-  parts: GuardrailParts,
-): readonly DesiredObject[] {
-  const { direction, ends } = parts;
-  const rules = canonicalRules(
+const denies = (
+  { id }: Pick<RulePlace, 'id'>,
+  direction: Direction,
+  ends: readonly EndMatch[],
+  ports: ReturnType<typeof matchPorts>,
+) =>
+  canonicalRules(
     crossRules({
-      id: parts.id,
+      id,
       action: 'Deny',
       sources: direction === 'ingress' ? ends : anyEnd,
       destinations: direction === 'ingress' ? anyEnd : ends,
-      ports: parts.ports,
+      ports,
     }),
   );
-  return enforcedAndStaged(
-    enforcement,
-    {
-      firewall: firewall.metadata.name,
-      id: parts.id,
-      rules: [parts.id],
-      tier: TIER,
-      order: TIER_POLICY_ORDER.guardrail,
-      ...(direction === 'ingress'
-        ? ({ types: ['Ingress'], ingress: rules } as const)
-        : ({ types: ['Egress'], egress: rules } as const)),
-    },
-    parts.select,
-    parts.pods,
-  );
-}
 
 /**
  * The tier's final pass, for all traffic that guardrails do not refuse. The tier's default action is Pass as

@@ -5,6 +5,7 @@
 import type { ClusterFirewall, PortValue } from '../../api/schema.ts';
 import { LABEL_METADATA_NAME } from '../../calico/labels.ts';
 import type { Selector } from '../../calico/selector.ts';
+import type { Action } from '../../calico/types.ts';
 import { all, fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import { knownOr } from '../../inventory/known.ts';
 import type { Inventory, ServiceInfo, ServicePort } from '../../inventory/types.ts';
@@ -77,13 +78,9 @@ function clientPolicies(place: RulePlace, server: Server, context: DnsContext): 
   const { enforcement } = context;
   if (!enforcement.deny.egress) return [];
   const { id, firewall } = place;
-  const allow = (destinations: readonly EndMatch[], ports: readonly PortValue[]) =>
-    crossRules({ id, action: 'Allow', sources: anyEnd, destinations, ports: matchPorts(ports) });
-  const pods = ruleSelectors(server.namespaces, server.pods).map((entity): EndMatch => ({ entity }));
-  const numbers = server.ports.filter((port) => !isNamed(port));
-  const services = serviceAddresses(place, server, context);
+  const { set, rules } = clientRules(place, server, context, 'Allow');
   return [
-    services.set,
+    set,
     ...enforcedAndStaged(
       enforcement,
       {
@@ -94,16 +91,37 @@ function clientPolicies(place: RulePlace, server: Server, context: DnsContext): 
         tier: DEFAULT_TIER,
         order: ORDER.dns,
         types: ['Egress'],
-        egress: canonicalRules([
-          ...allow(pods, server.ports),
-          ...allow(matchNets(unionCidrs(server.nodeLocal.map(parseAddress))), numbers),
-          ...allow(matchEnd({ kind: 'set', value: services.value }), services.ports),
-        ]),
+        egress: canonicalRules(rules),
       },
       (namespaces) => namespaces,
       all(),
     ),
   ];
+}
+
+/** The way of a pod to the server, and the set that one of the rules names. */
+function clientRules(place: RulePlace, server: Server, context: DnsContext, action: Action) {
+  const { id } = place;
+  const to = (destinations: readonly EndMatch[], ports: readonly PortValue[]) =>
+    crossRules({ id, action, sources: anyEnd, destinations, ports: matchPorts(ports) });
+  const pods = ruleSelectors(server.namespaces, server.pods).map((entity): EndMatch => ({ entity }));
+  const numbers = server.ports.filter((port) => !isNamed(port));
+  const services = serviceAddresses(place, server, context);
+  return {
+    set: services.set,
+    rules: [
+      ...to(pods, server.ports),
+      ...to(matchNets(unionCidrs(server.nodeLocal.map(parseAddress))), numbers),
+      ...to(matchEnd({ kind: 'set', value: services.value }), services.ports),
+    ],
+  };
+}
+
+/** The same rules, and those at the server, for another policy. */
+export function dnsRules(place: RulePlace, context: DnsContext, action: Action) {
+  const server = serverOf(context);
+  const { set, rules: clients } = clientRules(place, server, context, action);
+  return { server, set, clients, servers: serverRules(place, server, action) };
 }
 
 /**
@@ -154,12 +172,13 @@ const leadsTo = ({ ports }: Server, { protocol, targetPort }: ServicePort): bool
  * do nodes: pods of the host network and a node-local cache ask from a node's address.
  */
 function serverPolicies(
-  { id, firewall }: RulePlace,
-  { namespaces, pods, ports }: Server,
+  place: RulePlace,
+  server: Server,
   { enforcement }: DnsContext,
 ): readonly DesiredObject[] {
   if (!enforcement.deny.ingress) return [];
-  const everyPod = ruleSelectors(everyNamespace, all()).map((entity): EndMatch => ({ entity }));
+  const { id, firewall } = place;
+  const { namespaces, pods } = server;
   return enforcedAndStaged(
     enforcement,
     {
@@ -169,19 +188,22 @@ function serverPolicies(
       tier: DEFAULT_TIER,
       order: ORDER.dns,
       types: ['Ingress'],
-      ingress: canonicalRules(
-        crossRules({
-          id,
-          action: 'Allow',
-          sources: [...everyPod, ...matchEnd({ kind: 'set', value: NODE_SET_VALUE })],
-          destinations: anyEnd,
-          ports: matchPorts(ports),
-        }),
-      ),
+      ingress: canonicalRules(serverRules(place, server, 'Allow')),
     },
     (some) => intersect(namespaces, some),
     pods,
   );
+}
+
+function serverRules({ id }: RulePlace, { ports }: Server, action: Action) {
+  const everyPod = ruleSelectors(everyNamespace, all()).map((entity): EndMatch => ({ entity }));
+  return crossRules({
+    id,
+    action,
+    sources: [...everyPod, ...matchEnd({ kind: 'set', value: NODE_SET_VALUE })],
+    destinations: anyEnd,
+    ports: matchPorts(ports),
+  });
 }
 
 const isNamed = (port: PortValue): boolean => parsePort(port).kind === 'named';

@@ -4,10 +4,10 @@
  */
 import type { EgressRule, IngressRule, LabelSelector, PortValue } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
-import type { FlowEnd, EndMatch, MatchedEnd, ResolveScope } from '../flows/flow-ends.ts';
-import { everyPod, matchEnd, NO_NODES, resolveEnd } from '../flows/flow-ends.ts';
+import type { FlowEnd, EndMatch, MatchedEnd } from '../flows/flow-ends.ts';
+import { everyPod, matchEnd, resolveEnd } from '../flows/flow-ends.ts';
 import { labelledNodes } from '../flows/labelled-nodes.ts';
-import { tellInside } from '../flows/outside.ts';
+import { outsideOf, type Idle } from '../flows/outside-ends.ts';
 import { podsOf, type PodsEnd } from '../flows/pods-of.ts';
 import type { LocalFlow, LocalRules } from './same-namespace.ts';
 import { connectionFlows, isolationFlow, localPolicies, localRules } from './same-namespace.ts';
@@ -24,7 +24,7 @@ import {
 } from '../namespaces/namespaces.ts';
 import { globalPolicies, namespacedPolicies } from '../flows/policies.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
-import { located, RuleProblem } from '../problems.ts';
+import { located } from '../problems.ts';
 import {
   anyEnd,
   canonicalRules,
@@ -36,7 +36,7 @@ import {
 } from '../flows/rules.ts';
 import type { GroupScope } from './group-scope.ts';
 import { isSingleNamespace } from './group-scope.ts';
-import { servicesOf, type Idle } from './service-destinations.ts';
+import { servicesOf } from './service-destinations.ts';
 import type { DesiredObject } from '../types.ts';
 import type { Port } from '../../net/ports.ts';
 
@@ -156,31 +156,6 @@ function resolveRule(
     portsAtNodes,
     openAt,
   };
-}
-
-/**
- * @throws RuleProblem when no address is left, and while none of the nodes is known: the rule would open to them
- */
-function outsideOf(
-  resolved: readonly FlowEnd[],
-  field: 'from' | 'to',
-  { inside: addresses, areNodesResolved }: ResolveScope,
-): Pick<DirectedRule, 'ends' | 'idle'> {
-  const idle: Idle[] = [];
-  const ends = resolved.flatMap((end, index): readonly FlowEnd[] => {
-    if (end.kind !== 'nets') return [end];
-    const at = `.${field}[${String(index)}]`;
-    if (!areNodesResolved)
-      throw new RuleProblem('EntityUnresolved', `addresses never mean nodes, and ${NO_NODES}`, at);
-    const sorted = addresses.sortOut(end.nets);
-    if (sorted.outside !== end.nets)
-      idle.push({ at, reason: 'ClusterAddresses', message: tellInside(sorted) });
-    return sorted.outside.length === 0 ? [] : [{ kind: 'outside', nets: sorted.outside }];
-  });
-  const [first] = idle;
-  if (ends.length === 0 && first !== undefined)
-    throw new RuleProblem('ResolvesToNothing', first.message, first.at);
-  return { ends, idle };
 }
 
 function warnOfNodes(

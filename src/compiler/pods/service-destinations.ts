@@ -1,17 +1,10 @@
 /** `service` as a destination of rules. */
 import type { FlowEnd } from '../flows/flow-ends.ts';
+import type { Idle } from '../flows/outside-ends.ts';
 import { matchParsedPorts } from '../flows/rules.ts';
 import { located } from '../problems.ts';
-import type { WarningReason } from '../types.ts';
 import { isSingleNamespace, type GroupScope } from './group-scope.ts';
 import type { LocalFlow } from './same-namespace.ts';
-
-/** A part of a rule that opens nothing. */
-export interface Idle {
-  readonly at: string;
-  readonly reason: WarningReason;
-  readonly message: string;
-}
 
 interface Services {
   readonly ends: readonly FlowEnd[];

@@ -166,6 +166,15 @@ const destination: fc.Arbitrary<RuleDestination> = fc.oneof(
   ...sharedEntries,
   entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
 );
+/** Mostly what a ceiling can name, with numbers, because few names are written. */
+const ceilingDestination = fc.oneof(
+  ...sharedEntries,
+  entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'),
+);
+const ceilingSource = fc.oneof(
+  ...sharedEntries,
+  entity('World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'),
+);
 /** Services that the scene has, mostly. A rule has nothing else next to them, mostly. */
 const service = record<NonNullable<RuleDestination['service']>>({
   namespace: maybe(fc.constantFrom('a', 'b', 'kube-system', 'later'), 3),
@@ -243,6 +252,7 @@ const groupOf = (mayHaveMode: boolean): fc.Arbitrary<Group> =>
 const guardrailPods = fc
   .record({ namespaceSelector: maybe(namespaceSelector), podSelector: maybe(podSelector), serviceAccounts })
   .map(given);
+const judged = maybe(fc.constantFrom('Open' as const, 'Judged' as const));
 const guardrail: fc.Arbitrary<Guardrail> = fc.oneof(
   upTo(guardrailDestination, 3).chain((to) =>
     record<Guardrail>({
@@ -253,6 +263,20 @@ const guardrail: fc.Arbitrary<Guardrail> = fc.oneof(
     }),
   ),
   record<Guardrail>({ name: ruleName, pods: guardrailPods, from: upTo(guardrailSource, 3), ports }),
+  record<Guardrail>({
+    name: ruleName,
+    pods: guardrailPods,
+    onlyFrom: upTo(ceilingSource, 3),
+    defaults: judged,
+    ports,
+  }),
+  record<Guardrail>({
+    name: ruleName,
+    pods: guardrailPods,
+    onlyTo: upTo(ceilingDestination, 3),
+    defaults: judged,
+    ports: fc.oneof({ weight: 6, arbitrary: numberedPorts }, { weight: 1, arbitrary: ports }),
+  }),
 );
 
 const exempt = record<NonNullable<Defaults['exempt']>>({

@@ -1,6 +1,7 @@
 /** Turns every rule of every firewall into the two sides of the flows that it opens. */
 import ipaddr from 'ipaddr.js';
 import type {
+  CeilingDestination,
   ClusterFirewall,
   ConnectionRule,
   Defaults,
@@ -50,7 +51,8 @@ export interface Setting {
   readonly cluster: Cluster;
 }
 
-export type Entry = RuleSource | RuleDestination | GuardrailSource | GuardrailDestination;
+export type Entry =
+  RuleSource | RuleDestination | GuardrailSource | GuardrailDestination | CeilingDestination;
 
 /** Undefined when the entry has a problem, and so has the whole rule. */
 export function entryMatch(
@@ -83,8 +85,9 @@ function allowedEntryMatch(
   entry: Entry,
   firewall: ClusterFirewall,
   setting: Setting,
+  podsWithoutSelector: 'same namespace' | 'every namespace' = 'same namespace',
 ): EntryMatch | undefined {
-  const match = entryMatch(entry, firewall, setting, 'same namespace');
+  const match = entryMatch(entry, firewall, setting, podsWithoutSelector);
   const cidrs =
     entry.ipBlock === undefined
       ? firewall.spec.peers?.find(({ name }) => name === entry.peer)?.cidrs
@@ -267,6 +270,27 @@ export function entryMatches(
   const services = entries.filter((entry) => 'service' in entry && entry.service !== undefined);
   if (services.length > 0 && (ports[0] !== 'All' || services.length < entries.length)) return undefined;
   const left = matches.filter(({ kind }) => kind !== 'nobody');
+  return left.length === 0 ? undefined : left;
+}
+
+/** The ends of onlyTo and onlyFrom; undefined when one of them, or a port, has a problem. */
+export function ceilingMatches(
+  entries: readonly Entry[],
+  ports: readonly PortValue[],
+  end: 'from' | 'to',
+  main: ClusterFirewall,
+  setting: Setting,
+): readonly EntryMatch[] | undefined {
+  if (end === 'to' && ports.some(isNamed)) return undefined;
+  const matches = entries.map((entry): EntryMatch | undefined => {
+    if (entry.entity !== 'KubeAPIServer') return allowedEntryMatch(entry, main, setting, 'every namespace');
+    const { apiServerEndpoints } = setting.inventory;
+    const endpoints = knownOr(apiServerEndpoints, []);
+    if (apiServerEndpoints !== UNKNOWN && endpoints.length === 0) return undefined;
+    return { kind: 'addresses', has: (address) => endpoints.includes(address) };
+  });
+  if (matches.includes(undefined)) return undefined;
+  const left = matches.filter((match) => match !== undefined && match.kind !== 'nobody');
   return left.length === 0 ? undefined : left;
 }
 

@@ -12,6 +12,7 @@ import {
   type Opening,
   type Setting,
   apiServerOpening,
+  ceilingMatches,
   dnsOpening,
   entryMatch,
   entryMatches,
@@ -65,7 +66,11 @@ function podVerdictOf(
     podsToAPIServerOpening(main.spec.defaults?.podsToAPIServer, setting),
     apiServerOpening(main.spec.defaults?.apiServerToPods, setting),
   ];
-  const denials = [metadataDenial(main, setting), ...guardrailDenials(main, setting)];
+  const denials = [
+    metadataDenial(main, setting),
+    ...guardrailDenials(main, setting),
+    ...ceilingDenials(main, setting),
+  ];
   return (pod, direction, flow) => {
     const denial = denials.find(({ egress, ingress }) => (direction === 'Egress' ? egress : ingress)(flow));
     if (denial !== undefined) return { allowed: false, by: `${direction}: ${denial.id}` };
@@ -128,6 +133,38 @@ function guardrailDenials(main: ClusterFirewall, setting: Setting): readonly Den
       egress: (flow) => isMeant(flow.from, flow) && reaches(destinations, flow, 'to', 'subject'),
       ingress: (flow) => isMeant(flow.to, flow) && reaches(sources, flow, 'from', 'subject'),
     };
+  });
+}
+
+/** On its ports, everything but the named ends; and, unless it says otherwise, but DNS and the calls that defaults open. */
+function ceilingDenials(main: ClusterFirewall, setting: Setting): readonly Denial[] {
+  const { dns, podsToAPIServer, apiServerToPods } = main.spec.defaults ?? {};
+  const untouched = [
+    dnsOpening(dns, setting),
+    podsToAPIServerOpening(podsToAPIServer, setting),
+    apiServerOpening(apiServerToPods, setting),
+  ];
+  return (main.spec.guardrails ?? []).flatMap(({ name, pods, onlyTo, onlyFrom, ports, defaults }) => {
+    const [entries, end, own] =
+      onlyTo === undefined
+        ? ([onlyFrom ?? [], 'from', 'ingress'] as const)
+        : ([onlyTo, 'to', 'egress'] as const);
+    if (entries.length === 0) return [];
+    const matches = ceilingMatches(entries, ports, end, main, setting);
+    // One end with a problem, and nothing is refused.
+    if (matches === undefined) return [];
+    const refuses = (flow: Flow): boolean => {
+      const subject = end === 'to' ? flow.from : flow.to;
+      return (
+        isBound(subject, setting) &&
+        selectorMatches(pods.namespaceSelector, namespaceLabels(setting.cluster, subject)) &&
+        podMatches(pods.podSelector, pods.serviceAccounts, subject) &&
+        portsMatch(ports, flow) &&
+        !reaches(matches, flow, end, 'subject') &&
+        (defaults === 'Judged' || !untouched.some((each) => each[own](flow)))
+      );
+    };
+    return [{ id: `guardrails/${name}`, egress: never, ingress: never, [own]: refuses }];
   });
 }
 

@@ -88,6 +88,20 @@ export const withoutGroupModes = (list: readonly ClusterFirewall[]): readonly Cl
     }),
   );
 
+/** A new namespace is under such a ceiling once the operator has seen it. */
+export const withoutLocalCeilings = (list: readonly ClusterFirewall[]): readonly ClusterFirewall[] =>
+  list.map((firewall) => ({
+    ...firewall,
+    spec: {
+      ...firewall.spec,
+      ...(firewall.spec.guardrails !== undefined && {
+        guardrails: firewall.spec.guardrails.filter(({ onlyTo = [], onlyFrom = [] }) =>
+          [...onlyTo, ...onlyFrom].every(({ entity }) => entity !== 'SameNamespace'),
+        ),
+      }),
+    },
+  }));
+
 /** The tier with the default action Deny, as another client might set it. */
 export const denyingAtTheEndOfTiers = (objects: readonly GeneratedObject[]): readonly GeneratedObject[] =>
   objects.map((object) =>
