@@ -69,6 +69,7 @@ const TEMPLATES: Readonly<Record<string, Template>> = {
     from: ['config/prometheus/pod_monitor.yaml'],
     when: `${METRICS} .Values.metrics.podMonitor.enabled`,
   },
+  'dashboard.yaml': { from: ['config/grafana'], when: `${METRICS} .Values.metrics.dashboard.enabled` },
   'alerts.yaml': {
     from: ['config/prometheus/prometheus_rule.yaml'],
     when: `${METRICS} .Values.metrics.alerts.enabled`,
