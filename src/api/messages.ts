@@ -1,6 +1,6 @@
 /** Messages for issues without a message in the schema: what is wrong, and what to write instead. */
 import type { z } from 'zod';
-import type { Place } from './places.ts';
+import { placeOf, type Place } from './places.ts';
 import type { Suggest } from './suggest.ts';
 import { adviceFor } from './words/advice.ts';
 import { entityAdvice } from './words/entities.ts';
@@ -8,6 +8,16 @@ import { entityAdvice } from './words/entities.ts';
 const ENTRIES =
   'one entry for each: { peer: … }, { ipBlock: { cidr: … } }, { entity: … }, or in rules of pods { pods: {…} }';
 const LABELS = '{ matchLabels: {…} }';
+const ENTITY_NAMES = [
+  'World',
+  'Internet',
+  'Everyone',
+  'Pods',
+  'Nodes',
+  'ControlPlane',
+  'SameNamespace',
+  'KubeAPIServer',
+];
 
 /** Remedies for a missing or empty field. Absence never widens, so "all" has to be written. */
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -44,7 +54,9 @@ export const describe =
   (issue: RawIssue): string | undefined => {
     switch (issue.code) {
       case 'invalid_type':
-        return wrongType(issue.input, NOUNS[issue.expected] ?? issue.expected, lastKey(issue));
+        return (
+          endAsText(issue) ?? wrongType(issue.input, NOUNS[issue.expected] ?? issue.expected, lastKey(issue))
+        );
       case 'invalid_value':
         // The schema has no other literal: a switch is present or absent (structural.ts).
         if (issue.values.includes(true))
@@ -79,6 +91,31 @@ function guess(key: string, { place, known }: Where, suggest: Suggest): string {
   if (near !== undefined) return `did you mean "${near}"?`;
   if (place === 'labels') return `labels stand below matchLabels: { matchLabels: { ${key}: … } }`;
   return `nothing of that name exists here. Known are ${known.join(', ')}`;
+}
+
+const ADDRESS = /^[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:\/[0-9]+)?$/;
+/** Lists of peers alone. */
+const PEERS_ALONE = ['breakGlass', 'controlPlane', 'etcd'];
+
+/** A source or destination that is written as the name of a peer or an entity, or as an address. */
+function endAsText({
+  input,
+  expected,
+  path = [],
+}: RawIssue & { readonly expected: string }): string | undefined {
+  const isEnd = placeOf(path.filter((part) => typeof part !== 'symbol')) === 'end';
+  if (!isEnd || expected !== 'object' || typeof input !== 'string') return undefined;
+  const list = String(path.at(-2));
+  if (ADDRESS.test(input) && !PEERS_ALONE.includes(list))
+    return `must be a mapping: write { ipBlock: { cidr: ${input} } }`;
+  if (list !== 'blocked' && ENTITY_NAMES.includes(input))
+    return `must be a mapping: write { entity: ${input} }`;
+  const others = PEERS_ALONE.includes(list)
+    ? ''
+    : list === 'blocked'
+      ? ', and { ipBlock: { cidr: … } } for addresses'
+      : ', { entity: … } for an entity, { ipBlock: { cidr: … } } for addresses, and in rules of pods { pods: {…} }';
+  return `must be a mapping: write { peer: ${input} } for a peer${others}`;
 }
 
 function wrongType(input: unknown, expected: string, field: string | undefined): string {

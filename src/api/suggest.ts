@@ -7,6 +7,12 @@ export function suggestions(count: number): Suggest {
   return (word, known) => (left-- > 0 ? nearest(word, known) : undefined);
 }
 
+/** `; did you mean "x"?`, or nothing, to stand at the end of a message. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  const near = nearest(word, known);
+  return near === undefined ? '' : `; did you mean "${near}"?`;
+}
+
 function nearest(word: string, known: readonly string[]): string | undefined {
   const allowed = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly candidate: string; readonly distance: number } | undefined;

@@ -55,8 +55,8 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
 
   reportUnreadable(inventory, collector);
   reportUnclaimed(main, inventory, collector);
-  reportExemptByLabel(main, inventory, collector);
   const enforcement = enforcementOf(main, inventory);
+  reportExemptByLabel(main, enforcement, inventory, collector);
   const nodeAddresses = nodeAddressesOf(main, inventory);
   const nodeFirewall = nodeFirewallOf(main, inventory);
   const inside = insideAddressesOf(nodeAddresses, inventory);

@@ -146,7 +146,17 @@ export function portsOfServices(
 }
 
 /** kube-apiserver gives out others only with its flag --service-node-port-range. */
-function unusualNodePortsOf(ports: unknown, fields: FieldReader): readonly string[] {
+const unusualNodePortsOf = (ports: unknown, fields: FieldReader): readonly string[] =>
+  nodePortsOf(ports, fields).filter((text) => {
+    const port = Number.parseInt(text, 10);
+    return port < USUAL.from || port > USUAL.to;
+  });
+
+/** NodePorts of a Service, as `30080/TCP`. */
+export const readNodePorts = (object: KubernetesObject): readonly string[] =>
+  nodePortsOf(fieldsOf(object['spec'])['ports'], new FieldReader('Service', object));
+
+function nodePortsOf(ports: unknown, fields: FieldReader): readonly string[] {
   return listOf(ports)
     .slice(0, MOST)
     .flatMap((entry, index) => {
@@ -155,7 +165,6 @@ function unusualNodePortsOf(ports: unknown, fields: FieldReader): readonly strin
       if (named === undefined || nodePort === 0) return [];
       return fields
         .port(nodePort, `spec.ports[${String(index)}].nodePort`)
-        .filter((port) => port < USUAL.from || port > USUAL.to)
         .map((port) => `${String(port)}/${named}`);
     });
 }

@@ -8,6 +8,8 @@ export interface PodInfo {
   readonly serviceAccount: string;
   /** It shares the addresses of its node, so policies see the node. */
   readonly isOnHostNetwork: boolean;
+  /** Numbers of its containers' ports, as far as they are declared. */
+  readonly portNumbers: readonly number[];
   /** Names of its containers' ports. */
   readonly portNames: readonly string[];
 }
@@ -15,17 +17,18 @@ export interface PodInfo {
 export function readPod({ metadata, spec }: KubernetesObject): PodInfo {
   const { hostNetwork, containers, initContainers, serviceAccountName } = fieldsOf(spec);
   const account = textOf(serviceAccountName);
+  const ports = [...listOf(containers), ...listOf(initContainers)].flatMap((container) =>
+    listOf(fieldsOf(container)['ports']).map(fieldsOf),
+  );
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     labels: metadata.labels ?? {},
     serviceAccount: account === '' ? 'default' : account,
     isOnHostNetwork: hostNetwork === true,
-    portNames: [...listOf(containers), ...listOf(initContainers)].flatMap((container) =>
-      listOf(fieldsOf(container)['ports']).flatMap((port) => {
-        const name = textOf(fieldsOf(port)['name']);
-        return name === '' ? [] : [name];
-      }),
+    portNumbers: ports.flatMap(({ containerPort }) =>
+      typeof containerPort === 'number' ? [containerPort] : [],
     ),
+    portNames: ports.map(({ name }) => textOf(name)).filter((name) => name !== ''),
   };
 }

@@ -14,8 +14,8 @@ const inConnection = (fields: object) =>
 const inGuardrail = (fields: object) => ({
   guardrails: [{ name: 'r', pods: {}, to: [{ entity: 'World' }], ports: ['All'], ...fields }],
 });
-const inGuardrailFrom = (source: object) => ({
-  guardrails: [{ name: 'r', pods: {}, from: [source], ports: ['All'] }],
+const inGuardrailFrom = (source: object, field = 'from') => ({
+  guardrails: [{ name: 'r', pods: {}, [field]: [source], ports: ['All'] }],
 });
 const inPeer = (pods: object) => ({ peers: [{ name: 'p', pods }] });
 
@@ -30,10 +30,19 @@ const places: Readonly<Record<string, SpecWith>> = {
   }),
   'spec.defaults.dns.podSelector': (podSelector) => ({ defaults: { dns: { podSelector } } }),
   'spec.peers[].nodes': (nodes) => ({ peers: [{ name: 'p', nodes }] }),
-  'spec.guardrails[].from[].nodes': (nodes) => inGuardrailFrom({ nodes }),
-  'spec.guardrails[].from[].pods.namespaceSelector': (namespaceSelector) =>
-    inGuardrailFrom({ pods: { namespaceSelector } }),
-  'spec.guardrails[].from[].pods.podSelector': (podSelector) => inGuardrailFrom({ pods: { podSelector } }),
+  ...Object.fromEntries(
+    ['from', 'onlyFrom', 'onlyTo'].flatMap((field): [string, SpecWith][] => [
+      [`spec.guardrails[].${field}[].nodes`, (nodes) => inGuardrailFrom({ nodes }, field)],
+      [
+        `spec.guardrails[].${field}[].pods.namespaceSelector`,
+        (namespaceSelector) => inGuardrailFrom({ pods: { namespaceSelector } }, field),
+      ],
+      [
+        `spec.guardrails[].${field}[].pods.podSelector`,
+        (podSelector) => inGuardrailFrom({ pods: { podSelector } }, field),
+      ],
+    ]),
+  ),
   'spec.guardrails[].to[].nodes': (nodes) => inGuardrail({ to: [{ nodes }] }),
   'spec.namespaces[].egress[].to[].nodes': (nodes) => inEgress({ to: [{ nodes }] }),
   'spec.guardrails[].pods.namespaceSelector': (namespaceSelector) =>

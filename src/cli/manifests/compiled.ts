@@ -67,7 +67,7 @@ export async function compileManifests(
     diagnostics: inReadingOrder(
       [
         ...compilation.problems.filter(isRelevant).map(locate),
-        ...(withHints ? [...podWarnings(firewalls, inventory, cluster.pods).map(locate), ...hints()] : []),
+        ...(withHints ? [...podWarnings(firewalls, inventory, cluster).map(locate), ...hints()] : []),
       ],
       order,
     ),
@@ -92,9 +92,16 @@ interface Cluster {
   readonly files: readonly string[];
   /** Only the inventory of a file has them. */
   readonly pods: readonly PodInfo[];
+  readonly nodePorts: readonly string[];
 }
 
-const unknownCluster: Cluster = { inventory: UNKNOWN_CLUSTER, pods: [], diagnostics: [], files: [] };
+const unknownCluster: Cluster = {
+  inventory: UNKNOWN_CLUSTER,
+  pods: [],
+  nodePorts: [],
+  diagnostics: [],
+  files: [],
+};
 
 async function readCluster(file: string, readStdin: () => Promise<Uint8Array>): Promise<Cluster> {
   const { documents, diagnostics, files, lacks } = await loadDocuments([file], readStdin);

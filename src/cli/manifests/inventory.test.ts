@@ -28,6 +28,7 @@ describe('readInventory', () => {
     const other = 'apiVersion: v1\nkind: Secret\nmetadata: { name: a }\n';
     expect(read([NAMESPACE, NODE, pool, other].join('---\n'))).toEqual({
       diagnostics: [],
+      nodePorts: [],
       pods: [],
       inventory: {
         namespaces: [{ name: 'wordpress', labels: { team: 'blog' } }],

@@ -8,6 +8,7 @@ import {
   readApiServerSlice,
   readBackends,
   portsOfServices,
+  readNodePorts,
   readService,
   readServiceCIDR,
 } from '../../inventory/api-server.ts';
@@ -33,18 +34,19 @@ import type { Diagnostic } from './diagnostics.ts';
 import { Item, ItemError } from './inventory-items.ts';
 import { type Document, unfold } from './load.ts';
 
+interface ReadInventory {
+  readonly inventory: Inventory;
+  readonly pods: readonly PodInfo[];
+  /** NodePorts of Services, as `30080/TCP`. */
+  readonly nodePorts: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 /**
  * Other kinds are ignored. A kind that does not occur is known to be empty, unless a snapshot says that it lacks
  * the kind.
  */
-export function readInventory(
-  documents: readonly Document[],
-  lacks: readonly Lack[] = [],
-): {
-  readonly inventory: Inventory;
-  readonly pods: readonly PodInfo[];
-  readonly diagnostics: readonly Diagnostic[];
-} {
+export function readInventory(documents: readonly Document[], lacks: readonly Lack[] = []): ReadInventory {
   const items = documents.flatMap(unfold).map((document) => new Item(document));
   const diagnostics: Diagnostic[] = [];
   const readAll = <T>(kind: string, read: (item: Item) => T): T[] =>
@@ -64,7 +66,8 @@ export function readInventory(
     flaws.push(...reading.flaws);
     return reading.value;
   };
-  const services = readAll('Service', (item) => noting(readService(item.namespacedObject())));
+  const objects = readAll('Service', (item) => item.namespacedObject());
+  const services = objects.map((object) => noting(readService(object)));
   const slices = readAll('EndpointSlice', (item) => noting(readApiServerSlice(item.namespacedObject())));
   const targets = slices.flatMap((slice) => slice.targets);
   const inventory: Inventory = {
@@ -93,9 +96,10 @@ export function readInventory(
     ...portsOfServices(services),
   };
   const unreadable = flaws.map((flaw) => ({ ...flaw, isLost: true }));
+  const nodePorts = objects.flatMap(readNodePorts);
   const pods = readAll('Pod', (item) => readPod(item.namespacedObject()));
   const known = { ...inventory, ...(unreadable.length > 0 && { unreadable }), ...unknownOf(lacks) };
-  return { pods, inventory: known, diagnostics };
+  return { pods, nodePorts, inventory: known, diagnostics };
 }
 
 /** The parts of the inventory that a snapshot lacks. */

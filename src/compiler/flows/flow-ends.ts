@@ -11,6 +11,7 @@ import type {
   RuleDestination,
   RuleSource,
 } from '../../api/schema.ts';
+import { didYouMean } from '../../api/suggest.ts';
 import { LABEL_NAMESPACE, LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { chunk, MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
@@ -89,13 +90,16 @@ export function resolveEnd(end: AnyEnd, scope: ResolveScope, ownNamespace: boole
   return resolveEntity(end.entity, scope);
 }
 
+/** A comparison costs the product of two lengths, and a firewall may have many peers and many rules. */
+const COMPARED = 50;
+
 function resolvePeer(name: string, scope: ResolveScope): FlowEnd {
   const peer = scope.peers.get(name);
   if (peer === undefined) {
     const known = [...scope.peers.keys()].sort();
     throw new RuleProblem(
       'UnknownPeer',
-      `peer "${name}" is not in spec.peers: add it there${known.length === 0 ? '' : `, or use one of ${known.slice(0, 10).join(', ')}`}`,
+      `peer "${name}" is not in spec.peers: add it there${known.length === 0 ? '' : `, or use one of ${known.slice(0, 10).join(', ')}`}${didYouMean(name, known.slice(0, COMPARED))}`,
       '.peer',
     );
   }

@@ -32,6 +32,20 @@ describe('a namespace that is exempt by its label', () => {
     expect(summaries).toMatchObject([{ namespaces: { enforced: 1, observed: 0, exempt: 1 } }]);
   });
 
+  test('is not listed where it is exempt by name as well', () => {
+    const labelled = [named('kube-system', { platform: 'yes' }), named('istio', { platform: 'yes' })];
+    const exempt = { ...main.spec.defaults?.exempt, names: ['istio'] };
+    const listed = (of: object) =>
+      compile(
+        [firewall({ defaults: { exempt: { ...exempt, ...of } } })],
+        clusterWith({ namespaces: labelled }),
+      )
+        .problems.filter(({ reason }) => reason === 'ExemptByLabel')
+        .map(({ rule }) => rule);
+    expect(listed({})).toEqual([]);
+    expect(listed({ systemNamespaces: 'None' })).toEqual(['default/defaults/exempt/kube-system']);
+  });
+
   test('is left out of every policy by its label, guardrails too, so that one made later is left out at once', () => {
     const policies = objects.flatMap(({ object }) => ('types' in object.spec ? [object] : []));
     expect(policies.length).toBeGreaterThan(4);

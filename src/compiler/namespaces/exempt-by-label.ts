@@ -4,16 +4,18 @@ import { knownOr } from '../../inventory/known.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
 import { ruleId } from '../names.ts';
 import type { ProblemCollector } from '../problems.ts';
-import { isExemptByLabel } from './enforcement.ts';
+import { isExemptByLabel, type Enforcement } from './enforcement.ts';
 
 export function reportExemptByLabel(
   firewall: ClusterFirewall,
+  { exemptBy }: Pick<Enforcement, 'exemptBy'>,
   inventory: Inventory,
   collector: ProblemCollector,
 ): void {
   const { metadata, spec } = firewall;
   for (const namespace of knownOr(inventory.namespaces, [])) {
-    if (!isExemptByLabel(firewall, namespace)) continue;
+    // One that is exempt by name as well would be so without its labels.
+    if (!isExemptByLabel(firewall, namespace) || exemptBy(namespace.name) !== 'namespaceSelector') continue;
     collector.warn(
       {
         firewall: metadata.name,

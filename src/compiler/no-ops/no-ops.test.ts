@@ -249,6 +249,32 @@ describe('in spec.nodes', () => {
     expect(nodes({ services: [registry, exporter], zones: [{ ...zone, allow }] })).toEqual([]);
   });
 
+  test('an address of a zone that no node has', () => {
+    const at = (addresses: string[], more: Partial<Nodes> = {}) =>
+      nodes({ zones: [{ ...zone, addresses }], ...more });
+    expect(at(['10.99.0.12/32', '10.99.0.0/24'])).toEqual([]);
+    expect(at(['10.99.0.12/32', '203.0.113.7/32'])).toEqual([
+      expect.stringContaining('spec.nodes.zones[0].addresses[1]: no node has such an address'),
+    ]);
+    expect(at(['203.0.113.7/32'], { extraAddresses: ['203.0.113.0/28'] })).toEqual([]);
+    expect(at(['203.0.113.7/32'], { destinations: 'All' })).toEqual([]);
+  });
+
+  test('a source of a zone that is blocked whole', () => {
+    const peers = [{ name: 'ops', cidrs: ['198.51.100.0/25', '198.51.100.128/25'] }];
+    const from = (...ends: object[]) => [{ ...zone, from: ends }] as never;
+    const judged = (of: Partial<Nodes>) => warned({ peers, nodes: { mode: 'Enforce', ...of } });
+    const blocked = [{ ipBlock: { cidr: '198.51.100.0/24' } }];
+    expect(judged({ blocked, zones: from({ entity: 'World' }, { peer: 'ops' }) })).toEqual([
+      expect.stringContaining(
+        'spec.nodes.zones[0].from[1]: opens nothing, because nodes.blocked refuses all of it',
+      ),
+    ]);
+    expect(judged({ blocked, zones: from({ ipBlock: { cidr: '198.51.0.0/16' } }) })).toEqual([]);
+    const partly = [{ ipBlock: { cidr: '198.51.100.0/24', except: ['198.51.100.7/32'] } }];
+    expect(judged({ blocked: partly, zones: from({ peer: 'ops' }) })).toEqual([]);
+  });
+
   test('services for breakGlass, and nobody in it', () => {
     const given = { services: [{ name: 'registry', ports: [5000] }], breakGlassServices: ['registry'] };
     expect(nodes(given)).toEqual([
@@ -267,12 +293,22 @@ describe('pods of an inventory', () => {
     labels: { app: name },
     serviceAccount: name,
     isOnHostNetwork: false,
+    portNumbers: [8080],
     portNames: ['http'],
     ...of,
   });
   const pods = [pod('web'), pod('exporter', { isOnHostNetwork: true, portNames: [] })];
   const inventory = clusterWith({ namespaces: [namespace('blog'), namespace('shop')] });
-  const judged = (spec: Partial<Spec>) => said(podWarnings([firewall(spec)], inventory, pods));
+  const judged = (spec: Partial<Spec>) =>
+    said(podWarnings([firewall(spec)], inventory, { pods, nodePorts: [] }));
+  const withServices = (spec: Partial<Spec>, of: Partial<ServiceInfo> = {}) =>
+    said(
+      podWarnings(
+        [firewall(spec)],
+        { ...inventory, services: [service(of)] },
+        { pods, nodePorts: ['30080/TCP', '30053/UDP'] },
+      ),
+    );
   const app = (name: string) => ({ matchLabels: { app: name } });
   const to = (end: object, ports: readonly unknown[] = [80]) =>
     egress({ pods: app('web'), to: [end], ports });
@@ -350,9 +386,47 @@ describe('pods of an inventory', () => {
     expect(found[0] ?? '').toContain(message ?? '');
   });
 
+  test('and the port of a Service in place of theirs', () => {
+    const from = [{ entity: 'World' }];
+    const says =
+      'ports[0]: 80 is the port of Service blog/web, which leads to port 8080 of these pods, and policies see the port of the pod: write 8080';
+    expect(withServices(ingress({ pods: app('web'), from, ports: [80] }))).toEqual([
+      expect.stringContaining(says),
+    ]);
+    expect(withServices(to({ pods: { podSelector: app('web') } }, [80]))).toEqual([
+      expect.stringContaining(says),
+    ]);
+    expect(withServices(ingress({ pods: app('web'), from, ports: [8080, '80/UDP', '80-90'] }))).toEqual([]);
+    // A container has it, or the Service is in front of others.
+    const both = [{ protocol: 'TCP' as const, port: 8080, targetPort: 80 }];
+    expect(withServices(ingress({ pods: app('web'), from, ports: [8080] }), { ports: both })).toEqual([]);
+    expect(withServices(ingress({ pods: app('web'), from, ports: [80] }), { namespace: 'shop' })).toEqual([]);
+  });
+
+  test('and NodePorts that no Service has', () => {
+    const rule = (nodePorts: readonly unknown[]) =>
+      withServices(ingress({ pods: app('web'), from: [{ entity: 'World' }], ports: [8080], nodePorts }));
+    expect(rule([30080, '30000-30100', '30053/UDP'])).toEqual([]);
+    expect(rule([30080, 30053])).toEqual([
+      expect.stringContaining('nodePorts[1]: no Service of the inventory has NodePort 30053'),
+    ]);
+  });
+
+  test('and the pods behind a Service', () => {
+    const behind = (of: Partial<ServiceInfo>) =>
+      withServices(egress({ pods: app('web'), to: [{ service: { name: 'web' } }], ports: ['All'] }), of);
+    expect(behind({})).toEqual([]);
+    expect(behind({ selector: { app: 'exporter' } })).toEqual([
+      expect.stringContaining('to[0]: only pods of the host network have these labels (blog/exporter)'),
+    ]);
+    expect(behind({ selector: { app: 'wbe' } })).toEqual([
+      expect.stringContaining('to[0]: no pod of the inventory has these labels'),
+    ]);
+  });
+
   test('are not judged where there is none, or no such namespace yet', () => {
     const spec = to({ pods: { podSelector: app('wbe') } });
-    expect(podWarnings([firewall(spec)], inventory, [])).toEqual([]);
+    expect(podWarnings([firewall(spec)], inventory, { pods: [], nodePorts: [] })).toEqual([]);
     const elsewhere = {
       namespaces: [
         {

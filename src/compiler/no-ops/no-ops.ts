@@ -3,7 +3,7 @@ import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import type { ProblemCollector } from '../problems.ts';
 import { reportRefused } from './guardrails.ts';
-import { reportNodes } from './nodes.ts';
+import { reportBlocked, reportNodes } from './nodes.ts';
 import { ServiceAddresses, reportServiceAddresses } from './service-addresses.ts';
 import { reportThroughNodes } from './through-nodes.ts';
 
@@ -23,4 +23,5 @@ export function reportNoOps(
     reportRefused(firewall, main, collector);
   }
   reportNodes(main, inventory, collector);
+  reportBlocked(main, collector);
 }

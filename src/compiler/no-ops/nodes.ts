@@ -1,12 +1,15 @@
 /** Parts of spec.nodes that have no effect. */
-import type { ClusterFirewall } from '../../api/schema.ts';
+import type { ClusterFirewall, Nodes, Zone } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
+import { containsCidr, overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
+import { nodesWith } from '../flows/labelled-nodes.ts';
 import { ruleId } from '../names.ts';
 import { BASELINE } from '../nodes/baseline.ts';
 import { breakGlassServices } from '../nodes/services.ts';
 import type { ProblemCollector } from '../problems.ts';
+import { zonesOf } from './entries.ts';
 
 export function reportNodes(
   { metadata: { name }, spec: { nodes } }: ClusterFirewall,
@@ -32,6 +35,17 @@ export function reportNodes(
       '.nodeSelector',
     );
   }
+  for (const [index, zone] of zones.entries()) {
+    for (const [position, cidr] of zone.addresses?.entries() ?? []) {
+      if (nodes.destinations === 'All' || hasNode(cidr, zone, nodes, inventory)) continue;
+      collector.warn(
+        place('zones', zone.name, index),
+        'NoEffect',
+        `no node has such an address, as far as the cluster tells: correct ${cidr}, or list it in nodes.extraAddresses`,
+        `.addresses[${String(position)}]`,
+      );
+    }
+  }
   if (nodes.breakGlassServices !== undefined && nodes.breakGlass === undefined)
     collector.warn(
       { firewall: name, id: ruleId(name, 'nodes', 'breakGlass'), path: 'spec.nodes' },
@@ -55,4 +69,44 @@ export function reportNodes(
       '.name',
     );
   }
+}
+
+/** True while nodes are unknown. */
+function hasNode(cidr: string, zone: Zone, { extraAddresses = [] }: Nodes, { nodes }: Inventory): boolean {
+  if (nodes === UNKNOWN) return true;
+  const own = zone.nodeSelector === undefined ? nodes : nodesWith(zone.nodeSelector, nodes);
+  return [
+    ...own.flatMap(({ addresses }) => addresses.map(parseAddress)),
+    ...extraAddresses.map(parseCidr),
+  ].some((address) => overlapsCidr(address, parseCidr(cidr)));
+}
+
+/** Sources of zones that `blocked` refuses whole, because it comes before every zone. */
+export function reportBlocked(firewall: ClusterFirewall, collector: ProblemCollector): void {
+  const peers = new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer]));
+  const cidrsOf = ({ peer, ipBlock }: Source): readonly string[] =>
+    ipBlock === undefined ? (peer !== undefined && peers.get(peer)?.cidrs) || [] : [ipBlock.cidr];
+  const blocked = (firewall.spec.nodes?.blocked ?? [])
+    .filter(({ ipBlock }) => ipBlock?.except === undefined)
+    .flatMap(cidrsOf)
+    .map(parseCidr);
+  if (blocked.length === 0) return;
+  for (const { place, ends } of zonesOf(firewall)) {
+    for (const { end, at } of ends) {
+      const cidrs = cidrsOf(end).map(parseCidr);
+      if (cidrs.length === 0 || !cidrs.every((cidr) => blocked.some((each) => containsCidr(each, cidr))))
+        continue;
+      collector.warn(
+        place,
+        'NoEffect',
+        'opens nothing, because nodes.blocked refuses all of it before zones are asked: leave out there what is meant to be open',
+        at,
+      );
+    }
+  }
+}
+
+interface Source {
+  readonly peer?: string | undefined;
+  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] | undefined } | undefined;
 }

@@ -2,7 +2,7 @@
  * Rules that match no pod, judged by the pods of an inventory. Only the command line asks this: the operator
  * watches no pods, and pods come and go.
  */
-import type { ClusterFirewall, LabelSelector, Peer } from '../../api/schema.ts';
+import type { ClusterFirewall, LabelSelector, Peer, PortValue } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { PodInfo } from '../../inventory/pods.ts';
@@ -18,23 +18,32 @@ import {
 import { listed } from '../nodes/listed.ts';
 import { ProblemCollector } from '../problems.ts';
 import type { Problem } from '../types.ts';
+import { portsOfServices } from './service-ports.ts';
 import { connectionsOf, rulesOf, type RuleEnd, type WrittenConnection, type WrittenRule } from './entries.ts';
+
+/** The parts of an inventory that the operator does not look at. */
+export interface Running {
+  readonly pods: readonly PodInfo[];
+  /** NodePorts of Services, as `30080/TCP`. */
+  readonly nodePorts: readonly string[];
+}
 
 export function podWarnings(
   firewalls: readonly ClusterFirewall[],
   inventory: Inventory,
-  pods: readonly PodInfo[],
+  { pods, nodePorts }: Running,
 ): readonly Problem[] {
   const { namespaces } = inventory;
   if (pods.length === 0 || namespaces === UNKNOWN) return [];
   const collector = new ProblemCollector();
-  const judge = new Judge(namespaces, inventory.services ?? [], pods, collector);
+  const judge = new Judge(namespaces, inventory.services ?? [], { pods, nodePorts }, collector);
   for (const firewall of firewalls) judge.firewall(firewall);
   return collector.problems;
 }
 
 class Judge {
   readonly #namespaces: ReadonlyMap<string, NamespaceInfo>;
+  readonly #usedNodePorts: readonly string[];
   readonly #services: readonly ServiceInfo[];
   readonly #pods: readonly PodInfo[];
   readonly #collector: ProblemCollector;
@@ -42,9 +51,10 @@ class Judge {
   constructor(
     namespaces: readonly NamespaceInfo[],
     services: readonly ServiceInfo[],
-    pods: readonly PodInfo[],
+    { pods, nodePorts }: Running,
     collector: ProblemCollector,
   ) {
+    this.#usedNodePorts = nodePorts;
     this.#services = services;
     this.#namespaces = new Map(namespaces.map((each) => [each.name, each]));
     this.#pods = pods;
@@ -83,9 +93,32 @@ class Judge {
       this.#judge(found, namespaces, place, at);
       return this.#ofAccounts(found, accounts, place, at);
     });
+    if ('from' in rule) this.#nodePorts(rule.nodePorts ?? [], place);
+    const receivers = 'to' in rule ? others.flatMap((each) => each ?? []) : subjects;
+    for (const { index, message } of portsOfServices(rule.ports, receivers, this.#services))
+      this.#collector.warn(place, 'NoEffect', message, `.ports[${String(index)}]`);
     if (!('to' in rule)) this.#portNames(rule.ports, subjects, place);
     // A name at an address is a problem of its own.
     else if (others.every((each) => each !== undefined)) this.#portNames(rule.ports, others.flat(), place);
+  }
+
+  #nodePorts(values: readonly PortValue[], place: WrittenRule['place']): void {
+    if (this.#services.length === 0) return;
+    for (const [index, value] of values.entries()) {
+      const port = parsePort(value);
+      const isThere = this.#usedNodePorts.some((text) => {
+        const used = parsePort(text);
+        if (port.kind !== 'range' || used.kind !== 'range') return true;
+        return used.protocol === port.protocol && port.from <= used.from && used.from <= port.to;
+      });
+      if (isThere) continue;
+      this.#collector.warn(
+        place,
+        'NoEffect',
+        `no Service of the inventory has NodePort ${String(value)}: correct it, unless such a Service is to come`,
+        `.nodePorts[${String(index)}]`,
+      );
+    }
   }
 
   /** The pods of a Service. One that does not exist is a warning of its own. */

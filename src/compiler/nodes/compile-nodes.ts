@@ -2,6 +2,7 @@
  * Compiles `spec.nodes` into host endpoints, the policies that select them, and a summary (design:
  * docs/nodes.md).
  */
+import { didYouMean } from '../../api/suggest.ts';
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { DEFAULT_FIREWALL } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
@@ -142,7 +143,7 @@ function reportBaseline({ nodeFirewall, collector, place }: NodeContext): void {
     collector.problem(
       place,
       'UnknownBaseline',
-      `"${name}" is no entry of the baseline: use one of ${known.join(', ')}`,
+      `"${name}" is no entry of the baseline: use one of ${known.join(', ')}${didYouMean(name, known)}`,
       `.baseline.disable[${String(index)}]`,
     );
   }

@@ -1,5 +1,6 @@
 /** Services of spec.nodes by name: the built-in ones, and those that the firewall adds or replaces. */
 import type { ClusterFirewall, Nodes, PortValue } from '../../api/schema.ts';
+import { didYouMean } from '../../api/suggest.ts';
 import { isServiceName, SERVICES } from '../../net/services.ts';
 import { ruleId } from '../names.ts';
 import type { ClusterPorts } from './cluster-ports.ts';
@@ -25,10 +26,10 @@ export function servicesOf(
   return (name) => {
     const found = own.get(name) ?? (isServiceName(name) ? (ports[name] ?? SERVICES[name]) : undefined);
     if (found !== undefined) return found;
-    const known = [...own.keys(), ...Object.keys(SERVICES)].join(', ');
+    const known = [...own.keys(), ...Object.keys(SERVICES)];
     throw new RuleProblem(
       'UnknownService',
-      `"${name}" is no service: add it to nodes.services, or use one of ${known}`,
+      `"${name}" is no service: add it to nodes.services, or use one of ${known.join(', ')}${didYouMean(name, known)}`,
     );
   };
 }
