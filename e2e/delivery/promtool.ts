@@ -1,10 +1,9 @@
 /** Prometheus' own checker of rules, from Debian's package, in the cache of the cluster's programs. */
 import { execFile } from 'node:child_process';
-import { access, chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { cacheRoot } from '../local/build/binaries.ts';
-import { withLock } from '../local/build/lock.ts';
+import { cachedProgram } from './cached-program.ts';
 
 const run = promisify(execFile);
 
@@ -16,12 +15,13 @@ export type Promtool = (args: readonly string[]) => Promise<string>;
  * @throws Error where apt-get does not have it
  */
 export async function preparePromtool(): Promise<Promtool> {
-  const program = path.join(cacheRoot(), 'promtool');
-  if (!(await isThere(program))) {
-    await withLock(path.join(cacheRoot(), 'promtool-lock'), async () => {
-      if (!(await isThere(program))) await unpack(program);
-    });
-  }
+  const program = await cachedProgram('promtool', async (work) => {
+    // apt downloads as a user without rights where it can.
+    await chmod(work, 0o755);
+    await run('apt-get', ['download', '--quiet', 'prometheus'], { cwd: work });
+    await run('sh', ['-c', 'dpkg-deb --extract prometheus_*.deb .'], { cwd: work });
+    return path.join(work, 'usr/bin/promtool');
+  });
   return async (args) => {
     const { stdout, stderr } = await run(program, args).catch((error: unknown) => {
       const { stdout = '', stderr = '' } = error as { readonly stdout?: string; readonly stderr?: string };
@@ -30,23 +30,3 @@ export async function preparePromtool(): Promise<Promtool> {
     return stdout + stderr;
   };
 }
-
-async function unpack(program: string): Promise<void> {
-  await mkdir(cacheRoot(), { recursive: true });
-  const work = await mkdtemp(path.join(cacheRoot(), 'promtool-'));
-  try {
-    // apt downloads as a user without rights where it can.
-    await chmod(work, 0o755);
-    await run('apt-get', ['download', '--quiet', 'prometheus'], { cwd: work });
-    await run('sh', ['-c', 'dpkg-deb --extract prometheus_*.deb .'], { cwd: work });
-    await rename(path.join(work, 'usr/bin/promtool'), program);
-  } finally {
-    await rm(work, { recursive: true });
-  }
-}
-
-const isThere = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
