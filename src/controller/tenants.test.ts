@@ -266,3 +266,59 @@ test('no text of a tenant gets into an object of ours', async () => {
   expect(writes.length).toBeGreaterThan(0);
   expect(JSON.stringify(writes)).not.toContain(MARK);
 });
+
+describe('Services and EndpointSlices of a tenant', () => {
+  const toDatabase = {
+    name: 'db',
+    pods: {},
+    to: [{ service: { namespace: EVIL, name: 'db' } }],
+    ports: ['All'],
+  };
+  const spec = { namespaces: [team, { ...victims, egress: [toDatabase] }] } as Partial<Spec>;
+  const service = (selector: object, ports: readonly object[] = [{ port: 80, targetPort: 5432 }]) => ({
+    spec: { selector, ports },
+  });
+  const at = (tenant: (tenant: Tenant) => void, change: (tenant: Tenant) => void) =>
+    told({
+      spec,
+      tenant,
+      change: (server) => {
+        change(new Tenant(server));
+      },
+    });
+  const known = (tenant: Tenant): void => {
+    tenant.serve('Service', 'db', service({ app: 'db' }));
+  };
+
+  test('change the rule that names the Service, and nothing else', async () => {
+    const { others } = await at(known, (tenant) => {
+      tenant.serve('Service', 'db', service({ app: 'other' }));
+      tenant.serve('Service', 'kubernetes', service({ app: 'other' }));
+    });
+    expect(named(others).map((write) => write.replace(/-[0-9a-f]{6}(?:-[0-9a-f]{6})?$/, ''))).toEqual([
+      expect.stringMatching(/^PATCH .*cfw-default-victims-egress-db-to-service-evil-db$/),
+      expect.stringMatching(/^PATCH .*cfw-default-victims-egress-db$/),
+    ]);
+    expect(JSON.stringify(others)).toContain("projectcalico.org/namespace == 'evil'");
+    expect(JSON.stringify(others)).not.toContain(MARK);
+  });
+
+  test('hold what the rule has, where the Service cannot be read, and no text of theirs is written', async () => {
+    const { writes, rounds } = await at(known, (tenant) => {
+      tenant.serve('Service', 'db', service({ [ESCAPE]: 'yes' }, [{ port: 80, targetPort: '1:65535' }]));
+    });
+    expect(named(writes)).toEqual([]);
+    expect(rounds.told.findings.get('default')).toMatchObject({
+      problems: [{ reason: 'UnreadableObject' }],
+    });
+  });
+
+  test('open nothing by a slice, whatever it claims to be behind', async () => {
+    const { writes } = await at(known, (tenant) => {
+      const fields = { endpoints: [{ addresses: ['203.0.113.9'] }], ports: [{ port: 443 }] };
+      tenant.serve('EndpointSlice', 'db', fields);
+      tenant.serve('EndpointSlice', 'kubernetes', fields);
+    });
+    expect(named(writes)).toEqual([]);
+  });
+});

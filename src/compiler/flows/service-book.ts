@@ -38,7 +38,7 @@ export function serviceBookOf({ services, unlistedKinds = [], unreadable = [] }:
           'ResolvesToNothing',
           'the API server is no pod behind its Service: write { entity: KubeAPIServer }',
         );
-      if (unlistedKinds.includes('services'))
+      if (unlistedKinds.some((kind) => UNLISTED.includes(kind)))
         throw new RuleProblem(
           'BackendsUnknown',
           'the operator cannot list services, so it does not know the pods: give it the rights in config/rbac',
@@ -55,6 +55,9 @@ export function serviceBookOf({ services, unlistedKinds = [], unreadable = [] }:
     },
   };
 }
+
+/** The operator's name of the kind, and that of the command line. */
+const UNLISTED = ['services', 'Service'];
 
 const keyOf = ({ namespace, name }: Pick<ServiceInfo, 'namespace' | 'name'>): string =>
   `${namespace}/${name}`;

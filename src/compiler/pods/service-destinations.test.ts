@@ -160,6 +160,12 @@ describe('a Service as destination', () => {
       'problem BackendsUnknown spec.namespaces[0].egress[0].to[0].service: the operator cannot list services',
     ],
     [
+      'one of a snapshot without Services',
+      to({ name: 'db' }),
+      { unlistedKinds: ['Service'] },
+      'problem BackendsUnknown spec.namespaces[0].egress[0].to[0].service: the operator cannot list services',
+    ],
+    [
       'one that cannot be read',
       to({ namespace: 'data', name: 'db' }),
       { unreadable: [{ kind: 'Service', name: 'data/db', field: 'spec', why: 'is odd', isLost: true }] },

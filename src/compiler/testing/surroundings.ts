@@ -37,7 +37,9 @@ const defined = (labels: Readonly<Record<string, string | undefined>>): Labels =
   Object.fromEntries(
     Object.entries(labels).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
-const podLabels = fc.record({ role: label('x', 'y', ''), app: label('p', 'q'), in: label('p') }).map(defined);
+export const podLabels = fc
+  .record({ role: label('x', 'y', ''), app: label('p', 'q'), in: label('p') })
+  .map(defined);
 const namespaceLabels = fc.record({ role: label('x', 'y', ''), team: label('p', 'q') }).map(defined);
 
 const CONTAINER_PORTS: readonly (readonly ContainerPort[])[] = [
@@ -164,7 +166,7 @@ const serviceSelector = fc.constantFrom<Labels>(
   { role: '', app: 'q' },
   {},
 );
-const services: fc.Arbitrary<readonly ServiceInfo[]> = fc.uniqueArray(
+export const services: fc.Arbitrary<readonly ServiceInfo[]> = fc.uniqueArray(
   fc
     .record({
       namespace: fc.constantFrom(...WEBHOOK_PLACES),

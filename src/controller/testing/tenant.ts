@@ -15,6 +15,7 @@ import {
   NODES,
   OPERATOR_NAMESPACE,
 } from './calico-server.ts';
+import { API_SERVER_SLICES, SERVICES } from '../../inventory/api-server.ts';
 import { FIREWALLS } from '../observe/firewalls.ts';
 import { Rounds } from './rounds.ts';
 
@@ -103,6 +104,13 @@ export class Tenant {
       finalizers,
     };
     this.#server.put(kindResource(kind), { ...before, metadata, spec }, manager);
+  }
+
+  /** Makes or changes a Service of his namespace, or an EndpointSlice that claims to be behind one. */
+  serve(kind: 'Service' | 'EndpointSlice', name: string, fields: object): void {
+    const resource = kind === 'Service' ? SERVICES : { ...API_SERVER_SLICES, namespace: EVIL };
+    const labels = { 'kubernetes.io/service-name': name, [MARK]: 'yes' };
+    this.#server.put(resource, { metadata: { name, namespace: EVIL, labels }, ...fields }, 'tenant');
   }
 
   /** Changes a stored policy in his namespace in place. */
