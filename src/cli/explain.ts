@@ -1,11 +1,12 @@
 import { parseEnd } from '../questions/end-text.ts';
-import { QuestionError, listed } from '../questions/errors.ts';
+import { QuestionError } from '../questions/errors.ts';
 import { explain as explainFlow, type Explanation } from '../questions/explain.ts';
 import type { Verdict } from '../simulator/decision.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { printable } from './printable.ts';
 import { explanationsJson } from './questions/explain-json.ts';
 import { explanationText } from './questions/explain-text.ts';
+import { hasProblem, reportGaps } from './questions/gaps.ts';
 import { groupsOf } from './questions/groups.ts';
 import { loadQuestion, type LoadedQuestion, type QuestionFlags } from './questions/load.ts';
 import { report } from './report.ts';
@@ -52,28 +53,7 @@ function togetherOf(explanations: readonly Explanation[]): Verdict {
   return verdicts.has('Unknown') ? 'Unknown' : 'Allowed';
 }
 
-function exitCodeOf(verdict: Verdict, { diagnostics }: LoadedQuestion): ExitCode {
-  const hasProblem = diagnostics.some(({ severity }) => severity === 'problem');
-  if (verdict === 'Unknown' || hasProblem) return 3;
+function exitCodeOf(verdict: Verdict, loaded: LoadedQuestion): ExitCode {
+  if (verdict === 'Unknown' || hasProblem(loaded)) return 3;
   return verdict === 'Allowed' ? 0 : 1;
-}
-
-/** Tells on standard error what could not be read, and what was taken for granted. */
-function reportGaps({ cluster, world, diagnostics }: LoadedQuestion, io: CommandIO): void {
-  report(
-    diagnostics.filter(({ severity }) => severity === 'problem'),
-    io,
-  );
-  const say = (text: string): void => {
-    io.stderr(`${printable(text)}\n`);
-  };
-  for (const { kind, because } of cluster.lacks) say(`${kind} objects are missing: ${because}`);
-  for (const { kind, namespace, name, field, why } of world.problems) {
-    const of = namespace === undefined ? name : `${namespace}/${name}`;
-    say(`${kind} ${of} cannot be read: ${field} ${why}`);
-  }
-  if (cluster.assumedEmpty.length > 0)
-    say(
-      `the inventory has none of these kinds, and they are taken not to exist: ${listed(cluster.assumedEmpty, 20)}`,
-    );
 }

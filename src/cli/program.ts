@@ -4,7 +4,9 @@ import { messageOf } from '../cluster/errors.ts';
 import { declareBaseline } from './commands/baseline.ts';
 import { declareCounters } from './commands/counters.ts';
 import type { Declare, Shell } from './commands/declare.ts';
+import { declareDiff } from './commands/diff.ts';
 import { declareExplain } from './commands/explain.ts';
+import { declareReach } from './commands/reach.ts';
 import { declareRender } from './commands/render.ts';
 import { declareRun } from './commands/run.ts';
 import { declareSnapshot } from './commands/snapshot.ts';
@@ -21,6 +23,8 @@ const COMMANDS: readonly Declare[] = [
   declareBaseline,
   declareCounters,
   declareExplain,
+  declareReach,
+  declareDiff,
   declareSnapshot,
   declareRun,
   declareStatus,
@@ -43,7 +47,8 @@ Exit codes of every command:
   0  yes, or done; warnings do not count
   1  no: validate found something wrong in a manifest, status in a cluster, or explain a flow that is denied
   2  no answer: a file, an option or the kubeconfig is wrong, or there is no ClusterFirewall; render then prints no object
-  3  incomplete: a rule has a problem and was left out, or something of a cluster is not known`;
+  3  incomplete: a rule has a problem and was left out, or something of a cluster is not known
+  4  a change opens something: diff`;
 
 /**
  * Runs one command line, without `node` and the script's name. Commands are loaded when they are used, so

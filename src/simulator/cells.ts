@@ -4,7 +4,7 @@
  */
 import { hasPorts, PROTOCOL } from '../calico/read/protocols.ts';
 import type { PortRange, PolicyRule, RuleEnd } from '../calico/read/policy.ts';
-import type { Header } from './packet.ts';
+import { NEIGHBOUR_DISCOVERY, type Header } from './packet.ts';
 import type { Prepared } from './prepared.ts';
 
 export interface Cell {
@@ -21,9 +21,11 @@ export interface Cell {
 const LAST_PORT = 65_535;
 const NO_PORTS: PortRange = { from: 0, to: 0 };
 
-/** Cells of one family. Together they are every packet. */
-export function cellsOf(prepared: Prepared, family: 4 | 6): readonly Cell[] {
-  const rules = prepared.policies.flatMap(({ policy }) => [...policy.ingress, ...policy.egress]);
+/** Cells of one family, for one world or several. Together they are every packet. */
+export function cellsOf(worlds: readonly Prepared[], family: 4 | 6): readonly Cell[] {
+  const rules = worlds.flatMap(({ policies }) =>
+    policies.flatMap(({ policy }) => [...policy.ingress, ...policy.egress]),
+  );
   const icmp = family === 4 ? PROTOCOL.ICMP : PROTOCOL.ICMPv6;
   const mentioned = new Set<number>([PROTOCOL.TCP, PROTOCOL.UDP, PROTOCOL.SCTP, IPIP, icmp]);
   for (const { protocol, notProtocol } of rules) {
@@ -34,7 +36,7 @@ export function cellsOf(prepared: Prepared, family: 4 | 6): readonly Cell[] {
   const other = firstMissing(numbers);
   return [
     ...numbers.flatMap((protocol) => {
-      if (hasPorts(protocol)) return portCells(prepared, rules, { ...base, protocol });
+      if (hasPorts(protocol)) return portCells(worlds, rules, { ...base, protocol });
       if (protocol === icmp) return icmpCells(rules, { ...base, protocol });
       return [{ protocol, ports: NO_PORTS, sourcePorts: NO_PORTS, header: { ...base, protocol } }];
     }),
@@ -67,7 +69,7 @@ function isIcmp(cells: readonly Cell[], icmp: NonNullable<Cell['icmp']>, header:
   return icmp.code === (hasCode ? header.icmpCode : undefined);
 }
 
-function portCells(prepared: Prepared, rules: readonly PolicyRule[], base: Header): readonly Cell[] {
+function portCells(worlds: readonly Prepared[], rules: readonly PolicyRule[], base: Header): readonly Cell[] {
   const ofProtocol = rules.filter(({ protocol }) => protocol === base.protocol);
   const cuts = new Set<number>([0]);
   const sourceCuts = new Set<number>([0]);
@@ -76,7 +78,7 @@ function portCells(prepared: Prepared, rules: readonly PolicyRule[], base: Heade
     usesName.destination = addCuts(cuts, rule.destination) || usesName.destination;
     usesName.source = addCuts(sourceCuts, rule.source) || usesName.source;
   }
-  for (const port of prepared.singlePorts(base.protocol)) {
+  for (const port of worlds.flatMap((world) => [...world.singlePorts(base.protocol)])) {
     cut(cuts, { from: port, to: port });
     if (usesName.source) cut(sourceCuts, { from: port, to: port });
   }
@@ -110,7 +112,8 @@ function icmpCells(rules: readonly PolicyRule[], base: Header): readonly Cell[] 
   const matches = rules
     .filter(({ protocol }) => protocol === base.protocol)
     .flatMap(({ icmp, notIcmp }) => [icmp ?? {}, notIcmp ?? {}]);
-  const types = new Set(matches.flatMap(({ type }) => type ?? []));
+  const own6 = base.protocol === PROTOCOL.ICMPv6 ? NEIGHBOUR_DISCOVERY : [];
+  const types = new Set([...matches.flatMap(({ type }) => type ?? []), ...own6]);
   return [...types, undefined].flatMap((type) => {
     const own = matches.filter((each) => each.type === type);
     const codes = new Set(type === undefined ? [] : own.flatMap(({ code }) => code ?? []));
@@ -121,16 +124,12 @@ function icmpCells(rules: readonly PolicyRule[], base: Header): readonly Cell[] 
       icmp: { type, code },
       header: {
         ...base,
-        icmpType: type ?? unmentionedType(types),
+        icmpType: type ?? firstMissing([...types].sort((a, b) => a - b)),
         icmpCode: code ?? firstMissing([...codes].sort((a, b) => a - b)),
       },
     }));
   });
 }
-
-/** Not one that Felix lets through by itself. */
-const unmentionedType = (types: ReadonlySet<number>): number =>
-  firstMissing([...types, 130, 131, 132, 133, 135, 136].sort((a, b) => a - b));
 
 /** The smallest number that is not in a sorted list. */
 function firstMissing(sorted: readonly number[]): number {

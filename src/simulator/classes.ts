@@ -43,6 +43,11 @@ export class Classes {
     return found;
   }
 
+  /** Equal texts: nothing tells the two nodes apart. */
+  nodeKeyOf(name: string): string {
+    return this.#nodeKey(name);
+  }
+
   /** Undefined for an address of the cluster. */
   outsideClassOf(address: string): OutsideClass | undefined {
     if (this.prepared.placeOf(address) !== undefined) return undefined;

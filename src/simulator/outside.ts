@@ -24,22 +24,26 @@ const ROUTED_NOWHERE = [
 ].map(parseCidr);
 
 /** Addresses that are the cluster's own are in none. */
-export function outsideClassesOf(prepared: Prepared, family: 4 | 6): readonly OutsideClass[] {
-  const ranges = cutSpace(family, [...prepared.cidrs(), ...ROUTED_NOWHERE]);
+export const outsideClassesOf = (prepared: Prepared, family: 4 | 6): readonly OutsideClass[] =>
+  outsideClassesIn([prepared], family);
+
+/** Those that none of several worlds tells apart. */
+export function outsideClassesIn(worlds: readonly Prepared[], family: 4 | 6): readonly OutsideClass[] {
+  const cidrs = worlds.flatMap((world) => [...world.cidrs()]);
+  const ranges = cutSpace(family, [...cidrs, ...ROUTED_NOWHERE]);
   const groups = Map.groupBy(
-    ranges.filter(({ from }) => isOutside(prepared, addressOf(family, from))),
+    ranges.filter(({ from }) => worlds.every((world) => isOutside(world, addressOf(family, from)))),
     ({ from }) => {
       const address = addressOf(family, from);
-      return `${String(isRoutable(prepared, address))} ${prepared.signature(formatAddress(address))}`;
+      const signatures = worlds.map((world) => world.signature(formatAddress(address)));
+      return [String(isRoutable(worlds, address)), ...signatures].join(' / ');
     },
   );
   return [...groups.values()].flatMap((of) => {
     const [first] = of;
     if (first === undefined) return [];
     const address = addressOf(family, first.from);
-    return [
-      { family, example: formatAddress(address), ranges: of, isRoutable: isRoutable(prepared, address) },
-    ];
+    return [{ family, example: formatAddress(address), ranges: of, isRoutable: isRoutable(worlds, address) }];
   });
 }
 
@@ -55,8 +59,8 @@ function isOutside(prepared: Prepared, cidr: Cidr): boolean {
   return prepared.placeOf(address) === undefined && !prepared.services.hasAddress(address);
 }
 
-const isRoutable = (prepared: Prepared, address: Cidr): boolean =>
-  prepared.party(formatAddress(address)).pool === undefined &&
+const isRoutable = (worlds: readonly Prepared[], address: Cidr): boolean =>
+  worlds.every((world) => world.party(formatAddress(address)).pool === undefined) &&
   !ROUTED_NOWHERE.some((net) => containsCidr(net, address));
 
 /** The fewest CIDRs that are the ranges. */

@@ -19,3 +19,9 @@ export interface Header {
 export const familyOf = (address: string): 4 | 6 => (address.includes(':') ? 6 : 4);
 
 export const valueOf = (address: string): bigint => parseAddress(address).value;
+
+/**
+ * Types of ICMPv6 that Felix lets a pod send to its node, whatever policies say: queries and reports of multicast
+ * listeners, solicitations and advertisements of neighbours.
+ */
+export const NEIGHBOUR_DISCOVERY: ReadonlySet<number> = new Set([130, 131, 132, 133, 135, 136]);

@@ -63,6 +63,18 @@ export class ServiceIndex {
     return backends.flatMap(({ node }) => node ?? []);
   }
 
+  /** Equal texts: packets to ports of the two nodes lead to the same pods, and as far away. */
+  waysThrough(node: string): string {
+    const services = [...new Set(this.#byNodePort.values())]
+      .filter(({ service }) => this.nodesBehind(service).includes(node))
+      .map(({ service, port }) => `${service.namespace}/${service.name}:${String(port.port)}`);
+    const hostPorts = [...this.#hostPorts].filter(([at]) => at.startsWith(`${node} `));
+    const ports = hostPorts.flatMap(([at, of]) =>
+      of.map(({ pod, port }) => `${at} ${podName(pod)} ${String(port)}`),
+    );
+    return [...services, ...ports].sort().join();
+  }
+
   /** Every address of a Service, and every address behind one. */
   *addresses(): Iterable<string> {
     yield* this.#addresses;

@@ -20,7 +20,7 @@ import {
 import { failsafeOf } from './failsafes.ts';
 import { HOST_LAYERS, type HostLayer } from './host-layers.ts';
 import { resolve, WORKLOAD, type Interface } from './hosts.ts';
-import { familyOf, type Header } from './packet.ts';
+import { familyOf, NEIGHBOUR_DISCOVERY, type Header } from './packet.ts';
 import { missingForWay } from './missing.ts';
 import type { HostChains, Prepared, PreparedNode } from './prepared.ts';
 import {
@@ -391,8 +391,6 @@ interface FoundEndpoint {
 }
 
 const IPIP = 4;
-/** Queries and reports of multicast listeners, solicitations and advertisements of neighbours. */
-const NEIGHBOUR_DISCOVERY: ReadonlySet<number> = new Set([130, 131, 132, 133, 135, 136]);
 const UNTRANSLATED: Translation = { kind: 'none' };
 const settingsUnknown = ({ settings, unknown: broken }: PreparedNode): Decision | undefined =>
   broken ?? (settings.unknown === undefined ? undefined : unknown(settings.unknown));

@@ -10,27 +10,10 @@ import { formatAddress } from '../../../src/net/cidr.ts';
 import { seeded, type Random } from '../../harness/random.ts';
 import { generate } from '../generate.ts';
 import { offline } from '../offline.ts';
+import { randomHeader } from './headers.ts';
 
 const CLUSTERS = Number(process.env['FUZZ_RUNS'] ?? '40');
 const PACKETS = 60;
-
-/** A packet of any protocol, at the edges of what rules mention. */
-function randomHeader(random: Random, family: 4 | 6): Header {
-  const protocol = random.pick([6, 6, 6, 17, 17, family === 4 ? 1 : 58, 132, 4, 47, family === 4 ? 58 : 1]);
-  const port = random.pick([
-    0, 1, 52, 53, 54, 79, 80, 81, 443, 444, 8080, 8081, 9100, 22, 4789, 30_080, 65_535,
-  ]);
-  const hasPorts = [6, 17, 132].includes(protocol);
-  return {
-    family,
-    protocol,
-    sourcePort: hasPorts ? random.pick([1, 80, 1024, 1025, 20_000, 40_000]) : 0,
-    port: hasPorts ? port : 0,
-    icmpType: random.pick([0, 1, 3, 8, 128, 135]),
-    icmpCode: random.pick([0, 1, 2]),
-    state: 'new',
-  };
-}
 
 const addressOf = (pod: Pod, family: 4 | 6): string =>
   pod.addresses.find((address) => address.includes(':') === (family === 6)) ?? '';
@@ -49,7 +32,7 @@ test('the verdict about a class is the verdict about each of its members', () =>
     const random = seeded(seed * 7919);
     const prepared = new Prepared(readWorld(offline(generate(random)).stored));
     const classes = new Classes(prepared);
-    const cells = { 4: cellsOf(prepared, 4), 6: cellsOf(prepared, 6) };
+    const cells = { 4: cellsOf([prepared], 4), 6: cellsOf([prepared], 6) };
     for (let number = 0; number < PACKETS; number++) {
       const family = random.pick([4, 6] as const);
       const header = randomHeader(random, family);

@@ -48,16 +48,20 @@ export interface Refused {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** @param ends of the question, for pods that do not exist */
+/**
+ * @param ends of the question, for pods that do not exist
+ * @param known the cluster, where it has been read
+ */
 export async function loadQuestion(
   flags: QuestionFlags,
   ends: readonly EndText[],
   io: CommandIO,
+  known?: LoadedCluster,
 ): Promise<LoadedQuestion | Refused> {
   const { filename, operatorNamespace, mode } = flags;
   const given = filename === undefined ? undefined : readFirewalls(await loadDocuments(filename, io.stdin));
   if (given !== undefined && given.diagnostics.length > 0) return given;
-  const cluster = await loadCluster(flags, io);
+  const cluster = known ?? (await loadCluster(flags, io));
   if (cluster.diagnostics.length > 0) return cluster;
   const stored = storedFirewalls(cluster.documents);
   const objects = cluster.documents.map(({ value }) => value);
