@@ -1,6 +1,6 @@
 /**
- * The rights that docs/security.md grants to a tenant and to a kubelet, and no more: whatever the tenant makes of the
- * Services and pods of one namespace, or the kubelet of the labels of its Node, only the named flows change.
+ * The rights that docs/security.md grants to a tenant and to a kubelet, and no more. The tenant changes the Services
+ * and pods of one namespace, the kubelet the labels of its Node. Only the flows that are named there change.
  */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
