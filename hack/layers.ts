@@ -71,8 +71,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   serving: edge('cluster', 'json'),
   operator: edge('controller', 'serving', 'compiler', 'cluster', ...WORDS),
   inspect: edge('controller', 'compiler', 'cluster', ...WORDS),
+  removal: edge('inspect', 'controller', 'compiler', 'cluster', ...WORDS),
   cli: edge(
     'operator',
+    'removal',
     'inspect',
     'serving',
     'questions',

@@ -19,6 +19,7 @@ void import('./cli/program.ts').then(async ({ main }) => {
     stderr: (text) => process.stderr.write(text),
     connect: async (flags) => (await import('./cli/connect.ts')).connect(flags),
     date: () => new Date(),
+    ask: async (question) => (await import('./cli/ask.ts')).ask(question),
     color: process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '',
   });
 });

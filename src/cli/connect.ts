@@ -6,6 +6,8 @@ import { withRetry } from '../cluster/http/retry.ts';
 import type { TransportRequest } from '../cluster/http/transport.ts';
 import { UndiciTransport } from '../cluster/http/undici-transport.ts';
 import type { Logger } from '../cluster/logger.ts';
+import { messageOf } from '../cluster/errors.ts';
+import type { Substitute } from '../removal/firewalls.ts';
 import type { Connection } from './io.ts';
 import { VERSION } from './version.ts';
 
@@ -39,5 +41,29 @@ export function connect(choice: KubeConfigChoice): Promise<Connection> {
       stream: (request) => retrying.stream(patient(request)),
     },
     close: () => transport.close(),
+    operate: (namespace) => operate(choice, namespace),
   });
+}
+
+/** The operator is loaded here, and in run.ts. */
+async function operate(choice: KubeConfigChoice, namespace: string): Promise<Substitute> {
+  const { FirewallOperator } = await import('../operator.ts');
+  let trouble: string | undefined;
+  const note = (fields: object, message: string): void => {
+    const { err } = fields as { readonly err?: unknown };
+    trouble = err === undefined ? message : `${message}: ${messageOf(err)}`;
+  };
+  const operator = new FirewallOperator({
+    loadKubeConfig: () => loadDefaultKubeConfig(choice),
+    log: { ...silent, warn: note, error: note },
+    env: { POD_NAME: 'clusterfirewall-uninstall', POD_NAMESPACE: namespace },
+  });
+  await operator.start();
+  return {
+    trouble: () => trouble,
+    stop: async () => {
+      operator.stop();
+      await operator.ended;
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import type { KubeConfigChoice } from '../cluster/http/kubeconfig-file.ts';
+import type { Substitute } from '../removal/firewalls.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 
 /** A cluster that a command may ask. */
@@ -7,6 +8,11 @@ export interface Connection {
   /** URL of its API server. */
   readonly server: string;
   readonly close: () => Promise<void>;
+  /**
+   * Runs an operator in this process, with the rights of whoever runs it, until it is stopped.
+   * @param namespace that of its Lease
+   */
+  readonly operate: (namespace: string) => Promise<Substitute>;
 }
 
 /** The parts of the process that a command may use. Tests bring their own. */
@@ -17,6 +23,8 @@ export interface CommandIO {
   /** @throws Error when there is no kubeconfig, or a broken one */
   readonly connect: (choice: KubeConfigChoice) => Promise<Connection>;
   readonly date: () => Date;
+  /** Asks at the terminal. Undefined where nobody can answer. */
+  readonly ask: (question: string) => Promise<string | undefined>;
   /** True when standard error is a terminal that shows colours. */
   readonly color: boolean;
 }

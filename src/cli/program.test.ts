@@ -495,6 +495,7 @@ describe('the command line', () => {
     ['counters', '--help'],
     ['render', '--help'],
     ['status', '--help'],
+    ['uninstall', '--help'],
     ['version', '--help'],
     ['validate', '--help'],
   ])('%s %s shows examples', async (...argv) => {

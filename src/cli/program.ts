@@ -11,6 +11,7 @@ import { declareRender } from './commands/render.ts';
 import { declareRun } from './commands/run.ts';
 import { declareSnapshot } from './commands/snapshot.ts';
 import { declareStatus } from './commands/status.ts';
+import { declareUninstall } from './commands/uninstall.ts';
 import { declareValidate } from './commands/validate.ts';
 import { declareVersion } from './commands/version.ts';
 import type { CommandIO, ExitCode } from './io.ts';
@@ -29,6 +30,7 @@ const COMMANDS: readonly Declare[] = [
   declareRun,
   declareStatus,
   declareVersion,
+  declareUninstall,
 ];
 
 const EXAMPLES = `

@@ -8,17 +8,28 @@ interface Ran {
   readonly stderr: string;
 }
 
-interface RunSettings {
+export interface RunSettings {
   readonly stdin?: string;
   readonly color?: boolean;
   /** The cluster. Without it there is no kubeconfig. */
   readonly transport?: Transport;
   readonly date?: Date;
+  /** The answer at the terminal. Without it nobody is there. */
+  readonly answer?: string;
+  /** Does the work of an operator once. */
+  readonly operate?: () => Promise<void>;
 }
 
 export async function runCommand(
   argv: readonly string[],
-  { stdin = '', color = false, transport, date = new Date(Date.UTC(2026, 0, 1)) }: RunSettings = {},
+  {
+    stdin = '',
+    color = false,
+    transport,
+    answer,
+    operate = () => Promise.resolve(),
+    date = new Date(Date.UTC(2026, 0, 1)),
+  }: RunSettings = {},
 ): Promise<Ran> {
   let stdout = '';
   let stderr = '';
@@ -31,8 +42,17 @@ export async function runCommand(
         ? Promise.reject(
             new Error('no kubeconfig found: set KUBECONFIG, or run in a pod with a ServiceAccount token'),
           )
-        : Promise.resolve({ transport, server: 'https://api.example:6443', close: () => Promise.resolve() }),
+        : Promise.resolve({
+            transport,
+            server: 'https://api.example:6443',
+            close: () => Promise.resolve(),
+            operate: async () => {
+              await operate();
+              return { stop: () => Promise.resolve(), trouble: () => undefined };
+            },
+          }),
     date: () => date,
+    ask: () => Promise.resolve(answer),
     color,
   });
   return { exitCode, stdout, stderr };

@@ -2,7 +2,7 @@
 import { isForbidden } from '../cluster/errors.ts';
 import type { Transport } from '../cluster/http/transport.ts';
 import { get, list } from '../cluster/objects/apply.ts';
-import type { Resource, StoredObject } from '../cluster/resource.ts';
+import type { Metadata, Resource, StoredObject } from '../cluster/resource.ts';
 import { DEFAULT_OPERATOR_NAMESPACE, OPERATOR_NAME } from '../compiler/names.ts';
 import { fieldsOf, listOf, textOf } from '../inventory/object.ts';
 
@@ -18,7 +18,12 @@ export interface OperatorDeployment {
   readonly updated: number;
   /** True when the controller has seen the latest change of the Deployment. */
   readonly observed: boolean;
+  readonly installedBy: InstalledBy;
 }
+
+/** The tool that keeps an object, as far as its labels and annotations tell. */
+export type InstalledBy =
+  { readonly tool: 'Helm' | 'Argo CD'; readonly name: string } | { readonly tool: 'kubectl' };
 
 const DEPLOYMENTS: Resource = { group: 'apps', version: 'v1', plural: 'deployments' };
 
@@ -66,6 +71,7 @@ function readDeployment({ metadata, spec, status }: StoredObject): OperatorDeplo
     ready: numberOf(readyReplicas, 0),
     updated: numberOf(updatedReplicas, 0),
     observed: numberOf(observedGeneration, 0) >= generation,
+    installedBy: installedBy(metadata),
   };
 }
 
@@ -75,3 +81,14 @@ const tagOf = (image: string): string | undefined =>
 
 const numberOf = (value: unknown, otherwise: number): number =>
   typeof value === 'number' ? value : otherwise;
+
+/** `APPLICATION:GROUP/KIND:NAMESPACE/NAME` in the annotation that Argo CD writes to what it keeps. */
+const ARGO_CD = 'argocd.argoproj.io/tracking-id';
+const HELM = 'meta.helm.sh/release-name';
+
+export function installedBy({ annotations = {} }: Metadata): InstalledBy {
+  const application = annotations[ARGO_CD]?.split(':', 1)[0];
+  if (application !== undefined) return { tool: 'Argo CD', name: application };
+  const release = annotations[HELM];
+  return release === undefined ? { tool: 'kubectl' } : { tool: 'Helm', name: release };
+}

@@ -33,7 +33,7 @@ export async function operatorLease(
   return leases.flat().toSorted((a, b) => (a.renewed < b.renewed ? 1 : -1))[0];
 }
 
-const LEASES = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' };
+export const LEASES = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' };
 
 const readLease = (namespace: string, object: StoredObject): OperatorLease => ({
   namespace,
