@@ -16,14 +16,16 @@ const CRD = 'clusterfirewalls.clusterfirewall.io';
 const GUARD = 'clusterfirewall-removal-guard';
 
 let rig: Rig;
+let started: Rig | undefined;
 /** False after a test that has removed what the operator needs. */
 let installed = true;
 
 beforeAll(async () => {
-  rig = await startRig('native');
+  started = await startRig('native');
+  rig = started;
 }, 180_000);
 afterAll(async () => {
-  await rig[Symbol.asyncDispose]();
+  await started?.[Symbol.asyncDispose]();
 }, 60_000);
 
 interface Ran {

@@ -494,6 +494,7 @@ describe('the command line', () => {
     ['baseline', '--help'],
     ['counters', '--help'],
     ['render', '--help'],
+    ['check', '--help'],
     ['status', '--help'],
     ['uninstall', '--help'],
     ['version', '--help'],

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../cluster/errors.ts';
 import { declareBaseline } from './commands/baseline.ts';
+import { declareCheck } from './commands/check.ts';
 import { declareCounters } from './commands/counters.ts';
 import type { Declare, Shell } from './commands/declare.ts';
 import { declareDiff } from './commands/diff.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Declare[] = [
   declareDiff,
   declareSnapshot,
   declareRun,
+  declareCheck,
   declareStatus,
   declareVersion,
   declareUninstall,

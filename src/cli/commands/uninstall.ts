@@ -1,7 +1,6 @@
-import { InvalidArgumentError } from 'commander';
 import type { UninstallInput } from '../uninstall.ts';
 import { clusterOptions } from './cluster.ts';
-import type { Declare } from './declare.ts';
+import { seconds, type Declare } from './declare.ts';
 
 const EXAMPLES = `
 Examples:
@@ -29,9 +28,3 @@ export const declareUninstall: Declare = (program, { io, exit }) => {
       exit(await uninstall(input, io));
     });
 };
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It is a number of seconds.');
-  return value;
-}
