@@ -172,6 +172,7 @@ export class Reconciler {
       unwritten,
       serves: (kind) => stored.serves(kind),
       isContested: (id) => drift.isContested(id),
+      contestant: (id) => drift.contestant(id),
     });
   }
 

@@ -55,6 +55,16 @@ const about = (number: number): EventNote => ({
 });
 
 describe('an Event', () => {
+  test('bears the time at which it was recorded, also when it has to wait', async () => {
+    const { requests, clock, recorder } = await setup();
+    for (let number = 0; number < 27; number += 1) recorder.record(about(number));
+    await settle();
+    await clock.advance(5000);
+    const times = requests.map(({ body }) => (body as { readonly eventTime?: string }).eventTime);
+    expect(times).toHaveLength(27);
+    expect(new Set(times)).toEqual(new Set(['2026-01-01T00:00:00.000000Z']));
+  });
+
   test('about what has no namespace is created in default', async () => {
     const { requests, recorder } = await setup();
     recorder.record(NOTE);
@@ -100,7 +110,7 @@ describe('a repetition', () => {
     expect(requests[2]).toMatchObject({
       path: '/apis/events.k8s.io/v1/namespaces/default/events/default.800000000000',
       contentType: 'application/merge-patch+json',
-      body: { series: { count: 120, lastObservedTime: '2026-01-01T00:02:00.000000Z' } },
+      body: { series: { count: 120, lastObservedTime: '2026-01-01T00:01:59.000000Z' } },
     });
   });
 

@@ -44,6 +44,9 @@ interface Series {
   name: string | undefined;
   count: number;
   recordedAt: number;
+  /** Dates of the first and the last record. Sending may have to wait. */
+  readonly first: Date;
+  last: Date;
   sentAt: number;
   /** Set while repetitions wait to be sent. */
   cancelUpdate: (() => void) | undefined;
@@ -105,8 +108,10 @@ export class EventRecorder {
     const known = this.#series.get(key);
     const isKnown = known !== undefined && now - known.recordedAt < SERIES_MS;
     if (!isKnown && !this.#mayBegin(note)) return;
-    const series = isKnown ? known : newSeries(note);
+    const date = this.#options.clock.date();
+    const series = isKnown ? known : newSeries(note, date);
     series.count += 1;
+    series.last = date;
     series.recordedAt = now;
     // Re-inserting keeps the map in the order of last use, so the first key is the one to forget.
     this.#series.delete(key);
@@ -184,11 +189,11 @@ export class EventRecorder {
   }
 
   async #send(series: Series, signal: AbortSignal): Promise<void> {
-    const { transport, clock } = this.#options;
+    const { transport } = this.#options;
     const resource = eventsIn(series.note);
     // The API counts a series from two (events.k8s.io/v1, EventSeries).
     const repeated =
-      series.count < 2 ? {} : { series: { count: series.count, lastObservedTime: microTime(clock.date()) } };
+      series.count < 2 ? {} : { series: { count: series.count, lastObservedTime: microTime(series.last) } };
     if (series.name !== undefined) {
       try {
         await mergePatch(transport, resource, series.name, repeated, { signal });
@@ -198,13 +203,13 @@ export class EventRecorder {
         if (!isNotFound(error)) throw error;
       }
     }
-    const event = this.#eventOf(series.note, resource);
+    const event = this.#eventOf(series, resource);
     await create(transport, resource, { ...event, ...repeated }, { signal });
     series.name = event.metadata.name;
   }
 
-  #eventOf(note: EventNote, resource: Resource): KubernetesObject {
-    const { clock, reportingController, reportingInstance } = this.#options;
+  #eventOf({ note, first }: Series, resource: Resource): KubernetesObject {
+    const { reportingController, reportingInstance } = this.#options;
     const suffix = Math.floor(this.#random() * 2 ** 48)
       .toString(16)
       .padStart(12, '0');
@@ -215,7 +220,7 @@ export class EventRecorder {
         name: `${eventNamePrefix(note)}.${suffix}`,
         namespace: resource.namespace ?? '',
       },
-      eventTime: microTime(clock.date()),
+      eventTime: microTime(first),
       reportingController,
       reportingInstance: reportingInstance.slice(0, 128),
       ...note,
@@ -266,8 +271,10 @@ class TokenBucket {
   }
 }
 
-const newSeries = (note: EventNote): Series => ({
+const newSeries = (note: EventNote, date: Date): Series => ({
   note,
+  first: date,
+  last: date,
   name: undefined,
   count: 0,
   recordedAt: 0,

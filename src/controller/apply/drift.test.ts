@@ -58,6 +58,23 @@ test('fights are told by the time between repairs, whatever the clock says', asy
   expect(await contestedAfter(1, QUIET_MS + 1)).toBe(false);
 });
 
+test('the manager of the last change is named while the fight lasts', async () => {
+  const clock = new ManualClock();
+  const drift = new Drift(clock);
+  drift.remember(current, desired);
+  for (let repair = 0; repair < 5; repair += 1) {
+    expect(drift.contestant('a')).toBeUndefined();
+    drift.repaired('a', String(repair), 'kubectl-edit');
+    drift.remember(current, desired);
+  }
+  expect(drift.contestant('a')).toBe('kubectl-edit');
+  drift.repaired('a', undefined);
+  expect(drift.contestant('a')).toBeUndefined();
+  drift.repaired('a', '9', 'argocd');
+  await clock.advance(300_001);
+  expect(drift.contestant('a')).toBeUndefined();
+});
+
 test('what is written again because the watch is late is not fought over', () => {
   const drift = new Drift(new ManualClock());
   drift.remember(current, desired);

@@ -18,6 +18,8 @@ interface Memory {
   readonly repairedAt: number;
   /** resourceVersion of the stored object that was repaired last; undefined where it was missing. */
   readonly repairedVersion: string | undefined;
+  /** The field manager whose change was repaired last; undefined where the object named none. */
+  readonly manager?: string | undefined;
 }
 
 /**
@@ -39,8 +41,8 @@ export class Drift {
   remember(current: ReadonlyMap<string, string>, desired: ReadonlySet<string>): void {
     for (const id of this.#records.keys()) if (!desired.has(id)) this.#records.delete(id);
     for (const [id, hash] of current) {
-      const { repairs = 0, repairedAt = 0, repairedVersion } = this.#records.get(id) ?? {};
-      this.#records.set(id, { hash, repairs, repairedAt, repairedVersion });
+      const { repairs = 0, repairedAt = 0, repairedVersion, manager } = this.#records.get(id) ?? {};
+      this.#records.set(id, { hash, repairs, repairedAt, repairedVersion, manager });
     }
   }
 
@@ -65,18 +67,29 @@ export class Drift {
    * still shows the version that was repaired before.
    * @param version resourceVersion of the object that differed; undefined where it was missing
    */
-  repaired(id: string, version: string | undefined): boolean {
+  repaired(id: string, version: string | undefined, manager?: string): boolean {
     const record = this.#records.get(id);
     if (record === undefined || (version !== undefined && version === record.repairedVersion)) return false;
     const now = this.#clock.now();
     const repairs = now - record.repairedAt > QUIET_MS ? 1 : record.repairs + 1;
-    this.#records.set(id, { ...record, repairs, repairedAt: now, repairedVersion: version });
+    this.#records.set(id, {
+      ...record,
+      repairs,
+      repairedAt: now,
+      repairedVersion: version,
+      manager,
+    });
     return true;
   }
 
   /** True when the object was repaired so often that another client must be working against us. */
   isContested(id: string): boolean {
     return this.#contested(id) !== undefined;
+  }
+
+  /** The field manager that works against us, as far as the object names one. */
+  contestant(id: string): string | undefined {
+    return this.#contested(id)?.manager;
   }
 
   /** Milliseconds until the next object is contested no more, if nobody touches it; undefined when none is. */

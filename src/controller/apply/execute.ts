@@ -171,7 +171,8 @@ async function carryOut(step: Step, executor: Executor, progress: Progress): Pro
     log.warn({ ...logFields(step), fields: altered }, 'altered by the API server');
     return shows;
   }
-  const isDrift = mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion);
+  const isDrift =
+    mayBeDrift && drift.repaired(step.id, step.live?.resourceVersion, step.live?.foreignManager);
   progress.contents.set(step.id, hash);
   if (isDrift) progress.repairs.push(repairOf(step));
   const manager = step.live?.foreignManager;

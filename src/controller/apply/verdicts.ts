@@ -20,7 +20,7 @@ type State =
   /** It was not written in this round, because it needs what was refused or altered. */
   | { readonly is: 'NeedsRefused'; readonly isStored: boolean }
   /** Another client changes it again and again. `isCurrent`: it is as desired at this moment. */
-  | { readonly is: 'Contested'; readonly isCurrent: boolean };
+  | { readonly is: 'Contested'; readonly isCurrent: boolean; readonly manager?: string };
 
 export type Verdict = State & {
   readonly id: ObjectId;
@@ -37,6 +37,8 @@ export interface VerdictsInput {
   readonly unwritten: readonly Unwritten[];
   readonly serves: (kind: GeneratedKind) => boolean;
   readonly isContested: (id: ObjectId) => boolean;
+  /** The field manager that changes a contested object. */
+  readonly contestant?: (id: ObjectId) => string | undefined;
 }
 
 /**
@@ -44,7 +46,7 @@ export interface VerdictsInput {
  * written.
  */
 export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
-  const { desired, plan, serves, isContested } = input;
+  const { desired, plan, serves } = input;
   const compiled = new Set(desired);
   const unwritten = new Map(
     input.unwritten.flatMap(({ step, ...why }) =>
@@ -58,7 +60,7 @@ export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
   });
   const verdicts: readonly Verdict[] = [
     ...plan.comparisons.map((comparison) => ({
-      ...stateOf(comparison, unwritten.get(comparison.id), isContested),
+      ...stateOf(comparison, unwritten.get(comparison.id), input),
       ...common(comparison.desired),
     })),
     ...desired
@@ -75,12 +77,14 @@ export function verdictsOf(input: VerdictsInput): readonly Verdict[] {
 function stateOf(
   comparison: Comparison,
   unwritten: Unwritten | undefined,
-  isContested: (id: ObjectId) => boolean,
+  { isContested, contestant }: VerdictsInput,
 ): State {
   const { is, id } = comparison;
   if (is !== 'Pending' && is !== 'Current') return comparison;
   if (is === 'Pending' && unwritten !== undefined) return failureOf(unwritten);
-  return isContested(id) ? { is: 'Contested', isCurrent: is === 'Current' } : comparison;
+  if (!isContested(id)) return comparison;
+  const manager = contestant?.(id);
+  return { is: 'Contested', isCurrent: is === 'Current', ...(manager !== undefined && { manager }) };
 }
 
 function failureOf({

@@ -40,7 +40,9 @@ const NOTHING_WRITTEN: WriteResult = {
   mistaken: [],
 };
 
-type Fields = Partial<Pick<VerdictsInput, 'serves' | 'isContested'> & Pick<RoundResult, 'isAside'>> & {
+type Fields = Partial<
+  Pick<VerdictsInput, 'serves' | 'isContested' | 'contestant'> & Pick<RoundResult, 'isAside'>
+> & {
   readonly outcome?: WriteResult;
 };
 
@@ -50,6 +52,7 @@ function finding(
     outcome = NOTHING_WRITTEN,
     serves = () => true,
     isContested = () => false,
+    contestant = () => undefined,
     isAside = () => false,
   }: Fields = {},
   compiled: Partial<Compilation> = {},
@@ -88,6 +91,7 @@ function finding(
       unwritten: outcome.unwritten,
       serves,
       isContested,
+      contestant,
     }),
     isAside,
   });
@@ -158,9 +162,21 @@ test('a passing error is retried', () => {
 
 test('an object fought over is named', () => {
   const stored = [web, set({ name: 'nodes' })].map(live);
-  expect(finding(stored, { isContested: (id) => id === 'GlobalNetworkPolicy/web' })).toMatchObject({
-    programming: { programmed: false, reason: 'DriftContested', stalled: true },
+  const isContested = (id: string): boolean => id === 'GlobalNetworkPolicy/web';
+  const programming = (message: string) => ({
+    programming: {
+      programmed: false,
+      reason: 'DriftContested',
+      stalled: true,
+      message: expect.stringContaining(message),
+    },
   });
+  expect(finding(stored, { isContested })).toMatchObject(
+    programming('another client keeps changing GlobalNetworkPolicy/web: stop it'),
+  );
+  expect(finding(stored, { isContested, contestant: () => 'kubectl-edit' })).toMatchObject(
+    programming('kubectl-edit keeps changing GlobalNetworkPolicy/web: stop it'),
+  );
 });
 
 describe('an object that is deleted and kept by finalizers of others', () => {

@@ -189,7 +189,8 @@ function programming(
     return { programmed: false, reason: blocker.reason, message: blocker.message, stalled: true };
   const [contested] = only(verdicts, 'Contested');
   if (contested !== undefined) {
-    const message = `another client keeps changing ${contested.id}: find it in the operator's log and stop it`;
+    const { id, manager = 'another client' } = contested;
+    const message = `${manager} keeps changing ${id}: stop it, or the operator writes it back ever more slowly`;
     return { programmed: false, reason: 'DriftContested', message, stalled: true };
   }
   const leaving = stepsAway(name, plan);
