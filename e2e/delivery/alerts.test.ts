@@ -1,5 +1,5 @@
 /** Prometheus' own verdict on the alerts: their expressions are right, and each fires when it should. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -30,6 +30,9 @@ interface Case {
   /** Labels of the alert besides those of its rule. */
   readonly labels?: Readonly<Record<string, string>>;
 }
+
+/** A path in this repository. */
+const runbookOf = (alert: string): string => `docs/runbooks/${alert}.md`;
 
 const LEADER = 'leader_election_master_status{name="clusterfirewall",pod="a"}';
 const OTHER = 'leader_election_master_status{name="clusterfirewall",pod="b"}';
@@ -74,6 +77,15 @@ const CASES: readonly Case[] = [
     quiet: [
       [LEADER, '1x90'],
       [OTHER, '0x90'],
+    ],
+  },
+  {
+    alert: 'ClusterFirewallLeaseStale',
+    summary: 'No operator has looked for 4800 s. READY of the ClusterFirewalls is as it was then',
+    fires: [['kube_lease_renew_time{lease="clusterfirewall"}', '0x90']],
+    quiet: [
+      ['kube_lease_renew_time{lease="clusterfirewall"}', '0+60x90'],
+      ['kube_lease_renew_time{lease="other"}', '0x90'],
     ],
   },
   {
@@ -134,11 +146,21 @@ test('every alert is right, and is tried', async () => {
   expect(CASES.map((each) => each.alert).toSorted()).toEqual(rules.map((each) => each.alert).toSorted());
 });
 
+test('every alert has a runbook, and every runbook an alert', async () => {
+  const files = await readdir(path.resolve(import.meta.dirname, '../../docs/runbooks'));
+  expect(files.toSorted()).toEqual(rules.map(({ alert }) => `${alert}.md`).toSorted());
+});
+
 test.each(CASES)(
   '$alert fires when it should, and not otherwise',
   async ({ alert, summary, fires, quiet, labels = {} }) => {
     const rule = rules.find((each) => each.alert === alert);
-    const fired = [{ exp_labels: { ...rule?.labels, ...labels }, exp_annotations: { summary } }];
+    const fired = [
+      {
+        exp_labels: { ...rule?.labels, ...labels },
+        exp_annotations: { summary, runbook_url: runbookOf(alert) },
+      },
+    ];
     const question = (series: Series, exp_alerts: readonly object[]) => ({
       interval: '1m',
       input_series: series.map(([name, values]) => ({ series: name, values })),

@@ -95,6 +95,8 @@ describe('the CustomResourceDefinition', () => {
     expect(columns(await cluster.kubectl(['get', 'cfw']))).toEqual(narrow);
     expect(columns(await cluster.kubectl(['get', 'cfw', '-o', 'wide']))).toEqual([
       ...narrow,
+      'GENERATION',
+      'OBSERVED',
       'FAILSAFES',
       'MESSAGE',
     ]);

@@ -9,7 +9,7 @@ import { installManifests } from '../harness/operator-process.ts';
 import { waitFor } from '../wait.ts';
 import { firewall, startRig, type Rig } from './controller-harness.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const CRD = 'clusterfirewalls.clusterfirewall.io';

@@ -73,6 +73,9 @@ const printerColumns = [
     jsonPath: '.status.conditions[?(@.type=="ForeignPolicies")].reason',
   },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  // An operator that is gone leaves READY as it was, and then these two differ after the next edit.
+  { name: 'Generation', type: 'integer', jsonPath: '.metadata.generation', priority: 1 },
+  { name: 'Observed', type: 'integer', jsonPath: '.status.observedGeneration', priority: 1 },
   {
     name: 'Failsafes',
     type: 'string',

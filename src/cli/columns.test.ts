@@ -24,6 +24,13 @@ test('a long name stands alone, and a long list continues below', () => {
   expect(lines.slice(2).join(' ').replaceAll(/ +/g, ' ').trim()).toBe(list);
 });
 
+test('a last cell with a word that has no room stands below', () => {
+  const field = 'defaults.exempt.systemNamespaces';
+  expect(columns([['N'.repeat(30), 'S'.repeat(17), 'T'.repeat(16), field]])).toBe(
+    `${'N'.repeat(30)}   ${'S'.repeat(17)}   ${'T'.repeat(16)}\n    ${field}\n`,
+  );
+});
+
 const word = fc.string({ minLength: 1, maxLength: 20 }).map((text) => text.replaceAll(/\s/g, '-'));
 
 test('no line is longer than 80 characters unless a word is', () => {

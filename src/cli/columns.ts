@@ -3,6 +3,8 @@ const WIDTH = 80;
 const GAP = '   ';
 /** A longer first cell stands on a line of its own, so that it is never cut. */
 const FIRST = 34;
+/** Where a last cell begins that has no room next to the others. */
+const LOW = 4;
 
 /**
  * Rows as columns. The last cell continues on lines of its own where it is too long, and so does a long first
@@ -23,12 +25,15 @@ function printedRow(row: readonly string[], widths: readonly number[], indent: n
   const [first = ''] = row;
   const head = first.length > FIRST ? `${first}\n` : '';
   const front = widths.map((width, column) => fit(row[column] ?? '', column).padEnd(width) + GAP).join('');
-  const lines = wrapped(row[widths.length] ?? '', WIDTH - indent);
-  return `${head}${(front + (lines[0] ?? '')).trimEnd()}\n${lines
-    .slice(1)
-    .map((line) => `${' '.repeat(indent)}${line}\n`)
-    .join('')}`;
+  const last = row[widths.length] ?? '';
+  if (last.split(' ').some((word) => word.length > WIDTH - indent))
+    return `${head}${front.trimEnd()}\n${below(wrapped(last, WIDTH - LOW), LOW)}`;
+  const lines = wrapped(last, WIDTH - indent);
+  return `${head}${(front + (lines[0] ?? '')).trimEnd()}\n${below(lines.slice(1), indent)}`;
 }
+
+const below = (lines: readonly string[], indent: number): string =>
+  lines.map((line) => `${' '.repeat(indent)}${line}\n`).join('');
 
 /** A paragraph, whose later lines are indented. */
 export function paragraph(text: string, indent = '  '): string {
