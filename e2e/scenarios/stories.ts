@@ -22,6 +22,7 @@ import { ownNamespace } from './stories/d24-own-namespace.ts';
 import { foreignPolicies, foreignTiers } from './stories/d25-foreign-policies.ts';
 import { forgedPolicies } from './stories/d26-forged-policies.ts';
 import { guardrailFrom } from './stories/d35-guardrail-from.ts';
+import { serviceAsDestination } from './stories/d36-service.ts';
 import { nodesByLabel } from './stories/d29-nodes-by-label.ts';
 import { alteredObjects } from './stories/d31-altered-objects.ts';
 import { keptDeny, keptObjects } from './stories/d32-kept-objects.ts';
@@ -61,6 +62,7 @@ export const STORIES: readonly Story[] = [
   addressRanges,
   nodesByLabel,
   guardrailFrom,
+  serviceAsDestination,
   tenantPolicies,
   forgedPolicies,
   removal,
