@@ -19,6 +19,7 @@ const FUZZ_TIMEOUT = 6 * 60 * MINUTE;
 
 /** The programs of the local cluster and a registry, for the integration tests, scenarios and delivery. */
 const PROGRAMS: readonly ProgramName[] = [
+  'actionlint',
   'etcd',
   'kube-apiserver',
   'kube-controller-manager',

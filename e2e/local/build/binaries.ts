@@ -50,6 +50,7 @@ const PROGRAMS = {
     package: 'github.com/projectcalico/calico/kube-controllers/cmd/kube-controllers',
   },
   crane: { module: 'delivery', package: 'github.com/google/go-containerregistry/cmd/crane' },
+  actionlint: { module: 'delivery', package: 'github.com/rhysd/actionlint/cmd/actionlint' },
   kubeadm: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubeadm' },
   kubelet: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubelet' },
   'kube-scheduler': { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kube-scheduler' },
