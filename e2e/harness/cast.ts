@@ -60,7 +60,7 @@ export const PODS: readonly PodSpec[] = [
   pod('wordpress/wp1', 'node1', wordpress, [{ port: 80, name: 'http' }, ...on('TCP', 81, 11011)]),
   pod('wordpress/wp2', 'node2', wordpress, [{ port: 81, name: 'http' }, ...on('TCP', 80, 11011)]),
   pod('wordpress/db', 'node2', mariadb, on('TCP', 3306, 80, 11011)),
-  pod('wordpress/job', 'node1', {}, [...on('TCP', 8080), ...dns]),
+  { ...pod('wordpress/job', 'node1', {}, [...on('TCP', 8080), ...dns]), serviceAccount: 'payments' },
   // Its labels claim that it is in the other namespaces, or the DNS server. It is neither.
   pod('shop/front', 'node1', wordpress, on('TCP', 80, 11011)),
   pod('shop/cart', 'node2', { app: 'cart', ...kubeDns }, [...on('TCP', 80), ...dns]),
@@ -90,6 +90,8 @@ export const OUTSIDE: readonly OutsideHostSpec[] = [
     ports: [...on('TCP', 22, 80, 443, 587, 3306, 5432), ...dns],
   },
   { name: 'vm', addresses: ['198.51.100.21', '2001:db8:1::21'], ports: on('TCP', 22, 443, 5432) },
+  // The others have addresses that are no public ones.
+  { name: 'internet', addresses: ['9.9.9.10', '2620:fe::10'], ports: on('TCP', 22) },
   { name: 'metadata', addresses: ['169.254.169.254', 'fd00:ec2::254'], ports: on('TCP', 80) },
 ];
 

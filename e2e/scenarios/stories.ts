@@ -23,6 +23,8 @@ import { foreignPolicies, foreignTiers } from './stories/d25-foreign-policies.ts
 import { forgedPolicies } from './stories/d26-forged-policies.ts';
 import { guardrailFrom } from './stories/d35-guardrail-from.ts';
 import { serviceAsDestination } from './stories/d36-service.ts';
+import { ceilings } from './stories/d37-ceilings.ts';
+import { platform } from './stories/d39-platform.ts';
 import { nodesByLabel } from './stories/d29-nodes-by-label.ts';
 import { alteredObjects } from './stories/d31-altered-objects.ts';
 import { keptDeny, keptObjects } from './stories/d32-kept-objects.ts';
@@ -63,7 +65,9 @@ export const STORIES: readonly Story[] = [
   nodesByLabel,
   guardrailFrom,
   serviceAsDestination,
+  ceilings,
   tenantPolicies,
+  platform,
   forgedPolicies,
   removal,
   badManifests,

@@ -25,6 +25,12 @@ export const waysToSay = scenario({
     ...refused([...WORDPRESS, 'wordpress/job'], ['outside/vm'], [443]),
     ...refused(['wordpress/db'], ['outside/web'], [443, '53/UDP']),
 
+    // By account, as source and as sender.
+    ...allowed(['wordpress/job'], ['wordpress/db'], [3306]),
+    ...refused(WORDPRESS, ['wordpress/db'], [3306]),
+    ...allowed(['wordpress/job'], ['outside/internet'], [22]),
+    ...refused(WORDPRESS, ['outside/internet'], [22]),
+
     ...allowed(WORDPRESS, ['kube-apiserver'], [6443]),
     ...refused(['wordpress/job', 'wordpress/db', 'shop/cart'], ['kube-apiserver'], [6443]),
   ],
