@@ -43,6 +43,8 @@ export const OUTSIDE: readonly OutsideHostSpec[] = [
   { name: 'world', addresses: ['203.0.113.10', '2001:db8::10'] },
   { name: 'office', addresses: ['198.51.100.7', '2001:db8:1::7'] },
   { name: 'admin', addresses: ['198.51.100.17'] },
+  /** The others have addresses that are no public ones. */
+  { name: 'internet', addresses: ['9.9.9.10', '2620:fe::10'] },
   /** In 10.0.0.0/8, as nodes and pods are. */
   { name: 'trusted', addresses: ['10.200.0.5', 'fd00:200::5'] },
   { name: 'blocked', addresses: ['192.0.2.77'] },

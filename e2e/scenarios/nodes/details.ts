@@ -157,6 +157,25 @@ export const DETAILS: readonly Sample[] = [
     },
   },
   {
+    id: 'D38',
+    title:
+      'openAt, addresses and Internet open at these nodes, at these addresses and to public addresses only',
+    manifest: 'e2e/scenarios/manifests/nodes-at-some.yaml',
+    tables: {
+      edge: `
+                                   9100 9999 30080 30081 8443
+    internet                         +    -    -     -    -
+    world                            -    -    -     -    -
+    office                           -    -    +     -    +
+    office@vip                       -    +    +     -    +`,
+      worker: `
+                                   9100 9999 30080
+    internet                         +    -    -
+    world                            -    -    -
+    office                           -    -    -`,
+    },
+  },
+  {
     id: 'D23',
     title: 'without ICMP nobody is answered but whom a zone allows everything, nor by SCTP',
     manifest: 'e2e/scenarios/manifests/nodes-without-icmp.yaml',

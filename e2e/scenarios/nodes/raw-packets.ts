@@ -68,12 +68,13 @@ async function linkOf(stage: NodeStage, node: string): Promise<Link> {
   return link;
 }
 
-/** IGMP, IP-in-IP, GRE, ESP, OSPF, VRRP: by number, with the sources that manifests/nodes-protocols.yaml lets in. */
+/** IGMP, IP-in-IP, GRE, ESP, AH, OSPF, VRRP: by number, with the sources that manifests/nodes-protocols.yaml lets in. */
 const PROTOCOLS: Readonly<Record<string, readonly string[]>> = {
   '2': ['trusted'],
   '4': ['trusted'],
   '47': ['office', 'trusted'],
   '50': ['trusted', 'worker'],
+  '51': ['trusted', 'worker'],
   '89': ['office', 'trusted'],
   '112': ['worker'],
 };
