@@ -495,6 +495,7 @@ describe('the command line', () => {
     ['counters', '--help'],
     ['render', '--help'],
     ['check', '--help'],
+    ['completion', '--help'],
     ['status', '--help'],
     ['uninstall', '--help'],
     ['version', '--help'],

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { messageOf } from '../cluster/errors.ts';
 import { declareBaseline } from './commands/baseline.ts';
 import { declareCheck } from './commands/check.ts';
+import { declareCompletion } from './commands/completion.ts';
 import { declareCounters } from './commands/counters.ts';
 import type { Declare, Shell } from './commands/declare.ts';
 import { declareDiff } from './commands/diff.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly Declare[] = [
   declareStatus,
   declareVersion,
   declareUninstall,
+  declareCompletion,
 ];
 
 const EXAMPLES = `
