@@ -15,6 +15,7 @@ import { measureNodeRules } from './node-rules.ts';
 import { measureNodeWrites } from './node-writes.ts';
 import { measurePackets } from './packets.ts';
 import type { Part } from './parts.ts';
+import { measureQuestions } from './questions.ts';
 import { measureTenants } from './tenants.ts';
 import { measureSteady } from './steady.ts';
 import { duration } from './statistics.ts';
@@ -30,6 +31,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   f: measureDrift,
   h: measurePackets,
   l: measureLarge,
+  s: measureQuestions,
   t: measureTenants,
   n: async (context) => [...(await measureNodeWrites(context)), ...(await measureNodeRules(context))],
 };
@@ -46,7 +48,7 @@ function chosen(): readonly [string, Part][] {
   const wanted = new Set(only.map((each) => (each === 'g' ? 'e' : each)));
   const unknown = [...wanted].filter((each) => !(each in PARTS));
   if (unknown.length > 0)
-    throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h, l, n and t`);
+    throw new Error(`ONLY: no part ${unknown.join(', ')}; there are a to h, l, n, s and t`);
   return Object.entries(PARTS).filter(([letter]) => wanted.size === 0 || wanted.has(letter));
 }
 

@@ -6,8 +6,10 @@ import { partiesOf, type Party } from '../simulator/parties.ts';
 import type { Prepared } from '../simulator/prepared.ts';
 import type { Step } from '../simulator/trail.ts';
 import { podName } from '../simulator/world.ts';
+import { affectedParties } from './affected.ts';
 import { causeOf, type Cause } from './cause.ts';
 import { portsText } from './cell-text.ts';
+import { refuseTooMany } from './errors.ts';
 import type { Provenance } from './provenance.ts';
 
 export type ChangeKind = 'opens' | 'closes' | 'unknown';
@@ -41,8 +43,11 @@ export function difference(old: Side, now: Side): Difference {
   const { all, cells } = partiesOf(worlds);
   const before = new Connectivity(old.prepared, cells);
   const after = new Connectivity(now.prepared, cells);
+  const isAffected = affectedParties(old.prepared, now.prepared) ?? (() => true);
+  const affected = new Set(all.filter(isAffected));
+  refuseTooMany(affected.size, all.length);
   const changes = all.flatMap((from) =>
-    all.flatMap((to) =>
+    (affected.has(from) ? all : [...affected]).flatMap((to) =>
       placedPairs(worlds, from, to).flatMap(({ placement, pair }) =>
         ([4, 6] as const).flatMap((family) => {
           const own = cells[family];

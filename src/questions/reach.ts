@@ -4,6 +4,7 @@ import { partiesOf, type Party } from '../simulator/parties.ts';
 import type { Prepared } from '../simulator/prepared.ts';
 import type { Verdict } from '../simulator/decision.ts';
 import { portsText } from './cell-text.ts';
+import { refuseTooMany } from './errors.ts';
 
 export interface Reached {
   readonly from: Party;
@@ -40,8 +41,9 @@ export function reach(
     texts.set(key, text);
     return text;
   };
-  const targets = all.filter(isTo);
-  const rows = all.filter(isFrom).flatMap((from) =>
+  const [sources, targets] = [all.filter(isFrom), all.filter(isTo)];
+  refuseTooMany(sources.length, targets.length);
+  const rows = sources.flatMap((from) =>
     targets.flatMap((to) =>
       pairsOf(prepared, from, to).flatMap(({ placement, pair }) => {
         const found = ([4, 6] as const).flatMap((family): readonly Reached[] => {

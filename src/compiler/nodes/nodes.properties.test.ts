@@ -12,6 +12,7 @@ import { firewalls } from '../testing/generators.ts';
 import { withNodes } from '../testing/node-generators.ts';
 import { nodeIntentOf } from '../testing/node-intent.ts';
 import { nodeReadingOf } from '../testing/node-reading.ts';
+import { simulatedNodesOf } from '../testing/simulated.ts';
 import { scene } from '../testing/surroundings.ts';
 import { random, shuffled } from '../testing/variations.ts';
 import { flawsOf } from '../testing/wellformed.ts';
@@ -51,7 +52,11 @@ const managed = (inventory: Inventory): Inventory => ({ ...inventory, automaticH
 const SOME = { numRuns: Number(process.env['FUZZ_RUNS'] ?? 40) };
 
 describe('objects of nodes', () => {
-  test('let in at every node what spec.nodes and the nodePorts and hostPorts of rules allow', () => {
+  // The second one is compared with Felix by packets (e2e/fuzz-felix).
+  test.each([
+    ['the slow reading', nodeReadingOf],
+    ['the simulator', simulatedNodesOf],
+  ])('let in at every node what the firewalls allow, in the opinion of %s', (_, opinion) => {
     let compared = 0;
     fc.assert(
       fc.property(lists, scene, (list, { cluster, inventory }) => {
@@ -59,7 +64,7 @@ describe('objects of nodes', () => {
         const { objects, problems } = compile(list, known);
         // Rules with a problem have tests of their own. Without nodes there is no endpoint.
         fc.pre(!problems.some(({ severity }) => severity === 'problem') && known.nodes !== UNKNOWN);
-        const read = nodeReadingOf(
+        const read = opinion(
           objects.map(({ object }) => object),
           cluster,
         );

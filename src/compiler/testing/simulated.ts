@@ -20,19 +20,41 @@ import {
   type TenantPolicy,
   type TenantRule,
 } from './cluster.ts';
+import type { Layer } from './node-reading.ts';
 import type { Verdict } from './reading.ts';
 
 /** @throws Error for an object that Felix would not take, and for an answer that is Unknown */
 export function simulatedOf(objects: readonly GeneratedObject[], cluster: Cluster): (flow: Flow) => Verdict {
-  const world = readWorld([...objects, ...surroundings(cluster)]);
-  const [problem] = world.problems;
-  if (problem !== undefined)
-    throw new Error(`${problem.kind} ${problem.name}: ${problem.field} ${problem.why}`);
-  const prepared = new Prepared(world);
+  const prepared = preparedOf(objects, cluster);
   return (flow) => {
     const leaving = decide(prepared, chainOf(prepared, flow.from, 'egress'), flow);
     if (leaving.verdict !== 'Allowed' || isOwnPod(flow)) return verdictOf(leaving);
     return verdictOf(decide(prepared, chainOf(prepared, flow.to, 'ingress'), flow));
+  };
+}
+
+function preparedOf(objects: readonly GeneratedObject[], cluster: Cluster): Prepared {
+  const world = readWorld([...objects, ...surroundings(cluster)]);
+  const [problem] = world.problems;
+  if (problem !== undefined)
+    throw new Error(`${problem.kind} ${problem.name}: ${problem.field} ${problem.why}`);
+  return new Prepared(world);
+}
+
+/**
+ * True when the layer lets the flow on at a node's interface, lo excluded. Failsafes are left out.
+ * @throws as simulatedOf
+ */
+export function simulatedNodesOf(
+  objects: readonly GeneratedObject[],
+  cluster: Cluster,
+): (at: ClusterNode, layer: Layer, flow: Flow) => boolean {
+  const prepared = preparedOf(objects, cluster);
+  return (at, layer, flow) => {
+    const endpoint = prepared.node(at.id)?.endpoints.find(({ interfaceName }) => interfaceName === '*');
+    if (endpoint === undefined) return true;
+    const { preDNAT, ingress } = prepared.hostChains(endpoint);
+    return verdictOf(decide(prepared, layer === 'ports' ? preDNAT : ingress, flow)).allowed;
   };
 }
 

@@ -1,0 +1,31 @@
+/** Runs one command line in this fresh process. Prints its exit code, its time and its memory as JSON. */
+import { main } from '../../src/cli/program.ts';
+
+export interface Asked {
+  readonly exitCode: number;
+  /** The time of the command, without the start of the process. */
+  readonly milliseconds: number;
+  /** Bytes. */
+  readonly memory: number;
+  /** Characters that it printed. */
+  readonly printed: number;
+}
+
+let printed = 0;
+const began = performance.now();
+const exitCode = await main(process.argv.slice(2), {
+  stdin: () => Promise.resolve(new Uint8Array()),
+  stdout: (text) => void (printed += text.length),
+  stderr: (text) => process.stderr.write(text),
+  connect: () => Promise.reject(new Error('there is no cluster here')),
+  ask: () => Promise.resolve(undefined),
+  date: () => new Date(),
+  color: false,
+});
+const asked: Asked = {
+  exitCode,
+  milliseconds: performance.now() - began,
+  memory: process.resourceUsage().maxRSS * 1024,
+  printed,
+};
+process.stdout.write(JSON.stringify(asked));
