@@ -5,7 +5,7 @@ import { loadDefaultKubeConfig, type KubeConfigChoice } from '../cluster/http/ku
 import { withRetry } from '../cluster/http/retry.ts';
 import type { TransportRequest } from '../cluster/http/transport.ts';
 import { UndiciTransport } from '../cluster/http/undici-transport.ts';
-import type { Logger } from '../cluster/logger.ts';
+import { silentLogger } from '../cluster/logger.ts';
 import { messageOf } from '../cluster/errors.ts';
 import type { Substitute } from '../removal/firewalls.ts';
 import type { Connection } from './io.ts';
@@ -15,24 +15,19 @@ import { VERSION } from './version.ts';
 const TIMEOUT_MS = 10_000;
 const ATTEMPTS = 2;
 
-/** Whatever goes wrong becomes the message of a command. */
-const silent: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-
 /**
  * Reads the kubeconfig, and asks nothing yet.
  * @throws Error that names the file, the field and the remedy
  */
 export function connect(choice: KubeConfigChoice): Promise<Connection> {
   const clock = systemClock;
-  const credentials = kubeConfigCredentials(() => loadDefaultKubeConfig(choice), { clock, log: silent });
+  const credentials = kubeConfigCredentials(() => loadDefaultKubeConfig(choice), {
+    clock,
+    log: silentLogger,
+  });
   const userAgent = `clusterfirewall/${VERSION}`;
   const transport = new UndiciTransport({ credentials, clock, userAgent });
-  const retrying = withRetry(transport, { clock, log: silent, attempts: ATTEMPTS });
+  const retrying = withRetry(transport, { clock, log: silentLogger, attempts: ATTEMPTS });
   const patient = (request: TransportRequest): TransportRequest => ({ timeoutMs: TIMEOUT_MS, ...request });
   return Promise.resolve({
     server: credentials.server,
@@ -55,7 +50,7 @@ async function operate(choice: KubeConfigChoice, namespace: string): Promise<Sub
   };
   const operator = new FirewallOperator({
     loadKubeConfig: () => loadDefaultKubeConfig(choice),
-    log: { ...silent, warn: note, error: note },
+    log: { ...silentLogger, warn: note, error: note },
     env: { POD_NAME: 'clusterfirewall-uninstall', POD_NAMESPACE: namespace },
   });
   await operator.start();

@@ -1,4 +1,5 @@
 import { systemClock } from '../cluster/clock.ts';
+import { silentLogger } from '../cluster/logger.ts';
 import { knownList, orUnknown } from '../inspect/answer.ts';
 import { clusterStatus } from '../inspect/cluster-status.ts';
 import { operatorDeployments, type OperatorDeployment } from '../inspect/deployments.ts';
@@ -74,7 +75,7 @@ async function carryOut(
   const failures = await removeOrphans(await remnants(transport), {
     transport,
     clock: systemClock,
-    log: SILENT,
+    log: silentLogger,
   });
   const left = await remnants(transport);
   const held = left.objects.map(
@@ -103,10 +104,3 @@ async function confirm({ yes, retain }: UninstallInput, io: CommandIO): Promise<
   io.stderr('clusterfirewall: nothing was changed\n');
   return 1;
 }
-
-const SILENT = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};

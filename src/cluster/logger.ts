@@ -21,3 +21,11 @@ export const withFields = (log: Logger, fields: () => object): Logger => ({
     log.error({ ...fields(), ...own }, message);
   },
 });
+
+/** For a command line, where whatever goes wrong becomes the message of a command. */
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
