@@ -2,7 +2,7 @@
 import { LABEL_ORCHESTRATOR } from '../../calico/labels.ts';
 import { MAX_NETS } from '../../calico/limits.ts';
 import type { Selector } from '../../calico/selector.ts';
-import { all, and, printSelector } from '../../calico/selector.ts';
+import { all, printSelector } from '../../calico/selector.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { containsCidr, formatCidr, overlapsCidr } from '../../net/cidr.ts';
 import type { FlowEnd, EndMatch, ResolveScope } from '../flows/flow-ends.ts';
