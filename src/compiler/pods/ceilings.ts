@@ -9,7 +9,7 @@ import { chunk, MAX_NETS } from '../../calico/limits.ts';
 import { and, eq, has, not, or, type Selector } from '../../calico/selector.ts';
 import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 import type { NamespaceInfo } from '../../inventory/types.ts';
-import { type Cidr, formatCidr, parseAddress, subtractCidrs } from '../../net/cidr.ts';
+import { type Cidr, formatCidr, parseAddress, subtractCidrs, unionCidrs } from '../../net/cidr.ts';
 import { NOT_INTERNET } from '../../net/internet.ts';
 import { parsePort } from '../../net/ports.ts';
 import type { EndMatch, FlowEnd } from '../flows/flow-ends.ts';
@@ -150,7 +150,7 @@ function refusedEnds(
   namespace: string | undefined,
   others: string | undefined,
 ): readonly EndMatch[] {
-  const nets = ends.flatMap((end) => (end.kind === 'outside' ? end.nets : []));
+  const nets = unionCidrs(ends.flatMap((end) => (end.kind === 'outside' ? end.nets : [])));
   const has = (kind: FlowEnd['kind']): boolean => ends.some((end) => end.kind === kind);
   const pods = given(ends.map((end) => podsIn(end, namespace)));
   const sets = given(ends.map(setOf));
