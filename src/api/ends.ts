@@ -37,6 +37,13 @@ export const nodesKey = (selector: typeof labelSelector) => ({
     })
     .optional(),
 });
+/** The forms that every end has but for its entities. */
+const endBy = (selector: typeof labelSelector) => ({
+  ...peerReference,
+  ...ipBlockKey,
+  ...podsKey(selector),
+  ...nodesKey(selector),
+});
 const serviceKey = {
   service: z
     .strictObject({
@@ -59,25 +66,24 @@ const ENTITIES =
   "World: addresses of no pod and no node. Internet: those of them that are public. Pods: every pod. Nodes: the own and tunnel addresses of every node, which pods of the host network share. ControlPlane: nodes labelled as control plane, and the API server's endpoints.";
 const API_SERVER = "KubeAPIServer: the API server's endpoints; ports must be `[All]`.";
 
+const SOURCE = { description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' };
+const DESTINATION = {
+  description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.',
+};
+
 export const ruleSource = oneKey(
   z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(labelSelector),
-    ...nodesKey(labelSelector),
+    ...endBy(labelSelector),
     ...entityKey(
       ['World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
       `${ENTITIES} SameNamespace: pods in the namespace of the pod that the rule is about. Everyone: every address.`,
     ),
   }),
-).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+).meta(SOURCE);
 
 export const ruleDestination = oneKey(
   z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(labelSelector),
-    ...nodesKey(labelSelector),
+    ...endBy(labelSelector),
     ...serviceKey,
     ...entityKey(
       ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
@@ -88,54 +94,42 @@ export const ruleDestination = oneKey(
 
 export const guardrailDestination = oneKey(
   z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(checkedLabelSelector),
-    ...nodesKey(checkedLabelSelector),
+    ...endBy(checkedLabelSelector),
     ...entityKey(
       ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'KubeAPIServer'],
       `${ENTITIES} ${API_SERVER}`,
     ),
   }),
-).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+).meta(DESTINATION);
 
 export const guardrailSource = oneKey(
   z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(checkedLabelSelector),
-    ...nodesKey(checkedLabelSelector),
+    ...endBy(checkedLabelSelector),
     ...entityKey(
       ['World', 'Internet', 'Everyone', 'Pods', 'Nodes', 'ControlPlane'],
       `${ENTITIES} Everyone: every address.`,
     ),
   }),
-).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+).meta(SOURCE);
 
 const SAME_NAMESPACE = 'SameNamespace: pods in the namespace of the pod that it restricts.';
 
 export const ceilingDestination = oneKey(
   z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(checkedLabelSelector),
-    ...nodesKey(checkedLabelSelector),
+    ...endBy(checkedLabelSelector),
     ...entityKey(
       ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace', 'KubeAPIServer'],
       `${ENTITIES} ${SAME_NAMESPACE} KubeAPIServer: the API server's endpoints, on the ports of the guardrail.`,
     ),
   }),
-).meta({ description: 'A destination, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+).meta(DESTINATION);
 
 export const ceilingSource = oneKey(
   z.strictObject({
-    ...peerReference,
-    ...ipBlockKey,
-    ...podsKey(checkedLabelSelector),
-    ...nodesKey(checkedLabelSelector),
+    ...endBy(checkedLabelSelector),
     ...entityKey(
       ['World', 'Internet', 'Pods', 'Nodes', 'ControlPlane', 'SameNamespace'],
       `${ENTITIES} ${SAME_NAMESPACE}`,
     ),
   }),
-).meta({ description: 'A source, as exactly one of peer, ipBlock, pods, nodes and entity.' });
+).meta(SOURCE);

@@ -2,33 +2,11 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { loadAll } from 'js-yaml';
 import { ApiError } from '../cluster/errors.ts';
 import type { KubernetesObject } from '../cluster/resource.ts';
-import { FakeApiServer, type ServedKind } from '../cluster/testing/fake-api-server.ts';
+import { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
 import { duration, minuteOf } from './ago.ts';
+import { calico, FIREWALLS, LEASES, NAMESPACES, NODES, POLICIES } from '../cluster/testing/served-kinds.ts';
 import { runCommand } from './testing.ts';
 
-const calico = (kind: string, plural: string): ServedKind => ({
-  group: 'projectcalico.org',
-  version: 'v3',
-  plural,
-  kind,
-});
-const core = (kind: string, plural: string): ServedKind => ({ group: '', version: 'v1', plural, kind });
-const FIREWALLS = {
-  group: 'clusterfirewall.io',
-  version: 'v1alpha1',
-  plural: 'clusterfirewalls',
-  kind: 'ClusterFirewall',
-};
-const LEASES = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  plural: 'leases',
-  kind: 'Lease',
-  namespaced: true,
-};
-const NAMESPACES = core('Namespace', 'namespaces');
-const NODES = core('Node', 'nodes');
-const POLICIES = calico('GlobalNetworkPolicy', 'globalnetworkpolicies');
 const STAGED = calico('StagedGlobalNetworkPolicy', 'stagedglobalnetworkpolicies');
 const ENDPOINTS = calico('HostEndpoint', 'hostendpoints');
 

@@ -1,22 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApiError, TransportError } from '../cluster/errors.ts';
 import { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
+import { DEPLOYMENTS, FIREWALLS } from '../cluster/testing/served-kinds.ts';
 import { runCommand } from './testing.ts';
 import { VERSION } from './version.ts';
-
-const DEPLOYMENTS = {
-  group: 'apps',
-  version: 'v1',
-  plural: 'deployments',
-  kind: 'Deployment',
-  namespaced: true,
-};
-const FIREWALLS = {
-  group: 'clusterfirewall.io',
-  version: 'v1alpha1',
-  plural: 'clusterfirewalls',
-  kind: 'ClusterFirewall',
-};
 
 const deployment = (namespace: string, image: string, labels: Readonly<Record<string, string>> = {}) => ({
   metadata: {

@@ -1,38 +1,17 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../cluster/resource.ts';
-import { FakeApiServer, type ServedKind } from '../cluster/testing/fake-api-server.ts';
+import { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
+import {
+  calico,
+  DEPLOYMENTS,
+  FIREWALLS,
+  LEASES,
+  NAMESPACES,
+  NODES,
+  POLICIES,
+} from '../cluster/testing/served-kinds.ts';
 import { runCommand, type RunSettings } from './testing.ts';
 
-const calico = (kind: string, plural: string, namespaced = false): ServedKind => ({
-  group: 'projectcalico.org',
-  version: 'v3',
-  plural,
-  kind,
-  namespaced,
-});
-const FIREWALLS = {
-  group: 'clusterfirewall.io',
-  version: 'v1alpha1',
-  plural: 'clusterfirewalls',
-  kind: 'ClusterFirewall',
-};
-const DEPLOYMENTS = {
-  group: 'apps',
-  version: 'v1',
-  plural: 'deployments',
-  kind: 'Deployment',
-  namespaced: true,
-};
-const LEASES = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  plural: 'leases',
-  kind: 'Lease',
-  namespaced: true,
-};
-const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace' };
-const NODES = { group: '', version: 'v1', plural: 'nodes', kind: 'Node' };
-const POLICIES = calico('GlobalNetworkPolicy', 'globalnetworkpolicies');
 const NOW = new Date(Date.UTC(2026, 10, 30, 16, 50));
 const FINALIZER = 'clusterfirewall.io/finalizer';
 

@@ -17,7 +17,6 @@ import { matchEnd, resolveEnd } from '../flows/flow-ends.ts';
 import { nodesWith } from '../flows/labelled-nodes.ts';
 import { outsideOf } from '../flows/outside-ends.ts';
 import { podsOf, selectorOf } from '../flows/pods-of.ts';
-import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import { keepingLost, networkSet } from '../flows/sets.ts';
 import {
   API_SERVER_SET_VALUE,
@@ -38,7 +37,7 @@ import {
 } from '../namespaces/namespaces.ts';
 import { located, RuleProblem, type ProblemCollector, type RulePlace } from '../problems.ts';
 import type { DesiredObject } from '../types.ts';
-import { tierPolicies, type DefaultsContext, type Direction } from './guardrail-policies.ts';
+import { denies, tierPolicies, type DefaultsContext } from './guardrail-policies.ts';
 
 type Entry = CeilingDestination | CeilingSource;
 
@@ -63,7 +62,7 @@ export function ceiling(
       ...(namespace === undefined ? {} : { variant: namespace }),
       order: defaults === 'Judged' ? TIER_POLICY_ORDER.judging : TIER_POLICY_ORDER.ceiling,
       direction,
-      rules: denies(place, direction, refusedEnds(ends, namespace, others?.value), ports),
+      rules: denies(place.id, direction, refusedEnds(ends, namespace, others?.value), ports),
       select: (namespaces) =>
         intersect(
           namespace === undefined ? namespaces : intersect(namespaces, namedNamespaces([namespace])),
@@ -227,22 +226,6 @@ function otherNodes(
   const set = networkSet(owner, ruleId(owner, OTHER_NODES, name), value, left);
   return { value, set: keepingLost(set, inventory, 'Node') };
 }
-
-const denies = (
-  { id }: RulePlace,
-  direction: Direction,
-  refused: readonly EndMatch[],
-  ports: Guardrail['ports'],
-) =>
-  canonicalRules(
-    crossRules({
-      id,
-      action: 'Deny',
-      sources: direction === 'ingress' ? refused : anyEnd,
-      destinations: direction === 'ingress' ? anyEnd : refused,
-      ports: matchPorts(ports),
-    }),
-  );
 
 /** True for a guardrail that leaves DNS and the calls of and to the API server alone. */
 export const leavesDefaults = ({ onlyTo, onlyFrom, defaults }: Guardrail): boolean =>

@@ -11,8 +11,8 @@ import { enforcedAndStaged } from './both-modes.ts';
 import { passDefaults } from './ceiling-defaults.ts';
 import { ceiling } from './ceilings.ts';
 import { compileDns } from './dns.ts';
-import { tierPolicies, type DefaultsContext, type Direction } from './guardrail-policies.ts';
-import type { EndMatch, FlowEnd } from '../flows/flow-ends.ts';
+import { denies, tierPolicies, type DefaultsContext } from './guardrail-policies.ts';
+import type { FlowEnd } from '../flows/flow-ends.ts';
 import { matchEnd, matchNets, resolveEnd } from '../flows/flow-ends.ts';
 import { tellCutOff } from '../flows/outside.ts';
 import { podsOf } from '../flows/pods-of.ts';
@@ -121,7 +121,7 @@ function metadataGuardrail(context: DefaultsContext): readonly DesiredObject[] {
     id,
     order: TIER_POLICY_ORDER.guardrail,
     direction: 'egress',
-    rules: denies({ id }, 'egress', matchNets(nets), matchPorts(['All'])),
+    rules: denies(id, 'egress', matchNets(nets), ['All']),
     select: (namespaces) => without(namespaces, settings?.exceptNamespaces ?? []),
     pods: all(),
   });
@@ -167,29 +167,13 @@ function declaredGuardrail(
     id: place.id,
     order: TIER_POLICY_ORDER.guardrail,
     direction,
-    rules: denies(place, direction, ends.flatMap(matchEnd), matchPorts(guardrail.ports)),
+    rules: denies(place.id, direction, ends.flatMap(matchEnd), guardrail.ports),
     select: (namespaces) => intersect(namespaces, subjects),
     pods: podsOf(guardrail.pods.podSelector, guardrail.pods.serviceAccounts),
   });
   const isWhole = ends.length === entries.length;
   return isWhole ? objects : objects.map((object) => ({ ...object, standIn: true }));
 }
-
-const denies = (
-  { id }: Pick<RulePlace, 'id'>,
-  direction: Direction,
-  ends: readonly EndMatch[],
-  ports: ReturnType<typeof matchPorts>,
-) =>
-  canonicalRules(
-    crossRules({
-      id,
-      action: 'Deny',
-      sources: direction === 'ingress' ? ends : anyEnd,
-      destinations: direction === 'ingress' ? anyEnd : ends,
-      ports,
-    }),
-  );
 
 /**
  * The tier's final pass, for all traffic that guardrails do not refuse. The tier's default action is Pass as

@@ -1,9 +1,10 @@
 /** Policies of guardrails: rules in the tier before every allow, for pods of enforced and observed namespaces. */
-import type { ClusterFirewall } from '../../api/schema.ts';
+import type { ClusterFirewall, Guardrail } from '../../api/schema.ts';
 import type { Selector } from '../../calico/selector.ts';
 import type { Rule } from '../../calico/types.ts';
 import type { Inventory } from '../../inventory/types.ts';
-import type { ResolveScope } from '../flows/flow-ends.ts';
+import type { EndMatch, ResolveScope } from '../flows/flow-ends.ts';
+import { anyEnd, canonicalRules, crossRules, matchPorts } from '../flows/rules.ts';
 import { TIER, type RuleId } from '../names.ts';
 import type { Enforcement } from '../namespaces/enforcement.ts';
 import type { NamespaceSet } from '../namespaces/namespaces.ts';
@@ -17,7 +18,7 @@ export interface DefaultsContext {
   readonly inventory: Inventory;
 }
 
-export type Direction = 'ingress' | 'egress';
+type Direction = 'ingress' | 'egress';
 
 interface TierParts {
   readonly id: RuleId;
@@ -49,4 +50,21 @@ export const tierPolicies = (
     },
     select,
     pods,
+  );
+
+/** Rules that refuse these ends at the other side. */
+export const denies = (
+  id: RuleId,
+  direction: Direction,
+  ends: readonly EndMatch[],
+  ports: Guardrail['ports'],
+): readonly Rule[] =>
+  canonicalRules(
+    crossRules({
+      id,
+      action: 'Deny',
+      sources: direction === 'ingress' ? ends : anyEnd,
+      destinations: direction === 'ingress' ? anyEnd : ends,
+      ports: matchPorts(ports),
+    }),
   );
