@@ -14,6 +14,7 @@ export const WAVES = [
   'endpointsLeave',
   'sets',
   'bridges',
+  'boundedBridges',
   'policies',
   'nodeAddresses',
   'close',
@@ -51,7 +52,8 @@ const ORDER: Readonly<Record<Role, Readonly<Record<Change, Slot>>>> = {
   guardrailOld: always(at('bridges', 0), at('retire', 3)),
   guardrail: always(at('bridges', 2), at('retire', 3)),
   nodeBlock: always(at('bridges', 3), at('retire', 3)),
-  bridgeNew: always(at('bridges', 4), at('retire', 2)),
+  // In a wave of its own: a node that lists anew after an outage programs one wave in any order.
+  bridgeNew: always(at('boundedBridges'), at('retire', 2)),
 
   allow: { create: at('policies', 0), update: at('policies', 1), remove: at('withdraw', 2) },
   nodeAllow: { create: at('policies', 2), update: at('policies', 3), remove: at('retire', 1) },
