@@ -18,10 +18,10 @@ unit: npm-ready node_modules/.installed ## tests without a cluster; needs only n
 	@node hack/test.ts unit
 
 integration: cluster-ready node_modules/.installed ## tests against a real API server and Calico
-	@node hack/test.ts tools programs integration
+	@node hack/test.ts tools programs integration more-integration
 
-e2e: cluster-ready node_modules/.installed ## scenarios with packets, more of them at nodes than make test; SCENARIO=S3 runs one; PROVIDER=kind on nodes with a kubelet
-	@SCENARIO='$(SCENARIO)' MATRIX=both node hack/test.ts $(if $(filter kind,$(PROVIDER)),kind-packets,$(if $(filter local,$(PROVIDER)),tools programs packets $(if $(SCENARIO),,changes),$(error PROVIDER is local or kind)))
+e2e: cluster-ready node_modules/.installed ## scenarios with packets, many more than make test has time for; SCENARIO=S3 runs one; PROVIDER=kind on nodes with a kubelet
+	@SCENARIO='$(SCENARIO)' node hack/test.ts $(if $(filter kind,$(PROVIDER)),kind-packets,$(if $(filter local,$(PROVIDER)),tools programs packets $(if $(SCENARIO),,more-packets changes),$(error PROVIDER is local or kind)))
 
 kind: cluster-ready node_modules/.installed ## the operator from its image on nodes with a kubelet, in containers; a quarter of an hour more the first time
 	@node hack/test.ts kind

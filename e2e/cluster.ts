@@ -308,6 +308,11 @@ export interface StartedCluster extends AsyncDisposable {
    */
   serviceAccountKubeconfig(namespace: string, name: string, server?: string): Promise<string>;
   /**
+   * The API server's answer to GET, as the administrator. It costs no process, so it suits a wait.
+   * @throws for any other status than 200
+   */
+  get(path: string): Promise<unknown>;
+  /**
    * Runs kubectl. Resolves to standard output.
    * @throws KubectlError with exit code and standard error
    */

@@ -43,13 +43,16 @@ export const PHASES = {
   unit: () => jest('unit', '--maxWorkers=100%', '--testTimeout', String(MINUTE)),
   programs: clusterPrograms,
   // Each file has clusters of its own, which wait most of the time: two cores are enough for several.
-  integration: () => jest('integration', '--maxWorkers=3'),
-  packets: () => jest('packets', '--maxWorkers=2', ...scenarios(CHANGES)),
+  integration: () => jest('integration', '--maxWorkers=3', ...without(LONG_INTEGRATION)),
+  'more-integration': () => jest('integration', '--maxWorkers=3', ...only(LONG_INTEGRATION)),
+  // One at a time keeps both cores busy already: Felix starts hundreds of programs a minute.
+  packets: () => jest('packets', '--runInBand', ...scenarios([...LONG_PACKETS, CHANGES])),
+  'more-packets': () => jest('packets', '--runInBand', ...only(LONG_PACKETS)),
   changes: () => jest('packets', '--runInBand', '--testPathPatterns', CHANGES),
   chaos: () => jest('chaos', '--runInBand'),
   delivery: () => jest('delivery', '--runInBand'),
   kind: () => jest('kind', '--runInBand'),
-  'kind-packets': () => jest('kind', '--runInBand', ...scenarios(LONG_KIND)),
+  'kind-packets': () => jest('kind', '--runInBand', ...scenarios([LONG_KIND])),
   'kind-cached': kindIfCached,
   fuzz,
 } as const satisfies Readonly<Record<string, Phase>>;
@@ -75,7 +78,9 @@ export const ALL: readonly PhaseName[] = [
 /** A phase cannot run if the phase that it needs has failed. */
 export const NEEDS: Partial<Record<PhaseName, PhaseName>> = {
   integration: 'programs',
+  'more-integration': 'programs',
   packets: 'programs',
+  'more-packets': 'programs',
   changes: 'programs',
   chaos: 'programs',
   delivery: 'programs',
@@ -120,21 +125,39 @@ async function jest(project: string, ...args: readonly string[]): Promise<Count>
 }
 
 /**
+ * Files that take longer than `make test` has time for: the proofs with Argo CD, those in the other mode of
+ * Calico than aggregated, and those of the local cluster itself. `make integration` runs them too.
+ */
+const LONG_INTEGRATION = [
+  'gitops/gitops',
+  'integration/command-line',
+  'integration/controller-native',
+  'integration/local-cluster',
+  'integration/nodes-native',
+];
+
+/** `make e2e` runs them too: the stories that take longest, and every sample for nodes in both dataplanes. */
+const LONG_PACKETS = ['scenarios/more-scenarios', 'scenarios/node-matrix'];
+
+/**
  * Fifty flows at fifty packets a second through every change at nodes. Only `make e2e` runs them, on an
  * otherwise idle machine.
  */
-const CHANGES = 'scenarios/node-changes';
+const CHANGES = 'scenarios/(node-changes|moving-in)';
 
 /** Waits for minutes until kubelet changes a token. Only `make kind` runs it. */
 const LONG_KIND = 'kind/token-rotation';
 
+const without = (files: readonly string[]): readonly string[] => ['--testPathIgnorePatterns', ...files];
+const only = (files: readonly string[]): readonly string[] => ['--testPathPatterns', ...files];
+
 /**
  * `SCENARIO=S3` runs the tests whose name has the word S3, wherever they are. Without SCENARIO all run but
- * those of the file `apart`.
+ * those of the files `apart`.
  */
-function scenarios(apart: string): readonly string[] {
+function scenarios(apart: readonly string[]): readonly string[] {
   const scenario = process.env['SCENARIO'] ?? '';
-  if (scenario === '') return ['--testPathIgnorePatterns', apart];
+  if (scenario === '') return without(apart);
   if (!/^[\w-]+$/.test(scenario)) throw new Error(`SCENARIO must be an id such as S3, not "${scenario}"`);
   return ['--testNamePattern', `\\b${scenario}\\b`];
 }

@@ -11,7 +11,7 @@ import { argoFor, type Argo, type HealthStatus, type KubernetesObject } from './
 const ROOT = path.resolve(import.meta.dirname, '../..');
 /** The same as in config/manager. */
 const IDENTITY = { namespace: 'clusterfirewall-system', serviceAccount: 'clusterfirewall' };
-const WITHIN = 60_000;
+const WITHIN = 120_000;
 
 export interface GitOpsStage extends AsyncDisposable {
   readonly cluster: StartedCluster;

@@ -3,8 +3,9 @@ import type { Status } from '../../src/api/status.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { waitFor } from '../wait.ts';
 
-const WITHIN = 60_000;
+const WITHIN = 120_000;
 const EVERY = 200;
+const FIREWALLS = '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls';
 
 export interface Firewall {
   readonly metadata: { readonly name: string; readonly generation: number };
@@ -24,7 +25,7 @@ export async function apply(cluster: StartedCluster, manifest: string): Promise<
 }
 
 export async function getFirewall(cluster: StartedCluster, name: string): Promise<Firewall> {
-  return JSON.parse(await cluster.kubectl(['get', 'clusterfirewall', name, '--output', 'json'])) as Firewall;
+  return (await cluster.get(`${FIREWALLS}/${name}`)) as Firewall;
 }
 
 /** `{ Programmed: 'True', Ready: 'False' }` */
@@ -85,7 +86,7 @@ export async function removeAll(cluster: StartedCluster): Promise<void> {
 export async function nothingLeft(cluster: StartedCluster): Promise<void> {
   await waitFor(
     async () => {
-      const left = (await Promise.all([served(cluster), stored(cluster)])).flat();
+      const left = await generated(cluster);
       if (left.length > 0) throw new Error(`left: ${left.join(', ')}`);
       return true;
     },
@@ -93,17 +94,27 @@ export async function nothingLeft(cluster: StartedCluster): Promise<void> {
   );
 }
 
+async function generated(cluster: StartedCluster): Promise<readonly string[]> {
+  return (await Promise.all([served(cluster), stored(cluster)])).flat();
+}
+
+async function isClear(cluster: StartedCluster): Promise<boolean> {
+  const firewalls = (await cluster.get(FIREWALLS)) as KubernetesList;
+  return firewalls.items.length === 0 && (await generated(cluster)).length === 0;
+}
+
 /**
- * Cleans up after a story, however it ended. Objects that cannot be removed in order are removed anyway.
+ * Cleans up after a story, however it ended. There is nothing to do after one that ended well. Objects that cannot be removed in order are removed anyway.
  * @throws when that was necessary
  */
 export async function clearAway(cluster: StartedCluster): Promise<void> {
   try {
+    if (await isClear(cluster)) return;
     await removeAll(cluster);
   } catch (error) {
     const beforeTiers = CALICO_KINDS.filter((kind) => kind !== 'tiers');
     for (const kinds of [beforeTiers, CALICO_KINDS]) {
-      const some = kindsOf('projectcalico.org', kinds);
+      const some = kinds.map((kind) => `${kind}.projectcalico.org`).join(',');
       await cluster.kubectl(['delete', some, '--all-namespaces', '--selector', LABEL]);
     }
     throw error;
@@ -124,23 +135,32 @@ export const CALICO_KINDS = [
 
 const LABEL = 'app.kubernetes.io/managed-by=clusterfirewall';
 
-/** `KIND.GROUP/NAME` of every object with our label, as Calico's API serves it. */
+/** `RESOURCE.GROUP/NAME` of every object with our label, as Calico's API serves it. */
 export const served = (cluster: StartedCluster): Promise<readonly string[]> =>
-  names(cluster, [kindsOf('projectcalico.org'), '--selector', LABEL]);
+  names(cluster, 'projectcalico.org', 'v3', `?labelSelector=${LABEL}`);
 
 /**
  * The same for everything stored under a name like ours. Calico serves some of them only while the Tier
  * exists.
  */
 async function stored(cluster: StartedCluster): Promise<readonly string[]> {
-  const all = await names(cluster, [kindsOf('crd.projectcalico.org')]);
+  const all = await names(cluster, 'crd.projectcalico.org', 'v1');
   return all.filter((name) => /\bcfw-|\/clusterfirewall$/.test(name));
 }
 
-const kindsOf = (group: string, kinds: readonly string[] = CALICO_KINDS): string =>
-  kinds.map((kind) => `${kind}.${group}`).join(',');
+async function names(
+  cluster: StartedCluster,
+  group: string,
+  version: string,
+  query = '',
+): Promise<readonly string[]> {
+  const lists = CALICO_KINDS.map(async (kind) => {
+    const list = await cluster.get(`/apis/${group}/${version}/${kind}${query}`);
+    return (list as KubernetesList).items.map(({ metadata }) => `${kind}.${group}/${metadata.name}`);
+  });
+  return (await Promise.all(lists)).flat();
+}
 
-async function names(cluster: StartedCluster, args: readonly string[]): Promise<readonly string[]> {
-  const text = await cluster.kubectl(['get', '--all-namespaces', '--output', 'name', ...args]);
-  return text.split('\n').filter((line) => line !== '');
+interface KubernetesList {
+  readonly items: readonly { readonly metadata: { readonly name: string } }[];
 }

@@ -7,7 +7,7 @@ import { waitFor } from '../wait.ts';
  * each is one SYN.
  */
 export const TIMEOUT = { allowed: 3000, refused: 800 } as const;
-const MATCHES_WITHIN = 30_000;
+const MATCHES_WITHIN = 90_000;
 
 export interface Seen {
   readonly expected: keyof typeof TIMEOUT;

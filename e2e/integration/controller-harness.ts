@@ -23,7 +23,7 @@ import { connect } from '../harness/connect.ts';
 import { MUTATING_POLICIES } from '../harness/mutating-policies.ts';
 import { nativeCrdsFolder } from '../harness/native-crds.ts';
 
-const WITHIN = 60_000;
+const WITHIN = 120_000;
 const AUDIT_SETTLES_MS = 250;
 
 /** Writes of the operator only, in the order of their answers. */

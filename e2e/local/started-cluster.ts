@@ -43,6 +43,7 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
     faults: createFaults(parts),
     serviceAccountKubeconfig: (namespace, name, server = controlPlane.server) =>
       serviceAccountKubeconfig(controlPlane, run.dir, { namespace, name, server }),
+    get: (path) => api.get(path),
     kubectl: (args, options) => kubectl(kubectlFile, controlPlane.kubeconfig, args, options),
     createNamespace: (name, labels = {}) => createNamespace(api, name, labels),
     createPod: (spec) => {

@@ -15,9 +15,8 @@ const STORED = '/apis/crd.projectcalico.org/v1';
 
 /** The present position in the history. */
 export async function revision(cluster: StartedCluster): Promise<string> {
-  const list = await cluster.kubectl(['get', '--raw', `${STORED}/tiers`]);
-  return (JSON.parse(list) as { readonly metadata: { readonly resourceVersion: string } }).metadata
-    .resourceVersion;
+  const list = await cluster.get(`${STORED}/tiers`);
+  return (list as { readonly metadata: { readonly resourceVersion: string } }).metadata.resourceVersion;
 }
 
 /**

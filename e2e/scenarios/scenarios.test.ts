@@ -1,5 +1,5 @@
-/** Every second story. more-scenarios.test.ts has the others, with a cluster of its own at the same time. */
+/** The stories of `make test`. */
 import { STORIES } from './stories.ts';
 import { playStories } from './stories.suite.ts';
 
-playStories(STORIES.filter((_, index) => index % 2 === 0));
+playStories(STORIES);

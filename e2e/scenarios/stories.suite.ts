@@ -8,8 +8,8 @@ import { clearAway } from '../harness/firewall.ts';
 import { startStage, type Stage } from '../harness/pods-stage.ts';
 import type { Story } from './story.ts';
 
-const START_WITHIN = 180_000;
-const STORY_WITHIN = 180_000;
+const START_WITHIN = 600_000;
+const STORY_WITHIN = 600_000;
 
 export const playStories = (stories: readonly Story[]): void => {
   let stage: Stage | undefined;

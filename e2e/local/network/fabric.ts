@@ -10,8 +10,13 @@ export const FORWARDING = { 'ipv4/ip_forward': '1', 'ipv6/conf/all/forwarding': 
 const BRIDGE = 'br0';
 const ROUTER = 'router';
 
-/** Duplicate address detection would keep a new IPv6 address unusable for a second. */
-export const NO_DAD = 'nodad';
+/**
+ * The line that adds an address with its mask. Duplicate address detection would keep a new IPv6 address
+ * unusable for a second.
+ */
+export function addAddress(address: string, device: string, options = ''): string {
+  return `address add ${address} dev ${device} ${options} ${address.includes(':') ? 'nodad' : ''}`;
+}
 
 /**
  * The bridge that connects nodes, control plane and outside hosts. Its namespace also routes between them.
@@ -30,7 +35,7 @@ export async function createFabric(run: Run, nodes: number): Promise<void> {
       `link add ${BRIDGE} type bridge stp_state 0 mcast_snooping 0`,
       `link set ${BRIDGE} up`,
       `address add ${ROUTER_ADDRESS.v4}/24 dev ${BRIDGE}`,
-      `address add ${ROUTER_ADDRESS.v6}/64 dev ${BRIDGE} ${NO_DAD}`,
+      addAddress(`${ROUTER_ADDRESS.v6}/64`, BRIDGE),
       ...Array.from({ length: nodes }, (_, i) => podRoutes(i + 1)).flat(),
     ],
     router,
@@ -43,7 +48,7 @@ export async function attachToFabric(run: Run, name: string, address: DualAddres
   await ip(
     [
       `address add ${address.v4}/24 dev eth0`,
-      `address add ${address.v6}/64 dev eth0 ${NO_DAD}`,
+      addAddress(`${address.v6}/64`, 'eth0'),
       `route add default via ${ROUTER_ADDRESS.v4}`,
       `route add default via ${ROUTER_ADDRESS.v6}`,
     ],
@@ -67,7 +72,7 @@ export async function attachOutsideHost(
   for (const address of addresses) {
     const v6 = isIPv6(address);
     const [length, gateway] = v6 ? ['128', ROUTER_ADDRESS.v6] : ['32', ROUTER_ADDRESS.v4];
-    host.push(`address add ${address}/${length} dev eth0${v6 ? ` ${NO_DAD}` : ''}`);
+    host.push(addAddress(`${address}/${length}`, 'eth0'));
     host.push(
       `route add ${gateway}/${length} dev eth0 src ${address}`,
       `route add default via ${gateway} src ${address}`,
@@ -89,11 +94,7 @@ export async function attachSecondInterface(
   const router = run.namespace(ROUTER);
   const port = `nic${shortHash(`${node.name}.${device}`)}`;
   await ip([`link add ${device} netns ${node.namespace} type veth peer name ${port} netns ${router}`]);
-  const nodad = (address: string): string => (address.includes(':') ? ` ${NO_DAD}` : '');
-  await ip(
-    [`link set ${device} up`, ...addresses.map((each) => `address add ${each} dev ${device}${nodad(each)}`)],
-    node.namespace,
-  );
+  await ip([`link set ${device} up`, ...addresses.map((each) => addAddress(each, device))], node.namespace);
   await ip([`link set ${port} up`, ...addresses.map((each) => `route add ${each} dev ${port}`)], router);
 }
 
@@ -135,7 +136,7 @@ export async function attachPod(
       'link set lo up',
       'link set eth0 up',
       `address add ${link.address.v4}/32 dev eth0`,
-      `address add ${link.address.v6}/128 dev eth0 ${NO_DAD}`,
+      addAddress(`${link.address.v6}/128`, 'eth0'),
       `route add ${POD_GATEWAY.v4} dev eth0 scope link`,
       `route add default via ${POD_GATEWAY.v4} dev eth0`,
       `route add default via ${POD_GATEWAY.v6} dev eth0`,

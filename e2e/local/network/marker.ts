@@ -7,7 +7,9 @@ import { waitFor } from '../../wait.ts';
 
 const NAMESPACE = 'kube-system';
 const LABEL = 'local-cluster/marker';
-const PROGRAMMED_WITHIN = 60_000;
+const PROGRAMMED_WITHIN = 120_000;
+/** Each look starts up to five programs, which takes the processor from Felix. */
+const LOOK_EVERY = 250;
 const CALICO = '/apis/projectcalico.org/v3';
 
 interface Marker {
@@ -129,6 +131,7 @@ async function awaitMarkers(
   await waitFor(look, {
     what: `the policies written so far to be programmed on ${node.name}`,
     within: PROGRAMMED_WITHIN,
+    every: LOOK_EVERY,
     abort: felix.failed,
     explain: async () => `not in its packet filter: ${missing.join(', ')}\n${await felix.tail()}`,
   });

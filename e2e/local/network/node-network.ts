@@ -1,7 +1,7 @@
 /** Changes that a test may make to a node's network. */
 import { isIPv6 } from 'node:net';
 import type { HostPort } from '../../cluster.ts';
-import { attachSecondInterface, NO_DAD } from './fabric.ts';
+import { addAddress, attachSecondInterface } from './fabric.ts';
 import { ip } from '../process/netns.ts';
 import { shortHash } from './names.ts';
 import { nft } from './packet-filter.ts';
@@ -23,7 +23,7 @@ export async function addLocalAddress({ namespace }: NodePlace, address: string)
   const lines = [
     `link add ${device} type bridge`,
     `link set ${device} up`,
-    `address add ${withMask(address)} dev ${device}`,
+    addAddress(withMask(address), device),
   ];
   await ip(lines, namespace);
 }
@@ -33,8 +33,8 @@ export async function addLocalAddress({ namespace }: NodePlace, address: string)
  * so they would be chosen.
  */
 export async function addVirtualAddress({ namespace }: NodePlace, address: string): Promise<void> {
-  const options = isIPv6(address) ? `preferred_lft 0 ${NO_DAD}` : '';
-  await ip([`address add ${withMask(address)} dev eth0 ${options}`], namespace);
+  const options = isIPv6(address) ? 'preferred_lft 0' : '';
+  await ip([addAddress(withMask(address), 'eth0', options)], namespace);
 }
 
 export async function addInterface(

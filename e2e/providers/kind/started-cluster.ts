@@ -87,6 +87,7 @@ export function startedKindCluster(parts: KindParts): StartedKindCluster {
     },
     serviceAccountKubeconfig: (namespace, name, way = server) =>
       serviceAccountKubeconfig(parts, run.dir, { namespace, name, server: way }),
+    get: (path) => api.get(path),
     kubectl: (args, options) => kubectl(kubectlFile, parts.kubeconfig, args, options),
     createNamespace: (name, labels = {}) => createNamespace(api, name, labels),
     createPod: (spec) => {

@@ -4,7 +4,7 @@ import { countByRule, type RuleCounter } from '../../../src/cli/packet-filter/co
 import { readPacketFilter } from '../../../src/cli/packet-filter/lines.ts';
 import { waitFor } from '../../wait.ts';
 
-const WITHIN = 30_000;
+const WITHIN = 90_000;
 
 /** Waits until packets were counted there. */
 export async function counted(

@@ -4,7 +4,7 @@ import { waitFor } from '../../wait.ts';
 import { conditions, getFirewall, type Firewall } from '../../harness/firewall.ts';
 import type { NodeStage } from './stage.ts';
 
-const WITHIN = 60_000;
+const WITHIN = 120_000;
 const LABEL = 'clusterfirewall.io/gate';
 
 /** Waits until status reports so many enforced nodes, `3/3`, and packet filters are complete. */
@@ -47,6 +47,8 @@ async function statusThat(
   );
 }
 
+const CALICO = '/apis/projectcalico.org/v3';
+
 interface Listed {
   readonly items: readonly {
     readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
@@ -54,12 +56,12 @@ interface Listed {
   }[];
 }
 
-const list = async (cluster: StartedCluster, ...args: readonly string[]): Promise<Listed['items']> =>
-  (JSON.parse(await cluster.kubectl(['get', ...args, '--output', 'json'])) as Listed).items;
+const list = async (cluster: StartedCluster, path: string): Promise<Listed['items']> =>
+  ((await cluster.get(path)) as Listed).items;
 
 /** Names of the endpoints of all interfaces. */
 async function wholeEndpoints(cluster: StartedCluster): Promise<readonly string[]> {
-  const all = await list(cluster, 'hostendpoints.projectcalico.org');
+  const all = await list(cluster, `${CALICO}/hostendpoints`);
   return all.filter(({ spec }) => spec.interfaceName === '*').map(({ metadata }) => metadata.name);
 }
 
@@ -97,7 +99,7 @@ export async function endpointsAre(
 
 /** Names of Nodes with our label. */
 export const labelledNodes = async (cluster: StartedCluster): Promise<readonly string[]> =>
-  (await list(cluster, 'nodes', '--selector', LABEL)).map(({ metadata }) => metadata.name);
+  (await list(cluster, `/api/v1/nodes?labelSelector=${LABEL}`)).map(({ metadata }) => metadata.name);
 
 /**
  * Waits until a source reaches, or does not reach, a port of all these nodes, on every address that
@@ -123,17 +125,13 @@ export async function reachesAll(
   );
 }
 
-const FELIX = ['felixconfiguration.projectcalico.org', 'default'];
-
 export const setFailsafes = (cluster: StartedCluster, value: readonly object[]): Promise<string> =>
   cluster.kubectl([
-    ...['patch', ...FELIX, '--type=merge', '--patch'],
+    ...['patch', 'felixconfiguration.projectcalico.org', 'default', '--type=merge', '--patch'],
     JSON.stringify({ spec: { failsafeInboundHostPorts: value } }),
   ]);
 
 export async function failsafes(cluster: StartedCluster): Promise<unknown> {
-  const text = await cluster.kubectl(['get', ...FELIX, '--output', 'json']);
-  return (JSON.parse(text) as { readonly spec: Readonly<Record<string, unknown>> }).spec[
-    'failsafeInboundHostPorts'
-  ];
+  const felix = await cluster.get(`${CALICO}/felixconfigurations/default`);
+  return (felix as { readonly spec: Readonly<Record<string, unknown>> }).spec['failsafeInboundHostPorts'];
 }

@@ -6,7 +6,7 @@ import type { Stage } from '../../harness/pods-stage.ts';
 import type { Story } from '../story.ts';
 import { POD_PORTS, startWebhook, type Webhook } from '../webhook.ts';
 
-const WITHIN = 60_000;
+const WITHIN = 120_000;
 const CONTROL_PLANE = '10.99.0.1';
 const LABELS = { app: 'webhook' };
 

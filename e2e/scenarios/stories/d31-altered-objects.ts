@@ -21,7 +21,7 @@ const kept: readonly Row[] = [
 const strangers: readonly Row[] = refused(['outside/web'], ['edge/proxy1', 'mallory/big'], [443]);
 const RIGHT = [...kept, ...closed, ...others, ...strangers];
 
-const POLICY = 'globalnetworkpolicy.projectcalico.org/';
+const POLICY = 'globalnetworkpolicies.projectcalico.org/';
 
 interface Case {
   readonly by: Alteration;

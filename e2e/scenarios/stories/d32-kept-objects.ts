@@ -7,12 +7,12 @@ import { flows, whileFlowing } from '../flows.ts';
 import { betweenOpen, ownManifest, readManifest, type Story } from '../story.ts';
 
 const ALLOW = {
-  resource: 'networkpolicy.projectcalico.org',
+  resource: 'networkpolicies.projectcalico.org',
   part: 'default-tenants-same-namespace',
   namespace: 'wordpress',
 };
-const GUARDRAIL = { resource: 'globalnetworkpolicy.projectcalico.org', part: 'default-guardrails-no-vms' };
-const DENY = { resource: 'globalnetworkpolicy.projectcalico.org', part: 'default-defaults-deny' };
+const GUARDRAIL = { resource: 'globalnetworkpolicies.projectcalico.org', part: 'default-guardrails-no-vms' };
+const DENY = { resource: 'globalnetworkpolicies.projectcalico.org', part: 'default-defaults-deny' };
 interface Kept {
   readonly resource: string;
   /** The readable part of its name. */

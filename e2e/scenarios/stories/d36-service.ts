@@ -117,10 +117,8 @@ const apply = (stage: Stage, ...items: readonly object[]): Promise<string> =>
 async function followed(stage: Stage, selector: string | undefined): Promise<void> {
   await waitFor(
     async () => {
-      const text = await stage.cluster.kubectl([
-        ...['get', 'globalnetworkpolicies.projectcalico.org', '--output', 'json'],
-      ]);
-      const { items } = JSON.parse(text) as { readonly items: readonly Policy[] };
+      const list = await stage.cluster.get('/apis/projectcalico.org/v3/globalnetworkpolicies');
+      const { items } = list as { readonly items: readonly Policy[] };
       const far = items.filter(({ metadata }) => metadata.name.includes('-shop-egress-database-to-service-'));
       const isThere =
         selector === undefined ? far.length === 0 : far.some(({ spec }) => spec.selector === selector);

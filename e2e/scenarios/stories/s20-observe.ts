@@ -44,7 +44,7 @@ async function expectStaged({ cluster }: Stage): Promise<void> {
   const objects = await served(cluster);
   const kinds = [...new Set(objects.map((name) => name.split('.')[0]))].sort();
   // A set does nothing by itself.
-  const expected = ['globalnetworkset', 'stagedglobalnetworkpolicy', 'stagednetworkpolicy', 'tier'];
+  const expected = ['globalnetworksets', 'stagedglobalnetworkpolicies', 'stagednetworkpolicies', 'tiers'];
   if (String(kinds) !== String(expected)) {
     throw new Error(`should all be staged, save the Tier and sets: ${objects.join(', ')}`);
   }
