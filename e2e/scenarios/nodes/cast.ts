@@ -60,10 +60,10 @@ export const NAMESPACES: Readonly<Record<string, Labels>> = {
   'kube-system': {},
 };
 
-const pod = (name: string, node: string, app: string): PodSpec => {
+const pod = (name: string, node: string, app: string, labels: Labels = {}): PodSpec => {
   const [namespace = '', podName = ''] = name.split('/');
   return {
-    ...{ namespace, name: podName, node, labels: { app } },
+    ...{ namespace, name: podName, node, labels: { app, ...labels } },
     ports: [...on('TCP', 8080), ...on('UDP', 8081)],
   };
 };
@@ -75,7 +75,7 @@ export const PODS: readonly PodSpec[] = [
   pod('tenant/on-edge', 'edge', 'tenant'),
   pod('tenant/on-worker', 'worker', 'tenant'),
   pod('tenant/on-control', 'control', 'tenant'),
-  pod('monitoring/prometheus', 'worker', 'prometheus'),
+  pod('monitoring/prometheus', 'worker', 'prometheus', { 'app.kubernetes.io/name': 'prometheus' }),
   pod('kube-system/metrics', 'worker', 'metrics-server'),
 ];
 

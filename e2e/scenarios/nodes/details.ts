@@ -1,7 +1,10 @@
 /** Promises for nodes that no sample of config shows. See samples.ts. */
-import { serveMetrics, showJoining } from './preparations.ts';
+import { labelIngress, serveMetrics, showJoining } from './preparations.ts';
 import { expectProtocols, expectRawPackets } from './raw-packets.ts';
 import type { Sample } from './sample.ts';
+
+/** The sample begins with Observe. */
+const enforcedAtNodes = (manifest: string): string => manifest.replace('mode: Observe #', 'mode: Enforce #');
 
 export const DETAILS: readonly Sample[] = [
   {
@@ -93,6 +96,37 @@ export const DETAILS: readonly Sample[] = [
     tenant/on-worker                 -    -     .    .
     tenant/on-worker@vip,nic2        .    .     .    .
     office                           -    -     +    -`,
+    },
+  },
+  {
+    id: 'D40',
+    title: 'the sample for platforms at nodes: the web on ingress nodes, and ports for what scrapes them',
+    manifest: 'config/samples/platform.yaml',
+    edit: enforcedAtNodes,
+    prepare: labelIngress,
+    tables: {
+      edge: `
+                                   80 443 9100 10250 10257 30080 8443 9999
+    world                          +   +    -     -     -     -    -    -
+    office                         +   +    -     -     -     -    -    -
+    trusted                        +   +    -     -     -     -    -    -
+    apiserver                      +   +    -     +     -     -    -    -
+    apiserver/6                    +   +    -     -     -     -    -    -
+    worker                         +   +    +     +     -     -    -    +
+    monitoring/prometheus          -   -    +     +     -     -    -    -
+    monitoring/prometheus@vip,nic2 -   -    -     -     -     -    -    -
+    tenant/on-edge                 -   -    -     -     -     -    -    -
+    tenant/on-worker               -   -    -     -     -     -    -    -
+    kube-system/metrics            +   +    -     -     -     -    -    -
+    kube-system/metrics@vip,nic2   +   +    +     +     -     -    -    +`,
+      control: `
+                                   80 443 9100 10250 10257 9999
+    world                          -   -    -     -     -    -
+    apiserver                      -   -    -     +     -    -
+    apiserver/6                    -   -    -     -     -    -
+    monitoring/prometheus          -   -    +     +     -    -
+    tenant/on-control              -   -    -     -     -    -
+    kube-system/metrics            -   -    -     -     -    -`,
     },
   },
   {

@@ -23,6 +23,14 @@ export async function serveMetrics({ cluster }: NodeStage): Promise<() => Promis
   };
 }
 
+/** The node of ingress controllers on the host network. */
+export async function labelIngress({ cluster }: NodeStage): Promise<() => Promise<void>> {
+  await cluster.kubectl(['label', 'node', 'edge', 'role=ingress']);
+  return async () => {
+    await cluster.kubectl(['label', 'node', 'edge', 'role-']);
+  };
+}
+
 /** Without failsafes that hide the rules, and with a node that bears the label of RKE2. */
 export async function showJoining({ cluster }: NodeStage): Promise<() => Promise<void>> {
   const felix = (value: readonly object[] | null): Promise<string> =>

@@ -7,6 +7,8 @@ export interface Sample {
   readonly title: string;
   /** Path from the repository's root. */
   readonly manifest: string;
+  /** Changes the manifest before it is applied. */
+  readonly edit?: (manifest: string) => string;
   readonly tables: Tables;
   /** Further objects. Resolves to a function that removes them. */
   readonly prepare?: (stage: NodeStage) => Promise<() => Promise<void>>;
