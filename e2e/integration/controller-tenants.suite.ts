@@ -5,6 +5,8 @@ import { conditionOf, eventually, firewall, type Rig, type RigMode } from './con
 import { PLURALS } from './controller-objects.ts';
 
 const TENANT = 'tenant';
+/** Addresses in rules never mean nodes, so one must be known. */
+const NODE = 'tenants-node';
 const STAYS = ['evil.example/never'];
 const CALICO = 'projectcalico.org';
 /** A label that only the tenant writes. */
@@ -14,7 +16,10 @@ const LABELS = {
   'clusterfirewall.io/firewall': 'default',
 };
 
-/** Every right on Calico's policies in one namespace. Calico's API server asks for the tier as well. */
+/**
+ * Every right on Calico's policies, Services, EndpointSlices and ServiceAccounts in one namespace. Calico's API
+ * server asks for the tier as well.
+ */
 const rights: readonly object[] = [
   {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -28,6 +33,8 @@ const rights: readonly object[] = [
         resourceNames: ['default.*'],
         verbs: ['*'],
       },
+      { apiGroups: [''], resources: ['services', 'serviceaccounts'], verbs: ['*'] },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['*'] },
     ],
   },
   {
@@ -121,7 +128,21 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
       JSON.stringify(await rig().list(PLURALS.GlobalNetworkPolicy));
 
     beforeAll(async () => {
-      await rig().apply(namespace('evil', { team: 'yes' }), namespace('victim', { team: 'yes' }), ...rights);
+      await rig().apply(
+        {
+          apiVersion: 'v1',
+          kind: 'Node',
+          metadata: { name: NODE, labels: { 'node-restriction.kubernetes.io/role': 'ingress' } },
+        },
+        namespace('evil', { team: 'yes' }),
+        namespace('victim', { team: 'yes' }),
+        ...rights,
+      );
+      const status = { addresses: [{ type: 'InternalIP', address: '10.99.0.66' }] };
+      await rig().cluster.kubectl([
+        ...['patch', 'node', NODE, '--subresource=status', '--type=merge'],
+        ...['--patch', JSON.stringify({ status })],
+      ]);
     });
     beforeEach(async () => {
       await rig().apply(namespace('victim', { team: 'yes' }), before);
@@ -154,6 +175,7 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
     afterAll(async () => {
       await rig().clear();
       await rig().cluster.kubectl(['delete', 'namespace', 'evil', 'victim', '--wait=false']);
+      await rig().cluster.kubectl(['delete', 'node', NODE]);
     }, 60_000);
 
     const forgeries = [
@@ -230,6 +252,99 @@ export const tenants = (rig: () => Rig, mode: RigMode): void => {
       for (const forged of forgeries) await forge(forged);
       await rig().cluster.kubectl(['delete', 'clusterfirewall', 'default', '--timeout=60s']);
       expect(await globals()).not.toContain('cfw-');
+    });
+
+    describe('with Services, EndpointSlices, ServiceAccounts and labels of nodes', () => {
+      /** Each of its ends could be the tenant's, were names and labels of his namespace trusted. */
+      const ends = firewall({
+        namespaces: [
+          team,
+          {
+            name: 'victims',
+            namespaces: ['victim'],
+            ingress: [
+              {
+                name: 'accounts',
+                pods: {},
+                from: [
+                  { pods: { namespaceSelector: { matchLabels: { team: 'no' } }, serviceAccounts: ['app'] } },
+                  { nodes: { matchLabels: { 'node-restriction.kubernetes.io/role': 'ingress' } } },
+                ],
+                ports: [8080],
+              },
+            ],
+            egress: [
+              {
+                name: 'db',
+                pods: {},
+                to: [{ service: { namespace: 'victim', name: 'db' } }],
+                ports: ['All'],
+              },
+              { name: 'api', pods: {}, to: [{ entity: 'KubeAPIServer' }], ports: ['All'] },
+            ],
+          },
+        ],
+      });
+      const service = (where: string, name: string, spec: object, labels: object = {}) => ({
+        ...{ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: where, labels }, spec },
+      });
+      const slice = (where: string, name: string, of: string) => ({
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name, namespace: where, labels: { 'kubernetes.io/service-name': of } },
+        addressType: 'IPv4',
+        endpoints: [{ addresses: ['203.0.113.66'] }],
+        ports: [{ name: 'https', port: 66, protocol: 'TCP' }],
+      });
+      const written = async (): Promise<string> => {
+        const kinds = [PLURALS.GlobalNetworkPolicy, PLURALS.GlobalNetworkSet, PLURALS.NetworkPolicy];
+        const objects = (await Promise.all(kinds.map((kind) => rig().list(kind)))).flat();
+        return JSON.stringify(objects.map(({ metadata, spec }) => [metadata.namespace, metadata.name, spec]));
+      };
+
+      test('changes nothing that is written, in his namespace or elsewhere', async () => {
+        const database = { selector: { app: 'db' }, ports: [{ port: 5432 }] };
+        await rig().apply(service('victim', 'db', database), ends);
+        await rig().ready();
+        const before = await written();
+        const since = (await rig().writes()).length;
+        const port53 = [{ name: 'dns', port: 53, protocol: 'UDP' }];
+        for (const object of [
+          service('evil', 'db', { selector: { [MARK]: 'yes' }, ports: [{ port: 66 }] }),
+          service('evil', 'kubernetes', { selector: { [MARK]: 'yes' }, ports: [{ port: 66 }] }),
+          service(
+            'evil',
+            'kube-dns',
+            { selector: { [MARK]: 'yes' }, ports: port53 },
+            { 'k8s-app': 'kube-dns' },
+          ),
+          slice('evil', 'db-1', 'db'),
+          slice('evil', 'kubernetes', 'kubernetes'),
+          {
+            ...{ apiVersion: 'v1', kind: 'ServiceAccount' },
+            metadata: { name: 'app', namespace: 'evil', labels: { team: 'no' } },
+          },
+        ])
+          await asTenant(['create', '-f', '-'], object);
+        const denied = /forbidden/i;
+        await expect(asTenant(['create', '-f', '-'], slice('victim', 'db-1', 'db'))).rejects.toThrow(denied);
+        await expect(asTenant(['create', '-f', '-'], slice('default', 'x', 'kubernetes'))).rejects.toThrow(
+          denied,
+        );
+        await expect(
+          asTenant(['label', 'node', NODE, 'node-restriction.kubernetes.io/role=none', '--overwrite']),
+        ).rejects.toThrow(denied);
+        await expect(asTenant(['label', 'namespace', 'evil', 'team=no', '--overwrite'])).rejects.toThrow(
+          denied,
+        );
+        // A change of the spec makes the operator look at everything again.
+        await rig().apply({ ...ends, metadata: { name: 'default', annotations: { looked: 'again' } } });
+        await rig().restart();
+        await rig().ready();
+        expect(await written()).toBe(before);
+        const targets = (await rig().writes()).slice(since).map(({ target }) => target);
+        expect(targets.filter((target) => !target.startsWith('clusterfirewalls/'))).toEqual([]);
+      });
     });
 
     describe('with a finalizer on our policy', () => {
