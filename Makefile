@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 PROVIDER ?= local
 
-.PHONY: help test unit integration e2e kind chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image executables clean
+.PHONY: help test unit integration e2e kind chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image install-yaml executables clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -67,6 +67,9 @@ else
 	@node hack/build.ts
 	@$(or $(DOCKER),docker) build --build-arg BASE='$(BASE)' --tag '$(or $(IMAGE),clusterfirewall:0.1.0)' .
 endif
+
+install-yaml: node_modules/.installed ## config/default in one file, dist/install.yaml; IMAGE=
+	@node hack/install-yaml.ts '$(IMAGE)'
 
 executables: node_modules/.installed ## the command line with Node in one file, for linux-amd64, linux-arm64 and windows-amd64
 	@node hack/executables.ts

@@ -2,11 +2,8 @@
  * The templates of the Helm chart that are made from config/ and crds/, so that both ways of installing bring
  * the same objects. The Deployment and NOTES.txt have templates of their own, which people write.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import path from 'node:path';
-import { dump, load, loadAll } from 'js-yaml';
-
-const ROOT = path.resolve(import.meta.dirname, '..');
+import { dump } from 'js-yaml';
+import { documents, type Document } from './kustomization.ts';
 
 interface Template {
   /** Files or folders with a kustomization, from the root of the repository. */
@@ -92,26 +89,6 @@ function textOf({ from, when }: Template): string {
   if (when === undefined) return head + body;
   const conditions = when.includes(' ') ? `and ${when}` : when;
   return `${head}{{- if ${conditions} }}\n${body}{{- end }}\n`;
-}
-
-function documents(place: string): readonly Document[] {
-  const file = path.join(ROOT, place);
-  if (!statSync(file).isDirectory()) return loadAll(readFileSync(file, 'utf8')) as readonly Document[];
-  const { resources } = load(readFileSync(path.join(file, 'kustomization.yaml'), 'utf8')) as Kustomization;
-  const left = readdirSync(file).filter((each) => /\.yaml$/.test(each) && each !== 'kustomization.yaml');
-  const missing = left.filter((each) => !resources.includes(each));
-  if (missing.length > 0) throw new Error(`${place}: ${missing.join(', ')} is not in its kustomization`);
-  return resources.flatMap((each) => documents(path.join(place, each)));
-}
-
-interface Kustomization {
-  readonly resources: readonly string[];
-}
-
-interface Document {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
-  readonly [field: string]: unknown;
 }
 
 const ACCOUNT = 'clusterfirewall';

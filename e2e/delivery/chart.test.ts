@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { loadAll } from 'js-yaml';
+import { installYaml } from '../../hack/install-manifest.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { startOperator } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
@@ -85,6 +86,17 @@ describe('the chart has the objects of config', () => {
       `metrics.${each}=true`,
     ]),
   );
+});
+
+test('install.yaml has the objects of config/default, with the image that was named', async () => {
+  const image = 'registry.example/clusterfirewall@sha256:0123';
+  const own = objects(installYaml(image));
+  const config = objects(await cluster.kubectl(['kustomize', path.join(ROOT, 'config/default')]));
+  const imaged = JSON.parse(
+    JSON.stringify(byKey(config)).replace(/clusterfirewall:0\.1\.0/, image),
+  ) as object;
+  expect(byKey(own)).toEqual(imaged);
+  expect(own.slice(0, 2).map(({ kind }) => kind)).toEqual(['Namespace', 'CustomResourceDefinition']);
 });
 
 /** The chart says how images are pulled; config leaves it to the API server's default. */

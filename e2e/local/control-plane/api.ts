@@ -26,7 +26,11 @@ export function connectApi(server: string, authority: string, token: string): Ap
         else reject(new Error(`${method} ${path}: ${status} ${reason(answer)}`));
       }, reject);
     });
-    outgoing.once('error', reject);
+    // The server may end an idle connection at the moment when it is used again.
+    outgoing.once('error', (error: NodeJS.ErrnoException) => {
+      if (outgoing.reusedSocket && error.code === 'ECONNRESET') resolve(send(method, path, body, type));
+      else reject(error);
+    });
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     return promise;
   };
