@@ -22,7 +22,7 @@ import {
   roleWithout,
   type Grant,
 } from './harness/grants.ts';
-import { readManifests } from './harness/manifests.ts';
+import { readManifests } from '../hack/kustomization.ts';
 
 const WRITES = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 const isWrite = ({ verb }: Grant): boolean => WRITES.includes(verb);
@@ -48,7 +48,7 @@ test('config/pods-only writes no host endpoints, Nodes and FelixConfigurations, 
 });
 
 test('every role is bound to the operator, and to nobody else', () => {
-  const manifests = readManifests('default');
+  const manifests = readManifests('config/default');
   for (const { kind, metadata } of rolesOf('default')) {
     const bindings = manifests.filter(
       (each) =>
@@ -76,7 +76,7 @@ test('roles for people: everybody who may view may read firewalls, and nobody ma
   expect(new Set(grants.filter(isWrite).map(({ role }) => role.metadata.name))).toEqual(
     new Set(['clusterfirewall-editor']),
   );
-  const bound = readManifests('default').flatMap(({ roleRef }) =>
+  const bound = readManifests('config/default').flatMap(({ roleRef }) =>
     roleRef === undefined ? [] : [(roleRef as { readonly name: string }).name],
   );
   expect(bound.filter((name) => roles.has(name))).toEqual([]);
@@ -102,7 +102,7 @@ test('a role without one grant has all others', () => {
 });
 
 describe('the guards', () => {
-  const policies = readManifests('default').filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
+  const policies = readManifests('config/default').filter(({ kind }) => kind === 'ValidatingAdmissionPolicy');
   const textOf = (name: string): string =>
     JSON.stringify(policies.find(({ metadata }) => metadata.name === `clusterfirewall-${name}-guard`));
 
@@ -130,7 +130,7 @@ describe('the guards', () => {
   });
 
   test('of the operator know its name', () => {
-    const [account] = readManifests('default').filter(({ kind }) => kind === 'ServiceAccount');
+    const [account] = readManifests('config/default').filter(({ kind }) => kind === 'ServiceAccount');
     const { name, namespace = '' } = account?.metadata ?? {};
     const condition = {
       name: 'by-the-operator',
@@ -142,7 +142,7 @@ describe('the guards', () => {
   });
 
   test('are bound, and refuse', () => {
-    const bindings = readManifests('default').filter(({ kind }) => kind.endsWith('PolicyBinding'));
+    const bindings = readManifests('config/default').filter(({ kind }) => kind.endsWith('PolicyBinding'));
     expect(bindings.map(({ spec }) => spec)).toEqual(
       policies.map(({ metadata: { name } }) =>
         expect.objectContaining({ policyName: name, validationActions: ['Deny'] }),

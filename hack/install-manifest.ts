@@ -1,6 +1,6 @@
 /** The text of install.yaml. */
 import { dump } from 'js-yaml';
-import { documents } from './kustomization.ts';
+import { readWhole } from './kustomization.ts';
 
 /** The image in config/manager/deployment.yaml. */
 const IMAGE = /^( +image: )clusterfirewall:\S+$/m;
@@ -15,7 +15,7 @@ const FIRST = ['Namespace', 'CustomResourceDefinition'];
 export function installYaml(image: string): string {
   const rank = ({ kind }: { readonly kind: string }): number =>
     FIRST.includes(kind) ? FIRST.indexOf(kind) : 2;
-  const objects = [...documents('config/default')].sort((a, b) => rank(a) - rank(b));
+  const objects = [...readWhole('config/default')].sort((a, b) => rank(a) - rank(b));
   const text = objects.map((each) => dump(each, { lineWidth: -1, noRefs: true })).join('---\n');
   if (!IMAGE.test(text))
     throw new Error('config/manager/deployment.yaml has another image than clusterfirewall:…');

@@ -1,5 +1,5 @@
 /** The rights that config gives the operator, one by one. */
-import { readManifests, type Manifest } from './manifests.ts';
+import { readManifests, type Manifest } from '../../hack/kustomization.ts';
 
 export interface Rule {
   readonly apiGroups: readonly string[];
@@ -39,10 +39,12 @@ const isRole = (manifest: Manifest): manifest is Role =>
 
 /** The operator's roles. */
 export const rolesOf = (folder: string): readonly Role[] =>
-  readManifests(folder).filter((each): each is Role => isRole(each) && !forPeople.has(each.metadata.name));
+  readManifests(`config/${folder}`).filter(
+    (each): each is Role => isRole(each) && !forPeople.has(each.metadata.name),
+  );
 
 /** The roles for people. */
-export const rolesForPeople = (): readonly Role[] => readManifests('users').filter(isRole);
+export const rolesForPeople = (): readonly Role[] => readManifests('config/users').filter(isRole);
 
 const forPeople: ReadonlySet<string> = new Set(rolesForPeople().map(({ metadata }) => metadata.name));
 

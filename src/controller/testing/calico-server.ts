@@ -1,6 +1,7 @@
 /** A cluster with Calico, as far as the operator sees it. */
 import { API_VERSION, KIND, type Spec } from '../../api/schema.ts';
 import { FakeApiServer, type ServedKind } from '../../cluster/testing/fake-api-server.ts';
+import { NAMESPACES, NODES } from '../../cluster/testing/served-kinds.ts';
 import { web } from '../../compiler/testing/examples.ts';
 import { API_SERVER_SLICES, BACKEND_SOURCES, SERVICE_CIDRS, SERVICES } from '../../inventory/api-server.ts';
 import type { KubernetesObject, Resource } from '../../cluster/resource.ts';
@@ -22,10 +23,7 @@ import {
 
 export const OPERATOR_NAMESPACE = 'clusterfirewall-system';
 
-const core = (kind: string, plural: string): ServedKind => ({ group: '', version: 'v1', plural, kind });
-
-export const NAMESPACES = core('Namespace', 'namespaces');
-export const NODES = core('Node', 'nodes');
+export { NAMESPACES, NODES };
 export const EVENTS: ServedKind = {
   group: 'events.k8s.io',
   version: 'v1',
