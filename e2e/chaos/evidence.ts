@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Stage } from './stage.ts';
 import { generated } from './stored.ts';
 import type { Observation } from './verdict.ts';
+import { FIREWALLS } from '../harness/paths.ts';
 
 export interface Case {
   /** Folder of this fault. It is created here. */
@@ -31,8 +32,7 @@ export async function keepEvidence(stage: Stage, each: Case): Promise<void> {
   // The best available state, because the API server may be broken.
   const told = (error: unknown): string => String(error);
   await write('objects.json', await generated(stage.api).then((objects) => [...objects.values()], told));
-  const firewalls = '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls';
-  await write('firewalls.json', await stage.api.get(firewalls).catch(told));
+  await write('firewalls.json', await stage.api.get(FIREWALLS).catch(told));
   for (const node of stage.cluster.nodes)
     await writeFile(path.join(folder, `${node.name}.packet-filter`), await node.packetFilter().catch(told));
 }

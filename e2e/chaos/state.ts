@@ -2,6 +2,7 @@
 import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import type { Api } from '../local/control-plane/api.ts';
 import { untilAccepted } from './api.ts';
+import { FIREWALLS } from '../harness/paths.ts';
 
 export interface State {
   /** False: the ClusterFirewall is deleted. */
@@ -101,5 +102,5 @@ const rule = (name: string, app: string, peer: string, port: number | string) =>
 /** Resolves when the API server has accepted the manifest of the state. */
 export const applyState = (api: Api, state: State): Promise<void> =>
   untilAccepted('the API server to accept the ClusterFirewall', () =>
-    api.apply(`/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/${FIREWALL}`, manifest(state)),
+    api.apply(`${FIREWALLS}/${FIREWALL}`, manifest(state)),
   );

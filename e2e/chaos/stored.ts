@@ -6,11 +6,9 @@ import type { KubernetesObject } from '../../src/cluster/resource.ts';
 import { contentHash } from '../../src/controller/objects/content-hash.ts';
 import type { Api } from '../local/control-plane/api.ts';
 import { FIREWALL, type State } from './state.ts';
+import { CALICO, FIREWALLS, STORED } from '../harness/paths.ts';
 
-const SERVED = '/apis/projectcalico.org/v3';
-const STORED = '/apis/crd.projectcalico.org/v1';
 const OURS = 'labelSelector=app.kubernetes.io%2Fmanaged-by%3Dclusterfirewall';
-const FIREWALLS = '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls';
 const FINALIZER = 'clusterfirewall.io/finalizer';
 
 const PLURALS = [
@@ -81,7 +79,7 @@ const findFirewall = async (api: Api): Promise<KubernetesObject | undefined> =>
 
 /** All objects that carry our label, as served by Calico's API. */
 export async function generated(api: Api): Promise<Objects> {
-  const lists = await Promise.all(PLURALS.map((plural) => list(api, `${SERVED}/${plural}?${OURS}`)));
+  const lists = await Promise.all(PLURALS.map((plural) => list(api, `${CALICO}/${plural}?${OURS}`)));
   return byId(lists.flatMap(itemsOf));
 }
 
@@ -112,7 +110,7 @@ async function rendered(context: CheckContext, firewall: KubernetesObject): Prom
   const [namespaces, nodes, pools] = await Promise.all([
     list(api, '/api/v1/namespaces'),
     list(api, '/api/v1/nodes'),
-    list(api, `${SERVED}/ippools`),
+    list(api, `${CALICO}/ippools`),
   ]);
   const files = {
     firewall: path.join(folder, 'firewall.json'),

@@ -5,6 +5,7 @@ import type { Random } from '../harness/random.ts';
 import type { Stage } from './stage.ts';
 import { applyState, TENANT_LABELS, type State } from './state.ts';
 import { generated } from './stored.ts';
+import { CALICO } from '../harness/paths.ts';
 
 export interface Work {
   readonly description: string;
@@ -100,7 +101,6 @@ const labelTenant = (api: Api, member: boolean): Promise<void> =>
     }),
   );
 
-const CALICO = '/apis/projectcalico.org/v3';
 const EDITED = 3;
 
 /**

@@ -2,10 +2,10 @@
 import type { Status } from '../../src/api/status.ts';
 import type { StartedCluster } from '../cluster.ts';
 import { waitFor } from '../wait.ts';
+import { CALICO, FIREWALLS, STORED } from './paths.ts';
 
 const WITHIN = 120_000;
 const EVERY = 200;
-const FIREWALLS = '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls';
 
 export interface Firewall {
   readonly metadata: { readonly name: string; readonly generation: number };
@@ -104,7 +104,8 @@ async function isClear(cluster: StartedCluster): Promise<boolean> {
 }
 
 /**
- * Cleans up after a story, however it ended. There is nothing to do after one that ended well. Objects that cannot be removed in order are removed anyway.
+ * Cleans up after a story, however it ended. There is nothing to do after one that ended well. Objects that
+ * cannot be removed in order are removed anyway.
  * @throws when that was necessary
  */
 export async function clearAway(cluster: StartedCluster): Promise<void> {
@@ -137,25 +138,21 @@ const LABEL = 'app.kubernetes.io/managed-by=clusterfirewall';
 
 /** `RESOURCE.GROUP/NAME` of every object with our label, as Calico's API serves it. */
 export const served = (cluster: StartedCluster): Promise<readonly string[]> =>
-  names(cluster, 'projectcalico.org', 'v3', `?labelSelector=${LABEL}`);
+  names(cluster, CALICO, `?labelSelector=${LABEL}`);
 
 /**
  * The same for everything stored under a name like ours. Calico serves some of them only while the Tier
  * exists.
  */
 async function stored(cluster: StartedCluster): Promise<readonly string[]> {
-  const all = await names(cluster, 'crd.projectcalico.org', 'v1');
+  const all = await names(cluster, STORED);
   return all.filter((name) => /\bcfw-|\/clusterfirewall$/.test(name));
 }
 
-async function names(
-  cluster: StartedCluster,
-  group: string,
-  version: string,
-  query = '',
-): Promise<readonly string[]> {
+async function names(cluster: StartedCluster, api: string, query = ''): Promise<readonly string[]> {
+  const group = api.split('/')[2] ?? '';
   const lists = CALICO_KINDS.map(async (kind) => {
-    const list = await cluster.get(`/apis/${group}/${version}/${kind}${query}`);
+    const list = await cluster.get(`${api}/${kind}${query}`);
     return (list as KubernetesList).items.map(({ metadata }) => `${kind}.${group}/${metadata.name}`);
   });
   return (await Promise.all(lists)).flat();

@@ -12,11 +12,11 @@ import { localCluster } from '../providers/local.ts';
 import { firewallWith, labelText, labels, SELECTOR_PLACES } from '../../src/api/testing/label-selectors.ts';
 import { type Json, brokenFirewall, validFirewall } from './api-specs.ts';
 import { connect } from '../harness/connect.ts';
+import { FIREWALLS } from '../harness/paths.ts';
 
 const root = join(import.meta.dirname, '../..');
 const crd = join(root, 'crds/clusterfirewall.io_clusterfirewalls.yaml');
 const badManifests = join(root, 'e2e/bad-manifests');
-const collection = '/apis/clusterfirewall.io/v1alpha1/clusterfirewalls';
 
 const firewall = (spec: object, name = 'default') => ({
   apiVersion: 'clusterfirewall.io/v1alpha1',
@@ -207,7 +207,7 @@ const isZodOnly = (issue: Issue) =>
   Object.values(ZOD_ONLY).some(({ message }) => message.test(issue.message));
 
 /** Undefined when the API server would take it, else what it says. */
-async function refusal(body: unknown, path = collection): Promise<string | undefined> {
+async function refusal(body: unknown, path = FIREWALLS): Promise<string | undefined> {
   try {
     const query = { dryRun: 'All', fieldValidation: 'Strict' };
     await transport.request({ method: 'POST', path, query, body });

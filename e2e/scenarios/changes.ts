@@ -1,6 +1,7 @@
 /** The history of generated objects. */
 import type { StartedCluster } from '../cluster.ts';
 import { CALICO_KINDS } from '../harness/firewall.ts';
+import { STORED } from '../harness/paths.ts';
 
 /** An event of the API server's watch, for objects that Calico stores. */
 export interface Change {
@@ -10,8 +11,6 @@ export interface Change {
     readonly metadata: { readonly name: string; readonly resourceVersion: string };
   };
 }
-
-const STORED = '/apis/crd.projectcalico.org/v1';
 
 /** The present position in the history. */
 export async function revision(cluster: StartedCluster): Promise<string> {

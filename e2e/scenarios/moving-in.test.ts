@@ -3,23 +3,19 @@
  * and after lose nothing on the way. Flows that are refused before and after never pass.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { installManifests } from '../harness/operator-process.ts';
 import { apply, conditions } from '../harness/firewall.ts';
 import { complaints } from './felix-logs.ts';
 import { flows } from './flows.ts';
 import { inMode } from './nodes/changes.ts';
-import { createDirector, type Director } from './nodes/director.ts';
-import { BY_RULE, KEPT, nodeGround } from './nodes/flows.ts';
-import { drawKills } from './nodes/kills.ts';
+import { BY_RULE, KEPT } from './nodes/flows.ts';
 import { enforced } from './nodes/node-state.ts';
-import { JUDGED, oldEndpoint, oldEndpoints, oldPolicies } from './nodes/old-firewall.ts';
+import { oldEndpoints, oldPolicies } from './nodes/old-firewall.ts';
 import { apply as write, remove } from './nodes/objects.ts';
-import { createOperators, type Operators } from './nodes/operators.ts';
-import { startNodeStage, type NodeStage } from './nodes/stage.ts';
+import { startNodePlay, type NodePlay } from './nodes/play.ts';
+import { START_WITHIN } from './nodes/stage.ts';
 import { ownManifest, readManifest } from './story.ts';
 import { refused } from '../harness/rows.ts';
 
-const START_WITHIN = 1_200_000; // kube-proxy is built first where it was not built yet.
 const WITHIN = 600_000;
 
 /** Refused by the old firewall and by the new one, each at the addresses that the old one judges. */
@@ -31,30 +27,18 @@ const REFUSED = [
   ...flows(refused(['blocked'], ['worker'], [443])),
 ];
 
-interface Started {
-  readonly stage: NodeStage;
-  readonly operators: Operators;
-  readonly director: Director;
-}
-
-let started: Started | undefined;
-const all = (): Started => {
+let started: NodePlay | undefined;
+const all = (): NodePlay => {
   if (started === undefined) throw new Error('the stage did not start: see the first error');
   return started;
 };
 
 beforeAll(async () => {
-  const stage = await startNodeStage('iptables', {});
-  await stage.node('worker').mapHostPort({ hostPort: 8443, port: 8080, pod: stage.endpoint('shop/far') });
-  const operators = await createOperators(stage.cluster, await installManifests(stage.cluster));
-  started = { stage, operators, director: createDirector(await nodeGround(stage), operators, drawKills({})) };
+  started = await startNodePlay({});
 }, START_WITHIN);
 
 afterAll(async () => {
-  if (started === undefined) return;
-  process.stderr.write(`\n${started.director.report()}\n`);
-  await started.operators[Symbol.asyncDispose]();
-  await started.stage[Symbol.asyncDispose]();
+  await started?.[Symbol.asyncDispose]();
 }, START_WITHIN);
 
 test(
@@ -64,7 +48,8 @@ test(
     const { cluster } = stage;
     const policies = oldPolicies(true);
     const manifest = await readManifest(ownManifest('node-changes.yaml'));
-    const accepted = JUDGED.map((node) => `HostEndpoint/${oldEndpoint(node)}`);
+    const endpoints = oldEndpoints(cluster);
+    const accepted = endpoints.map(({ metadata }) => `HostEndpoint/${metadata.name}`);
     const accepting = `${manifest}  acceptForeign: ${JSON.stringify(accepted)}\n`;
     const step = (
       what: string,
@@ -72,7 +57,7 @@ test(
       end: () => Promise<unknown> = () => cluster.policiesProgrammed(),
     ): Promise<void> => director.change(what, begin, end);
 
-    await write(cluster, [...oldPolicies(false), ...oldEndpoints(cluster)]);
+    await write(cluster, [...oldPolicies(false), ...endpoints]);
     await cluster.policiesProgrammed();
     await director.flowing([...KEPT, ...BY_RULE, ...REFUSED], async () => {
       await step('1. the policies keep to their endpoints', () => write(cluster, policies));
@@ -86,7 +71,7 @@ test(
         () => apply(cluster, accepting),
         () => enforced(cluster, '3/3'),
       );
-      for (const endpoint of oldEndpoints(cluster))
+      for (const endpoint of endpoints)
         await step(`4. without ${endpoint.metadata.name}`, () => remove(cluster, [endpoint]));
       await step('5. without the policies', () => remove(cluster, policies));
       await step(

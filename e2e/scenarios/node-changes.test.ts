@@ -7,31 +7,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { StartedCluster } from '../cluster.ts';
 import type { NodeSpec } from '../local/network/node.ts';
-import { installManifests } from '../harness/operator-process.ts';
 import { expectQuiet } from './changes.ts';
 import { complaints } from './felix-logs.ts';
 import { apply, conditions, nothingLeft, program } from '../harness/firewall.ts';
 import type { FlowRow, Watch } from './flows.ts';
 import { inMode, MORE, onOneNode, withFailsafes, ZONE_CHANGES } from './nodes/changes.ts';
 import { counted } from './nodes/counted.ts';
-import { createDirector, type Director } from './nodes/director.ts';
-import {
-  BY_RULE,
-  JOINING,
-  KEPT,
-  NARROWED,
-  NO_NODE_YET,
-  nodeGround,
-  REFUSED,
-  refusedAt,
-} from './nodes/flows.ts';
-import { drawKills } from './nodes/kills.ts';
-import { createOperators, type Operators } from './nodes/operators.ts';
-import { startNodeStage, type NodeStage } from './nodes/stage.ts';
+import { BY_RULE, JOINING, KEPT, NARROWED, NO_NODE_YET, REFUSED, refusedAt } from './nodes/flows.ts';
+import { startNodePlay, type NodePlay } from './nodes/play.ts';
+import { START_WITHIN } from './nodes/stage.ts';
 import * as nodeState from './nodes/node-state.ts';
 import { ownManifest, readManifest } from './story.ts';
 
-const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not built yet.
 const WITHIN = 600_000;
 
 /**
@@ -64,15 +51,9 @@ const KINDS = {
   deletion: [...CASCADES.map((mode) => `delete --cascade=${mode}`), DELETED_WITH_AUTOMATIC],
 };
 
-interface Started {
-  readonly stage: NodeStage;
-  readonly operators: Operators;
-  readonly director: Director;
-}
-
 describe('a node firewall', () => {
-  let started: Started | undefined;
-  const all = (): Started => {
+  let started: NodePlay | undefined;
+  const all = (): NodePlay => {
     if (started === undefined) throw new Error('the stage did not start: see the first error');
     return started;
   };
@@ -105,21 +86,14 @@ describe('a node firewall', () => {
   const manifest = (): Promise<string> => readManifest(ownManifest('node-changes.yaml'));
 
   beforeAll(async () => {
-    const stage = await startNodeStage('iptables', {
+    started = await startNodePlay(KINDS, {
       nodes: JOINERS,
       controllers: ['garbage-collector-controller'],
     });
-    await stage.node('worker').mapHostPort({ hostPort: 8443, port: 8080, pod: stage.endpoint('shop/far') });
-    const operators = await createOperators(stage.cluster, await installManifests(stage.cluster));
-    const director = createDirector(await nodeGround(stage), operators, drawKills(KINDS));
-    started = { stage, operators, director };
   }, START_WITHIN);
 
   afterAll(async () => {
-    if (started === undefined) return;
-    process.stderr.write(`\n${started.director.report()}\n`);
-    await started.operators[Symbol.asyncDispose]();
-    await started.stage[Symbol.asyncDispose]();
+    await started?.[Symbol.asyncDispose]();
   }, START_WITHIN);
 
   test(

@@ -14,9 +14,8 @@ import { complaints } from './felix-logs.ts';
 import { expectTables } from './nodes/matrix.ts';
 import { apply, remove } from './nodes/objects.ts';
 import { reaches, type Attempt } from './nodes/reach.ts';
-import { startNodeStage, type NodeStage } from './nodes/stage.ts';
+import { START_WITHIN, startNodeStage, type NodeStage } from './nodes/stage.ts';
 
-const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not built yet.
 const WITHIN = 600_000;
 const FORGE = fileURLToPath(new URL('nodes/forge-vxlan.ts', import.meta.url));
 const WORLD = ['203.0.113.0/24', '2001:db8::/64'];

@@ -10,10 +10,9 @@ import { complaints } from './felix-logs.ts';
 import { foreignAtNodes } from './nodes/foreign.ts';
 import { expectTables } from './nodes/matrix.ts';
 import { OPEN, SAMPLES } from './nodes/samples.ts';
-import { startNodeStage, type NodeStage } from './nodes/stage.ts';
+import { START_WITHIN, startNodeStage, type NodeStage } from './nodes/stage.ts';
 import { readManifest } from './story.ts';
 
-const START_WITHIN = 1_200_000; // kube-proxy and Calico's kube-controllers are built first where they were not built yet.
 const WITHIN = 600_000;
 
 const same = (manifest: string): string => manifest;

@@ -5,6 +5,7 @@ import { FIREWALL, type State } from '../state.ts';
 import { applyState } from '../state.ts';
 import { isNotFound, longWork, shortWork } from '../work.ts';
 import { midReconcile, seconds, victims, type FaultClass, type Victims } from './fault.ts';
+import { FIREWALLS } from '../../harness/paths.ts';
 
 export const leaderKill: FaultClass = {
   name: 'leader-kill',
@@ -43,11 +44,9 @@ export const removalKill: FaultClass = {
         const remove = async (): Promise<void> => {
           stage.state = gone;
           await untilAccepted('the API server to accept the deletion', () =>
-            stage.api
-              .delete(`/apis/clusterfirewall.io/v1alpha1/clusterfirewalls/${FIREWALL}`)
-              .catch((error: unknown) => {
-                if (!isNotFound(error)) throw error;
-              }),
+            stage.api.delete(`${FIREWALLS}/${FIREWALL}`).catch((error: unknown) => {
+              if (!isNotFound(error)) throw error;
+            }),
           );
         };
         const { done } = await midReconcile(stage, remove, after);

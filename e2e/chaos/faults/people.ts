@@ -5,8 +5,7 @@ import { CONTESTED } from '../flows.ts';
 import { isNotFound, nudge, shortWork } from '../work.ts';
 import { generated } from '../stored.ts';
 import { seconds, type FaultClass } from './fault.ts';
-
-const CALICO = '/apis/projectcalico.org/v3';
+import { CALICO } from '../../harness/paths.ts';
 
 /** Changes of the policy of `contested`. Their effect on that one flow is the fault of the other client. */
 const CHANGES = {

@@ -48,7 +48,7 @@ const CANARY = "Enforce\n    nodeSelector: { matchLabels: { edge: 'true' } }";
 export const inMode =
   (mode: 'Enforce' | 'Observe' | 'Disabled' | typeof CANARY) =>
   (manifest: string): string =>
-    manifest.replace('nodes:\n    mode: Enforce', `nodes:\n    mode: ${mode}`);
+    manifest.replace(/nodes:\n {4}mode: \w+/, `nodes:\n    mode: ${mode}`);
 export const onOneNode = inMode(CANARY);
 
 export const withFailsafes =

@@ -1,10 +1,8 @@
 /** Promises for nodes that no sample of config shows. See samples.ts. */
+import { inMode } from './changes.ts';
 import { labelIngress, serveMetrics, showJoining } from './preparations.ts';
 import { expectProtocols, expectRawPackets } from './raw-packets.ts';
 import type { Sample } from './sample.ts';
-
-/** The sample begins with Observe. */
-const enforcedAtNodes = (manifest: string): string => manifest.replace('mode: Observe #', 'mode: Enforce #');
 
 export const DETAILS: readonly Sample[] = [
   {
@@ -102,7 +100,7 @@ export const DETAILS: readonly Sample[] = [
     id: 'D40',
     title: 'the sample for platforms at nodes: the web on ingress nodes, and ports for what scrapes them',
     manifest: 'config/samples/platform.yaml',
-    edit: enforcedAtNodes,
+    edit: inMode('Enforce'),
     prepare: labelIngress,
     tables: {
       edge: `

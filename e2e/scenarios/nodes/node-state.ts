@@ -2,6 +2,7 @@
 import type { StartedCluster } from '../../cluster.ts';
 import { waitFor } from '../../wait.ts';
 import { conditions, getFirewall, type Firewall } from '../../harness/firewall.ts';
+import { CALICO } from '../../harness/paths.ts';
 import type { NodeStage } from './stage.ts';
 
 const WITHIN = 120_000;
@@ -46,8 +47,6 @@ async function statusThat(
     },
   );
 }
-
-const CALICO = '/apis/projectcalico.org/v3';
 
 interface Listed {
   readonly items: readonly {

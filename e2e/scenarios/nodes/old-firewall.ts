@@ -19,21 +19,15 @@ const PUBLISHED = [30080, 30081, 8443];
 const from = (nets: readonly (readonly string[])[], rule: object): readonly object[] =>
   nets.map((each) => ({ action: 'Allow', source: { nets: each }, ...rule }));
 
-export const oldEndpoint = (node: string): string => `${node}-eth0`;
-
 export const oldEndpoints = (cluster: StartedCluster): readonly CalicoObject[] =>
-  cluster.nodes
-    .filter(({ name }) => JUDGED.includes(name))
-    .map(({ name, addresses }) =>
-      object(
-        'HostEndpoint',
-        oldEndpoint(name),
-        { node: name, interfaceName: 'eth0', expectedIPs: addresses },
-        { [HOST]: name },
-      ),
-    );
-
-export const JUDGED: readonly string[] = ['control', 'edge', 'worker'];
+  cluster.nodes.map(({ name, addresses }) =>
+    object(
+      'HostEndpoint',
+      `${name}-eth0`,
+      { node: name, interfaceName: 'eth0', expectedIPs: addresses },
+      { [HOST]: name },
+    ),
+  );
 
 /** @param limited true: as docs/migrate.md changes them first */
 export function oldPolicies(limited: boolean): readonly CalicoObject[] {

@@ -4,6 +4,9 @@ import type { NodeSpec } from '../../local/network/node.ts';
 import { localCluster } from '../../providers/local.ts';
 import * as cast from './cast.ts';
 
+/** Milliseconds. kube-proxy and Calico's kube-controllers are built first where they were not built yet. */
+export const START_WITHIN = 1_200_000;
+
 export interface NodeStage extends AsyncDisposable {
   readonly cluster: StartedCluster;
   /** `world` and the other hosts of cast.ts, `apiserver`, a node's name, `NAMESPACE/POD`. */

@@ -1,6 +1,7 @@
 import { waitFor } from '../../wait.ts';
 import { conditions, program } from '../../harness/firewall.ts';
 import { allowed, refused } from '../../harness/rows.ts';
+import { CALICO } from '../../harness/paths.ts';
 import type { Stage } from '../../harness/pods-stage.ts';
 import { expectTable } from '../../harness/sweep.ts';
 import { betweenOpen, readManifest, type Story } from '../story.ts';
@@ -117,7 +118,7 @@ const apply = (stage: Stage, ...items: readonly object[]): Promise<string> =>
 async function followed(stage: Stage, selector: string | undefined): Promise<void> {
   await waitFor(
     async () => {
-      const list = await stage.cluster.get('/apis/projectcalico.org/v3/globalnetworkpolicies');
+      const list = await stage.cluster.get(`${CALICO}/globalnetworkpolicies`);
       const { items } = list as { readonly items: readonly Policy[] };
       const far = items.filter(({ metadata }) => metadata.name.includes('-shop-egress-database-to-service-'));
       const isThere =
