@@ -10,6 +10,8 @@ const GOLDEN = path.relative(process.cwd(), path.join(import.meta.dirname, 'ques
 const CLUSTER = path.join(GOLDEN, 'cluster.yaml');
 const FIREWALL = path.relative(process.cwd(), path.join(ROOT, 'config/samples/wordpress.yaml'));
 const WITH_CLUSTER = ['--inventory', CLUSTER];
+const EDGE = path.join(GOLDEN, 'edge.yaml');
+const WITH_EDGE = ['-f', EDGE, ...WITH_CLUSTER];
 const WITH_BOTH = ['-f', FIREWALL, ...WITH_CLUSTER];
 
 const explain = (...argv: readonly string[]) => runCommand(['explain', ...argv]);
@@ -56,6 +58,10 @@ const QUESTIONS: readonly (readonly [string, number, ...(readonly string[])])[] 
     ...WITH_CLUSTER,
   ],
   ['node-port', 0, '203.0.113.9', 'node:worker1:30080', ...WITH_CLUSTER],
+  ['through-a-zone', 0, '203.0.113.9', 'node:worker1:443', ...WITH_EDGE],
+  ['a-failsafe', 0, '203.0.113.9', 'node:worker1:22', ...WITH_EDGE],
+  ['a-closed-port-of-a-node', 1, '203.0.113.9', 'node:worker1:8443', ...WITH_EDGE],
+  ['a-port-for-an-office', 1, 'wordpress/cache-0', 'node:worker2:22', ...WITH_EDGE],
 ];
 
 describe('explain', () => {
@@ -148,6 +154,44 @@ describe('explain', () => {
   ])('%s: exit code 2, and what there is', async (_, from, to, port, message) => {
     const ran = await explain(from, to, ...(port === '' ? [] : [port]), ...WITH_CLUSTER);
     expect(ran).toMatchObject({ exitCode: 2, stdout: '', stderr: expect.stringContaining(message) });
+  });
+
+  test('Observe at nodes lets pass what no zone opens, and says so', async () => {
+    const manifest = readFileSync(EDGE, 'utf8').replace(
+      'nodes:\n    mode: Enforce',
+      'nodes:\n    mode: Observe',
+    );
+    const { answers } = await answer(
+      '203.0.113.9',
+      'node:worker1:8443',
+      '-f',
+      file('observed.yaml', manifest),
+      ...WITH_CLUSTER,
+    );
+    expect(answers).toMatchObject([
+      {
+        verdict: 'Allowed',
+        because: { text: 'no zone and no rule opens it, and Observe lets it pass' },
+      },
+    ]);
+  });
+
+  test('a client of a Service comes in through a node without a pod of it, too', async () => {
+    const second = '  - { addresses: [10.244.2.10], nodeName: worker2 }\n';
+    const cluster = readFileSync(CLUSTER, 'utf8').replace(second, '');
+    const { exitCode, answers } = await answer(
+      '203.0.113.9',
+      'service:wordpress/blog',
+      '-f',
+      EDGE,
+      '--inventory',
+      file('one-pod.yaml', cluster),
+    );
+    expect(exitCode).toBe(1);
+    expect(answers).toMatchObject([
+      { verdict: 'Allowed', remarks: expect.arrayContaining(['the packet comes in at node worker1']) },
+      { verdict: 'Denied', remarks: expect.arrayContaining(['the packet comes in at node worker2']) },
+    ]);
   });
 
   test('a pod in the network of its node is the node', async () => {

@@ -31,7 +31,10 @@ export interface Answer {
 /** More flows are no answer that a person reads. */
 const MOST = 400;
 
-/** One answer for each pair of ends and each family that both have. @throws QuestionError */
+/**
+ * One answer for each pair of ends and each family that both have. A packet from outside to a Service has a
+ * second one where it ends otherwise through a node without a pod of the Service. @throws QuestionError
+ */
 export function ask(prepared: Prepared, question: Question, names: Names): readonly Answer[] {
   const [froms, tos] = [endsOf(prepared, question.from, names), endsOf(prepared, question.to, names)];
   if (froms.length * tos.length > MOST)
@@ -71,12 +74,15 @@ function askPair(prepared: Prepared, { from, to, wanted }: Pair): readonly Answe
     const destination = addressIn(to, family);
     if (source === undefined || destination === undefined || addressIn(from, family) === undefined) return [];
     const header = headerOf(wanted, to, family);
-    const entry = entryOf(prepared, from, to);
-    const origin = originOf(from, entry);
     const sent = { source, destination, port: header.port };
-    const outcome = walk(prepared, origin, header, sent, { explain: true });
-    const at = from.kind === 'outside' && { entry: entry.node.name };
-    return [{ from, to, header, sent, outcome, ...at }];
+    const answers = entriesOf(prepared, from, to).map((entry) => {
+      const outcome = walk(prepared, originOf(from, entry), header, sent, { explain: true });
+      const at = from.kind === 'outside' && { entry: entry.node.name };
+      return { from, to, header, sent, outcome, ...at };
+    });
+    return answers.filter(
+      ({ outcome }, index) => index === 0 || outcome.verdict !== answers[0]?.outcome.verdict,
+    );
   });
 }
 
@@ -105,6 +111,19 @@ function addressesOf(end: End): readonly string[] {
       return [end.address];
   }
 }
+
+/** Nodes at which a packet may come in: one with an endpoint of a Service, and one without. */
+function entriesOf(prepared: Prepared, from: End, to: End): readonly PreparedNode[] {
+  const first = entryOf(prepared, from, to);
+  if (from.kind !== 'outside' || to.kind !== 'service' || !takesClientsAnywhere(to.service)) return [first];
+  const behind = prepared.services.nodesBehind(to.service);
+  const other = prepared.world.nodes.find(({ name }) => name !== first.node.name && !behind.includes(name));
+  const second = other === undefined ? undefined : prepared.node(other.name);
+  return second === undefined ? [first] : [first, second];
+}
+
+const takesClientsAnywhere = ({ externalLocal, externalIPs, ports }: Service): boolean =>
+  !externalLocal && (externalIPs.length > 0 || ports.some(({ nodePort }) => nodePort !== undefined));
 
 /** The node at which a packet from outside comes in: that of the destination, or one with an endpoint of it. */
 function entryOf(prepared: Prepared, from: End, to: End): PreparedNode {

@@ -21,7 +21,8 @@ export interface Cause {
   readonly denial: 'rule' | 'unopened' | 'none';
 }
 
-export function causeOf({ decision, layer }: Step, provenance: Provenance): Cause {
+export function causeOf(step: Step, provenance: Provenance): Cause {
+  const { decision, layer } = step;
   const { verdict, by } = decision;
   const cause = (text: string, more: Partial<Cause> = {}): Cause => ({
     verdict,
@@ -50,10 +51,39 @@ export function causeOf({ decision, layer }: Step, provenance: Provenance): Caus
           : 'no rule allows it, and the default deny closes the pod';
       return cause(text, { ...(rule !== undefined && { rule }), policies, denial: 'unopened' });
     }
-    default:
-      return cause(plainText(by, layer));
+    default: {
+      const passed = ruleThatPasses(step, provenance);
+      if (passed === undefined) return cause(plainText(by, layer));
+      const { rule, policy } = passed;
+      return cause(passedText(rule), { rule, policies: [policy] });
+    }
   }
 }
+
+/** Rules that deny at nodes only pass under Observe. */
+function passedText({ id }: OwnRule): string {
+  const [, observed] = /\/nodes\/(deny|blocked|loopback)$/.exec(id) ?? [];
+  if (observed === undefined) return `let through by the rule ${id}`;
+  const why = observed === 'deny' ? 'no zone and no rule opens it' : `the rule ${id} is against it`;
+  return `${why}, and Observe lets it pass`;
+}
+
+/** At nodes our rules pass what they allow on to the tiers of others, so they decide where no other one does. */
+function ruleThatPasses(
+  { layer, asked = [] }: Step,
+  provenance: Provenance,
+): { readonly rule: OwnRule; readonly policy: PolicyPlace } | undefined {
+  if (!layer.startsWith('host ')) return undefined;
+  for (const { policy, rule: matched } of asked.toReversed()) {
+    const rule = matched?.action === 'Pass' ? provenance.ruleOf(matched) : undefined;
+    if (rule !== undefined)
+      return isLastPass(rule) ? undefined : { rule, policy: provenance.policyPlace(policy, matched) };
+  }
+  return undefined;
+}
+
+/** The rule that passes what the denies of nodes are not about (src/compiler/nodes/node-denies.ts). */
+const isLastPass = ({ id }: OwnRule): boolean => id.endsWith('/nodes/pass');
 
 const ACTIONS: Readonly<Record<Verdict, string>> = {
   Allowed: 'allowed',

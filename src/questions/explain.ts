@@ -50,14 +50,13 @@ export function explain(setting: Setting, question: Question): readonly Explanat
   const later = staged === undefined ? [] : ask(staged(), question, names);
   return ask(prepared, question, names).map((answer) => {
     const { steps, decisive } = answer.outcome;
-    const rules = steps.filter(({ decision }) => decision.by.kind === 'rule');
+    const path = steps.map((step) => passedAt(prepared, step, provenance));
     const isAllowed = answer.outcome.verdict === 'Allowed';
-    const passed = (step: Step): Passed => passedAt(prepared, step, provenance);
-    const decidedAt = passed(isAllowed ? (rules.at(-1) ?? decisive) : decisive);
+    const decidedAt = (isAllowed ? lastOpener(path) : undefined) ?? passedAt(prepared, decisive, provenance);
     const { cause } = decidedAt;
     const explanation = {
       answer,
-      path: steps.map(passed),
+      path,
       decidedAt,
       cause,
       remarks: [...remarksOn(prepared, answer), ...wouldBe(answer, later, provenance)],
@@ -73,6 +72,11 @@ export function explain(setting: Setting, question: Question): readonly Explanat
   });
 }
 
+/** The last rule on the way of an allowed flow, or a failsafe where there is none. */
+const lastOpener = (path: readonly Passed[]): Passed | undefined =>
+  path.findLast(({ cause }) => cause.policies.length > 0) ??
+  path.findLast(({ step }) => step.decision.by.kind === 'failsafe');
+
 function passedAt(prepared: Prepared, step: Step, provenance: Provenance): Passed {
   const { layer, source, destination } = step;
   const isSender = layer === 'pod egress' || layer === 'pod to its node';
@@ -84,7 +88,8 @@ function passedAt(prepared: Prepared, step: Step, provenance: Provenance): Passe
 
 /** The verdict with staged policies enforced, where it is another one. */
 function wouldBe(answer: Answer, later: readonly Answer[], provenance: Provenance): readonly string[] {
-  const then = later.find((each) => isSameFlow(each, answer));
+  const same = later.filter((each) => isSameFlow(each, answer));
+  const then = same.find(({ entry }) => entry === answer.entry) ?? same[0];
   if (then === undefined || then.outcome.verdict === answer.outcome.verdict) return [];
   const { text } = causeOf(then.outcome.decisive, provenance);
   return [`with the staged policies enforced it would be ${then.outcome.verdict}: ${text}`];
@@ -101,9 +106,8 @@ function smallestAddition(
   for (const { addition, firewalls: changed } of candidatesFor(prepared, answer, firewalls)) {
     const key = JSON.stringify(addition);
     if (tried.has(key)) return tried.get(key);
-    const after = ask(compiled(changed), question, names);
-    const same = after.find((each) => isSameFlow(each, answer));
-    const works = same?.outcome.verdict === 'Allowed';
+    const after = ask(compiled(changed), question, names).filter((each) => isSameFlow(each, answer));
+    const works = after.length > 0 && after.every(({ outcome }) => outcome.verdict === 'Allowed');
     const place = provenance.placeOfField(addition.firewall, addition.field);
     const placed = { ...addition, ...(place !== undefined && { place }) };
     tried.set(key, works ? placed : undefined);
@@ -112,6 +116,7 @@ function smallestAddition(
   return undefined;
 }
 
+/** Through whichever node it comes in. */
 const isSameFlow = (a: Answer, b: Answer): boolean =>
   a.from.name === b.from.name &&
   a.to.name === b.to.name &&

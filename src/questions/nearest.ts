@@ -19,6 +19,15 @@ export interface Nearest {
 
 const RANK = { ports: 0, peer: 1, subject: 2 } as const;
 
+/** The lower one is nearer. A rule about ports of another protocol comes last. */
+function distance(
+  { differsIn, rule }: { readonly differsIn: Nearest['differsIn']; readonly rule: PolicyRule },
+  { protocol }: Header,
+): number {
+  const isOther = rule.protocol !== undefined && rule.protocol !== protocol;
+  return differsIn === 'ports' && isOther ? Infinity : RANK[differsIn];
+}
+
 /** Undefined where no rule differs in one thing alone. @param header of the packet where it was denied */
 export function nearestRule(
   prepared: Prepared,
@@ -32,7 +41,8 @@ export function nearestRule(
     candidates(prepared, policy, { ...place, step, header }).map((each) => ({ policy, ...each })),
   );
   const best = found.reduce<(typeof found)[number] | undefined>(
-    (before, each) => (before === undefined || RANK[each.differsIn] < RANK[before.differsIn] ? each : before),
+    (before, each) =>
+      before === undefined || distance(each, header) < distance(before, header) ? each : before,
     undefined,
   );
   if (best === undefined) return undefined;
@@ -86,8 +96,10 @@ function candidates(prepared: Prepared, policy: StoredPolicy, asked: Asked) {
       ...(matches(prepared, portsAlone(rule), asked) ? [] : (['ports'] as const)),
     ];
     const [differsIn, ...others] = differences;
-    // A rule about everything comes near to everything, which says nothing.
-    const isVague = differsIn === 'subject' && isAboutAnything(rule);
+    // A rule about everything, or about a whole other protocol, comes near to everything, which says nothing.
+    const isVague =
+      (differsIn === 'subject' && isAboutAnything(rule)) ||
+      (differsIn === 'ports' && rule.destination.ports === undefined);
     return differsIn === undefined || others.length > 0 || isVague ? [] : [{ rule, differsIn }];
   });
 }

@@ -26,12 +26,24 @@ export function remarksOn(prepared: Prepared, answer: Answer): readonly string[]
       `${to.name} leads to ${decisive.destination}, port ${port}${pod}${ports}${othersBehind(prepared, to)}`,
     );
   }
-  const first = outcome.steps[0];
-  if (first !== undefined && decisive.source !== first.source && decisive.layer !== 'tunnel')
-    remarks.push(`NAT has made ${decisive.source} of the source ${first.source} by then`);
+  remarks.push(...remarksOnSource(prepared, answer));
   if (entry !== undefined && prepared.world.nodes.length > 1)
     remarks.push(`the packet comes in at node ${entry}`);
   return remarks;
+}
+
+function remarksOnSource(
+  prepared: Prepared,
+  { sent, outcome: { steps, decisive } }: Answer,
+): readonly string[] {
+  const source = sent.source === '' ? steps[0]?.source : sent.source;
+  if (source === undefined || decisive.source === source || decisive.layer === 'tunnel') return [];
+  const judged = steps.findLast(({ layer }) => layer !== 'delivery');
+  if (judged?.source === source)
+    return [`rules see the source ${source}, of which NAT makes ${decisive.source} afterwards`];
+  const place = prepared.placeOf(decisive.source);
+  const owner = place?.kind === 'node' ? `, an address of node ${place.node.node.name},` : '';
+  return [`NAT has made ${decisive.source}${owner} of the source ${source} by then`];
 }
 
 function othersBehind(prepared: Prepared, to: Answer['to']): string {

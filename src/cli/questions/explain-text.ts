@@ -40,7 +40,8 @@ function sentText({ answer: { header } }: Explanation): string {
 }
 
 function whyText({ decidedAt, cause }: Explanation): string {
-  const isOpen = cause.verdict === 'Allowed' && decidedAt.step.decision.by.kind !== 'rule';
+  const { kind } = decidedAt.step.decision.by;
+  const isOpen = cause.verdict === 'Allowed' && cause.policies.length === 0 && kind !== 'failsafe';
   return isOpen ? 'no policy closes it' : `${whereText(decidedAt)}: ${cause.text}`;
 }
 
@@ -112,11 +113,17 @@ function nearestText({ nearest, answer }: Explanation): string {
   return line('Nearest', `${name}: ${differenceText(nearest, asked)}. ${place}.`);
 }
 
+/** The guardrail for ports of nodes that only some may reach. */
+const isOfPodsToNodes = (id: string): boolean => id.endsWith('/nodes/pods');
+
 function additionText({ addition, cause }: Explanation): string {
-  if (addition === undefined)
-    return cause.denial === 'rule' && cause.rule !== undefined
-      ? line('Add', 'nothing opens it while that rule stands, because no other rule overrides it.')
-      : '';
+  if (addition === undefined) {
+    if (cause.denial !== 'rule' || cause.rule === undefined) return '';
+    const way = isOfPodsToNodes(cause.rule.id)
+      ? 'only a zone of spec.nodes from a peer with these pods takes the port out of that rule.'
+      : 'nothing opens it while that rule stands, because no other rule overrides it.';
+    return line('Add', way);
+  }
   const text = dump([addition.entry], { lineWidth: -1 });
   const lines = text.trimEnd().split('\n');
   const indented = lines.map((each) => `${' '.repeat(INDENT)}${printable(each)}`).join('\n');

@@ -8,7 +8,7 @@ import { cidrsOf } from '../../simulator/outside.ts';
 export interface Group {
   readonly first: Explanation;
   readonly all: readonly Explanation[];
-  /** The answers of other groups. */
+  /** The answers of other groups about packets that come in at the same nodes. */
   readonly others: readonly Explanation[];
 }
 
@@ -26,7 +26,8 @@ export function groupsOf(explanations: readonly Explanation[]): readonly Group[]
   );
   const found = [...groups.values()].flatMap((all) => {
     const [first] = all;
-    const others = explanations.filter((each) => !all.includes(each));
+    const entries = new Set(all.map(({ answer }) => answer.entry));
+    const others = explanations.filter((each) => !all.includes(each) && entries.has(each.answer.entry));
     return first === undefined ? [] : [{ first, all, others }];
   });
   return found.sort((a, b) => RANK[a.first.cause.verdict] - RANK[b.first.cause.verdict]);
