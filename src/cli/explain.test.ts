@@ -194,6 +194,21 @@ describe('explain', () => {
     ]);
   });
 
+  test('a pod without a node is named as one', async () => {
+    const cluster = readFileSync(CLUSTER, 'utf8').replace(
+      'nodeName: worker1, containers: [{ ports: [{ name: redis',
+      'containers: [{ ports: [{ name: redis',
+    );
+    const ran = await explain(
+      'wordpress/blog',
+      'wordpress/cache-0',
+      '6379',
+      '--inventory',
+      file('idle.yaml', cluster),
+    );
+    expect(ran).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('runs on no node') });
+  });
+
   test('a pod in the network of its node is the node', async () => {
     const { answers } = await answer('kube-system/proxy-x', 'wordpress/cache-0', '6379', ...WITH_CLUSTER);
     expect(answers).toMatchObject([{ from: { kind: 'node' }, verdict: 'Allowed' }]);

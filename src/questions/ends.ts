@@ -18,6 +18,8 @@ export type End = { readonly name: string } & (
 export interface Names {
   /** `NAMESPACE/NAME` → the name of the node. */
   readonly hostNetwork: ReadonlyMap<string, string>;
+  /** `NAMESPACE/NAME` of every pod, those that run on no node included. */
+  readonly pods: ReadonlySet<string>;
 }
 
 /** Several where the text stands for several. @throws QuestionError for none */
@@ -52,7 +54,7 @@ function podEnd(prepared: Prepared, pod: Pod, isAssumed = false): End {
 function podsNamed(
   prepared: Prepared,
   { namespace, name }: Extract<EndText, { readonly kind: 'pod' }>,
-  { hostNetwork }: Names,
+  { hostNetwork, pods: known }: Names,
 ): readonly End[] {
   const whole = `${namespace}/${name}`;
   const exact = prepared.pod(whole);
@@ -62,6 +64,10 @@ function podsNamed(
   const { pods } = prepared.world;
   const found = pods.filter((pod) => pod.namespace === namespace && pod.name.startsWith(`${name}-`));
   if (found.length > 0) return found.map((pod) => podEnd(prepared, pod));
+  if (known.has(whole))
+    throw new QuestionError(
+      `the pod ${whole} runs on no node: it needs spec.nodeName and an address in its status, and must not have finished. A pod that is to come is pod:${namespace}[label=value,…]`,
+    );
   throw noSuchPod(prepared.world, namespace, whole);
 }
 

@@ -2,6 +2,7 @@
 import { isRecord, valueAt } from '../../json.ts';
 import type { Lack } from '../../snapshot/file.ts';
 import { SNAPSHOT_KINDS } from '../../snapshot/kinds.ts';
+import type { Names } from '../../questions/ends.ts';
 import type { KubeConfigChoice } from '../../cluster/http/kubeconfig-file.ts';
 import { withCluster } from '../commands/cluster.ts';
 import type { CommandIO } from '../io.ts';
@@ -78,13 +79,19 @@ function kindOf(value: unknown): string {
   return `${name}/${String(value['kind'])}`;
 }
 
-/** Pods in the network of their node, which policies see as the node. */
-export const hostNetworkPods = (documents: readonly Document[]): ReadonlyMap<string, string> =>
-  new Map(
-    documents.flatMap(({ value }): readonly (readonly [string, string])[] => {
-      if (!isRecord(value) || value['kind'] !== 'Pod') return [];
-      if (valueAt(value, 'spec', 'hostNetwork') !== true) return [];
-      const [namespace, name] = ['namespace', 'name'].map((key) => String(valueAt(value, 'metadata', key)));
-      return [[`${namespace ?? ''}/${name ?? ''}`, String(valueAt(value, 'spec', 'nodeName'))]];
-    }),
-  );
+/** The names of all pods. Policies see one in the network of its node as the node. */
+export function namesOfPods(documents: readonly Document[]): Names {
+  const pods = documents.flatMap(({ value }) => {
+    if (!isRecord(value) || value['kind'] !== 'Pod') return [];
+    const [namespace, name] = ['namespace', 'name'].map((key) => String(valueAt(value, 'metadata', key)));
+    return [{ name: `${namespace ?? ''}/${name ?? ''}`, spec: valueAt(value, 'spec') }];
+  });
+  return {
+    pods: new Set(pods.map(({ name }) => name)),
+    hostNetwork: new Map(
+      pods.flatMap(({ name, spec }): readonly (readonly [string, string])[] =>
+        valueAt(spec, 'hostNetwork') === true ? [[name, String(valueAt(spec, 'nodeName'))]] : [],
+      ),
+    ),
+  };
+}

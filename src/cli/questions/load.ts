@@ -26,7 +26,7 @@ import { type Diagnostic, inReadingOrder } from '../manifests/diagnostics.ts';
 import { readFirewalls, type Firewalls } from '../manifests/firewalls.ts';
 import { readInventory } from '../manifests/inventory.ts';
 import { loadDocuments, type Document } from '../manifests/load.ts';
-import { hostNetworkPods, LIVE, loadCluster, type ClusterChoice, type LoadedCluster } from './cluster.ts';
+import { LIVE, loadCluster, namesOfPods, type ClusterChoice, type LoadedCluster } from './cluster.ts';
 
 export interface QuestionFlags extends ClusterChoice {
   /** Manifests of ClusterFirewalls, which are compiled. Absent: the policies are those of the cluster. */
@@ -72,7 +72,7 @@ export async function loadQuestion(
     const setting = {
       prepared: new Prepared(world),
       provenance: new Provenance(sources, objects),
-      names: { hostNetwork: hostNetworkPods(cluster.documents) },
+      names: namesOfPods(cluster.documents),
       firewalls: [],
       ...stagedOf(world),
     };
@@ -95,7 +95,7 @@ export async function loadQuestion(
         sources,
         compilation.objects.map(({ object }) => object),
       ),
-      names: { hostNetwork: hostNetworkPods(cluster.documents) },
+      names: namesOfPods(cluster.documents),
       firewalls,
       ...stagedOf(world),
       compiled: (changed) => new Prepared(worldWith(compileIn(mode, changed, inventory))),
