@@ -143,7 +143,7 @@ function warnOfNamespaces(
     collector.warn(
       place,
       'ExemptNamespace',
-      `namespace "${name}" is exempt: nothing is closed there, and this group's rules are written only for pods of other namespaces at their other end; ${REMEDY[by]}`,
+      `namespace "${name}" is exempt: nothing is closed there, so this group's rules are written only for pods of other namespaces at their other end, and at nodes for nodePorts and hostPorts; ${REMEDY[by]}`,
       `.namespaces[${String(index)}]`,
     );
   }
