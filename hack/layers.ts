@@ -60,6 +60,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ),
 
   questions: pure('compiler', 'simulator', 'calico/read', ...WORDS),
+  page: { rooms: [], packages: [] },
 
   cluster: edge('json'),
   ...floors(edge, 'cluster', ['http', 'objects', 'informer'], ['cluster', 'json']),
@@ -77,6 +78,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     'removal',
     'inspect',
     'serving',
+    'page',
     'questions',
     'compiler',
     'simulator',

@@ -10,6 +10,7 @@ import { declareDiff } from './commands/diff.ts';
 import { declareExplain } from './commands/explain.ts';
 import { declareReach } from './commands/reach.ts';
 import { declareRender } from './commands/render.ts';
+import { declareReport } from './commands/report.ts';
 import { declareRun } from './commands/run.ts';
 import { declareSnapshot } from './commands/snapshot.ts';
 import { declareStatus } from './commands/status.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Declare[] = [
   declareCounters,
   declareExplain,
   declareReach,
+  declareReport,
   declareDiff,
   declareSnapshot,
   declareRun,

@@ -21,7 +21,10 @@ export interface Cause {
   readonly denial: 'rule' | 'unopened' | 'none';
 }
 
-export function causeOf(step: Step, provenance: Provenance): Cause {
+/** A cause is read from these. Without `asked` it names no rule of nodes that passes a packet on. */
+type Told = Pick<Step, 'decision' | 'layer' | 'asked'>;
+
+export function causeOf(step: Told, provenance: Provenance): Cause {
   const { decision, layer } = step;
   const { verdict, by } = decision;
   const cause = (text: string, more: Partial<Cause> = {}): Cause => ({
@@ -70,7 +73,7 @@ function passedText({ id }: OwnRule): string {
 
 /** At nodes our rules pass what they allow on to the tiers of others, so they decide where no other one does. */
 function ruleThatPasses(
-  { layer, asked = [] }: Step,
+  { layer, asked = [] }: Told,
   provenance: Provenance,
 ): { readonly rule: OwnRule; readonly policy: PolicyPlace } | undefined {
   if (!layer.startsWith('host ')) return undefined;

@@ -3,11 +3,15 @@ import type { Cell } from '../simulator/cells.ts';
 import { PROTOCOL_NAMES } from './packet-text.ts';
 
 const LAST_PORT = 65_535;
+/** In place of ports. */
+export const EVERYTHING = 'everything';
+/** In place of the ports that nothing else in a list is about. */
+export const EVERYTHING_ELSE = 'everything else';
 
-/** The chosen cells, adjacent ones together. Every cell: `everything`. */
+/** The chosen cells, adjacent ones together. Every cell: `EVERYTHING`. */
 export function portsText(cells: readonly Cell[], isChosen: (index: number) => boolean): readonly string[] {
   const chosen = cells.map((_, index) => isChosen(index));
-  if (chosen.every((each) => each)) return ['everything'];
+  if (chosen.every((each) => each)) return [EVERYTHING];
   if (!chosen.includes(true)) return [];
   const byProtocol = Map.groupBy(cells.keys(), (index) => cells[index]?.protocol);
   return [...byProtocol].flatMap(([protocol, indexes]) => {

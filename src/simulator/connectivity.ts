@@ -2,12 +2,12 @@
 import { PROTOCOL } from '../calico/read/protocols.ts';
 import type { Cell } from './cells.ts';
 import { judge } from './chains.ts';
-import type { Verdict } from './decision.ts';
+import { TUNNEL_OF_POD, unknown, type Decision, type Verdict } from './decision.ts';
 import { familyOf, type Header } from './packet.ts';
 import type { Party } from './parties.ts';
 import type { Prepared, PreparedNode } from './prepared.ts';
 import { walk, type Origin } from './walk.ts';
-import type { Outcome } from './trail.ts';
+import type { Outcome, Step } from './trail.ts';
 import type { Pod } from './world.ts';
 
 /** Where both ends are, for parties of several members. */
@@ -24,6 +24,17 @@ export type Member =
   | { readonly kind: 'node'; readonly name: string }
   | { readonly kind: 'outside'; readonly address: string };
 
+/** A place on the way of a packet, and its decision. */
+export type Judged = Pick<Step, 'layer' | 'decision'>;
+
+/** The decisions about a packet of each cell: when it leaves a pod, and when it reaches another. */
+interface Chained {
+  /** Equal for pairs that share both. */
+  readonly key: string;
+  readonly egress: readonly Decision[];
+  readonly ingress: readonly Decision[];
+}
+
 /** Answers for one world. It remembers what many pairs share. */
 export class Connectivity {
   readonly prepared: Prepared;
@@ -33,7 +44,8 @@ export class Connectivity {
   readonly #signatures = new Map<string, number>();
   readonly #subjects = new Map<string, number>();
   readonly #keys = new Map<Pod, readonly [number, number, number]>();
-  readonly #known = new Map<string, readonly Verdict[]>();
+  readonly #known = new Map<string, readonly Decision[]>();
+  readonly #ways = new Map<string, readonly (readonly Judged[])[]>();
 
   constructor(prepared: Prepared, cells: Readonly<Record<4 | 6, readonly Cell[]>>) {
     this.prepared = prepared;
@@ -58,11 +70,38 @@ export class Connectivity {
   /** One verdict for each cell. Undefined where the pair has no addresses of the family. */
   verdicts({ from, to }: Pair, family: 4 | 6): readonly Verdict[] | undefined {
     const cells = this.#cells[family];
-    const pods = [this.#podOf(from), this.#podOf(to)] as const;
-    if (this.#isPlain && pods[0] !== undefined && pods[1] !== undefined)
-      return this.#betweenPods(pods[0], pods[1], family, cells);
     if (!this.#hasFamily(from, family) || !this.#hasFamily(to, family)) return undefined;
-    return cells.map(({ header }) => this.follow({ from, to }, header)?.verdict ?? 'Unknown');
+    const chained = this.#betweenPods(from, to, family, cells);
+    if (chained === undefined)
+      return cells.map(({ header }) => this.follow({ from, to }, header)?.verdict ?? 'Unknown');
+    const { egress, ingress } = chained;
+    return egress.map(({ verdict }, index) =>
+      verdict === 'Allowed' ? (ingress[index]?.verdict ?? 'Unknown') : verdict,
+    );
+  }
+
+  /**
+   * The places that judge a packet of each cell, in order; the last one decides. Pairs with the same answer share
+   * one object where that is cheap. Undefined where the pair has no addresses of the family.
+   */
+  ways({ from, to }: Pair, family: 4 | 6): readonly (readonly Judged[])[] | undefined {
+    const cells = this.#cells[family];
+    if (!this.#hasFamily(from, family) || !this.#hasFamily(to, family)) return undefined;
+    const chained = this.#betweenPods(from, to, family, cells);
+    if (chained === undefined)
+      return cells.map(({ header }) => this.follow({ from, to }, header)?.steps ?? [NO_WAY]);
+    const { key, egress, ingress } = chained;
+    const ways =
+      this.#ways.get(key) ??
+      egress.map((decision, index): readonly Judged[] => {
+        const first = { layer: 'pod egress', decision } as const;
+        const second = ingress[index];
+        return decision.verdict === 'Allowed' && second !== undefined
+          ? [first, { layer: 'pod ingress', decision: second }]
+          : [first];
+      });
+    this.#ways.set(key, ways);
+    return ways;
   }
 
   /** Undefined where an end has no address of the family. */
@@ -108,41 +147,39 @@ export class Connectivity {
 
   /**
    * Without host endpoints the verdict is that of two chains, and each depends on its own policies and on the
-   * other end alone. Pairs that share both share the answer.
+   * other end alone. Pairs that share both share the answer. Undefined where more than that counts.
    */
-  #betweenPods(a: Pod, b: Pod, family: 4 | 6, cells: readonly Cell[]): readonly Verdict[] | undefined {
-    const [source, destination] = [a, b].map((pod) =>
-      pod.addresses.find((each) => familyOf(each) === family),
-    );
+  #betweenPods(from: Member, to: Member, family: 4 | 6, cells: readonly Cell[]): Chained | undefined {
+    const [a, b] = [this.#podOf(from), this.#podOf(to)];
+    if (!this.#isPlain || a === undefined || b === undefined) return undefined;
+    const source = this.#addressOf(from, family);
+    const destination = this.#addressOf(to, family);
     if (source === undefined || destination === undefined) return undefined;
     const node = this.prepared.node(a.node);
-    if (node === undefined || this.prepared.node(b.node) === undefined) return cells.map(() => 'Unknown');
+    if (node === undefined || this.prepared.node(b.node) === undefined)
+      return { key: `no node ${String(family)}`, egress: cells.map(() => NO_WAY.decision), ingress: [] };
     const [ofA, ofB] = [this.#keyOf(a), this.#keyOf(b)];
     const own = (key: number): string => (this.#usesOwnEnd ? String(key) : '');
     const parties = { source: this.prepared.party(source), destination: this.prepared.party(destination) };
-    const ask = (key: string, pod: Pod, direction: 'ingress' | 'egress'): readonly Verdict[] => {
+    const ask = (key: string, pod: Pod, direction: 'ingress' | 'egress'): readonly Decision[] => {
       const known = this.#known.get(key);
       if (known !== undefined) return known;
       const chain = this.prepared.podChains(pod)[direction];
-      const found = cells.map(({ header }): Verdict => {
+      const found = cells.map(({ header }) => {
         const isMade = direction === 'egress' && isTunnel(node, header);
-        return isMade ? 'Denied' : judge(this.prepared.book, chain, header, parties).verdict;
+        return isMade ? TUNNEL_OF_POD : judge(this.prepared.book, chain, header, parties);
       });
       this.#known.set(key, found);
       return found;
     };
     const tunnels = `${String(node.settings.vxlanPort)}${String(node.settings.allowsVxlanFromWorkloads)}${String(node.settings.allowsIpipFromWorkloads)}`;
-    const egress = ask(
-      `e${String(family)} ${String(ofA[0])} ${String(ofB[1])} ${own(ofA[1])} ${tunnels}`,
-      a,
-      'egress',
-    );
-    const ingress = ask(
-      `i${String(family)} ${String(ofB[0])} ${String(ofA[1])} ${own(ofB[1])} ${String(ofB[2])}`,
-      b,
-      'ingress',
-    );
-    return egress.map((verdict, index) => (verdict === 'Allowed' ? (ingress[index] ?? 'Unknown') : verdict));
+    const egress = `e${String(family)} ${String(ofA[0])} ${String(ofB[1])} ${own(ofA[1])} ${tunnels}`;
+    const ingress = `i${String(family)} ${String(ofB[0])} ${String(ofA[1])} ${own(ofB[1])} ${String(ofB[2])}`;
+    return {
+      key: `${egress} ${ingress}`,
+      egress: ask(egress, a, 'egress'),
+      ingress: ask(ingress, b, 'ingress'),
+    };
   }
 
   /** Numbers of its policies, of its addresses, and of its named ports. */
@@ -162,6 +199,8 @@ export class Connectivity {
     return key;
   }
 }
+
+const NO_WAY: Judged = { layer: 'delivery', decision: unknown('the node of a pod is missing') };
 
 const asOrigin = (kind: 'node', node: PreparedNode | undefined): Origin | undefined => node && { kind, node };
 

@@ -66,11 +66,7 @@ export async function checkPrerequisites(options: Prerequisites): Promise<void> 
       `Go ${GO_VERSION} or newer: Kubernetes and Calico are built from source (https://go.dev/dl)`,
     );
   }
-  let packages = await missingPackages(commands);
-  if (packages.length > 0 && isRoot && (await maybeInstalled(packages))) {
-    await installPackages(packages);
-    packages = await missingPackages(commands);
-  }
+  const packages = await installCommands(commands);
   if (packages.length > 0) {
     missing.push(`the programs of these packages: apt-get install ${packages.join(' ')}`);
   }
@@ -79,6 +75,19 @@ export async function checkPrerequisites(options: Prerequisites): Promise<void> 
       `the local cluster cannot start here; missing:\n${missing.map((m) => `  - ${m}`).join('\n')}`,
     );
   }
+}
+
+/**
+ * Installs the Debian packages of commands that this machine lacks, where it can.
+ * @param commands the package of each
+ * @returns packages that are still missing
+ */
+export async function installCommands(commands: ReadonlyMap<string, string>): Promise<readonly string[]> {
+  const packages = await missingPackages(commands);
+  const isRoot = process.getuid?.() === 0;
+  if (packages.length === 0 || !isRoot || !(await maybeInstalled(packages))) return packages;
+  await installPackages(packages);
+  return missingPackages(commands);
 }
 
 /**

@@ -17,3 +17,9 @@ export const questionOptions = (command: Command): Command =>
         .default('as-is'),
     )
     .option('--operator-namespace <name>', 'namespace of the operator', DEFAULT_OPERATOR_NAMESPACE);
+
+/** Options of the commands that are about every pair of ends. */
+export const tableOptions = (command: Command): Command =>
+  command
+    .option('--from <end>', 'who opens the connections; default: everyone')
+    .option('--to <end>', 'who accepts them; default: everyone');

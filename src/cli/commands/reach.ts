@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { ReachInput } from '../reach.ts';
 import type { Declare } from './declare.ts';
-import { questionOptions } from './questions.ts';
+import { questionOptions, tableOptions } from './questions.ts';
 
 const FORMATS = ['text', 'json', 'csv', 'mermaid'] satisfies readonly ReachInput['output'][];
 
@@ -17,10 +17,8 @@ exact: it is about every packet, and not about examples. Services are listed by 
 Exit codes: 0 done, 2 the question is wrong, 3 something is Unknown, or a manifest has a problem.`;
 
 export const declareReach: Declare = (program, { io, exit }) => {
-  questionOptions(program.command('reach'))
+  tableOptions(questionOptions(program.command('reach')))
     .description('list everything that is allowed, or what one end reaches')
-    .option('--from <end>', 'who opens the connections; default: everyone')
-    .option('--to <end>', 'who accepts them; default: everyone')
     .addOption(new Option('-o, --output <format>', 'format of the output').choices(FORMATS).default('text'))
     .addHelpText('after', EXAMPLES)
     .action(async (input: ReachInput) => {

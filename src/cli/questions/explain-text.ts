@@ -3,11 +3,10 @@ import { dump } from 'js-yaml';
 import type { Explanation, Passed } from '../../questions/explain.ts';
 import { differenceText } from '../../questions/nearest.ts';
 import { portText } from '../../questions/packet-text.ts';
-import type { OwnRule, Place, PolicyPlace } from '../../questions/provenance.ts';
 import type { Step } from '../../simulator/trail.ts';
 import { printable } from '../printable.ts';
-import { displayName } from '../manifests/diagnostics.ts';
 import { endsText, type Group } from './groups.ts';
+import { at, placeText, policyName, policyText, ruleText } from './place-text.ts';
 import { wrapped } from './wrap.ts';
 
 const INDENT = 9;
@@ -25,7 +24,7 @@ export function explanationText({ first, all, others }: Group): string {
       INDENT,
     ),
     '\n',
-    line('Why', `${whyText(first)}.${placesText(first)}`),
+    line('Why', `${whyText(first)}.${placeText(cause)}`),
     pathText(first),
     nearestText(first),
     additionText(first),
@@ -44,28 +43,6 @@ function whyText({ decidedAt, cause }: Explanation): string {
   const isOpen = cause.verdict === 'Allowed' && cause.policies.length === 0 && kind !== 'failsafe';
   return isOpen ? 'no policy closes it' : `${whereText(decidedAt)}: ${cause.text}`;
 }
-
-function placesText({ cause, decidedAt }: Explanation): string {
-  if (cause.rule !== undefined) return ` ${ruleText(cause.rule)}.`;
-  const [policy] = cause.policies;
-  const isRule = decidedAt.step.decision.by.kind === 'rule';
-  return policy === undefined || !isRule ? '' : ` ${policyText(policy)}.`;
-}
-
-/** `firewall.yaml:12, spec.namespaces[0].ingress[1]`. */
-const ruleText = ({ firewall, field, place }: OwnRule): string =>
-  place === undefined ? `It is ${field} of ClusterFirewall ${firewall}` : `It is at ${at(place)}, ${field}`;
-
-function policyText(policy: PolicyPlace): string {
-  const { field, place } = policy;
-  const rule = field === undefined ? '' : `${field} of `;
-  return place === undefined ? `It is ${rule}${policyName(policy)}` : `It is at ${at(place)}, ${field ?? ''}`;
-}
-
-const policyName = ({ kind, namespace, name }: PolicyPlace): string =>
-  `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
-
-const at = ({ file, line: number }: Place): string => `${displayName(file)}:${String(number)}`;
 
 const LAYERS: Readonly<Record<Step['layer'], string>> = {
   'pod egress': 'out of',
