@@ -84,5 +84,6 @@ cluster-ready:
 	@hack/prerequisites.sh cluster
 
 node_modules/.installed: package.json package-lock.json .npmrc
+	@echo "npm packages, about a minute"
 	npm ci --loglevel=error
 	@touch $@

@@ -16,7 +16,16 @@ const project = (displayName, ...folders) => ({
 export default {
   testSequencer: '<rootDir>/hack/longest-first.cjs',
   projects: [
-    project('unit', 'src/**', 'hack/**', 'e2e/local/**', 'e2e/fuzz-felix/offline', 'e2e/cases', 'e2e'),
+    project(
+      'unit',
+      'src/**',
+      'hack/**',
+      'e2e/local/**',
+      'e2e/fuzz-felix/offline',
+      'e2e/cases',
+      'e2e/demo',
+      'e2e',
+    ),
     project('integration', 'e2e/integration/**', 'e2e/gitops/**', 'e2e/fuzz-felix'),
     project('packets', 'e2e/scenarios/**'),
     project('chaos', 'e2e/chaos/**'),

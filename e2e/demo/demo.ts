@@ -5,7 +5,9 @@
 import { fork } from 'node:child_process';
 import { connect } from 'node:net';
 import path from 'node:path';
+import { systemClock } from '../../src/cluster/clock.ts';
 import { SOCKET, type Progress } from './protocol.ts';
+import { tellOfSilence } from './silence.ts';
 
 const command = process.argv[2] ?? 'up';
 
@@ -36,6 +38,8 @@ function ask(what: string): Promise<boolean> {
 
 async function start(): Promise<void> {
   const holder = fork(path.join(import.meta.dirname, 'hold.ts'), { detached: true, silent: true });
+  const silence = tellOfSilence(systemClock, say);
+  for (const stream of [holder.stdout, holder.stderr]) stream?.on('data', silence.heard);
   holder.stdout?.pipe(process.stdout);
   holder.stderr?.pipe(process.stderr);
   const interrupt = (): void => {
@@ -51,9 +55,14 @@ async function start(): Promise<void> {
       resolve({ failed: `the demo ended: ${signal ?? `exit code ${String(code)}`}` });
     });
   });
+  silence.end();
   if (outcome.failed !== undefined) fail(outcome.failed);
   process.stdout.write(outcome.text);
   process.exit(0);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 function fail(message: string): never {

@@ -7,8 +7,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { program } from '../harness/firewall.ts';
-import { startStage, type Stage } from '../harness/pods-stage.ts';
-import { prepareBinaries } from '../local/build/binaries.ts';
+import { stageCluster, startStage, type Stage } from '../harness/pods-stage.ts';
 import { waitFor } from '../wait.ts';
 import { SOCKET, type Progress } from './protocol.ts';
 import { compared, probeRows, wrong, type Verdicts } from './table.ts';
@@ -35,14 +34,22 @@ function tell(message: Progress): Promise<void> {
 
 /** Resolves once all of it is removed, to the connection on which a client asked for that. */
 async function hold(): Promise<Socket | undefined> {
-  say('Starting etcd, the API server, Calico and its agents on two nodes, the operator, and pods …');
+  const cluster = stageCluster();
+  say(
+    (await cluster.needsBuild())
+      ? 'Part 1 of 3: build Kubernetes, Calico and etcd from source, about 20 minutes on two cores, only this once'
+      : 'Part 1 of 3: find the programs in the cache, about a second',
+  );
+  const kubectl = (await cluster.prepare()).path('kubectl');
+  say('Part 2 of 3: start etcd, the API server, Calico on two nodes, the operator and pods, about 1 minute');
   // Its namespace would be a warning, because no Calico operator runs here.
   await using stage = await startStage(['tigera-operator']);
+  say(`Part 3 of 3: send packets, apply ${SAMPLE}, and send them again, about half a minute`);
   const before = await probeRows(stage);
-  say(`Applying ${SAMPLE} …`);
+  say('  sent; applying');
   await program(stage.cluster, await readFile(path.join(ROOT, SAMPLE), 'utf8'));
+  say('  applied; sending again');
   const after = await settled(stage);
-  const kubectl = (await prepareBinaries(['kubectl'])).path('kubectl');
   const shown = [
     `\nPackets, before and after:\n\n${compared({ BEFORE: before, AFTER: after })}`,
     await shownCommand(stage, ['get', 'cfw']),
@@ -89,6 +96,9 @@ const hints = ({ cluster, operator }: Stage, kubectl: string): string => `It is 
   kubectl edit cfw default                       # open 81 next to 80, then: make demo-probe
   kubectl delete globalnetworkpolicies.projectcalico.org --all
                                                  # they are back before you look: kubectl get globalnetworkpolicies.projectcalico.org
+  kubectl diff -f config/samples/service.yaml    # most samples are called default too: applying one replaces
+                                                 # the firewall above, and the table then shows other verdicts
+  kubectl apply -f ${SAMPLE}   # this brings it back
   kubectl delete cfw default                     # everything generated goes, denies first
   tail -f ${operator.logFile}
 

@@ -2,6 +2,7 @@
 import type { Endpoint, StartedCluster } from '../cluster.ts';
 import { MUTATING_POLICIES } from './mutating-policies.ts';
 import { installManifests, startOperator, type StartedOperator } from './operator-process.ts';
+import type { LocalCluster } from '../local/cluster.ts';
 import { localCluster } from '../providers/local.ts';
 import { DNS_SERVICE, NAMESPACES, NODE_LOCAL_DNS, NODE_PORTS, OUTSIDE, PODS } from './cast.ts';
 import type { ActorName } from './rows.ts';
@@ -20,9 +21,13 @@ export interface Stage extends Actors, AsyncDisposable {
 /** The controllers that finish the deletion of objects and namespaces. */
 const CONTROLLERS = ['garbage-collector-controller', 'namespace-controller'];
 
+/** The cluster of a stage, not started. */
+export const stageCluster = (): LocalCluster =>
+  localCluster({ controllers: CONTROLLERS, apiServerArgs: MUTATING_POLICIES });
+
 /** @param absent namespaces of the cast that are left out, with their pods */
 export async function startStage(absent: readonly string[] = []): Promise<Stage> {
-  const cluster = await localCluster({ controllers: CONTROLLERS, apiServerArgs: MUTATING_POLICIES }).start();
+  const cluster = await stageCluster().start();
   try {
     const [entered, start] = await Promise.all([enterStage(cluster, absent), operatorStarter(cluster)]);
     return stage(entered, start, await start());

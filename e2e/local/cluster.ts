@@ -34,10 +34,19 @@ export class LocalCluster implements Cluster {
     this.#options = options;
   }
 
+  /** True when a program must be built from source first, which takes minutes. */
+  needsBuild(): Promise<boolean> {
+    return needsBuild(programs(this.#options));
+  }
+
+  /** Installs and builds what this machine lacks. `start` does that too. */
+  async prepare(): Promise<Binaries> {
+    await checkPrerequisites({ needsGo: await this.needsBuild() });
+    return prepareBinaries(programs(this.#options));
+  }
+
   async start(): Promise<StartedCluster> {
-    const names = programs(this.#options);
-    await checkPrerequisites({ needsGo: await needsBuild(names) });
-    const binaries = await prepareBinaries(names);
+    const binaries = await this.prepare();
     const { run, stop } = await createGuardedRun();
     try {
       return startedCluster(await startParts(run, binaries, this.#options), stop);

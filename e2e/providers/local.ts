@@ -1,4 +1,4 @@
-import type { CalicoMode, Cluster, PodNetwork } from '../cluster.ts';
+import type { CalicoMode, PodNetwork } from '../cluster.ts';
 import { LocalCluster } from '../local/cluster.ts';
 import type { NodeSpec } from '../local/network/node.ts';
 
@@ -29,7 +29,7 @@ export interface LocalOptions {
 }
 
 /** A cluster of processes and network namespaces on this machine. It needs root and, the first time, Go. */
-export function localCluster(options: LocalOptions = {}): Cluster {
+export function localCluster(options: LocalOptions = {}): LocalCluster {
   return new LocalCluster({
     calico: options.calico ?? { mode: 'aggregated' },
     nodes: options.nodes ?? [
