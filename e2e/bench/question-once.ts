@@ -20,6 +20,7 @@ const exitCode = await main(process.argv.slice(2), {
   connect: () => Promise.reject(new Error('there is no cluster here')),
   ask: () => Promise.resolve(undefined),
   date: () => new Date(),
+  save: () => Promise.resolve(),
   color: false,
 });
 const asked: Asked = {

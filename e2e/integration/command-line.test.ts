@@ -3,7 +3,10 @@
  * remove what belongs together: `uninstall` ends each with nothing left.
  */
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { installManifests } from '../harness/operator-process.ts';
 import { waitFor } from '../wait.ts';
@@ -101,6 +104,35 @@ describe('status and version', () => {
       operators: [{ namespace: 'clusterfirewall-system', version: '0.1.0', replicas: 2 }],
       api: ['v1alpha1'],
     });
+  });
+
+  test('and a sysdump has both, with the Events of the operator and without a managed value', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'sysdump-'));
+    try {
+      const file = path.join(folder, 'dump.tar.gz');
+      const { stdout, stderr } = await run('sysdump', file);
+      expect(stdout).toBe(`${file}\n`);
+      expect(stderr).not.toMatch(
+        /\b(?:Event|ClusterFirewall|Deployment|Lease|Pod) (?:is|objects are) missing/,
+      );
+      await promisify(execFile)('tar', ['-xzf', file, '--strip-components=1', '-C', folder]);
+      const read = async (name: string): Promise<unknown> =>
+        JSON.parse(await readFile(path.join(folder, `${name}.json`), 'utf8'));
+      expect(await read('status')).toMatchObject({ operator: { stale: false } });
+      expect(await read('firewalls')).toMatchObject([
+        {
+          metadata: { name: 'default', managedFields: expect.any(Array) },
+          status: { observedGeneration: 1 },
+        },
+      ]);
+      expect(await read('leases')).toMatchObject([{ spec: { holderIdentity: expect.any(String) } }]);
+      expect(await read('events')).toContainEqual(
+        expect.objectContaining({ reportingController: 'clusterfirewall.io/operator', reason: 'Ready' }),
+      );
+      expect(await readFile(path.join(folder, 'firewalls.json'), 'utf8')).not.toContain('fieldsV1');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test('of a server that refuses the user say so', async () => {

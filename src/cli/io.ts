@@ -23,6 +23,8 @@ export interface CommandIO {
   /** @throws Error when there is no kubeconfig, or a broken one */
   readonly connect: (choice: KubeConfigChoice) => Promise<Connection>;
   readonly date: () => Date;
+  /** @throws Error when the file exists, or cannot be written */
+  readonly save: (file: string, bytes: Uint8Array) => Promise<void>;
   /** Asks at the terminal. Undefined where nobody can answer. */
   readonly ask: (question: string) => Promise<string | undefined>;
   /** True when standard error is a terminal that shows colours. */

@@ -14,6 +14,7 @@ import { declareReport } from './commands/report.ts';
 import { declareRun } from './commands/run.ts';
 import { declareSnapshot } from './commands/snapshot.ts';
 import { declareStatus } from './commands/status.ts';
+import { declareSysdump } from './commands/sysdump.ts';
 import { declareUninstall } from './commands/uninstall.ts';
 import { declareValidate } from './commands/validate.ts';
 import { declareVersion } from './commands/version.ts';
@@ -35,6 +36,7 @@ const COMMANDS: readonly Declare[] = [
   declareCheck,
   declareStatus,
   declareVersion,
+  declareSysdump,
   declareUninstall,
   declareCompletion,
 ];

@@ -1,4 +1,5 @@
 /** Runs a command line in this process, as main.ts would, and keeps its output. */
+import { writeFile } from 'node:fs/promises';
 import type { Transport } from '../cluster/http/transport.ts';
 import { main } from './program.ts';
 
@@ -52,6 +53,7 @@ export async function runCommand(
             },
           }),
     date: () => date,
+    save: (file, bytes) => writeFile(file, bytes, { flag: 'wx' }),
     ask: () => Promise.resolve(answer),
     color,
   });

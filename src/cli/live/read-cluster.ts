@@ -1,9 +1,10 @@
 /** Reads a cluster as a snapshot has it. Only lists are asked for. */
 import { isForbidden, isNotFound, messageOf, TransportError } from '../../cluster/errors.ts';
 import { forEachLimit } from '../../cluster/parallel.ts';
-import { projectPage, type NextPage } from '../../cluster/objects/apply.ts';
+import { projectPage, type ListOptions, type NextPage } from '../../cluster/objects/apply.ts';
 import { servedGroups, servedResources } from '../../cluster/objects/discovery.ts';
 import type { Transport } from '../../cluster/http/transport.ts';
+import type { Resource } from '../../cluster/resource.ts';
 import { isRecord, valueAt } from '../../json.ts';
 import type { Lack } from '../../snapshot/file.ts';
 import { SNAPSHOT_KINDS, type SnapshotKind } from '../../snapshot/kinds.ts';
@@ -42,11 +43,16 @@ export async function readCluster(transport: Transport, progress: Progress): Pro
 
 const AT_ONCE = 4;
 
-async function listAll(transport: Transport, of: SnapshotKind): Promise<readonly unknown[]> {
+/** All objects of a kind, or of one namespace, reduced to what is kept. */
+export async function listAll(
+  transport: Transport,
+  of: SnapshotKind & Pick<Resource, 'namespace'>,
+  options: ListOptions = {},
+): Promise<readonly unknown[]> {
   const found: unknown[] = [];
   let next: NextPage | undefined;
   do {
-    const page = await projectPage(transport, of, (object) => reduce(of, object), { next });
+    const page = await projectPage(transport, of, (object) => reduce(of, object), { ...options, next });
     const [incomplete] = page.incomplete;
     if (incomplete !== undefined)
       throw new TypeError(
