@@ -245,6 +245,10 @@ describe('in spec.nodes', () => {
       expect.stringContaining('services[0].name: no zone names "registry"'),
       expect.stringContaining('services[1].name: no zone names "node-exporter"'),
     ]);
+    // These decide about what is closed. The advice to name them in a zone would open it.
+    const closing = ['kube-controller-manager', 'kube-scheduler', 'nodeports', 'etcd'];
+    const services = closing.map((name) => ({ name, ports: [11259], override: true as const }));
+    expect(nodes({ services })).toEqual([]);
     const allow = { services: ['registry', 'node-exporter'] };
     expect(nodes({ services: [registry, exporter], zones: [{ ...zone, allow }] })).toEqual([]);
   });

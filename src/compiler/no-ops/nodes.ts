@@ -6,7 +6,7 @@ import type { Inventory } from '../../inventory/types.ts';
 import { containsCidr, overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
 import { nodesWith } from '../flows/labelled-nodes.ts';
 import { ruleId } from '../names.ts';
-import { BASELINE } from '../nodes/baseline.ts';
+import { BASELINE, PRIVILEGED } from '../nodes/baseline.ts';
 import { breakGlassServices } from '../nodes/services.ts';
 import type { ProblemCollector } from '../problems.ts';
 import { zonesOf } from './entries.ts';
@@ -58,6 +58,7 @@ export function reportNodes(
     'kube-apiserver',
     ...breakGlassServices(nodes),
     ...zones.flatMap(({ allow }) => [...(allow.services ?? []), ...(allow.allBut?.services ?? [])]),
+    ...WITHOUT_ZONES,
     ...BASELINE.flatMap(({ opens }) => (typeof opens === 'object' && 'length' in opens ? opens : [])),
   ]);
   for (const [index, service] of (nodes.services ?? []).entries()) {
@@ -70,6 +71,9 @@ export function reportNodes(
     );
   }
 }
+
+/** Services whose ports are closed to somebody whether a zone names them or not. */
+const WITHOUT_ZONES: readonly string[] = [...PRIVILEGED, 'nodeports'];
 
 /** True while nodes are unknown. */
 function hasNode(cidr: string, zone: Zone, { extraAddresses = [] }: Nodes, { nodes }: Inventory): boolean {
