@@ -132,6 +132,15 @@ describe('with failsafes: Managed', () => {
     expect(nodeNamed({ failsafes: 'Report', nodeCIDRs: [] })).toEqual([]);
   });
 
+  test('no node is named where the API server is at none, so that no failsafe of it would be open', () => {
+    const managed = clusterWith({
+      nodes: [node('worker1', ['10.99.0.12'])],
+      apiServerEndpoints: ['203.0.113.1'],
+      apiServerTargets: [{ address: '203.0.113.1', port: 443 }],
+    });
+    expect(reasons(compiled({ ...MANAGED, nodeCIDRs: [] }, { peers, inventory: managed }))).toEqual([]);
+  });
+
   test('failsafes stay open to ranges without their exceptions, and an empty list is a list', () => {
     const failsafesOf = (nodes: Partial<Nodes>) =>
       (compiled({ ...MANAGED, ...nodes }, { peers }).nodes?.failsafes ?? [])

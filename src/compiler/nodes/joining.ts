@@ -103,10 +103,13 @@ export const EVERY_JOINING_PORT: readonly PortValue[] = Object.values(JOINING_PO
 export function warnOfNodesOutside({
   nodeFirewall: { nodes },
   inventory,
+  services,
   collector,
   place,
 }: NodeContext): void {
   if (nodes.failsafes !== 'Managed' || nodes.nodeCIDRs === undefined) return;
+  // A managed control plane is at no node, so no way to it leads through these failsafes.
+  if (services('kube-apiserver').length === 0) return;
   const ranges = joiningRanges(nodes);
   const outside = knownOr(inventory.nodes, [])
     .filter(({ addresses }) => !addresses.map(parseAddress).some((each) => isIn(ranges, each)))
