@@ -324,6 +324,26 @@ status: { addresses: [{ type: InternalIP, address: 10.0.0.5 }] }
     });
   });
 
+  test('names nodes that can have no host endpoints, and is there although a rule has a problem', async () => {
+    const cluster = `${node}---
+apiVersion: v1
+kind: Node
+metadata: { name: win1, labels: { kubernetes.io/os: windows } }
+status: { addresses: [{ type: InternalIP, address: 10.0.0.6 }] }
+`;
+    const unknownPeer =
+      '    - { name: shop, namespaces: [shop], egress: [{ name: out, pods: {}, to: [{ peer: nope }], ports: [80] }] }\n';
+    const manifest = file('problem.yaml', `${GOOD}${unknownPeer}  nodes: { mode: Enforce }\n`);
+    const asked = ['validate', manifest, '--inventory', file('windows.yaml', cluster)];
+    const { exitCode, stdout } = await runCommand(asked);
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /^pods: .*\nnodes: Enforce on 1 \(cp1\); .*\nnodes: Calico has no host endpoints on win1/,
+    );
+    const json = await runCommand([...asked, '-o', 'json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ summary: { nodes: { unsupported: ['win1'] } } });
+  });
+
   test.each([
     ['Enforce', 'that are open whatever rules say, until failsafes: Managed narrows them: 22/TCP'],
     ['Observe', 'that stay open whatever rules say: 22/TCP'],

@@ -35,13 +35,18 @@ const counted = (names: readonly string[]): string =>
   names.length === 0 ? '0' : `${String(names.length)} (${listed(names)})`;
 
 function nodesLines(summary: NodesSummary) {
-  const { mode, endpoints, selected, failsafesOpen, failsafesWaitFor, notes } = summary;
+  const { mode, endpoints, selected, unsupported = [], failsafesOpen, failsafesWaitFor, notes } = summary;
   if (mode === 'Disabled') return ['Disabled'];
   const where = selected === UNKNOWN ? 'nodes that are not known' : counted(selected);
   const kind = endpoints === UNKNOWN ? [] : [`host endpoints: ${endpoints}`];
   const open = failsafesOpen.length === 0 ? 'none' : failsafesOpen.join(', ');
   return [
     [`${mode} on ${where}`, ...kind, `${failsafesTitle(summary)}: ${open}`].join('; '),
+    ...(unsupported.length === 0
+      ? []
+      : [
+          `Calico has no host endpoints on ${listed(unsupported)} (Windows, virtual nodes), which stay open: leave them out by nodes.nodeSelector`,
+        ]),
     ...(failsafesWaitFor === undefined ? [] : [`failsafes are not narrowed: ${failsafesWaitFor}`]),
     ...notes,
   ];
@@ -60,6 +65,7 @@ export const summaryFields = ({ pods, nodes }: Summary) => ({
     mode: nodes.mode,
     endpoints: known(nodes.endpoints),
     selected: known(nodes.selected),
+    unsupported: nodes.unsupported,
     failsafesOpen: nodes.failsafesOpen,
     failsafesWaitFor: nodes.failsafesWaitFor,
     blocked: nodes.blocked,

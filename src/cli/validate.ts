@@ -27,7 +27,8 @@ export async function validate(input: ValidateInput, io: CommandIO): Promise<Exi
   } else {
     report(result.diagnostics, io);
     reportSkipped(result.skipped, io);
-    if (valid) io.stdout([`valid: ${firewalls.join(', ')}`, ...summaryLines(summary ?? {}), ''].join('\n'));
+    const lines = [...(valid ? [`valid: ${firewalls.join(', ')}`] : []), ...summaryLines(summary ?? {})];
+    io.stdout(lines.map((line) => `${line}\n`).join(''));
   }
   if (result.diagnostics.some(isAboutTheInput)) return 2;
   return valid ? 0 : 1;
