@@ -64,7 +64,7 @@ export function compile(firewalls: readonly ClusterFirewall[], found: Inventory)
   const context = { enforcement, inventory, nodeAddresses, inside, services, nodeFirewall, collector };
   const objects = firewalls.flatMap((firewall) => compileFirewall(firewall, context));
   const nodes = compileNodes({ ...context, main, firewalls, resolveScope: resolveScopeOf(main, context) });
-  reportNoOps(firewalls, main, inventory, collector);
+  reportNoOps(firewalls, main, context, collector);
   const policies = [...objects, ...nodes.objects];
   return {
     objects: [

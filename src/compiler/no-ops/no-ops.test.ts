@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Nodes, Spec } from '../../api/schema.ts';
 import type { PodInfo } from '../../inventory/pods.ts';
-import type { Inventory, ServiceInfo } from '../../inventory/types.ts';
+import type { Inventory, NamespaceInfo, ServiceInfo } from '../../inventory/types.ts';
 import { compile } from '../compile.ts';
 import { clusterWith, namespace } from '../testing/inventories.ts';
 import type { Problem } from '../types.ts';
@@ -56,6 +56,8 @@ describe('an address of a Service', () => {
     expect(warned(to('10.96.3.1/32'), { clusterIPs: ['10.96.3.1'] })[0]).toContain(
       '10.96.3.1 is an address of a Service',
     );
+    // The other addresses of such a range may be anybody's.
+    expect(warned(to('203.0.113.0/24'), { services })[0]).toContain('so that address opens nothing: ');
     expect(warned(to('10.96.0.0/20'), { serviceCIDRs: ['10.96.0.0/12'] })[0]).toContain(
       '10.96.0.0/20 is in the range of Services 10.96.0.0/12',
     );
@@ -213,6 +215,96 @@ describe('a rule that a guardrail refuses', () => {
     expect(warned({ ...bound, ...inward('Internet') })[0]).toContain('ingress[0].from[0]: opens nothing');
     expect(warned({ ...bound, ...inward('World') })).toEqual([]);
     expect(warned({ ...bound, ...out({ to: [{ entity: 'Internet' }] }) })).toEqual([]);
+  });
+
+  describe('with the only ends that it lets in or out', () => {
+    const only = (of: object) => guardrail({ to: undefined, ...of });
+    const web = { matchLabels: { app: 'web' } };
+    const pods = { podSelector: web };
+    const edge = { pods: { namespaceSelector: { matchLabels: { role: 'edge' } } } };
+
+    test.each<[string, object]>([
+      ['addresses, where it names pods', { from: [{ ipBlock: { cidr: '198.51.100.0/24' } }] }],
+      ['pods with another label', { from: [{ pods: { podSelector: { matchLabels: { app: 'job' } } } }] }],
+      ['nodes', { from: [{ entity: 'Nodes' }] }],
+    ])('is named where it leaves out %s', (_, rule) => {
+      const bound = only({ pods, onlyFrom: [{ pods }] });
+      expect(warned({ ...bound, ...ingress({ pods: web, ports: [80], ...rule }) })).toEqual([
+        expect.stringContaining(
+          'ingress[0].from[0]: opens nothing, because onlyFrom of guardrail "no" names none of it',
+        ),
+      ]);
+    });
+
+    test('is named where the rule is outside of its networks', () => {
+      const bound = only({ onlyTo: [{ ipBlock: { cidr: '198.51.100.0/24' } }] });
+      expect(warned({ ...bound, ...out() })[0]).toContain(
+        'egress[0].to[0]: opens nothing, because onlyTo of',
+      );
+      expect(warned({ ...bound, ...out({ to: [{ ipBlock: { cidr: '198.51.0.0/16' } }] }) })).toEqual([]);
+      expect(warned({ ...bound, ...out({ to: [{ entity: 'ControlPlane' }] }) })).toEqual([]);
+    });
+
+    test('is not, where an end may be in it, the pods are others, or DNS is left alone', () => {
+      const bound = only({ pods, onlyFrom: [edge] });
+      expect(warned({ ...bound, ...ingress({ pods: web, from: [edge], ports: [80] }) })).toEqual([]);
+      expect(
+        warned({ ...bound, ...ingress({ pods: {}, from: [{ entity: 'World' }], ports: [80] }) }),
+      ).toEqual([]);
+      const dns = only({ onlyTo: [{ entity: 'Nodes' }] });
+      const ask = out({ to: [{ pods }], ports: ['53/UDP', 53] });
+      expect(warned({ ...dns, ...ask })).toEqual([]);
+      expect(warned({ ...only({ onlyTo: [{ entity: 'Nodes' }], defaults: 'Judged' }), ...ask })).toHaveLength(
+        1,
+      );
+    });
+  });
+
+  describe('at the other end of the flow', () => {
+    const shut = guardrail({
+      to: undefined,
+      from: [{ entity: 'Pods' }],
+      pods: { podSelector: { matchLabels: { app: 'db' } } },
+    });
+    const db = { podSelector: { matchLabels: { app: 'db', tier: 'a' } } };
+    const namespaces: NamespaceInfo[] = [
+      { name: 'blog', labels: {} },
+      { name: 'data', labels: { team: 'data' } },
+      { name: 'kube-system', labels: { team: 'system' } },
+    ];
+    const to = (team: string) =>
+      out({ to: [{ pods: { ...db, namespaceSelector: { matchLabels: { team } } } }] });
+
+    test('is named, by labels and as a Service', () => {
+      expect(warned({ ...shut, ...to('data') }, { namespaces })).toHaveLength(1);
+      const services = [service({ namespace: 'data', name: 'db', selector: { app: 'db' } })];
+      const byName = out({ to: [{ service: { namespace: 'data', name: 'db' } }], ports: ['All'] });
+      expect(warned({ ...shut, ...byName }, { namespaces, services })).toHaveLength(1);
+    });
+
+    test('is not, where these pods are exempt, or not known', () => {
+      expect(warned({ ...shut, ...to('system') }, { namespaces })).toEqual([]);
+      expect(warned({ ...shut, ...to('later') }, { namespaces })).toEqual([]);
+    });
+
+    test('is named for a connection', () => {
+      const connections = [{ name: 'c', fromPods: {}, toPods: db.podSelector, ports: [5432] }];
+      expect(warned({ ...shut, ...group({ connections }) }, { namespaces })).toEqual([
+        expect.stringMatching(/^spec\.namespaces\[0]\.connections\[0]: opens nothing/),
+      ]);
+    });
+  });
+
+  test('is named for more labels than its own, and for a namespace that it selects', () => {
+    const labelled = { podSelector: { matchLabels: { app: 'a' } } };
+    const narrower = out({ pods: { matchLabels: { app: 'a', tier: 'b' } } });
+    expect(warned({ ...guardrail({ pods: labelled }), ...narrower })).toHaveLength(1);
+    const selecting = (team: string) => guardrail({ pods: { namespaceSelector: { matchLabels: { team } } } });
+    const namespaces = [{ name: 'blog', labels: { team: 'x' } }];
+    expect(warned({ ...selecting('x'), ...out() }, { namespaces })).toHaveLength(1);
+    expect(warned({ ...selecting('y'), ...out() }, { namespaces })).toEqual([]);
+    const accounts = guardrail({ pods: { serviceAccounts: ['a'] } });
+    expect(warned({ ...accounts, ...out() }, { namespaces })).toEqual([]);
   });
 
   test('of another firewall, and by the metadata API', () => {

@@ -1,6 +1,7 @@
 /** Warns of what is valid, compiles, and has no effect. */
 import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
+import type { Enforcement } from '../namespaces/enforcement.ts';
 import type { ProblemCollector } from '../problems.ts';
 import { reportRefused } from './guardrails.ts';
 import { reportBlocked, reportNodes } from './nodes.ts';
@@ -11,7 +12,7 @@ import { reportThroughNodes } from './through-nodes.ts';
 export function reportNoOps(
   firewalls: readonly ClusterFirewall[],
   main: ClusterFirewall,
-  inventory: Inventory,
+  { enforcement, inventory }: { readonly enforcement: Enforcement; readonly inventory: Inventory },
   collector: ProblemCollector,
 ): void {
   const addresses = new ServiceAddresses(inventory);
@@ -20,7 +21,7 @@ export function reportNoOps(
   for (const firewall of firewalls) {
     reportServiceAddresses(firewall, addresses, collector);
     reportThroughNodes(firewall, inventory, judgesNodes, collector);
-    reportRefused(firewall, main, collector);
+    reportRefused(firewall, main, { enforcement, inventory }, collector);
   }
   reportNodes(main, inventory, collector);
   reportBlocked(main, collector);

@@ -43,7 +43,7 @@ function message(met: readonly Met[], isDestination: boolean): string {
     : isDestination
       ? `write { service: ${serviceOf(met)} }, with ports: [All] in a rule of its own`
       : 'write pods with the labels of its selector, and the ports of these pods';
-  return `${listed(names)}: policies see the pod that a Service leads to, and never the address of the Service, so this opens nothing: ${remedy}`;
+  return `${listed(names)}: policies see the pod that a Service leads to, and never the address of the Service, so that address opens nothing: ${remedy}`;
 }
 
 function serviceOf(met: readonly Met[]): string {
