@@ -1,4 +1,5 @@
 /** Addresses as ends of what allows: the part of them that belongs to no pod and no node. */
+import { knownOr } from '../../inventory/known.ts';
 import { RuleProblem } from '../problems.ts';
 import type { WarningReason } from '../types.ts';
 import { NO_NODES, type FlowEnd, type ResolveScope } from './flow-ends.ts';
@@ -23,8 +24,10 @@ interface Outside {
 export function outsideOf(
   resolved: readonly FlowEnd[],
   field: string,
-  { inside: addresses, areNodesResolved }: ResolveScope,
+  { inside: addresses, areNodesResolved, nodeAddresses }: ResolveScope,
 ): Outside {
+  const entity = field === 'to' || field === 'onlyTo' ? 'KubeAPIServer' : 'ControlPlane';
+  const apiServer = { addresses: knownOr(nodeAddresses.apiServer, []), entity } as const;
   const idle: Idle[] = [];
   const ends = resolved.flatMap((end, index): readonly FlowEnd[] => {
     if (end.kind !== 'nets') return [end];
@@ -33,7 +36,7 @@ export function outsideOf(
       throw new RuleProblem('EntityUnresolved', `addresses never mean nodes, and ${NO_NODES}`, at);
     const sorted = addresses.sortOut(end.nets);
     if (sorted.outside !== end.nets)
-      idle.push({ at, reason: 'ClusterAddresses', message: tellInside(sorted) });
+      idle.push({ at, reason: 'ClusterAddresses', message: tellInside(sorted, apiServer) });
     return sorted.outside.length === 0 ? [] : [{ kind: 'outside', nets: sorted.outside }];
   });
   const [first] = idle;

@@ -79,6 +79,20 @@ describe('addresses in a rule', () => {
   });
 });
 
+test.each([
+  ['egress', 'to', 'KubeAPIServer'],
+  ['ingress', 'from', 'ControlPlane'],
+])('in %s, the address of the API server has an entity that means no other node', (list, field, entity) => {
+  const rule = { name: 'api', pods: {}, [field]: [block('10.9.0.5/32')], ports: [6443] };
+  const { problems } = compile(
+    [firewall({ namespaces: [{ name: 'shop', namespaces: ['shop'], [list]: [rule] } as never] })],
+    { ...cluster, apiServerEndpoints: ['10.9.0.5'] },
+  );
+  expect(problems[0]?.message).toMatch(
+    new RegExp(`alone: name the API server as entity: ${entity}, and other nodes by label$`),
+  );
+});
+
 test('a guardrail means every address, and a warning names whom it cuts off', () => {
   const guardrails = [
     { name: 'corp', pods: {}, to: [block('10.0.0.0/8'), block('192.0.2.0/24')], ports: ['All'] },

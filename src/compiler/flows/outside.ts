@@ -52,13 +52,21 @@ function isWithin(addresses: ReadonlySet<string>, { family, value, prefix }: Cid
   return true;
 }
 
-/** For the warning: the CIDRs that allow nothing, and the words that do. */
-export function tellInside({ pods, nodes }: SortedOut): string {
+/**
+ * For the warning: the CIDRs that allow nothing, and the words that do.
+ * @param apiServer its endpoints, and the entity that means them and no other node
+ */
+export function tellInside(
+  { pods, nodes }: SortedOut,
+  apiServer?: { readonly addresses: readonly Cidr[]; readonly entity: 'KubeAPIServer' | 'ControlPlane' },
+): string {
+  const isMeant = apiServer?.addresses.some((each) => nodes.some((net) => containsCidr(net, each))) === true;
+  const words = isMeant
+    ? `name the API server as entity: ${apiServer.entity}, and other nodes by label`
+    : 'name nodes by label, or entity: Nodes';
   const each = [
     ...(pods.length === 0 ? [] : [`${listed(pods)} is in an IPPool: name pods by label, or entity: Pods`]),
-    ...(nodes.length === 0
-      ? []
-      : [`${listed(nodes)} has addresses of nodes alone: name nodes by label, or entity: Nodes`]),
+    ...(nodes.length === 0 ? [] : [`${listed(nodes)} has addresses of nodes alone: ${words}`]),
   ];
   return `opens nothing there, because addresses never mean pods or nodes; ${each.join('; ')}`;
 }

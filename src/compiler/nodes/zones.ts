@@ -100,12 +100,14 @@ function zoneEnds(
   { resolveScope, collector }: NodeContext,
 ): readonly FlowEnd[] {
   const inside: { readonly at: string; readonly message: string }[] = [];
+  const addresses = knownOr(resolveScope.nodeAddresses.apiServer, []);
+  const apiServer = { addresses, entity: 'ControlPlane' } as const;
   const ends = from.flatMap((entry, index): readonly FlowEnd[] => {
     const at = `[${String(index)}]`;
     const end = located(at, () => resolveEnd(entry, resolveScope, false));
     if (end.kind !== 'nets') return [end];
     const sorted = resolveScope.inside.sortOut(end.nets);
-    if (sorted.outside !== end.nets) inside.push({ at, message: tellInside(sorted) });
+    if (sorted.outside !== end.nets) inside.push({ at, message: tellInside(sorted, apiServer) });
     return sorted.outside.length === 0 ? [] : [{ kind: 'nets', nets: sorted.outside }];
   });
   const [first] = inside;
