@@ -44,6 +44,7 @@ export type WarningReason =
   | 'ClientsSeenAsNodes'
   | 'NodeOutsideNodeCIDRs'
   | 'PortsOfClusterUnclear'
+  | 'ControlPlaneUnlabelled'
   | 'ForeignPolicySelectsHosts'
   | 'EndpointConflict'
   | 'UnclaimedNamespace'

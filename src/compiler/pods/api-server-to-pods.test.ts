@@ -166,4 +166,22 @@ describe('apiServerToPods', () => {
       expect.objectContaining({ reason: 'BackendsUnknown', message: expect.stringContaining('apiservices') }),
     ]);
   });
+
+  test('names nodes of the API server whose tunnels do not count, because they bear no role', () => {
+    const said = (labels: Readonly<Record<string, string>>, spec: Partial<Spec> = {}) =>
+      compiled(spec, {
+        nodes: [node('cp1', ['10.99.0.11', '10.244.0.1'], labels), node('w1', ['10.99.0.12'])],
+      })
+        .problems.filter(({ reason }) => reason === 'ControlPlaneUnlabelled')
+        .map(({ message }) => message);
+    const sign = { 'node.kubernetes.io/microk8s-controlplane': '' };
+    expect(said(sign)).toEqual([expect.stringContaining('not in ControlPlane: cp1 (10.244.0.1). Label')]);
+    expect(said(CONTROL_PLANE)).toEqual([]);
+    expect(said(sign, { defaults: { apiServerToPods: 'None' } })).toEqual([]);
+    const named: Partial<Spec> = {
+      peers: [{ name: 'servers', nodes: { matchLabels: sign } }],
+      nodes: { mode: 'Disabled', controlPlane: [{ peer: 'servers' }] },
+    };
+    expect(said(sign, named)).toEqual([]);
+  });
 });

@@ -12,6 +12,9 @@ import type { ResolveScope } from '../flows/flow-ends.ts';
 import { matchEnd, NO_CONTROL_PLANE } from '../flows/flow-ends.ts';
 import { CONTROL_PLANE_SET_VALUE, contentTag, DEFAULT_TIER, ORDER, ruleId } from '../names.ts';
 import { namedNamespaces, podSelectorText } from '../namespaces/namespaces.ts';
+import { knownOr } from '../../inventory/known.ts';
+import { containsCidr, formatAddress, parseAddress } from '../../net/cidr.ts';
+import { listed } from '../nodes/listed.ts';
 import { namespacedPolicies } from '../flows/policies.ts';
 import type { ProblemCollector, RulePlace } from '../problems.ts';
 import { RuleProblem } from '../problems.ts';
@@ -75,8 +78,37 @@ export function apiServerToPods(
     );
     return [];
   }
+  if (backends.length > 0) warnOfUnlabelled(place, context, collector);
   return backends.flatMap((backend) =>
     collector.guard(backend.place, () => backendPolicies(backend, collector)),
+  );
+}
+
+/**
+ * A call to a pod of another node bears the tunnel's address. It counts only where the Node is labelled, because a
+ * kubelet writes the addresses of its own Node, and could make any node a control plane.
+ */
+function warnOfUnlabelled(
+  place: RulePlace,
+  { inventory, resolveScope }: BackendContext,
+  collector: ProblemCollector,
+): void {
+  const known = knownOr(resolveScope.nodeAddresses.controlPlane, []);
+  const endpoints = new Set(
+    knownOr(inventory.apiServerEndpoints, []).map((each) => formatAddress(parseAddress(each))),
+  );
+  const counts = (address: string): boolean => known.some((net) => containsCidr(net, parseAddress(address)));
+  const unlabelled = knownOr(inventory.nodes, [])
+    .filter(({ addresses }) => addresses.some((each) => endpoints.has(each)))
+    .flatMap(({ name, addresses }) => {
+      const others = addresses.filter((each) => !counts(each));
+      return others.length === 0 ? [] : [`${name} (${others.join(', ')})`];
+    });
+  if (unlabelled.length === 0) return;
+  collector.warn(
+    place,
+    'ControlPlaneUnlabelled',
+    `calls of the API server to pods of other nodes may be refused, because they come from addresses that are not in ControlPlane: ${listed(unlabelled.toSorted())}. Label these nodes node-role.kubernetes.io/control-plane, or name them in nodes.controlPlane`,
   );
 }
 
