@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 PROVIDER ?= local
 
-.PHONY: help test unit integration e2e kind chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image install-yaml executables clean
+.PHONY: help test unit integration e2e kind chaos bench fuzz fuzz-felix mutants demo demo-probe demo-stop generate format build image install-yaml executables krew clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -73,6 +73,9 @@ install-yaml: node_modules/.installed ## config/default in one file, dist/instal
 
 executables: node_modules/.installed ## the command line with Node in one file, for linux-amd64, linux-arm64 and windows-amd64
 	@node hack/executables.ts
+
+krew: executables ## packs the executables for kubectl's package manager, with a manifest; REPOSITORY=https://github.com/OWNER/NAME
+	@node hack/krew.ts '$(REPOSITORY)'
 
 clean: ## removes packages and bundles; built Go programs stay in the user's cache
 	rm -rf node_modules dist

@@ -19,6 +19,7 @@ const MODULES = {
   kube: { folder: '../kube', own: [] },
   calico: { folder: '../calico', own: [] },
   delivery: { folder: '../../delivery/programs', own: [] },
+  krew: { folder: '../../delivery/krew', own: [] },
   'kind-kube': { folder: '../../providers/kind/programs/kube', own: [] },
   'kind-tools': {
     folder: '../../providers/kind/programs/tools',
@@ -51,6 +52,7 @@ const PROGRAMS = {
   },
   crane: { module: 'delivery', package: 'github.com/google/go-containerregistry/cmd/crane' },
   actionlint: { module: 'delivery', package: 'github.com/rhysd/actionlint/cmd/actionlint' },
+  krew: { module: 'krew', package: 'sigs.k8s.io/krew/cmd/krew' },
   kubeadm: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubeadm' },
   kubelet: { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kubelet' },
   'kube-scheduler': { module: 'kind-kube', package: 'k8s.io/kubernetes/cmd/kube-scheduler' },
