@@ -12,7 +12,6 @@ import type { ResourceEvent, ResourceMeta } from '@dot-i/k8s-operator';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Gauge, type Registry } from 'prom-client';
-import { pino, stdTimeFunctions } from 'pino';
 import { API_VERSION, KIND, PLURAL } from './api/schema.ts';
 import { OPERATOR_NAME } from './compiler/names.ts';
 import { OutageTracker } from './cluster/http/outages.ts';
@@ -23,6 +22,7 @@ import { kubeConfigCredentials, type LoadKubeConfig } from './cluster/http/kubec
 import { loadDefaultKubeConfig } from './cluster/http/kubeconfig-file.ts';
 import { withFence } from './cluster/leader/fence.ts';
 import { LeaderElection, type LeaseNote, type LeaseTerm } from './cluster/leader/lease.ts';
+import { jsonLogger } from './cluster/json-logger.ts';
 import type { Logger } from './cluster/logger.ts';
 import { metered } from './cluster/http/metered.ts';
 import { withRetry } from './cluster/http/retry.ts';
@@ -59,15 +59,6 @@ const AUTHORS = 'clusterfirewall.io/authors';
  */
 const NO_LEASE = 'it cannot take part in leader election yet; the log has the reason';
 
-/** JSON lines on standard output, with the level by name and the time in ISO format. */
-function jsonLog(): Logger {
-  return pino({
-    timestamp: stdTimeFunctions.isoTime,
-    base: null,
-    formatters: { level: (level) => ({ level }) },
-  });
-}
-
 /** One operator, from start to stop. */
 export class FirewallOperator extends Shell {
   readonly #options: OperatorOptions;
@@ -81,7 +72,7 @@ export class FirewallOperator extends Shell {
   #endpoints: Endpoints | undefined;
 
   constructor(options: OperatorOptions) {
-    const log = options.log ?? jsonLog();
+    const log = options.log ?? jsonLogger();
     super(shellLogger(log));
     this.#options = options;
     this.#log = log;
@@ -291,7 +282,7 @@ const shellLogger = (log: Logger) => ({
  * @throws Error when the operator cannot start, or fails
  */
 export async function runOperator(options: OperatorOptions = {}): Promise<void> {
-  const log = options.log ?? jsonLog();
+  const log = options.log ?? jsonLogger();
   const fatal = (err: unknown): void => {
     log.error({ err }, 'operator failed: unhandled error');
     process.exit(1);

@@ -42,7 +42,7 @@ const LEASES: Resource = {
   namespace: IDENTITY.namespace,
 };
 const eventsIn = (namespace: string): Resource => ({
-  group: 'events.k8s.io',
+  group: '',
   version: 'v1',
   plural: 'events',
   namespace,
@@ -301,7 +301,7 @@ const attempts: readonly Attempt[] = [
     uses: ['create', 'events'],
     try: (operator) =>
       create(operator, eventsIn('kube-system'), {
-        apiVersion: 'events.k8s.io/v1',
+        apiVersion: 'v1',
         kind: 'Event',
         metadata: { name: 'other', namespace: 'kube-system' },
       }),

@@ -246,8 +246,8 @@ export const rightsTests = (mode: ApiMode): void => {
         for (const note of notes) events.record(note);
         await clock.advance(60_000);
         await eventually(
-          async () => (await tried()).every((event) => (event as KubernetesObject)['series'] !== undefined),
-          'two series',
+          async () => (await tried()).every((event) => (event as KubernetesObject)['deprecatedCount'] === 2),
+          'two counts',
         );
         stop.abort();
         await running;

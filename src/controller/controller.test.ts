@@ -291,8 +291,8 @@ describe('people are told', () => {
       expect.objectContaining({
         reason: 'DriftRepaired',
         type: 'Warning',
-        regarding: expect.objectContaining({ kind: 'ClusterFirewall', name: 'default' }),
-        note: expect.stringContaining('changed by kubectl-edit'),
+        involvedObject: expect.objectContaining({ kind: 'ClusterFirewall', name: 'default' }),
+        message: expect.stringContaining('changed by kubectl-edit'),
       }),
     );
   });
@@ -361,7 +361,7 @@ describe('people are told', () => {
     expect(eventsOf(server)).toContainEqual(
       expect.objectContaining({
         reason: 'FailsafesNarrowed',
-        regarding: expect.objectContaining({ name: 'default' }),
+        involvedObject: expect.objectContaining({ name: 'default' }),
       }),
     );
   });

@@ -72,12 +72,14 @@ describe('an Event', () => {
     expect(requests).toMatchObject([
       {
         method: 'POST',
-        path: '/apis/events.k8s.io/v1/namespaces/default/events',
+        path: '/api/v1/namespaces/default/events',
         body: {
-          ...NOTE,
           metadata: { name: 'default.800000000000', namespace: 'default' },
+          involvedObject: NOTE.regarding,
+          ...{ type: NOTE.type, reason: NOTE.reason, action: NOTE.action, message: NOTE.note },
           eventTime: '2026-01-01T00:00:00.000000Z',
-          reportingController: 'clusterfirewall.io/operator',
+          ...{ count: 1, firstTimestamp: '2026-01-01T00:00:00Z', lastTimestamp: '2026-01-01T00:00:00Z' },
+          reportingComponent: 'clusterfirewall.io/operator',
           reportingInstance: 'pod-1',
         },
       },
@@ -88,19 +90,19 @@ describe('an Event', () => {
     const { requests, recorder } = await setup();
     recorder.record({ ...NOTE, regarding: { ...NOTE.regarding, namespace: 'shop' } });
     await settle();
-    expect(requests[0]?.path).toBe('/apis/events.k8s.io/v1/namespaces/shop/events');
+    expect(requests[0]?.path).toBe('/api/v1/namespaces/shop/events');
   });
 
   test('is cut at 1 kB, between characters', async () => {
     const { requests, recorder } = await setup();
     recorder.record({ ...NOTE, note: 'ä'.repeat(1000) });
     await settle();
-    expect(requests[0]?.body).toMatchObject({ note: `${'ä'.repeat(510)}…` });
+    expect(requests[0]?.body).toMatchObject({ message: `${'ä'.repeat(510)}…` });
   });
 });
 
 describe('a repetition', () => {
-  test('becomes a series of the first, told once a minute', async () => {
+  test('is counted in the first, told once a minute', async () => {
     const { requests, clock, recorder } = await setup();
     for (let second = 0; second < 130; second += 1) {
       recorder.record(NOTE);
@@ -108,9 +110,9 @@ describe('a repetition', () => {
     }
     expect(requests.map(({ method }) => method)).toEqual(['POST', 'PATCH', 'PATCH']);
     expect(requests[2]).toMatchObject({
-      path: '/apis/events.k8s.io/v1/namespaces/default/events/default.800000000000',
+      path: '/api/v1/namespaces/default/events/default.800000000000',
       contentType: 'application/merge-patch+json',
-      body: { series: { count: 120, lastObservedTime: '2026-01-01T00:01:59.000000Z' } },
+      body: { count: 120, lastTimestamp: '2026-01-01T00:01:59Z' },
     });
   });
 
@@ -124,7 +126,7 @@ describe('a repetition', () => {
     expect(requests).toHaveLength(1);
     await clock.advance(1000);
     expect(requests).toHaveLength(2);
-    expect(requests[1]).toMatchObject({ method: 'PATCH', body: { series: { count: 3 } } });
+    expect(requests[1]).toMatchObject({ method: 'PATCH', body: { count: 3 } });
     await clock.advance(600_000);
     expect(requests).toHaveLength(2);
   });
@@ -134,7 +136,7 @@ describe('a repetition', () => {
     recorder.record(NOTE);
     recorder.record(NOTE);
     await settle();
-    expect(requests).toMatchObject([{ method: 'POST', body: { series: { count: 2 } } }]);
+    expect(requests).toMatchObject([{ method: 'POST', body: { count: 2 } }]);
   });
 
   test('after six quiet minutes is a new Event', async () => {
@@ -195,7 +197,7 @@ describe('the rate', () => {
     recorder.record(note(7));
     await settle();
     expect(requests).toHaveLength(26);
-    expect(requests.at(-1)).toMatchObject({ method: 'PATCH', body: { series: { count: 41 } } });
+    expect(requests.at(-1)).toMatchObject({ method: 'PATCH', body: { count: 41 } });
   });
 
   test('leaves no more than 500 waiting, and says what it drops', async () => {

@@ -71,8 +71,11 @@ const SUBJECT_REFILL_MS = 300_000;
 const NOTE_BYTES = 1024;
 
 /**
- * Kubernetes Events (events.k8s.io/v1), without duplicates and with limited rate. They inform people: losing
- * one is logged and does no harm.
+ * Kubernetes Events, without duplicates and with limited rate. They inform people: losing one is logged and does
+ * no harm.
+ *
+ * They are written through the core API. kubectl sorts Events by `lastTimestamp`, and events.k8s.io/v1 refuses
+ * that field (pkg/apis/core/validation/events.go).
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
@@ -191,12 +194,10 @@ export class EventRecorder {
   async #send(series: Series, signal: AbortSignal): Promise<void> {
     const { transport } = this.#options;
     const resource = eventsIn(series.note);
-    // The API counts a series from two (events.k8s.io/v1, EventSeries).
-    const repeated =
-      series.count < 2 ? {} : { series: { count: series.count, lastObservedTime: microTime(series.last) } };
+    const times = { count: series.count, lastTimestamp: inSeconds(series.last) };
     if (series.name !== undefined) {
       try {
-        await mergePatch(transport, resource, series.name, repeated, { signal });
+        await mergePatch(transport, resource, series.name, times, { signal });
         return;
       } catch (error) {
         // Events expire after an hour.
@@ -204,27 +205,30 @@ export class EventRecorder {
       }
     }
     const event = this.#eventOf(series, resource);
-    await create(transport, resource, { ...event, ...repeated }, { signal });
+    await create(transport, resource, { ...event, ...times }, { signal });
     series.name = event.metadata.name;
   }
 
   #eventOf({ note, first }: Series, resource: Resource): KubernetesObject {
     const { reportingController, reportingInstance } = this.#options;
+    const { regarding, note: message, ...words } = note;
     const suffix = Math.floor(this.#random() * 2 ** 48)
       .toString(16)
       .padStart(12, '0');
     return {
-      apiVersion: 'events.k8s.io/v1',
+      apiVersion: 'v1',
       kind: 'Event',
       metadata: {
         name: `${eventNamePrefix(note)}.${suffix}`,
         namespace: resource.namespace ?? '',
       },
       eventTime: microTime(first),
-      reportingController,
+      firstTimestamp: inSeconds(first),
+      reportingComponent: reportingController,
       reportingInstance: reportingInstance.slice(0, 128),
-      ...note,
-      note: cutBytes(note.note, NOTE_BYTES),
+      ...words,
+      involvedObject: regarding,
+      message: cutBytes(message, NOTE_BYTES),
     };
   }
 
@@ -288,12 +292,15 @@ const newSeries = (note: EventNote, date: Date): Series => ({
  */
 function eventsIn(note: EventNote): Resource {
   return {
-    group: 'events.k8s.io',
+    group: '',
     version: 'v1',
     plural: 'events',
     namespace: note.regarding.namespace ?? 'default',
   };
 }
+
+/** Kubernetes' Time. */
+const inSeconds = (date: Date): string => date.toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** The object's name, as kubectl users expect, cut so that the whole name is still a DNS subdomain. */
 const eventNamePrefix = (note: EventNote): string => note.regarding.name.slice(0, 230).replace(/[-.]+$/, '');

@@ -140,7 +140,7 @@ describe('requests', () => {
 
   test('that read, or write something else, are none', async () => {
     request('GET', '/apis/projectcalico.org/v3/tiers');
-    request('POST', '/apis/events.k8s.io/v1/namespaces/default/events');
+    request('POST', '/api/v1/namespaces/default/events');
     const writes = await metrics.registry.getSingleMetric('clusterfirewall_apply_duration_seconds')?.get();
     expect(writes?.values).toEqual([]);
   });

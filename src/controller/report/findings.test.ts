@@ -268,6 +268,14 @@ test('what waits for its namespace is not counted, what is frozen counts as it i
   });
 });
 
+test('what a rule with a problem keeps is counted, and not as it should be', () => {
+  const kept = allow({ name: 'kept', rules: ['default/blog/ingress/bad'] });
+  const compiled = { objects: [web], frozen: [{ rule: ruleId('default/blog/ingress/bad') }] };
+  expect(finding([live(web), live(kept)], {}, compiled)).toMatchObject({
+    policies: { desired: 2, current: 1 },
+  });
+});
+
 describe('a firewall that is being deleted', () => {
   const leaving = projectFirewall({
     metadata: {

@@ -110,6 +110,7 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
   const { wanted } = results;
   const verdicts = verdictsFor(name, results);
   const counted = verdicts.filter(isCounted);
+  const kept = results.plan.frozen.filter((each) => each.firewall === name);
   const summary = wanted.summaries.find((each) => each.firewall === name);
   return {
     type: 'compiled',
@@ -121,7 +122,8 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
     ],
     programming: programming(name, verdicts, results),
     policies: {
-      desired: counted.length,
+      // With those that a rule with a problem keeps: they are in force, and not what the spec asks for.
+      desired: counted.length + kept.length,
       current: counted.filter(isInPlace).length,
     },
     namespaces: name === DEFAULT_FIREWALL ? (summary?.namespaces ?? null) : null,

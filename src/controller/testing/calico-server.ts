@@ -25,7 +25,7 @@ export const OPERATOR_NAMESPACE = 'clusterfirewall-system';
 
 export { NAMESPACES, NODES };
 export const EVENTS: ServedKind = {
-  group: 'events.k8s.io',
+  group: '',
   version: 'v1',
   plural: 'events',
   kind: 'Event',
