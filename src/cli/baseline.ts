@@ -1,12 +1,12 @@
 import { DEFAULT_FIREWALL } from '../api/schema.ts';
 import type { BaselineLine } from '../compiler/nodes/baseline-list.ts';
 import { listBaseline } from '../compiler/nodes/baseline-list.ts';
+import { columns } from './columns.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { displayName } from './manifests/diagnostics.ts';
 import { readFirewalls } from './manifests/firewalls.ts';
 import { loadDocuments } from './manifests/load.ts';
 import { report, reportSkipped } from './report.ts';
-import { table } from './table.ts';
 
 /**
  * Prints the ports that are open at nodes whatever zones say. With manifests, it prints them as the manifests
@@ -14,7 +14,7 @@ import { table } from './table.ts';
  */
 export async function baseline(files: readonly string[], io: CommandIO): Promise<ExitCode> {
   if (files.length === 0) {
-    io.stdout(table(rowsOf(listBaseline())));
+    io.stdout(columns(rowsOf(listBaseline())));
     return 0;
   }
   const { firewalls, diagnostics, skipped } = readFirewalls(await loadDocuments(files, io.stdin));
@@ -28,13 +28,11 @@ export async function baseline(files: readonly string[], io: CommandIO): Promise
     );
     return 2;
   }
-  io.stdout(table(rowsOf(listBaseline(main.spec.nodes))));
+  io.stdout(columns(rowsOf(listBaseline(main.spec.nodes))));
   return 0;
 }
 
-const COLUMNS = ['name', 'state', 'ports', 'from', 'what'] as const;
-
 const rowsOf = (lines: readonly BaselineLine[]): readonly (readonly string[])[] => [
-  COLUMNS.map((column) => column.toUpperCase()),
-  ...lines.map((line) => COLUMNS.map((column) => line[column])),
+  ['NAME', 'STATE', 'PORTS, FROM, WHAT FOR'],
+  ...lines.map(({ name, state, ports, from, what }) => [name, state, `${ports} from ${from}: ${what}`]),
 ];

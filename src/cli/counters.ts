@@ -1,8 +1,8 @@
+import { columns } from './columns.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { STDIN, UnreadableError, readText } from './manifests/source.ts';
 import { type RuleCounter, countByRule } from './packet-filter/counters.ts';
 import { type FilterLine, PacketFilterError, readPacketFilter } from './packet-filter/lines.ts';
-import { table } from './table.ts';
 
 export interface CountersInput {
   readonly output: 'text' | 'json';
@@ -33,7 +33,7 @@ export async function counters(
     return 2;
   }
   const rules = countByRule(lines);
-  io.stdout(output === 'json' ? `${JSON.stringify({ rules }, undefined, 2)}\n` : table(rowsOf(rules)));
+  io.stdout(output === 'json' ? `${JSON.stringify({ rules }, undefined, 2)}\n` : columns(rowsOf(rules)));
   return 0;
 }
 

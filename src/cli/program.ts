@@ -18,6 +18,7 @@ import { declareSysdump } from './commands/sysdump.ts';
 import { declareUninstall } from './commands/uninstall.ts';
 import { declareValidate } from './commands/validate.ts';
 import { declareVersion } from './commands/version.ts';
+import { folded } from './help.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { VERSION } from './version.ts';
 
@@ -90,7 +91,12 @@ function createProgram(shell: Shell): Command {
     .helpCommand(false)
     .addHelpText('after', EXAMPLES)
     .exitOverride()
-    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr });
+    .configureOutput({
+      writeOut: (text) => {
+        io.stdout(folded(text));
+      },
+      writeErr: io.stderr,
+    });
   for (const declare of COMMANDS) declare(program, shell);
   return program;
 }

@@ -23,7 +23,7 @@ describe('version', () => {
     expect(await runCommand(['version'])).toEqual({
       exitCode: 3,
       stdout: expect.stringMatching(
-        new RegExp(`^client: {4}${VERSION}\ncluster: {3}no answer: no kubeconfig found: .*\n$`),
+        new RegExp(`^client: {4}${VERSION}\ncluster: {3}no answer: no kubeconfig found: [^]*\n$`),
       ),
       stderr: '',
     });

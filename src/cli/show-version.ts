@@ -5,6 +5,7 @@ import { installed, type Installed } from '../inspect/version.ts';
 import { withCluster, type ClusterFlags } from './commands/cluster.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { printable } from './printable.ts';
+import { wrapped } from './questions/wrap.ts';
 import { VERSION } from './version.ts';
 
 export interface VersionInput extends ClusterFlags {
@@ -54,21 +55,30 @@ function asJson(answer: Installation | undefined): object {
 }
 
 const asText = (answer: Installation | undefined): string =>
-  [`client:    ${VERSION}`, ...(answer === undefined ? [] : clusterLines(answer)), ''].join('\n');
+  [['client:', VERSION] as const, ...(answer === undefined ? [] : clusterRows(answer))]
+    .map(([what, said]) => wrapped(what, said, 11))
+    .join('');
 
-function clusterLines({ operators, served }: Installation): readonly string[] {
+type Row = readonly [what: string, said: string];
+
+function clusterRows({ operators, served }: Installation): readonly Row[] {
   if (isUnknown(operators) && isUnknown(served) && operators.unknown === served.unknown)
-    return [`cluster:   no answer: ${printable(served.unknown)}`];
-  return [...operatorLines(operators), `API:       ${apiText(served)}`];
+    return [['cluster:', `no answer: ${printable(served.unknown)}`]];
+  return [...operatorRows(operators), ['API:', apiText(served)]];
 }
 
-function operatorLines(operators: Installation['operators']): readonly string[] {
-  if (isUnknown(operators)) return [`operator:  unknown: ${printable(operators.unknown)}`];
-  if (operators.length === 0) return ['operator:  not installed'];
-  return operators.flatMap(({ namespace, version = 'of unknown version', image, ready, replicas }) => [
-    `operator:  ${printable(version)}, ${String(ready)} of ${String(replicas)} ready in ${printable(namespace)}`,
-    `           ${printable(image)}`,
-  ]);
+function operatorRows(operators: Installation['operators']): readonly Row[] {
+  if (isUnknown(operators)) return [['operator:', `unknown: ${printable(operators.unknown)}`]];
+  if (operators.length === 0) return [['operator:', 'not installed']];
+  return operators.flatMap(
+    ({ namespace, version = 'of unknown version', image, ready, replicas }): readonly Row[] => [
+      [
+        'operator:',
+        `${printable(version)}, ${String(ready)} of ${String(replicas)} ready in ${printable(namespace)}`,
+      ],
+      ['', printable(image)],
+    ],
+  );
 }
 
 function apiText(served: Installation['served']): string {

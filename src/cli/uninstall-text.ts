@@ -29,7 +29,7 @@ export function announcement({
     : enforced(namespaces);
   const machines = isUnknown(nodes) ? [printable(`not known: ${nodes.unknown}`)] : enforced(nodes);
   const head = retain
-    ? `In ${printable(server)} this stays in force, and nobody changes or repairs it any more:\n`
+    ? paragraph(`In ${printable(server)} this stays in force, and nobody changes or repairs it any more:`, '')
     : `In ${printable(server)} this opens:\n`;
   const failsafesText = retain
     ? 'stay narrowed in FelixConfiguration/default'

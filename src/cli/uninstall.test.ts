@@ -101,7 +101,7 @@ to remove the rest:
     const { exitCode, stdout } = await uninstall(['--retain', '-y'], { operate: retained });
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(
-      /this stays in force, and nobody changes or repairs it any more:\n {2}namespaces {3}shop\n/,
+      /this stays in force, and nobody changes or repairs\s+it any more:\n {2}namespaces {3}shop\n/,
     );
     expect(stdout).toContain('done: everything stays in force');
     expect(server.collection(POLICIES).objects().size).toBe(1);

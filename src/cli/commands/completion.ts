@@ -6,7 +6,8 @@ const EXAMPLES = `
 Examples:
   $ source <(clusterfirewall completion bash)
   $ clusterfirewall completion zsh > "\${fpath[1]}/_clusterfirewall"
-  $ clusterfirewall completion fish > ~/.config/fish/completions/clusterfirewall.fish`;
+  $ clusterfirewall completion fish \\
+      > ~/.config/fish/completions/clusterfirewall.fish`;
 
 export const declareCompletion: Declare = (program, { io }) => {
   program

@@ -3,9 +3,12 @@ import { outputOption, type Declare } from './declare.ts';
 
 const EXAMPLES = `
 Examples:
-  $ ssh edge1 'sudo iptables-save -c; sudo ip6tables-save -c' | clusterfirewall counters
-  $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- nft list ruleset | clusterfirewall counters
-  $ clusterfirewall counters edge1.txt edge2.txt --output json | jq '.rules[] | select(.verdict == "WouldDrop")'
+  $ ssh edge1 'sudo iptables-save -c; sudo ip6tables-save -c' |
+      clusterfirewall counters
+  $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- \\
+      nft list ruleset | clusterfirewall counters
+  $ clusterfirewall counters edge1.txt edge2.txt -o json |
+      jq '.rules[] | select(.verdict == "WouldDrop")'
 
 Only packets that begin a connection are counted. "would drop" counts packets that nodes in Observe let pass.
 WHERE is ports or host for the layers at nodes, before and after DNAT. A packet that passes both is counted in both.

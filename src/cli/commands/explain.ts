@@ -6,8 +6,10 @@ const EXAMPLES = `
 Examples:
   $ clusterfirewall explain shop/web shop/db 5432
   $ clusterfirewall explain world service:shop/web:443 --inventory cluster.json
-  $ clusterfirewall explain pod:shop[app=report] shop/db 5432 -f firewall.yaml --inventory cluster.json
-  $ clusterfirewall explain 203.0.113.7 node:worker1:30080 -f firewall.yaml --mode enforce
+  $ clusterfirewall explain pod:shop[app=report] shop/db 5432 \\
+      -f firewall.yaml --inventory cluster.json
+  $ clusterfirewall explain 203.0.113.7 node:worker1:30080 -f firewall.yaml \\
+      --mode enforce
 
 FROM and TO:
   NAMESPACE/POD              one pod, or all whose names begin so, as those of a Deployment

@@ -3,8 +3,7 @@ import type { Command } from 'commander';
 import { DEFAULT_OPERATOR_NAMESPACE } from '../../compiler/names.ts';
 import type { ManifestInput } from '../manifests/compiled.ts';
 
-export const INVENTORY = `An inventory comes from clusterfirewall snapshot, or from this command. Only validate uses pods, so leave them out if they are too many:
-  $ kubectl get -A -o yaml namespaces,pods,nodes,ippools,hostendpoints,globalnetworkpolicies,tiers,felixconfigurations,bgppeers,kubecontrollersconfigurations,services,endpointslices,apiservices,crds,validatingwebhookconfigurations,mutatingwebhookconfigurations > cluster.yaml`;
+export const INVENTORY = `An inventory comes from clusterfirewall snapshot. docs/install.md has one command of kubectl that makes it too.`;
 
 export interface ManifestFlags extends Omit<ManifestInput, 'files'> {
   readonly filename?: readonly string[];

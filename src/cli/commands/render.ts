@@ -5,7 +5,7 @@ import { INVENTORY, manifestCommand, manifestInput, type ManifestFlags } from '.
 const EXAMPLES = `
 Examples:
   $ clusterfirewall render firewall.yaml
-  $ clusterfirewall render firewall.yaml --inventory cluster.yaml > policies.yaml
+  $ clusterfirewall render firewall.yaml --inventory cluster.yaml > all.yaml
   $ kubectl get clusterfirewalls -o yaml | clusterfirewall render -
 
 Without an inventory, every named namespace is assumed to exist. The nodes and the pods that the API server calls are not known.

@@ -3,8 +3,10 @@ import type { Declare } from './declare.ts';
 
 const EXAMPLES = `
 Examples:
-  $ clusterfirewall run --health-address 0.0.0.0:8081 --metrics-address 127.0.0.1:8080
-  $ clusterfirewall run --metrics-address :8443 --metrics-certificate /etc/clusterfirewall/metrics
+  $ clusterfirewall run --health-address 0.0.0.0:8081 \\
+      --metrics-address 127.0.0.1:8080
+  $ clusterfirewall run --metrics-address :8443 \\
+      --metrics-certificate /etc/clusterfirewall/metrics
   $ KUBECONFIG=~/.kube/config clusterfirewall run
 
 The cluster is the one of KUBECONFIG, or of the pod that the operator runs in.`;

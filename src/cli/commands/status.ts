@@ -6,7 +6,8 @@ const EXAMPLES = `
 Examples:
   $ clusterfirewall status
   $ clusterfirewall status team-a
-  $ clusterfirewall status -o json | jq -r '.namespaces[] | select(.state == "open").name'
+  $ clusterfirewall status -o json |
+      jq -r '.namespaces[] | select(.state == "open").name'
 
 A namespace is enforced, observed, exempt or open. Calico's stored policies decide, and not the spec: "wanted" names what the spec asks for where that is something else. SINCE is the creation of the policy, and for a node that of its endpoint or label.
 

@@ -8,7 +8,7 @@ Examples:
   $ clusterfirewall validate firewall.yaml
   $ clusterfirewall validate default.yaml teams/ --inventory cluster.yaml
   $ kustomize build . | clusterfirewall validate -
-  $ clusterfirewall validate firewall.yaml --output json | jq -r '.findings[].message'
+  $ clusterfirewall validate firewall.yaml -o json | jq -r '.findings[].message'
 
 All files are validated together, as if they were in one cluster. Objects of other API groups are skipped and counted. Folders in a folder are not searched.
 

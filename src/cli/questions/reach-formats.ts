@@ -25,7 +25,7 @@ function text(rows: readonly ReachRow[]): string {
       const lines = [...byPorts].map(([ports, to]) =>
         wrapped('  →', `${to.map((row) => row.to.name).join(', ')}: ${ports}`, 4),
       );
-      return `${printable(from)}\n${lines.join('')}`;
+      return `${wrapped('', from, 0)}${lines.join('')}`;
     })
     .join('\n');
 }
