@@ -50,6 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   inventory: pure('calico', 'net', 'json'),
   simulator: pure('calico/read', 'calico', 'net', 'json'),
   snapshot: pure('json'),
+  importing: { rooms: ['api', 'net', 'json'], packages: [] },
 
   compiler: pure(...WORDS),
   ...floors(
@@ -80,6 +81,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     'serving',
     'page',
     'questions',
+    'importing',
     'compiler',
     'simulator',
     'snapshot',

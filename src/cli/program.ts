@@ -8,6 +8,7 @@ import { declareCounters } from './commands/counters.ts';
 import type { Declare, Shell } from './commands/declare.ts';
 import { declareDiff } from './commands/diff.ts';
 import { declareExplain } from './commands/explain.ts';
+import { declareImport } from './commands/import.ts';
 import { declareReach } from './commands/reach.ts';
 import { declareRender } from './commands/render.ts';
 import { declareReport } from './commands/report.ts';
@@ -28,6 +29,7 @@ const COMMANDS: readonly Declare[] = [
   declareValidate,
   declareBaseline,
   declareCounters,
+  declareImport,
   declareExplain,
   declareReach,
   declareReport,

@@ -1,0 +1,237 @@
+/** Packets that were let in → zones of nodes. */
+import type { Nodes, Peer, Zone } from '../api/schema.ts';
+import {
+  addressesOf,
+  cidrsOf,
+  EVERYONE,
+  everyoneOf,
+  FAMILIES,
+  type Family,
+  type Known,
+  NODES,
+  nodesOf,
+  NO_SOURCES,
+  ofCidr,
+  PODS,
+  podsOf,
+  WORLD,
+} from './addresses.ts';
+import type { Opening } from './boxes.ts';
+import { Names } from './names.ts';
+import { ImportError, type SourceLine } from './result.ts';
+import { covers, intersect, keyOf, overlap, type Spans, subtract, union } from './spans.ts';
+import { allowsOf, decided } from './traffic.ts';
+
+export interface Refusal {
+  readonly sources: Spans;
+  readonly line: SourceLine;
+}
+
+export interface NodeRules {
+  readonly nodes: Pick<Nodes, 'blocked' | 'zones'>;
+  readonly peers: readonly Peer[];
+  readonly behind: ReadonlyMap<string, readonly SourceLine[]>;
+}
+
+type From = Zone['from'];
+
+const MAX_ZONES = 100;
+const MAX_EXCEPT = 64;
+const MAX_CIDRS = 1000;
+/** More addresses than these become a peer. */
+const FEW = 4;
+
+/** @throws ImportError where the API has no room for them */
+export function zonesOf(openings: readonly Opening[], refusals: readonly Refusal[], known: Known): NodeRules {
+  const boxes = openings
+    .map((box) => ({ ...box, traffic: decided(box.traffic) }))
+    .filter(({ traffic }) => traffic.length > 0);
+  const blocked = refusals.filter(({ sources }) => !boxes.some((box) => overlap(box.sources, sources)));
+  const writer = new Writer(
+    ignoredOf(
+      known,
+      blocked.map(({ sources }) => sources),
+    ),
+  );
+  const entries = writer.addresses(
+    union(...blocked.map(({ sources }) => sources)),
+    'blocked',
+    blocked.map(({ line }) => line),
+  );
+  for (const box of merged(boxes, writer.ignored)) writer.zone(box);
+  if (writer.zones.length > MAX_ZONES)
+    throw new ImportError(
+      `these rules need ${String(writer.zones.length)} zones, and a ClusterFirewall has at most ${String(MAX_ZONES)}: join rules with the same ports or sources first`,
+    );
+  return {
+    nodes: {
+      ...(entries.length > 0 && { blocked: entries as Nodes['blocked'] }),
+      ...(writer.zones.length > 0 && { zones: [...writer.zones] }),
+    },
+    peers: writer.peers,
+    behind: writer.behind,
+  };
+}
+
+/** Sources that send nothing, or are refused before zones are asked. */
+function ignoredOf(known: Known, blocked: readonly Spans[]): Spans {
+  const absent = FAMILIES.flatMap((family) => [
+    ...(isWithout(known.pods, family) ? [podsOf(family)] : []),
+    ...(isWithout(known.nodes, family) ? [nodesOf(family)] : []),
+  ]);
+  return union(
+    NO_SOURCES,
+    ...blocked,
+    ...absent,
+    ...(known.ipv4Only ? [everyoneOf(6)] : []),
+    ...(known.services ?? []).map(ofCidr),
+  );
+}
+
+const isWithout = (cidrs: Known['pods'], family: Family): boolean =>
+  cidrs !== undefined && !cidrs.some((each) => each.family === family);
+
+/** Joins what has the same sources, then what has the same ports. Both families of everybody become one. */
+function merged(boxes: readonly Opening[], ignored: Spans): readonly Opening[] {
+  const perFamily = FAMILIES.flatMap((family) =>
+    boxes.flatMap((box) => {
+      const sources = intersect(box.sources, everyoneOf(family));
+      const destinations = intersect(box.destinations, addressesOf(family));
+      if (sources.length === 0 || destinations.length === 0) return [];
+      return [{ ...box, sources: withIgnored(sources, family, ignored), destinations }];
+    }),
+  );
+  const joined = join(
+    perFamily,
+    ({ sources, destinations }) => `${keyOf(sources)} ${destinationKey(destinations)}`,
+  );
+  return join(
+    paired(joined),
+    ({ destinations, traffic }) => `${destinationKey(destinations)} ${keyOf(traffic)}`,
+  );
+}
+
+/** Sources of which only ignored ones are missing are everybody of their family. */
+const withIgnored = (sources: Spans, family: Family, ignored: Spans): Spans => {
+  const more = intersect(ignored, everyoneOf(family));
+  return covers(union(sources, more), addressesOf(family)) ? union(sources, more) : subtract(sources, more);
+};
+
+/** Every address of either family is no limit. */
+const destinationKey = (destinations: Spans): string =>
+  FAMILIES.map((family) => {
+    const own = intersect(destinations, addressesOf(family));
+    return covers(own, addressesOf(family)) ? '' : cidrsOf(own, family).join();
+  })
+    .join(' ')
+    .trim();
+
+function join(boxes: readonly Opening[], key: (box: Opening) => string): readonly Opening[] {
+  const groups = new Map<string, Opening>();
+  for (const box of boxes) {
+    const known = groups.get(key(box));
+    groups.set(
+      key(box),
+      known === undefined
+        ? box
+        : {
+            sources: union(known.sources, box.sources),
+            destinations: union(known.destinations, box.destinations),
+            traffic: union(known.traffic, box.traffic),
+            lines: [...new Set([...known.lines, ...box.lines])],
+          },
+    );
+  }
+  return [...groups.values()];
+}
+
+/** What everybody of IPv4 and everybody of IPv6 may reach, as one. */
+function paired(boxes: readonly Opening[]): readonly Opening[] {
+  const isAll =
+    (family: Family) =>
+    (box: Opening): boolean =>
+      covers(box.sources, addressesOf(family)) && destinationKey(box.destinations) === '';
+  const [four, six] = [boxes.find(isAll(4)), boxes.find(isAll(6))];
+  if (four === undefined || six === undefined || four === six) return boxes;
+  const lines = [...new Set([...four.lines, ...six.lines])];
+  const common = {
+    sources: union(four.sources, six.sources),
+    destinations: union(four.destinations, six.destinations),
+    traffic: intersect(four.traffic, six.traffic),
+    lines,
+  };
+  return [
+    common,
+    { ...four, traffic: subtract(four.traffic, six.traffic) },
+    { ...six, traffic: subtract(six.traffic, four.traffic) },
+    ...boxes.filter((box) => box !== four && box !== six),
+  ].filter(({ traffic }) => traffic.length > 0);
+}
+
+class Writer {
+  readonly zones: Zone[] = [];
+  readonly peers: Peer[] = [];
+  readonly behind = new Map<string, readonly SourceLine[]>();
+  readonly ignored: Spans;
+  readonly #names = new Names();
+
+  constructor(ignored: Spans) {
+    this.ignored = ignored;
+  }
+
+  zone({ sources, destinations, traffic, lines }: Opening): void {
+    const from = this.#from(sources, lines);
+    if (from.length === 0) return;
+    const addresses = FAMILIES.flatMap((family) => {
+      const own = intersect(destinations, addressesOf(family));
+      return covers(own, addressesOf(family)) ? [] : cidrsOf(own, family);
+    });
+    for (const allow of allowsOf(traffic)) {
+      const name = this.#names.ofZone(from, allow);
+      this.zones.push({ name, from, allow, ...(addresses.length > 0 && { addresses }) });
+      this.behind.set(name, lines);
+    }
+  }
+
+  #from(sources: Spans, lines: readonly SourceLine[]): From {
+    const whole = union(sources, this.ignored);
+    if (covers(whole, EVERYONE)) return [{ entity: 'Everyone' }];
+    const from: From = [];
+    if (covers(whole, WORLD)) from.push({ entity: 'World' });
+    else from.push(...this.addresses(sources, 'addresses', lines));
+    if (overlap(sources, PODS) && covers(whole, PODS)) from.push({ entity: 'Pods' });
+    if (overlap(sources, NODES) && covers(whole, NODES)) from.push({ entity: 'Nodes' });
+    return from;
+  }
+
+  /** The addresses among the sources. */
+  addresses(sources: Spans, name: string, lines: readonly SourceLine[]): From {
+    const blocks = FAMILIES.flatMap((family) => blocksOf(sources, family));
+    if (blocks.length <= FEW) return blocks.map((ipBlock) => ({ ipBlock }));
+    const isPlain = ({ except }: Block): boolean => except === undefined;
+    const cidrs = blocks.filter(isPlain).map(({ cidr }) => cidr);
+    const from: From = blocks.filter((block) => !isPlain(block)).map((ipBlock) => ({ ipBlock }));
+    for (let start = 0; start < cidrs.length; start += MAX_CIDRS) {
+      const peer = this.#names.unique(name);
+      this.peers.push({ name: peer, cidrs: cidrs.slice(start, start + MAX_CIDRS) });
+      this.behind.set(peer, lines);
+      from.push({ peer });
+    }
+    return from;
+  }
+}
+
+interface Block {
+  readonly cidr: string;
+  readonly except?: string[];
+}
+
+/** The addresses of a family: listed, or as all but some where that is shorter. */
+function blocksOf(sources: Spans, family: Family): readonly Block[] {
+  const own = cidrsOf(sources, family);
+  const cidr = family === 4 ? '0.0.0.0/0' : '::/0';
+  const except = cidrsOf(subtract(addressesOf(family), sources), family);
+  return except.length > 0 && except.length < own.length && except.length <= MAX_EXCEPT
+    ? [{ cidr, except: [...except] }]
+    : own.map((each) => ({ cidr: each }));
+}
