@@ -50,7 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   inventory: pure('calico', 'net', 'json'),
   simulator: pure('calico/read', 'calico', 'net', 'json'),
   snapshot: pure('json'),
-  importing: { rooms: ['api', 'net', 'json'], packages: [] },
+  importing: { rooms: ['api', 'net'], packages: [] },
 
   compiler: pure(...WORDS),
   ...floors(

@@ -65,6 +65,8 @@ export interface Known {
   readonly services?: readonly Cidr[];
   /** The sources behind an interface. */
   readonly interfaces: ReadonlyMap<string, Spans>;
+  /** The zone of firewalld that decides about everybody else. */
+  readonly defaultZone?: string;
   /** True where the cluster has no IPv6. */
   readonly ipv4Only: boolean;
 }

@@ -1,6 +1,6 @@
 /** Sets of packets: who sends them, to which addresses of a node, and what they are. */
 import type { SourceLine } from './result.ts';
-import { covers, intersect, type Spans, subtract } from './spans.ts';
+import { intersect, type Spans, subtract } from './spans.ts';
 
 export interface Box {
   readonly sources: Spans;
@@ -44,8 +44,3 @@ function cut<T extends Box>(box: T, hole: Box): readonly T[] {
 
 const isFilled = (box: Box): boolean =>
   box.sources.length > 0 && box.destinations.length > 0 && box.traffic.length > 0;
-
-export const contains = (outer: Box, inner: Box): boolean =>
-  covers(outer.sources, inner.sources) &&
-  covers(outer.destinations, inner.destinations) &&
-  covers(outer.traffic, inner.traffic);

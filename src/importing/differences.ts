@@ -1,5 +1,5 @@
 /** What a ClusterFirewall judges differently than the rules of a machine, on purpose. */
-import type { Spec } from '../api/schema.ts';
+import type { Nodes } from '../api/schema.ts';
 import { addressesOf, type Family, type Known, NO_SOURCES, podsOf } from './addresses.ts';
 import type { Opening } from './boxes.ts';
 import { type Difference, placeOf, type SourceLine } from './result.ts';
@@ -10,10 +10,7 @@ export interface Imports {
   readonly families: readonly Family[];
   readonly known: Known;
   readonly openings: readonly Opening[];
-  readonly spec: {
-    readonly peers: Spec['peers'];
-    readonly nodes: Pick<NonNullable<Spec['nodes']>, 'zones' | 'blocked'>;
-  };
+  readonly nodes: Pick<Nodes, 'blocked'>;
   /** Sources that lines refuse altogether. */
   readonly refused: readonly Spans[];
   readonly rejects: boolean;
@@ -103,8 +100,8 @@ function icmp({ openings, refused, families: given }: Imports): readonly Differe
   ];
 }
 
-const blocked = ({ spec }: Imports): readonly Difference[] =>
-  spec.nodes.blocked === undefined
+const blocked = ({ nodes }: Imports): readonly Difference[] =>
+  nodes.blocked === undefined
     ? []
     : [
         {

@@ -17,6 +17,7 @@ import {
   WORLD,
 } from './addresses.ts';
 import type { Opening } from './boxes.ts';
+import { parseCidr } from '../net/cidr.ts';
 import { Names } from './names.ts';
 import { ImportError, type SourceLine } from './result.ts';
 import { covers, intersect, keyOf, overlap, type Spans, subtract, union } from './spans.ts';
@@ -47,18 +48,17 @@ export function zonesOf(openings: readonly Opening[], refusals: readonly Refusal
     .map((box) => ({ ...box, traffic: decided(box.traffic) }))
     .filter(({ traffic }) => traffic.length > 0);
   const blocked = refusals.filter(({ sources }) => !boxes.some((box) => overlap(box.sources, sources)));
-  const writer = new Writer(
-    ignoredOf(
-      known,
-      blocked.map(({ sources }) => sources),
-    ),
+  const ignored = ignoredOf(
+    known,
+    blocked.map(({ sources }) => sources),
   );
+  const writer = new Writer(ignored, union(...(known.pods ?? []).map(ofCidr)));
   const entries = writer.addresses(
     union(...blocked.map(({ sources }) => sources)),
     'blocked',
     blocked.map(({ line }) => line),
   );
-  for (const box of merged(boxes, writer.ignored)) writer.zone(box);
+  for (const box of merged(boxes, ignored)) writer.zone(box);
   if (writer.zones.length > MAX_ZONES)
     throw new ImportError(
       `these rules need ${String(writer.zones.length)} zones, and a ClusterFirewall has at most ${String(MAX_ZONES)}: join rules with the same ports or sources first`,
@@ -91,29 +91,87 @@ function ignoredOf(known: Known, blocked: readonly Spans[]): Spans {
 const isWithout = (cidrs: Known['pods'], family: Family): boolean =>
   cidrs !== undefined && !cidrs.some((each) => each.family === family);
 
-/** Joins what has the same sources, then what has the same ports. Both families of everybody become one. */
+/** Joins what has the same sources, then what has the same ports. */
 function merged(boxes: readonly Opening[], ignored: Spans): readonly Opening[] {
   const perFamily = FAMILIES.flatMap((family) =>
     boxes.flatMap((box) => {
-      const sources = intersect(box.sources, everyoneOf(family));
+      const sources = intersect(box.sources, addressesOf(family));
       const destinations = intersect(box.destinations, addressesOf(family));
       if (sources.length === 0 || destinations.length === 0) return [];
       return [{ ...box, sources: withIgnored(sources, family, ignored), destinations }];
     }),
   );
-  const joined = join(
-    perFamily,
-    ({ sources, destinations }) => `${keyOf(sources)} ${destinationKey(destinations)}`,
+  const bySources = ({ sources, destinations }: Opening): string =>
+    `${keyOf(sources)} ${destinationKey(destinations)}`;
+  const addresses = paired(join(perFamily, bySources));
+  const byDestination = Map.groupBy([...addresses, ...points(boxes, ignored)], ({ destinations }) =>
+    destinationKey(destinations),
   );
   return join(
-    paired(joined),
+    [...byDestination.values()].flatMap((group) => withEveryone(group, ignored)),
     ({ destinations, traffic }) => `${destinationKey(destinations)} ${keyOf(traffic)}`,
   );
 }
 
+/** The traffic that pods and nodes have in every family that they have. */
+function points(boxes: readonly Opening[], ignored: Spans): readonly Opening[] {
+  const found: Opening[] = [];
+  for (const point of [podsOf, nodesOf])
+    for (const [key, group] of Map.groupBy(boxes, ({ destinations }) => destinationKey(destinations))) {
+      const families = FAMILIES.filter(
+        (family) =>
+          !covers(ignored, point(family)) &&
+          (key === '' || group.some(({ destinations }) => overlap(destinations, addressesOf(family)))),
+      );
+      const own = families.map((family) =>
+        group.filter(
+          ({ sources, destinations }) =>
+            overlap(sources, point(family)) && overlap(destinations, addressesOf(family)),
+        ),
+      );
+      const [first, ...more] = own.map((list) => union(...list.map(({ traffic }) => traffic)));
+      const traffic = more.reduce(intersect, first ?? []);
+      if (traffic.length === 0) continue;
+      found.push({
+        sources: union(...FAMILIES.map(point)),
+        destinations: union(...group.map(({ destinations }) => destinations)),
+        traffic,
+        lines: [
+          ...new Set(
+            own
+              .flat()
+              .filter((box) => overlap(box.traffic, traffic))
+              .flatMap(({ lines }) => lines),
+          ),
+        ],
+      });
+    }
+  return found;
+}
+
+/** The traffic that the world, pods and nodes have is that of everyone. */
+function withEveryone(group: readonly Opening[], ignored: Spans): readonly Opening[] {
+  const parts = [WORLD, PODS, NODES]
+    .filter((each) => !covers(ignored, each))
+    .map((each) => group.find(({ sources }) => covers(union(sources, ignored), each)));
+  const [first, ...more] = parts;
+  if (first === undefined) return group;
+  const traffic = more.reduce((common, part) => intersect(common, part?.traffic ?? []), first.traffic);
+  const everyone = {
+    sources: EVERYONE,
+    destinations: first.destinations,
+    traffic,
+    lines: [...new Set(parts.flatMap((part) => part?.lines ?? []))],
+  };
+  const rest = group.map((box) =>
+    parts.includes(box) ? { ...box, traffic: subtract(box.traffic, traffic) } : box,
+  );
+  return [everyone, ...rest].filter((box) => box.traffic.length > 0);
+}
+
 /** Sources of which only ignored ones are missing are everybody of their family. */
 const withIgnored = (sources: Spans, family: Family, ignored: Spans): Spans => {
-  const more = intersect(ignored, everyoneOf(family));
+  const more = intersect(ignored, addressesOf(family));
   return covers(union(sources, more), addressesOf(family)) ? union(sources, more) : subtract(sources, more);
 };
 
@@ -172,11 +230,14 @@ class Writer {
   readonly zones: Zone[] = [];
   readonly peers: Peer[] = [];
   readonly behind = new Map<string, readonly SourceLine[]>();
-  readonly ignored: Spans;
+  readonly #ignored: Spans;
+  /** Addresses that mean nothing in a list, because they are all pods'. */
+  readonly #pods: Spans;
   readonly #names = new Names();
 
-  constructor(ignored: Spans) {
-    this.ignored = ignored;
+  constructor(ignored: Spans, pods: Spans) {
+    this.#ignored = ignored;
+    this.#pods = pods;
   }
 
   zone({ sources, destinations, traffic, lines }: Opening): void {
@@ -194,7 +255,7 @@ class Writer {
   }
 
   #from(sources: Spans, lines: readonly SourceLine[]): From {
-    const whole = union(sources, this.ignored);
+    const whole = union(sources, this.#ignored);
     if (covers(whole, EVERYONE)) return [{ entity: 'Everyone' }];
     const from: From = [];
     if (covers(whole, WORLD)) from.push({ entity: 'World' });
@@ -206,7 +267,9 @@ class Writer {
 
   /** The addresses among the sources. */
   addresses(sources: Spans, name: string, lines: readonly SourceLine[]): From {
-    const blocks = FAMILIES.flatMap((family) => blocksOf(sources, family));
+    const blocks = FAMILIES.flatMap((family) => blocksOf(sources, family, this.#ignored)).filter(
+      ({ cidr }) => !covers(this.#pods, ofCidr(parseCidr(cidr))),
+    );
     if (blocks.length <= FEW) return blocks.map((ipBlock) => ({ ipBlock }));
     const isPlain = ({ except }: Block): boolean => except === undefined;
     const cidrs = blocks.filter(isPlain).map(({ cidr }) => cidr);
@@ -227,10 +290,10 @@ interface Block {
 }
 
 /** The addresses of a family: listed, or as all but some where that is shorter. */
-function blocksOf(sources: Spans, family: Family): readonly Block[] {
+function blocksOf(sources: Spans, family: Family, ignored: Spans): readonly Block[] {
   const own = cidrsOf(sources, family);
   const cidr = family === 4 ? '0.0.0.0/0' : '::/0';
-  const except = cidrsOf(subtract(addressesOf(family), sources), family);
+  const except = cidrsOf(subtract(addressesOf(family), union(sources, ignored)), family);
   return except.length > 0 && except.length < own.length && except.length <= MAX_EXCEPT
     ? [{ cidr, except: [...except] }]
     : own.map((each) => ({ cidr: each }));

@@ -23,6 +23,7 @@ interface ImportFlags {
   readonly nodes?: readonly Cidr[];
   readonly services?: readonly Cidr[];
   readonly interface?: ReadonlyMap<string, Spans>;
+  readonly defaultZone?: string;
   readonly ipv4Only?: boolean;
 }
 
@@ -36,6 +37,7 @@ export const declareImport: Declare = (program, { io, exit }) => {
     .option('--nodes <cidr>', 'a range of nodes; repeat it for more', cidrs)
     .option('--services <cidr>', 'a range of Services, from which no packet comes; repeat it for more', cidrs)
     .option('--interface <name=sources>', 'who is behind an interface: CIDRs, Pods, Nodes, Everyone', behind)
+    .option('--default-zone <name>', 'the default zone of firewalld')
     .option('--ipv4-only', 'the cluster has no IPv6')
     .addHelpText('after', EXAMPLES)
     .action(async (files: readonly string[], flags: ImportFlags) => {

@@ -4,11 +4,11 @@
  * chain.
  */
 import { addressesOf, type Known, LOOPBACK } from '../addresses.ts';
-import { type Box, contains, type Opening, outside, within } from '../boxes.ts';
+import { type Box, type Opening, outside, within } from '../boxes.ts';
 import type { Notes } from '../notes.ts';
 import { ImportError, placeOf, type SourceLine } from '../result.ts';
-import { covers, intersect, type Spans } from '../spans.ts';
-import { EVERYTHING, ICMP } from '../traffic.ts';
+import { covers, intersect, type Spans, union } from '../spans.ts';
+import { ICMP, isEverything } from '../traffic.ts';
 import { type Match, MatchError, matchOf } from './match.ts';
 import { type Parsed, parseRule } from './options.ts';
 import type { Chain, Rule, Table } from './read.ts';
@@ -24,6 +24,14 @@ export interface Outcome {
 export interface Refused {
   readonly sources: Spans;
   readonly line: SourceLine;
+}
+
+/** The jumps to a chain. */
+interface Way {
+  /** False where one has a criterion that is not understood. */
+  readonly sure: boolean;
+  /** True where one names sources. */
+  readonly named: boolean;
 }
 
 interface Context {
@@ -62,12 +70,11 @@ export class Evaluation {
     this.#context = context;
   }
 
-  /** @param sure false where a criterion before the jump is not understood */
-  chain(name: string, region: readonly Box[], sure = true): Outcome {
+  chain(name: string, region: readonly Box[], way: Way = { sure: true, named: false }): Outcome {
     const chain = this.#chainNamed(name);
     this.#stack.push(name);
     const walk = new Walk(region);
-    for (const rule of chain.rules) this.#rule(rule, walk, sure);
+    for (const rule of chain.rules) this.#rule(rule, walk, way);
     this.#stack.pop();
     return { accepted: walk.accepted, rest: [...walk.open, ...walk.returned] };
   }
@@ -79,7 +86,7 @@ export class Evaluation {
     return chain;
   }
 
-  #rule(rule: Rule, walk: Walk, sure: boolean): void {
+  #rule(rule: Rule, walk: Walk, way: Way): void {
     const { notes } = this.#context;
     const parsed = parseRule(rule.words);
     const target = parsed.target?.name;
@@ -94,21 +101,38 @@ export class Evaluation {
     if (isOfCluster(target))
       return notes.add('builtIn', rule.line, 'written by a program of the cluster, which goes on writing it');
     const match = this.#match(parsed, rule);
-    if (match.never !== undefined)
+    if (match.never !== undefined) {
+      this.#skip(target);
       return notes.add(match.never.builtIn ? 'builtIn' : 'idle', rule.line, match.never.why);
+    }
     let hits = false;
     for (const { box, certain } of match.cases) {
       const hit = within(walk.open, [box]);
       if (hit.length === 0) continue;
       hits = true;
       if (!certain && match.unknown.length === 0) this.ambiguous.add(rule.line);
-      this.#decide({ rule, parsed, target, match, hit, certain, sure }, walk);
+      this.#decide({ rule, parsed, target, match, hit, certain, way }, walk);
     }
-    if (!hits) notes.add('idle', rule.line, 'no packet comes as far as this line');
+    if (!hits) {
+      this.#skip(target);
+      notes.add('idle', rule.line, FAR);
+    }
     if (walk.open.length > MAX_BOXES)
       throw new ImportError(
         `${placeOf(rule.line)}: these lines make more than ${String(MAX_BOXES)} combinations of sources and ports. Give a file with fewer lines that drop`,
       );
+  }
+
+  /** Notes the lines of a chain to which no packet comes from here. */
+  #skip(name: string): void {
+    const chain = this.#table.chains.get(name);
+    if (chain === undefined || this.#stack.includes(name)) return;
+    this.#stack.push(name);
+    for (const { line, words } of chain.rules) {
+      this.#context.notes.add('idle', line, FAR);
+      this.#skip(parseRule(words).target?.name ?? '');
+    }
+    this.#stack.pop();
   }
 
   #match(parsed: Parsed, rule: Rule): Match {
@@ -121,7 +145,7 @@ export class Evaluation {
   }
 
   #decide(step: Step, walk: Walk): void {
-    const { target, parsed, hit, certain, sure, rule } = step;
+    const { target, parsed, hit, certain, way, rule } = step;
     if (target === 'ACCEPT') this.#accept(step, walk);
     else if (DENIES.has(target)) this.#deny(step, walk);
     else if (target === 'RETURN') {
@@ -129,7 +153,10 @@ export class Evaluation {
       if (certain) walk.returned.push(...hit);
       this.#noteOther(step);
     } else if (this.#table.chains.has(target)) {
-      const inner = this.chain(target, hit, sure && certain);
+      const inner = this.chain(target, hit, {
+        sure: way.sure && certain,
+        named: way.named || namesSources(parsed),
+      });
       const passed = [...inner.rest, ...outside(inner.accepted, inner.rest)];
       walk.open = outside(walk.open, hit);
       const isGoto = parsed.target?.isGoto === true;
@@ -152,21 +179,21 @@ export class Evaluation {
     }
   }
 
-  #accept({ hit, certain, sure, rule, match }: Step, walk: Walk): void {
+  #accept({ hit, certain, way, rule, match }: Step, walk: Walk): void {
     const { notes } = this.#context;
     const isICMP = hit.every(({ traffic }) => covers(ICMP, traffic));
     if (isICMP) notes.add('builtIn', rule.line, ICMP_OPEN);
     if (certain || isICMP) {
       walk.accepted.push(...hit.map((box) => ({ ...box, lines: [rule.line] })));
-      if (!isICMP && sure) notes.add('taken', rule.line, 'opens');
-      if (!isICMP && !sure)
+      if (!isICMP && way.sure) notes.add('taken', rule.line, 'opens');
+      if (!isICMP && !way.sure)
         notes.add('left', rule.line, 'a line that leads here has a criterion that is not understood');
     } else if (match.unknown.length > 0) {
       notes.add('left', rule.line, `not opened: ${match.unknown.join('; ')}`);
     }
   }
 
-  #deny({ hit, certain, sure, rule, match, target, parsed }: Step, walk: Walk): void {
+  #deny({ hit, certain, way, rule, match, target, parsed }: Step, walk: Walk): void {
     const { notes } = this.#context;
     if (target === 'REJECT') this.rejects = true;
     walk.open = outside(walk.open, hit);
@@ -186,20 +213,16 @@ export class Evaluation {
         rule.line,
         isForged ? 'loopback addresses never come in' : 'stays closed',
       );
-      if (sure && !isForged && own !== undefined && namesSources(parsed)) this.#refuse(own, hit, rule.line);
+      if (way.sure && !isForged && (way.named || namesSources(parsed))) this.#refuse(hit, rule.line);
     }
   }
 
   /** Remembers sources that lose everything here. */
-  #refuse(own: Box, hit: readonly Box[], line: SourceLine): void {
-    const { family } = this.#table;
-    const whole = {
-      sources: intersect(own.sources, addressesOf(family)),
-      destinations: addressesOf(family),
-      traffic: EVERYTHING,
-    };
-    if (contains(own, whole) && outside([whole], hit).length === 0)
-      this.refused.push({ sources: whole.sources, line });
+  #refuse(hit: readonly Box[], line: SourceLine): void {
+    const every = addressesOf(this.#table.family);
+    const whole = hit.filter((box) => isEverything(box.traffic) && covers(box.destinations, every));
+    const sources = intersect(union(...whole.map((box) => box.sources)), every);
+    if (sources.length > 0) this.refused.push({ sources, line });
   }
 
   #noteOther({ match, rule, certain, target }: Step): void {
@@ -213,6 +236,7 @@ export class Evaluation {
   }
 }
 
+const FAR = 'no packet comes as far as this line';
 const ICMP_OPEN = 'ICMP is open by the baseline';
 const OTHER_TARGETS = new Set(
   'QUEUE NFQUEUE SYNPROXY DNAT SNAT REDIRECT MASQUERADE TPROXY TEE NETMAP'.split(' '),
@@ -228,7 +252,7 @@ interface Step {
   readonly match: Match;
   readonly hit: readonly Box[];
   readonly certain: boolean;
-  readonly sure: boolean;
+  readonly way: Way;
 }
 
 class Walk {

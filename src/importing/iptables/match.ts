@@ -63,7 +63,10 @@ export function matchOf({ options, modules }: Parsed, around: Surroundings): Mat
     destinations: addressesOf(family),
     traffic: EVERYTHING,
     protocol: undefined,
-    unknown: modules.flatMap((name) => WHOLE_MODULES.get(name) ?? (MODULES.has(name) ? [] : [`-m ${name}`])),
+    unknown: modules.flatMap(
+      (name) =>
+        WHOLE_MODULES.get(name) ?? (MODULES.has(name) ? [] : [name.includes(' ') ? name : `-m ${name}`]),
+    ),
   };
   // The protocol says what a port is, wherever it stands.
   const isProtocol = ({ name }: Option): boolean => name === 'protocol';

@@ -104,8 +104,11 @@ function familyOf(file: string, header: string, lines: readonly SourceLine[]): F
   const shows = (form: RegExp): boolean =>
     lines.some(({ text }) => form.test(text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').replace(/^:.*/, '')));
   const is4 =
-    shows(/(?:^|[ ,])\d+\.\d+\.\d+\.\d+|-p icmp\b|icmp-(?:port|host|net)-/) || /(?:v4|ipv4)$/.test(file);
+    shows(/^-A ufw-/) ||
+    shows(/(?:^|[ ,])\d+\.\d+\.\d+\.\d+|-p icmp\b|icmp-(?:port|host|net)-/) ||
+    /(?:v4|ipv4)$/.test(file);
   const is6 =
+    shows(/^-A ufw6-/) ||
     shows(/[ ,][0-9a-f]*:[0-9a-f:]*:[0-9a-f/]*|-p (?:ipv6-icmp|icmpv6)\b|icmp6-/i) ||
     /(?:v6|ipv6)$/.test(file);
   if (is4 !== is6) return is4 ? 4 : 6;
