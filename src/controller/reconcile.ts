@@ -137,7 +137,14 @@ export class Reconciler {
     const statusMs = await this.#report(firewalls, results, report);
     const isLeftBehind = this.#isLeftBehind(plan);
     const { isWithdrawn: areNodesWithdrawn } = nodes;
-    await this.#finalizers.release(firewalls, lifecycles, { stored, areNodesWithdrawn, isLeftBehind });
+    const removeOpenOf = (firewall: string): Promise<void> =>
+      this.#writer.removeOpenOf(firewall, after, signal);
+    await this.#finalizers.release(firewalls, lifecycles, {
+      stored,
+      areNodesWithdrawn,
+      isLeftBehind,
+      removeOpenOf,
+    });
     return nextLook({
       outcome,
       isShown,

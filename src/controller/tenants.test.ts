@@ -146,6 +146,18 @@ test('forged policies that nothing holds are removed after everything else', asy
   expect(rounds.told.findings.get('default')).toMatchObject({ problems: [] });
 });
 
+test('a firewall that goes takes its policies along, although nothing proves that they are ours', async () => {
+  const server = tenantsCluster();
+  await (await watchedRounds(server).rounds.start()).settle();
+  expect(policiesIn(server, VICTIM)).not.toEqual([]);
+  await remove(server, FIREWALLS, 'default');
+  // The Lease with the keys of the process before is gone.
+  const { rounds } = watchedRounds(server);
+  await (await rounds.start()).settle();
+  expect(server.collection(FIREWALLS).objects().size).toBe(0);
+  for (const namespace of [EVIL, VICTIM]) expect(policiesIn(server, namespace)).toEqual([]);
+});
+
 test('a policy under a name that we never give is its author’s own, whatever it says', async () => {
   const change = put({ namespaces: [team] });
   const tenant = (person: Tenant): void => {

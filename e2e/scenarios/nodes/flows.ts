@@ -129,7 +129,7 @@ export const JOINING: readonly FlowRow[] = [
 /** A machine in nodeCIDRs, until an operator has seen its Node. */
 export const NO_NODE_YET: readonly FlowRow[] = [
   ...flows(refused(['aks-1'], ['edge', 'worker'], [9999])),
-  ...flows(refused(['aks-1'], ['edge'], [9100]), IPV6),
+  ...flows(refused(['aks-1'], ['edge'], [10250]), IPV6),
 ];
 /** The time from which it is policed. */
 export const refusedAt = (node: ActorName): readonly FlowRow[] => [

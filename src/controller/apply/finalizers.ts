@@ -24,6 +24,8 @@ export interface Leftovers {
   readonly areNodesWithdrawn: boolean;
   /** True for an object without effect that another client keeps. No firewall waits for it. */
   readonly isLeftBehind: (object: OwnedObject) => boolean;
+  /** Removes policies of namespaces that name the firewall, and of which nothing proves that they are ours. */
+  readonly removeOpenOf: (firewall: string) => Promise<void>;
 }
 
 /** Decides when a firewall gets our finalizer, and when it loses it. */
@@ -54,7 +56,7 @@ export class FinalizerKeeper {
   async release(
     firewalls: readonly StoredFirewall[],
     lifecycles: Lifecycles,
-    { stored, areNodesWithdrawn, isLeftBehind }: Leftovers,
+    { stored, areNodesWithdrawn, isLeftBehind, removeOpenOf }: Leftovers,
   ): Promise<void> {
     if (!stored.isSure) return;
     for (const firewall of firewalls) {
@@ -67,6 +69,7 @@ export class FinalizerKeeper {
       const isDone = left.every(isLeftBehind) && (name !== DEFAULT_FIREWALL || areNodesWithdrawn);
       const isLeaving = lifecycles.get(name) === 'leaving';
       if (isLeaving && !isDone) continue;
+      if (isLeaving) await removeOpenOf(name);
       await this.#release(firewall);
       const what = left.length === 0 ? 'nothing of it is left' : isLeaving ? HELD : RETAINED;
       const objects = isLeaving ? left.map(({ id, waitsFor }) => ({ id, finalizers: waitsFor })) : [];

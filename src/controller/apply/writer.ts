@@ -41,6 +41,8 @@ export const NO_EFFECT_MS = 100;
  * Open removals of one round. There may be thousands, and the next round may have something to do for others.
  */
 const OPEN_REMOVALS = 4;
+/** Names of policies in one line of the log. */
+const MAX_NAMED = 10;
 /** An open removal that had no effect is repeated after this time. */
 const OPEN_AGAIN_MS = 60_000;
 
@@ -71,7 +73,7 @@ export class Writer {
    * before.
    */
   async write(now: Transition, defers: (step: Step) => boolean, signal: AbortSignal): Promise<WriteResult> {
-    const { clock, waveTimer } = this.#options;
+    const { waveTimer } = this.#options;
     const { phases } = waveTimer.due(now, (step) => this.ignoresWaves(step) || defers(step));
     const isDue = (step: Step): boolean =>
       this.#driftWaitMs(step) === 0 && !defers(step) && !isOpenRemoval(step) && !isHeld(step);
@@ -80,13 +82,9 @@ export class Writer {
     const changes = due.map((steps) => steps.filter((step) => !this.#isDrift(step) && !isOpen(step)));
     const openChanges = due.map((steps) => steps.filter((step) => !this.#isDrift(step) && isOpen(step)));
     const written = new Set<string>();
-    const round = new AbortController();
-    const cancel = clock.setTimeout(() => {
-      round.abort();
-    }, ROUND_MS);
+    const bound = this.#bound(signal);
     try {
-      const bounded = AbortSignal.any([signal, round.signal]);
-      const executor = { ...this.#options, signal: bounded };
+      const executor = { ...this.#options, signal: bound.signal };
       const outcome = await execute([...repairs, ...changes, ...openChanges], executor);
       this.#unwritable = new Set(outcome.unwritten.map(({ step }) => keyOf(step)));
       const altered = outcome.unwritten.filter((each) => each.altered !== undefined);
@@ -103,8 +101,35 @@ export class Writer {
       // An object that the API server has altered is stored all the same.
       const isTried = (step: Step): boolean => !this.#unwritable.has(keyOf(step)) || written.has(step.id);
       waveTimer.wrote(changes.flat().filter(isTried), now.staged);
-      cancel();
+      bound.cancel();
     }
+  }
+
+  /**
+   * Removes the policies whose author is open and that name a firewall which is about to go. Once it is gone,
+   * they may be somebody's own, so nothing removes them. This takes no longer than a round writes.
+   */
+  async removeOpenOf(firewall: string, { plan: { phases } }: Transition, signal: AbortSignal): Promise<void> {
+    const steps = phases.flat().filter((step) => isOpenRemoval(step) && step.live.firewall === firewall);
+    if (steps.length === 0) return;
+    const bound = this.#bound(signal);
+    const { written } = await execute([steps], { ...this.#options, signal: bound.signal }).finally(
+      bound.cancel,
+    );
+    const gone = new Set<string>(written.map(({ id }) => id));
+    const left = steps.filter(({ id }) => !gone.has(id)).map(({ id }) => id);
+    if (left.length === 0) return;
+    const some = left.slice(0, MAX_NAMED);
+    this.#options.log.warn({ firewall, policies: left.length, some }, 'policies that name it could not go');
+  }
+
+  /** Aborts after the time in which a round writes, and with the signal. */
+  #bound(signal: AbortSignal): { readonly signal: AbortSignal; readonly cancel: () => void } {
+    const time = new AbortController();
+    const cancel = this.#options.clock.setTimeout(() => {
+      time.abort();
+    }, ROUND_MS);
+    return { signal: AbortSignal.any([signal, time.signal]), cancel };
   }
 
   /**
