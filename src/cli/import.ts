@@ -10,10 +10,10 @@ import {
   type SourceLine,
 } from '../importing/result.ts';
 import type { SourceFile } from '../importing/text.ts';
+import { columns } from './columns.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { STDIN, UnreadableError, readText } from './manifests/source.ts';
 import { printable } from './printable.ts';
-import { table } from './table.ts';
 
 export interface ImportInput {
   readonly from: Origin;
@@ -101,7 +101,7 @@ function reportOf({ notes, differences }: Imported): string {
       notes.filter(({ fate }) => fate === 'idle'),
     ),
     '\njudged differently on purpose\n',
-    table([['TRAFFIC', 'BEFORE', 'NOW'], ...differences.map(rowOf)]),
+    columns([['TRAFFIC', 'BEFORE', 'NOW'], ...differences.map(rowOf)]),
   ].join('');
 }
 
