@@ -57,7 +57,7 @@ const NEVER_PODS_OR_NODES = union(
 /** Sources that nodes drop by themselves, so that no rule needs to leave them out. */
 export const NO_SOURCES = union(LOOPBACK, MAPPED);
 
-/** The part of the cluster that an import is told. */
+/** Facts about the cluster that whoever imports gives. */
 export interface Known {
   /** Absent: unknown. Then any address may be a pod's. */
   readonly pods?: readonly Cidr[];

@@ -1,4 +1,4 @@
-/** What a ClusterFirewall judges differently than the rules of a machine, on purpose. */
+/** Traffic that a ClusterFirewall judges differently than the rules of a machine, on purpose. */
 import type { Nodes } from '../api/schema.ts';
 import { addressesOf, type Family, type Known, NO_SOURCES, podsOf } from './addresses.ts';
 import type { Opening } from './boxes.ts';
@@ -88,6 +88,8 @@ function pods({ openings, ambiguous, known }: Imports): readonly Difference[] {
 /** Every source of a family that was given, whatever the type of ICMP. */
 function icmp({ openings, refused, families: given }: Imports): readonly Difference[] {
   const sources = union(
+    NO_SOURCES,
+    ...refused,
     ...openings.filter(({ traffic }) => overlap(traffic, ICMP)).map((box) => box.sources),
   );
   if (given.every((family) => covers(sources, addressesOf(family)))) return [];

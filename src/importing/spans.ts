@@ -36,7 +36,8 @@ export function intersect(a: Spans, b: Spans): Spans {
 
 export function subtract(a: Spans, b: Spans): Spans {
   const rest: Span[] = [];
-  for (let { from, to } of a) {
+  for (const { from: start, to } of a) {
+    let from = start;
     for (const hole of b) {
       if (hole.to < from || hole.from > to) continue;
       if (hole.from > from) rest.push({ from, to: hole.from - 1n });

@@ -1,6 +1,9 @@
 /** Files as they are given. */
 import { ImportError, type SourceLine } from './result.ts';
 
+/** It begins the sequences that colour a terminal. */
+const ESCAPE = String.fromCodePoint(0x1b);
+
 export interface SourceFile {
   readonly name: string;
   readonly text: string;
@@ -9,8 +12,7 @@ export interface SourceFile {
 /** @throws ImportError for colours, which a terminal adds */
 export function linesOf({ name, text }: SourceFile): readonly SourceLine[] {
   const lines = text.split(/\r?\n/).map((each, index) => ({ file: name, line: index + 1, text: each }));
-  // eslint-disable-next-line no-control-regex -- the sequences that colour a terminal
-  const coloured = lines.find((each) => /\u001b\[/.test(each.text));
+  const coloured = lines.find((each) => each.text.includes(`${ESCAPE}[`));
   if (coloured !== undefined)
     throw new ImportError(
       `${name}:${String(coloured.line)} has the colours of a terminal: write the output into a file without them`,

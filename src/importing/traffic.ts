@@ -49,7 +49,7 @@ const SERVICES = {
 const MAX_PORTS = 64;
 const MAX_PROTOCOLS = 32;
 
-/** As few entries as the bounds of the API take. */
+/** The fewest entries that the bounds of the API take. */
 export function allowsOf(traffic: Spans): readonly Allow[] {
   if (isEverything(traffic)) return [{ all: true }];
   const rest = decided(subtract(EVERYTHING, traffic));

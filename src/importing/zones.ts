@@ -65,7 +65,7 @@ export function zonesOf(openings: readonly Opening[], refusals: readonly Refusal
     );
   return {
     nodes: {
-      ...(entries.length > 0 && { blocked: entries as Nodes['blocked'] }),
+      ...(entries.length > 0 && { blocked: entries }),
       ...(writer.zones.length > 0 && { zones: [...writer.zones] }),
     },
     peers: writer.peers,
@@ -203,7 +203,7 @@ function join(boxes: readonly Opening[], key: (box: Opening) => string): readonl
   return [...groups.values()];
 }
 
-/** What everybody of IPv4 and everybody of IPv6 may reach, as one. */
+/** The traffic that everybody of IPv4 and everybody of IPv6 may reach, as one. */
 function paired(boxes: readonly Opening[]): readonly Opening[] {
   const isAll =
     (family: Family) =>

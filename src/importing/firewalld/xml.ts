@@ -85,7 +85,7 @@ export function readZoneXML(file: SourceFile): Zone {
   return zone;
 }
 
-/** As the text form says it. */
+/** The words of the text form. */
 const richWords = ({ name, attributes }: Tag): readonly string[] => [
   name,
   ...(/^(?:true|yes|1)$/i.test(attributes.get('invert') ?? '') ? ['NOT'] : []),

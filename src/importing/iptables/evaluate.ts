@@ -6,7 +6,7 @@
 import { addressesOf, type Known, LOOPBACK } from '../addresses.ts';
 import { type Box, type Opening, outside, within } from '../boxes.ts';
 import type { Notes } from '../notes.ts';
-import { ImportError, placeOf, type SourceLine } from '../result.ts';
+import { ImportError, type Note, placeOf, type SourceLine } from '../result.ts';
 import { covers, intersect, type Spans, union } from '../spans.ts';
 import { ICMP, isEverything } from '../traffic.ts';
 import { type Match, MatchError, matchOf } from './match.ts';
@@ -53,6 +53,17 @@ const GOES_ON = new Set(
 const LOGS = new Set(['LOG', 'NFLOG', 'ULOG']);
 const DENIES = new Set(['DROP', 'REJECT', 'TARPIT']);
 
+/** The fate of a line that decides about no packet here. */
+function withoutVerdict(target: string): Pick<Note, 'fate' | 'why'> | undefined {
+  if (target === '') return { fate: 'idle', why: 'it only counts' };
+  if (LOGS.has(target))
+    return { fate: 'left', why: '`log: Refused` logs what no rule lets in; single lines do not log' };
+  if (GOES_ON.has(target)) return { fate: 'idle', why: `${target} decides about no packet` };
+  if (isOfCluster(target))
+    return { fate: 'builtIn', why: 'written by a program of the cluster, which goes on writing it' };
+  return undefined;
+}
+
 /** A set of packets may become many boxes. Larger ones are refused in words. */
 const MAX_BOXES = 5_000;
 
@@ -89,21 +100,17 @@ export class Evaluation {
   #rule(rule: Rule, walk: Walk, way: Way): void {
     const { notes } = this.#context;
     const parsed = parseRule(rule.words);
-    const target = parsed.target?.name;
-    if (target === undefined) return notes.add('idle', rule.line, 'it only counts');
-    if (LOGS.has(target))
-      return notes.add(
-        'left',
-        rule.line,
-        '`log: Refused` logs what no rule lets in; single lines do not log',
-      );
-    if (GOES_ON.has(target)) return notes.add('idle', rule.line, `${target} decides about no packet`);
-    if (isOfCluster(target))
-      return notes.add('builtIn', rule.line, 'written by a program of the cluster, which goes on writing it');
+    const target = parsed.target?.name ?? '';
+    const plain = withoutVerdict(target);
+    if (plain !== undefined) {
+      notes.add(plain.fate, rule.line, plain.why);
+      return;
+    }
     const match = this.#match(parsed, rule);
     if (match.never !== undefined) {
       this.#skip(target);
-      return notes.add(match.never.builtIn ? 'builtIn' : 'idle', rule.line, match.never.why);
+      notes.add(match.never.builtIn ? 'builtIn' : 'idle', rule.line, match.never.why);
+      return;
     }
     let hits = false;
     for (const { box, certain } of match.cases) {

@@ -114,44 +114,60 @@ function apply(option: Option, state: State, around: Surroundings): void {
     case 'ipv6':
       return;
     case 'protocol':
-      return applyProtocol(option, state);
+      applyProtocol(option, state);
+      return;
     case 'source':
-      return narrowSources(state, option, whoHas(networks(value, family), family, known), family);
+      narrowSources(state, option, whoHas(networks(value, family), family, known), family);
+      return;
     case 'src-range':
-      return narrowSources(state, option, whoHas(rangeOf(value), family, known), family);
+      narrowSources(state, option, whoHas(rangeOf(value), family, known), family);
+      return;
     case 'destination':
-      return narrowDestinations(state, option, networks(value, family));
+      narrowDestinations(state, option, networks(value, family));
+      return;
     case 'dst-range':
-      return narrowDestinations(state, option, rangeOf(value));
+      narrowDestinations(state, option, rangeOf(value));
+      return;
     case 'match-set':
-      return applySet(option, state, sets, around);
+      applySet(option, state, sets, around);
+      return;
     case 'in-interface':
-      return applyInterface(option, state, around);
+      applyInterface(option, state, around);
+      return;
     case 'dport':
     case 'dports':
-      return narrowPorts(option, state);
+      narrowPorts(option, state);
+      return;
     case 'ctstate':
-      return applyState(option, state);
+      applyState(option, state);
+      return;
     case 'syn':
-      return option.negated ? begins(state, NOT_SYN) : undefined;
+      if (option.negated) begins(state, NOT_SYN);
+      return;
     case 'tcp-flags':
-      return applyFlags(option, state);
+      applyFlags(option, state);
+      return;
     case 'fragment':
-      return option.negated ? undefined : begins(state, 'fragments begin no connection');
+      if (!option.negated) begins(state, 'fragments begin no connection');
+      return;
     case 'dst-type':
-      return applyType(value, option, state);
+      applyType(value, option, state);
+      return;
     case 'pkt-type':
-      return applyType(value === 'unicast' ? 'LOCAL' : value, option, state);
+      applyType(value === 'unicast' ? 'LOCAL' : value, option, state);
+      return;
     case 'icmp-type':
     case 'icmpv6-type':
       state.unknown.push('a type of ICMP');
       return;
     case 'rt-type':
-      return begins(state, 'the kernel drops this routing header by itself');
+      begins(state, 'the kernel drops this routing header by itself');
+      return;
     case 'invert':
     case 'loose':
     case 'validmark':
-      return begins(state, 'the kernel checks the way back of packets by itself (rp_filter)');
+      begins(state, 'the kernel checks the way back of packets by itself (rp_filter)');
+      return;
     default:
       // A module that is not understood has said it already.
       if (state.unknown.length === 0) state.unknown.push(reasonFor(option));
@@ -343,7 +359,10 @@ function applyState({ values, negated }: Option, state: State): void {
     state.unknown.push('whether addresses were translated');
     return;
   }
-  if (negated) return begins(state, 'packets of no new connection');
+  if (negated) {
+    begins(state, 'packets of no new connection');
+    return;
+  }
   begins(
     state,
     STATES.find(([name]) => states.includes(name))?.[1] ?? 'no new connection has this state',
