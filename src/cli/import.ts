@@ -15,7 +15,7 @@ import type { CommandIO, ExitCode } from './io.ts';
 import { STDIN, UnreadableError, readText } from './manifests/source.ts';
 import { printable } from './printable.ts';
 
-export interface ImportInput {
+interface ImportInput {
   readonly from: Origin;
   readonly known: Known;
 }

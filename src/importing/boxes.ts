@@ -13,7 +13,7 @@ export interface Opening extends Box {
   readonly lines: readonly SourceLine[];
 }
 
-export function meet<T extends Box>(a: T, b: Box): T | undefined {
+function meet<T extends Box>(a: T, b: Box): T | undefined {
   const sources = intersect(a.sources, b.sources);
   if (sources.length === 0) return undefined;
   const destinations = intersect(a.destinations, b.destinations);

@@ -6,7 +6,7 @@ import { type Difference, placeOf, type SourceLine } from './result.ts';
 import { covers, overlap, type Spans, union } from './spans.ts';
 import { ICMP } from './traffic.ts';
 
-export interface Imports {
+interface Imports {
   readonly families: readonly Family[];
   readonly known: Known;
   readonly openings: readonly Opening[];

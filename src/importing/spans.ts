@@ -1,7 +1,7 @@
 /** Sets of integers as ranges: addresses, and ports with their protocols. */
 
 /** Both ends belong to it. */
-export interface Span {
+interface Span {
   readonly from: bigint;
   readonly to: bigint;
 }

@@ -23,12 +23,12 @@ import { ImportError, type SourceLine } from './result.ts';
 import { covers, intersect, keyOf, overlap, type Spans, subtract, union } from './spans.ts';
 import { allowsOf, decided } from './traffic.ts';
 
-export interface Refusal {
+interface Refusal {
   readonly sources: Spans;
   readonly line: SourceLine;
 }
 
-export interface NodeRules {
+interface NodeRules {
   readonly nodes: Pick<Nodes, 'blocked' | 'zones'>;
   readonly peers: readonly Peer[];
   readonly behind: ReadonlyMap<string, readonly SourceLine[]>;

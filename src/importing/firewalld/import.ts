@@ -55,11 +55,13 @@ function defaultOf(zones: readonly Zone[], named: string | undefined): Zone {
 
 const isActive = ({ interfaces, sources }: Zone): boolean => interfaces.length + sources.length > 0;
 
+const MAC = /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/i;
+
 /** The order of zones that share a source depends on the version. */
 function refuseOverlaps(zones: readonly Zone[]): void {
   const ranges = zones.flatMap((zone) =>
     zone.sources
-      .filter(({ value }) => /^[0-9a-f.:]+(?:\/\d+)?$/i.test(value))
+      .filter(({ value }) => !MAC.test(value) && !value.startsWith('ipset:'))
       .map(({ value, line }) => ({ zone, line, spans: ofCidr(readNetwork(value)) })),
   );
   for (const [index, a] of ranges.entries())
@@ -114,8 +116,7 @@ function tableOf(family: Family, zones: readonly Zone[], fallback: Zone, service
 function dispatch(family: Family, { value, line }: Item, target: string): readonly Rule[] {
   if (value.startsWith('ipset:'))
     return [{ line, words: ['--match-set', value.slice(6), 'src', '-g', target] }];
-  if (/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(value))
-    return [{ line, words: ['--mac-source', value, '-g', target] }];
+  if (MAC.test(value)) return [{ line, words: ['--mac-source', value, '-g', target] }];
   return isOf(family, value) ? [{ line, words: ['-s', value, '-g', target] }] : [];
 }
 

@@ -14,7 +14,7 @@ import { type Parsed, parseRule } from './options.ts';
 import type { Chain, Rule, Table } from './read.ts';
 import type { Sets } from './sets.ts';
 
-export interface Outcome {
+interface Outcome {
   readonly accepted: readonly Opening[];
   /** Packets that the end of the chain has to decide about. It may contain accepted ones. */
   readonly rest: readonly Box[];
@@ -238,7 +238,10 @@ export class Evaluation {
       if (certain) notes.add('taken', rule.line, target === 'RETURN' ? 'ends its chain' : 'leads on');
       return;
     }
-    const why = target === 'RETURN' ? 'these packets stay closed' : 'nothing behind it is opened by it';
+    const why =
+      target === 'RETURN'
+        ? 'these packets stay closed'
+        : 'nothing behind it is opened, and all that it may drop stays closed';
     notes.add('left', rule.line, `${why}: ${match.unknown.join('; ')}`);
   }
 }

@@ -40,7 +40,7 @@ export class MatchError extends Error {
   override readonly name = 'MatchError';
 }
 
-export interface Surroundings {
+interface Surroundings {
   readonly family: Family;
   readonly known: Known;
   readonly sets: Sets;

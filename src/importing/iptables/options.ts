@@ -7,7 +7,7 @@ export interface Option {
   readonly values: readonly string[];
 }
 
-export interface Target {
+interface Target {
   readonly name: string;
   readonly isGoto: boolean;
 }

@@ -26,7 +26,7 @@ export interface Table {
   readonly chains: Map<string, Chain>;
 }
 
-export interface Dump {
+interface Dump {
   readonly tables: readonly Table[];
   /** Remarks that the program itself has written about what is missing. */
   readonly warnings: readonly SourceLine[];

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 
-export interface PlainRule {
+interface PlainRule {
   readonly source?: string;
   readonly notSource?: true;
   readonly protocol?: 'tcp' | 'udp' | 'gre';
@@ -22,13 +22,13 @@ export interface PlainFilter {
   readonly chains: Readonly<Record<string, readonly PlainRule[]>>;
 }
 
-export interface PlainPacket {
+interface PlainPacket {
   readonly source: string;
   readonly protocol: 'tcp' | 'udp' | 'gre';
   readonly port: number;
 }
 
-export type PlainVerdict = 'ACCEPT' | 'DROP';
+type PlainVerdict = 'ACCEPT' | 'DROP';
 
 /** Each verdict that is possible, whatever the unknown criteria say. */
 export function plainVerdicts(filter: PlainFilter, packet: PlainPacket): ReadonlySet<PlainVerdict> {

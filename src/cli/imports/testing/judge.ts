@@ -65,7 +65,7 @@ const SURROUNDINGS: readonly object[] = [
   },
 ];
 
-export interface Question {
+interface Question {
   /** An address, `pod` or `node`. */
   readonly from: string;
   readonly protocol: number;
