@@ -21,6 +21,8 @@ const SCRIPT = path.join(import.meta.dirname, 'question-once.ts');
 const BUNDLE = path.resolve(import.meta.dirname, '../../dist/clusterfirewall.js');
 const SIZE: Size = { namespaces: 1000, podsEach: 10, policies: 500 };
 const WHAT = '10,000 pods, 1,000 namespaces, 500 policies';
+/** 528 classes: something tells most of the programs of a namespace apart. */
+const CLASSES: Size = { namespaces: 150, podsEach: 4, policies: 170 };
 const TIMES = 5;
 const VERDICTS = 200_000;
 
@@ -30,6 +32,8 @@ export const measureQuestions: Part = async ({ note }) => {
     const [old, now] = [path.join(folder, 'old.json'), path.join(folder, 'new.json')];
     await writeFile(old, snapshotText(SIZE));
     await writeFile(now, snapshotText(SIZE, 9999));
+    const classes = path.join(folder, 'classes.json');
+    await writeFile(classes, snapshotText(CLASSES));
     const [web, db] = [`${namespaceName(3)}/web-32`, `${namespaceName(3)}/db-30`];
     note('explain');
     const explained = await timesOf(['explain', web, db, '8080', '--inventory', old]);
@@ -37,12 +41,15 @@ export const measureQuestions: Part = async ({ note }) => {
     const reached = await ask(['reach', '--from', web, '--inventory', old, '-o', 'csv']);
     note('diff');
     const compared = await ask(['diff', old, now]);
+    note('report');
+    const report = await ask(['report', '--inventory', classes]);
     return [
       row('explain, with the start of the process', explained, 1000),
       await verdictRow(old),
       row('reach of one source', [reached.wall], 5000),
       memoryRow('reach of one source', reached, 600e6),
       row('diff of two that differ in a policy', [compared.wall], 8000),
+      pageRow(report),
     ];
   } finally {
     await rm(folder, { recursive: true });
@@ -64,6 +71,16 @@ const memoryRow = (what: string, { memory }: Asked, most: number): Row =>
     memory,
     most,
   );
+
+const pageRow = ({ printed }: Asked): Row =>
+  withGoal(
+    { part: 's', what: '500 classes of ends: report, size of the page', figure: kilobytes(printed) },
+    `< ${kilobytes(2e6)}`,
+    printed,
+    2e6,
+  );
+
+const kilobytes = (bytes: number): string => `${Math.round(bytes / 1000).toLocaleString('en')} kB`;
 
 interface Timed extends Asked {
   readonly wall: number;

@@ -12,5 +12,6 @@ export async function startBrowser(): Promise<Browser> {
     throw new Error(`the test needs a browser: apt-get install ${missing.join(' ')}`);
   // Chromium refuses its sandbox to root.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return launch({ executablePath, args, headless: 'shell' });
+  // The time limits of tests count, so that a busy machine fails none.
+  return launch({ executablePath, args, headless: 'shell', timeout: 0, protocolTimeout: 0 });
 }

@@ -10,7 +10,8 @@ import { runCommand } from '../../src/cli/testing.ts';
 import { snapshotText } from '../bench/question-load.ts';
 import { startBrowser } from './browser.ts';
 
-jest.setTimeout(300_000);
+// The first run installs the browser.
+jest.setTimeout(20 * 60_000);
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const FIREWALL = path.join(ROOT, 'config/samples/wordpress.yaml');
@@ -52,6 +53,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   page = await browser.newPage();
+  page.setDefaultTimeout(0);
   await page.setOfflineMode(true);
   requests = [];
   errors = [];
