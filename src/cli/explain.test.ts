@@ -57,6 +57,8 @@ const QUESTIONS: readonly (readonly [string, number, ...(readonly string[])])[] 
     'enforce',
     ...WITH_CLUSTER,
   ],
+  ['every-packet', 1, 'wordpress/blog', 'wordpress/mariadb-0', ...WITH_BOTH],
+  ['every-packet-to-a-node', 1, 'ingress-nginx/controller-0', 'node:worker1', ...WITH_CLUSTER],
   ['node-port', 0, '203.0.113.9', 'node:worker1:30080', ...WITH_CLUSTER],
   ['through-a-zone', 0, '203.0.113.9', 'node:worker1:443', ...WITH_EDGE],
   ['a-failsafe', 0, '203.0.113.9', 'node:worker1:22', ...WITH_EDGE],
@@ -138,7 +140,7 @@ describe('explain', () => {
     ['a node that does not exist', 'node:w9', 'wordpress/cache-0', '1', 'there are worker1, worker2'],
     ['a Service that does not exist', 'node:worker1', 'service:wordpress/db', '1', 'it has blog'],
     ['a port that does not exist', 'node:worker1', 'wordpress/cache-0', 'http', 'it has redis (6379/TCP)'],
-    ['no port', 'node:worker1', 'wordpress/cache-0', '', 'the question has no port'],
+    ['no port, and no pair', 'wordpress/cache-0', 'wordpress/cache-0', '', 'no packet goes from one'],
     ['several ports', 'node:worker1', 'wordpress/cache-0', '1-9', 'is more than one port'],
     [
       'a word that is no end',

@@ -1,9 +1,12 @@
+import type { Question } from '../questions/ask.ts';
 import { parseEnd } from '../questions/end-text.ts';
+import { endsOf } from '../questions/ends.ts';
 import { QuestionError } from '../questions/errors.ts';
-import { explain as explainFlow, type Explanation } from '../questions/explain.ts';
+import { explain as explainFlow, type Setting } from '../questions/explain.ts';
 import type { Verdict } from '../simulator/decision.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { printable } from './printable.ts';
+import { everyPacket, everyPacketText } from './questions/every-packet.ts';
 import { explanationsJson } from './questions/explain-json.ts';
 import { explanationText } from './questions/explain-text.ts';
 import { hasProblem, reportGaps } from './questions/gaps.ts';
@@ -32,11 +35,9 @@ export async function explain(
       report(loaded.diagnostics, io);
       return 2;
     }
-    const explanations = explainFlow(loaded.setting, question);
-    const verdict = togetherOf(explanations);
-    if (input.output === 'json')
-      io.stdout(explanationsJson(verdict, explanations, { lacks: loaded.cluster.lacks }));
-    else io.stdout(groupsOf(explanations).map(explanationText).join('\n'));
+    const answer = isOnePort(loaded.setting, question) ? aboutPort : aboutEveryPacket;
+    const { verdict, text, json } = answer(loaded, question);
+    io.stdout(input.output === 'json' ? json() : text());
     reportGaps(loaded, io);
     return exitCodeOf(verdict, loaded);
   } catch (error) {
@@ -46,11 +47,42 @@ export async function explain(
   }
 }
 
+/** False for a question about every packet: it names no port, and its destination has none of its own. */
+const isOnePort = ({ prepared, names }: Setting, { to, port }: Question): boolean =>
+  port !== undefined ||
+  (to.kind === 'node' && to.port !== undefined) ||
+  endsOf(prepared, to, names).some(({ kind }) => kind === 'service');
+
+interface Said {
+  readonly verdict: Verdict;
+  readonly text: () => string;
+  readonly json: () => string;
+}
+
+function aboutPort({ setting, cluster: { lacks } }: LoadedQuestion, question: Question): Said {
+  const explanations = explainFlow(setting, question);
+  const verdict = togetherOf(explanations.map(({ cause }) => cause.verdict));
+  return {
+    verdict,
+    text: () => groupsOf(explanations).map(explanationText).join('\n'),
+    json: () => explanationsJson(verdict, explanations, { lacks }),
+  };
+}
+
+function aboutEveryPacket({ setting, cluster: { lacks } }: LoadedQuestion, { from, to }: Question): Said {
+  const pairs = everyPacket(setting, from, to);
+  const verdict = togetherOf(pairs.flatMap(({ flows }) => flows.map((flow) => flow.verdict)));
+  return {
+    verdict,
+    text: () => everyPacketText(pairs),
+    json: () => `${JSON.stringify({ verdict, pairs, lacks }, undefined, 2)}\n`,
+  };
+}
+
 /** Denied if one is, Unknown if one is and none is denied. */
-function togetherOf(explanations: readonly Explanation[]): Verdict {
-  const verdicts = new Set(explanations.map(({ cause }) => cause.verdict));
-  if (verdicts.has('Denied')) return 'Denied';
-  return verdicts.has('Unknown') ? 'Unknown' : 'Allowed';
+function togetherOf(verdicts: readonly Verdict[]): Verdict {
+  if (verdicts.includes('Denied')) return 'Denied';
+  return verdicts.includes('Unknown') ? 'Unknown' : 'Allowed';
 }
 
 function exitCodeOf(verdict: Verdict, loaded: LoadedQuestion): ExitCode {
