@@ -51,6 +51,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   simulator: pure('calico/read', 'calico', 'net', 'json'),
   snapshot: pure('json'),
   importing: { rooms: ['api', 'net'], packages: [] },
+  flowlogs: pure('calico/read', 'net', 'json'),
 
   compiler: pure(...WORDS),
   ...floors(
@@ -62,6 +63,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
   questions: pure('compiler', 'simulator', 'calico/read', ...WORDS),
   page: { rooms: [], packages: [] },
+  traffic: pure('questions', 'compiler', 'simulator', 'flowlogs', 'calico/read', ...WORDS),
+  suggest: pure('traffic', 'questions', 'compiler', 'simulator', ...WORDS),
 
   cluster: edge('json'),
   ...floors(edge, 'cluster', ['http', 'objects', 'informer'], ['cluster', 'json']),
@@ -80,6 +83,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     'inspect',
     'serving',
     'page',
+    'suggest',
+    'traffic',
+    'flowlogs',
     'questions',
     'importing',
     'compiler',

@@ -16,6 +16,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 void import('./cli/program.ts').then(async ({ main }) => {
   process.exitCode = await main(process.argv.slice(2), {
     stdin: () => buffer(process.stdin),
+    stdinParts: () => process.stdin,
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
     connect: async (flags) => (await import('./cli/connect.ts')).connect(flags),

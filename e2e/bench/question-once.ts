@@ -1,4 +1,5 @@
 /** Runs one command line in this fresh process. Prints its exit code, its time and its memory as JSON. */
+import { Readable } from 'node:stream';
 import { main } from '../../src/cli/program.ts';
 
 export interface Asked {
@@ -15,6 +16,7 @@ let printed = 0;
 const began = performance.now();
 const exitCode = await main(process.argv.slice(2), {
   stdin: () => Promise.resolve(new Uint8Array()),
+  stdinParts: () => Readable.from([]),
   stdout: (text) => void (printed += text.length),
   stderr: (text) => process.stderr.write(text),
   connect: () => Promise.reject(new Error('there is no cluster here')),

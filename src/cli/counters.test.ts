@@ -2,10 +2,12 @@
  * The fixtures are chains of Felix on probed nodes of the local cluster, as iptables 1.8.9 and nft 1.0.6
  * printed them. Other chains are left out.
  */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { RuleCounter } from './packet-filter/counters.ts';
+import { interfaceOf } from './packet-filter/tier-ends.ts';
 import { runCommand } from './testing.ts';
 
 const path = (name: string): string => join(import.meta.dirname, 'packet-filter/fixtures', `${name}.txt`);
@@ -120,6 +122,53 @@ describe('the counters of each rule', () => {
       'would drop   10        573     ports     default/nodes/deny',
     ]);
   });
+});
+
+describe('drops at the end of a tier', () => {
+  // Written after felix/rules/endpoints.go: the chains of the pod shop/db and of another one.
+  const line = (chain: string, packets: number): string =>
+    `[${String(packets)}:${String(packets * 60)}] -A ${chain} -m comment --comment "cali:x" -m comment --comment "End of tier default. Drop if no policies passed packet" -m mark --mark 0x0/0x20000 -j DROP`;
+  const db = interfaceOf('shop', 'db');
+  const iptables = [
+    '*filter',
+    line(`cali-tw-${db}`, 5),
+    line(`cali-fw-${db}`, 2),
+    line('cali-tw-cali0000000000a', 7),
+    line('cali-fw-cali0000000000a', 0),
+    'COMMIT',
+  ].join('\n');
+  const ends = async (stdin: string, ...argv: readonly string[]): Promise<readonly string[]> =>
+    (await runCommand(['counters', ...argv], { stdin })).stdout
+      .split('\n')
+      .filter((each) => each.includes('end of tier'))
+      .map((each) => each.replaceAll(/ +/g, ' '));
+
+  test('by pod and direction, with the names of the inventory', async () => {
+    const inventory = join(mkdtempSync(join(tmpdir(), 'clusterfirewall-')), 'pods.yaml');
+    writeFileSync(inventory, 'apiVersion: v1\nkind: Pod\nmetadata: { namespace: shop, name: db }\n');
+    expect(await ends(iptables, '--inventory', inventory)).toEqual([
+      'dropped 7 420 ingress end of tier default, pod behind cali0000000000a',
+      'dropped 5 300 ingress end of tier default, pod shop/db',
+      'dropped 2 120 egress end of tier default, pod shop/db',
+    ]);
+    rmSync(join(inventory, '..'), { recursive: true });
+  });
+
+  test('in nftables, too', async () => {
+    const nft = `table ip calico {\n\tchain filter-cali-tw-${db} {\n\t\tmeta mark & 0x00020000 == 0x00000000 counter packets 3 bytes 180 drop comment "cali:x; End of tier default. Drop if no policies passed packet"\n\t}\n}`;
+    expect(await ends(nft)).toEqual([`dropped 3 180 ingress end of tier default, pod behind ${db}`]);
+  });
+});
+
+test('--hits leaves out rules that no packet has met', async () => {
+  const { stdout } = await runCommand(['counters', '--hits'], { stdin: dump('iptables-observe') });
+  expect(stdout).toContain('default/nodes/deny');
+  expect(
+    stdout
+      .split('\n')
+      .slice(1)
+      .filter((each) => / 0 {2,}0 /.test(each)),
+  ).toEqual([]);
 });
 
 describe('a file without counters', () => {

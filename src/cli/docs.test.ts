@@ -12,7 +12,10 @@ const manifestsOf = (name: string): readonly string[] =>
     .map(([, block = '']) => block)
     .filter((block) => block.includes('kind: ClusterFirewall'));
 
-describe.each([['migrate.md', 3]])('docs/%s', (name, count) => {
+describe.each([
+  ['migrate.md', 3],
+  ['first-enforce.md', 2],
+])('docs/%s', (name, count) => {
   const blocks = manifestsOf(name);
 
   test('has manifests', () => {

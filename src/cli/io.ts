@@ -18,6 +18,8 @@ export interface Connection {
 /** The parts of the process that a command may use. Tests bring their own. */
 export interface CommandIO {
   readonly stdin: () => Promise<Uint8Array>;
+  /** Standard input in parts, for what may be longer than memory. */
+  readonly stdinParts: () => AsyncIterable<Uint8Array>;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   /** @throws Error when there is no kubeconfig, or a broken one */

@@ -9,6 +9,7 @@ import type { Declare, Shell } from './commands/declare.ts';
 import { declareDiff } from './commands/diff.ts';
 import { declareExplain } from './commands/explain.ts';
 import { declareImport } from './commands/import.ts';
+import { declareObserve } from './commands/observe.ts';
 import { declareReach } from './commands/reach.ts';
 import { declareRender } from './commands/render.ts';
 import { declareReport } from './commands/report.ts';
@@ -16,6 +17,7 @@ import { declareRun } from './commands/run.ts';
 import { declareSnapshot } from './commands/snapshot.ts';
 import { declareStatus } from './commands/status.ts';
 import { declareSysdump } from './commands/sysdump.ts';
+import { declareSuggest } from './commands/suggest.ts';
 import { declareUninstall } from './commands/uninstall.ts';
 import { declareValidate } from './commands/validate.ts';
 import { declareVersion } from './commands/version.ts';
@@ -34,6 +36,8 @@ const COMMANDS: readonly Declare[] = [
   declareReach,
   declareReport,
   declareDiff,
+  declareObserve,
+  declareSuggest,
   declareSnapshot,
   declareRun,
   declareCheck,

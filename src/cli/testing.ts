@@ -1,5 +1,6 @@
 /** Runs a command line in this process, as main.ts would, and keeps its output. */
 import { writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import type { Transport } from '../cluster/http/transport.ts';
 import { main } from './program.ts';
 
@@ -36,6 +37,7 @@ export async function runCommand(
   let stderr = '';
   const exitCode = await main(argv, {
     stdin: () => Promise.resolve(new TextEncoder().encode(stdin)),
+    stdinParts: () => Readable.from([Buffer.from(stdin)]),
     stdout: (text) => void (stdout += text),
     stderr: (text) => void (stderr += text),
     connect: () =>

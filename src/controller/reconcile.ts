@@ -135,16 +135,7 @@ export class Reconciler {
       ...closed,
     };
     const statusMs = await this.#report(firewalls, results, report);
-    const isLeftBehind = this.#isLeftBehind(plan);
-    const { isWithdrawn: areNodesWithdrawn } = nodes;
-    const removeOpenOf = (firewall: string): Promise<void> =>
-      this.#writer.removeOpenOf(firewall, after, signal);
-    await this.#finalizers.release(firewalls, lifecycles, {
-      stored,
-      areNodesWithdrawn,
-      isLeftBehind,
-      removeOpenOf,
-    });
+    await this.#release(round, after);
     return nextLook({
       outcome,
       isShown,
@@ -234,6 +225,16 @@ export class Reconciler {
     for (const { firewall, finding } of report.findings)
       waitMs = Math.max(waitMs, await this.#options.reporter.report(firewall, finding));
     return waitMs;
+  }
+
+  /** Lets the deleted firewalls go of which nothing is left. */
+  async #release({ world, stored, wanted, nodes, signal }: Round, after: Transition): Promise<void> {
+    await this.#finalizers.release(world.firewalls, wanted.lifecycles, {
+      stored,
+      areNodesWithdrawn: nodes.isWithdrawn,
+      isLeftBehind: this.#isLeftBehind(after.plan),
+      removeOpenOf: (firewall) => this.#writer.removeOpenOf(firewall, after, signal),
+    });
   }
 
   async #withoutCalico(

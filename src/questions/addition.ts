@@ -11,6 +11,7 @@ import type { Labels, Pod, World } from '../simulator/world.ts';
 import { fromLabelSelector, matchesSelector } from '../calico/selector.ts';
 import type { Answer } from './ask.ts';
 import { PROTOCOL_NAMES } from './packet-text.ts';
+import { lastingLabels } from './pod-labels.ts';
 import type { Place } from './provenance.ts';
 
 export interface Addition {
@@ -51,7 +52,7 @@ export function candidatesFor(
   if (port === undefined || source === undefined || destination === undefined) return [];
   // A rule about {} would be one about every pod of the namespace.
   const isNameless = (party: Party): boolean =>
-    party.kind === 'pod' && Object.keys(labelsOf(party.pod)).length === 0;
+    party.kind === 'pod' && Object.keys(lastingLabels(party.pod)).length === 0;
   if (isNameless(source) || isNameless(destination)) return [];
   const flow: Flow = { from: source, to: destination, port };
   return [...ruleFor(flow, firewalls, prepared.world), ...zoneFor(flow, firewalls)];
@@ -90,24 +91,6 @@ function partyAt(prepared: Prepared, to: Answer['to'], { destination }: Step): P
     : own;
 }
 
-/** Labels that say which program a pod runs. */
-const TELLING = [
-  'app.kubernetes.io/name',
-  'app.kubernetes.io/instance',
-  'app.kubernetes.io/component',
-  'app',
-  'k8s-app',
-];
-/** Labels that change with each version of a program. */
-const PASSING =
-  /^(?:pod-template-hash|controller-revision-hash|pod-template-generation|.*\/pod-name|.*\/pod-index)$/;
-
-function labelsOf({ labels }: Pod): Labels {
-  const telling = Object.entries(labels).filter(([key]) => TELLING.includes(key));
-  const lasting = Object.entries(labels).filter(([key]) => !PASSING.test(key));
-  return Object.fromEntries(telling.length > 0 ? telling : lasting);
-}
-
 const HOSTNAME = 'kubernetes.io/hostname';
 const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 
@@ -118,7 +101,7 @@ function peerOf(party: Party): object | undefined {
       return {
         pods: {
           namespaceSelector: { matchLabels: { [NAMESPACE_NAME]: party.pod.namespace } },
-          podSelector: { matchLabels: labelsOf(party.pod) },
+          podSelector: { matchLabels: lastingLabels(party.pod) },
         },
       };
     case 'address':
@@ -161,7 +144,7 @@ function ruleFor(
   });
 }
 
-const selector = (pod: Pod): object => ({ matchLabels: labelsOf(pod) });
+const selector = (pod: Pod): object => ({ matchLabels: lastingLabels(pod) });
 
 type List = 'ingress' | 'connections' | 'egress';
 
@@ -237,7 +220,7 @@ function ruleName(from: Party, to: Party): string {
 function partyName(party: Party): string {
   switch (party.kind) {
     case 'pod': {
-      const labels = labelsOf(party.pod);
+      const labels = lastingLabels(party.pod);
       return labels['app.kubernetes.io/name'] ?? labels['app'] ?? labels['k8s-app'] ?? party.pod.namespace;
     }
     case 'node':

@@ -4,9 +4,8 @@ import { cidrsOf } from '../simulator/outside.ts';
 import type { Party } from '../simulator/parties.ts';
 import type { Prepared } from '../simulator/prepared.ts';
 import { listed } from './errors.ts';
+import { programOf } from './pod-labels.ts';
 
-/** Labels of a program, the best one first. */
-const TELLING = ['app.kubernetes.io/name', 'app', 'k8s-app', 'app.kubernetes.io/instance'];
 const MOST = 4;
 
 export interface PartyText {
@@ -42,10 +41,7 @@ function podsText(names: readonly string[], prepared: Prepared): string {
   const groups = new Set(
     names.map((name) => {
       const pod = prepared.pod(name);
-      const key = TELLING.find((label) => pod?.labels[label] !== undefined);
-      return pod === undefined || key === undefined
-        ? name
-        : `${pod.namespace}/${key.replace(/^.*\//, '')}=${pod.labels[key] ?? ''}`;
+      return (pod && programOf(pod)) ?? name;
     }),
   );
   return listed([...groups], MOST);

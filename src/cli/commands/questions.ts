@@ -5,16 +5,19 @@ import type { QuestionFlags } from '../questions/load.ts';
 import { kubeconfigOptions } from './cluster.ts';
 
 export const questionOptions = (command: Command): Command =>
+  worldOptions(command).addOption(
+    new Option('--mode <mode>', 'staged policies do nothing, or count as enforced')
+      .choices(['as-is', 'enforce'] satisfies readonly QuestionFlags['mode'][])
+      .default('as-is'),
+  );
+
+/** All but the mode. */
+export const worldOptions = (command: Command): Command =>
   kubeconfigOptions(command)
     .option('-f, --filename <file...>', 'manifests of ClusterFirewalls to ask about, or folders of them')
     .option(
       '--inventory <file>',
       'a file of `snapshot`, or manifests of the cluster; default: the cluster itself',
-    )
-    .addOption(
-      new Option('--mode <mode>', 'staged policies do nothing, or count as enforced')
-        .choices(['as-is', 'enforce'] satisfies readonly QuestionFlags['mode'][])
-        .default('as-is'),
     )
     .option('--operator-namespace <name>', 'namespace of the operator', DEFAULT_OPERATOR_NAMESPACE);
 

@@ -1,4 +1,5 @@
 /** Reads text from a file, or from standard input for `-`, and lists the manifests of a folder. */
+import { createReadStream } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
@@ -9,6 +10,8 @@ export class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
 }
 
+const BINARY = 'is a binary file: give text';
+const NO_UTF8 = 'is not UTF-8 text';
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'may not be read: permission denied',
@@ -52,6 +55,40 @@ export async function readText(file: string, readStdin: () => Promise<Uint8Array
   return decode(await (file === STDIN ? readStdin() : readBytes(file)));
 }
 
+/** The lines of a file that may be longer than memory. @throws UnreadableError */
+export async function* readLines(
+  file: string,
+  readStdin: () => AsyncIterable<Uint8Array>,
+  onRead: (bytes: number) => void,
+): AsyncIterable<readonly string[]> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let rest = '';
+  try {
+    const parts: AsyncIterable<Uint8Array> = file === STDIN ? readStdin() : createReadStream(file);
+    for await (const part of parts) {
+      onRead(part.length);
+      const lines = (rest + decodePart(decoder, part)).split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > LONGEST) throw new UnreadableError('has a line of more than 100 MB');
+      yield lines;
+    }
+  } catch (error) {
+    throw error instanceof UnreadableError ? error : unreadable(error);
+  }
+  if (rest !== '') yield [rest];
+}
+
+const LONGEST = 100_000_000;
+
+function decodePart(decoder: InstanceType<typeof TextDecoder>, part: Uint8Array): string {
+  if (part.includes(0)) throw new UnreadableError(BINARY);
+  try {
+    return decoder.decode(part, { stream: true });
+  } catch {
+    throw new UnreadableError(NO_UTF8);
+  }
+}
+
 async function readBytes(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
@@ -66,10 +103,10 @@ function unreadable(error: unknown): UnreadableError {
 }
 
 function decode(bytes: Uint8Array): string {
-  if (bytes.includes(0)) throw new UnreadableError('is a binary file: give text');
+  if (bytes.includes(0)) throw new UnreadableError(BINARY);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new UnreadableError('is not UTF-8 text');
+    throw new UnreadableError(NO_UTF8);
   }
 }

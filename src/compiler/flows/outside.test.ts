@@ -85,7 +85,7 @@ test.each([
 ])('in %s, the address of the API server has an entity that means no other node', (list, field, entity) => {
   const rule = { name: 'api', pods: {}, [field]: [block('10.9.0.5/32')], ports: [6443] };
   const { problems } = compile(
-    [firewall({ namespaces: [{ name: 'shop', namespaces: ['shop'], [list]: [rule] } as never] })],
+    [firewall({ namespaces: [{ name: 'shop', namespaces: ['shop'], [list]: [rule] }] })],
     { ...cluster, apiServerEndpoints: ['10.9.0.5'] },
   );
   expect(problems[0]?.message).toMatch(

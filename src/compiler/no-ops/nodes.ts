@@ -72,7 +72,7 @@ export function reportNodes(
   }
 }
 
-/** Services whose ports are closed to somebody whether a zone names them or not. */
+/** Services whose ports stay closed to some clients whether a zone names them or not. */
 const WITHOUT_ZONES: readonly string[] = [...PRIVILEGED, 'nodeports'];
 
 /** True while nodes are unknown. */

@@ -107,7 +107,7 @@ export class Writer {
 
   /**
    * Removes the policies whose author is open and that name a firewall which is about to go. Once it is gone,
-   * they may be somebody's own, so nothing removes them. This takes no longer than a round writes.
+   * they may be anybody's, so nothing removes them. This takes no longer than a round writes.
    */
   async removeOpenOf(firewall: string, { plan: { phases } }: Transition, signal: AbortSignal): Promise<void> {
     const steps = phases.flat().filter((step) => isOpenRemoval(step) && step.live.firewall === firewall);

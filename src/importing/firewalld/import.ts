@@ -1,6 +1,6 @@
 /** Zones of firewalld → spec.nodes, in the words of iptables, in which firewalld itself says them. */
 import { type Family, type Known, ofCidr } from '../addresses.ts';
-import { readNetwork } from '../iptables/match.ts';
+import { readNetwork } from '../iptables/networks.ts';
 import type { Chain, Rule, Table } from '../iptables/read.ts';
 import { isSetDump, readSets } from '../iptables/sets.ts';
 import { importTables } from '../iptables/tables.ts';

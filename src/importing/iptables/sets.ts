@@ -3,7 +3,7 @@ import { ImportError, placeOf, type SourceLine } from '../result.ts';
 import { type Spans, union } from '../spans.ts';
 import { linesOf, type SourceFile, words } from '../text.ts';
 import { ofCidr } from '../addresses.ts';
-import { MatchError, rangeOf, readNetwork } from './match.ts';
+import { MatchError, rangeOf, readNetwork } from './networks.ts';
 
 /** The addresses of each set by its name, or why they are not known. */
 export type Sets = ReadonlyMap<string, Spans | string>;
