@@ -7,9 +7,11 @@ import type { Declare } from './declare.ts';
 
 const EXAMPLES = `
 Examples:
-  $ sudo iptables-save > v4.txt; sudo ip6tables-save > v6.txt; sudo ipset save > sets.txt
-  $ clusterfirewall import --from iptables v4.txt v6.txt sets.txt > firewall.yaml
-  $ clusterfirewall import --from iptables v4.txt --ipv4-only --pods 10.244.0.0/16 --interface eth1=10.0.0.0/8
+  $ sudo iptables-save > v4.txt; sudo ip6tables-save > v6.txt
+  $ sudo ipset save > sets.txt
+  $ clusterfirewall import --from iptables v4.txt v6.txt sets.txt > new.yaml
+  $ clusterfirewall import --from iptables v4.txt --pods 10.244.0.0/16
+  $ clusterfirewall import --from iptables v4.txt --interface eth1=10.0.0.0/8
 
 It prints a ClusterFirewall with mode: Observe, and on standard error each line that it could not take over, with the reason. The result never lets in what the files refuse, apart from what the table on standard error names.
 A line with a criterion that is not understood opens nothing if it allows. If it drops, all that it may drop stays closed.

@@ -5,9 +5,11 @@ import { worldOptions } from './questions.ts';
 const EXAMPLES = `
 Examples:
   $ clusterfirewall observe --commands
-  $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- calico-node -flows 1000 > flows.txt
-  $ ssh edge1 sudo conntrack -L -o extended | clusterfirewall observe -f firewall.yaml
-  $ clusterfirewall observe flows.txt edge1.txt -f firewall.yaml --inventory cluster.json
+  $ kubectl -n calico-system exec calico-node-7x2kp -c calico-node -- \\
+      calico-node -flows 1000 > flows.txt
+  $ ssh edge1 sudo conntrack -L -o extended |
+      clusterfirewall observe -f firewall.yaml
+  $ clusterfirewall observe flows.txt edge1.txt --inventory cluster.json
 
 Sources of flows, which may be mixed:
   calico-node -flows N            flows of pods, with Calico's own verdict on staged policies (Calico 3.30 and newer)

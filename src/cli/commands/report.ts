@@ -5,7 +5,7 @@ import { questionOptions, tableOptions } from './questions.ts';
 const EXAMPLES = `
 Examples:
   $ clusterfirewall report > report.html
-  $ clusterfirewall report -f firewall.yaml --inventory cluster.json > report.html
+  $ clusterfirewall report -f new.yaml --inventory cluster.json > report.html
   $ clusterfirewall report --to shop/web > shop.html
 
 The page is one file. It asks no network, and works in any browser of 2024 or later. It shows the same table as reach, and

@@ -6,7 +6,7 @@ import { worldOptions } from './questions.ts';
 const EXAMPLES = `
 Examples:
   $ clusterfirewall suggest flows.txt edge1.txt -f firewall.yaml > new.yaml
-  $ clusterfirewall suggest edge1.txt -f firewall.yaml --inventory cluster.json --generalise world
+  $ clusterfirewall suggest edge1.txt -f firewall.yaml --generalise world
   $ clusterfirewall diff firewall.yaml new.yaml --inventory cluster.json
 
 Prints the ClusterFirewalls of -f with the fewest rules that allow the flows that Enforce would refuse. Each rule has a comment with the flows behind it.

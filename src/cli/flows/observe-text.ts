@@ -6,11 +6,11 @@ import { minuteOf } from '../ago.ts';
 import { printable } from '../printable.ts';
 import { columns } from '../columns.ts';
 
-const HEAD = ['FROM', 'TO', 'PORT', 'COUNT', 'LAST SEEN (UTC)', 'REFUSED AT', 'NEAREST'];
+const HEAD = ['FROM', 'TO', 'PORT', 'COUNT', 'REFUSED AT, NEAREST RULE, LAST SEEN (UTC)'];
 
 export function observationText({ flows, lost, foreign }: Observation): string {
   const refused = flows.filter(isRefused);
-  const rows = refused.map((flow) => [...endCells(flow), flow.side ?? '-', nearestText(flow)]);
+  const rows = refused.map((flow) => [...endCells(flow), detailText(flow)]);
   return [
     ...(rows.length > 0 ? [columns([HEAD, ...rows].map(shown)), '\n'] : []),
     `${summary(flows, refused)}\n`,
@@ -27,13 +27,19 @@ export function observationText({ flows, lost, foreign }: Observation): string {
 
 const shown = (row: readonly string[]): readonly string[] => row.map(printable);
 
-const endCells = ({ from, to, connections, lastSeen, ...flow }: Observed): readonly string[] => [
+const endCells = ({ from, to, connections, ...flow }: Observed): readonly string[] => [
   from,
   to,
   portOf(flow),
   String(connections),
-  minuteOf(lastSeen === undefined ? undefined : new Date(lastSeen).toISOString()),
 ];
+
+const detailText = (flow: Observed): string =>
+  [
+    ...(flow.side === undefined ? [] : [`at the ${flow.side}`]),
+    ...nearestText(flow),
+    ...(flow.lastSeen === undefined ? [] : [minuteOf(new Date(flow.lastSeen).toISOString())]),
+  ].join('; ');
 
 /** `5432/TCP`, `30080→8080/TCP`, `ICMP`. */
 export function portOf({
@@ -46,12 +52,12 @@ export function portOf({
   return `${sentPort === undefined ? '' : `${String(sentPort)}→`}${String(port)}/${name}`;
 }
 
-function nearestText({ nearest, rule, why, protocol, port, sentPort }: Observed): string {
+function nearestText({ nearest, rule, why, protocol, port, sentPort }: Observed): readonly string[] {
   if (nearest === undefined)
-    return rule === undefined || /\/(?:defaults|nodes)\/deny$/.test(rule.id) ? '-' : why;
+    return rule === undefined || /\/(?:defaults|nodes)\/deny$/.test(rule.id) ? [] : [why];
   const name = nearest.rule?.id ?? `${nearest.policy.kind} ${nearest.policy.name}`;
   const asked = portOf({ protocol, port, ...(sentPort !== undefined && { sentPort }) });
-  return `${name}: ${differenceText(nearest, asked)}`;
+  return [`${name}: ${differenceText(nearest, asked)}`];
 }
 
 /** A verdict that is not known, or that Calico sees otherwise. */
