@@ -7,7 +7,7 @@ export function missingForPolicies({ lacks, policies }: World, kinds: readonly s
   const missing = kinds.find((kind) => lacks.includes(kind));
   if (missing !== undefined) return `objects of kind ${missing} are missing`;
   const lacksAccounts = lacks.includes('ServiceAccount');
-  if (lacksAccounts && JSON.stringify(policies).includes(`"${SERVICE_ACCOUNT_PREFIX}`))
+  if (lacksAccounts && JSON.stringify(policies, bigintsAsText).includes(`"${SERVICE_ACCOUNT_PREFIX}`))
     return 'a policy is about labels of ServiceAccounts, and these are missing';
   const namesService = policies.some(({ ingress, egress }) =>
     [...ingress, ...egress].some(({ source, destination }) => source.service ?? destination.service),
@@ -16,6 +16,10 @@ export function missingForPolicies({ lacks, policies }: World, kinds: readonly s
     return 'a policy is about a Service, and EndpointSlices are missing';
   return undefined;
 }
+
+/** Addresses are bigints, which JSON does not have. */
+const bigintsAsText = (_: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? String(value) : value;
 
 /** Why the way of a packet cannot be known. @param isPod true where the destination is a pod's own address */
 export function missingForWay({ lacks, hostEndpoints }: World, isPod: boolean): string | undefined {

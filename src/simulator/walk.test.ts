@@ -59,6 +59,13 @@ describe('pods', () => {
     expect(verdict([closed], { from: 'pod shop/db', to: web })).toBe('Allowed');
   });
 
+  test('a policy with networks is judged where ServiceAccounts are not known', () => {
+    const office = { action: 'Allow', source: { nets: ['192.0.2.0/24'] } };
+    const closed = policy('closed', { selector: "app == 'db'", types: ['Ingress'], ingress: [office] });
+    const world = { ...readWorld([...cluster(), closed]), lacks: ['ServiceAccount'] };
+    expect(askPrepared(new Prepared(world), fromWeb(db)).verdict).toBe('Denied');
+  });
+
   test.each([
     ['the port', { protocol: 'TCP', destination: { ports: [80] } }, 'Allowed'],
     ['another port', { protocol: 'TCP', destination: { ports: ['81:90'] } }, 'Denied'],
