@@ -158,6 +158,22 @@ describe('explain', () => {
     expect(ran).toMatchObject({ exitCode: 2, stdout: '', stderr: expect.stringContaining(message) });
   });
 
+  test('an answer that is not known comes before one that is denied in the exit code', async () => {
+    const l7 = `---
+apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: { name: l7 }
+spec:
+  selector: app == 'cache'
+  types: [Ingress]
+  ingress: [{ action: Allow, protocol: TCP, destination: { ports: [80] }, http: { methods: [GET] } }]
+`;
+    const cluster = file('l7.yaml', `${readFileSync(CLUSTER, 'utf8')}${l7}`);
+    const ran = await explain('wordpress/blog-6d9f-a', 'wordpress/cache-0', '--inventory', cluster);
+    expect(ran.stdout).toMatch(/^UNKNOWN {2}80\/TCP$[^]*^DENIED/m);
+    expect(ran.exitCode).toBe(3);
+  });
+
   test('Observe at nodes lets pass what no zone opens, and says so', async () => {
     const manifest = readFileSync(EDGE, 'utf8').replace(
       'nodes:\n    mode: Enforce',

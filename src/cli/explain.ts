@@ -36,10 +36,10 @@ export async function explain(
       return 2;
     }
     const answer = isOnePort(loaded.setting, question) ? aboutPort : aboutEveryPacket;
-    const { verdict, text, json } = answer(loaded, question);
+    const { verdicts, text, json } = answer(loaded, question);
     io.stdout(input.output === 'json' ? json() : text());
     reportGaps(loaded, io);
-    return exitCodeOf(verdict, loaded);
+    return exitCodeOf(verdicts, loaded);
   } catch (error) {
     if (!(error instanceof QuestionError)) throw error;
     io.stderr(`${printable(error.message)}\n`);
@@ -54,28 +54,29 @@ const isOnePort = ({ prepared, names }: Setting, { to, port }: Question): boolea
   endsOf(prepared, to, names).some(({ kind }) => kind === 'service');
 
 interface Said {
-  readonly verdict: Verdict;
+  /** One for each answer. */
+  readonly verdicts: readonly Verdict[];
   readonly text: () => string;
   readonly json: () => string;
 }
 
 function aboutPort({ setting, cluster: { lacks } }: LoadedQuestion, question: Question): Said {
   const explanations = explainFlow(setting, question);
-  const verdict = togetherOf(explanations.map(({ cause }) => cause.verdict));
+  const verdicts = explanations.map(({ cause }) => cause.verdict);
   return {
-    verdict,
+    verdicts,
     text: () => groupsOf(explanations).map(explanationText).join('\n'),
-    json: () => explanationsJson(verdict, explanations, { lacks }),
+    json: () => explanationsJson(togetherOf(verdicts), explanations, { lacks }),
   };
 }
 
 function aboutEveryPacket({ setting, cluster: { lacks } }: LoadedQuestion, { from, to }: Question): Said {
   const pairs = everyPacket(setting, from, to);
-  const verdict = togetherOf(pairs.flatMap(({ flows }) => flows.map((flow) => flow.verdict)));
+  const verdicts = pairs.flatMap(({ flows }) => flows.map((flow) => flow.verdict));
   return {
-    verdict,
+    verdicts,
     text: () => everyPacketText(pairs),
-    json: () => `${JSON.stringify({ verdict, pairs, lacks }, undefined, 2)}\n`,
+    json: () => `${JSON.stringify({ verdict: togetherOf(verdicts), pairs, lacks }, undefined, 2)}\n`,
   };
 }
 
@@ -85,7 +86,7 @@ function togetherOf(verdicts: readonly Verdict[]): Verdict {
   return verdicts.includes('Unknown') ? 'Unknown' : 'Allowed';
 }
 
-function exitCodeOf(verdict: Verdict, loaded: LoadedQuestion): ExitCode {
-  if (verdict === 'Unknown' || hasProblem(loaded)) return 3;
-  return verdict === 'Allowed' ? 0 : 1;
+function exitCodeOf(verdicts: readonly Verdict[], loaded: LoadedQuestion): ExitCode {
+  if (verdicts.includes('Unknown') || hasProblem(loaded)) return 3;
+  return verdicts.includes('Denied') ? 1 : 0;
 }
