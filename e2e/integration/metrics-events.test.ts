@@ -163,7 +163,7 @@ describe('metrics', () => {
     await eventually(async () => (await events('DriftRepaired')).length > 0, 'the Event');
     // A repetition is written a minute after the first.
     const isRepeated = async () =>
-      (await events('DriftRepaired')).some(({ series }) => series !== undefined && series !== null);
+      (await events('DriftRepaired')).some(({ deprecatedCount }) => deprecatedCount === 2);
     await until('the repetition', isRepeated, 90_000);
     const [event, ...others] = await events('DriftRepaired');
     expect(others).toEqual([]);
@@ -171,7 +171,9 @@ describe('metrics', () => {
       type: 'Warning',
       note: `${id} had been changed by kubectl-edit; it is as desired again`,
       regarding: { kind: 'ClusterFirewall', name: 'default' },
-      series: { count: 2 },
+      // The core API calls these count and lastTimestamp.
+      deprecatedCount: 2,
+      deprecatedLastTimestamp: expect.any(String),
     });
   });
 });
