@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runCommand } from './testing.ts';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { runCommand, temporaryFiles } from './testing.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 /** Relative, because the length of a path decides where lines break. */
@@ -21,18 +20,9 @@ const answer = async (...argv: readonly string[]) => {
   return { exitCode, ...(JSON.parse(stdout) as { verdict: string; answers: { verdict: string }[] }) };
 };
 
-let folder: string;
-const file = (name: string, content: string): string => {
-  const named = path.join(folder, name);
-  writeFileSync(named, content);
-  return named;
-};
+const file = temporaryFiles();
 beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'clusterfirewall-'));
   mkdirSync(GOLDEN, { recursive: true });
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
 });
 
 /** Questions whose answers people read in their golden files. */

@@ -1,9 +1,8 @@
 /** The recordings of src/flowlogs, and the cluster that their addresses belong to. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runCommand } from './testing.ts';
+import { describe, expect, test } from '@jest/globals';
+import { runCommand, temporaryFiles } from './testing.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const CLUSTER = path.join(import.meta.dirname, 'questions/golden/cluster.yaml');
@@ -11,18 +10,7 @@ const FIREWALL = path.join(ROOT, 'config/samples/wordpress.yaml');
 const FLOWS = path.join(import.meta.dirname, '../flowlogs/fixtures');
 const WITH_BOTH = ['-f', FIREWALL, '--inventory', CLUSTER];
 
-let folder: string;
-const file = (name: string, content: string): string => {
-  const named = path.join(folder, name);
-  writeFileSync(named, content);
-  return named;
-};
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'clusterfirewall-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const file = temporaryFiles();
 
 const flowLog = (name: string): string => path.join(FLOWS, `${name}.txt`);
 const observe = (...argv: readonly string[]) => runCommand(['observe', ...argv, ...WITH_BOTH]);

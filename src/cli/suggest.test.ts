@@ -2,30 +2,18 @@
  * Situations of src/suggest/fixtures: a cluster that is made up, and lines as conntrack prints them. A sample was
  * written by hand for each before `suggest` was run on it.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import type { Spec } from '../api/schema.ts';
-import { runCommand } from './testing.ts';
+import { runCommand, temporaryFiles } from './testing.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../suggest/fixtures');
 const fixture = (name: string): string => path.join(FIXTURES, name);
 const CLUSTER = ['--inventory', fixture('cluster.yaml')];
 
-let folder: string;
-const file = (name: string, content: string): string => {
-  const named = path.join(folder, name);
-  writeFileSync(named, content);
-  return named;
-};
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'clusterfirewall-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const file = temporaryFiles();
 
 const suggest = (situation: string, firewall: string, ...argv: readonly string[]) =>
   runCommand(['suggest', fixture(`${situation}.txt`), '-f', fixture(firewall), ...CLUSTER, ...argv]);

@@ -1,6 +1,10 @@
 /** Runs a command line in this process, as main.ts would, and keeps its output. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Readable } from 'node:stream';
+import { afterAll, beforeAll } from '@jest/globals';
 import type { Transport } from '../cluster/http/transport.ts';
 import { main } from './program.ts';
 
@@ -60,4 +64,20 @@ export async function runCommand(
     color,
   });
   return { exitCode, stdout, stderr };
+}
+
+/** Writes files for the tests of a file into a folder that is removed after them, and returns their paths. */
+export function temporaryFiles(): (name: string, content: string) => string {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'clusterfirewall-'));
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return (name, content) => {
+    const named = path.join(folder, name);
+    writeFileSync(named, content);
+    return named;
+  };
 }
