@@ -26,8 +26,8 @@ e2e: cluster-ready node_modules/.installed ## scenarios with packets, many more 
 kind: cluster-ready node_modules/.installed ## the operator from its image on nodes with a kubelet, in containers; a quarter of an hour more the first time
 	@node hack/test.ts kind
 
-chaos: cluster-ready node_modules/.installed ## a campaign of faults on the local cluster; COUNT=, SEED=, FAULT=
-	@COUNT='$(COUNT)' SEED='$(SEED)' FAULT='$(FAULT)' node e2e/chaos/main.ts
+chaos: cluster-ready node_modules/.installed ## a campaign of faults on the local cluster; COUNT=, SEED=, FAULT=, RATE=
+	@COUNT='$(COUNT)' SEED='$(SEED)' FAULT='$(FAULT)' RATE='$(RATE)' node e2e/chaos/main.ts
 
 bench: cluster-ready node_modules/.installed build ## measures the figures of docs/benchmarks.md; ONLY=a,e some of them, UPDATE=1 writes them there
 	@ONLY='$(ONLY)' UPDATE='$(UPDATE)' node e2e/bench/bench.ts

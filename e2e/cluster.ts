@@ -99,9 +99,11 @@ export interface FlowOptions {
    * connection that keeps exchanging lines.
    */
   readonly kind?: 'new' | 'established';
+  /** Milliseconds from one packet to the next. The default is 20. */
+  readonly every?: number;
 }
 
-/** Sends a packet every 20 ms until it is stopped. */
+/** Sends packets at an even pace until it is stopped. */
 export interface StartedFlow {
   /**
    * The packets that were sent so far and had time to be answered.

@@ -10,6 +10,8 @@ import { judge, type Observation, type Verdict } from './verdict.ts';
 
 export interface CampaignOptions {
   readonly length: Length;
+  /** Milliseconds from one packet of a probed flow to the next. The default is 20. */
+  readonly every?: number;
   /** Folder for evidence. It gets one folder for each fault. */
   readonly folder: string;
   readonly signal?: AbortSignal;
@@ -27,7 +29,7 @@ export async function* campaign(turns: readonly Turn[], options: CampaignOptions
   try {
     for (const turn of turns) {
       if (options.signal?.aborted === true) return;
-      stage ??= await startStage();
+      stage ??= await startStage(options.every);
       const outcome = await play(stage, turn, options);
       used += 1;
       yield outcome;

@@ -1,7 +1,7 @@
 /**
  * `make chaos`: runs a campaign of faults and prints a line for each, and a table. The last line is `N
  * passed, N failed`. The exit code is 1 if any failed.
- * @example COUNT=100 SEED=7 FAULT=leader-kill node e2e/chaos/main.ts
+ * @example COUNT=100 SEED=7 FAULT=leader-kill RATE=50 node e2e/chaos/main.ts
  */
 import { mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
@@ -24,6 +24,8 @@ if (classes.length === 0) {
     `FAULT: there is no ${only}; there are ${FAULT_CLASSES.map(({ name }) => name).join(', ')}`,
   );
 }
+const rate = wholeNumber('RATE', 50);
+if (rate < 1 || rate > 50) throw new Error(`RATE must be from 1 to 50 packets a second, not ${String(rate)}`);
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
@@ -36,7 +38,12 @@ say(
 );
 const folder = await mkdtemp(path.join(os.tmpdir(), 'clusterfirewall-chaos-'));
 const outcomes: Outcome[] = [];
-const options = { length: 'full', folder, signal: interruption.signal } as const;
+const options = {
+  length: 'full',
+  folder,
+  every: Math.round(1000 / rate),
+  signal: interruption.signal,
+} as const;
 for await (const outcome of campaign(schedule(count, seed, classes), options)) {
   outcomes.push(outcome);
   say(line(outcome));

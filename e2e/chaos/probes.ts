@@ -1,4 +1,4 @@
-/** Probes all flows at once with fifty packets a second each. */
+/** Probes all flows at once. */
 import type { Endpoint, FlowTally, SocketAddress, StartedCluster, StartedFlow } from '../cluster.ts';
 import { isIPv6 } from 'node:net';
 import { waitFor } from '../wait.ts';
@@ -50,13 +50,14 @@ export async function createControlPaths(cluster: StartedCluster, actors: Actors
   return lines;
 }
 
-export async function startProbes(lines: readonly Line[]): Promise<Probes> {
+/** @param every milliseconds from one packet of a flow to the next */
+export async function startProbes(lines: readonly Line[], every: number): Promise<Probes> {
   const started = await Promise.all(
     lines.map(async ({ flow, from, host, control }) => ({
       flow,
       probe: await from.flow(
         { host, port: flow.port, protocol: flow.protocol, control },
-        { kind: flow.kind },
+        { kind: flow.kind, every },
       ),
     })),
   );

@@ -39,7 +39,8 @@ const AT_REST_WITHIN = 120_000;
 /** Time without writes that counts as rest. */
 const UNTOUCHED_MS = 1000;
 
-export async function startStage(): Promise<Stage> {
+/** @param every milliseconds from one packet of a probed flow to the next */
+export async function startStage(every = 20): Promise<Stage> {
   const cluster = await localCluster().start();
   const api = await administratorApi(cluster);
   try {
@@ -56,7 +57,7 @@ export async function startStage(): Promise<Stage> {
       api,
       operators,
       state: INITIAL,
-      startProbes: () => startProbes(lines),
+      startProbes: () => startProbes(lines, every),
       noteContest: () => {
         contestedUntil = performance.now() + CONTESTED_MS;
       },

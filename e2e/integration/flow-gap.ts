@@ -5,7 +5,7 @@ import type { Endpoint, FlowOptions, FlowTally, StartedCluster, StartedFlow, Tra
 import { inNamespace } from '../local/process/netns.ts';
 import { waitFor } from '../wait.ts';
 
-export interface Sent extends Required<FlowOptions> {
+export interface Sent extends Required<Pick<FlowOptions, 'kind'>> {
   readonly protocol: Transport;
   readonly family: 4 | 6;
 }

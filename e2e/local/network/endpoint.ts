@@ -15,8 +15,8 @@ export function startEndpoint(name: string, addresses: readonly string[], agent:
       await agent.ask({ op: 'listen', ports });
     },
     probe: (target, { timeout = PROBE_TIMEOUT } = {}) => agent.ask({ op: 'probe', target, timeout }),
-    flow: async (target, { kind = 'new' } = {}) => {
-      const flow = await agent.ask({ op: 'flow', target, kind });
+    flow: async (target, options = {}) => {
+      const flow = await agent.ask({ op: 'flow', target, options });
       return {
         tally: () => agent.ask({ op: 'tally', flow, stop: false }),
         stop: () => agent.ask({ op: 'tally', flow, stop: true }),

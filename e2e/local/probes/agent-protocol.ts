@@ -16,7 +16,7 @@ export type AgentRequest =
   | { readonly op: 'listen-on-each'; readonly ports: readonly ListeningPort[] }
   | { readonly op: 'addresses' }
   | { readonly op: 'probe'; readonly target: ProbeTarget; readonly timeout: number }
-  | { readonly op: 'flow'; readonly target: FlowTarget; readonly kind: FlowOptions['kind'] }
+  | { readonly op: 'flow'; readonly target: FlowTarget; readonly options: FlowOptions }
   | { readonly op: 'tally'; readonly flow: number; readonly stop: boolean }
   /** HTTP GET on the namespace's own loopback. */
   | { readonly op: 'get'; readonly port: number; readonly path: string };

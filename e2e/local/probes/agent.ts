@@ -30,7 +30,7 @@ async function handle(request: AgentEnvelope): Promise<AgentResults[AgentEnvelop
     case 'probe':
       return probe(request.target, request.timeout);
     case 'flow':
-      return openFlow(await startFlow(request.target, request.kind));
+      return openFlow(await startFlow(request.target, request.options));
     case 'tally':
       return tallyFlow(request.flow, request.stop);
     case 'get':

@@ -21,31 +21,26 @@ export interface Flow {
   stop(): Promise<FlowTally>;
 }
 
-const EVERY = 20;
-/** The sender was stopped for more than 40 ms, by its own event loop or together with the machine. */
-const SENT_WITHIN = EVERY + 40;
+const EVERY_MS = 20;
+/** A sender that is later by more was stopped, by its own event loop or together with the machine. */
+const LATE_MS = 40;
+
+type Limits = Omit<TallyLimits, 'sentWithin'>;
 /** Linux repeats a SYN after a second. A later answer would not be the answer to the first SYN. */
-const ONE_PACKET: TallyLimits = {
-  answerWithin: 900,
-  controlWithin: 450,
-  controls: 1,
-  sentWithin: SENT_WITHIN,
-};
+const ONE_PACKET: Limits = { answerWithin: 900, controlWithin: 450, controls: 1 };
 /**
  * Linux repeats a lost segment after 200 ms or, once the next ones arrive, at once. Nothing else takes that
  * long.
  */
-const RETRANSMITTED: TallyLimits = {
-  answerWithin: 100,
-  controlWithin: 50,
-  controls: 5,
-  sentWithin: SENT_WITHIN,
-};
+const RETRANSMITTED: Limits = { answerWithin: 100, controlWithin: 50, controls: 5 };
 const CONNECT_WITHIN = 3000;
 
-export async function startFlow(target: FlowTarget, kind: FlowOptions['kind'] = 'new'): Promise<Flow> {
+export async function startFlow(
+  target: FlowTarget,
+  { kind = 'new', every = EVERY_MS }: FlowOptions = {},
+): Promise<Flow> {
   const repeats = kind === 'established' && target.protocol !== 'UDP';
-  const limits = repeats ? RETRANSMITTED : ONE_PACKET;
+  const limits = { ...(repeats ? RETRANSMITTED : ONE_PACKET), sentWithin: every + LATE_MS };
   const tally = createTally(limits, performance.timeOrigin);
   let failure: string | undefined;
   const failed = (code: string): void => {
@@ -67,7 +62,7 @@ export async function startFlow(target: FlowTarget, kind: FlowOptions['kind'] = 
   const { address: host, port } = target.control;
   const control = await sameDatagrams({ host, port }, controlHeard);
   let last = 0;
-  const stopTicking = tick(() => {
+  const stopTicking = tick(every, () => {
     const now = performance.now();
     tally.settle(now);
     tally.sent(++last, now);
@@ -83,7 +78,7 @@ export async function startFlow(target: FlowTarget, kind: FlowOptions['kind'] = 
     tally: total,
     stop: async () => {
       stopTicking();
-      await delay(settledAfter(limits) + EVERY);
+      await delay(settledAfter(limits) + every);
       packets.close();
       control.close();
       return total();
@@ -108,12 +103,12 @@ async function sender(
  * Calls at the beat from now on, without making up for calls that a busy machine missed. Returns a function
  * that ends it.
  */
-function tick(work: () => void): () => void {
+function tick(every: number, work: () => void): () => void {
   const start = performance.now();
   let timer: NodeJS.Timeout;
   const beat = (): void => {
     // Rounded, because a timer may be early by the time that its turn of the event loop took.
-    const next = start + (Math.round((performance.now() - start) / EVERY) + 1) * EVERY;
+    const next = start + (Math.round((performance.now() - start) / every) + 1) * every;
     timer = setTimeout(beat, Math.ceil(next - performance.now()));
     work();
   };
