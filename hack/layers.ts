@@ -50,7 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   inventory: pure('calico', 'net', 'json'),
   simulator: pure('calico/read', 'calico', 'net', 'json'),
   snapshot: pure('json'),
-  importing: { rooms: ['api', 'net'], packages: [] },
+  importing: { rooms: ['calico/read', 'calico', 'api', 'net', 'json'], packages: [] },
   flowlogs: pure('calico/read', 'net', 'json'),
 
   compiler: pure(...WORDS),

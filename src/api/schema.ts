@@ -38,6 +38,15 @@ export const KIND = 'ClusterFirewall';
 export const PLURAL = 'clusterfirewalls';
 /** The only firewall that may have `defaults`, `guardrails`, `nodes` and `acceptForeign`. */
 export const DEFAULT_FIREWALL = 'default';
+/** Exempt unless `exempt.systemNamespaces` is None. */
+export const SYSTEM_NAMESPACES = [
+  'calico-apiserver',
+  'calico-system',
+  'kube-node-lease',
+  'kube-public',
+  'kube-system',
+  'tigera-operator',
+] as const;
 
 export const FIREWALL_NAME_PATTERN = '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$';
 

@@ -9,10 +9,13 @@ import {
   type Note,
   type SourceLine,
 } from '../importing/result.ts';
+import type { SourceDocument } from '../importing/policies/read.ts';
 import type { SourceFile } from '../importing/text.ts';
 import { columns } from './columns.ts';
 import type { CommandIO, ExitCode } from './io.ts';
+import { unfold } from './manifests/load.ts';
 import { STDIN, UnreadableError, readText } from './manifests/source.ts';
+import { parseYaml, YamlSyntaxError } from './manifests/yaml.ts';
 import { printable } from './printable.ts';
 
 interface ImportInput {
@@ -32,8 +35,8 @@ export async function importFiles(
   try {
     const files: SourceFile[] = [];
     for (const name of names) files.push({ name, text: await textOf(name, io) });
-    const imported = importRules(from, files, known);
-    io.stdout(manifestOf(imported));
+    const imported = importRules(from, files, known, documentsOf);
+    io.stdout(`${manifestOf(imported).trimEnd()}\n`);
     io.stderr(reportOf(imported));
     return imported.notes.some(({ fate }) => fate === 'left') ? 3 : 0;
   } catch (error) {
@@ -49,6 +52,22 @@ async function textOf(name: string, io: CommandIO): Promise<string> {
   } catch (error) {
     if (!(error instanceof UnreadableError)) throw error;
     throw new ImportError(`${name === STDIN ? 'standard input' : name} ${error.message}`);
+  }
+}
+
+/** @throws ImportError for a text that is no YAML, with its line */
+export function documentsOf({ name, text }: SourceFile): readonly SourceDocument[] {
+  if (/\{\{/.test(text))
+    throw new ImportError(`${name} has placeholders of a template: give what helm template prints`);
+  try {
+    return parseYaml(text)
+      .map((document, before) => ({ ...document, file: name, index: before + 1, within: [] }))
+      .filter(({ value }) => value !== null)
+      .flatMap(unfold);
+  } catch (error) {
+    if (!(error instanceof YamlSyntaxError)) throw error;
+    const place = error.line === undefined ? name : `${name}:${String(error.line)}`;
+    throw new ImportError(`${place} is no whole YAML: ${error.message}`);
   }
 }
 

@@ -85,7 +85,7 @@ export function whoHas(addresses: Spans, family: Family, known: Known): Ends {
     const point = POINTS[kind][family];
     const ranges = known[kind]?.filter((each) => each.family === family).map(ofCidr);
     if (ranges === undefined) {
-      if (covers(addresses, addressesOf(family))) sure = union(sure, point);
+      if (covers(union(addresses, NEVER_PODS_OR_NODES), addressesOf(family))) sure = union(sure, point);
       else if (!covers(NEVER_PODS_OR_NODES, addresses)) maybe = union(maybe, point);
     } else if (ranges.length > 0 && ranges.every((range) => covers(addresses, range))) {
       sure = union(sure, point);

@@ -17,7 +17,7 @@ import {
   WORLD,
 } from './addresses.ts';
 import type { Opening } from './boxes.ts';
-import { parseCidr } from '../net/cidr.ts';
+import { Blocks } from './blocks.ts';
 import { Names } from './names.ts';
 import { ImportError, type SourceLine } from './result.ts';
 import { covers, intersect, keyOf, overlap, type Spans, subtract, union } from './spans.ts';
@@ -37,10 +37,6 @@ interface NodeRules {
 type From = Zone['from'];
 
 const MAX_ZONES = 100;
-const MAX_EXCEPT = 64;
-const MAX_CIDRS = 1000;
-/** More addresses than these become a peer. */
-const FEW = 4;
 
 /** @throws ImportError where the API has no room for them */
 export function zonesOf(openings: readonly Opening[], refusals: readonly Refusal[], known: Known): NodeRules {
@@ -52,8 +48,8 @@ export function zonesOf(openings: readonly Opening[], refusals: readonly Refusal
     known,
     blocked.map(({ sources }) => sources),
   );
-  const writer = new Writer(ignored, union(...(known.pods ?? []).map(ofCidr)));
-  const entries = writer.addresses(
+  const writer = new Writer(ignored, union(...[...(known.pods ?? []), ...(known.nodes ?? [])].map(ofCidr)));
+  const entries = writer.blocks.entries(
     union(...blocked.map(({ sources }) => sources)),
     'blocked',
     blocked.map(({ line }) => line),
@@ -68,7 +64,7 @@ export function zonesOf(openings: readonly Opening[], refusals: readonly Refusal
       ...(entries.length > 0 && { blocked: entries }),
       ...(writer.zones.length > 0 && { zones: [...writer.zones] }),
     },
-    peers: writer.peers,
+    peers: writer.blocks.peers,
     behind: writer.behind,
   };
 }
@@ -228,16 +224,15 @@ function paired(boxes: readonly Opening[]): readonly Opening[] {
 
 class Writer {
   readonly zones: Zone[] = [];
-  readonly peers: Peer[] = [];
-  readonly behind = new Map<string, readonly SourceLine[]>();
+  readonly behind: Map<string, readonly SourceLine[]>;
+  readonly blocks: Blocks;
   readonly #ignored: Spans;
-  /** Addresses that mean nothing in a list, because they are all pods'. */
-  readonly #pods: Spans;
   readonly #names = new Names();
 
   constructor(ignored: Spans, pods: Spans) {
     this.#ignored = ignored;
-    this.#pods = pods;
+    this.blocks = new Blocks(ignored, pods, this.#names);
+    this.behind = this.blocks.behind;
   }
 
   zone({ sources, destinations, traffic, lines }: Opening): void {
@@ -259,42 +254,9 @@ class Writer {
     if (covers(whole, EVERYONE)) return [{ entity: 'Everyone' }];
     const from: From = [];
     if (covers(whole, WORLD)) from.push({ entity: 'World' });
-    else from.push(...this.addresses(sources, 'addresses', lines));
+    else from.push(...this.blocks.entries(sources, 'addresses', lines));
     if (overlap(sources, PODS) && covers(whole, PODS)) from.push({ entity: 'Pods' });
     if (overlap(sources, NODES) && covers(whole, NODES)) from.push({ entity: 'Nodes' });
     return from;
   }
-
-  /** The addresses among the sources. */
-  addresses(sources: Spans, name: string, lines: readonly SourceLine[]): From {
-    const blocks = FAMILIES.flatMap((family) => blocksOf(sources, family, this.#ignored)).filter(
-      ({ cidr }) => !covers(this.#pods, ofCidr(parseCidr(cidr))),
-    );
-    if (blocks.length <= FEW) return blocks.map((ipBlock) => ({ ipBlock }));
-    const isPlain = ({ except }: Block): boolean => except === undefined;
-    const cidrs = blocks.filter(isPlain).map(({ cidr }) => cidr);
-    const from: From = blocks.filter((block) => !isPlain(block)).map((ipBlock) => ({ ipBlock }));
-    for (let start = 0; start < cidrs.length; start += MAX_CIDRS) {
-      const peer = this.#names.unique(name);
-      this.peers.push({ name: peer, cidrs: cidrs.slice(start, start + MAX_CIDRS) });
-      this.behind.set(peer, lines);
-      from.push({ peer });
-    }
-    return from;
-  }
-}
-
-interface Block {
-  readonly cidr: string;
-  readonly except?: string[];
-}
-
-/** The addresses of a family: listed, or as all but some where that is shorter. */
-function blocksOf(sources: Spans, family: Family, ignored: Spans): readonly Block[] {
-  const own = cidrsOf(sources, family);
-  const cidr = family === 4 ? '0.0.0.0/0' : '::/0';
-  const except = cidrsOf(subtract(addressesOf(family), union(sources, ignored)), family);
-  return except.length > 0 && except.length < own.length && except.length <= MAX_EXCEPT
-    ? [{ cidr, except: [...except] }]
-    : own.map((each) => ({ cidr: each }));
 }

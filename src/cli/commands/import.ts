@@ -12,6 +12,8 @@ Examples:
   $ clusterfirewall import --from iptables v4.txt v6.txt sets.txt > new.yaml
   $ clusterfirewall import --from iptables v4.txt --pods 10.244.0.0/16
   $ clusterfirewall import --from iptables v4.txt --interface eth1=10.0.0.0/8
+  $ kubectl get netpol -A -o yaml > policies.yaml
+  $ clusterfirewall import --from networkpolicy policies.yaml > new.yaml
 
 It prints a ClusterFirewall with mode: Observe, and on standard error each line that it could not take over, with the reason. The result never lets in what the files refuse, apart from what the table on standard error names.
 A line with a criterion that is not understood opens nothing if it allows. If it drops, all that it may drop stays closed.

@@ -9,7 +9,9 @@ import { describe, expect, test } from '@jest/globals';
 import { load } from 'js-yaml';
 import type { Spec } from '../../api/schema.ts';
 import { runCommand } from '../testing.ts';
+import { documentsOf } from '../import.ts';
 import { CLUSTER_FLAGS, judgeOf, parseQuestion } from './testing/judge.ts';
+import { isAllowed, type PlainCluster, POLICY_FLAGS, Worlds } from './testing/policies.ts';
 
 const FOLDER = join(import.meta.dirname, 'cases');
 
@@ -21,21 +23,47 @@ interface Case {
   /** `FILE:LINE words of the reason`, of every line that is left out. */
   readonly left?: readonly string[];
   readonly verdicts: readonly string[];
+  /** For policies: the pods that verdicts are about. */
+  readonly cluster?: PlainCluster;
+  /** The whole result, where people should read it. */
+  readonly firewall?: string;
 }
 
-async function imported({ from, flags, files }: Case) {
+async function imported({ from, flags, files, cluster }: Case) {
   const folder = mkdtempSync(join(tmpdir(), 'import-'));
   try {
     const names = Object.entries(files).map(([name, text]) => {
       writeFileSync(join(folder, name), text);
       return join(folder, name);
     });
-    const ran = await runCommand(['import', '--from', from, ...(flags ?? CLUSTER_FLAGS), ...names]);
+    const ran = await runCommand([
+      'import',
+      '--from',
+      from,
+      ...(flags ?? (cluster === undefined ? CLUSTER_FLAGS : POLICY_FLAGS)),
+      ...names,
+    ]);
     const tidy = (text: string): string => text.replaceAll(`${folder}/`, '');
     return { exitCode: ran.exitCode, stdout: tidy(ran.stdout), stderr: tidy(ran.stderr) };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** About policies, the verdict has to be that of the policies as well, and the import opens nothing but DNS. */
+function judgeFor({ cluster, files }: Case, spec: Spec): (question: string) => boolean {
+  if (cluster === undefined) {
+    const judge = judgeOf(spec);
+    return (question) => judge(parseQuestion(question));
+  }
+  const documents = Object.entries(files).flatMap(([name, text]) => documentsOf({ name, text }));
+  const worlds = new Worlds(
+    cluster,
+    documents.map(({ value }) => value),
+    spec,
+  );
+  expect(worlds.opened()).toEqual([]);
+  return (question) => isAllowed(worlds.now, question);
 }
 
 /** Each line that was left out, with its reason. */
@@ -68,11 +96,13 @@ describe.each(readdirSync(FOLDER).sort())('%s', (name) => {
 
   test('means what its author meant', async () => {
     const { stdout } = await imported(each);
-    const judge = judgeOf((load(stdout) as { readonly spec: Spec }).spec);
+    const { spec } = load(stdout) as { readonly spec: Spec };
+    const judge = judgeFor(each, spec);
     const seen = each.verdicts.map((line) => {
       const question = line.replace(/ = \w+$/, '');
-      return `${question} = ${judge(parseQuestion(question)) ? 'Allow' : 'Deny'}`;
+      return `${question} = ${judge(question) ? 'Allow' : 'Deny'}`;
     });
     expect(seen).toEqual(each.verdicts);
+    if (each.firewall !== undefined) expect(stdout).toBe(each.firewall);
   });
 });

@@ -1,5 +1,5 @@
 /** Tells which namespaces are under the default deny, which are only observed and which are exempt. */
-import type { ClusterFirewall, Group, Mode } from '../../api/schema.ts';
+import { type ClusterFirewall, type Group, type Mode, SYSTEM_NAMESPACES } from '../../api/schema.ts';
 import type { NamespaceSet } from './namespaces.ts';
 import {
   complement,
@@ -14,16 +14,6 @@ import {
 } from './namespaces.ts';
 import { knownOr, UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory, NamespaceInfo } from '../../inventory/types.ts';
-
-/** Exempt unless `exempt.systemNamespaces` is None (api.md, conventions). */
-const SYSTEM_NAMESPACES = [
-  'calico-apiserver',
-  'calico-system',
-  'kube-node-lease',
-  'kube-public',
-  'kube-system',
-  'tigera-operator',
-] as const;
 
 export type NamespaceMode = 'enforced' | 'observed' | 'exempt';
 export type ExemptBy = 'operator' | 'names' | 'systemNamespaces' | 'namespaceSelector';

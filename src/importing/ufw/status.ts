@@ -10,12 +10,18 @@ interface Rules {
   readonly left?: string;
 }
 
-const ACTIONS: ReadonlyMap<string, readonly string[]> = new Map([
-  ['ALLOW', ['-j', 'ACCEPT']],
-  ['DENY', ['-j', 'DROP']],
-  ['REJECT', ['-j', 'REJECT']],
-  // Six connections in 30 seconds.
-  ['LIMIT', ['-m', 'recent', '-j', 'ACCEPT']],
+const ACTIONS: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
+  ['ALLOW', [['-j', 'ACCEPT']]],
+  ['DENY', [['-j', 'DROP']]],
+  ['REJECT', [['-j', 'REJECT']]],
+  // More than six connections in 30 seconds are refused, and no later rule is asked.
+  [
+    'LIMIT',
+    [
+      ['-m', 'recent', '-j', 'REJECT'],
+      ['-j', 'ACCEPT'],
+    ],
+  ],
 ]);
 
 /** @throws ImportError for a line in another form */
@@ -47,14 +53,11 @@ export function rulesOf(line: SourceLine): Rules {
     ...(destination.ports === undefined ? [] : ['-m', 'multiport', '--dports', destination.ports]),
     ...(source.ports === undefined ? [] : ['-m', 'multiport', '--sports', source.ports]),
   ];
-  const each = (more: readonly string[]): readonly string[] => [
-    ...common,
-    ...more,
-    ...(ACTIONS.get(action) ?? []),
-  ];
+  const each = (more: readonly string[]): readonly (readonly string[])[] =>
+    (ACTIONS.get(action) ?? []).map((target) => [...common, ...more, ...target]);
   return {
     family,
-    words: protocols.length === 0 ? [each([])] : protocols.map((name) => each(['-p', name, ...ports])),
+    words: protocols.length === 0 ? each([]) : protocols.flatMap((name) => each(['-p', name, ...ports])),
   };
 }
 
