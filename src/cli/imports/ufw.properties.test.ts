@@ -56,7 +56,8 @@ function textOf({ isOpen, lines }: Status): string {
     'To                         Action      From',
     '--                         ------      ----',
     ...lines.map(({ family, action, ports, protocol, source }) => {
-      const v6 = family === 6 ? ' (v6)' : '';
+      // Where an address says it, ufw does not.
+      const v6 = family === 6 && source === undefined ? ' (v6)' : '';
       const suffix = protocol === undefined ? '' : `/${protocol}`;
       const to = `${ports === undefined ? 'Anywhere' : ports.join()}${suffix}${v6}`;
       return `${to.padEnd(26)} ${`${action} IN`.padEnd(11)} ${source ?? `Anywhere${v6}`}`;

@@ -27,7 +27,6 @@ const ACTIONS: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
 /** @throws ImportError for a line in another form */
 export function rulesOf(line: SourceLine): Rules {
   const text = line.text.replace(/\s+#.*$/, '').replaceAll(/\s*\((?:log|log-all|out)\)/g, '');
-  const family = text.includes('(v6)') ? 6 : 4;
   const [, to, action = '', direction = 'IN', from] =
     /^(.+?) +(ALLOW|DENY|REJECT|LIMIT)(?: (IN|OUT|FWD))? {2,}(.+)$/.exec(
       text.replaceAll(' (v6)', '').trim(),
@@ -36,10 +35,13 @@ export function rulesOf(line: SourceLine): Rules {
     throw new ImportError(
       `${placeOf(line)} is no rule of ufw status verbose in English (LC_ALL=C): "${line.text.trim()}"`,
     );
-  if (direction === 'OUT') return { family, words: [], left: 'traffic that nodes send is not judged' };
-  if (direction === 'FWD')
-    return { family, words: [], left: 'traffic that the machine passes on is not imported' };
+  const isMarked = text.includes('(v6)');
+  const left = (why: string): Rules => ({ family: isMarked ? 6 : 4, words: [], left: why });
+  if (direction === 'OUT') return left('traffic that nodes send is not judged');
+  if (direction === 'FWD') return left('traffic that the machine passes on is not imported');
   const [destination, source] = [endOf(to, line), endOf(from, line)];
+  // Where an address says it, ufw does not.
+  const isV6 = isMarked || [destination, source].some(({ address = '' }) => address.includes(':'));
   const protocol = destination.protocol ?? source.protocol;
   const common = [
     ...(source.address === undefined ? [] : ['-s', source.address]),
@@ -56,7 +58,7 @@ export function rulesOf(line: SourceLine): Rules {
   const each = (more: readonly string[]): readonly (readonly string[])[] =>
     (ACTIONS.get(action) ?? []).map((target) => [...common, ...more, ...target]);
   return {
-    family,
+    family: isV6 ? 6 : 4,
     words: protocols.length === 0 ? each([]) : protocols.flatMap((name) => each(['-p', name, ...ports])),
   };
 }
