@@ -16,7 +16,7 @@ interface Block {
   readonly except?: string[];
 }
 
-export type AddressEntry = Pick<Zone['from'][number], 'peer' | 'ipBlock'>;
+type AddressEntry = Pick<Zone['from'][number], 'peer' | 'ipBlock'>;
 
 export class Blocks {
   readonly peers: Peer[] = [];

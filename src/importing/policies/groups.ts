@@ -1,7 +1,6 @@
 /** Flows → groups of namespaces with their rules. */
 import type { Group, Peer, RuleDestination, RuleSource } from '../../api/schema.ts';
-import { NODES, type Known, ofCidr, WORLD } from '../addresses.ts';
-import { everyoneOf } from '../addresses.ts';
+import { everyoneOf, type Known, NODES, ofCidr, WORLD } from '../addresses.ts';
 import { Blocks } from '../blocks.ts';
 import { Names } from '../names.ts';
 import type { SourceLine } from '../result.ts';
@@ -159,10 +158,10 @@ class Writer {
           ...(accounts !== undefined && { serviceAccounts: accounts }),
         };
         const some = ends.slice(end, end + MAX_ENDS);
-        const own_ports = ports.slice(at, at + MAX_PORTS);
+        const somePorts = ports.slice(at, at + MAX_PORTS);
         if (list === 'ingress')
-          (group.ingress ??= []).push({ ...subject, from: some as RuleSource[], ports: own_ports });
-        else (group.egress ??= []).push({ ...subject, to: some as RuleDestination[], ports: own_ports });
+          (group.ingress ??= []).push({ ...subject, from: some as RuleSource[], ports: somePorts });
+        else (group.egress ??= []).push({ ...subject, to: some as RuleDestination[], ports: somePorts });
       }
   }
 

@@ -34,7 +34,7 @@ export interface Surroundings {
   readonly sets: readonly StoredSet[];
 }
 
-export interface Match {
+interface Match {
   readonly sure: readonly Flow[];
   readonly maybe: readonly Flow[];
   /** Why a part of the rule is not understood. */

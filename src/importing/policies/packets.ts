@@ -43,7 +43,7 @@ export class PortNames {
   }
 }
 
-export interface Numbers {
+interface Numbers {
   readonly from: number;
   readonly to: number;
 }

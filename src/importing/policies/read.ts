@@ -28,7 +28,7 @@ export interface SourceDocument {
   readonly lineOf: (path: Path) => number;
 }
 
-export interface Objects {
+interface Objects {
   readonly policies: readonly SourcePolicy[];
   /** In their order. */
   readonly tiers: readonly StoredTier[];

@@ -3,7 +3,7 @@ import type { LabelSelector, LabelSelectorRequirement } from '../../api/schema.t
 import { NAMESPACE_NAME, type Requirement, SERVICE_ACCOUNT, type Term } from './terms.ts';
 
 /** Terms that the API has words for, and whether any was lost. */
-export interface Worded {
+interface Worded {
   readonly terms: readonly Term[];
   readonly lost: boolean;
 }

@@ -35,7 +35,7 @@ const MAX_TERMS = 2_000;
 export type Bound = 'under' | 'over';
 
 /** A selector as terms, and the parts that are not understood. */
-export interface Pods {
+interface Pods {
   readonly terms: readonly Term[];
   readonly unknown: readonly string[];
 }
@@ -185,7 +185,7 @@ export function meet(a: Term, b: Term): Term | undefined {
   return term;
 }
 
-export const common = (a: readonly Term[], b: readonly Term[]): readonly Term[] =>
+const common = (a: readonly Term[], b: readonly Term[]): readonly Term[] =>
   bounded(a.flatMap((one) => b.flatMap((other) => meet(one, other) ?? [])));
 
 /** The pods of the first that are not in the second, as terms that share no pod. */

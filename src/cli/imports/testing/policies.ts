@@ -11,7 +11,7 @@ import { Prepared } from '../../../simulator/prepared.ts';
 import { readWorld } from '../../../simulator/snapshot.ts';
 import { walk } from '../../../simulator/walk.ts';
 
-export interface PlainPod {
+interface PlainPod {
   /** `namespace/name`. */
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export const POLICY_FLAGS = ['--pods', POOLS.join(), '--nodes', '10.99.0.0/24,fd
 /** The DNS server is in every cluster. */
 const DNS: PlainPod = { name: 'kube-system/coredns', labels: { 'k8s-app': 'kube-dns' } };
 
-export function surroundings({ namespaces, pods }: PlainCluster): readonly object[] {
+function surroundings({ namespaces, pods }: PlainCluster): readonly object[] {
   const v1 = { apiVersion: 'v1' };
   return [
     ...Object.entries({ 'kube-system': {}, ...namespaces }).map(([name, labels]) => ({
