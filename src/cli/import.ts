@@ -66,8 +66,7 @@ export function documentsOf({ name, text }: SourceFile): readonly SourceDocument
       .flatMap(unfold);
   } catch (error) {
     if (!(error instanceof YamlSyntaxError)) throw error;
-    const place = error.line === undefined ? name : `${name}:${String(error.line)}`;
-    throw new ImportError(`${place} is no whole YAML: ${error.message}`);
+    throw new ImportError(`${name}:${String(error.line)} is no whole YAML: ${error.message}`);
   }
 }
 

@@ -63,7 +63,7 @@ const zoneLists: fc.Arbitrary<readonly PlainZone[]> = fc
 const elementText = ({ protocol, ports }: Element): string =>
   ports === undefined ? '' : `${ports[0] === ports[1] ? String(ports[0]) : ports.join('-')}/${protocol}`;
 
-/** Rules beside priority 0 have priorities of their own, in their order. */
+/** Rules with another priority than 0 have priorities of their own, in their order. */
 function richText({ side, source, isNot, element, action, isLimited }: Rich, index: number): string {
   const priority = side === 0 ? '' : ` priority="${String(side < 0 ? index - 10 : index + 1)}"`;
   const what =

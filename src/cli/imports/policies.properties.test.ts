@@ -1,6 +1,6 @@
 /**
- * What an import of policies opens was open before, apart from DNS: every class of packets between every class of
- * ends, by the simulator. What it closes is open only where no rule has named the flow.
+ * An import of policies opens only flows that were open before, apart from DNS: every class of packets between every
+ * class of ends, by the simulator. It closes only flows that no rule has named.
  */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';

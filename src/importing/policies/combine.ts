@@ -1,6 +1,6 @@
 /**
- * Flows that both ends let pass, as rules that open both ends. What one end lets pass and the other closes is left
- * out: a rule for it would open the other end, too.
+ * Flows that both ends let pass, as rules that open both ends. A flow that one end lets pass and the other closes
+ * is left out: a rule for it would open the other end, too.
  */
 import { addressesOf, FAMILIES, type Family, type Known, NODES, nodesOf } from '../addresses.ts';
 import type { SourceLine } from '../result.ts';

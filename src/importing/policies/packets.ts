@@ -74,7 +74,7 @@ export function portsOf(
 const ICMP = 1;
 const ICMP_V6 = 58;
 
-/** What pods of both families share, or what one family has. ICMPv6 counts as ICMP. */
+/** The packets of a family, in a form that families share. ICMPv6 counts as ICMP. */
 export function withoutFamily(packets: Spans, family: Family): Spans {
   const own = shifted(intersect(packets, ofFamily(family)), -START[family]);
   if (family === 4) return subtract(own, ofProtocol(ICMP_V6));

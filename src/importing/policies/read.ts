@@ -118,7 +118,7 @@ function policyOf(document: SourceDocument, object: ObjectFields, isCalico: bool
   };
 }
 
-/** What Calico writes where a manifest has no types (libcalico-go/lib/clientv3, defaultPolicyTypesField). */
+/** Adds the types that Calico writes where a manifest has none (libcalico-go/lib/clientv3, defaultPolicyTypesField). */
 export function withTypes(value: unknown): unknown {
   const spec = isRecord(value) ? value['spec'] : undefined;
   if (!isRecord(value) || !isRecord(spec)) return value;

@@ -1,4 +1,4 @@
-/** What an import of rules for nodes lets in, next to what the rules themselves do. */
+/** Compares an import of rules for nodes with the rules themselves. */
 import { expect } from '@jest/globals';
 import type { Spec } from '../../../api/schema.ts';
 import type { Known } from '../../../importing/addresses.ts';
