@@ -6,7 +6,7 @@ import { explain as explainFlow, type Setting } from '../questions/explain.ts';
 import type { Verdict } from '../simulator/decision.ts';
 import type { CommandIO, ExitCode } from './io.ts';
 import { printable } from './printable.ts';
-import { everyPacket, everyPacketText } from './questions/every-packet.ts';
+import { everyPacket, everyPacketStaged, everyPacketText } from './questions/every-packet.ts';
 import { explanationsJson } from './questions/explain-json.ts';
 import { explanationText } from './questions/explain-text.ts';
 import { hasProblem, reportGaps } from './questions/gaps.ts';
@@ -73,10 +73,12 @@ function aboutPort({ setting, cluster: { lacks } }: LoadedQuestion, question: Qu
 function aboutEveryPacket({ setting, cluster: { lacks } }: LoadedQuestion, { from, to }: Question): Said {
   const pairs = everyPacket(setting, from, to);
   const verdicts = pairs.flatMap(({ flows }) => flows.map((flow) => flow.verdict));
+  const staged = everyPacketStaged(setting, pairs, from, to);
   return {
     verdicts,
-    text: () => everyPacketText(pairs),
-    json: () => `${JSON.stringify({ verdict: togetherOf(verdicts), pairs, lacks }, undefined, 2)}\n`,
+    text: () =>
+      `${everyPacketText(pairs)}${staged === undefined ? '' : `\nWith the staged policies enforced it would be\n\n${everyPacketText(staged)}`}`,
+    json: () => `${JSON.stringify({ verdict: togetherOf(verdicts), pairs, staged, lacks }, undefined, 2)}\n`,
   };
 }
 

@@ -1,23 +1,15 @@
 /** The answer to a question, with its reasons. */
 import type { ClusterFirewall } from '../api/schema.ts';
 import type { Prepared } from '../simulator/prepared.ts';
-import type { Step } from '../simulator/trail.ts';
-import { podName } from '../simulator/world.ts';
 import { ask, type Answer, type Question } from './ask.ts';
 import { candidatesFor, type Addition } from './addition.ts';
-import { causeOf, type Cause } from './cause.ts';
+import type { Cause } from './cause.ts';
 import type { Names } from './ends.ts';
 import { nearestRule, type Nearest } from './nearest.ts';
+import { decidingPlace, passedAt, type Passed } from './passed.ts';
 import type { Provenance } from './provenance.ts';
 import { remarksOn } from './remarks.ts';
-
-/** A place on the way, and what it decided. */
-export interface Passed {
-  readonly step: Step;
-  /** `NAMESPACE/NAME` of the pod that is judged, or that gets the packet. Absent for a node. */
-  readonly pod?: string;
-  readonly cause: Cause;
-}
+import { stagedFor, type Staged } from './staged.ts';
 
 export interface Explanation {
   readonly answer: Answer;
@@ -26,6 +18,8 @@ export interface Explanation {
   readonly decidedAt: Passed;
   readonly cause: Cause;
   readonly remarks: readonly string[];
+  /** Where the staged policies would decide about it, or change the verdict. */
+  readonly staged?: Staged;
   /** For a denial, where a rule differs in one thing alone. */
   readonly nearest?: Nearest;
   /** For a denial that a rule can open. */
@@ -47,19 +41,21 @@ export interface Setting {
 export function explain(setting: Setting, question: Question): readonly Explanation[] {
   const { prepared, provenance, names, staged } = setting;
   const tried = new Map<string, Addition | undefined>();
-  const later = staged === undefined ? [] : ask(staged(), question, names);
+  const enforced = staged?.();
+  const later = enforced && { prepared: enforced, answers: ask(enforced, question, names) };
   return ask(prepared, question, names).map((answer) => {
     const { steps, decisive } = answer.outcome;
     const path = steps.map((step) => passedAt(prepared, step, provenance));
-    const isAllowed = answer.outcome.verdict === 'Allowed';
-    const decidedAt = (isAllowed ? lastOpener(path) : undefined) ?? passedAt(prepared, decisive, provenance);
+    const decidedAt = decidingPlace(path, passedAt(prepared, decisive, provenance));
+    const whatIf = stagedOf(setting, later, answer);
     const { cause } = decidedAt;
     const explanation = {
       answer,
       path,
       decidedAt,
       cause,
-      remarks: [...remarksOn(prepared, answer), ...wouldBe(answer, later, provenance)],
+      remarks: remarksOn(prepared, answer),
+      ...(whatIf !== undefined && { staged: whatIf }),
     };
     if (cause.verdict !== 'Denied' || cause.denial !== 'unopened') return explanation;
     const nearest = nearestRule(prepared, decisive, answer.header, provenance);
@@ -72,27 +68,16 @@ export function explain(setting: Setting, question: Question): readonly Explanat
   });
 }
 
-/** The last rule on the way of an allowed flow, or a failsafe where there is none. */
-const lastOpener = (path: readonly Passed[]): Passed | undefined =>
-  path.findLast(({ cause }) => cause.policies.length > 0) ??
-  path.findLast(({ step }) => step.decision.by.kind === 'failsafe');
-
-function passedAt(prepared: Prepared, step: Step, provenance: Provenance): Passed {
-  const { layer, source, destination } = step;
-  const isSender = layer === 'pod egress' || layer === 'pod to its node';
-  const place = prepared.placeOf(isSender ? source : destination);
-  const isAtPod = layer.startsWith('pod ') || layer === 'delivery';
-  const pod = isAtPod && place?.kind === 'pod' ? podName(place.pod) : undefined;
-  return { step, cause: causeOf(step, provenance), ...(pod !== undefined && { pod }) };
-}
-
-/** The verdict with staged policies enforced, where it is another one. */
-function wouldBe(answer: Answer, later: readonly Answer[], provenance: Provenance): readonly string[] {
-  const same = later.filter((each) => isSameFlow(each, answer));
-  const then = same.find(({ entry }) => entry === answer.entry) ?? same[0];
-  if (then === undefined || then.outcome.verdict === answer.outcome.verdict) return [];
-  const { text } = causeOf(then.outcome.decisive, provenance);
-  return [`with the staged policies enforced it would be ${then.outcome.verdict}: ${text}`];
+/** The same flow with staged policies enforced, and what they would do to it. */
+function stagedOf(
+  { prepared, provenance }: Setting,
+  later: { readonly prepared: Prepared; readonly answers: readonly Answer[] } | undefined,
+  answer: Answer,
+): Staged | undefined {
+  const same = later?.answers.filter((each) => isSameFlow(each, answer));
+  const then = same?.find(({ entry }) => entry === answer.entry) ?? same?.[0];
+  if (later === undefined || then === undefined) return undefined;
+  return stagedFor({ now: prepared, later: later.prepared }, answer, then, provenance);
 }
 
 /** The first candidate with which the flow is allowed. */

@@ -107,17 +107,28 @@ export function enforced({ metadata, spec }: ClusterFirewall): ClusterFirewall {
 export function inMode(world: World, mode: Mode): World {
   if (mode === 'as-is') return world;
   const staged = world.policies.filter((policy) => policy.staged !== undefined);
-  if (staged.length === 0) return world;
   const replaced = new Set(staged.map(namesake));
   const kept = world.policies.filter(
     (policy) => policy.staged === undefined && !replaced.has(namesake(policy)),
   );
   const enforced = staged.flatMap(({ staged: action, ...policy }) => (action === 'Set' ? [policy] : []));
-  return { ...world, policies: [...kept, ...enforced] };
+  return { ...world, policies: [...kept, ...enforced], enforcesStaged: true };
 }
 
+/** True where `enforce` may give other verdicts than `as-is`. */
+export const hasStaged = ({ policies, problems, lacks, enforcesStaged }: World): boolean =>
+  enforcesStaged !== true &&
+  (policies.some(({ staged }) => staged !== undefined) ||
+    [...problems.map(({ kind }) => kind), ...lacks].some((kind) => kind.startsWith('Staged')));
+
+/** The staged policies that remove another one, by what they remove. */
+export const removalsIn = ({ policies }: World): ReadonlyMap<string, StoredPolicy> =>
+  new Map(
+    policies.flatMap((policy) => (policy.staged === 'Delete' ? [[namesake(policy), policy] as const] : [])),
+  );
+
 /** StagedNetworkPolicy stages NetworkPolicy, of Calico; StagedKubernetesNetworkPolicy that of Kubernetes. */
-const namesake = ({ kind, apiVersion, sortName }: StoredPolicy): string => {
+export const namesake = ({ kind, apiVersion, sortName }: StoredPolicy): string => {
   const isKubernetes = kind === 'StagedKubernetesNetworkPolicy' || apiVersion.startsWith('networking.k8s.io');
   return `${isKubernetes ? 'KubernetesNetworkPolicy' : kind.replace(/^Staged/, '')} ${sortName}`;
 };

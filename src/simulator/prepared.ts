@@ -66,6 +66,12 @@ const POLICY_KINDS = [
   'Namespace',
 ];
 
+/** Kinds that decide where staged policies count as enforced. */
+const STAGED_KINDS = ['StagedGlobalNetworkPolicy', 'StagedNetworkPolicy', 'StagedKubernetesNetworkPolicy'];
+
+const kindsOf = ({ enforcesStaged }: World): readonly string[] =>
+  enforcesStaged === true ? [...POLICY_KINDS, ...STAGED_KINDS] : POLICY_KINDS;
+
 export class Prepared {
   readonly world: World;
   readonly labels: LabelIndex;
@@ -262,7 +268,7 @@ export class Prepared {
     if (this.#unknown !== undefined) return this.#unknown;
     const problem = this.world.problems.find(
       ({ kind, namespace: of }) =>
-        POLICY_KINDS.includes(kind) && (of === undefined || kind === 'NetworkSet' || of === namespace),
+        kindsOf(this.world).includes(kind) && (of === undefined || kind === 'NetworkSet' || of === namespace),
     );
     if (problem === undefined) return undefined;
     return unknown(`${problem.kind} ${podOrName(problem)} cannot be read: ${problem.field} ${problem.why}`);
@@ -304,7 +310,7 @@ const podOrName = ({ namespace, name }: { readonly namespace?: string; readonly 
   namespace === undefined ? name : `${namespace}/${name}`;
 
 function unknownOf(world: World): Decision | undefined {
-  const missing = missingForPolicies(world, POLICY_KINDS);
+  const missing = missingForPolicies(world, kindsOf(world));
   if (missing !== undefined) return unknown(missing);
   if (world.felix.some(({ bpf }) => bpf === true)) return unknown("Felix's eBPF dataplane is not simulated");
   return undefined;

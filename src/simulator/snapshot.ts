@@ -20,7 +20,11 @@ import {
 } from './kubernetes.ts';
 import { EMPTY_WORLD, type Problem, type World } from './world.ts';
 
-type Lists = { -readonly [K in keyof World]: World[K] extends readonly (infer T)[] ? T[] : never };
+type Lists = {
+  -readonly [
+    K in keyof World as World[K] extends readonly unknown[] ? K : never
+  ]: World[K] extends readonly (infer T)[] ? T[] : never;
+};
 
 type Taker = (lists: Lists, object: ObjectFields) => void;
 

@@ -123,6 +123,8 @@ export interface World {
   readonly problems: readonly Problem[];
   /** Kinds that nobody could list. Every answer that depends on one is Unknown. */
   readonly lacks: readonly string[];
+  /** True where staged policies count as enforced, so that a staged one that cannot be read counts, too. */
+  readonly enforcesStaged?: true;
 }
 
 export const EMPTY_WORLD: World = {

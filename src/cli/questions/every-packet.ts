@@ -40,6 +40,24 @@ export function everyPacket(setting: Setting, from: EndText, to: EndText): reado
   return pairs;
 }
 
+/** The same with staged policies enforced. Undefined where they change nothing. */
+export function everyPacketStaged(
+  setting: Setting,
+  pairs: readonly EveryPacket[],
+  from: EndText,
+  to: EndText,
+): readonly EveryPacket[] | undefined {
+  if (setting.staged === undefined) return undefined;
+  const staged = everyPacket({ ...setting, prepared: setting.staged() }, from, to);
+  return isSame(pairs, staged) ? undefined : staged;
+}
+
+/** Staged policies may only tell apart what was one class, and then its name is another one. */
+function isSame(pairs: readonly EveryPacket[], staged: readonly EveryPacket[]): boolean {
+  if (JSON.stringify(pairs) === JSON.stringify(staged)) return true;
+  return new Set([...pairs, ...staged].map(({ flows }) => JSON.stringify(flows))).size === 1;
+}
+
 const flowsOf = ({ contents, flows, reasons }: PageData, index = -1): EveryPacket['flows'] =>
   (contents[index] ?? []).flatMap(([number, ...why]) => {
     const flow = flows[number];

@@ -2,7 +2,9 @@
 import { formatCidr } from '../../net/cidr.ts';
 import type { Cause } from '../../questions/cause.ts';
 import type { End } from '../../questions/ends.ts';
-import type { Explanation, Passed } from '../../questions/explain.ts';
+import type { Explanation } from '../../questions/explain.ts';
+import type { Passed } from '../../questions/passed.ts';
+import type { Staged } from '../../questions/staged.ts';
 import { cidrsOf } from '../../simulator/outside.ts';
 import type { Verdict } from '../../simulator/decision.ts';
 
@@ -13,7 +15,7 @@ export const explanationsJson = (
 ): string =>
   `${JSON.stringify({ verdict, answers: explanations.map(answerFields), ...around }, undefined, 2)}\n`;
 
-const answerFields = ({ answer, path, cause, nearest, addition, remarks }: Explanation) => ({
+const answerFields = ({ answer, path, cause, nearest, addition, remarks, staged }: Explanation) => ({
   verdict: cause.verdict,
   from: endFields(answer.from),
   to: endFields(answer.to),
@@ -29,6 +31,15 @@ const answerFields = ({ answer, path, cause, nearest, addition, remarks }: Expla
   nearest,
   addition,
   remarks,
+  staged: staged && stagedFields(staged),
+});
+
+/** The verdict with all staged policies enforced. */
+const stagedFields = ({ verdict, decidedAt: { step, cause }, removals }: Staged) => ({
+  verdict,
+  layer: step.layer,
+  because: causeFields(cause),
+  removals,
 });
 
 const endFields = (end: End) => ({

@@ -1,8 +1,10 @@
 /** An explanation for people: the verdict first, then the reason, the way, and what would open it. */
 import { dump } from 'js-yaml';
-import type { Explanation, Passed } from '../../questions/explain.ts';
+import type { Explanation } from '../../questions/explain.ts';
+import type { Passed } from '../../questions/passed.ts';
 import { differenceText } from '../../questions/nearest.ts';
 import { portText } from '../../questions/packet-text.ts';
+import type { Verdict } from '../../simulator/decision.ts';
 import type { Step } from '../../simulator/trail.ts';
 import { printable } from '../printable.ts';
 import { endsText, type Group } from './groups.ts';
@@ -28,6 +30,7 @@ export function explanationText({ first, all, others }: Group): string {
     pathText(first),
     nearestText(first),
     additionText(first),
+    stagedText(first),
     ...remarks.map((remark, index) => line(index === 0 ? 'Note' : '', `${remark}.`)),
   ].join('');
 }
@@ -38,10 +41,29 @@ function sentText({ answer: { header } }: Explanation): string {
   return [1, 58].includes(protocol) ? 'ICMP echo' : portText({ protocol, port });
 }
 
-function whyText({ decidedAt, cause }: Explanation): string {
-  const { kind } = decidedAt.step.decision.by;
+function whyText({ decidedAt }: Pick<Explanation, 'decidedAt'>): string {
+  const { step, cause } = decidedAt;
+  const { kind } = step.decision.by;
   const isOpen = cause.verdict === 'Allowed' && cause.policies.length === 0 && kind !== 'failsafe';
   return isOpen ? 'no policy closes it' : `${whereText(decidedAt)}: ${cause.text}`;
+}
+
+const WOULD: Readonly<Record<Verdict, string>> = {
+  Allowed: 'would allow it',
+  Denied: 'would deny it',
+  Unknown: 'would do nobody knows what',
+};
+
+/** All staged policies together, as if they were enforced. */
+function stagedText({ staged, cause }: Explanation): string {
+  if (staged === undefined) return '';
+  const { verdict, decidedAt, removals } = staged;
+  const too = verdict === cause.verdict ? ', too' : '';
+  const removed = removals.map((policy) => ` ${policyName(policy)} removes its namesake.`).join('');
+  return line(
+    'Staged',
+    `${WOULD[verdict]}${too}: ${whyText(staged)}.${placeText(decidedAt.cause)}${removed}`,
+  );
 }
 
 const LAYERS: Readonly<Record<Step['layer'], string>> = {

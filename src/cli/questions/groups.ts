@@ -14,7 +14,7 @@ export interface Group {
 
 /** Denials come first, in the order of the answers. */
 export function groupsOf(explanations: readonly Explanation[]): readonly Group[] {
-  const groups = Map.groupBy(explanations, ({ cause, nearest, addition, answer }) =>
+  const groups = Map.groupBy(explanations, ({ cause, nearest, addition, answer, staged }) =>
     JSON.stringify([
       cause.verdict,
       cause.text,
@@ -22,6 +22,7 @@ export function groupsOf(explanations: readonly Explanation[]): readonly Group[]
       answer.outcome.decisive.layer,
       nearest?.policy,
       addition,
+      [staged?.verdict, staged?.decidedAt.cause.text, staged?.removals],
     ]),
   );
   const found = [...groups.values()].flatMap((all) => {

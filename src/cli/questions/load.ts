@@ -14,6 +14,7 @@ import { Provenance, type Sources } from '../../questions/provenance.ts';
 import {
   compiledWorld,
   enforced,
+  hasStaged,
   inMode,
   isOfOthers,
   storedWorld,
@@ -107,9 +108,7 @@ export async function loadQuestion(
 }
 
 const stagedOf = (world: World): Pick<Setting, 'staged'> =>
-  world.policies.some(({ staged }) => staged !== undefined)
-    ? { staged: () => new Prepared(inMode(world, 'enforce')) }
-    : {};
+  hasStaged(world) ? { staged: () => new Prepared(inMode(world, 'enforce')) } : {};
 
 const compileIn = (mode: Mode, firewalls: readonly ClusterFirewall[], inventory: Inventory): Compilation =>
   compile(mode === 'enforce' ? firewalls.map(enforced) : firewalls, inventory);
