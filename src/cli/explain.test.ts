@@ -264,6 +264,32 @@ spec:
     expect(ran.stderr).toContain('GlobalNetworkPolicy odd cannot be read: spec.selector');
   });
 
+  test('an answer that rests on a ClusterNetworkPolicy says that it is read as documented', async () => {
+    const more = `---
+apiVersion: projectcalico.org/v3
+kind: Tier
+metadata: { name: kube-admin }
+spec: { order: 1000, defaultAction: Pass }
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: admins }
+spec:
+  tier: Admin
+  priority: 1
+  subject: { namespaces: { matchLabels: { kubernetes.io/metadata.name: wordpress } } }
+  ingress: [{ action: Deny, from: [{ namespaces: {} }] }]
+`;
+    const cluster = file('admins.yaml', `${readFileSync(CLUSTER, 'utf8')}${more}`);
+    const ends = ['wordpress/blog-6d9f-a', 'wordpress/cache-0', '6379', '--inventory', cluster];
+    const said = expect.arrayContaining([
+      'ClusterNetworkPolicy admins is read as documented, and no packet has proven it',
+    ]);
+    const because = { text: 'denied by ClusterNetworkPolicy admins' };
+    expect(await answer(...ends)).toMatchObject({ exitCode: 1, answers: [{ because, remarks: said }] });
+    expect((await explain(...ends)).stderr).toContain('ClusterNetworkPolicies are read as documented');
+  });
+
   test('a manifest with a problem makes the answer incomplete', async () => {
     const manifest = readFileSync(FIREWALL, 'utf8').replace('- peer: ingress', '- peer: nobody');
     const ran = await explain(

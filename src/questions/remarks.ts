@@ -1,7 +1,9 @@
 /** Facts that a reader of an answer would otherwise miss. */
 import type { Prepared } from '../simulator/prepared.ts';
 import { podName } from '../simulator/world.ts';
+import type { Outcome } from '../simulator/trail.ts';
 import type { Answer } from './ask.ts';
+import { listed } from './errors.ts';
 import { portText } from './packet-text.ts';
 
 export function remarksOn(prepared: Prepared, answer: Answer): readonly string[] {
@@ -26,7 +28,7 @@ export function remarksOn(prepared: Prepared, answer: Answer): readonly string[]
       `${to.name} leads to ${decisive.destination}, port ${port}${pod}${ports}${othersBehind(prepared, to)}`,
     );
   }
-  remarks.push(...remarksOnSource(prepared, answer));
+  remarks.push(...remarksOnSource(prepared, answer), ...remarksOnPolicies(outcome));
   if (entry !== undefined && prepared.world.nodes.length > 1)
     remarks.push(`the packet comes in at node ${entry}`);
   return remarks;
@@ -44,6 +46,14 @@ function remarksOnSource(
   const place = prepared.placeOf(decisive.source);
   const owner = place?.kind === 'node' ? `, an address of node ${place.node.node.name},` : '';
   return [`NAT has made ${decisive.source}${owner} of the source ${source} by then`];
+}
+
+/** The kind is as young as Calico 3.32, and the simulator is compared with 3.31. */
+function remarksOnPolicies({ steps }: Outcome): readonly string[] {
+  const asked = steps.flatMap(({ asked: of = [] }) => of.map(({ policy }) => policy));
+  const names = new Set(asked.flatMap(({ kind, name }) => (kind === 'ClusterNetworkPolicy' ? [name] : [])));
+  if (names.size === 0) return [];
+  return [`ClusterNetworkPolicy ${listed([...names], 4)} is read as documented, and no packet has proven it`];
 }
 
 function othersBehind(prepared: Prepared, to: Answer['to']): string {

@@ -45,6 +45,8 @@ export function compilePolicy(book: RuleBook, policy: StoredPolicy): CompiledPol
 }
 
 function decisionOf(policy: StoredPolicy, rule: StoredPolicy['ingress'][number]): Decision | undefined {
+  if (rule.unclear !== undefined)
+    return unknown(`${rule.path} of ${policy.kind} ${policy.name} ${rule.unclear}`);
   if (rule.action === 'Pass') return undefined;
   if (rule.http)
     return unknown(`${rule.path} of ${policy.sortName} looks into HTTP, which the packet filter does not`);

@@ -1,6 +1,7 @@
 /** Stored objects of any kind → a world. */
 import { isRecord } from '../json.ts';
 import { readCalicoPolicy } from '../calico/read/calico-policy.ts';
+import { readClusterNetworkPolicy } from '../calico/read/cluster-network-policy.ts';
 import { FieldError, objectFields, type ObjectFields } from '../calico/read/fields.ts';
 import { readAdminNetworkPolicy, readNetworkPolicy } from '../calico/read/kubernetes-policy.ts';
 import {
@@ -38,11 +39,6 @@ function into<K extends keyof Lists>(
   };
 }
 
-/** It has not been compared with Felix. */
-const notSimulated: Taker = () => {
-  throw new FieldError('kind', 'is not simulated');
-};
-
 const CALICO = ['projectcalico.org', 'crd.projectcalico.org'];
 const policy = into('policies', readCalicoPolicy);
 
@@ -57,7 +53,7 @@ const TAKERS: ReadonlyMap<string, Taker> = new Map([
   ['networking.k8s.io/NetworkPolicy', into('policies', readNetworkPolicy)],
   ['policy.networking.k8s.io/AdminNetworkPolicy', into('policies', readAdminNetworkPolicy)],
   ['policy.networking.k8s.io/BaselineAdminNetworkPolicy', into('policies', readAdminNetworkPolicy)],
-  ['policy.networking.k8s.io/ClusterNetworkPolicy', notSimulated],
+  ['policy.networking.k8s.io/ClusterNetworkPolicy', into('policies', readClusterNetworkPolicy)],
   ...CALICO.flatMap((group): [string, Taker][] => [
     [`${group}/GlobalNetworkPolicy`, policy],
     [`${group}/NetworkPolicy`, policy],
@@ -81,7 +77,21 @@ const TAKERS: ReadonlyMap<string, Taker> = new Map([
 export function readWorld(objects: Iterable<unknown>, lacks: readonly string[] = []): World {
   const lists = Object.fromEntries(Object.keys(EMPTY_WORLD).map((key) => [key, []])) as unknown as Lists;
   for (const object of objects) take(lists, object);
+  lists.problems.push(...untaken(lists));
   return { ...lists, lacks };
+}
+
+/** Calico before 3.32 takes no ClusterNetworkPolicies, and then lacks their tiers. */
+function untaken({ policies, tiers }: Lists): readonly Problem[] {
+  const known = new Set(tiers.map(({ name }) => name));
+  return policies
+    .filter(({ kind, tier }) => kind === 'ClusterNetworkPolicy' && !known.has(tier))
+    .map(({ kind, name, tier }) => ({
+      kind,
+      name,
+      field: 'spec.tier',
+      why: `needs the Tier ${tier}, which Calico makes from 3.32 on`,
+    }));
 }
 
 function take(lists: Lists, value: unknown): void {

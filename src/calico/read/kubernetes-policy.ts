@@ -34,7 +34,7 @@ export function readNetworkPolicy(object: ObjectFields): StoredPolicy {
   };
 }
 
-const base = ({ kind, apiVersion, metadata }: ObjectFields) => ({
+export const base = ({ kind, apiVersion, metadata }: ObjectFields) => ({
   kind,
   apiVersion,
   name: metadata.name,
@@ -46,7 +46,7 @@ const base = ({ kind, apiVersion, metadata }: ObjectFields) => ({
 const inNamespace = (namespace: string): Selector => eq(LABEL_NAMESPACE, namespace);
 
 /** Every pod, without host endpoints and sets. */
-function pods(labels: Fields | undefined): Selector {
+export function pods(labels: Fields | undefined): Selector {
   return and(eq(LABEL_ORCHESTRATOR, 'k8s'), labels === undefined ? { kind: 'all' } : labelSelector(labels));
 }
 
@@ -78,10 +78,10 @@ interface ProtocolPorts {
   readonly ports?: Ports;
 }
 
-const NOTHING: RuleEnd = { nets: [], notNets: [] };
+export const NOTHING: RuleEnd = { nets: [], notNets: [] };
 
 /** One rule for each protocol and peer. All of them have the same action, so their order does not matter. */
-function combined(
+export function combined(
   direction: 'from' | 'to',
   action: Action,
   rule: Fields,
@@ -123,7 +123,7 @@ function networkPolicyPeer(peer: Fields, namespace: string): RuleEnd {
   return { ...NOTHING, selector: and(pods(peer.optional('podSelector')), scope) };
 }
 
-interface PortOf {
+export interface PortOf {
   readonly protocol: number;
   /** Absent: every port. */
   readonly port?: Ports;
@@ -140,7 +140,7 @@ function networkPolicyPort(port: Fields): PortOf {
 }
 
 /** Without ports, one rule for every protocol. */
-function byProtocol(ports: readonly (PortOf | undefined)[]): readonly ProtocolPorts[] {
+export function byProtocol(ports: readonly (PortOf | undefined)[]): readonly ProtocolPorts[] {
   const given = ports.flatMap((port) => port ?? []);
   if (given.length === 0 || given.length < ports.length) return [{}];
   const groups = Map.groupBy(given, ({ protocol }) => protocol);
@@ -200,7 +200,7 @@ function adminRules(
 }
 
 /** A subject or a peer: namespaces as a whole, or pods in them. */
-function adminPeer(peer: Fields): Selector {
+export function adminPeer(peer: Fields): Selector {
   const whole = peer.optional('namespaces');
   const some = peer.optional('pods');
   if (whole !== undefined) return namespaces(whole);

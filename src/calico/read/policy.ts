@@ -44,6 +44,8 @@ export interface PolicyRule {
   readonly destination: RuleEnd;
   /** True where the rule looks into HTTP, which the packet filter does not do. */
   readonly http: boolean;
+  /** Why nobody knows what the rule does with packets that it matches. */
+  readonly unclear?: string;
   readonly annotations: Readonly<Record<string, string>>;
   /** Path in the object, for example `spec.ingress[2]`. Several rules may come from one path. */
   readonly path: string;

@@ -26,6 +26,9 @@ export function gapsOf({ cluster, world }: LoadedQuestion): readonly string[] {
       const of = namespace === undefined ? name : `${namespace}/${name}`;
       return `${kind} ${of} cannot be read: ${field} ${why}`;
     }),
+    ...(world.policies.some(({ kind }) => kind === 'ClusterNetworkPolicy')
+      ? ['ClusterNetworkPolicies are read as documented: what is said of them was not compared with Felix']
+      : []),
     ...(assumedEmpty.length > 0
       ? [
           `the inventory has none of these kinds, and they are taken not to exist: ${listed(assumedEmpty, MOST_KINDS)}`,
