@@ -62,6 +62,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   ),
 
   questions: pure('compiler', 'simulator', 'calico/read', ...WORDS),
+  assertions: pure('questions', 'compiler', 'simulator', 'calico/read', ...WORDS),
   page: { rooms: [], packages: [] },
   traffic: pure('questions', 'compiler', 'simulator', 'flowlogs', 'calico/read', ...WORDS),
   suggest: pure('traffic', 'questions', 'compiler', 'simulator', ...WORDS),
@@ -86,6 +87,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     'suggest',
     'traffic',
     'flowlogs',
+    'assertions',
     'questions',
     'importing',
     'compiler',

@@ -1,5 +1,6 @@
 /** The parts of docs/api.md that the schema does not have: sections, defaults and examples. */
 import type * as z from 'zod';
+import { assertion, assertionDestination, assertionSource } from '../src/api/assertions.ts';
 import {
   ceilingDestination,
   ceilingSource,
@@ -134,6 +135,32 @@ export const SECTIONS: readonly Section[] = [
     example: { entity: 'SameNamespace' },
   },
   {
+    title: 'Assertion',
+    path: 'spec.assertions[]',
+    schema: assertion,
+    example: {
+      name: 'web-to-db',
+      from: { pod: { namespace: 'shop', labels: { app: 'web' } } },
+      to: { service: { namespace: 'shop', name: 'db' } },
+      ports: [5432],
+      expect: 'Allowed',
+    },
+    remark:
+      'Ends are examples, so no pod need exist. Both ends are judged, with the policies of others: [assertions](concepts.md#assertions).',
+  },
+  {
+    title: 'Assertion source',
+    path: 'spec.assertions[].from',
+    schema: assertionSource,
+    example: { node: { labels: { 'node-role.kubernetes.io/edge': '' } } },
+  },
+  {
+    title: 'Assertion destination',
+    path: 'spec.assertions[].to',
+    schema: assertionDestination,
+    example: { address: '203.0.113.7' },
+  },
+  {
     title: 'IP block',
     path: 'spec.namespaces[].ingress[].from[].ipBlock',
     schema: ipBlock,
@@ -168,6 +195,8 @@ export const DEFAULTS: Readonly<Record<string, unknown>> = {
   'spec.nodes.failsafes': 'Report',
   'spec.nodes.breakGlassServices': ['ssh', 'kube-apiserver'],
   'spec.nodes.log': 'None',
+  'spec.assertions[].from.pod.serviceAccount': 'default',
+  'spec.assertions[].to.pod.serviceAccount': 'default',
   'spec.namespaces[].isolation': 'Strict',
   'spec.guardrails[].defaults': 'Open',
   'spec.defaults.deny': 'Both',

@@ -7,6 +7,7 @@
  * CRD.
  */
 import * as z from 'zod';
+import { assertion } from './assertions.ts';
 import {
   accounts,
   ceilingDestination,
@@ -342,6 +343,12 @@ export const spec = z
           'Objects of others that may open what is closed, and that you accept, as status.foreign names them. Each is Tier/NAME, GlobalNetworkPolicy/NAME, AdminNetworkPolicy/NAME, ClusterNetworkPolicy/NAME, `BaselineAdminNetworkPolicy/default`, HostEndpoint/NAME or GlobalNetworkSet/NAME. A Tier stands for its policies on pods. Policies that select hosts, and those in the tier of the default deny, are named one by one. Only in the ClusterFirewall called default.',
       })
       .optional(),
+    assertions: namedList(assertion, 200)
+      .meta({
+        description:
+          'Flows and the verdicts that they must have. `clusterfirewall validate` evaluates them.',
+      })
+      .optional(),
   })
   .meta({
     // On `nodes` itself the rule would not run once the field is gone.
@@ -371,6 +378,7 @@ export type GuardrailSource = z.infer<typeof guardrailSource>;
 export type GuardrailDestination = z.infer<typeof guardrailDestination>;
 export type CeilingSource = z.infer<typeof ceilingSource>;
 export type CeilingDestination = z.infer<typeof ceilingDestination>;
+export type { Assertion, AssertionDestination, AssertionSource } from './assertions.ts';
 export type { Nodes, Zone } from './nodes.ts';
 export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';
 

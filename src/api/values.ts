@@ -1,7 +1,7 @@
 /** The small values of the API: names, labels, CIDRs, ports. */
 import * as z from 'zod';
 import { AddressError, containsCidr, parseAddress, parseCidr } from '../net/cidr.ts';
-import { PORT_PATTERN, PortError, parsePort } from '../net/ports.ts';
+import { NUMBER_PATTERN, PORT_PATTERN, PortError, parsePort } from '../net/ports.ts';
 import { isRecord } from '../json.ts';
 import { ATOMIC, type CrdMeta, nonEmpty, stringSet } from './shapes.ts';
 
@@ -98,19 +98,24 @@ const requirement = z
  */
 const PROTO = '__proto__';
 
-const matchLabels = z
+const withoutProto = (labels: unknown, context: z.core.$RefinementCtx): unknown => {
+  if (isRecord(labels) && Object.hasOwn(labels, PROTO))
+    context.addIssue({ code: 'custom', path: [PROTO], message: NOT_A_LABEL_KEY });
+  return labels;
+};
+
+const MOST_LABELS = { error: 'must have at most 32 entries' };
+const isShort = (labels: object): boolean => Object.keys(labels).length <= 32;
+
+export const matchLabels = z
   .preprocess(
-    (labels, context) => {
-      if (isRecord(labels) && Object.hasOwn(labels, PROTO))
-        context.addIssue({ code: 'custom', path: [PROTO], message: NOT_A_LABEL_KEY });
-      return labels;
-    },
+    withoutProto,
     z
       .record(labelKey, labelValue)
       .refine((labels) => Object.keys(labels).length > 0, {
         error: 'must not be empty: to say all, leave matchLabels out and write {}',
       })
-      .refine((labels) => Object.keys(labels).length <= 32, { error: 'must have at most 32 entries' }),
+      .refine(isShort, MOST_LABELS),
   )
   .meta({
     description: 'Labels that must all be present with exactly these values. Never empty.',
@@ -118,6 +123,11 @@ const matchLabels = z
     maxProperties: 32,
     not: { required: [PROTO] },
   } satisfies CrdMeta);
+
+/** Labels of one object. `{}` is an object without labels. */
+export const labelMap = z
+  .preprocess(withoutProto, z.record(labelKey, labelValue).refine(isShort, MOST_LABELS))
+  .meta({ ...ATOMIC, maxProperties: 32, not: { required: [PROTO] } } satisfies CrdMeta);
 
 /** A Kubernetes label selector. `{}` selects everything, and is the only way to do so. */
 export const labelSelector = z
@@ -250,6 +260,26 @@ export const portValue = z
     maximum: 65535,
     maxLength: 32,
     pattern: PORT_PATTERN,
+  } satisfies CrdMeta);
+
+const FLOW_PORT_PATTERN = `^${NUMBER_PATTERN}(/(TCP|UDP|SCTP|tcp|udp|sctp))?$`;
+
+/** One port by its number. A number is TCP. */
+export const flowPort = z
+  .union([z.number(), z.string()], { error: ({ input }) => portOfOthers(input) })
+  .superRefine((value, context) => {
+    if (new RegExp(FLOW_PORT_PATTERN).test(String(value))) return;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be one port by its number, from 1 to 65535, with an optional /TCP, /UDP or /SCTP: 5432',
+    });
+  })
+  .meta({
+    'x-kubernetes-int-or-string': true,
+    minimum: 1,
+    maximum: 65535,
+    maxLength: 10,
+    pattern: FLOW_PORT_PATTERN,
   } satisfies CrdMeta);
 
 export const portList = z

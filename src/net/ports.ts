@@ -28,7 +28,8 @@ export const TRANSPORTS: readonly TransportProtocol[] = ['TCP', 'UDP', 'SCTP'];
 /** RFC 6335, section 5.1. Kubernetes has the same limit for a container port's name. */
 const MAX_NAME = 15;
 
-const NUMBER_PATTERN =
+/** 1 to 65535, not anchored. */
+export const NUMBER_PATTERN =
   '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
 
 /**

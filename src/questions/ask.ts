@@ -58,13 +58,15 @@ function wantedOf({ to, port }: Question): Wanted | undefined {
   return text === undefined ? undefined : parseWanted(text);
 }
 
-interface Pair {
+/** Two ends, and the port at the second one. */
+export interface Pair {
   readonly from: End;
   readonly to: End;
   readonly wanted: Wanted | undefined;
 }
 
-function askPair(prepared: Prepared, { from, to, wanted }: Pair): readonly Answer[] {
+/** One answer for each family that both have, and for each way in: see ask. @throws QuestionError */
+export function askPair(prepared: Prepared, { from, to, wanted }: Pair): readonly Answer[] {
   if (from.kind === 'service')
     throw new QuestionError(`${from.name} opens no connection: give the pods behind it as the source`);
   if (from.kind === 'outside' && to.kind === 'outside')

@@ -1,8 +1,8 @@
 /** Pods that do not exist: their labels are given, and the rest is assumed. */
-import { containsCidr, formatAddress, parseAddress, type Cidr } from '../net/cidr.ts';
 import { podName, type Pod, type World } from '../simulator/world.ts';
 import type { EndText } from './end-text.ts';
 import { listed, QuestionError } from './errors.ts';
+import { FreeAddresses } from './free-addresses.ts';
 
 type Labelled = Extract<EndText, { readonly kind: 'labels' }>;
 
@@ -28,8 +28,8 @@ export function assumedPodOf({ pods }: World, end: Labelled): Pod {
 export function addAssumed(world: World, ends: readonly EndText[]): World {
   const wanted = ends.filter((end) => end.kind === 'labels');
   if (wanted.length === 0) return world;
-  const taken = new Set(world.pods.flatMap(({ addresses }) => addresses));
-  const pods = wanted.map((end, index) => assume(world, end, taken, index));
+  const free = new FreeAddresses(world);
+  const pods = wanted.map((end, index) => assume(world, end, free, index));
   const distinct = pods.filter(
     (pod, index) =>
       pods.findIndex((each) => each.name === pod.name && each.namespace === pod.namespace) === index,
@@ -37,7 +37,7 @@ export function addAssumed(world: World, ends: readonly EndText[]): World {
   return { ...world, pods: [...world.pods, ...distinct] };
 }
 
-function assume(world: World, end: Labelled, taken: Set<string>, index: number): Pod {
+function assume(world: World, end: Labelled, free: FreeAddresses, index: number): Pod {
   const { namespace, labels } = end;
   const known = world.namespaces.map(({ name }) => name);
   if (!known.includes(namespace) && !world.lacks.includes('Namespace'))
@@ -53,27 +53,8 @@ function assume(world: World, end: Labelled, taken: Set<string>, index: number):
     labels,
     serviceAccount: 'default',
     node: node.name,
-    addresses: ([4, 6] as const).flatMap((family) => freeAddress(world, family, taken)),
+    addresses: free.take(),
     ports: [],
     hostPorts: [],
   };
 }
-
-function freeAddress(world: World, family: 4 | 6, taken: Set<string>): readonly string[] {
-  const nodes = world.nodes.flatMap(({ addresses }) => addresses);
-  const pools = world.pools.map(({ cidr }) => cidr).filter((cidr) => cidr.family === family);
-  for (const pool of [...pools, ...(family === 4 && world.pools.length === 0 ? [WITHOUT_POOLS] : [])]) {
-    for (let offset = 1n; offset < 1n << 20n; offset++) {
-      const address: Cidr = { family, value: pool.value + offset, prefix: family === 4 ? 32 : 128 };
-      if (!containsCidr(pool, address)) break;
-      const text = formatAddress(address);
-      if (taken.has(text) || nodes.includes(text)) continue;
-      taken.add(text);
-      return [text];
-    }
-  }
-  return [];
-}
-
-/** 100.64.0.0/10 is nobody's (RFC 6598), so no rule is likely to name it. */
-const WITHOUT_POOLS: Cidr = { ...parseAddress('100.64.0.0'), prefix: 10 };

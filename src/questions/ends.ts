@@ -40,7 +40,7 @@ export function endsOf(prepared: Prepared, end: EndText, names: Names): readonly
   }
 }
 
-const nodeEnd = (node: PreparedNode): End => ({ kind: 'node', name: `node ${node.node.name}`, node });
+export const nodeEnd = (node: PreparedNode): End => ({ kind: 'node', name: `node ${node.node.name}`, node });
 
 function podEnd(prepared: Prepared, pod: Pod, isAssumed = false): End {
   if (prepared.node(pod.node) === undefined)
@@ -99,7 +99,8 @@ function nodeNamed(prepared: Prepared, name: string): PreparedNode {
   );
 }
 
-function addressEnd(prepared: Prepared, address: string): End {
+/** The pod, node or Service that has the address, or a place outside. */
+export function addressEnd(prepared: Prepared, address: string): End {
   const place = prepared.placeOf(address);
   if (place?.kind === 'pod') return podEnd(prepared, place.pod);
   if (place?.kind === 'node') return nodeEnd(place.node);

@@ -114,7 +114,7 @@ const compileIn = (mode: Mode, firewalls: readonly ClusterFirewall[], inventory:
   compile(mode === 'enforce' ? firewalls.map(enforced) : firewalls, inventory);
 
 /** Those that are stored. One that the schema refuses has no effect, and gives no place to a rule. */
-function storedFirewalls(documents: readonly Document[]): readonly ClusterFirewall[] {
+export function storedFirewalls(documents: readonly Document[]): readonly ClusterFirewall[] {
   return documents.flatMap(({ value }) => {
     if (!isRecord(value) || value['kind'] !== 'ClusterFirewall') return [];
     const result = validateDocument(value);
