@@ -136,7 +136,7 @@ describe('the guards', () => {
       name: 'by-the-operator',
       expression: `request.userInfo.username == 'system:serviceaccount:${namespace}:${String(name)}'`,
     };
-    const ofOperator = ['object', 'firewall', 'lease', 'node', 'failsafe'];
+    const ofOperator = ['object', 'firewall', 'lease', 'revision', 'node', 'failsafe'];
     for (const each of ofOperator) expect(textOf(each)).toContain(JSON.stringify([condition]));
     expect(policies).toHaveLength(ofOperator.length + ['pod', 'networkset', 'removal'].length);
   });

@@ -22,10 +22,9 @@ const TEMPLATES: Readonly<Record<string, Template>> = {
     when: '.Values.serviceAccount.create',
   },
   'rights.yaml': {
-    from: ['role', 'api_server_role', 'leader_election_role', 'events_role'].flatMap((name) => [
-      `config/rbac/${name}.yaml`,
-      `config/rbac/${name}_binding.yaml`,
-    ]),
+    from: ['role', 'api_server_role', 'leader_election_role', 'revisions_role', 'events_role'].flatMap(
+      (name) => [`config/rbac/${name}.yaml`, `config/rbac/${name}_binding.yaml`],
+    ),
   },
   'rights-foreign-policies.yaml': {
     from: ['config/rbac/foreign_policies_role.yaml', 'config/rbac/foreign_policies_role_binding.yaml'],

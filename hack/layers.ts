@@ -34,8 +34,8 @@ const floors = (
   return Object.fromEntries(rooms.map((room, index) => [room, make(...rooms.slice(0, index), ...below)]));
 };
 
-const CONTROLLER_FLOORS = ['objects', 'observe', 'plan', 'apply', 'nodes', 'report', 'metrics'];
-const UNDER_CONTROLLER = ['compiler', 'cluster', ...WORDS];
+const CONTROLLER_FLOORS = ['objects', 'observe', 'plan', 'apply', 'gate', 'nodes', 'report', 'metrics'];
+const UNDER_CONTROLLER = ['assertions', 'compiler', 'cluster', ...WORDS];
 
 /**
  * From the bottom to the top. A file belongs to the room with the longest matching name; a file without a

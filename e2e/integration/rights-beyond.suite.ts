@@ -41,6 +41,12 @@ const LEASES: Resource = {
   plural: 'leases',
   namespace: IDENTITY.namespace,
 };
+const REVISIONS: Resource = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'controllerrevisions',
+  namespace: IDENTITY.namespace,
+};
 const eventsIn = (namespace: string): Resource => ({
   group: '',
   version: 'v1',
@@ -49,7 +55,7 @@ const eventsIn = (namespace: string): Resource => ({
 });
 
 /** RBAC, or the guard of that name. */
-type Refusal = 'RBAC' | 'object' | 'firewall' | 'lease' | 'node' | 'failsafe';
+type Refusal = 'RBAC' | 'object' | 'firewall' | 'lease' | 'revision' | 'node' | 'failsafe';
 
 /**
  * Calico's API server does not ask admission about deletions: its storage ignores the validation that it is given
@@ -80,7 +86,7 @@ export const beyondTests = (rig: () => Rig, mode: ApiMode, kubeconfig: () => Pro
     const elsewhere = calico('Tier', { name: 'theirs' }, SPECS.Tier);
     await rig().apply(elsewhere, object('Tier', 'clusterfirewall', { order: 900 }));
     await rig().apply(...theirs, firewall({}, 'team'));
-    await rig().apply({ ...LEASE, metadata: { ...LEASE.metadata, name: 'theirs' } });
+    await rig().apply({ ...LEASE, metadata: { ...LEASE.metadata, name: 'theirs' } }, revision('theirs'));
     // RBAC knows no tiers, and Calico 3.32 no prefix of names.
     if (mode === 'native') await rig().apply(...generatedKinds.filter(isPolicy).map(inTheirTier));
   }, 60_000);
@@ -130,20 +136,23 @@ export const beyondTests = (rig: () => Rig, mode: ApiMode, kubeconfig: () => Pro
   });
 
   describe('the API server finds nothing odd in the expressions of', () => {
-    test.each(['object', 'firewall', 'lease', 'node', 'failsafe'])('the %s guard', async (name) => {
-      const status = await waitFor(
-        async () =>
-          (await rig().cluster.kubectl([
-            'get',
-            'validatingadmissionpolicy',
-            `clusterfirewall-${name}-guard`,
-            '--output',
-            'jsonpath={.status}',
-          ])) || undefined,
-        { what: 'the API server to check the types', within: 60_000 },
-      );
-      expect(JSON.parse(status)).toEqual({ observedGeneration: expect.any(Number), typeChecking: {} });
-    });
+    test.each(['object', 'firewall', 'lease', 'revision', 'node', 'failsafe'])(
+      'the %s guard',
+      async (name) => {
+        const status = await waitFor(
+          async () =>
+            (await rig().cluster.kubectl([
+              'get',
+              'validatingadmissionpolicy',
+              `clusterfirewall-${name}-guard`,
+              '--output',
+              'jsonpath={.status}',
+            ])) || undefined,
+          { what: 'the API server to check the types', within: 60_000 },
+        );
+        expect(JSON.parse(status)).toEqual({ observedGeneration: expect.any(Number), typeChecking: {} });
+      },
+    );
   });
 };
 
@@ -160,6 +169,13 @@ const LEASE = {
   metadata: { name: 'other', namespace: IDENTITY.namespace },
   spec: { holderIdentity: 'somebody' },
 };
+
+const revision = (name: string, namespace: string = IDENTITY.namespace): KubernetesObject => ({
+  apiVersion: 'apps/v1',
+  kind: 'ControllerRevision',
+  metadata: { name, namespace },
+  revision: 1,
+});
 
 const ofKind = (kind: GeneratedKind): readonly Attempt[] => {
   const resource = kindResource(kind, namespaceOf(kind));
@@ -295,6 +311,29 @@ const attempts: readonly Attempt[] = [
     try: (operator) =>
       replace(operator, LEASES, { ...LEASE, metadata: { ...LEASE.metadata, name: 'theirs' } }),
     refusedBy: 'RBAC',
+  },
+  {
+    what: 'a ControllerRevision with another name',
+    uses: ['create', 'controllerrevisions'],
+    try: (operator) => create(operator, REVISIONS, revision('other')),
+    refusedBy: 'revision',
+  },
+  {
+    what: 'a ControllerRevision of another namespace',
+    uses: ['create', 'controllerrevisions'],
+    try: (operator) =>
+      create(
+        operator,
+        { ...REVISIONS, namespace: 'kube-system' },
+        revision('clusterfirewall-default-1', 'kube-system'),
+      ),
+    refusedBy: 'RBAC',
+  },
+  {
+    what: 'a ControllerRevision of others, deleted',
+    uses: ['delete', 'controllerrevisions'],
+    try: (operator) => remove(operator, REVISIONS, 'theirs'),
+    refusedBy: 'revision',
   },
   {
     what: 'an Event of another namespace',

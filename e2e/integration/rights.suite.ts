@@ -12,6 +12,7 @@ import { recordingLogger } from '../../src/cluster/testing/logs.ts';
 import { ManualClock } from '../../src/cluster/testing/manual-clock.ts';
 import { kindResource } from '../../src/controller/objects/kinds.ts';
 import { ADMIN_POLICY_GROUP, ADMIN_POLICY_KINDS } from '../../src/inventory/admin-policies.ts';
+import type { Status } from '../../src/api/status.ts';
 import { isRecord } from '../../src/json.ts';
 import { connect } from '../harness/connect.ts';
 import { API_MODES, type ApiMode } from '../harness/native-crds.ts';
@@ -157,6 +158,28 @@ export const rightsTests = (mode: ApiMode): void => {
         await rig().statusThat((status) => isTrue(status, 'PartiallyInvalid'), 'partially invalid');
         await rig().apply(pods());
         await rig().ready();
+      });
+
+      test('assertions: the spec that was let in is kept as long as there are some', async () => {
+        const revisions = async (): Promise<number> => (await rig().list('controllerrevisions.apps')).length;
+        const example = { namespace: 'wordpress', labels: {} };
+        const assertion = {
+          name: 'closed',
+          from: { address: '198.51.100.7' },
+          to: { pod: example },
+          ports: [9999],
+          expect: 'Denied',
+        };
+        await rig().apply(pods({ assertions: [assertion] }));
+        const holds = (status: Status): boolean => isTrue(status, 'AssertionsHold');
+        await rig().statusThat(holds, 'the assertion to hold');
+        const [kept] = await rig().list('controllerrevisions.apps');
+        expect(kept?.metadata.namespace).toBe(IDENTITY.namespace);
+        await rig().apply(pods({ assertions: [{ ...assertion, name: 'shut' }] }));
+        await rig().statusThat(holds, 'the other assertion to hold');
+        expect(await revisions()).toBe(1);
+        await rig().apply(pods());
+        await eventually(async () => (await revisions()) === 0, 'no spec to be kept');
       });
 
       test('spec.nodes without the right to write host endpoints: the status names the part to install', async () => {

@@ -73,7 +73,8 @@ export const assertion = z
     expect: z.enum(['Allowed', 'Denied']).meta({ description: 'The verdict that the flow must have.' }),
   })
   .meta({
-    description: 'A flow and the verdict that it must have.',
+    description:
+      'A flow and the verdict that it must have. A change of the spec that would break it is held back.',
   });
 
 export type Assertion = z.infer<typeof assertion>;

@@ -346,7 +346,7 @@ export const spec = z
     assertions: namedList(assertion, 200)
       .meta({
         description:
-          'Flows and the verdicts that they must have. `clusterfirewall validate` evaluates them.',
+          'Flows and the verdicts that they must have. A change of the spec that would break one is held back: of this ClusterFirewall, and for those of the one called default, of every ClusterFirewall.',
       })
       .optional(),
   })

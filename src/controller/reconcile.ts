@@ -9,6 +9,7 @@ import type { CalicoApi } from './observe/calico-api.ts';
 import type { Alterations } from './apply/alterations.ts';
 import type { Drift } from './apply/drift.ts';
 import type { WriteResult } from './apply/execute.ts';
+import { Gate, type Admission } from './gate/gate.ts';
 import { FinalizerKeeper, type Finalizers } from './apply/finalizers.ts';
 import { NodeRollout, type NodeRound } from './nodes/rollout.ts';
 import { findingOf, type RoundResult } from './report/findings.ts';
@@ -67,6 +68,7 @@ export class Reconciler {
   readonly #writer: Writer;
   readonly #nodes: NodeRollout;
   readonly #finalizers: FinalizerKeeper;
+  readonly #gate: Gate;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class Reconciler {
     this.#writer = new Writer({ ...options, waveTimer: this.#waveTimer, patience: this.#patience });
     this.#nodes = new NodeRollout({ ...options, waveTimer: this.#waveTimer });
     this.#finalizers = new FinalizerKeeper(options.finalizers, options.log);
+    this.#gate = new Gate(options);
   }
 
   /**
@@ -89,7 +92,11 @@ export class Reconciler {
     if (stored === undefined) return { type: 'done' };
 
     const { compile, drift } = this.#options;
-    const wanted = desiredState({ ...world, live: stored.objects(), compile });
+    const { adminPolicies } = calico;
+    const admission = await this.#gate.admit({ ...world, adminPolicies, live: stored.objects() }, signal);
+    const { firewalls } = admission;
+    const withheld = withheldBy(admission);
+    const wanted = desiredState({ ...world, firewalls, withheld, live: stored.objects(), compile });
     const names = idsOf(wanted.desired);
     await stored.verify({ wanted: names }, signal);
     const live = stored.objects();
@@ -97,7 +104,7 @@ export class Reconciler {
     // The watch shows the new finalizer, or that the firewall has gone meanwhile. Until then nothing is written
     // for it.
     if (await this.#finalizers.add(world.firewalls, lifecycles)) return { type: 'done' };
-    const { nodes: known, inventory, firewalls } = world;
+    const { nodes: known, inventory } = world;
     const hostEndpoints = inventory.hostEndpoints ?? [];
     const nodes = this.#nodes.begin({ nodes: known, hostEndpoints, stored, wanted, journal: report });
     const round = { world, stored, wanted, nodes, signal };
@@ -127,6 +134,7 @@ export class Reconciler {
     const closed = await nodes.closeLast({ plan, verdicts, isWritten });
     const results = {
       wanted,
+      admission,
       plan,
       outcome,
       verdicts,
@@ -134,7 +142,8 @@ export class Reconciler {
       isAside: (step: Step): boolean => this.#writer.ignoresWaves(step),
       ...closed,
     };
-    const statusMs = await this.#report(firewalls, results, report);
+    const laterMs = await this.#report(firewalls, results, report);
+    const statusMs = soonest(laterMs, admission.waitMs);
     await this.#release(round, after);
     return nextLook({
       outcome,
@@ -258,6 +267,12 @@ export class Reconciler {
     return { type: 'done' };
   }
 }
+
+const withheldBy = ({ held }: Admission): ReadonlySet<string> =>
+  new Set([...held].flatMap(([name, { isWhole }]) => (isWhole ? [name] : [])));
+
+/** The sooner of two times of which 0 means never. */
+const soonest = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b));
 
 const idsOfHeld = ({ held }: Plan): readonly ObjectId[] => held.map(({ id }) => id);
 

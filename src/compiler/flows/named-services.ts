@@ -23,9 +23,12 @@ const namedServices = readOnce(({ spec }: ClusterFirewall): Named => {
   const named = (spec.namespaces ?? []).flatMap(({ egress = [] }) =>
     egress.flatMap(({ to }) => to.flatMap(({ service }) => service ?? [])),
   );
+  const asserted = (spec.assertions ?? []).flatMap(({ to }) => to.service ?? []);
   return {
     exactly: new Set(
-      named.flatMap(({ namespace, name }) => (namespace === undefined ? [] : [`${namespace}/${name}`])),
+      [...named, ...asserted].flatMap(({ namespace, name }) =>
+        namespace === undefined ? [] : [`${namespace}/${name}`],
+      ),
     ),
     anywhere: new Set(named.flatMap(({ namespace, name }) => (namespace === undefined ? [name] : []))),
   };

@@ -15,7 +15,9 @@ export type Lifecycle =
   | 'active'
   /** Its spec was refused: everything of it stays as it was. */
   | 'invalid'
-  /** Its spec is fine, but the firewall called default is invalid: nothing changes for anybody. */
+  /** Its spec would break an assertion, and nothing is known that was let in before: it stays as it was. */
+  | 'withheld'
+  /** Its spec is fine, but the firewall called default is invalid or withheld: nothing changes for anybody. */
   | 'frozen'
   /** Being deleted, and its objects with it. */
   | 'leaving'
@@ -45,19 +47,27 @@ export interface DesiredStateInput {
   readonly inventory: Inventory;
   readonly live: Iterable<LiveObject>;
   readonly compile: Compile;
+  /** Names of firewalls whose specs are held back, and of which no other spec is known. */
+  readonly withheld?: ReadonlySet<string>;
 }
 
-export function desiredState({ firewalls, inventory, live, compile }: DesiredStateInput): DesiredState {
-  const lifecycles = lifecyclesOf(firewalls);
+export function desiredState({
+  firewalls,
+  inventory,
+  live,
+  compile,
+  withheld = new Set(),
+}: DesiredStateInput): DesiredState {
+  const lifecycles = lifecyclesOf(firewalls, withheld);
   const named = (...wanted: readonly Lifecycle[]): readonly string[] =>
     [...lifecycles].filter(([, lifecycle]) => wanted.includes(lifecycle)).map(([name]) => name);
   const active = firewalls.flatMap(({ name, validation }) =>
     lifecycles.get(name) === 'active' && validation.ok ? [validation.firewall] : [],
   );
-  const isDefaultInvalid = lifecycles.get(DEFAULT_FIREWALL) === 'invalid';
+  const isDefaultInvalid = named('invalid', 'withheld').includes(DEFAULT_FIREWALL);
   const compilation = isDefaultInvalid ? NOTHING : compile(active, inventory);
   const kept = [
-    ...named('invalid', 'frozen'),
+    ...named('invalid', 'withheld', 'frozen'),
     // A retained default deny goes on closing: without the allows of the others it would close more than it
     // did.
     ...(isDefaultRetained(lifecycles, live) ? named('active') : []),
@@ -66,7 +76,7 @@ export function desiredState({ firewalls, inventory, live, compile }: DesiredSta
     lifecycles,
     desired: keepingAddresses(compilation.objects, live),
     frozen: [...compilation.frozen, ...kept.map((name) => ({ prefix: ruleId(name) }))],
-    owners: new Set(named('active', 'invalid', 'frozen', 'leaving')),
+    owners: new Set(named('active', 'invalid', 'withheld', 'frozen', 'leaving')),
     problems: compilation.problems,
     summaries: compilation.summaries,
     nodes: compilation.nodes,
@@ -84,14 +94,19 @@ function labelledNodesOf(
   return lifecycle === 'active' && labelledNodes !== UNKNOWN ? new Set(labelledNodes) : UNKNOWN;
 }
 
-function lifecyclesOf(firewalls: readonly StoredFirewall[]): ReadonlyMap<string, Lifecycle> {
+function lifecyclesOf(
+  firewalls: readonly StoredFirewall[],
+  withheld: ReadonlySet<string>,
+): ReadonlyMap<string, Lifecycle> {
   const main = firewalls.find(({ name }) => name === DEFAULT_FIREWALL);
-  const isFrozen = main !== undefined && !main.deleting && !main.validation.ok;
+  const isFrozen =
+    main !== undefined && !main.deleting && (!main.validation.ok || withheld.has(DEFAULT_FIREWALL));
   return new Map(
     firewalls.map((firewall): [string, Lifecycle] => {
       const { name, deleting, deletionPolicy, validation } = firewall;
       if (deleting) return [name, deletionPolicy === 'Retain' ? 'retained' : 'leaving'];
       if (!validation.ok) return [name, 'invalid'];
+      if (withheld.has(name)) return [name, 'withheld'];
       return [name, isFrozen ? 'frozen' : 'active'];
     }),
   );

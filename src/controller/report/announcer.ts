@@ -3,6 +3,7 @@ import type { StatusProblem } from '../../api/status.ts';
 import type { EventNote } from '../../cluster/objects/events.ts';
 import type { Repair } from '../apply/journal.ts';
 import { reference, type StoredFirewall } from '../observe/firewalls.ts';
+import { ASSERTION_FAILED } from './assertions.ts';
 import { isReported, type Finding } from './status.ts';
 
 interface Announced {
@@ -19,6 +20,8 @@ interface Readiness {
 const READY = 'Ready';
 const INVALID = 'Invalid';
 const EXEMPT_BY_LABEL: WarningReason = 'ExemptByLabel';
+/** Warnings that are worth an Event. */
+const ANNOUNCED: ReadonlySet<string> = new Set([EXEMPT_BY_LABEL, ASSERTION_FAILED]);
 /**
  * The firewall has problems, each with an Event of its own, or it is on its way. Neither is worth another
  * Event.
@@ -138,12 +141,12 @@ function readinessOf(finding: Finding): Readiness {
 
 /**
  * Warnings are left out, because a selector that matches nothing yet is how every GitOps rollout begins. A namespace
- * that leaves the firewall by a label is the exception.
+ * that leaves the firewall by a label, and an assertion that fails, are the exceptions.
  */
 const byKey = (problems: readonly StatusProblem[]): Announced['problems'] =>
   new Map(
     problems
-      .filter(({ severity, reason }) => severity === 'problem' || reason === EXEMPT_BY_LABEL)
+      .filter(({ severity, reason }) => severity === 'problem' || ANNOUNCED.has(reason))
       .map((problem) => [JSON.stringify([problem.rule, problem.path, problem.reason]), problem]),
   );
 

@@ -82,6 +82,7 @@ function finding(
   });
   return findingOf(firewall, {
     wanted,
+    admission: { held: new Map(), judged: new Map() },
     plan: after,
     outcome,
     namespacePolicies: { policies: [], isComplete: true },
@@ -310,6 +311,7 @@ describe('a firewall that is being deleted', () => {
     const outcome: WriteResult = { ...NOTHING_WRITTEN, ...fields };
     return findingOf(leaving, {
       wanted,
+      admission: { held: new Map(), judged: new Map() },
       plan: after,
       outcome,
       verdicts: [],

@@ -5,6 +5,8 @@ import { messageOf } from '../../cluster/errors.ts';
 import { LABEL_ENFORCED, ruleId, type RuleId } from '../../compiler/names.ts';
 import type { DesiredObject } from '../../compiler/types.ts';
 import type { WriteResult } from '../apply/execute.ts';
+import type { Admission } from '../gate/gate.ts';
+import { ASSERTION_FAILED, assertionsFinding, assertionWarnings } from './assertions.ts';
 import { issueMessages, type StoredFirewall } from '../observe/firewalls.ts';
 import type { DesiredState } from '../plan/desired-state.ts';
 import type { OwnedObject } from '../objects/live.ts';
@@ -29,6 +31,7 @@ import type { WriteFailure } from '../apply/write.ts';
 
 export interface RoundResult {
   readonly wanted: DesiredState;
+  readonly admission: Pick<Admission, 'held' | 'judged'>;
   /** Computed after the writes, from what is then stored. */
   readonly plan: Plan;
   readonly outcome: WriteResult;
@@ -51,8 +54,15 @@ export function findingOf(firewall: StoredFirewall, results: RoundResult): Findi
       return {
         type: 'blocked',
         reason: 'DefaultFirewallInvalid',
-        message: `the ClusterFirewall called ${DEFAULT_FIREWALL} is invalid, so nothing changes for any other until it is fixed`,
+        message: `the ClusterFirewall called ${DEFAULT_FIREWALL} is invalid or held back, so nothing changes for any other until it is fixed`,
         stalled: false,
+      };
+    case 'withheld':
+      return {
+        type: 'blocked',
+        reason: ASSERTION_FAILED,
+        message: results.admission.held.get(firewall.name)?.message ?? '',
+        stalled: true,
       };
     case 'leaving':
       return removalTrouble(firewall, results);
@@ -119,6 +129,7 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
       ...writeProblems(firewall, verdicts),
       ...forgeries(name, results.plan),
       ...heldProblems(firewall, results),
+      ...assertionWarnings(results.admission.judged.get(name)),
     ],
     programming: programming(name, verdicts, results),
     policies: {
@@ -127,6 +138,7 @@ function compiled(firewall: StoredFirewall, results: RoundResult): Finding {
       current: counted.filter(isInPlace).length,
     },
     namespaces: name === DEFAULT_FIREWALL ? (summary?.namespaces ?? null) : null,
+    ...assertionsFinding(results.admission.judged.get(name)),
     ...(name === DEFAULT_FIREWALL && results.nodes !== undefined && { nodes: results.nodes }),
     ...(name === DEFAULT_FIREWALL &&
       wanted.foreign !== undefined && { foreign: foreignFinding(wanted.foreign, results.namespacePolicies) }),
@@ -184,8 +196,11 @@ function writeProblems(firewall: StoredFirewall, verdicts: readonly Verdict[]): 
 function programming(
   name: string,
   verdicts: readonly Verdict[],
-  { plan, outcome, isAside }: RoundResult,
+  { plan, outcome, isAside, admission }: RoundResult,
 ): Programming {
+  const held = admission.held.get(name);
+  if (held !== undefined)
+    return { programmed: false, reason: ASSERTION_FAILED, message: held.message, stalled: true };
   const [blocker] = blockers(verdicts);
   if (blocker !== undefined)
     return { programmed: false, reason: blocker.reason, message: blocker.message, stalled: true };
@@ -199,10 +214,10 @@ function programming(
   const inForce = leaving.filter((step) => isHeld(step) || (step.action === 'empty' && isAside(step)));
   const open = verdicts.filter(isMissing).length + leaving.length - inForce.length;
   // A policy that a tenant writes back in his namespace is his own, and makes no firewall unready.
-  const held = inForce.find(({ live }) => live.namespace === undefined);
+  const kept = inForce.find(({ live }) => live.namespace === undefined);
   // Admission is no tenant, wherever the object stands.
   const refilledOne = inForce.find(({ live }) => refilledFields(live, outcome) !== undefined);
-  const stuck = refilledOne ?? held;
+  const stuck = refilledOne ?? kept;
   if (open === 0 && stuck !== undefined)
     return {
       programmed: false,

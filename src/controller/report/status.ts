@@ -5,6 +5,7 @@
 import { cut } from '../../api/cut.ts';
 import { MAX_PROBLEMS, type Condition, type Status, type StatusProblem } from '../../api/status.ts';
 import type { NodesReport } from '../nodes/nodes-report.ts';
+import type { AssertionsFinding } from './assertions.ts';
 import type { ForeignFinding } from './foreign.ts';
 
 /** Says that everything desired is stored, or why it is not. */
@@ -42,6 +43,8 @@ export type Finding =
       readonly nodes?: NodesReport;
       /** Only of the firewall called default. */
       readonly foreign?: ForeignFinding;
+      /** Absent where the firewall has no assertions. */
+      readonly assertions?: AssertionsFinding;
     };
 
 /** True where one of the problems says already why programming has not succeeded, or it only takes its time. */
@@ -105,6 +108,7 @@ function judge(finding: Finding): readonly ConditionDraft[] {
         ...judgeProgramming(finding.programming, problems, finding.nodes).map(beginningWith(finding.foreign)),
         ...judgeNodes(finding.nodes),
         ...judgeForeign(finding.foreign),
+        ...(finding.assertions === undefined ? [] : [{ type: 'AssertionsHold', ...finding.assertions }]),
       ];
     }
   }
@@ -113,7 +117,12 @@ function judge(finding: Finding): readonly ConditionDraft[] {
 /**
  * Conditions that stay while nothing is done about the spec, because nodes and others do the same as before.
  */
-const KEPT: ReadonlySet<string> = new Set(['NodesEnforced', 'FailsafesOpen', 'ForeignPolicies']);
+const KEPT: ReadonlySet<string> = new Set([
+  'NodesEnforced',
+  'FailsafesOpen',
+  'ForeignPolicies',
+  'AssertionsHold',
+]);
 
 const keptConditions = (previous: Status | undefined): readonly Condition[] =>
   (previous?.conditions ?? []).filter(({ type }) => KEPT.has(type));

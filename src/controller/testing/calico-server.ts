@@ -11,6 +11,7 @@ import type { Transport } from '../../cluster/http/transport.ts';
 import { ADMIN_POLICY_GROUP, ADMIN_POLICY_KINDS } from '../../inventory/admin-policies.ts';
 import type { ServedCalico } from '../observe/calico-api.ts';
 import { NETWORK_POLICIES } from '../observe/other-policies.ts';
+import { REVISIONS } from '../gate/revisions.ts';
 import { FINALIZER, FIREWALLS } from '../observe/firewalls.ts';
 import {
   CALICO_GROUP,
@@ -72,6 +73,7 @@ export const calicoServer = (isServed = true): FakeApiServer =>
     { ...NETWORK_POLICIES, kind: 'NetworkPolicy', namespaced: true },
     ADMIN_POLICIES,
     { ...SERVICE_CIDRS, kind: 'ServiceCIDR' },
+    { ...REVISIONS, kind: 'ControllerRevision', namespaced: true },
     ...(isServed ? ofCalico : []),
   ]);
 
