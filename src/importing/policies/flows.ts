@@ -77,8 +77,7 @@ const endWithin = (inner: End, outer: End): boolean =>
 export const isCovered = (inner: Flow, outer: Flow): boolean =>
   covers(outer.packets, inner.packets) && endWithin(inner.from, outer.from) && endWithin(inner.to, outer.to);
 
-const endKey = (end: End): string =>
-  end.kind === 'pods' ? `pods ${termKey(end.term)}` : keyOf(end.spans);
+const endKey = (end: End): string => (end.kind === 'pods' ? `pods ${termKey(end.term)}` : keyOf(end.spans));
 
 /** Leaves out what others open as well, and joins what has the same ends. */
 export function simplified(openings: readonly Opening[]): readonly Opening[] {
