@@ -9,7 +9,7 @@ import { FIREWALLS } from './observe/firewalls.ts';
 import { NETWORK_POLICIES } from './observe/other-policies.ts';
 import { REVISIONS } from './gate/revisions.ts';
 import { blogCluster, firewallObject, NAMESPACES, namespaceObject } from './testing/calico-server.ts';
-import { Rounds, settled } from './testing/rounds.ts';
+import { type Rounds, settled } from './testing/rounds.ts';
 
 const POLICIES = kindResource('GlobalNetworkPolicy');
 

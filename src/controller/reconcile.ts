@@ -94,9 +94,7 @@ export class Reconciler {
     const { compile, drift } = this.#options;
     const { adminPolicies } = calico;
     const admission = await this.#gate.admit({ ...world, adminPolicies, live: stored.objects() }, signal);
-    const { firewalls } = admission;
-    const withheld = withheldBy(admission);
-    const wanted = desiredState({ ...world, firewalls, withheld, live: stored.objects(), compile });
+    const wanted = desiredState({ ...world, ...letIn(admission), live: stored.objects(), compile });
     const names = idsOf(wanted.desired);
     await stored.verify({ wanted: names }, signal);
     const live = stored.objects();
@@ -142,7 +140,7 @@ export class Reconciler {
       isAside: (step: Step): boolean => this.#writer.ignoresWaves(step),
       ...closed,
     };
-    const laterMs = await this.#report(firewalls, results, report);
+    const laterMs = await this.#report(admission.firewalls, results, report);
     const statusMs = soonest(laterMs, admission.waitMs);
     await this.#release(round, after);
     return nextLook({
@@ -268,8 +266,10 @@ export class Reconciler {
   }
 }
 
-const withheldBy = ({ held }: Admission): ReadonlySet<string> =>
-  new Set([...held].flatMap(([name, { isWhole }]) => (isWhole ? [name] : [])));
+const letIn = ({ firewalls, held }: Admission) => ({
+  firewalls,
+  withheld: new Set([...held].flatMap(([name, { isWhole }]) => (isWhole ? [name] : []))),
+});
 
 /** The sooner of two times of which 0 means never. */
 const soonest = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b));

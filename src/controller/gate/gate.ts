@@ -37,9 +37,9 @@ export interface Held {
 export interface Admission {
   /** With the specs that count. */
   readonly firewalls: readonly StoredFirewall[];
-  /** By name. */
+  /** The keys are names. */
   readonly held: ReadonlyMap<string, Held>;
-  /** By name, for firewalls with assertions. */
+  /** The keys are names of firewalls with assertions. */
   readonly judged: ReadonlyMap<string, readonly Judged[]>;
   /** Milliseconds until others are looked at again; 0 for never. */
   readonly waitMs: number;
@@ -77,7 +77,7 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #eyes: Eyes;
   #revisions: Revisions | undefined;
-  /** By uid. */
+  /** The keys are uids. */
   readonly #letIn = new Map<string, LetIn>();
   readonly #held = new Map<string, Held>();
   /** The last judgements, with all that they were made of. */

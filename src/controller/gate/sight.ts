@@ -97,12 +97,7 @@ export class Eyes {
     const apiVersion = resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
     try {
       const items = await list(this.#transport, resource, { signal });
-      return items.map(({ metadata: { managedFields: _, ...metadata }, ...item }) => ({
-        ...item,
-        apiVersion,
-        kind: name,
-        metadata,
-      }));
+      return items.map((item) => ({ ...item, apiVersion, kind: name }));
     } catch (error) {
       if (isForbidden(error)) return 'forbidden';
       if (isNotFound(error)) return [];

@@ -9,9 +9,11 @@ export type Part = 'pods' | 'nodes';
 export const meansTheSame = (a: Spec, b: Spec): boolean => isDeepStrictEqual(bare(a), bare(b));
 
 function bare(spec: Spec): Spec {
-  const { assertions: _, deletionPolicy: __, ...rest } = spec;
-  return rest;
+  return without(spec, 'assertions', 'deletionPolicy');
 }
+
+const without = (spec: Spec, ...fields: readonly (keyof Spec)[]): Spec =>
+  Object.fromEntries(Object.entries(spec).filter(([key]) => !fields.includes(key as keyof Spec))) as Spec;
 
 /** The spec with one part of another. Its assertions stay. */
 export const taking = (spec: Spec, now: Spec, part: Part): Spec =>
@@ -45,9 +47,8 @@ function givingBack(old: Spec, now: Spec): Spec {
 
 /** Both parts share the peers, so a peer that the two know as different ones gets a second name. */
 function together(pods: Spec, nodes: Spec, { assertions }: Spec): Spec {
-  const { nodes: __, assertions: _, ...rest } = pods;
   const own = {
-    ...rest,
+    ...without(pods, 'nodes', 'assertions'),
     ...(assertions !== undefined && { assertions }),
   };
   if (nodes.nodes === undefined) return own;

@@ -51,4 +51,4 @@ export const assertionWarnings = (judged: readonly Judged[] = []): readonly Stat
 const textOf = (each: Judged): string =>
   each.judgement.is === 'Unknown'
     ? `${failureText(each)} is Unknown: ${each.judgement.because}`
-    : `${failureText(each)}`;
+    : failureText(each);
