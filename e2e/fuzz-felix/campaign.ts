@@ -91,7 +91,7 @@ async function play(stage: Stage, plan: Plan, sum: Sum, say: (line: string) => v
     const { node } = outcome.decisive;
     sum.byNode[node] = (sum.byNode[node] ?? 0) + 1;
   }
-  sum.coverage.add(result.world, compared, stage.addresses);
+  sum.coverage.add({ ...result, addresses: stage.addresses }, compared);
   sum.recorded.push(record(result, (name) => stage.addresses.of(name)));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   say(

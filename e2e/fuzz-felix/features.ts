@@ -5,9 +5,12 @@
 import type { PolicyRule, RuleEnd, StoredPolicy } from '../../src/calico/read/policy.ts';
 import type { StoredHostEndpoint } from '../../src/calico/read/objects.ts';
 import { not, type Selector } from '../../src/calico/selector.ts';
+import { readWorld } from '../../src/simulator/snapshot.ts';
 import { EMPTY_WORLD, type Service, type World } from '../../src/simulator/world.ts';
+import type { RoundObject } from './store.ts';
 
-type Without = (world: World) => World;
+/** @param stored what the world was read from, for what reading joins with something else */
+type Without = (world: World, stored: readonly RoundObject[]) => World;
 
 const policies =
   (change: (policy: StoredPolicy) => StoredPolicy | undefined): Without =>
@@ -47,14 +50,24 @@ const terms = (change: (term: Selector) => Selector | undefined): Without => {
     ...(each.selector !== undefined && { selector: all(each.selector) }),
     ...(each.notSelector !== undefined && { notSelector: all(each.notSelector) }),
   });
-  return (world) => {
-    const inRules = ends(end)(world);
-    return policies((policy) => ({ ...policy, selector: all(policy.selector) }))(inRules);
+  return (world, stored) => {
+    const inRules = ends(end)(world, stored);
+    return policies((policy) => ({ ...policy, selector: all(policy.selector) }))(inRules, stored);
   };
 };
 
 const withoutTerm = (is: (term: Selector) => boolean): Without =>
   terms((term) => (is(term) ? undefined : term));
+
+/** Drops a field wherever objects have it. */
+const withoutField =
+  (field: string): Without =>
+  (_, stored) =>
+    readWorld(
+      JSON.parse(
+        JSON.stringify(stored, (key, value: unknown) => (key === field ? undefined : value)),
+      ) as RoundObject[],
+    );
 
 const hasKey = (term: Selector, matches: (key: string) => boolean): boolean =>
   'key' in term && matches(term.key);
@@ -85,7 +98,7 @@ const settings =
 const isRuleOf = (protocol: number) => (rule: PolicyRule) => rule.protocol === protocol;
 
 /** The features by name. Each gives the world without it. */
-export const FEATURES: Readonly<Record<string, Without>> = {
+export const FEATURES = {
   'order of tiers': (world) => ({
     ...world,
     tiers: world.tiers.map((tier) => ({ ...tier, order: -tier.order })),
@@ -136,7 +149,7 @@ export const FEATURES: Readonly<Record<string, Without>> = {
       ? hasKey(term.of, (key) => key === 'projectcalico.org/namespace')
       : hasKey(term, (key) => key === 'projectcalico.org/namespace'),
   ),
-  notSelector: ends((end) => omit(end, 'notSelector')),
+  notSelector: withoutField('notSelector'),
   nets: ends((end) => ({ ...end, nets: [] })),
   notNets: ends((end) => ({ ...end, notNets: [] })),
   ports: ends((end) =>
@@ -187,9 +200,9 @@ export const FEATURES: Readonly<Record<string, Without>> = {
   ),
   'failsafes inbound': settings({ failsafeInbound: [] }),
   'failsafes outbound': settings({ failsafeOutbound: [] }),
-  'pod to its node': (world) => {
+  'pod to its node': (world, stored) => {
     const isDrop = world.felix.find(({ name }) => name === 'default')?.endpointToHostAction === 'Drop';
-    return settings({ endpointToHostAction: isDrop ? 'Accept' : 'Drop' })(world);
+    return settings({ endpointToHostAction: isDrop ? 'Accept' : 'Drop' })(world, stored);
   },
   'cluster IPs': services((service) => ({ ...service, clusterIPs: [] })),
   NodePorts: services((service) => ({
@@ -206,7 +219,9 @@ export const FEATURES: Readonly<Record<string, Without>> = {
     felix: world.felix.map((each) => ({ ...each, nftables: false })),
   }),
   'every policy': (world) => ({ ...world, policies: EMPTY_WORLD.policies }),
-};
+} as const satisfies Readonly<Record<string, Without>>;
+
+export type Feature = keyof typeof FEATURES;
 
 /** Texts that sort the other way round. */
 const reversed = (text: string): string =>

@@ -2,6 +2,7 @@
 import type { Random } from '../harness/random.ts';
 import { NODES } from './cast.ts';
 import { chance } from './rules.ts';
+import { selector } from './selectors.ts';
 import { SERVICES } from './services.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -52,6 +53,11 @@ const RULES = {
     protocol: random.pick(['TCP', 'UDP']),
     destination: { notPorts: random.pick([[80], [53], ['80:443'], [8080, 9100]]) },
   }),
+  notSelector: (random: Random): Json => {
+    const end = { notSelector: selector(random, ['app', 'env'], 1) };
+    return random.pick<Json>([{ source: end }, { destination: end }]);
+  },
+  notProtocol: (random: Random): Json => ({ notProtocol: random.pick(['TCP', 'UDP', 'ICMP', 132]) }),
   'services by address': (random: Random): Json => ({
     destination: {
       nets: random.pick([['10.96.0.0/16'], ['192.0.2.0/24'], ['10.244.2.0/24'], ['fd00:96::/112']]),
@@ -68,6 +74,8 @@ export function randomFocus(random: Random): Focus {
     'lo',
     'hosts after NAT',
     'hosts after NAT',
+    'missing tier',
+    'missing tier',
     'missing tier',
     ...(Object.keys(RULES) as (keyof typeof RULES)[]),
     'source ports',

@@ -49,7 +49,7 @@ export function generate(random: Random): Round {
       ...times(1, 4, (index) => policy(random, `n${String(index)}`)),
       ...times(0, 3, (index) => networkPolicy(random, `k${String(index)}`)),
       ...times(0, 2, (index) => adminPolicy(random, `a${String(index)}`, index)),
-      ...(chance(random, 30) ? [baselinePolicy(random)] : []),
+      ...(chance(random, 45) ? [baselinePolicy(random)] : []),
       ...(chance(random, 20) ? [staged(random)] : []),
     ],
   };

@@ -3,7 +3,7 @@ import { nodeAddress, podAddress, POD_NETWORK } from '../local/addresses.ts';
 import { ACCOUNTS, NAMESPACES, NODES, OUTSIDE, PODS } from './cast.ts';
 import type { Round } from './generate.ts';
 import type { Addresses } from './packets.ts';
-import { serviceObjects, SERVICES } from './services.ts';
+import { serviceObjects } from './services.ts';
 import { dataplanes } from './stage.ts';
 import type { RoundObject } from './store.ts';
 
@@ -18,20 +18,6 @@ export function offline(round: Round): {
         value === null ? [] : [[key, value]],
       ),
     );
-  const clusterIPs = new Map(
-    SERVICES.map(({ name }, index) => [
-      name,
-      [`10.96.0.${String(100 + index)}`, `fd00:96::${String(100 + index)}`],
-    ]),
-  );
-  const services = serviceObjects().map((object) =>
-    object.kind === 'Service'
-      ? {
-          ...object,
-          spec: { ...(object['spec'] as object), clusterIPs: clusterIPs.get(object.metadata.name) },
-        }
-      : object,
-  );
   const namespaces = NAMESPACES.map((name): RoundObject => {
     const labels = { ...labelsAt(`/api/v1/namespaces/${name}`), 'kubernetes.io/metadata.name': name };
     return { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
@@ -50,10 +36,10 @@ export function offline(round: Round): {
       ...pods(labelsAt),
       ...pools(),
       ...felix(),
-      ...services,
+      ...serviceObjects(),
       ...round.objects,
     ],
-    addresses: { of: addressesOf, services: clusterIPs },
+    addresses: { of: addressesOf },
   };
 }
 

@@ -12,7 +12,7 @@ import { nodeAddress } from '../local/addresses.ts';
 import { NODE_PORTS, NODES, OUTSIDE, OUTSIDE_PORTS, POD_PORTS, PODS, type Cast } from './cast.ts';
 import type { Focus } from './focus.ts';
 import { chance } from './rules.ts';
-import { SERVICES } from './services.ts';
+import { CLUSTER_IPS, SERVICES } from './services.ts';
 
 export type Sort = 'TCP' | 'UDP' | 'ICMP' | 'SCTP';
 
@@ -43,8 +43,6 @@ interface Target {
 
 export interface Addresses {
   of(name: string): readonly string[];
-  /** Cluster IPs, by the name of the Service. */
-  readonly services: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The lean of half of the packets of a focus. */
@@ -99,7 +97,7 @@ function randomTarget(
   if (isOutside) return byNodePort;
   if (kind <= 78) return { addresses: addresses.of(make.outside()), ports: bySort(OUTSIDE_PORTS), raw: true };
   if (kind <= 85) return byNodePort;
-  const clusterIPs = addresses.services.get(name) ?? [];
+  const clusterIPs = CLUSTER_IPS.get(name) ?? [];
   const own = externalIPs.length > 0 && chance(random, 50) ? externalIPs : clusterIPs;
   return { addresses: own, ports: [[protocol, port]], raw: false };
 }

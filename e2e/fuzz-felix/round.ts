@@ -1,15 +1,13 @@
 /** One round: random objects on the cluster, random packets, and a comparison of simulator and Felix. */
-import { Prepared } from '../../src/simulator/prepared.ts';
 import { readWorld } from '../../src/simulator/snapshot.ts';
-import type { Outcome } from '../../src/simulator/trail.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
 import type { World } from '../../src/simulator/world.ts';
 import type { Random } from '../harness/random.ts';
-import { agrees, look, type Compared, type Expected, type Stage } from './compare.ts';
+import { choose } from './choose.ts';
+import { agrees, look, type Compared, type Stage } from './compare.ts';
 import type { Focus } from './focus.ts';
 import { shrink, type Fixture } from './shrink.ts';
 import { generate, type Round } from './generate.ts';
-import { randomPacket, simulate } from './packets.ts';
 import { createAll, label, readAll, removeAll, type RoundObject } from './store.ts';
 
 export interface RoundResult {
@@ -50,9 +48,13 @@ export async function playRound(stage: Stage, random: Random, plan: RoundPlan): 
     const [problem] = world.problems;
     if (problem !== undefined)
       throw new Error(`${problem.kind} ${problem.name}: ${problem.field} ${problem.why}`);
-    const expected = expectations(stage, world, random, { count: plan.packets, focus: round.focus });
-    const decided = expected.filter(({ outcome }) => !isUndecided(outcome));
-    const compared = await look(stage.cast, decided);
+    const { addresses } = stage;
+    const { expected, undecided } = choose(random, {
+      scene: { world, stored, addresses },
+      focus: round.focus,
+      count: plan.packets,
+    });
+    const compared = await look(stage.cast, expected);
     const wrong = compared.find((each) => !agrees(each));
     const fixture =
       wrong === undefined || !plan.shrinks ? undefined : await shrink(stage, left, wrong.packet);
@@ -61,26 +63,10 @@ export async function playRound(stage: Stage, random: Random, plan: RoundPlan): 
       world,
       stored,
       compared,
-      undecided: expected.length - decided.length,
+      undecided,
       fixtures: fixture === undefined ? [] : [fixture],
     };
   } finally {
     await removeAll(stage.client, left);
   }
 }
-
-function expectations(
-  { addresses }: Stage,
-  world: World,
-  random: Random,
-  { count, focus }: { readonly count: number; readonly focus: Focus },
-): readonly Expected[] {
-  const prepared = new Prepared(world);
-  return Array.from({ length: count }, () => {
-    const packet = randomPacket(random, addresses, focus);
-    return { packet, outcome: simulate(prepared, packet, addresses.of(packet.from)) };
-  });
-}
-
-const isUndecided = ({ decisive: { layer, decision } }: Outcome): boolean =>
-  layer === 'Service' && decision.verdict === 'Unknown';

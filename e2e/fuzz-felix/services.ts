@@ -46,18 +46,29 @@ export const SERVICES: readonly Plan[] = [
 
 const LABEL = 'fuzz-felix/service';
 
+/** Chosen here, so that a seed repeats every address. IPv4 first; by the name of the Service. */
+export const CLUSTER_IPS: ReadonlyMap<string, readonly [string, string]> = new Map(
+  SERVICES.map(({ name }, index) => [
+    name,
+    [`10.96.0.${String(100 + index)}`, `fd00:96::${String(100 + index)}`],
+  ]),
+);
+
 export function serviceObjects(): readonly RoundObject[] {
   return SERVICES.flatMap((each) => [service(each), slice(each, 'v4'), slice(each, 'v6')]);
 }
 
 function service(each: Plan): RoundObject {
   const { name, namespace, port, targetPort, protocol, nodePort, external, internal, externalIPs } = each;
+  const [clusterIP, other] = CLUSTER_IPS.get(name) ?? [];
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name, namespace, labels: { [LABEL]: name } },
     spec: {
       type: 'NodePort',
+      clusterIP,
+      clusterIPs: [clusterIP, other],
       ipFamilyPolicy: 'RequireDualStack',
       ipFamilies: ['IPv4', 'IPv6'],
       ports: [{ name: 'main', port, targetPort, protocol, nodePort }],

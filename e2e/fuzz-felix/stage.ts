@@ -4,7 +4,7 @@ import { nodeAddress } from '../local/addresses.ts';
 import { ACCOUNTS, NAMESPACES, NODES, OUTSIDE, type Cast } from './cast.ts';
 import type { Addresses } from './packets.ts';
 import { serviceObjects } from './services.ts';
-import { createAll, readAll, type RoundObject } from './store.ts';
+import { createAll, type RoundObject } from './store.ts';
 
 /** Writes what stays for the whole run. */
 export async function addressesOf(cast: Cast, client: Transport): Promise<Addresses> {
@@ -19,8 +19,7 @@ export async function addressesOf(cast: Cast, client: Transport): Promise<Addres
     }
   }
   for (const [index, { name }] of NODES.entries()) await tellInterfaces(client, name, index + 1);
-  const stored = await readAll(client);
-  return { of: (name) => addressesOfName(cast, name), services: clusterIPs(stored) };
+  return { of: (name) => addressesOfName(cast, name) };
 }
 
 /** Felix's environment says the same here. */
@@ -48,13 +47,3 @@ function addressesOfName(cast: Cast, name: string): readonly string[] {
   const outside = OUTSIDE.find((each) => name === `outside ${each.name}`);
   return outside?.addresses ?? cast.endpoint(name).addresses;
 }
-
-const clusterIPs = (stored: readonly RoundObject[]): ReadonlyMap<string, readonly string[]> =>
-  new Map(
-    stored
-      .filter(({ kind }) => kind === 'Service')
-      .map(({ metadata, ...rest }) => {
-        const { clusterIPs: own } = rest['spec'] as { clusterIPs?: readonly string[] };
-        return [metadata.name, own ?? []];
-      }),
-  );
