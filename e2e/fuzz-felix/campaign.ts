@@ -4,7 +4,8 @@ import { seeded } from '../harness/random.ts';
 import { startCast, type Shape } from './cast.ts';
 import { Coverage } from './coverage.ts';
 import { record, type Recorded } from './replay.ts';
-import { agrees, type Compared, type Stage } from './compare.ts';
+import { describe, type Disagreement } from './describe.ts';
+import { agrees, type Stage } from './compare.ts';
 import { playRound } from './round.ts';
 import { addressesOf } from './stage.ts';
 import type { Fixture } from './shrink.ts';
@@ -13,17 +14,14 @@ export interface Plan {
   readonly seed: number;
   /** The number of rounds. Each is a cluster of its own as far as policies go. */
   readonly rounds: number;
-  /** No round begins after so many milliseconds. */
+  /** No round but the first of each shape begins after so many milliseconds. */
   readonly within?: number;
   readonly packets: number;
   readonly shapes: readonly Shape[];
   /** True: a disagreement is made small on the cluster. */
   readonly shrinks: boolean;
-}
-
-export interface Disagreement extends Compared {
-  readonly round: number;
-  readonly shape: Shape;
+  /** Gets every round as soon as it is over. */
+  readonly keep?: (round: Recorded) => void;
 }
 
 export interface Totals {
@@ -33,17 +31,23 @@ export interface Totals {
   readonly byNode: Readonly<Record<string, number>>;
   readonly byFamily: Readonly<Record<4 | 6, number>>;
   readonly undecided: number;
+  /** Rounds in which Felix or the cluster ended, by their seed. */
+  readonly interrupted: readonly number[];
   readonly disagreements: readonly Disagreement[];
   readonly fixtures: readonly Fixture[];
   readonly coverage: Coverage;
   readonly recorded: readonly Recorded[];
 }
 
+/** A campaign goes on with a new cluster so many times. */
+const MOST_INTERRUPTED = 5;
+
 class Sum {
   rounds = 0;
   packets = 0;
   allowed = 0;
   undecided = 0;
+  readonly interrupted: number[] = [];
   readonly byNode: Record<string, number> = {};
   readonly byFamily: Record<4 | 6, number> = { 4: 0, 6: 0 };
   readonly disagreements: Disagreement[] = [];
@@ -59,17 +63,41 @@ export async function campaign(plan: Plan, say: (line: string) => void): Promise
   for (const [index, shape] of plan.shapes.entries()) {
     const share = Math.ceil((plan.rounds * (index + 1)) / plan.shapes.length);
     const within = plan.within === undefined ? Infinity : (plan.within * (index + 1)) / plan.shapes.length;
-    const cast = await startCast(shape);
-    const client = connect(cast.cluster.kubeconfig);
-    try {
-      const stage = { cast, client, addresses: await addressesOf(cast, client) };
-      while (sum.rounds < share && performance.now() - started < within) await play(stage, plan, sum, say);
-    } finally {
-      await client.close();
-      await cast.cluster.stop();
-    }
+    do
+      await onCluster(shape, plan, sum, {
+        isOver: () => sum.rounds >= share || performance.now() - started >= within,
+        say,
+      });
+    while (sum.rounds < share && performance.now() - started < within);
   }
   return sum;
+}
+
+interface Playing {
+  readonly isOver: () => boolean;
+  readonly say: (line: string) => void;
+}
+
+/** Plays until it is over, or until Felix ends. There is one round at least, however long the start took. */
+async function onCluster(shape: Shape, plan: Plan, sum: Sum, { isOver, say }: Playing): Promise<void> {
+  const cast = await startCast(shape);
+  const client = connect(cast.cluster.kubeconfig);
+  try {
+    const stage = { cast, client, addresses: await addressesOf(cast, client) };
+    do await play(stage, plan, sum, say);
+    while (!isOver());
+  } catch (error) {
+    const round = plan.seed + sum.rounds;
+    sum.rounds += 1;
+    sum.interrupted.push(round);
+    say(
+      `round ${String(round)} ${shape} interrupted: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    if (sum.interrupted.length > MOST_INTERRUPTED) throw error;
+  } finally {
+    await client.close();
+    await cast.cluster.stop();
+  }
 }
 
 async function play(stage: Stage, plan: Plan, sum: Sum, say: (line: string) => void): Promise<void> {
@@ -83,7 +111,8 @@ async function play(stage: Stage, plan: Plan, sum: Sum, say: (line: string) => v
   sum.rounds += 1;
   sum.packets += compared.length;
   sum.undecided += result.undecided;
-  sum.disagreements.push(...wrong.map((each) => ({ ...each, round, shape })));
+  const disagreements = wrong.map((each) => ({ ...each, round, shape }));
+  sum.disagreements.push(...disagreements);
   sum.fixtures.push(...result.fixtures);
   for (const { packet, outcome } of compared) {
     if (outcome.verdict === 'Allowed') sum.allowed += 1;
@@ -92,9 +121,12 @@ async function play(stage: Stage, plan: Plan, sum: Sum, say: (line: string) => v
     sum.byNode[node] = (sum.byNode[node] ?? 0) + 1;
   }
   sum.coverage.add({ ...result, addresses: stage.addresses }, compared);
-  sum.recorded.push(record(result, (name) => stage.addresses.of(name)));
+  const recorded = record(result, (name) => stage.addresses.of(name));
+  sum.recorded.push(recorded);
+  plan.keep?.(recorded);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   say(
     `round ${String(round)} ${shape} ${result.focus}: ${String(compared.length)} packets, ${String(wrong.length)} differ, ${seconds} s`,
   );
+  for (const each of disagreements) say(describe(each));
 }

@@ -99,9 +99,12 @@ export async function startCast(shape: Shape): Promise<Cast> {
 
 async function startPods(cluster: StartedCluster): Promise<ReadonlyMap<string, StartedPod>> {
   for (const name of NAMESPACES) await cluster.createNamespace(name);
-  const started = new Map<string, StartedPod>();
-  for (const plan of PODS) started.set(`${plan.namespace}/${plan.name}`, await cluster.createPod(plan));
-  return started;
+  // At once, because each waits for a round of Felix. Addresses follow the order of the calls.
+  return new Map(
+    await Promise.all(
+      PODS.map(async (plan) => [`${plan.namespace}/${plan.name}`, await cluster.createPod(plan)] as const),
+    ),
+  );
 }
 
 async function startOutside(cluster: StartedCluster): Promise<ReadonlyMap<string, OutsideHost>> {

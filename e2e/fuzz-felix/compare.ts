@@ -19,6 +19,10 @@ export interface Stage {
 
 /** A machine that is busy may be late by this much, and an answer that is expected gets as much time. */
 const PATIENCE = { Allowed: 3000, Denied: 450, Unknown: 450 } as const;
+/** Silence counts once it has lasted so many times longer than any answer took. */
+const SLACK = 3;
+/** Under any load. */
+const LONGEST = 10_000;
 /** Once the first look has disagreed, every packet gets all the time that one SYN has. */
 const LONG = 950;
 const LOOKS = 4;
@@ -28,21 +32,33 @@ export interface Expected {
   readonly outcome: Outcome;
 }
 
-/** A packet that disagrees is sent again, because labels of namespaces and kube-proxy may be late. */
+/**
+ * A packet that disagrees is sent again, because labels of namespaces and kube-proxy may be late. So is one
+ * without an answer, where other answers took so long that its own may have been missed.
+ */
 export async function look(cast: Cast, expected: readonly Expected[]): Promise<readonly Compared[]> {
   let compared = await once(cast, expected, ({ outcome }) => PATIENCE[outcome.verdict]);
+  const slowest = Math.max(0, ...compared.map(({ sight }) => sight.milliseconds ?? 0));
+  const patience = Math.min(LONGEST, slowest * SLACK);
+  if (patience > PATIENCE.Denied) {
+    const silent = compared.filter(({ sight }) => sight.seen === 'Denied');
+    compared = replaced(compared, await once(cast, silent, () => patience));
+  }
   for (let number = 2; number <= LOOKS; number++) {
     const wrong = compared.filter((each) => !agrees(each));
     if (wrong.length === 0) break;
     await delay(500);
-    const again = new Map(
-      (
-        await once(cast, wrong, ({ outcome }) => (outcome.verdict === 'Allowed' ? PATIENCE.Allowed : LONG))
-      ).map((each) => [each.packet, each]),
+    const again = await once(cast, wrong, ({ outcome }) =>
+      Math.max(patience, outcome.verdict === 'Allowed' ? PATIENCE.Allowed : LONG),
     );
-    compared = compared.map((each) => again.get(each.packet) ?? each);
+    compared = replaced(compared, again);
   }
   return compared;
+}
+
+function replaced(all: readonly Compared[], some: readonly Compared[]): readonly Compared[] {
+  const byPacket = new Map(some.map((each) => [each.packet, each]));
+  return all.map((each) => byPacket.get(each.packet) ?? each);
 }
 
 async function once<E extends Expected>(

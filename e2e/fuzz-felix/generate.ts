@@ -8,10 +8,10 @@ import {
   chance,
   labelSelector,
   namespaceSelector,
-  nets,
   networkPolicyRule,
   oneOf,
   rule,
+  setNets,
   type Direction,
 } from './rules.ts';
 import { labels, selector, VALUES, type Key } from './selectors.ts';
@@ -112,7 +112,7 @@ function tier(random: Random, name: string): RoundObject {
 }
 
 function set(random: Random, index: number): RoundObject {
-  const spec = { nets: [...nets(random), ...nets(random)] };
+  const spec = { nets: setNets(random) };
   const own = labels(random, ['app', 'env', 'host']);
   if (chance(random, 50)) return stored('GlobalNetworkSet', `s${String(index)}`, spec, { labels: own });
   const namespace = random.pick(NAMESPACES);

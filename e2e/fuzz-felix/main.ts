@@ -7,8 +7,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Shape } from './cast.ts';
 import { campaign } from './campaign.ts';
-import { tryMutants } from './mutants.ts';
-import { describe, table } from './report.ts';
+import { survivors } from './mutants.ts';
+import { keep } from './replay.ts';
+import { table } from './report.ts';
 
 const SHAPES: readonly Shape[] = ['routed', 'VXLAN'];
 /** Disagreements are kept here, to become fixtures. */
@@ -27,11 +28,23 @@ if (shapes.length === 0) throw new Error(`SHAPE: there is no ${only}; there are 
 
 say(`COUNT=${String(rounds)} SEED=${String(seed)} PACKETS=${String(packets)} repeats this run`);
 const minutes = wholeNumber('MINUTES', 0);
+const record = process.env['RECORD'] ?? '';
 const totals = await campaign(
-  { seed, rounds, packets, shapes, shrinks: true, ...(minutes > 0 && { within: minutes * 60_000 }) },
+  {
+    seed,
+    rounds,
+    packets,
+    shapes,
+    shrinks: true,
+    ...(minutes > 0 && { within: minutes * 60_000 }),
+    ...(record !== '' && {
+      keep: (round) => {
+        keep(record, round);
+      },
+    }),
+  },
   say,
 );
-for (const each of totals.disagreements) say(describe(each));
 for (const [index, fixture] of totals.fixtures.entries()) {
   await mkdir(FOUND, { recursive: true });
   const file = path.join(FOUND, `${String(seed)}-${String(index)}.json`);
@@ -39,8 +52,8 @@ for (const [index, fixture] of totals.fixtures.entries()) {
   say(`kept ${file}`);
 }
 say(`\n${table(totals)}`);
-const survivors = process.env['MUTANTS'] === '1' ? await tryMutants(totals.recorded, say) : 0;
-const failed = totals.disagreements.length + survivors;
+const alive = process.env['MUTANTS'] === '1' ? await survivors(totals.recorded, say) : [];
+const failed = totals.disagreements.length + totals.interrupted.length + alive.length;
 say(`\n${String(totals.packets - totals.disagreements.length)} passed, ${String(failed)} failed`);
 // Exits immediately, because open handles to a removed cluster would keep the process alive.
 process.exit(failed > 0 ? 1 : 0);

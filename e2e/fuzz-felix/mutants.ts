@@ -159,20 +159,25 @@ function mutant(what: string, file: string, from: string, to: string): Mutant {
   return { what, file, from, to: to.replace('isNever', "(specific.endpoint.name === '')") };
 }
 
-/** @returns the number of mutants that nothing has noticed */
-export async function tryMutants(rounds: readonly Recorded[], say: (line: string) => void): Promise<number> {
-  let survivors = 0;
+/** @returns the mutants that no round has noticed */
+export async function survivors(
+  rounds: readonly Recorded[],
+  say: (line: string) => void,
+): Promise<readonly Mutant[]> {
+  const alive: Mutant[] = [];
   // A packet about which the simulator itself is wrong shows nothing of a mutant.
-  const wrong = new Set(disagreements({ readWorld, Prepared, walk }, rounds).map(({ packet }) => packet));
+  const real = { readWorld, Prepared, walk };
+  const wrong = new Set(rounds.flatMap((round) => disagreements(real, round)).map(({ packet }) => packet));
   for (const each of MUTANTS) {
-    const count = await inCopy(
-      each,
-      (code) => disagreements(code, rounds).filter(({ packet }) => !wrong.has(packet)).length,
+    const noticed = await inCopy(each, (code) =>
+      rounds.findIndex((round) => disagreements(code, round).some(({ packet }) => !wrong.has(packet))),
     );
-    if (count === 0) survivors += 1;
-    say(`mutant: ${each.what}: ${count === 0 ? 'NOT NOTICED' : `noticed by ${String(count)} packets`}`);
+    if (noticed === -1) alive.push(each);
+    say(
+      `mutant: ${each.what}: ${noticed === -1 ? 'NOT NOTICED' : `noticed by round ${String(noticed + 1)}`}`,
+    );
   }
-  return survivors;
+  return alive;
 }
 
 /** @throws Error where the text to change is not there once */

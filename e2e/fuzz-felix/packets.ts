@@ -164,6 +164,8 @@ export interface Sight {
   /** The source that the far end saw. */
   readonly source?: string;
   readonly detail?: string;
+  /** Until the answer, where there was one. */
+  readonly milliseconds?: number;
 }
 
 /** @param patience milliseconds for the answer */
@@ -184,7 +186,11 @@ async function send(cast: Cast, { from, to, protocol, port }: Packet, patience: 
 function sightOf(result: ProbeResult): Sight {
   switch (result.verdict) {
     case 'allowed':
-      return { seen: 'Allowed', ...(result.seenFrom !== undefined && { source: result.seenFrom.address }) };
+      return {
+        seen: 'Allowed',
+        milliseconds: result.milliseconds,
+        ...(result.seenFrom !== undefined && { source: result.seenFrom.address }),
+      };
     case 'refused':
       return { seen: 'Denied' };
     case 'inconclusive':

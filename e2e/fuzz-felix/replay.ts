@@ -1,4 +1,6 @@
 /** Recorded rounds: the same stored objects and packets again, for another simulator. */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { agrees, type Compared } from './compare.ts';
 import type { RoundResult } from './round.ts';
 import type { Prepared } from '../../src/simulator/prepared.ts';
@@ -13,7 +15,7 @@ export interface Recorded {
     readonly packet: Packet;
     /** Addresses of the sender. */
     readonly sources: readonly string[];
-    readonly sight: Sight;
+    readonly sight: Omit<Sight, 'milliseconds'>;
   }[];
 }
 
@@ -22,7 +24,11 @@ export const record = (
   sourcesOf: (name: string) => readonly string[],
 ): Recorded => ({
   stored,
-  packets: compared.map(({ packet, sight }) => ({ packet, sources: sourcesOf(packet.from), sight })),
+  packets: compared.map(({ packet, sight: { seen, source, detail } }) => ({
+    packet,
+    sources: sourcesOf(packet.from),
+    sight: { seen, ...(source !== undefined && { source }), ...(detail !== undefined && { detail }) },
+  })),
 });
 
 /** A simulator, perhaps a mutated copy of ours. */
@@ -32,15 +38,31 @@ export interface Code extends Simulator {
 }
 
 /** Packets about which the simulator says something else than Felix did. */
-export function disagreements(code: Code, rounds: readonly Recorded[]): readonly Compared[] {
-  return rounds.flatMap(({ stored, packets }) => {
-    const prepared = new code.Prepared(code.readWorld(stored));
-    return packets
-      .map(({ packet, sources, sight }) => ({
-        packet,
-        sight,
-        outcome: simulate(prepared, packet, sources, code),
-      }))
-      .filter((each) => !agrees(each));
-  });
+export function disagreements(code: Code, { stored, packets }: Recorded): readonly Compared[] {
+  const prepared = new code.Prepared(code.readWorld(stored));
+  return packets
+    .map(({ packet, sources, sight }) => ({
+      packet,
+      sight,
+      outcome: simulate(prepared, packet, sources, code),
+    }))
+    .filter((each) => !agrees(each));
 }
+
+/** The API server's own fields, about which no packet asks. */
+const BOOKKEEPING = ['uid', 'resourceVersion', 'creationTimestamp', 'generation', 'managedFields'];
+
+/** Adds a round to a file: a gzip member for each, with one line of JSON. */
+export function keep(file: string, round: Recorded): void {
+  const text = JSON.stringify(round, (key, value: unknown) =>
+    BOOKKEEPING.includes(key) ? undefined : value,
+  );
+  appendFileSync(file, gzipSync(`${text}\n`, { level: 9 }));
+}
+
+export const recordedIn = (file: string): readonly Recorded[] =>
+  gunzipSync(readFileSync(file))
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Recorded);

@@ -48,6 +48,35 @@ export function nets(random: Random, negated = false): readonly string[] {
   );
 }
 
+/**
+ * Addresses of network sets. None contains another, nor a pod or node in part: Felix 3.31.0 in nftables mode
+ * ends where one member of a set of its own contains another that comes or goes.
+ */
+const APART4 = [
+  '203.0.113.0/24',
+  '198.51.100.7/32',
+  ...[2, 3, 4, 5].map((last) => `10.244.1.${String(last)}/32`),
+  ...[2, 3, 4, 5].map((last) => `10.244.2.${String(last)}/32`),
+  '10.99.0.11/32',
+  '10.99.0.12/32',
+  '10.96.0.101/32',
+];
+const APART6 = [
+  '2001:db8::/48',
+  '2001:db8:1::7/128',
+  ...[2, 3, 4, 5].map((last) => `fd00:244:0:1::${String(last)}/128`),
+  ...[2, 3, 4, 5].map((last) => `fd00:244:0:2::${String(last)}/128`),
+  'fd00:99::11/128',
+  'fd00:99::12/128',
+];
+
+/** CIDRs of a network set. */
+export function setNets(random: Random): readonly string[] {
+  const some = (nets: readonly string[]): readonly string[] =>
+    random.shuffle(nets).slice(0, random.between(0, 7));
+  return [...some(APART4), ...some(APART6)];
+}
+
 const PORTS: readonly (number | string)[] = [
   80,
   443,
