@@ -5,7 +5,7 @@ import type { Run } from '../process/run.ts';
 import { startSupervised } from '../process/supervised.ts';
 import { waitFor } from '../../wait.ts';
 
-const READY_WITHIN = 60_000;
+const READY_WITHIN = 180_000;
 const CONFIGURATION = '/apis/crd.projectcalico.org/v1/kubecontrollersconfigurations/default';
 
 /**

@@ -11,7 +11,7 @@ import { waitFor } from '../../wait.ts';
 
 const STORED = '/apis/crd.projectcalico.org/v1';
 const SERVED = '/apis/projectcalico.org/v3';
-const AVAILABLE_WITHIN = 60_000;
+const AVAILABLE_WITHIN = 180_000;
 const NAMESPACE = 'calico-system';
 const SERVICE = 'calico-api';
 const PORT = 5443;

@@ -44,7 +44,7 @@ export interface ControlPlane {
 export const API_SERVER_PORT = 6443;
 export const ETCD = 'http://127.0.0.1:2379';
 const ETCD_PEER = 'http://127.0.0.1:2380';
-const READY_WITHIN = 60_000;
+const READY_WITHIN = 180_000;
 const ADMINISTRATOR = 'kubernetes-admin';
 /** RBAC knows it by this name. */
 const CONTROLLER_MANAGER = 'system:kube-controller-manager';

@@ -10,7 +10,7 @@ import { waitFor } from '../../wait.ts';
  * built-in controllers").
  */
 const CREDENTIALS = '--use-service-account-credentials=true';
-const READY_WITHIN = 60_000;
+const READY_WITHIN = 180_000;
 
 /** Resolves when the controllers run, or at once without any. */
 export async function startControllerManager(

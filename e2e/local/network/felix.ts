@@ -33,7 +33,7 @@ export interface Felix {
 }
 
 const METRICS_PORT = 9091;
-const READY_WITHIN = 60_000;
+const READY_WITHIN = 180_000;
 /** The metric's value for "in sync with the datastore". */
 const IN_SYNC = 3;
 

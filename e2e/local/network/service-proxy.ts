@@ -5,7 +5,7 @@ import type { LocalNode } from './node.ts';
 import type { Run } from '../process/run.ts';
 import { waitFor } from '../../wait.ts';
 
-const READY_WITHIN = 60_000;
+const READY_WITHIN = 180_000;
 /** Not kube-proxy's own port, on which a test may want to listen. */
 const HEALTH = '127.0.0.1:11256';
 /** The first thing that it writes. */
