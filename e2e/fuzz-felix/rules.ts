@@ -49,8 +49,8 @@ export function nets(random: Random, negated = false): readonly string[] {
 }
 
 /**
- * Addresses of network sets. None contains another, nor a pod or node in part: Felix 3.31.0 in nftables mode
- * ends where one member of a set of its own contains another that comes or goes.
+ * Addresses of network sets. None contains another, nor only a part of what a pod or node has: Felix 3.31.0 in
+ * nftables mode may end where members of one of its sets contain each other (docs/decisions/0021-simulator.md).
  */
 const APART4 = [
   '203.0.113.0/24',
