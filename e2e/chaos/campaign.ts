@@ -75,6 +75,8 @@ async function observe(stage: Stage, planned: PlannedFault): Promise<Observed> {
   let observations: readonly Observation[] = [];
   try {
     await stage.atRest();
+    // The first packets would otherwise meet nodes that have not programmed what was written last.
+    await stage.cluster.policiesProgrammed();
     const probes = await stage.startProbes();
     try {
       await probes.follow(stage.state);

@@ -44,7 +44,13 @@ export const PODS: readonly PodSpec[] = [
   pod('tenant/db', 'node2', 'db', on('TCP', 3306)),
 ];
 
+/** On each node, on every address of it. */
+export const HOST_PORTS = [...on('TCP', 8080, 8081), ...on('UDP', 5001)];
+
 export const OUTSIDE: readonly OutsideHostSpec[] = [
   { name: 'office', addresses: ['203.0.113.10', '2001:db8::10'] },
+  { name: 'stranger', addresses: ['9.9.9.10', '2620:fe::10'] },
+  /** The far end of the controls of flows to nodes, because host endpoints police every interface of a node. */
+  { name: 'witness', addresses: ['203.0.113.99'] },
   { name: 'metadata', addresses: ['169.254.169.254'], ports: on('TCP', 80) },
 ];

@@ -23,6 +23,8 @@ export interface FlowSpec {
  */
 const open = ({ present, observed }: State): boolean => !present || observed === 'all';
 const always = (): boolean => true;
+/** Without a firewall nobody polices the nodes. With one they are enforced all the time. */
+const unpoliced = ({ present }: State): boolean => !present;
 
 type Row = Partial<Pick<FlowSpec, 'protocol' | 'kind' | 'family'>> & Pick<FlowSpec, 'from' | 'to' | 'port'>;
 
@@ -52,7 +54,15 @@ export const FLOWS: readonly FlowSpec[] = [
   flow({ from: 'calm/client', to: 'calm/api', port: 80, kind: 'established' }, always),
   flow({ from: 'calm/client', to: 'calm/api', port: 8443 }, open),
   flow({ from: 'calm/client', to: 'outside/metadata', port: 80 }, open),
+  // Flows of nodes.
+  flow({ from: 'outside/office', to: 'node1', port: 8080 }, always),
+  flow({ from: 'outside/office', to: 'node2', port: 5001, protocol: 'UDP', family: 6 }, always),
+  flow({ from: 'outside/office', to: 'node1', port: 5001, protocol: 'UDP', kind: 'established' }, always),
+  flow({ from: 'node1', to: 'node2', port: 8081 }, always),
+  flow({ from: 'outside/stranger', to: 'node2', port: 8080 }, unpoliced),
+  flow({ from: 'outside/stranger', to: 'node1', port: 5001, protocol: 'UDP', family: 6 }, unpoliced),
   // Flows that the work opens and closes.
+  flow({ from: 'outside/office', to: 'node2', port: 8081 }, (state) => unpoliced(state) || state.nodeAdmin),
   flow({ from: 'edge/proxy1', to: 'app/web1', port: 81 }, (state) => open(state) || state.admin),
   flow({ from: 'tenant/client', to: 'tenant/db', port: 3306 }, (state) => open(state) || state.tenant),
   CONTESTED,

@@ -42,8 +42,10 @@ export async function createControlPaths(cluster: StartedCluster, actors: Actors
     const [from, to] = [endpoint(flow.from), endpoint(flow.to)];
     const host = to.addresses.find((address) => isIPv6(address) === (flow.family === 6));
     if (host === undefined) throw new Error(`${flow.to} has no address for ${flow.id}`);
-    const pair = `${flow.from} ${flow.to}`;
-    const control = controls.get(pair) ?? (await cluster.wire(from, to));
+    // Host endpoints police every interface of a node, that of a control as well.
+    const far = flow.to.startsWith('node') ? 'outside/witness' : flow.to;
+    const pair = `${flow.from} ${far}`;
+    const control = controls.get(pair) ?? (await cluster.wire(from, endpoint(far)));
     controls.set(pair, control);
     lines.push({ flow, from, host, control });
   }

@@ -8,7 +8,7 @@ import { waitFor } from '../wait.ts';
 import { installManifests } from '../harness/operator-process.ts';
 import { localCluster } from '../providers/local.ts';
 import { administratorApi } from './api.ts';
-import { NAMESPACES, OUTSIDE, PODS } from './cast.ts';
+import { HOST_PORTS, NAMESPACES, OUTSIDE, PODS } from './cast.ts';
 import { createOperators, type Operators } from './operators.ts';
 import { createControlPaths, startProbes, type Actors, type Probes } from './probes.ts';
 import { applyState, INITIAL, type State } from './state.ts';
@@ -88,6 +88,10 @@ async function enterCast(cluster: StartedCluster): Promise<Actors> {
     }),
     ...OUTSIDE.map(async (spec) => {
       actors.set(`outside/${spec.name}`, await cluster.createOutsideHost(spec));
+    }),
+    ...cluster.nodes.map(async (node) => {
+      actors.set(node.name, node);
+      await node.listenOnEach(HOST_PORTS);
     }),
   ]);
   return actors;

@@ -11,6 +11,8 @@ export interface State {
   readonly observed: 'none' | 'app' | 'all';
   /** A rule that opens port 81 of app's web pods. */
   readonly admin: boolean;
+  /** A zone of the nodes that opens port 8081. */
+  readonly nodeAdmin: boolean;
   /** Name of the rule for port 80 of app's web pods. Renaming it replaces its objects. */
   readonly webRule: 'web' | 'site';
   /** Addresses of the peer `office`. More than 256 are several rules. */
@@ -25,6 +27,7 @@ export const INITIAL: State = {
   present: true,
   observed: 'none',
   admin: false,
+  nodeAdmin: false,
   webRule: 'web',
   office: 'few',
   extraRules: 0,
@@ -53,6 +56,7 @@ function manifest(state: State): KubernetesObject {
       mode: state.observed === 'all' ? 'Observe' : 'Enforce',
       peers: peers(state),
       namespaces: groups(state),
+      nodes: nodes(state),
     },
   };
 }
@@ -61,6 +65,19 @@ const peers = ({ office }: State): readonly object[] => [
   { name: 'ingress', pods: { namespaceSelector: { matchLabels: { role: 'ingress' } } } },
   { name: 'office', cidrs: office === 'many' ? [...OFFICE, ...BRANCHES] : OFFICE },
 ];
+
+/** Nodes are enforced all the time, whatever becomes of the pods. */
+const nodes = ({ nodeAdmin }: State): object => ({
+  mode: 'Enforce',
+  nodeCIDRs: ['10.99.0.0/24', 'fd00:99::/64'],
+  zones: [
+    {
+      name: 'office',
+      from: [{ peer: 'office' }],
+      allow: { ports: [8080, '5001/UDP', ...(nodeAdmin ? [8081] : [])] },
+    },
+  ],
+});
 
 function groups(state: State): readonly object[] {
   const web = (name: string, port: number) => rule(name, 'web', 'ingress', port);

@@ -18,6 +18,7 @@ const PLURALS = [
   'networkpolicies',
   'stagedglobalnetworkpolicies',
   'stagednetworkpolicies',
+  'hostendpoints',
 ] as const;
 
 /** Objects by `Kind/namespace/name`. */
@@ -104,19 +105,26 @@ const byId = (objects: readonly KubernetesObject[]): Objects =>
     ]),
   );
 
+/** The lists that decide what is generated here. */
+const INVENTORY = [
+  '/api/v1/namespaces',
+  '/api/v1/nodes',
+  '/api/v1/services',
+  '/apis/discovery.k8s.io/v1/endpointslices',
+  '/apis/networking.k8s.io/v1/servicecidrs',
+  `${CALICO}/ippools`,
+  `${CALICO}/felixconfigurations`,
+];
+
 /** `clusterfirewall render` for the stored firewall: a second operator, with no past. */
 async function rendered(context: CheckContext, firewall: KubernetesObject): Promise<Objects> {
   const { api, folder, operatorNamespace } = context;
-  const [namespaces, nodes, pools] = await Promise.all([
-    list(api, '/api/v1/namespaces'),
-    list(api, '/api/v1/nodes'),
-    list(api, `${CALICO}/ippools`),
-  ]);
+  const lists = await Promise.all(INVENTORY.map((path) => list(api, path)));
   const files = {
     firewall: path.join(folder, 'firewall.json'),
     inventory: path.join(folder, 'inventory.json'),
   };
-  const inventory = { kind: 'List', items: [namespaces, nodes, pools].flatMap(itemsOf) };
+  const inventory = { kind: 'List', items: lists.flatMap(itemsOf) };
   await Promise.all([
     writeFile(files.firewall, JSON.stringify(firewall)),
     writeFile(files.inventory, JSON.stringify(inventory)),

@@ -28,6 +28,7 @@ const CHANGES = {
   'many rules': (state) => ({ extraRules: state.extraRules > 0 ? 0 : EXTRA_RULES }),
   'rule renamed': (state) => ({ webRule: state.webRule === 'web' ? 'site' : 'web' }),
   'port opened or shut': (state) => ({ admin: !state.admin }),
+  'node port opened or shut': (state) => ({ nodeAdmin: !state.nodeAdmin }),
   'peer grows or shrinks': (state) => ({ office: state.office === 'few' ? 'many' : 'few' }),
   'mode of a group': (state) => ({ observed: state.observed === 'none' ? 'app' : 'none' }),
   'mode of all': (state) => ({ observed: state.observed === 'none' ? 'all' : 'none' }),
