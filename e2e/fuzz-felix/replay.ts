@@ -1,6 +1,6 @@
 /** Recorded rounds: the same stored objects and packets again, for another simulator. */
-import { appendFileSync, readFileSync } from 'node:fs';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { appendFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { agrees, type Compared } from './compare.ts';
 import type { RoundResult } from './round.ts';
 import type { Prepared } from '../../src/simulator/prepared.ts';
@@ -59,10 +59,3 @@ export function keep(file: string, round: Recorded): void {
   );
   appendFileSync(file, gzipSync(`${text}\n`, { level: 9 }));
 }
-
-export const recordedIn = (file: string): readonly Recorded[] =>
-  gunzipSync(readFileSync(file))
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Recorded);

@@ -37,7 +37,7 @@ const NETS6 = [
 const WITHOUT_ALL = (net: string): boolean => !net.endsWith('/0');
 
 /** CIDRs of one family, or of both. */
-export function nets(random: Random, negated = false): readonly string[] {
+function nets(random: Random, negated = false): readonly string[] {
   const [four, six] = [NETS4, NETS6].map((list) => (negated ? list.filter(WITHOUT_ALL) : list)) as [
     string[],
     string[],

@@ -78,5 +78,3 @@ export const assertion = z
   });
 
 export type Assertion = z.infer<typeof assertion>;
-export type AssertionSource = z.infer<typeof assertionSource>;
-export type AssertionDestination = z.infer<typeof assertionDestination>;

@@ -378,7 +378,7 @@ export type GuardrailSource = z.infer<typeof guardrailSource>;
 export type GuardrailDestination = z.infer<typeof guardrailDestination>;
 export type CeilingSource = z.infer<typeof ceilingSource>;
 export type CeilingDestination = z.infer<typeof ceilingDestination>;
-export type { Assertion, AssertionDestination, AssertionSource } from './assertions.ts';
+export type { Assertion } from './assertions.ts';
 export type { Nodes, Zone } from './nodes.ts';
 export type { IpBlock, LabelSelector, LabelSelectorRequirement, PortValue } from './values.ts';
 

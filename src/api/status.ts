@@ -136,7 +136,7 @@ export const status = z
       .max(16)
       .meta({
         description:
-          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary), Stalled (needs someone to act), NodesEnforced (only with nodes), AssertionsHold (only with assertions), FailsafesOpen and ForeignPolicies (only when True).',
+          'Accepted, PartiallyInvalid (only when True), Programmed, Ready (the summary), Stalled (needs someone to act). Only where they have something to say: NodesEnforced (with nodes), AssertionsHold (with assertions), FailsafesOpen and ForeignPolicies (when True).',
         'x-kubernetes-list-type': 'map',
         'x-kubernetes-list-map-keys': ['type'],
       } satisfies CrdMeta)
