@@ -5,6 +5,7 @@ import path from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PageData } from '../page/data.ts';
+import { unpacked, type PackedData } from '../page/differences.ts';
 import { hasPort, viewOf } from '../page/view.ts';
 import { runCommand } from './testing.ts';
 
@@ -33,7 +34,7 @@ async function pageOf(...argv: readonly string[]): Promise<Page> {
   const { stdout: html, exitCode, stderr } = await runCommand(['report', ...argv]);
   const packed = /id="data">([^<]*)</.exec(html)?.[1] ?? '';
   const text = inflateRawSync(Buffer.from(packed, 'base64')).toString();
-  return { html, data: JSON.parse(text) as PageData, exitCode, stderr };
+  return { html, data: unpacked(JSON.parse(text) as PackedData), exitCode, stderr };
 }
 
 /** The cell of two ends, as lines of what the page shows. */

@@ -1,6 +1,7 @@
 /** The script of a report: reads the data in the page, and shows what the filter leaves. */
 import { DATA_ID, type PageData } from './data.ts';
 import { showDetails } from './details.ts';
+import { unpacked, type PackedData } from './differences.ts';
 import { element, find } from './dom.ts';
 import { showFlows } from './flow-list.ts';
 import { showMatrix } from './matrix.ts';
@@ -11,7 +12,7 @@ async function load(): Promise<PageData> {
   const text = find(DATA_ID, HTMLElement).textContent;
   const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  return (await new Response(stream).json()) as PageData;
+  return unpacked((await new Response(stream).json()) as PackedData);
 }
 
 function showHead({ about, gaps }: PageData): void {

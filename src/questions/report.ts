@@ -7,6 +7,7 @@ import type { Prepared } from '../simulator/prepared.ts';
 import { causeOf, type Cause } from './cause.ts';
 import { EVERYTHING_ELSE, portsText } from './cell-text.ts';
 import { refuseTooMany } from './errors.ts';
+import { Numbers } from './numbers.ts';
 import type { Provenance } from './provenance.ts';
 import type { Filter } from './reach.ts';
 
@@ -52,10 +53,10 @@ export function reportOf(
   refuseTooMany(sources.length, destinations.length);
   const reasons = new Reasons(provenance);
   const describe = describer(cells, reasons);
-  const contents = new Interned<readonly Flow[]>();
+  const contents = new Numbers<readonly Flow[]>();
   const table = sources.map((from, row) => {
     const numbers = destinations.map((to) =>
-      contents.numberOf(
+      contents.of(
         anywhere(
           pairsOf(prepared, from, to).map(({ placement, pair }) =>
             bothFamilies(
@@ -74,24 +75,10 @@ export function reportOf(
   return { parties: all, sources, destinations, reasons: reasons.all, contents: contents.all, table };
 }
 
-/** Numbers of equal values. */
-class Interned<T> {
-  readonly all: T[] = [];
-  readonly #numbers = new Map<string, number>();
-
-  numberOf(value: T): number {
-    const key = JSON.stringify(value);
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    this.#numbers.set(key, this.all.length);
-    return this.all.push(value) - 1;
-  }
-}
-
 /** Decisions are few and shared, and many of them say the same. */
 class Reasons {
   readonly #provenance: Provenance;
-  readonly #interned = new Interned<Why>();
+  readonly #interned = new Numbers<Why>();
   readonly #known = new Map<Judged['layer'], WeakMap<Decision, number>>();
 
   constructor(provenance: Provenance) {
@@ -107,7 +94,7 @@ class Reasons {
     const last = way.slice(-1);
     if (last[0]?.decision.verdict !== 'Allowed') return last.map((each) => this.#numberOf(each));
     const telling = way.filter(isTelling).map((each) => this.#numberOf(each));
-    return telling.length > 0 ? [...new Set(telling)] : [this.#interned.numberOf(OPEN)];
+    return telling.length > 0 ? [...new Set(telling)] : [this.#interned.of(OPEN)];
   }
 
   #numberOf({ layer, decision }: Judged): number {
@@ -115,7 +102,7 @@ class Reasons {
     this.#known.set(layer, own);
     const number =
       own.get(decision) ??
-      this.#interned.numberOf({ layer, cause: causeOf({ layer, decision }, this.#provenance) });
+      this.#interned.of({ layer, cause: causeOf({ layer, decision }, this.#provenance) });
     own.set(decision, number);
     return number;
   }

@@ -2,6 +2,7 @@
 import type { PageContent, PageData, PageFlow, PageParty } from '../../page/data.ts';
 import { partyText } from '../../questions/party-text.ts';
 import { EVERYTHING, EVERYTHING_ELSE } from '../../questions/cell-text.ts';
+import { Numbers } from '../../questions/numbers.ts';
 import type { Flow, Report, Why } from '../../questions/report.ts';
 import type { Party } from '../../simulator/parties.ts';
 import type { Prepared } from '../../simulator/prepared.ts';
@@ -45,19 +46,6 @@ export function pageData(
       destinations.map(({ index: column }) => table[row]?.[column] ?? 0),
     ),
   };
-}
-
-/** Numbers of equal values. */
-class Numbers<T> {
-  readonly all: T[] = [];
-  readonly #known = new Map<string, number>();
-
-  of(value: T): number {
-    const key = JSON.stringify(value);
-    const number = this.#known.get(key) ?? this.all.push(value) - 1;
-    this.#known.set(key, number);
-    return number;
-  }
 }
 
 interface Placed {

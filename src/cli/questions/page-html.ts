@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { HTML, SCRIPT, STYLE } from '../../page/bundled.ts';
 import { DATA_ID, type PageData } from '../../page/data.ts';
+import { packed } from '../../page/differences.ts';
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -21,7 +22,7 @@ const POLICY = [
 ].join('; ');
 
 export function pageOf(data: PageData): string {
-  const packed = deflateRawSync(JSON.stringify(data), { level: 9 }).toString('base64');
+  const compressed = deflateRawSync(JSON.stringify(packed(data)), { level: 9 }).toString('base64');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -32,7 +33,7 @@ export function pageOf(data: PageData): string {
 <style>${STYLE}</style>
 </head>
 <body>
-${HTML}<script type="text/plain" id="${DATA_ID}">${packed}</script>
+${HTML}<script type="text/plain" id="${DATA_ID}">${compressed}</script>
 <script>${SCRIPT}</script>
 </body>
 </html>
