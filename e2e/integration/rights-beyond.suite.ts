@@ -174,6 +174,7 @@ const revision = (name: string, namespace: string = IDENTITY.namespace): Kuberne
   apiVersion: 'apps/v1',
   kind: 'ControllerRevision',
   metadata: { name, namespace },
+  data: { spec: {} },
   revision: 1,
 });
 
