@@ -25,6 +25,7 @@ import { guardrailFrom } from './stories/d35-guardrail-from.ts';
 import { serviceAsDestination } from './stories/d36-service.ts';
 import { ceilings } from './stories/d37-ceilings.ts';
 import { platform } from './stories/d39-platform.ts';
+import { assertions } from './stories/d41-assertions.ts';
 import { nodesByLabel } from './stories/d29-nodes-by-label.ts';
 import { alteredObjects } from './stories/d31-altered-objects.ts';
 import { keptDeny, keptObjects } from './stories/d32-kept-objects.ts';
@@ -77,6 +78,7 @@ export const MORE_STORIES: readonly Story[] = [
   guardrailFrom,
   tenantPolicies,
   platform,
+  assertions,
   removal,
   badManifests,
   networkSetGuard,
