@@ -67,6 +67,17 @@ const CASES: readonly Case[] = [
     labels: { firewall: 'default' },
   },
   {
+    alert: 'ClusterFirewallAssertions',
+    summary: '2 assertions of ClusterFirewall default fail',
+    fires: [
+      ['clusterfirewall_problems{firewall="default",reason="AssertionFailed",severity="warning"}', '2x90'],
+    ],
+    quiet: [
+      ['clusterfirewall_problems{firewall="default",reason="AssertionUnknown",severity="warning"}', '2x90'],
+    ],
+    labels: { firewall: 'default' },
+  },
+  {
     alert: 'ClusterFirewallNoLeader',
     summary:
       'No operator leads, or more than one does. Stored policies stay in force; changes and repairs wait',
