@@ -5,9 +5,8 @@
  * something else, so what depends on it is unclear.
  */
 import type { Action } from '../types.ts';
-import { and } from '../selector.ts';
 import { FieldError, type Fields, type ObjectFields } from './fields.ts';
-import { adminPeer, base, byProtocol, combined, NOTHING, pods, type PortOf } from './kubernetes-policy.ts';
+import { adminPeer, adminPolicy, byProtocol, combined, NOTHING, type PortOf } from './kubernetes-policy.ts';
 import type { PolicyRule, Ports, RuleEnd, StoredPolicy } from './policy.ts';
 import { PROTOCOL } from './protocols.ts';
 
@@ -31,24 +30,7 @@ export function readClusterNetworkPolicy(object: ObjectFields): StoredPolicy {
   if (tier === undefined) throw new FieldError('spec.tier', `is none of ${[...TIERS.keys()].join(', ')}`);
   const order = spec.number('priority');
   if (order === undefined) throw new FieldError('spec.priority', 'is missing');
-  const rules = (key: string, direction: Direction): readonly PolicyRule[] =>
-    spec.list(key).flatMap((rule) => readRule(rule, direction));
-  const [ingress, egress] = [rules('ingress', 'from'), rules('egress', 'to')];
-  return {
-    ...base(object),
-    sortName: `kcnp.${tier}.${object.metadata.name}`,
-    tier,
-    order,
-    // Host endpoints are no subjects, even where a negative requirement holds for them.
-    selector: and(pods(undefined), adminPeer(spec.object('subject'))),
-    // A policy without rules at all has no types, which Felix takes for both; its tier passes.
-    types: {
-      ingress: ingress.length > 0 || egress.length === 0,
-      egress: egress.length > 0 || ingress.length === 0,
-    },
-    ingress,
-    egress,
-  };
+  return adminPolicy(object, { prefix: 'kcnp', tier, order, rules: readRule });
 }
 
 function readRule(rule: Fields, direction: Direction): readonly PolicyRule[] {

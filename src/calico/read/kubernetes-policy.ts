@@ -34,7 +34,7 @@ export function readNetworkPolicy(object: ObjectFields): StoredPolicy {
   };
 }
 
-export const base = ({ kind, apiVersion, metadata }: ObjectFields) => ({
+const base = ({ kind, apiVersion, metadata }: ObjectFields) => ({
   kind,
   apiVersion,
   name: metadata.name,
@@ -46,7 +46,7 @@ export const base = ({ kind, apiVersion, metadata }: ObjectFields) => ({
 const inNamespace = (namespace: string): Selector => eq(LABEL_NAMESPACE, namespace);
 
 /** Every pod, without host endpoints and sets. */
-export function pods(labels: Fields | undefined): Selector {
+function pods(labels: Fields | undefined): Selector {
   return and(eq(LABEL_ORCHESTRATOR, 'k8s'), labels === undefined ? { kind: 'all' } : labelSelector(labels));
 }
 
@@ -160,14 +160,32 @@ export function readAdminNetworkPolicy(object: ObjectFields): StoredPolicy {
   const spec = object.fields.object('spec');
   const tier = isBaseline ? 'baselineadminnetworkpolicy' : 'adminnetworkpolicy';
   const actions: readonly Action[] = isBaseline ? ['Allow', 'Deny'] : ['Allow', 'Deny', 'Pass'];
-  const rules = (key: string, direction: 'from' | 'to'): readonly PolicyRule[] =>
-    spec.list(key).flatMap((rule) => adminRules(rule, direction, actions));
-  const [ingress, egress] = [rules('ingress', 'from'), rules('egress', 'to')];
   const order = isBaseline ? ORDER : spec.number('priority');
   if (order === undefined) throw new FieldError('spec.priority', 'is missing');
+  return adminPolicy(object, {
+    prefix: isBaseline ? 'kbanp' : 'kanp',
+    tier,
+    order,
+    rules: (rule, direction) => adminRules(rule, direction, actions),
+  });
+}
+
+interface AdminPolicy {
+  /** The first part of the name by which Felix sorts. */
+  readonly prefix: string;
+  readonly tier: string;
+  readonly order: number;
+  readonly rules: (rule: Fields, direction: 'from' | 'to') => readonly PolicyRule[];
+}
+
+/** A policy of the cluster's administrator: in every kind of them, the subject is pods. */
+export function adminPolicy(object: ObjectFields, { prefix, tier, order, rules }: AdminPolicy): StoredPolicy {
+  const spec = object.fields.object('spec');
+  const ingress = spec.list('ingress').flatMap((rule) => rules(rule, 'from'));
+  const egress = spec.list('egress').flatMap((rule) => rules(rule, 'to'));
   return {
     ...base(object),
-    sortName: `${isBaseline ? 'kbanp' : 'kanp'}.${tier}.${object.metadata.name}`,
+    sortName: `${prefix}.${tier}.${object.metadata.name}`,
     tier,
     order,
     // Host endpoints are no subjects, even where a negative requirement holds for them.
