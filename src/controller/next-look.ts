@@ -22,6 +22,8 @@ export interface RoundEnd {
   readonly calmMs: number;
   /** Milliseconds until the status may say more about others; 0 when it has said all. */
   readonly statusMs: number;
+  /** Milliseconds until assertions are judged again; 0 where nothing asks for that. */
+  readonly assertionsMs: number;
   readonly nodes: NodesWaiting;
 }
 
@@ -36,7 +38,8 @@ export function nextLook(end: RoundEnd): Result {
   return atLatest(next, [...waits, failure === undefined ? 0 : REFUSED_RETRY_MS]);
 }
 
-function nextOfPlan({ outcome, isShown, next, isRefused, calmMs, statusMs }: RoundEnd): Result {
+function nextOfPlan(end: RoundEnd): Result {
+  const { outcome, isShown, next, isRefused, calmMs, statusMs, assertionsMs } = end;
   const { stopped, interrupted, written } = outcome;
   if (stopped !== undefined && stopped.retryAfterMs > 0)
     return { type: 'requeueAfter', ms: stopped.retryAfterMs };
@@ -46,7 +49,8 @@ function nextOfPlan({ outcome, isShown, next, isRefused, calmMs, statusMs }: Rou
   // The next wave is due. A step that was tried without effect is not tried at full speed.
   if (next.areDue) return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
   // Where nothing waits, the plan is empty or something has changed meanwhile, which the watch shows.
-  return atLatest({ type: 'done' }, [...next.waits, calmMs, statusMs, isRefused ? REFUSED_RETRY_MS : 0]);
+  const refusedMs = isRefused ? REFUSED_RETRY_MS : 0;
+  return atLatest({ type: 'done' }, [...next.waits, calmMs, statusMs, assertionsMs, refusedMs]);
 }
 
 /** @param waits milliseconds; those that are 0 do not count */

@@ -140,8 +140,7 @@ export class Reconciler {
       isAside: (step: Step): boolean => this.#writer.ignoresWaves(step),
       ...closed,
     };
-    const laterMs = await this.#report(admission.firewalls, results, report);
-    const statusMs = soonest(laterMs, admission.waitMs);
+    const statusMs = await this.#report(admission.firewalls, results, report);
     await this.#release(round, after);
     return nextLook({
       outcome,
@@ -150,6 +149,7 @@ export class Reconciler {
       isRefused: only(verdicts, 'Refused').length > 0,
       calmMs,
       statusMs,
+      assertionsMs: admission.waitMs,
       nodes: nodes.waiting,
     });
   }
@@ -270,9 +270,6 @@ const letIn = ({ firewalls, held }: Admission) => ({
   firewalls,
   withheld: new Set([...held].flatMap(([name, { isWhole }]) => (isWhole ? [name] : []))),
 });
-
-/** The sooner of two times of which 0 means never. */
-const soonest = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b));
 
 const idsOfHeld = ({ held }: Plan): readonly ObjectId[] => held.map(({ id }) => id);
 
