@@ -7,6 +7,7 @@ import { familyOf } from '../../../simulator/packet.ts';
 import { Prepared } from '../../../simulator/prepared.ts';
 import { readWorld } from '../../../simulator/snapshot.ts';
 import { walk } from '../../../simulator/walk.ts';
+import { machines } from './machines.ts';
 
 const NODES = [
   {
@@ -37,18 +38,7 @@ export const CLUSTER_FLAGS = [
 
 const SURROUNDINGS: readonly object[] = [
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'apps' } },
-  ...NODES.map(({ name, labels, addresses }) => ({
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name, labels },
-    status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
-  })),
-  ...PODS.map((cidr, index) => ({
-    apiVersion: 'projectcalico.org/v3',
-    kind: 'IPPool',
-    metadata: { name: `pods-${String(index)}` },
-    spec: { cidr },
-  })),
+  ...machines(NODES, PODS),
   {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -10,6 +10,7 @@ import { familyOf } from '../../../simulator/packet.ts';
 import { Prepared } from '../../../simulator/prepared.ts';
 import { readWorld } from '../../../simulator/snapshot.ts';
 import { walk } from '../../../simulator/walk.ts';
+import { machines } from './machines.ts';
 
 interface PlainPod {
   /** `namespace/name`. */
@@ -45,18 +46,7 @@ function surroundings({ namespaces, pods }: PlainCluster): readonly object[] {
       kind: 'Namespace',
       metadata: { name, labels: { 'kubernetes.io/metadata.name': name, ...labels } },
     })),
-    ...NODES.map(({ name, labels, addresses }) => ({
-      ...v1,
-      kind: 'Node',
-      metadata: { name, labels },
-      status: { addresses: addresses.map((address) => ({ type: 'InternalIP', address })) },
-    })),
-    ...POOLS.map((cidr, index) => ({
-      apiVersion: 'projectcalico.org/v3',
-      kind: 'IPPool',
-      metadata: { name: `pods-${String(index)}` },
-      spec: { cidr },
-    })),
+    ...machines(NODES, POOLS),
     ...[DNS, ...pods].map(({ name, labels = {}, ports = {}, serviceAccount = 'default' }, index) => ({
       ...v1,
       kind: 'Pod',
