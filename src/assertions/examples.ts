@@ -159,7 +159,7 @@ function sliceOf({ info, service, pods: [first] }: ServiceExample): EndpointSlic
           ],
     ),
   );
-  return { service: nameOf(service), backends };
+  return { service: nameOf(service), backends, isExample: true };
 }
 
 const nameOf = ({ namespace, name }: ServiceEnd): string => `${namespace}/${name}`;

@@ -78,16 +78,9 @@ export function withExamples(inventory: Inventory, asserted: readonly Asserted[]
 /** The Service of the API server, which the operator knows by its EndpointSlices. */
 const API_SERVER = 'default/kubernetes';
 
-/**
- * A world in which no EndpointSlices were read but that of the API server. A policy about any other Service
- * makes it lack them.
- */
+/** The world with the endpoints of the API server, where they are known. */
 export function withApiServer(world: World, targets: NonNullable<Inventory['apiServerTargets']>): World {
-  const isOther = world.policies.some(({ ingress, egress }) =>
-    [...ingress, ...egress].some(({ source, destination }) =>
-      [source.service, destination.service].some((name) => name !== undefined && name !== API_SERVER),
-    ),
-  );
+  if (targets.length === 0) return world;
   const backends = targets.map(({ address, port }) => ({
     address,
     protocol: PROTOCOL.TCP,
@@ -95,11 +88,7 @@ export function withApiServer(world: World, targets: NonNullable<Inventory['apiS
     portName: 'https',
     ready: true,
   }));
-  return {
-    ...world,
-    slices: [...world.slices, { service: API_SERVER, backends }],
-    lacks: isOther ? [...world.lacks, 'EndpointSlice'] : world.lacks,
-  };
+  return { ...world, slices: [...world.slices, { service: API_SERVER, backends }] };
 }
 
 export { enforced, isOfOthers, storedWorld };

@@ -210,6 +210,49 @@ test('what is Unknown holds back nothing, and is said', async () => {
   expect(findingOf(rounds)).toMatchObject({ ...programmed, assertions: { status: 'Unknown' } });
 });
 
+describe('EndpointSlices, which the operator does not read', () => {
+  const toWorld: Assertion = {
+    name: 'no-world',
+    from: { pod: { namespace: 'blog', labels: { app: 'db' } } },
+    to: { address: '203.0.113.7' },
+    ports: [443],
+    expect: 'Denied',
+  };
+  const opened = (assertion: Assertion): Partial<Spec> => ({
+    namespaces: [
+      { ...opening(), egress: [{ name: 'world', pods: {}, to: [{ entity: 'World' }], ports: [443] }] },
+    ],
+    assertions: [assertion],
+  });
+
+  test('an assertion about an address outside needs none', async () => {
+    const server = blogCluster(asserting({ assertions: [toWorld] }));
+    const rounds = await settled(server);
+    expect(findingOf(rounds)).toMatchObject({ ...programmed, assertions: { status: 'True' } });
+    put(server, opened(toWorld));
+    await rounds.settle();
+    expect(findingOf(rounds)).toMatchObject(held);
+  });
+
+  test("a tenant's rule about a Service does not take the assertions of others away", async () => {
+    const server = blogCluster(asserting());
+    server.put(kindResource('NetworkPolicy'), {
+      metadata: { name: 'default.mine', namespace: 'default' },
+      spec: {
+        tier: 'default',
+        selector: "app == 'mine'",
+        types: ['Ingress'],
+        ingress: [{ action: 'Allow', source: { services: { name: 'x', namespace: 'default' } } }],
+      },
+    });
+    const rounds = await settled(server);
+    expect(findingOf(rounds)).toMatchObject({ assertions: { status: 'True' } });
+    put(server, breaking);
+    await rounds.settle();
+    expect(findingOf(rounds)).toMatchObject(held);
+  });
+});
+
 test('firewalls without assertions cost nothing', async () => {
   const server = blogCluster();
   await settled(server);

@@ -2,9 +2,10 @@
  * The policies of one endpoint, in Felix's order. Sources: felix/calc (policy_sorter.go, event_sequencer.go),
  * felix/rules/endpoints.go at v3.31.
  */
-import type { StoredPolicy } from '../calico/read/policy.ts';
+import type { PolicyRule, StoredPolicy } from '../calico/read/policy.ts';
 import type { StoredTier } from '../calico/read/objects.ts';
 import { allowed, denied, unknown, type Asked, type Decision } from './decision.ts';
+import type { Unseen } from './missing.ts';
 import type { Header } from './packet.ts';
 import type { Party, Rule, RuleBook } from './rules.ts';
 
@@ -12,6 +13,8 @@ interface CompiledRule {
   readonly rule: Rule;
   /** Undefined for Pass. A rule of action Log is not here at all. */
   readonly decision: Decision | undefined;
+  /** Present where the rule may match fewer packets than `rule` does. */
+  readonly mayMiss?: Decision;
 }
 
 export interface CompiledPolicy {
@@ -36,15 +39,19 @@ export interface Chain {
 
 export type Direction = 'ingress' | 'egress';
 
-export function compilePolicy(book: RuleBook, policy: StoredPolicy): CompiledPolicy {
-  const compile = (rules: StoredPolicy['ingress']): readonly CompiledRule[] =>
-    rules
-      .filter(({ action }) => action !== 'Log')
-      .map((rule) => ({ rule: book.compile(rule), decision: decisionOf(policy, rule) }));
+export function compilePolicy(book: RuleBook, unseen: Unseen, policy: StoredPolicy): CompiledPolicy {
+  const compileRule = (rule: PolicyRule): CompiledRule => {
+    const decision = decisionOf(policy, rule);
+    const because = unseen.ofRule(rule, policy);
+    if (because === undefined) return { rule: book.compile(rule), decision };
+    return { rule: book.compile(unseen.atMost(rule)), decision, mayMiss: unknown(because) };
+  };
+  const compile = (rules: readonly PolicyRule[]): readonly CompiledRule[] =>
+    rules.filter(({ action }) => action !== 'Log').map(compileRule);
   return { policy, ingress: compile(policy.ingress), egress: compile(policy.egress) };
 }
 
-function decisionOf(policy: StoredPolicy, rule: StoredPolicy['ingress'][number]): Decision | undefined {
+function decisionOf(policy: StoredPolicy, rule: PolicyRule): Decision | undefined {
   if (rule.unclear !== undefined)
     return unknown(`${rule.path} of ${policy.kind} ${policy.name} ${rule.unclear}`);
   if (rule.action === 'Pass') return undefined;
@@ -96,7 +103,10 @@ export function chainOf(
   return { tiers: chains, last };
 }
 
-/** @param asked collects the policies that were asked */
+/**
+ * A rule that may match leaves the answer as it is only where both ways end alike.
+ * @param asked collects the policies that were asked
+ */
 export function judge(
   book: RuleBook,
   chain: Chain,
@@ -106,17 +116,26 @@ export function judge(
 ): Decision {
   if (chain.unknown !== undefined) return chain.unknown;
   const { source, destination } = parties;
+  let doubts: CompiledRule[] | undefined;
   tiers: for (const { policies, end } of chain.tiers) {
     for (const { policy, rules } of policies) {
-      for (const { rule, decision } of rules) {
+      for (const compiled of rules) {
+        const { rule, decision, mayMiss } = compiled;
         if (!book.matches(rule, header, source, destination)) continue;
+        if (mayMiss !== undefined) {
+          (doubts ??= []).push(compiled);
+          continue;
+        }
         asked?.push({ policy, rule: rule.of });
         if (decision === undefined) continue tiers;
-        return decision;
+        return withDoubts(decision, doubts);
       }
       asked?.push({ policy });
     }
-    if (end !== undefined) return end;
+    if (end !== undefined) return withDoubts(end, doubts);
   }
-  return chain.last;
+  return withDoubts(chain.last, doubts);
 }
+
+const withDoubts = (end: Decision, doubts: readonly CompiledRule[] = []): Decision =>
+  doubts.find(({ decision }) => decision?.verdict !== end.verdict)?.mayMiss ?? end;

@@ -15,7 +15,7 @@ import { allowed, denied, unknown, type Decision } from './decision.ts';
 import { endpointsOf, interfacesOf, type NodeInterfaces } from './hosts.ts';
 import { LabelIndex, type View } from './labelled.ts';
 import { parseAddress, parseCidr, type Cidr } from '../net/cidr.ts';
-import { missingForPolicies } from './missing.ts';
+import { missingForPolicies, Unseen } from './missing.ts';
 import { familyOf, valueOf } from './packet.ts';
 import { PrefixMap } from './prefixes.ts';
 import { RuleBook, type Party } from './rules.ts';
@@ -89,6 +89,7 @@ export class Prepared {
   readonly #hostChains = new Map<StoredHostEndpoint, HostChains>();
   readonly #parties = new Map<string, Party>();
   readonly #unknown: Decision | undefined;
+  readonly #unclearSubjects: readonly { readonly policy: StoredPolicy; readonly decision: Decision }[];
 
   constructor(world: World) {
     this.world = world;
@@ -96,7 +97,12 @@ export class Prepared {
     this.services = new ServiceIndex(world);
     this.book = new RuleBook(this.labels, this.services.members);
     const enforced = world.policies.filter(({ staged }) => staged === undefined).sort(comparePolicies);
-    this.policies = enforced.map((policy) => compilePolicy(this.book, policy));
+    const unseen = new Unseen(world);
+    this.policies = enforced.map((policy) => compilePolicy(this.book, unseen, policy));
+    this.#unclearSubjects = enforced.flatMap((policy) => {
+      const because = unseen.ofSubject(policy);
+      return because === undefined ? [] : [{ policy, decision: unknown(because) }];
+    });
     this.#subjects = enforced.map(({ selector }) => this.labels.numberOf(selector));
     const known = new Set(world.tiers.map(({ name }) => name));
     const builtIn = BUILT_IN_TIERS.filter(({ name }) => !known.has(name));
@@ -270,8 +276,15 @@ export class Prepared {
       ({ kind, namespace: of }) =>
         kindsOf(this.world).includes(kind) && (of === undefined || kind === 'NetworkSet' || of === namespace),
     );
-    if (problem === undefined) return undefined;
+    if (problem === undefined) return namespace === undefined ? undefined : this.#unclearFor(namespace);
     return unknown(`${problem.kind} ${podOrName(problem)} cannot be read: ${problem.field} ${problem.why}`);
+  }
+
+  /** Some policy may select pods of the namespace. */
+  #unclearFor(namespace: string): Decision | undefined {
+    const isOf = ({ policy: { namespace: of = namespace } }: { readonly policy: StoredPolicy }): boolean =>
+      of === namespace;
+    return this.#unclearSubjects.find(isOf)?.decision;
   }
 
   #brokenByNftables(): Decision | undefined {

@@ -24,6 +24,7 @@ export class ServiceIndex {
   readonly #byNodePort = new Map<string, Entry>();
   readonly #addresses = new Set<string>();
   readonly #backends = new Map<string, readonly Backend[]>();
+  readonly #lacksSlices: boolean;
   readonly #hostPorts = new Map<
     string,
     readonly { readonly pod: Pod; readonly hostIP?: string; readonly port: number }[]
@@ -37,6 +38,7 @@ export class ServiceIndex {
         of.flatMap(({ backends }) => backends),
       );
     this.members = membersOf(this.#backends);
+    this.#lacksSlices = world.lacks.includes('EndpointSlice');
     for (const service of world.services) this.#add(service);
     for (const pod of world.pods) {
       for (const { hostPort, port, protocol, hostIP } of pod.hostPorts) {
@@ -55,6 +57,11 @@ export class ServiceIndex {
   /** Addresses of a Service's endpoints. @param name `namespace/name` */
   addressesBehind(name: string): readonly string[] {
     return [...new Set((this.#backends.get(name) ?? []).map(({ address }) => address))];
+  }
+
+  /** True where nobody knows the Service's endpoints. */
+  isUnseen(service: Service): boolean {
+    return this.#lacksSlices && !this.#backends.has(podName(service));
   }
 
   /** Nodes with an endpoint of the Service. */

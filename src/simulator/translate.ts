@@ -17,6 +17,7 @@ export interface Sent {
 export type Translation =
   | { readonly kind: 'none' }
   | { readonly kind: 'refused'; readonly name: string; readonly why: string }
+  | { readonly kind: 'unknown'; readonly name: string; readonly why: string }
   | {
       readonly kind: 'translated';
       readonly name: string;
@@ -43,6 +44,8 @@ export function translate(services: ServiceIndex, sent: Sent): Translation {
 function ofService(services: ServiceIndex, entry: Entry, { destination, node, from }: Sent): Translation {
   const { service, port, isExternal } = entry;
   const name = `Service ${service.namespace}/${service.name}:${String(port.port)}`;
+  if (services.isUnseen(service))
+    return { kind: 'unknown', name, why: `the EndpointSlices of ${name} are missing` };
   // Pods and the node itself reach external addresses of a Service as they reach its cluster IP.
   const isLocalOnly = isExternal ? service.externalLocal && from === 'outside' : service.internalLocal;
   const family = destination.includes(':') ? 6 : 4;

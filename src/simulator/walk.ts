@@ -304,6 +304,7 @@ class Walk {
   ): Outcome {
     if (translation.kind === 'none') return go(hop, false, false);
     const where = { node, layer: 'Service', endpoint: translation.name } as const;
+    if (translation.kind === 'unknown') return this.#trail.end(where, hop, unknown(translation.why));
     if (translation.kind === 'refused')
       return this.#trail.end(where, hop, denied({ kind: 'builtIn', why: translation.why }));
     const { targets, masquerade, name } = translation;

@@ -96,6 +96,8 @@ export interface EndpointSlice {
   /** `namespace/name` of the Service. */
   readonly service: string;
   readonly backends: readonly Backend[];
+  /** True where the endpoints only show the way to the Service, and are not all that it has. */
+  readonly isExample?: true;
 }
 
 /** An object, or one field of it, that could not be read. */
