@@ -8,7 +8,7 @@ import { kindResource } from './objects/kinds.ts';
 import { FIREWALLS } from './observe/firewalls.ts';
 import { NETWORK_POLICIES } from './observe/other-policies.ts';
 import { REVISIONS } from './gate/revisions.ts';
-import { blogCluster, firewallObject, NAMESPACES, namespaceObject } from './testing/calico-server.ts';
+import { blogCluster, FELIX, firewallObject, NAMESPACES, namespaceObject } from './testing/calico-server.ts';
 import { type Rounds, settled } from './testing/rounds.ts';
 
 const POLICIES = kindResource('GlobalNetworkPolicy');
@@ -208,6 +208,97 @@ test('what is Unknown holds back nothing, and is said', async () => {
   await rounds.settle();
   expect(isOpen(server)).toBe(true);
   expect(findingOf(rounds)).toMatchObject({ ...programmed, assertions: { status: 'Unknown' } });
+});
+
+describe('rules for nodes and rules for pods are let in apart', () => {
+  const noSsh: Assertion = {
+    name: 'no-ssh',
+    from: { address: '203.0.113.7' },
+    to: { node: { name: 'a' } },
+    ports: [2222],
+    expect: 'Denied',
+  };
+  const zone = (...ports: number[]): NonNullable<Spec['nodes']> => ({
+    mode: 'Enforce',
+    zones: [{ name: 'ops', from: [{ entity: 'World' }], allow: { ports } }],
+  });
+  const both = (nodes: Spec['nodes'], namespaces = [web], more: Partial<Spec> = {}): Partial<Spec> =>
+    asserting({ namespaces, assertions: [closed, noSsh], nodes, ...more });
+  const harmless: Group = {
+    name: 'more',
+    namespaces: ['blog'],
+    ingress: [{ name: 'more', pods: {}, from: [{ entity: 'World' }], ports: [81] }],
+  };
+  const rulesOf = (server: FakeApiServer): string =>
+    JSON.stringify([...server.collection(POLICIES).objects()]);
+  const messageOf = (rounds: Rounds): string => JSON.stringify(findingOf(rounds));
+
+  test('nodes wait, and pods go on', async () => {
+    const server = blogCluster(both(zone(8080)));
+    const rounds = await settled(server);
+    expect(findingOf(rounds)).toMatchObject({ ...programmed, assertions: { status: 'True' } });
+    put(server, both(zone(8080, 2222), [web, harmless]));
+    await rounds.settle();
+    expect(rulesOf(server)).not.toContain('2222');
+    expect(rulesOf(server)).toContain('default/more');
+    expect(messageOf(rounds)).toContain('the change for nodes is held back');
+    expect(findingOf(rounds)).toMatchObject(held);
+  });
+
+  test('pods wait, and nodes go on', async () => {
+    const server = blogCluster(both(zone(8080)));
+    const rounds = await settled(server);
+    put(server, both(zone(8080, 9090), [web, opening()]));
+    await rounds.settle();
+    expect(isOpen(server)).toBe(false);
+    expect(rulesOf(server)).toContain('9090');
+    expect(messageOf(rounds)).toContain('the change for pods is held back');
+  });
+
+  test('nodes that are no longer enforced are never held back', async () => {
+    const server = blogCluster(both(zone(8080)));
+    const rounds = await settled(server);
+    put(server, both({ ...zone(8080, 2222), mode: 'Observe' }, [web, opening()]));
+    await rounds.settle();
+    expect(isOpen(server)).toBe(false);
+    expect(findingOf(rounds)).toMatchObject({ nodes: { enforced: 0 } });
+    expect(messageOf(rounds)).toContain('the change for pods is held back');
+  });
+
+  test('failsafes are given back, although the change of nodes waits', async () => {
+    const server = blogCluster();
+    const managed = (nodes: Spec['nodes']): Partial<Spec> =>
+      both(nodes, [web], { peers: [{ name: 'ops', cidrs: ['198.51.100.0/24'] }] });
+    const settings = { breakGlass: [{ peer: 'ops' }], nodeCIDRs: ['10.0.0.0/24'] };
+    server.put(FELIX, { metadata: { name: 'default' }, spec: {} });
+    put(server, managed({ ...zone(8080), ...settings, failsafes: 'Managed' }));
+    const rounds = await settled(server);
+    const failsafes = (): unknown => server.object(FELIX, 'default')['spec'];
+    expect(failsafes()).toHaveProperty('failsafeInboundHostPorts');
+    put(server, managed({ ...zone(8080, 2222), ...settings, failsafes: 'Report' }));
+    await rounds.settle();
+    expect(failsafes()).not.toHaveProperty('failsafeInboundHostPorts');
+    expect(rulesOf(server)).not.toContain('2222');
+    expect(messageOf(rounds)).toContain('the change for nodes is held back');
+  });
+
+  test('a peer that both know as different ones keeps its meaning for the part that waits', async () => {
+    const server = blogCluster();
+    const peers = (cidr: string): Partial<Spec> => ({ peers: [{ name: 'ops', cidrs: [cidr] }] });
+    const fromOps = (ports: number[]): NonNullable<Spec['nodes']> => ({
+      mode: 'Enforce',
+      zones: [{ name: 'ops', from: [{ peer: 'ops' }], allow: { ports } }],
+    });
+    put(server, both(fromOps([2222]), [web], peers('198.51.100.0/24')));
+    const rounds = await settled(server);
+    expect(findingOf(rounds)).toMatchObject({ ...programmed, assertions: { status: 'True' } });
+    put(server, both(fromOps([2222]), [web, harmless], peers('203.0.113.0/24')));
+    await rounds.settle();
+    expect(findingOf(rounds)).toMatchObject(held);
+    expect(rulesOf(server)).toContain('198.51.100.0/24');
+    expect(rulesOf(server)).not.toContain('203.0.113.0/24');
+    expect(rulesOf(server)).toContain('default/more');
+  });
 });
 
 describe('EndpointSlices, which the operator does not read', () => {
