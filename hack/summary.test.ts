@@ -37,11 +37,12 @@ describe('counting a run of tests', () => {
 });
 
 test('the summary ends with the sum, alone on its line', () => {
-  const text = summary([
+  const results = [
     { name: 'lint', seconds: 3.21, passed: 0, failed: 1 },
     { name: 'unit', seconds: 5, passed: 312, failed: 0 },
     { name: 'packets', seconds: 195, passed: 40, failed: 2 },
-  ]);
+  ];
+  const text = summary(results, 203);
   expect(text.split('\n')).toEqual([
     'lint          3.2 s  FAILED, 1 failed',
     'unit          5.0 s  ok, 312 passed',

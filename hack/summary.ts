@@ -34,9 +34,11 @@ export function countTests(result: JestResult, exitCode: number, filtered: boole
   return { passed, failed };
 }
 
-/** A table of phases and times, and as its last line the sum: `N passed, N failed`. */
-export function summary(results: readonly PhaseResult[]): string {
-  const seconds = results.reduce((sum, each) => sum + each.seconds, 0);
+/**
+ * A table of phases and times, and as its last line the sum: `N passed, N failed`.
+ * @param seconds of all, which is less than the sum where phases ran side by side
+ */
+export function summary(results: readonly PhaseResult[], seconds: number): string {
   const width = Math.max(...results.map((each) => each.name.length), 'total'.length);
   const line = (name: string, time: number, text: string): string =>
     `${name.padEnd(width)}  ${duration(time).padStart(10)}  ${text}`.trimEnd();

@@ -24,11 +24,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const results: PhaseResult[] = [];
-for (const name of names.length > 0 ? names.filter(isPhase) : ALL) {
+const started = performance.now();
+for (const row of names.length > 0 ? names.filter(isPhase).map((name) => [name]) : ALL) {
   if (interruption.signal.aborted) break;
-  results.push(await runPhase(name));
+  results.push(...(await Promise.all(row.map(runPhase))));
 }
-console.log(`\n${summary(results)}`);
+console.log(`\n${summary(results, secondsSince(started))}`);
 process.exitCode = interruption.signal.aborted ? 130 : results.some((each) => each.failed > 0) ? 1 : 0;
 
 function isPhase(name: string): name is PhaseName {

@@ -1,6 +1,6 @@
 /**
  * `make fuzz-felix`: compares the simulator with Felix. The last line is `N passed, N failed`; the exit code is
- * 1 if anything differed.
+ * 1 if anything differed. RESULT names a file for both numbers as JSON.
  * @example COUNT=300 SEED=7 node e2e/fuzz-felix/main.ts
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -54,7 +54,10 @@ for (const [index, fixture] of totals.fixtures.entries()) {
 say(`\n${table(totals)}`);
 const alive = process.env['MUTANTS'] === '1' ? await survivors(totals.recorded, say) : [];
 const failed = totals.disagreements.length + totals.interrupted.length + alive.length;
-say(`\n${String(totals.packets - totals.disagreements.length)} passed, ${String(failed)} failed`);
+const passed = totals.packets - totals.disagreements.length;
+const result = process.env['RESULT'] ?? '';
+if (result !== '') await writeFile(result, JSON.stringify({ passed, failed }));
+say(`\n${String(passed)} passed, ${String(failed)} failed`);
 // Exits immediately, because open handles to a removed cluster would keep the process alive.
 process.exit(failed > 0 ? 1 : 0);
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Nodes } from '../api/schema.ts';
+import type { Nodes, Spec } from '../api/schema.ts';
 import { ApiError } from '../cluster/errors.ts';
 import { remove } from '../cluster/objects/apply.ts';
 import type { KubernetesObject } from '../cluster/resource.ts';
@@ -65,6 +65,46 @@ const conditionOf = (server: FakeApiServer, type: string, name = 'default'): unk
 /** Writes of Calico's objects. */
 const policiesWritten = ({ requests }: FakeApiServer) =>
   requests.filter(({ method, path }) => method !== 'GET' && path.startsWith(DISCOVERY));
+
+test('two dead watches never show a cluster that never was', async () => {
+  const teams: Spec['namespaces'] = [
+    {
+      name: 'teams',
+      namespaceSelector: { matchLabels: { team: 'yes' } },
+      ingress: [{ name: 'db', pods: {}, from: [{ entity: 'SameNamespace' }], ports: [3306] }],
+    },
+  ];
+  const server = blogCluster({ namespaces: teams });
+  server.put(NAMESPACES, namespaceObject('tenant', { team: 'yes' }));
+  const { clock, lead } = controllerOn(server);
+  lead();
+  await clock.advance(60_000);
+  // The heartbeat of Namespaces comes before that of ClusterFirewalls, whatever its jitter.
+  server.put(NAMESPACES, namespaceObject('other'));
+  await clock.advance(16_000);
+  server.put(FIREWALLS, firewallObject({ namespaces: teams }));
+  await clock.advance(1000);
+  for (const kind of [NAMESPACES, FIREWALLS]) server.collection(kind).disturb('black-hole');
+  const before = server.requests.length;
+  server.put(FIREWALLS, firewallObject({ mode: 'Observe', namespaces: teams }));
+  server.put(NAMESPACES, namespaceObject('tenant'));
+  // Its list comes later than that of Namespaces.
+  let refusals = 0;
+  server.fault = ({ method, path, accept }) =>
+    method === 'GET' && path.endsWith('/clusterfirewalls') && accept === undefined && (refusals += 1) <= 3
+      ? new ApiError({ code: 500, message: 'etcd is sad' })
+      : undefined;
+  await clock.advance(100_000);
+  expect(refusals).toBeGreaterThan(3);
+  const removed = server.requests
+    .slice(before)
+    .flatMap(({ method, path }) => (method === 'DELETE' ? path : []));
+  const places = ['defaults-deny', '/namespaces/tenant/networkpolicies/'].map((part) =>
+    removed.findIndex((path) => path.includes(part)),
+  );
+  expect(places).not.toContain(-1);
+  expect(places).toEqual(places.toSorted((a, b) => a - b));
+});
 
 describe('a controller', () => {
   test('that leads makes what is stored what the firewalls ask for, and says so in status and Event', async () => {

@@ -121,6 +121,7 @@ export class Controller {
       onResult: (collection, method, result) => {
         this.#noteHeartbeat(collection, method, result);
       },
+      onSure: changed,
     });
     this.#leftOut = new LeftOutObjects(changed);
     const context = { transport, clock, log, outages, watches: this.#watches, leftOut: this.#leftOut };
@@ -257,8 +258,8 @@ export class Controller {
     { reporter, announcer, events }: LeaderState,
     term: AbortSignal,
   ): Promise<Result> {
-    // Each missing list adds the key again when it comes.
-    if (!this.isReady) return { type: 'done' };
+    // Each missing list adds the key again when it comes, and so does the end of a doubt.
+    if (!this.isReady || this.#watches.isInDoubt) return { type: 'done' };
     const { clock, metrics } = this.#options;
     const firewalls = this.#firewalls.store.list();
     const began = clock.now();

@@ -29,6 +29,8 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
   const clock = new ManualClock();
   const log = recordingLogger();
   const beats: Beat[] = [];
+  /** The times at which a doubt has ended. */
+  const sure: number[] = [];
   const patches: TransportRequest[] = [];
   /** The result of a patch. */
   const patch = { answer: (request: TransportRequest): KubernetesObject => touch(server, request) };
@@ -63,6 +65,7 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
     fieldManager: 'example-heartbeat',
     random: () => 0.5,
     onResult: (_copy, method, result) => beats.push({ method, result }),
+    onSure: () => sure.push(clock.now()),
   });
   server.put('a', 1);
   server.put('b', 1);
@@ -94,6 +97,7 @@ async function setup({ writable = false, listable = true }: Setup = {}) {
     informer,
     staleness,
     relists,
+    sure,
   };
 }
 
@@ -209,6 +213,21 @@ describe('a watch that went silent', () => {
     await clock.advance(200_000);
     expect(beats.every(({ result }) => result === 'shown')).toBe(true);
     expect(staleness()).toBeLessThan(A_BEAT / 1000);
+  });
+
+  test('puts all copies in doubt until they are listed, and for half a minute at most', async () => {
+    const { server, clock, watches, sure } = await setup();
+    server.disturb('black-hole');
+    server.put('a', 2);
+    // The heartbeat has read by now, and waits for the watch.
+    await clock.advance(40_000);
+    server.failNext(...Array.from({ length: 50 }, () => ({ type: 'status', code: 500 }) as const));
+    await clock.advance(A_BEAT - 40_000);
+    expect(watches.isInDoubt).toBe(true);
+    expect(sure).toEqual([]);
+    await clock.advance(30_000);
+    expect(watches.isInDoubt).toBe(false);
+    expect(sure).toHaveLength(1);
   });
 
   test('but shows it before the deadline was only slow', async () => {

@@ -55,6 +55,8 @@ export interface HeartbeatOptions {
     method: HeartbeatMethod,
     result: HeartbeatResult,
   ) => void;
+  /** Called when the watch does not show what is stored. */
+  readonly onDead: () => void;
 }
 
 /** A copy that has been silent for this long is compared with the stored objects. Jitter adds up to half. */
@@ -195,7 +197,7 @@ export class Heartbeat {
       notShown: proof.pending.slice(0, NAMED),
     };
     this.#options.log.warn(fields, 'the watch does not show what is stored: listing anew');
-    void this.collection.relist();
+    this.#options.onDead();
   }
 
   #nextQuiet(): number {

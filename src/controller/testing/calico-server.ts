@@ -89,7 +89,12 @@ export const CALICO: ServedCalico = {
   isInstallation: false,
 };
 
-export const namespaceObject = (name: string): KubernetesObject => ({ metadata: { name } });
+export const namespaceObject = (
+  name: string,
+  labels?: Readonly<Record<string, string>>,
+): KubernetesObject => ({
+  metadata: { name, ...(labels !== undefined && { labels }) },
+});
 
 export const nodeObject = (
   name: string,
