@@ -30,12 +30,12 @@ export interface Stage extends AsyncDisposable {
   atRest(): Promise<void>;
 }
 
-/**
- * Time without drift after which an object is no longer DriftContested (docs/operations.md), plus a status
- * write.
- */
-const CONTESTED_MS = 310_000;
 const AT_REST_WITHIN = 120_000;
+/**
+ * Time after which an object is no longer DriftContested (docs/operations.md): five minutes from the last repair,
+ * which a fault may delay, plus a status write.
+ */
+const CONTESTED_MS = AT_REST_WITHIN + 310_000;
 /** Time without writes that counts as rest. */
 const UNTOUCHED_MS = 1000;
 

@@ -82,7 +82,15 @@ function sideStep(random: Random, before: State): Step {
   return random.pick<Step>([
     { description: 'namespace created', to: before, run: ({ api }) => createNamespace(api, name) },
     { description: 'namespace relabelled', to, run: ({ api }) => labelTenant(api, to.tenant) },
-    { description: 'edits by hand', to: before, run: ({ api }) => editSome(api) },
+    {
+      description: 'edits by hand',
+      to: before,
+      run: async (stage) => {
+        // Five of them within five minutes are a contest.
+        stage.noteContest();
+        await editSome(stage.api);
+      },
+    },
   ]);
 }
 
