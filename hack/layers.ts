@@ -35,7 +35,7 @@ const floors = (
 };
 
 const CONTROLLER_FLOORS = ['objects', 'observe', 'plan', 'apply', 'gate', 'nodes', 'report', 'metrics'];
-const UNDER_CONTROLLER = ['assertions', 'compiler', 'cluster', ...WORDS];
+const UNDER_CONTROLLER = ['assertions', 'questions', 'compiler', 'cluster', ...WORDS];
 
 /**
  * From the bottom to the top. A file belongs to the room with the longest matching name; a file without a

@@ -6,7 +6,7 @@ import type { ClusterFirewall } from '../api/schema.ts';
 import { PROTOCOL } from '../calico/read/protocols.ts';
 import { formatCidr } from '../net/cidr.ts';
 import { WITHOUT_POOLS } from '../questions/free-addresses.ts';
-import { compiledWorld, enforced, isOfOthers, storedWorld } from '../questions/world.ts';
+import { compiledWorld, storedWorld } from '../questions/world.ts';
 import type { World } from '../simulator/world.ts';
 import { EXAMPLE_NODES } from './examples.ts';
 import type { Asserted } from './types.ts';
@@ -90,5 +90,3 @@ export function withApiServer(world: World, targets: NonNullable<Inventory['apiS
   }));
   return { ...world, slices: [...world.slices, { service: API_SERVER, backends }] };
 }
-
-export { enforced, isOfOthers, storedWorld };

@@ -1,6 +1,6 @@
 /** Judges assertions by what the operator would write, together with what others have. Pure. */
 import { evaluate } from '../../assertions/evaluate.ts';
-import { enforced, inForce, storedWorld, withApiServer } from '../../assertions/in-force.ts';
+import { inForce, withApiServer } from '../../assertions/in-force.ts';
 import type { Asserted, Judged, Judgement, KnownServices } from '../../assertions/types.ts';
 import type { ClusterFirewall } from '../../api/schema.ts';
 import { ruleId } from '../../compiler/names.ts';
@@ -8,6 +8,7 @@ import type { Compilation, Compile, Frozen } from '../../compiler/types.ts';
 import type { GeneratedKind } from '../../calico/types.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { containsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
+import { enforced, storedWorld } from '../../questions/world.ts';
 import { objectId } from '../objects/kinds.ts';
 import type { LiveObject } from '../objects/live.ts';
 import { carriesFrozen } from '../plan/plan.ts';

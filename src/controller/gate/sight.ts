@@ -9,7 +9,7 @@ import type { AdminPolicyKind } from '../../inventory/types.ts';
 import type { Authorship } from '../objects/authorship.ts';
 import { CALICO_GROUP, CALICO_VERSION } from '../objects/kinds.ts';
 import type { AdminPolicyVersions } from '../observe/other-policies.ts';
-import { isOfOthers } from '../../assertions/in-force.ts';
+import { isOfOthers } from '../../questions/world.ts';
 
 /** The stored objects that decide about flows. */
 export interface Sight {
