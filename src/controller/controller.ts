@@ -83,6 +83,7 @@ interface LeaderState {
   readonly events: EventRecorder;
   readonly reporter: Reporter;
   readonly announcer: Announcer;
+  readonly reconciler: Reconciler;
 }
 
 /**
@@ -134,7 +135,8 @@ export class Controller {
       },
       onSynced: changed,
     });
-    const isNamed: IsNamed = (service) => isNamedBy(this.#firewalls.store.list(), service);
+    const isNamed: IsNamed = (service) =>
+      isNamedBy(this.#firewalls.store.list(), service) || this.#leading?.reconciler.names(service) === true;
     this.#state = new ClusterState(context, isNamed, changed);
     this.#calico = new CalicoConnection(context, {
       onChange: changed,
@@ -187,14 +189,15 @@ export class Controller {
     const { signal } = term;
     const transport = withCutOff(term.transport, () => this.#guard.signal);
     const queue = new WorkQueue({ clock, observer: this.#options.metrics.queue, backoff: ROUND_BACKOFF });
+    const reporter = new Reporter(transport, clock, log);
     const leading = {
       transport: term.transport,
       queue,
       events: this.#eventRecorder(term.transport),
-      reporter: new Reporter(transport, clock, log),
+      reporter,
       announcer: new Announcer(),
+      reconciler: this.#reconciler({ ...term, transport }, reporter, log),
     };
-    const reconciler = this.#reconciler({ ...term, transport }, leading.reporter, log);
     this.#leading = leading;
     queue.add(KEY);
     try {
@@ -202,7 +205,7 @@ export class Controller {
       await runWorkers({
         queue,
         workers: 1,
-        handle: () => this.#round(reconciler, leading, signal),
+        handle: () => this.#round(leading, signal),
         log,
         signal,
       });
@@ -253,11 +256,7 @@ export class Controller {
     };
   }
 
-  async #round(
-    reconciler: Reconciler,
-    { reporter, announcer, events }: LeaderState,
-    term: AbortSignal,
-  ): Promise<Result> {
+  async #round({ reporter, announcer, events, reconciler }: LeaderState, term: AbortSignal): Promise<Result> {
     // Each missing list adds the key again when it comes, and so does the end of a doubt.
     if (!this.isReady || this.#watches.isInDoubt) return { type: 'done' };
     const { clock, metrics } = this.#options;

@@ -3,6 +3,7 @@ import type { Spec } from '../api/schema.ts';
 import { ApiError } from '../cluster/errors.ts';
 import type { FakeApiServer } from '../cluster/testing/fake-api-server.ts';
 import { remove } from '../cluster/objects/apply.ts';
+import { SERVICES } from '../inventory/api-server.ts';
 import { web } from '../compiler/testing/examples.ts';
 import { kindResource } from './objects/kinds.ts';
 import { FIREWALLS } from './observe/firewalls.ts';
@@ -122,6 +123,36 @@ describe('a change that breaks an assertion', () => {
     await rounds.settle();
     expect(findingOf(rounds)).toMatchObject(programmed);
   });
+});
+
+test('the spec that stays in force goes on following the Services that it names', async () => {
+  const service = (port: number) => ({
+    metadata: { namespace: 'blog', name: 'api' },
+    spec: {
+      selector: { app: 'api' },
+      clusterIP: '10.96.0.9',
+      ports: [{ port: 80, targetPort: port, protocol: 'TCP' }],
+    },
+  });
+  const toApi: Group = {
+    name: 'clients',
+    namespaces: ['default'],
+    egress: [
+      { name: 'api', pods: {}, to: [{ service: { namespace: 'blog', name: 'api' } }], ports: ['All'] },
+    ],
+  };
+  const ports = (server: FakeApiServer): string => JSON.stringify([...server.collection(POLICIES).objects()]);
+  const server = blogCluster(asserting({ namespaces: [web, toApi] }));
+  server.put(SERVICES, service(8080));
+  await settled(server);
+  put(server, breaking);
+  const rounds = await settled(server);
+  expect(findingOf(rounds)).toMatchObject(held);
+  expect(ports(server)).toContain('8080');
+  server.put(SERVICES, service(9090));
+  await rounds.settle();
+  expect(ports(server)).toContain('9090');
+  expect(ports(server)).not.toContain('8080');
 });
 
 describe('never held back', () => {

@@ -9,6 +9,7 @@ import type { CalicoApi } from './observe/calico-api.ts';
 import type { Alterations } from './apply/alterations.ts';
 import type { Drift } from './apply/drift.ts';
 import type { WriteResult } from './apply/execute.ts';
+import { namesService } from '../compiler/flows/named-services.ts';
 import { Gate, type Admission } from './gate/gate.ts';
 import { FinalizerKeeper, type Finalizers } from './apply/finalizers.ts';
 import { NodeRollout, type NodeRound } from './nodes/rollout.ts';
@@ -79,6 +80,11 @@ export class Reconciler {
     this.#nodes = new NodeRollout({ ...options, waveTimer: this.#waveTimer });
     this.#finalizers = new FinalizerKeeper(options.finalizers, options.log);
     this.#gate = new Gate(options);
+  }
+
+  /** True for a Service that a spec names which was let in before, whatever is stored now. */
+  names(service: Parameters<typeof namesService>[1]): boolean {
+    return this.#gate.letIn.some((firewall) => namesService(firewall, service));
   }
 
   /**

@@ -89,6 +89,11 @@ export class Gate {
     this.#eyes = new Eyes(transport, clock, authorship);
   }
 
+  /** The firewalls as they were let in last. */
+  get letIn(): readonly ClusterFirewall[] {
+    return [...this.#letIn.values()].map(({ firewall }) => firewall);
+  }
+
   /** @throws ApiError or TransportError */
   async admit(input: AdmissionInput, signal: AbortSignal): Promise<Admission> {
     const candidates = candidatesIn(input.firewalls);

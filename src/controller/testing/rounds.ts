@@ -70,7 +70,7 @@ export class Rounds {
     });
     this.#state = new ClusterState(
       context,
-      (service) => isNamedBy(this.#firewalls.store.list(), service),
+      (service) => isNamedBy(this.#firewalls.store.list(), service) || this.#reconciler.names(service),
       ignore,
     );
     const { authorship = new Authorship() } = options;
