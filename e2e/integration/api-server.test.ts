@@ -98,6 +98,7 @@ describe('the CustomResourceDefinition', () => {
       'GENERATION',
       'OBSERVED',
       'FAILSAFES',
+      'ASSERTIONS',
       'MESSAGE',
     ]);
     await remove('default');

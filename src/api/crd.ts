@@ -57,7 +57,8 @@ const rootSchema = (): StructuralSchema => ({
   'x-kubernetes-validations': ROOT_RULES,
 });
 
-const readyCondition = (field: string) => `.status.conditions[?(@.type=="Ready")].${field}`;
+const conditionPath = (type: string, field: string) => `.status.conditions[?(@.type=="${type}")].${field}`;
+const readyCondition = (field: string) => conditionPath('Ready', field);
 
 const printerColumns = [
   { name: 'Mode', type: 'string', jsonPath: '.spec.mode' },
@@ -67,21 +68,13 @@ const printerColumns = [
   { name: 'Namespaces', type: 'string', jsonPath: '.status.namespaces.summary' },
   { name: 'Nodes', type: 'string', jsonPath: '.status.nodes.summary' },
   // Next to the counts, because nobody who reads them may take them for closed.
-  {
-    name: 'Foreign',
-    type: 'string',
-    jsonPath: '.status.conditions[?(@.type=="ForeignPolicies")].reason',
-  },
+  { name: 'Foreign', type: 'string', jsonPath: conditionPath('ForeignPolicies', 'reason') },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   // An operator that is gone leaves READY as it was, and then these two differ after the next edit.
   { name: 'Generation', type: 'integer', jsonPath: '.metadata.generation', priority: 1 },
   { name: 'Observed', type: 'integer', jsonPath: '.status.observedGeneration', priority: 1 },
-  {
-    name: 'Failsafes',
-    type: 'string',
-    jsonPath: '.status.conditions[?(@.type=="FailsafesOpen")].reason',
-    priority: 1,
-  },
+  { name: 'Failsafes', type: 'string', jsonPath: conditionPath('FailsafesOpen', 'reason'), priority: 1 },
+  { name: 'Assertions', type: 'string', jsonPath: conditionPath('AssertionsHold', 'status'), priority: 1 },
   { name: 'Message', type: 'string', jsonPath: readyCondition('message'), priority: 1 },
 ];
 
