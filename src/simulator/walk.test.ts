@@ -291,6 +291,14 @@ describe('Services', () => {
   const plain = (more: object = {}): readonly object[] =>
     service('plain', { backends: [[db, 'node2']], ...more });
 
+  test('a pod that reaches itself through its Service comes from its node', () => {
+    const own = service('plain', { backends: [[web, 'node1']] });
+    const { verdict: seen, decisive, steps } = ask(own, fromWeb('10.96.0.10', { port: 81 }));
+    expect(seen).toBe('Allowed');
+    expect(decisive).toMatchObject({ source: NODE1, destination: web });
+    expect(steps.find(({ layer }) => layer === 'pod ingress')).toMatchObject({ source: web });
+  });
+
   test('policies see the pod behind a cluster IP', () => {
     const only = policy('only', {
       selector: "app == 'web'",

@@ -308,8 +308,9 @@ class Walk {
     if (translation.kind === 'refused')
       return this.#trail.end(where, hop, denied({ kind: 'builtIn', why: translation.why }));
     const { targets, masquerade, name } = translation;
+    // A backend that reaches itself: proxier.go, "traffic that loops back to the originator".
     const follow = ({ address, port }: (typeof targets)[number]): Outcome =>
-      go({ source: hop.source, destination: address, port }, masquerade, true);
+      go({ source: hop.source, destination: address, port }, masquerade || address === hop.source, true);
     const [only] = targets;
     if (targets.length === 1 && only !== undefined) return follow(only);
     const outcomes = this.#trail.fork(targets.map((target) => () => follow(target)));
