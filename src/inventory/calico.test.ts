@@ -6,6 +6,7 @@ import {
   readGlobalNetworkPolicy,
   readHostEndpoint,
   readIPPool,
+  readTier,
 } from './calico.ts';
 
 const object = (spec: object, labels: Record<string, string> = {}, name = 'default') => ({
@@ -29,6 +30,11 @@ describe('host endpoints', () => {
     const read = readHostEndpoint(object({ node: 'a', expectedIPs: ['10.0.0.1'] }));
     expect(read).toEqual({ name: 'default', node: 'a', labels: {}, automatic: false, hasAddresses: true });
   });
+});
+
+test('a tier without an order has that of tier default', () => {
+  expect(readTier(object({}, {}, 'acme'))).toEqual({ name: 'acme', order: 1_000_000, defaultAction: 'Deny' });
+  expect(readTier(object({ order: 5 }, {}, 'acme'))).toMatchObject({ order: 5 });
 });
 
 test('a policy: whom it selects, and whom its rules name', () => {

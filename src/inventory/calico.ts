@@ -1,5 +1,6 @@
 /** Reads other people's Calico objects, if they affect pods, nodes and their host endpoints. */
 import { KUBE_CONTROLLERS, LABEL_CREATED_BY } from '../calico/labels.ts';
+import { DEFAULT_TIER_ORDER } from '../calico/tiers.ts';
 import { readActions } from './actions.ts';
 import { fieldsOf, listOf, textOf, type KubernetesObject } from './object.ts';
 import type { FelixConfigurationInfo, ForeignPolicyInfo, HostEndpointInfo, TierInfo } from './types.ts';
@@ -32,7 +33,7 @@ export function readTier({ metadata, spec }: KubernetesObject): TierInfo {
   const { order, defaultAction } = fieldsOf(spec);
   return {
     name: metadata.name,
-    ...(typeof order === 'number' && { order }),
+    order: typeof order === 'number' ? order : DEFAULT_TIER_ORDER,
     defaultAction: defaultAction === undefined ? 'Deny' : textOf(defaultAction),
   };
 }

@@ -60,8 +60,7 @@ export interface Directions {
 /** A Tier that is not ours. */
 export interface TierInfo {
   readonly name: string;
-  /** Absent: it comes after every tier that has an order. */
-  readonly order?: number;
+  readonly order: number;
   readonly defaultAction: string;
 }
 

@@ -4,7 +4,7 @@ import type { NamedPort, StoredHostEndpoint } from '../calico/read/objects.ts';
 import { LABEL_SERVICE_ACCOUNT } from '../calico/labels.ts';
 import { NAMESPACE_PREFIX, SERVICE_ACCOUNT_PREFIX } from '../calico/read/selectors.ts';
 import { matchesSelector, type Selector } from '../calico/selector.ts';
-import { PrefixMap, type Address } from './prefixes.ts';
+import { PrefixMap, type Address } from '../net/prefixes.ts';
 import { formatAddress } from '../net/cidr.ts';
 import { podName, type Labels, type Pod, type World } from './world.ts';
 

@@ -17,7 +17,7 @@ import { LabelIndex, type View } from './labelled.ts';
 import { parseAddress, parseCidr, type Cidr } from '../net/cidr.ts';
 import { missingForPolicies, Unseen } from './missing.ts';
 import { familyOf, valueOf } from './packet.ts';
-import { PrefixMap } from './prefixes.ts';
+import { PrefixMap } from '../net/prefixes.ts';
 import { RuleBook, type Party } from './rules.ts';
 import { ServiceIndex } from './services.ts';
 import { settingsOf, type Settings } from './settings.ts';

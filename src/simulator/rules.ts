@@ -5,7 +5,7 @@ import type { StoredPool } from '../calico/read/objects.ts';
 import type { Cidr } from '../net/cidr.ts';
 import type { LabelIndex, Labelled } from './labelled.ts';
 import type { Header } from './packet.ts';
-import { prefixSet, type PrefixMap } from './prefixes.ts';
+import { prefixSet, type PrefixMap } from '../net/prefixes.ts';
 
 /** An address with everything that rules may ask about it. */
 export interface Party {

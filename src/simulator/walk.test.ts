@@ -112,6 +112,26 @@ describe('pods', () => {
     expect(verdict([early('Allow')], udp)).toBe('Denied');
   });
 
+  test('a tier without an order has that of default, and names decide between them', () => {
+    const closed = policy('closed', { selector: 'all()', types: ['Ingress'] });
+    const opened = (tier: string): readonly object[] => [
+      calico('Tier', tier, { defaultAction: 'Pass' }),
+      policy(`${tier}.p`, { tier, selector: 'all()', types: ['Ingress'], ingress: [{ action: 'Allow' }] }),
+    ];
+    expect(verdict([...opened('acme'), closed], fromWeb(db))).toBe('Allowed');
+    expect(verdict([...opened('late'), closed], fromWeb(db))).toBe('Denied');
+    const baseline = {
+      apiVersion: 'policy.networking.k8s.io/v1alpha1',
+      kind: 'BaselineAdminNetworkPolicy',
+      metadata: { name: 'default' },
+      spec: {
+        subject: { namespaces: {} },
+        ingress: [{ name: 'no', action: 'Deny', from: [{ namespaces: {} }] }],
+      },
+    };
+    expect(verdict([...opened('late'), baseline], fromWeb(db))).toBe('Allowed');
+  });
+
   test('established packets pass whatever the policies say, invalid ones never', () => {
     const closed = policy('closed', { selector: 'all()', types: ['Ingress', 'Egress'] });
     expect(verdict([closed], fromWeb(db, { state: 'established' }))).toBe('Allowed');

@@ -1,11 +1,12 @@
 /** Calico's objects that are no policies, in their stored form. Every reader throws a FieldError. */
 import type { Cidr } from '../../net/cidr.ts';
+import { DEFAULT_TIER_ORDER } from '../tiers.ts';
 import { FieldError, readNet, type Fields, type ObjectFields } from './fields.ts';
 import { readProtocol } from './protocols.ts';
 
 export interface StoredTier {
   readonly name: string;
-  /** Infinity where the object has none. */
+  /** Infinity for a tier that does not exist. */
   readonly order: number;
   readonly defaultAction: 'Pass' | 'Deny';
 }
@@ -17,7 +18,7 @@ export function readTier({ metadata, fields }: ObjectFields): StoredTier {
     : PASSING.includes(metadata.name);
   return {
     name: metadata.name,
-    order: spec.number('order') ?? Infinity,
+    order: spec.number('order') ?? DEFAULT_TIER_ORDER,
     defaultAction: passes ? 'Pass' : 'Deny',
   };
 }
@@ -34,7 +35,7 @@ const PASSING: readonly string[] = [
 export const BUILT_IN_TIERS: readonly StoredTier[] = [
   { name: 'adminnetworkpolicy', order: 1000, defaultAction: 'Pass' },
   { name: 'kube-admin', order: 1000, defaultAction: 'Pass' },
-  { name: 'default', order: 1_000_000, defaultAction: 'Deny' },
+  { name: 'default', order: DEFAULT_TIER_ORDER, defaultAction: 'Deny' },
   { name: 'baselineadminnetworkpolicy', order: 10_000_000, defaultAction: 'Pass' },
   { name: 'kube-baseline', order: 10_000_000, defaultAction: 'Pass' },
 ];

@@ -11,9 +11,9 @@ const ALLOW = [{ action: 'Allow' }];
 const EVERYTHING = { selector: 'all()', ingress: ALLOW, egress: ALLOW };
 const policy = (spec: object, name = 'theirs'): ForeignPolicyInfo =>
   readGlobalNetworkPolicy({ metadata: { name }, spec });
-const tier = (name: string, order?: number, defaultAction = 'Deny'): TierInfo => ({
+const tier = (name: string, order: number, defaultAction = 'Deny'): TierInfo => ({
   name,
-  ...(order !== undefined && { order }),
+  order,
   defaultAction,
 });
 const DEFAULT = tier('default', 1_000_000);
@@ -34,17 +34,17 @@ test('nothing is said where nobody opens anything', () => {
 });
 
 describe('a tier that is not ours', () => {
-  const with_ = (order: number | undefined, spec: object): Partial<Inventory> => ({
+  const with_ = (order: number, spec: object): Partial<Inventory> => ({
     foreignTiers: [DEFAULT, tier('security', order)],
     foreignPolicies: [policy({ tier: 'security', ...spec })],
   });
 
-  test.each<[string, number | undefined, string | undefined]>([
+  test.each<[string, number, string | undefined]>([
     ['before ours', 10, FIRST],
     ['with the order of ours and a later name', 900, 'before the default deny'],
     ['between ours and default', 1000, 'before the default deny'],
     ['after default', 2_000_000, undefined],
-    ['without an order', undefined, undefined],
+    ['with the order of default and a later name', 1_000_000, undefined],
   ])('%s', (_, order, where) => {
     expect(named(with_(order, EVERYTHING))).toEqual(
       where === undefined ? [] : [`${THEIRS}: ingress and egress of pods, ${where} (Tier security)`],
@@ -66,6 +66,15 @@ describe('a tier that is not ours', () => {
       foreignPolicies: [policy({ tier: 'a', ...EVERYTHING })],
     });
     expect(found).toEqual([`${THEIRS}: ingress and egress of pods, ${FIRST} (Tier a)`]);
+  });
+
+  // A tier without an order has that of default.
+  test('with the order of default and an earlier name comes before it', () => {
+    const found = named({
+      foreignTiers: [DEFAULT, tier('acme', 1_000_000)],
+      foreignPolicies: [policy({ tier: 'acme', ...EVERYTHING })],
+    });
+    expect(found).toEqual([`${THEIRS}: ingress and egress of pods, before the default deny (Tier acme)`]);
   });
 
   test('that does not exist may be anywhere', () => {

@@ -1,4 +1,5 @@
 /** Where a tier of others stands. Calico asks tiers by order, and by name where orders are equal. */
+import { DEFAULT_TIER_ORDER } from '../../calico/tiers.ts';
 import { DEFAULT_TIER, TIER, TIER_ORDER } from '../names.ts';
 import type { TierInfo } from '../../inventory/types.ts';
 
@@ -7,9 +8,6 @@ import type { TierInfo } from '../../inventory/types.ts';
  * the default deny. `default`: in the tier that the default deny ends. `after`: after that end.
  */
 export type Place = 'before' | 'ours' | 'between' | 'default' | 'after';
-
-/** The order of tier default, unless an administrator has changed it (Calico's Tier API). */
-const DEFAULT_TIER_ORDER = 1_000_000;
 
 /** A tier that nobody knows may be anywhere, so it counts as the first. */
 export function placeOf(name: string, tiers: readonly TierInfo[]): Place {
@@ -27,10 +25,8 @@ export function placeOf(name: string, tiers: readonly TierInfo[]): Place {
 
 type Ordered = Pick<TierInfo, 'name' | 'order'>;
 
-function comesBefore(a: Ordered, b: Ordered): boolean {
-  const [first, second] = [a.order ?? Infinity, b.order ?? Infinity];
-  return first === second ? a.name < b.name : first < second;
-}
+const comesBefore = (a: Ordered, b: Ordered): boolean =>
+  a.order === b.order ? a.name < b.name : a.order < b.order;
 
 /** True where an Allow comes before guardrails or our rules at nodes have had their say. */
 export const isFirst = (place: Place): boolean => place === 'before' || place === 'ours';

@@ -3,7 +3,8 @@ import type { ClusterFirewall, Nodes, Zone } from '../../api/schema.ts';
 import { fromLabelSelector, matchesSelector } from '../../calico/selector.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
-import { containsCidr, overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
+import { overlapsCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
+import { prefixSet } from '../../net/prefixes.ts';
 import { nodesWith } from '../flows/labelled-nodes.ts';
 import { ruleId } from '../names.ts';
 import { BASELINE, PRIVILEGED } from '../nodes/baseline.ts';
@@ -88,18 +89,22 @@ function hasNode(cidr: string, zone: Zone, { extraAddresses = [] }: Nodes, { nod
 /** Sources of zones that `blocked` refuses whole, because it comes before every zone. */
 export function reportBlocked(firewall: ClusterFirewall, collector: ProblemCollector): void {
   const peers = new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer]));
-  const cidrsOf = ({ peer, ipBlock }: Source): readonly string[] =>
-    ipBlock === undefined ? (peer !== undefined && peers.get(peer)?.cidrs) || [] : [ipBlock.cidr];
+  const cidrsOf = ({ peer = '', ipBlock }: Source): readonly string[] =>
+    ipBlock === undefined ? (peers.get(peer)?.cidrs ?? []) : [ipBlock.cidr];
   const blocked = (firewall.spec.nodes?.blocked ?? [])
     .filter(({ ipBlock }) => ipBlock?.except === undefined)
-    .flatMap(cidrsOf)
-    .map(parseCidr);
+    .flatMap(cidrsOf);
   if (blocked.length === 0) return;
+  const refused = prefixSet(blocked.map(parseCidr));
+  const isRefused = (cidrs: readonly string[]): boolean =>
+    cidrs.length > 0 && cidrs.every((cidr) => refused.covers(parseCidr(cidr)));
+  // Thousands of zones may name the same thousand CIDRs.
+  const refusedPeers = new Map([...peers].map(([name, { cidrs = [] }]) => [name, isRefused(cidrs)]));
   for (const { place, ends } of zonesOf(firewall)) {
     for (const { end, at } of ends) {
-      const cidrs = cidrsOf(end).map(parseCidr);
-      if (cidrs.length === 0 || !cidrs.every((cidr) => blocked.some((each) => containsCidr(each, cidr))))
-        continue;
+      const isWhole =
+        end.ipBlock === undefined ? refusedPeers.get(end.peer ?? '') : isRefused([end.ipBlock.cidr]);
+      if (isWhole !== true) continue;
       collector.warn(
         place,
         'NoEffect',

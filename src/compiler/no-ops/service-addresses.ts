@@ -2,7 +2,7 @@
  * Addresses of Services in rules. Policies are asked after the Service's address has become that of a pod, so
  * a rule about the former matches nothing.
  */
-import type { ClusterFirewall, Peer } from '../../api/schema.ts';
+import type { ClusterFirewall } from '../../api/schema.ts';
 import type { Inventory } from '../../inventory/types.ts';
 import { type Cidr, containsCidr, formatCidr, parseAddress, parseCidr } from '../../net/cidr.ts';
 import { listed } from '../nodes/listed.ts';
@@ -22,17 +22,26 @@ export function reportServiceAddresses(
   services: ServiceAddresses,
   collector: ProblemCollector,
 ): void {
-  const peers = new Map((firewall.spec.peers ?? []).map((peer) => [peer.name, peer]));
+  // Thousands of rules may name the same thousand CIDRs.
+  const ofPeers = new Map(
+    (firewall.spec.peers ?? []).map(({ name, cidrs = [] }) => [
+      name,
+      cidrs.flatMap((cidr) => services.meeting(cidr)),
+    ]),
+  );
   for (const { place, ends } of [...rulesOf(firewall), ...zonesOf(firewall)]) {
     for (const { end, at } of ends) {
-      const met = cidrsOf(end, peers).flatMap((cidr) => services.meeting(cidr));
+      const met = metBy(end, ofPeers, services);
       if (met.length > 0) collector.warn(place, 'NoEffect', message(met, at.startsWith('.to')), at);
     }
   }
 }
 
-const cidrsOf = ({ ipBlock, peer }: End, peers: ReadonlyMap<string, Peer>): readonly string[] =>
-  ipBlock === undefined ? (peer !== undefined && peers.get(peer)?.cidrs) || [] : [ipBlock.cidr];
+const metBy = (
+  { ipBlock, peer = '' }: End,
+  ofPeers: ReadonlyMap<string, readonly Met[]>,
+  services: ServiceAddresses,
+): readonly Met[] => (ipBlock === undefined ? (ofPeers.get(peer) ?? []) : services.meeting(ipBlock.cidr));
 
 const API_SERVER = 'default/kubernetes';
 

@@ -1,5 +1,5 @@
 /** Longest-prefix look-ups among many CIDRs. */
-import type { Cidr } from '../net/cidr.ts';
+import type { Cidr } from './cidr.ts';
 
 export interface Address {
   readonly family: 4 | 6;
@@ -35,6 +35,15 @@ export class PrefixMap<T> {
   hasAny({ family, value }: Address): boolean {
     for (const [prefix, blocks] of this.#byLength[family]) {
       if (blocks.has(value >> BigInt(BITS[family] - prefix))) return true;
+    }
+    return false;
+  }
+
+  /** True where one CIDR contains all of `inner`. */
+  covers(inner: Cidr): boolean {
+    for (const [prefix, blocks] of this.#byLength[inner.family]) {
+      if (prefix <= inner.prefix && blocks.has(inner.value >> BigInt(BITS[inner.family] - prefix)))
+        return true;
     }
     return false;
   }
