@@ -144,7 +144,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     'nodes are judged at their own pods',
     'simulator/walk.ts',
-    'route.toPod !== undefined || this.#host(',
+    'route.toPod !== undefined ||\n        this.#host(',
     'this.#host(',
   ),
   mutant(

@@ -35,10 +35,10 @@ import {
   ownSourceAfter,
   routeOf,
   sourceAfter,
-  type Route,
 } from './routes.ts';
 import { Trail, type Hop, type Next, type Outcome } from './trail.ts';
 import { translate, type Translation } from './translate.ts';
+import type { Entry, Forwarding, FoundEndpoint, HostJudgement, Sending } from './walk-types.ts';
 import type { Pod } from './world.ts';
 
 export type Origin =
@@ -229,11 +229,14 @@ class Walk {
     const route = routeOf(this.#prepared, node, hop.destination);
     if (typeof route === 'string') return this.#unknownWay(node, hop, route);
     // In nftables mode `ct status != dnat` holds for translated packets, too, and the interface is still the
-    // one of the old destination.
-    const isJudgedTwice = isTranslated && node.settings.nftables && before.toPod === undefined;
+    // one of the old destination. A packet that is marked as accepted there is not judged again.
+    const isEarly = isTranslated && node.settings.nftables && before.toPod === undefined;
+    const early = isEarly ? this.#judgeHost(node, before.at, 'host egress', hop) : UNJUDGED;
     const isPassed =
-      (!isJudgedTwice || this.#host(node, before.at, 'host egress', hop) === 'next') &&
-      (route.toPod !== undefined || this.#host(node, route.at, 'host egress', hop) === 'next');
+      early.next === 'next' &&
+      (early.isMarked ||
+        route.toPod !== undefined ||
+        this.#host(node, route.at, 'host egress', hop) === 'next');
     if (!isPassed) return this.#trail.outcome();
     if (route.toPod !== undefined)
       return this.#trail.end({ node, layer: 'delivery', endpoint: route.toPod.name }, hop, OWN_POD);
@@ -250,14 +253,20 @@ class Walk {
 
   /** One layer of the host endpoint at an interface. Without an endpoint nothing is judged. */
   #host(node: PreparedNode, at: Interface, layer: HostLayer, hop: Hop): Next {
+    return this.#judgeHost(node, at, layer, hop).next;
+  }
+
+  #judgeHost(node: PreparedNode, at: Interface, layer: HostLayer, hop: Hop): HostJudgement {
     const found = this.#endpointAt(node, at, () => true);
-    if (found === undefined) return 'next';
+    if (found === undefined) return UNJUDGED;
     const { chain, early } = HOST_LAYERS[layer];
     const decision =
       found.unknown ??
       (early === 'forward' ? this.#tracked(node) : this.#early(node, early, hop)) ??
       this.#trail.judge(chain(found.chains), hop, this.#header);
-    return this.#trail.pass({ node, layer, endpoint: found.name }, hop, decision);
+    const { kind } = decision.by;
+    const next = this.#trail.pass({ node, layer, endpoint: found.name }, hop, decision);
+    return { next, isMarked: kind === 'rule' || kind === 'profile' };
   }
 
   #endpointAt(
@@ -366,32 +375,7 @@ class Walk {
   }
 }
 
-interface Entry {
-  readonly from: Interface;
-  /** The sender, where the packet comes straight from its interface. */
-  readonly pod?: Pod;
-  /** True where NAT has seen the connection on this node already. */
-  readonly isTranslated?: boolean;
-}
-
-interface Forwarding {
-  readonly accepted: boolean;
-  readonly masquerade: boolean;
-}
-
-interface Sending {
-  /** The way before the destination was translated. */
-  readonly before: Route;
-  readonly masquerade: boolean;
-  readonly isTranslated: boolean;
-}
-
-interface FoundEndpoint {
-  readonly name: string;
-  readonly chains: HostChains;
-  readonly unknown?: Decision;
-}
-
+const UNJUDGED: HostJudgement = { next: 'next', isMarked: false };
 const IPIP = 4;
 const UNTRANSLATED: Translation = { kind: 'none' };
 const settingsUnknown = ({ settings, unknown: broken }: PreparedNode): Decision | undefined =>

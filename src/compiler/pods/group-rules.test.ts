@@ -97,6 +97,12 @@ describe('a group is warned of namespaces', () => {
     ['that nothing matches', bySelector, inventory(), `warning NoNamespaceMatches ${path}`],
     ['that exist', out, known],
     ['that do not exist', out, inventory(), 'warning NamespaceNotFound spec.namespaces[0].namespaces[0]'],
+    [
+      'that do not exist, and are too many to name',
+      { ...out, namespaces: Array.from({ length: 21 }, (_, index) => `n${String(index)}`) },
+      inventory(),
+      'warning NamespaceNotFound spec.namespaces[0].namespaces',
+    ],
     ['that are not known', bySelector, unknown],
     ['that are not known, with rules inside each', local, unknown, `warning NamespacesUnknown ${path}`],
     ['that are not known, but named', { ...out, connections: local.connections }, unknown],

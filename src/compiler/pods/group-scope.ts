@@ -133,6 +133,9 @@ const REMEDY: Readonly<Record<ExemptBy, string>> = {
     'to close it, write systemNamespaces: None in spec.defaults.exempt, and the other system namespaces in its names',
 };
 
+/** A longer list is one warning, because a spec may have room for 100,000 names. */
+const MOST_MISSING = 20;
+
 function warnOfNamespaces(
   { group, place, namespaces, members, enforcement }: GroupScope,
   { inventory, collector }: GroupContext,
@@ -159,15 +162,25 @@ function warnOfNamespaces(
     return;
   }
   const known = new Set(inventory.namespaces.map(({ name }) => name));
-  for (const [index, name] of (group.namespaces ?? []).entries()) {
-    if (known.has(name) || enforcement.exemptBy(name) !== undefined) continue;
+  const missing = [...(group.namespaces ?? []).entries()].filter(
+    ([, name]) => !known.has(name) && enforcement.exemptBy(name) === undefined,
+  );
+  const [first] = missing;
+  if (first !== undefined && missing.length > MOST_MISSING)
     collector.warn(
       place,
       'NamespaceNotFound',
-      `namespace "${name}" does not exist yet; its objects are created once it does`,
-      `.namespaces[${String(index)}]`,
+      `${String(missing.length)} of these namespaces do not exist yet, "${first[1]}" among them; their objects are created once they do`,
+      '.namespaces',
     );
-  }
+  else
+    for (const [index, name] of missing)
+      collector.warn(
+        place,
+        'NamespaceNotFound',
+        `namespace "${name}" does not exist yet; its objects are created once it does`,
+        `.namespaces[${String(index)}]`,
+      );
   if (group.namespaces === undefined && members.length === 0 && !isEmpty(namespaces)) {
     collector.warn(place, 'NoNamespaceMatches', 'matches no namespace yet', selectedBy(group));
   }
