@@ -50,6 +50,39 @@ describe('reach', () => {
     expect(await asGolden(name, ['reach', ...argv, '-f', FIREWALL, ...WITH_CLUSTER])).toBe(0);
   });
 
+  test('answers in a cluster with more pairs of ends than report takes', async () => {
+    const meta = (name: string): object => ({ namespace: 'shop', name });
+    const objects = [...Array(650).keys()].flatMap((number) => {
+      const labels = { number: String(number) };
+      const name = `pod-${String(number)}`;
+      const ingress = [{ from: [{ podSelector: { matchLabels: { number: String(number + 1) } } }] }];
+      return [
+        {
+          ...{ apiVersion: 'v1', kind: 'Pod', metadata: { ...meta(name), labels } },
+          spec: { nodeName: 'worker' },
+          status: { podIPs: [{ ip: `10.0.${String(number >> 8)}.${String(number & 255)}` }] },
+        },
+        {
+          ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: meta(name) },
+          spec: { podSelector: { matchLabels: labels }, policyTypes: ['Ingress'], ingress },
+        },
+      ];
+    });
+    const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'worker' } };
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [namespace, node, ...objects] });
+    const cluster = ['--inventory', file('large.json', list)];
+    const { exitCode, stdout } = await runCommand(['reach', '-o', 'csv', ...cluster]);
+    expect(exitCode).toBe(0);
+    const between = stdout.split('\n').filter((line) => /^shop\/pod-\d+,shop\/pod-\d+,/.test(line));
+    expect(between).toHaveLength(649);
+    expect(between).toContain(
+      'shop/pod-8,shop/pod-7,anywhere,IPv4,ICMP TCP 0-4788/UDP 4790-65535/UDP SCTP other protocols,,shop/pod-8,shop/pod-7',
+    );
+    const { exitCode: refused, stderr } = await runCommand(['report', ...cluster]);
+    expect([refused, stderr]).toEqual([2, expect.stringContaining('choose some with --from and --to')]);
+  });
+
   test('agrees with explain about each of its rows', async () => {
     const { stdout } = await runCommand(['reach', '-o', 'json', '-f', FIREWALL, ...WITH_CLUSTER]);
     const { rows } = JSON.parse(stdout) as {

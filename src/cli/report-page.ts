@@ -6,6 +6,7 @@ import { gapsOf, problemsOf } from './questions/gaps.ts';
 import type { LoadedQuestion } from './questions/load.ts';
 import { pageData } from './questions/page-data.ts';
 import { pageOf } from './questions/page-html.ts';
+import { progressTo } from './questions/progress.ts';
 
 /** Prints one page of HTML with the verdict about every packet, and with the rules behind it. */
 export const reportPage = (flags: TableFlags, io: CommandIO): Promise<ExitCode> =>
@@ -34,17 +35,4 @@ function aboutOf(
     ...(to === undefined ? [] : [['To', to] as const]),
     ['Made', `${now.toISOString().slice(0, 16).replace('T', ' ')} UTC`],
   ];
-}
-
-const EVERY = 10_000;
-
-/** A line on standard error every ten seconds. */
-function progressTo(io: CommandIO): (done: number, all: number) => void {
-  let next = io.date().getTime() + EVERY;
-  return (done, all) => {
-    const now = io.date().getTime();
-    if (now < next || done === all) return;
-    next = now + EVERY;
-    io.stderr(`${String(done)} of ${String(all)} sources\n`);
-  };
 }

@@ -1,6 +1,7 @@
 /** The flows that a change opens and closes, between ends that are there before and after. */
 import type { Cell } from '../simulator/cells.ts';
-import { Connectivity, pairsOf, type Pair, type Placement } from '../simulator/connectivity.ts';
+import { Connectivity } from '../simulator/connectivity.ts';
+import { Pairs, type Pair, type Placement } from '../simulator/pairs.ts';
 import type { Verdict } from '../simulator/decision.ts';
 import { partiesOf, type Party } from '../simulator/parties.ts';
 import type { Prepared } from '../simulator/prepared.ts';
@@ -43,15 +44,19 @@ export function difference(old: Side, now: Side): Difference {
   const { all, cells } = partiesOf(worlds);
   const before = new Connectivity(old.prepared, cells);
   const after = new Connectivity(now.prepared, cells);
+  const pairs = new Pairs(placing(worlds) ?? now.prepared);
   const isAffected = affectedParties(old.prepared, now.prepared) ?? (() => true);
   const affected = new Set(all.filter(isAffected));
   refuseTooMany(affected.size, all.length);
   const changes = all.flatMap((from) =>
     (affected.has(from) ? all : [...affected]).flatMap((to) =>
-      placedPairs(worlds, from, to).flatMap(({ placement, pair }) =>
+      pairs.of(from, to).flatMap((pair) =>
         ([4, 6] as const).flatMap((family) => {
           const own = cells[family];
-          const [a, b] = [before.verdicts(pair, family), after.verdicts(pair, family)];
+          const [a, b] = [
+            before.verdicts(pair.from, pair.to, family),
+            after.verdicts(pair.from, pair.to, family),
+          ];
           if (a === undefined || b === undefined) return [];
           return KINDS.flatMap((kind): readonly Change[] => {
             const isOne = (index: number): boolean => kindOf(a[index], b[index]) === kind;
@@ -60,7 +65,7 @@ export function difference(old: Side, now: Side): Difference {
             if (cell === undefined) return [];
             const decided = decidingStep(after, pair, cell.header);
             const ports = portsText(own, isOne);
-            const ends = { kind, from, to, placement, family, ports };
+            const ends = { kind, from, to, placement: pair.placement, family, ports };
             return decided === undefined ? [] : [{ ...ends, cause: causeOf(decided, now.provenance) }];
           });
         }),
@@ -79,14 +84,8 @@ function kindOf(before: Verdict | undefined, after: Verdict | undefined): Change
 }
 
 /** Host endpoints in one of the worlds make the placement matter in both. */
-function placedPairs(
-  worlds: readonly Prepared[],
-  from: Party,
-  to: Party,
-): readonly { readonly placement: Placement; readonly pair: Pair }[] {
-  const strict = worlds.find(({ world }) => world.hostEndpoints.length > 0) ?? worlds[0];
-  return strict === undefined ? [] : pairsOf(strict, from, to);
-}
+const placing = (worlds: readonly Prepared[]): Prepared | undefined =>
+  worlds.find(({ world }) => world.hostEndpoints.length > 0) ?? worlds[0];
 
 /** The denial, or the last rule on the way. */
 function decidingStep(connectivity: Connectivity, pair: Pair, header: Cell['header']): Step | undefined {

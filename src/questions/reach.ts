@@ -1,10 +1,11 @@
 /** Everything that is allowed between the parties of a world, with the ports. */
-import { Connectivity, pairsOf, type Placement } from '../simulator/connectivity.ts';
+import type { Cell } from '../simulator/cells.ts';
+import { Connectivity } from '../simulator/connectivity.ts';
+import { Pairs, type Member, type Placement } from '../simulator/pairs.ts';
 import { partiesOf, type Party } from '../simulator/parties.ts';
 import type { Prepared } from '../simulator/prepared.ts';
 import type { Verdict } from '../simulator/decision.ts';
 import { portsText } from './cell-text.ts';
-import { refuseTooMany } from './errors.ts';
 
 export interface Reached {
   readonly from: Party;
@@ -22,46 +23,65 @@ export interface Filter {
   readonly to: (party: Party) => boolean;
 }
 
-/** Pairs between which nothing is allowed and nothing is Unknown are left out. */
-export function reach(
-  prepared: Prepared,
-  { from: isFrom, to: isTo }: Filter,
-): { readonly parties: readonly Party[]; readonly rows: readonly Reached[] } {
-  const { all, cells } = partiesOf([prepared]);
-  const connectivity = new Connectivity(prepared, cells);
-  const texts = new Map<string, Pick<Reached, 'allowed' | 'unknown'>>();
-  const describe = (family: 4 | 6, verdicts: readonly Verdict[]): Pick<Reached, 'allowed' | 'unknown'> => {
-    const key = `${String(family)} ${verdicts.map((each) => each[0]).join('')}`;
-    const known = texts.get(key);
-    if (known !== undefined) return known;
-    const text = {
-      allowed: portsText(cells[family], (index) => verdicts[index] === 'Allowed'),
-      unknown: portsText(cells[family], (index) => verdicts[index] === 'Unknown'),
-    };
-    texts.set(key, text);
-    return text;
-  };
-  const [sources, targets] = [all.filter(isFrom), all.filter(isTo)];
-  refuseTooMany(sources.length, targets.length);
-  const rows = sources.flatMap((from) =>
-    targets.flatMap((to) =>
-      pairsOf(prepared, from, to).flatMap(({ placement, pair }) => {
-        const found = ([4, 6] as const).flatMap((family): readonly Reached[] => {
-          const verdicts = connectivity.verdicts(pair, family);
-          if (verdicts === undefined || verdicts.every((each) => each === 'Denied')) return [];
-          return [{ from, to, placement, families: [family], ...describe(family, verdicts) }];
-        });
-        return bothFamilies(found);
-      }),
-    ),
-  );
-  return { parties: all, rows };
+export interface Reach {
+  /** Every end of the world, whether asked about or not. */
+  readonly parties: readonly Party[];
+  readonly sources: readonly Party[];
+  /**
+   * Works out what one source reaches, each time anew: all rows of a large cluster are too many to keep. Pairs
+   * between which nothing is allowed and nothing is Unknown are left out.
+   */
+  readonly rowsOf: (from: Party) => readonly Reached[];
 }
 
-/** One row where both families have the same ports. */
-function bothFamilies(rows: readonly Reached[]): readonly Reached[] {
-  const [four, six] = rows;
-  if (four === undefined || six === undefined) return rows;
-  const isSame = four.allowed.join() === six.allowed.join() && four.unknown.join() === six.unknown.join();
-  return isSame ? [{ ...four, families: [4, 6] }] : rows;
+export function reach(prepared: Prepared, { from: isFrom, to: isTo }: Filter): Reach {
+  const { all, cells } = partiesOf([prepared]);
+  const connectivity = new Connectivity(prepared, cells);
+  const pairs = new Pairs(prepared);
+  const texts = new Map<readonly Verdict[], Described | undefined>();
+  /** Undefined where every packet is refused. */
+  const told = (from: Member, to: Member, family: 4 | 6): Described | undefined => {
+    const verdicts = connectivity.verdicts(from, to, family);
+    if (verdicts === undefined) return undefined;
+    if (!texts.has(verdicts)) texts.set(verdicts, describe(verdicts, family, cells[family]));
+    return texts.get(verdicts);
+  };
+  const targets = all.filter(isTo);
+  return {
+    parties: all,
+    sources: all.filter(isFrom),
+    rowsOf: (from) => {
+      const rows: Reached[] = [];
+      for (const to of targets) {
+        pairs.each(from, to, (a, b, placement) => {
+          const four = told(a, b, 4);
+          const six = told(a, b, 6);
+          const isOne = four !== undefined && six !== undefined && isSame(four, six);
+          if (four !== undefined) rows.push({ from, to, placement, ...four, ...(isOne && BOTH) });
+          if (six !== undefined && !isOne) rows.push({ from, to, placement, ...six });
+        });
+      }
+      return rows;
+    },
+  };
+}
+
+type Described = Omit<Reached, 'from' | 'to' | 'placement'>;
+
+const BOTH = { families: [4, 6] } as const;
+
+const isSame = (four: Described, six: Described): boolean =>
+  four.allowed.join() === six.allowed.join() && four.unknown.join() === six.unknown.join();
+
+function describe(
+  verdicts: readonly Verdict[],
+  family: 4 | 6,
+  cells: readonly Cell[],
+): Described | undefined {
+  if (verdicts.every((each) => each === 'Denied')) return undefined;
+  return {
+    families: [family],
+    allowed: portsText(cells, (index) => verdicts[index] === 'Allowed'),
+    unknown: portsText(cells, (index) => verdicts[index] === 'Unknown'),
+  };
 }

@@ -1,6 +1,7 @@
 /** The verdict about every packet between the parties of a world, and the rules behind it. */
 import type { Cell } from '../simulator/cells.ts';
-import { Connectivity, pairsOf, type Judged, type Placement } from '../simulator/connectivity.ts';
+import { Connectivity, type Judged } from '../simulator/connectivity.ts';
+import { Pairs, type Placement } from '../simulator/pairs.ts';
 import { DELIVERED, LEFT, type Decision, type Verdict } from '../simulator/decision.ts';
 import { partiesOf, type Party } from '../simulator/parties.ts';
 import type { Prepared } from '../simulator/prepared.ts';
@@ -52,17 +53,18 @@ export function reportOf(
   const [sources, destinations] = [all.filter(filter.from), all.filter(filter.to)];
   refuseTooMany(sources.length, destinations.length);
   const reasons = new Reasons(provenance);
+  const pairs = new Pairs(prepared);
   const describe = describer(cells, reasons);
   const contents = new Numbers<readonly Flow[]>();
   const table = sources.map((from, row) => {
     const numbers = destinations.map((to) =>
       contents.of(
         anywhere(
-          pairsOf(prepared, from, to).map(({ placement, pair }) =>
+          pairs.of(from, to).map((pair) =>
             bothFamilies(
               ([4, 6] as const).map((family) => {
-                const ways = connectivity.ways(pair, family);
-                return ways === undefined ? [] : describe(ways, family, placement);
+                const ways = connectivity.ways(pair.from, pair.to, family);
+                return ways === undefined ? [] : describe(ways, family, pair.placement);
               }),
             ),
           ),

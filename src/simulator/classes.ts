@@ -2,12 +2,11 @@
  * Endpoints and addresses that nothing in a world tells apart, as classes. A verdict about one member holds
  * for every member.
  */
-import { formatCidr, type Cidr } from '../net/cidr.ts';
-import type { Node, Pod } from './world.ts';
+import type { Pod } from './world.ts';
 import { podName } from './world.ts';
-import type { Prepared, PreparedNode } from './prepared.ts';
+import { nodeKeyOf } from './node-keys.ts';
+import type { Prepared } from './prepared.ts';
 import { outsideClassesOf, type OutsideClass } from './outside.ts';
-import { formatAddress } from '../net/cidr.ts';
 
 export interface PodClass {
   readonly number: number;
@@ -68,37 +67,11 @@ export class Classes {
   }
 
   #nodeKey(name: string): string {
-    const known = this.#nodeKeys.get(name);
-    if (known !== undefined) return known;
-    const node = this.prepared.node(name);
-    const key = node === undefined ? name : this.#keyOf(node);
+    const key = this.#nodeKeys.get(name) ?? nodeKeyOf(this.prepared, name);
     this.#nodeKeys.set(name, key);
     return key;
   }
-
-  /** Tunnels bear nodes' own addresses, so rules may tell nodes apart by these. */
-  #keyOf({ node, endpoints, settings }: PreparedNode): string {
-    const own = endpoints.map((endpoint) => {
-      const expected = endpoint.expectedIPs.map((cidr) => formatAddress(cidr));
-      return [
-        endpoint.interfaceName ?? positions(node, expected),
-        this.prepared.labels.hostView(endpoint).index,
-        ...endpoint.profiles,
-      ].join(',');
-    });
-    const addresses = node.addresses.map((address) => this.prepared.signature(address));
-    const names = (node.interfaces ?? []).map((each) => `${each.name} ${positions(node, each.addresses)}`);
-    return JSON.stringify([own, addresses, names, settings.unknown, settingsKey(settings)]);
-  }
 }
-
-const positions = ({ addresses }: Node, some: readonly string[]): string =>
-  some.map((address) => addresses.indexOf(address.replace(/\/.*$/, ''))).join('+');
-
-const settingsKey = (settings: PreparedNode['settings']): string =>
-  JSON.stringify(settings, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && 'prefix' in value ? formatCidr(value as Cidr) : value,
-  );
 
 /** One pod of each class, on the same node or on two. Undefined where there is no such pair. */
 export function pairOf(a: PodClass, b: PodClass, onOneNode: boolean): readonly [Pod, Pod] | undefined {

@@ -1,38 +1,28 @@
 /** The verdicts about every packet between two parties, cell by cell. */
-import { PROTOCOL } from '../calico/read/protocols.ts';
 import type { Cell } from './cells.ts';
-import { judge } from './chains.ts';
-import { TUNNEL_OF_POD, unknown, type Decision, type Verdict } from './decision.ts';
+import { unknown, type Decision, type Verdict } from './decision.ts';
 import { familyOf, type Header } from './packet.ts';
-import type { Party } from './parties.ts';
+import type { Member, Pair } from './pairs.ts';
+import { PodChains } from './pod-chains.ts';
 import type { Prepared, PreparedNode } from './prepared.ts';
-import { walk, type Origin } from './walk.ts';
 import type { Outcome, Step } from './trail.ts';
-import type { Pod } from './world.ts';
-
-/** Where both ends are, for parties of several members. */
-export type Placement = 'same node' | 'other nodes' | 'anywhere';
-
-/** One member of each party. */
-export interface Pair {
-  readonly from: Member;
-  readonly to: Member;
-}
-
-export type Member =
-  | { readonly kind: 'pod'; readonly name: string }
-  | { readonly kind: 'node'; readonly name: string }
-  | { readonly kind: 'outside'; readonly address: string };
+import { walk, type Origin } from './walk.ts';
+import { WayKeys, type End } from './way-keys.ts';
 
 /** A place on the way of a packet, and its decision. */
 export type Judged = Pick<Step, 'layer' | 'decision'>;
 
-/** The decisions about a packet of each cell: when it leaves a pod, and when it reaches another. */
-interface Chained {
-  /** Equal for pairs that share both. */
-  readonly key: string;
-  readonly egress: readonly Decision[];
-  readonly ingress: readonly Decision[];
+/** Equal verdicts about the cells of one family are one object. */
+interface Verdicts {
+  readonly number: number;
+  readonly all: readonly Verdict[];
+  /** These of a source's chain, with those of a destination's by number. */
+  readonly before: (readonly Verdict[] | undefined)[];
+}
+
+interface Decided {
+  readonly number: number;
+  readonly all: readonly Decision[];
 }
 
 /** Answers for one world. It remembers what many pairs share. */
@@ -40,12 +30,13 @@ export class Connectivity {
   readonly prepared: Prepared;
   readonly #cells: Readonly<Record<4 | 6, readonly Cell[]>>;
   readonly #isPlain: boolean;
-  readonly #usesOwnEnd: boolean;
-  readonly #signatures = new Map<string, number>();
-  readonly #subjects = new Map<string, number>();
-  readonly #keys = new Map<Pod, readonly [number, number, number]>();
-  readonly #known = new Map<string, readonly Decision[]>();
+  readonly #verdicts: PodChains<Verdicts>;
+  readonly #decisions: PodChains<Decided>;
+  readonly #interned = new Map<string, Verdicts>();
   readonly #ways = new Map<string, readonly (readonly Judged[])[]>();
+  readonly #keys: WayKeys;
+  readonly #walked = new Map<string, readonly Verdict[]>();
+  readonly #ends = new WeakMap<Member, Partial<Record<4 | 6, End>>>();
 
   constructor(prepared: Prepared, cells: Readonly<Record<4 | 6, readonly Cell[]>>) {
     this.prepared = prepared;
@@ -56,50 +47,86 @@ export class Connectivity {
       world.hostEndpoints.length === 0 &&
       world.lacks.length === 0 &&
       nodes.every(({ unknown }) => unknown === undefined);
-    const rules = prepared.policies.map(({ policy }) => policy);
-    const isBare = (end: (typeof rules)[number]['ingress'][number]['source']): boolean =>
-      end.nets.length + end.notNets.length === 0 &&
-      [end.selector, end.notSelector, end.service].every((each) => each === undefined);
-    this.#usesOwnEnd = rules.some(
-      ({ ingress, egress }) =>
-        egress.some(({ source }) => !isBare(source)) ||
-        ingress.some(({ destination }) => !isBare(destination)),
+    this.#verdicts = new PodChains(prepared, cells, (decisions, family) =>
+      this.#intern(
+        family,
+        decisions.map(({ verdict }) => verdict),
+      ),
     );
+    this.#keys = new WayKeys(prepared, this.#verdicts);
+    let numbers = 0;
+    this.#decisions = new PodChains(prepared, cells, (all) => ({ number: numbers++, all }));
   }
 
-  /** One verdict for each cell. Undefined where the pair has no addresses of the family. */
-  verdicts({ from, to }: Pair, family: 4 | 6): readonly Verdict[] | undefined {
-    const cells = this.#cells[family];
-    if (!this.#hasFamily(from, family) || !this.#hasFamily(to, family)) return undefined;
-    const chained = this.#betweenPods(from, to, family, cells);
-    if (chained === undefined)
-      return cells.map(({ header }) => this.follow({ from, to }, header)?.verdict ?? 'Unknown');
-    const { egress, ingress } = chained;
-    return egress.map(({ verdict }, index) =>
-      verdict === 'Allowed' ? (ingress[index]?.verdict ?? 'Unknown') : verdict,
+  /**
+   * One verdict for each cell. Equal ones of a family are one object. Undefined where the pair has no addresses of the
+   * family.
+   */
+  verdicts(from: Member, to: Member, family: 4 | 6): readonly Verdict[] | undefined {
+    const [a, b] = [this.#endOf(from, family), this.#endOf(to, family)];
+    if (a === undefined || b === undefined) return undefined;
+    const isChained = this.#isPlain && a.inPod !== undefined && b.inPod !== undefined;
+    if (!isChained) return this.#walkedVerdicts({ from, to }, a, b);
+    if (a.inPod === 'nowhere' || b.inPod === 'nowhere')
+      return this.#intern(
+        family,
+        this.#cells[family].map(() => NO_WAY.decision.verdict),
+      ).all;
+    const egress = this.#verdicts.decided('egress', a.inPod, b.inPod);
+    const ingress = this.#verdicts.decided('ingress', a.inPod, b.inPod);
+    return (egress.before[ingress.number] ??= this.#intern(
+      family,
+      egress.all.map((verdict, index) =>
+        verdict === 'Allowed' ? (ingress.all[index] ?? 'Unknown') : verdict,
+      ),
+    ).all);
+  }
+
+  #walkedVerdicts(pair: Pair, a: End, b: End): readonly Verdict[] {
+    const key = this.#keys.keyOf(a, b);
+    const known = key === undefined ? undefined : this.#walked.get(key);
+    if (known !== undefined) return known;
+    const cells = this.#cells[a.family];
+    const { all } = this.#intern(
+      a.family,
+      cells.map(({ header }) => this.follow(pair, header)?.verdict ?? 'Unknown'),
     );
+    if (this.#walked.size >= MOST_WALKED) this.#walked.clear();
+    if (key !== undefined) this.#walked.set(key, all);
+    return all;
+  }
+
+  #intern(family: 4 | 6, all: readonly Verdict[]): Verdicts {
+    const text = `${String(family)} ${all.map((verdict) => verdict[0]).join('')}`;
+    const known = this.#interned.get(text) ?? { number: this.#interned.size, all, before: [] };
+    this.#interned.set(text, known);
+    return known;
   }
 
   /**
    * The places that judge a packet of each cell, in order; the last one decides. Pairs with the same answer share
    * one object where that is cheap. Undefined where the pair has no addresses of the family.
    */
-  ways({ from, to }: Pair, family: 4 | 6): readonly (readonly Judged[])[] | undefined {
+  ways(from: Member, to: Member, family: 4 | 6): readonly (readonly Judged[])[] | undefined {
     const cells = this.#cells[family];
-    if (!this.#hasFamily(from, family) || !this.#hasFamily(to, family)) return undefined;
-    const chained = this.#betweenPods(from, to, family, cells);
-    if (chained === undefined)
+    const [a, b] = [this.#endOf(from, family), this.#endOf(to, family)];
+    if (a === undefined || b === undefined) return undefined;
+    if (!this.#isPlain || a.inPod === undefined || b.inPod === undefined)
       return cells.map(({ header }) => this.follow({ from, to }, header)?.steps ?? [NO_WAY]);
-    const { key, egress, ingress } = chained;
+    if (a.inPod === 'nowhere' || b.inPod === 'nowhere') return cells.map(() => [NO_WAY]);
+    const egress = this.#decisions.decided('egress', a.inPod, b.inPod);
+    const ingress = this.#decisions.decided('ingress', a.inPod, b.inPod);
+    const key = `${String(egress.number)} ${String(ingress.number)}`;
     const ways =
       this.#ways.get(key) ??
-      egress.map((decision, index): readonly Judged[] => {
+      egress.all.map((decision, index): readonly Judged[] => {
         const first = { layer: 'pod egress', decision } as const;
-        const second = ingress[index];
+        const second = ingress.all[index];
         return decision.verdict === 'Allowed' && second !== undefined
           ? [first, { layer: 'pod ingress', decision: second }]
           : [first];
       });
+    if (this.#ways.size >= MOST_WAYS) this.#ways.clear();
     this.#ways.set(key, ways);
     return ways;
   }
@@ -107,30 +134,39 @@ export class Connectivity {
   /** Undefined where an end has no address of the family. */
   follow({ from, to }: Pair, header: Header, explain = false): Outcome | undefined {
     const { family, port } = header;
-    const source = this.#addressOf(from, family);
-    const destination = this.#addressOf(to, family);
+    const source = this.#endOf(from, family)?.address;
+    const destination = this.#endOf(to, family)?.address;
     if (source === undefined || destination === undefined) return undefined;
     const hop = { source: from.kind === 'node' ? '' : source, destination, port };
     const origin = this.#originOf(from, to);
     return origin && walk(this.prepared, origin, header, hop, { explain });
   }
 
-  #podOf(member: Member): Pod | undefined {
-    return member.kind === 'pod' ? this.prepared.pod(member.name) : undefined;
+  #endOf(member: Member, family: 4 | 6): End | undefined {
+    const known = this.#ends.get(member) ?? {};
+    if (family in known) return known[family];
+    const end = this.#newEnd(member, family);
+    this.#ends.set(member, { ...known, [family]: end });
+    return end;
   }
 
-  #hasFamily(member: Member, family: 4 | 6): boolean {
-    return this.#addressOf(member, family) !== undefined;
-  }
-
-  #addressOf(member: Member, family: 4 | 6): string | undefined {
-    const addresses =
-      member.kind === 'pod'
-        ? (this.prepared.pod(member.name)?.addresses ?? [])
-        : member.kind === 'node'
-          ? (this.prepared.node(member.name)?.node.addresses ?? [])
-          : [member.address];
-    return addresses.find((each) => familyOf(each) === family);
+  #newEnd(member: Member, family: 4 | 6): End | undefined {
+    const ownIn = (addresses: readonly string[] = []): string | undefined =>
+      addresses.find((each) => familyOf(each) === family);
+    if (member.kind === 'outside') {
+      const address = ownIn([member.address]);
+      return address === undefined ? undefined : { address, family };
+    }
+    if (member.kind === 'node') {
+      const node = this.prepared.node(member.name);
+      const address = ownIn(node?.node.addresses);
+      return node === undefined || address === undefined ? undefined : { address, family, node };
+    }
+    const pod = this.prepared.pod(member.name);
+    const address = ownIn(pod?.addresses);
+    if (pod === undefined || address === undefined) return undefined;
+    const node = this.prepared.node(pod.node);
+    return { address, family, inPod: node === undefined ? 'nowhere' : { pod, address, family, node } };
   }
 
   #originOf(from: Member, to: Member): Origin | undefined {
@@ -144,137 +180,12 @@ export class Connectivity {
     const at = this.prepared.node(name ?? '');
     return at && { kind: 'outside', at };
   }
-
-  /**
-   * Without host endpoints the verdict is that of two chains, and each depends on its own policies and on the
-   * other end alone. Pairs that share both share the answer. Undefined where more than that counts.
-   */
-  #betweenPods(from: Member, to: Member, family: 4 | 6, cells: readonly Cell[]): Chained | undefined {
-    const [a, b] = [this.#podOf(from), this.#podOf(to)];
-    if (!this.#isPlain || a === undefined || b === undefined) return undefined;
-    const source = this.#addressOf(from, family);
-    const destination = this.#addressOf(to, family);
-    if (source === undefined || destination === undefined) return undefined;
-    const node = this.prepared.node(a.node);
-    if (node === undefined || this.prepared.node(b.node) === undefined)
-      return { key: `no node ${String(family)}`, egress: cells.map(() => NO_WAY.decision), ingress: [] };
-    const [ofA, ofB] = [this.#keyOf(a), this.#keyOf(b)];
-    const own = (key: number): string => (this.#usesOwnEnd ? String(key) : '');
-    const parties = { source: this.prepared.party(source), destination: this.prepared.party(destination) };
-    const ask = (key: string, pod: Pod, direction: 'ingress' | 'egress'): readonly Decision[] => {
-      const known = this.#known.get(key);
-      if (known !== undefined) return known;
-      const chain = this.prepared.podChains(pod)[direction];
-      const found = cells.map(({ header }) => {
-        const isMade = direction === 'egress' && isTunnel(node, header);
-        return isMade ? TUNNEL_OF_POD : judge(this.prepared.book, chain, header, parties);
-      });
-      this.#known.set(key, found);
-      return found;
-    };
-    const tunnels = `${String(node.settings.vxlanPort)}${String(node.settings.allowsVxlanFromWorkloads)}${String(node.settings.allowsIpipFromWorkloads)}`;
-    const egress = `e${String(family)} ${String(ofA[0])} ${String(ofB[1])} ${own(ofA[1])} ${tunnels}`;
-    const ingress = `i${String(family)} ${String(ofB[0])} ${String(ofA[1])} ${own(ofB[1])} ${String(ofB[2])}`;
-    return {
-      key: `${egress} ${ingress}`,
-      egress: ask(egress, a, 'egress'),
-      ingress: ask(ingress, b, 'ingress'),
-    };
-  }
-
-  /** Numbers of its policies, of its addresses, and of its named ports. */
-  #keyOf(pod: Pod): readonly [number, number, number] {
-    const known = this.#keys.get(pod);
-    if (known !== undefined) return known;
-    const signature = pod.addresses.map((address) => this.prepared.signature(address)).join(' | ');
-    const ports = pod.ports
-      .map(({ name, protocol, port }) => `${name} ${String(protocol)} ${String(port)}`)
-      .join();
-    const key = [
-      numberOf(this.#subjects, this.prepared.subjectOf(pod)),
-      numberOf(this.#signatures, signature),
-      numberOf(this.#signatures, `ports ${ports}`),
-    ] as const;
-    this.#keys.set(pod, key);
-    return key;
-  }
 }
+
+/* Bounds of memory. Where every pair has an answer of its own, nothing is shared, and all of them are gigabytes. */
+const MOST_WALKED = 200_000;
+const MOST_WAYS = 2_000;
 
 const NO_WAY: Judged = { layer: 'delivery', decision: unknown('the node of a pod is missing') };
 
 const asOrigin = (kind: 'node', node: PreparedNode | undefined): Origin | undefined => node && { kind, node };
-
-const IPIP = 4;
-
-function isTunnel({ settings }: PreparedNode, { protocol, port }: Header): boolean {
-  if (protocol === IPIP) return !settings.allowsIpipFromWorkloads;
-  return protocol === PROTOCOL.UDP && port === settings.vxlanPort && !settings.allowsVxlanFromWorkloads;
-}
-
-function numberOf(numbers: Map<string, number>, text: string): number {
-  const known = numbers.get(text);
-  if (known !== undefined) return known;
-  numbers.set(text, numbers.size);
-  return numbers.size - 1;
-}
-
-/** Members that stand for all pairs of two parties, one for each placement that may matter. */
-export function pairsOf(
-  prepared: Prepared,
-  from: Party,
-  to: Party,
-): readonly { readonly placement: Placement; readonly pair: Pair }[] {
-  if (from.kind === 'outside' || to.kind === 'outside') {
-    if (from.kind === to.kind) return [];
-    return [{ placement: 'anywhere', pair: { from: firstOf(from), to: firstOf(to) } }];
-  }
-  const isAnywhere = from.kind === 'pods' && to.kind === 'pods' && prepared.world.hostEndpoints.length === 0;
-  if (isAnywhere) {
-    const pair = findPair(prepared, from, to, undefined);
-    return pair === undefined ? [] : [{ placement: 'anywhere', pair }];
-  }
-  return (['same node', 'other nodes'] as const).flatMap((placement) => {
-    const pair = findPair(prepared, from, to, placement);
-    return pair === undefined ? [] : [{ placement, pair }];
-  });
-}
-
-function firstOf(party: Party): Member {
-  switch (party.kind) {
-    case 'pods':
-      return { kind: 'pod', name: party.names[0] };
-    case 'nodes':
-      return { kind: 'node', name: party.names[0] };
-    case 'outside':
-      return { kind: 'outside', address: party.class.example };
-  }
-}
-
-type Inside = Exclude<Party, { readonly kind: 'outside' }>;
-
-/** Two members that are not the same. */
-function findPair(
-  prepared: Prepared,
-  from: Inside,
-  to: Inside,
-  placement: 'same node' | 'other nodes' | undefined,
-): Pair | undefined {
-  const nodeOf = (kind: Inside['kind'], name: string): string | undefined =>
-    kind === 'nodes' ? name : prepared.pod(name)?.node;
-  const member = (kind: Inside['kind'], name: string): Member => ({
-    kind: kind === 'pods' ? 'pod' : 'node',
-    name,
-  });
-  const targets = Map.groupBy(to.names, (name) => nodeOf(to.kind, name));
-  for (const name of from.names) {
-    const node = nodeOf(from.kind, name);
-    const found =
-      placement === undefined
-        ? to.names.find((each) => each !== name)
-        : placement === 'same node'
-          ? targets.get(node)?.find((each) => from.kind !== to.kind || each !== name)
-          : [...targets].find(([of]) => of !== node)?.[1][0];
-    if (found !== undefined) return { from: member(from.kind, name), to: member(to.kind, found) };
-  }
-  return undefined;
-}

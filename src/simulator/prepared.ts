@@ -142,12 +142,13 @@ export class Prepared {
 
   /** Equal texts: no rule, pool or Service tells the two addresses apart. */
   signature(address: string): string {
-    const party = this.party(address);
-    const pool =
-      party.pool === undefined
-        ? ''
-        : `${String(party.pool.natOutgoing)} ${party.pool.vxlan} ${party.pool.ipip}`;
-    return [this.book.signature(party), pool].join(' ');
+    return [this.book.signature(this.party(address)), this.placementOf(address)].join(' ');
+  }
+
+  /** Equal texts: nothing but rules and Services tells the two addresses apart. */
+  placementOf(address: string): string {
+    const { pool } = this.party(address);
+    return pool === undefined ? '' : `${String(pool.natOutgoing)} ${pool.vxlan} ${pool.ipip}`;
   }
 
   /** Equal texts: the same policies select the pods. */

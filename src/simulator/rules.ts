@@ -50,6 +50,32 @@ export interface Rule {
   readonly service?: string;
 }
 
+/** The questions of some rules about the addresses at an end, whatever the packet's ports. */
+export interface Aspect {
+  /** Their numbers. */
+  readonly questions: ReadonlySet<number>;
+  /** Names of ports. */
+  readonly names: ReadonlySet<string>;
+  /** Services as destinations. */
+  readonly services: ReadonlySet<string>;
+}
+
+type Asking = Omit<Aspect, 'questions'> & { readonly questions: Iterable<number> };
+
+export type End = 'source' | 'destination';
+
+/** The questions of rules about one of their ends. */
+export function aspectOf(rules: readonly Rule[], end: End): Aspect {
+  const tests = rules.map((rule) => rule[end]);
+  const ports = tests.flatMap((test) => [test.ports, test.notPorts]);
+  const services = end === 'source' ? [] : rules.flatMap(({ service }) => service ?? []);
+  return {
+    questions: new Set(tests.flatMap(({ yes, no }) => [...yes, ...no])),
+    names: new Set(ports.flatMap((each) => each?.names ?? [])),
+    services: new Set(services),
+  };
+}
+
 /** Members of the sets that Felix makes of EndpointSlices, for the `services` of rules. */
 export interface ServiceMembers {
   /** `namespace/name` → addresses. */
@@ -116,15 +142,22 @@ export class RuleBook {
 
   /** Equal texts: no rule tells the two addresses apart, whatever the ports. */
   signature(party: Party): string {
+    const questions = this.#questions.keys();
+    return this.answers({ questions, names: this.#names, services: this.#services }, party);
+  }
+
+  /** Equal texts: no rule with this aspect tells the two addresses apart. */
+  answers({ questions, names, services }: Asking, party: Party): string {
     let answers = '';
-    for (const number of this.#questions.keys()) answers += this.#asks(number, party) ? '1' : '0';
+    for (const number of questions) answers += this.#asks(number, party) ? '1' : '0';
+    if (names.size === 0 && services.size === 0) return answers;
     const named = party.owners.flatMap(({ ports }) =>
       ports
-        .filter(({ name }) => this.#names.has(name))
+        .filter(({ name }) => names.has(name))
         .map(({ name, protocol, port }) => `${name} ${String(protocol)} ${String(port)}`),
     );
-    const services = [...this.#services].flatMap((service) => this.#portsBehind(service, party));
-    return `${answers} ${named.sort().join()} ${services.join()}`;
+    const behind = [...services].flatMap((service) => this.#portsBehind(service, party));
+    return `${answers} ${named.sort().join()} ${behind.join()}`;
   }
 
   /** The ports of an address in a Service, for those Services that rules name as destinations. */

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { affectedParties } from '../../../src/questions/affected.ts';
-import { Connectivity, pairsOf } from '../../../src/simulator/connectivity.ts';
+import { Connectivity } from '../../../src/simulator/connectivity.ts';
+import { Pairs } from '../../../src/simulator/pairs.ts';
 import { partiesOf } from '../../../src/simulator/parties.ts';
 import { Prepared } from '../../../src/simulator/prepared.ts';
 import { readWorld } from '../../../src/simulator/snapshot.ts';
@@ -23,10 +24,10 @@ test('a change of policies leaves the flows between parties that it does not aff
     const [before, after] = [new Connectivity(old, cells), new Connectivity(now, cells)];
     for (const from of all) {
       for (const to of all) {
-        for (const { pair } of pairsOf(old, from, to)) {
-          const [a, b] = [before.verdicts(pair, 4), after.verdicts(pair, 4)].map((each) =>
-            (each ?? []).join(),
-          );
+        for (const pair of new Pairs(old).of(from, to)) {
+          const [a, b] = [before, after]
+            .map((each) => each.verdicts(pair.from, pair.to, 4))
+            .map((each) => (each ?? []).join());
           const mayDiffer = isAffected === undefined || isAffected(from) || isAffected(to);
           if (!mayDiffer) expect([seed, from, to, b]).toEqual([seed, from, to, a]);
           if (!mayDiffer) left++;

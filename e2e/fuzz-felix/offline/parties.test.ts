@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { cellOf } from '../../../src/simulator/cells.ts';
-import { Connectivity, pairsOf, type Member } from '../../../src/simulator/connectivity.ts';
+import { Connectivity } from '../../../src/simulator/connectivity.ts';
+import { Pairs, type Member } from '../../../src/simulator/pairs.ts';
 import { partiesOf, type Party } from '../../../src/simulator/parties.ts';
 import { Prepared } from '../../../src/simulator/prepared.ts';
 import { readWorld } from '../../../src/simulator/snapshot.ts';
@@ -77,12 +78,12 @@ test('the verdict about two parties is the verdict about every packet between an
       const isSame = JSON.stringify(from) === JSON.stringify(to);
       if (isSame || (from.kind === 'outside' && to.kind === 'outside') || expected === undefined) continue;
       const isNear = nodeOf(prepared, from) === nodeOf(prepared, to);
-      const found = pairsOf(prepared, partyOf(all, from, prepared), partyOf(all, to, prepared)).find(
-        ({ placement }) => placement === 'anywhere' || (placement === 'same node') === isNear,
-      );
+      const found = new Pairs(prepared)
+        .of(partyOf(all, from, prepared), partyOf(all, to, prepared))
+        .find(({ placement }) => placement === 'anywhere' || (placement === 'same node') === isNear);
       const where = JSON.stringify({ seed, header, from, to });
       const index = cells[family].indexOf(cellOf(cells[family], header));
-      const verdicts = found && connectivity.verdicts(found.pair, family);
+      const verdicts = found && connectivity.verdicts(found.from, found.to, family);
       expect([where, verdicts?.[index]]).toEqual([where, expected]);
       checked++;
     }

@@ -15,38 +15,66 @@ const portsOf = ({ allowed, unknown, families, placement }: Omit<ReachRow, 'from
   return `${ports}${family}${placement === 'anywhere' ? '' : ` (${placement})`}`;
 };
 
-/** By source, and rows with the same ports together. */
-function text(rows: readonly ReachRow[]): string {
-  if (rows.length === 0) return 'nothing is allowed\n';
-  const bySource = Map.groupBy(rows, ({ from }) => from.name);
-  return [...bySource]
-    .map(([from, own]) => {
-      const byPorts = Map.groupBy(own, portsOf);
-      const lines = [...byPorts].map(([ports, to]) =>
-        wrapped('  →', `${to.map((row) => row.to.name).join(', ')}: ${ports}`, 4),
-      );
-      return `${wrapped('', from, 0)}${lines.join('')}`;
-    })
-    .join('\n');
+/** One end that connections come from. */
+export interface ReachSource {
+  readonly from: PartyText;
+  /** Works them out each time: the rows of all sources together may be more than memory holds. */
+  readonly rows: () => readonly ReachRow[];
 }
 
-const json = (rows: readonly ReachRow[]): string =>
-  `${JSON.stringify({ rows: rows.map((row) => ({ ...row, placement: row.placement })) }, undefined, 2)}\n`;
+/** Makes the output in parts. */
+type Format = (sources: readonly ReachSource[]) => Iterable<string>;
+
+/** By source, and rows with the same ports together. */
+function* text(sources: readonly ReachSource[]): Iterable<string> {
+  let isFirst = true;
+  for (const [from, own] of Map.groupBy(sources, (source) => source.from.name)) {
+    const rows = own.flatMap((source) => source.rows());
+    if (rows.length === 0) continue;
+    const lines = [...Map.groupBy(rows, portsOf)].map(([ports, to]) =>
+      wrapped('  →', `${to.map((row) => row.to.name).join(', ')}: ${ports}`, 4),
+    );
+    yield `${isFirst ? '' : '\n'}${wrapped('', from, 0)}${lines.join('')}`;
+    isFirst = false;
+  }
+  if (isFirst) yield 'nothing is allowed\n';
+}
+
+/** Parts of what `JSON.stringify` makes of all rows. */
+function* json(sources: readonly ReachSource[]): Iterable<string> {
+  let isFirst = true;
+  for (const source of sources) {
+    for (const row of source.rows()) {
+      const lines = JSON.stringify(row, undefined, 2).replaceAll('\n', '\n    ');
+      yield `${isFirst ? '{\n  "rows": [' : ','}\n    ${lines}`;
+      isFirst = false;
+    }
+  }
+  yield isFirst ? '{\n  "rows": []\n}\n' : '\n  ]\n}\n';
+}
 
 const COLUMNS = ['from', 'to', 'placement', 'families', 'allowed', 'unknown', 'from members', 'to members'];
 
-function csv(rows: readonly ReachRow[]): string {
-  const lines = rows.map(({ from, to, placement, families, allowed, unknown }) => [
-    from.name,
-    to.name,
-    placement,
-    families.map((family) => `IPv${String(family)}`).join(' '),
-    allowed.join(' '),
-    unknown.join(' '),
-    from.members.join(' '),
-    to.members.join(' '),
-  ]);
-  return [COLUMNS, ...lines].map((line) => `${line.map(csvCell).join(',')}\n`).join('');
+function* csv(sources: readonly ReachSource[]): Iterable<string> {
+  yield `${COLUMNS.join(',')}\n`;
+  const cells = new WeakMap<PartyText, { readonly name: string; readonly members: string }>();
+  const cellsOf = (party: PartyText): { readonly name: string; readonly members: string } => {
+    const own = cells.get(party) ?? { name: csvCell(party.name), members: csvCell(party.members.join(' ')) };
+    cells.set(party, own);
+    return own;
+  };
+  for (const source of sources) {
+    for (const { from, to, placement, families, allowed, unknown } of source.rows()) {
+      const [a, b] = [cellsOf(from), cellsOf(to)];
+      const between = [
+        placement,
+        families.map((family) => `IPv${String(family)}`).join(' '),
+        allowed.join(' '),
+        unknown.join(' '),
+      ];
+      yield `${[a.name, b.name, ...between.map(csvCell), a.members, b.members].join(',')}\n`;
+    }
+  }
 }
 
 /** RFC 4180. A leading sign would be a formula to a spreadsheet. */
@@ -55,22 +83,25 @@ function csvCell(text: string): string {
   return /[",]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-function mermaid(rows: readonly ReachRow[]): string {
+/** Nodes come before all edges, so rows are worked out twice. */
+function* mermaid(sources: readonly ReachSource[]): Iterable<string> {
   const ids = new Map<string, string>();
-  const idOf = ({ name }: PartyText): string => {
-    const known = ids.get(name) ?? `p${String(ids.size)}`;
-    ids.set(name, known);
-    return known;
-  };
-  const edges = rows.map((row) => `  ${idOf(row.from)} -->|"${escaped(portsOf(row))}"| ${idOf(row.to)}\n`);
-  const nodes = [...ids].map(([name, id]) => `  ${id}["${escaped(name)}"]\n`);
-  return ['flowchart LR\n', ...nodes, ...edges].join('');
+  yield 'flowchart LR\n';
+  for (const source of sources) {
+    for (const { name } of source.rows().flatMap(({ from, to }) => [from, to])) {
+      if (ids.has(name)) continue;
+      ids.set(name, `p${String(ids.size)}`);
+      yield `  ${ids.get(name) ?? ''}["${escaped(name)}"]\n`;
+    }
+  }
+  for (const source of sources) {
+    for (const row of source.rows())
+      yield `  ${ids.get(row.from.name) ?? ''} -->|"${escaped(portsOf(row))}"| ${ids.get(row.to.name) ?? ''}\n`;
+  }
 }
 
 /** Mermaid has entities as HTML, with # in place of &. */
 const escaped = (text: string): string =>
   printable(text).replace(/[#"<>&`]/g, (sign) => `#${String(sign.codePointAt(0))};`);
 
-export const REACH_FORMATS = { text, json, csv, mermaid } as const satisfies Readonly<
-  Record<string, (rows: readonly ReachRow[]) => string>
->;
+export const REACH_FORMATS = { text, json, csv, mermaid } as const satisfies Readonly<Record<string, Format>>;

@@ -1,0 +1,33 @@
+/** Nodes that nothing in a world tells apart. */
+import { formatAddress, formatCidr, type Cidr } from '../net/cidr.ts';
+import type { Prepared } from './prepared.ts';
+import type { Node } from './world.ts';
+
+/**
+ * Equal texts: nothing tells the two nodes apart. Tunnels bear nodes' own addresses, so rules may tell nodes
+ * apart by these.
+ */
+export function nodeKeyOf(prepared: Prepared, name: string): string {
+  const found = prepared.node(name);
+  if (found === undefined) return name;
+  const { node, endpoints, settings } = found;
+  const own = endpoints.map((endpoint) => {
+    const expected = endpoint.expectedIPs.map((cidr) => formatAddress(cidr));
+    return [
+      endpoint.interfaceName ?? positions(node, expected),
+      prepared.labels.hostView(endpoint).index,
+      ...endpoint.profiles,
+    ].join(',');
+  });
+  const addresses = node.addresses.map((address) => prepared.signature(address));
+  const names = (node.interfaces ?? []).map((each) => `${each.name} ${positions(node, each.addresses)}`);
+  return JSON.stringify([own, addresses, names, settings.unknown, settingsKey(settings)]);
+}
+
+const positions = ({ addresses }: Node, some: readonly string[]): string =>
+  some.map((address) => addresses.indexOf(address.replace(/\/.*$/, ''))).join('+');
+
+const settingsKey = (settings: object): string =>
+  JSON.stringify(settings, (_, value: unknown) =>
+    typeof value === 'object' && value !== null && 'prefix' in value ? formatCidr(value as Cidr) : value,
+  );
