@@ -14,7 +14,7 @@ import {
 import { allowed, denied, unknown, type Decision } from './decision.ts';
 import { endpointsOf, interfacesOf, type NodeInterfaces } from './hosts.ts';
 import { LabelIndex, type View } from './labelled.ts';
-import { parseAddress, parseCidr, type Cidr } from '../net/cidr.ts';
+import { containsCidr, parseAddress, parseCidr, type Cidr } from '../net/cidr.ts';
 import { missingForPolicies, Unseen } from './missing.ts';
 import { familyOf, valueOf } from './packet.ts';
 import { PrefixMap } from '../net/prefixes.ts';
@@ -88,6 +88,7 @@ export class Prepared {
   readonly #chainsOfPods = new Map<Pod, PodChains>();
   readonly #hostChains = new Map<StoredHostEndpoint, HostChains>();
   readonly #parties = new Map<string, Party>();
+  readonly #failsafeNets: readonly Cidr[];
   readonly #unknown: Decision | undefined;
   readonly #unclearSubjects: readonly { readonly policy: StoredPolicy; readonly decision: Decision }[];
 
@@ -109,6 +110,9 @@ export class Prepared {
     this.tiers = sortTiers([...world.tiers, ...builtIn], enforced);
     this.#pods = new Map(world.pods.map((pod) => [podName(pod), pod]));
     for (const pool of world.pools) this.#pools.add(pool.cidr, pool);
+    this.#failsafeNets = world.felix.flatMap(({ failsafeInbound = [], failsafeOutbound = [] }) =>
+      [...failsafeInbound, ...failsafeOutbound].flatMap(({ net }) => net ?? []),
+    );
     for (const node of world.nodes) this.#addNode(node);
     for (const pod of world.pods) {
       for (const address of pod.addresses) this.#places.set(address, { kind: 'pod', pod });
@@ -147,8 +151,13 @@ export class Prepared {
 
   /** Equal texts: nothing but rules and Services tells the two addresses apart. */
   placementOf(address: string): string {
-    const { pool } = this.party(address);
-    return pool === undefined ? '' : `${String(pool.natOutgoing)} ${pool.vxlan} ${pool.ipip}`;
+    const { pool, family, value } = this.party(address);
+    const full = { family, value, prefix: family === 4 ? 32 : 128 };
+    const failsafes = this.#failsafeNets.map((net) => (containsCidr(net, full) ? '1' : '0'));
+    return [
+      pool === undefined ? '' : `${String(pool.natOutgoing)} ${pool.vxlan} ${pool.ipip}`,
+      ...failsafes,
+    ].join(' ');
   }
 
   /** Equal texts: the same policies select the pods. */
@@ -159,7 +168,7 @@ export class Prepared {
 
   /** Every CIDR and address that something in the world mentions. */
   *cidrs(): Iterable<Cidr> {
-    const { policies, sets, pools, hostEndpoints, felix } = this.world;
+    const { policies, sets, pools, hostEndpoints } = this.world;
     for (const { ingress, egress } of policies) {
       for (const { source, destination } of [...ingress, ...egress]) {
         for (const end of [source, destination]) yield* [...end.nets, ...end.notNets];
@@ -168,9 +177,7 @@ export class Prepared {
     for (const { nets } of sets) yield* nets;
     for (const { cidr } of pools) yield cidr;
     for (const { expectedIPs } of hostEndpoints) yield* expectedIPs;
-    for (const { failsafeInbound = [], failsafeOutbound = [] } of felix) {
-      for (const { net } of [...failsafeInbound, ...failsafeOutbound]) if (net !== undefined) yield net;
-    }
+    yield* this.#failsafeNets;
     for (const address of [...this.#places.keys(), ...this.services.addresses(), '127.0.0.0', '::1'])
       yield address === '127.0.0.0' ? parseCidr('127.0.0.0/8') : parseAddress(address);
   }

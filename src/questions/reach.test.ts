@@ -1,0 +1,51 @@
+import { expect, test } from '@jest/globals';
+import { Prepared } from '../simulator/prepared.ts';
+import { readWorld } from '../simulator/snapshot.ts';
+import { partyText } from './party-text.ts';
+import { reach } from './reach.ts';
+
+const pod = (name: string, ip: string): object => ({
+  ...{ apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'shop', name } },
+  spec: { nodeName: 'worker2' },
+  status: { podIPs: [{ ip }] },
+});
+const node = (name: string, address: string): object => ({
+  ...{ apiVersion: 'v1', kind: 'Node', metadata: { name } },
+  status: { addresses: [{ type: 'InternalIP', address }] },
+});
+const calico = (kind: string, name: string, spec: object): object => ({
+  ...{ apiVersion: 'projectcalico.org/v3', kind, metadata: { name, labels: { host: name } } },
+  spec,
+});
+
+test('a failsafe for one network tells addresses apart that no rule does', () => {
+  const failsafeInboundHostPorts = [
+    { protocol: 'TCP', port: 22, net: '203.0.113.0/24' },
+    { protocol: 'TCP', port: 23, net: '10.0.0.0/24' },
+  ];
+  const prepared = new Prepared(
+    readWorld([
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+      node('worker1', '192.168.0.1'),
+      node('worker2', '192.168.0.2'),
+      pod('in', '10.0.0.1'),
+      pod('out', '10.9.0.1'),
+      calico('IPPool', 'pods', { cidr: '10.0.0.0/8' }),
+      calico('HostEndpoint', 'worker1', { node: 'worker1', interfaceName: '*' }),
+      calico('GlobalNetworkPolicy', 'closed', { selector: 'has(host)', types: ['Ingress'] }),
+      calico('FelixConfiguration', 'default', { failsafeInboundHostPorts }),
+    ]),
+  );
+  const found = reach(prepared, {
+    from: () => true,
+    to: (party) => party.kind === 'nodes' && party.names.includes('worker1'),
+  });
+  const rows = found.sources.flatMap(found.rowsOf).map(({ from, allowed }) => ({
+    from: partyText(from, prepared, found.parties).name,
+    allowed,
+  }));
+  expect(rows).toEqual([
+    { from: 'shop/in', allowed: ['23/TCP'] },
+    { from: '203.0.113.0/24', allowed: ['22/TCP'] },
+  ]);
+});
