@@ -49,3 +49,25 @@ test('a failsafe for one network tells addresses apart that no rule does', () =>
     { from: '203.0.113.0/24', allowed: ['22/TCP'] },
   ]);
 });
+
+test('pods with the same policies are apart where Felix has other settings on their nodes', () => {
+  const prepared = new Prepared(
+    readWorld([
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+      node('worker1', '192.168.0.1'),
+      node('worker2', '192.168.0.2'),
+      { ...pod('near', '10.0.0.1'), spec: { nodeName: 'worker1' } },
+      pod('far', '10.0.0.2'),
+      calico('FelixConfiguration', 'node.worker1', { allowVXLANPacketsFromWorkloads: true }),
+    ]),
+  );
+  const found = reach(prepared, { from: ({ kind }) => kind === 'pods', to: ({ kind }) => kind === 'pods' });
+  const rows = found.sources.flatMap(found.rowsOf).map(({ from, to, allowed }) => ({
+    ends: [from, to].map((party) => partyText(party, prepared, found.parties).name),
+    hasTunnels: allowed.some((ports) => ports === 'UDP'),
+  }));
+  expect(rows).toEqual([
+    { ends: ['shop/near', 'shop/far'], hasTunnels: true },
+    { ends: ['shop/far', 'shop/near'], hasTunnels: false },
+  ]);
+});

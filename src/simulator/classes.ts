@@ -4,7 +4,7 @@
  */
 import type { Pod } from './world.ts';
 import { podName } from './world.ts';
-import { nodeKeyOf } from './node-keys.ts';
+import { nodeKeyOf, settingsKeyOf } from './node-keys.ts';
 import type { Prepared } from './prepared.ts';
 import { outsideClassesOf, type OutsideClass } from './outside.ts';
 
@@ -22,9 +22,12 @@ export class Classes {
   readonly outside: readonly OutsideClass[];
   readonly #byPod = new Map<string, PodClass>();
   readonly #nodeKeys = new Map<string, string>();
+  readonly #settingsKeys = new Map<string, string>();
+  readonly #hasHosts: boolean;
 
   constructor(prepared: Prepared) {
     this.prepared = prepared;
+    this.#hasHosts = prepared.world.hostEndpoints.length > 0;
     const groups = Map.groupBy(prepared.world.pods, (pod) => this.#podKey(pod));
     this.pods = [...groups.values()].flatMap((pods, number) => {
       const [first, ...rest] = pods;
@@ -58,12 +61,18 @@ export class Classes {
 
   /**
    * Two pods of one class have the same policies, every rule says the same of their addresses, and their nodes
-   * have the same host endpoints.
+   * have the same host endpoints and the same settings of Felix.
    */
   #podKey(pod: Pod): string {
     const addresses = pod.addresses.map((address) => this.prepared.signature(address));
-    const node = this.prepared.world.hostEndpoints.length === 0 ? '' : this.#nodeKey(pod.node);
+    const node = this.#hasHosts ? this.#nodeKey(pod.node) : this.#settingsKey(pod.node);
     return [this.prepared.subjectOf(pod), node, ...addresses.sort()].join(' | ');
+  }
+
+  #settingsKey(name: string): string {
+    const key = this.#settingsKeys.get(name) ?? settingsKeyOf(this.prepared, name);
+    this.#settingsKeys.set(name, key);
+    return key;
   }
 
   #nodeKey(name: string): string {

@@ -10,7 +10,7 @@ import type { Node } from './world.ts';
 export function nodeKeyOf(prepared: Prepared, name: string): string {
   const found = prepared.node(name);
   if (found === undefined) return name;
-  const { node, endpoints, settings } = found;
+  const { node, endpoints } = found;
   const own = endpoints.map((endpoint) => {
     const expected = endpoint.expectedIPs.map((cidr) => formatAddress(cidr));
     return [
@@ -21,13 +21,17 @@ export function nodeKeyOf(prepared: Prepared, name: string): string {
   });
   const addresses = node.addresses.map((address) => prepared.signature(address));
   const names = (node.interfaces ?? []).map((each) => `${each.name} ${positions(node, each.addresses)}`);
-  return JSON.stringify([own, addresses, names, settings.unknown, settingsKey(settings)]);
+  return JSON.stringify([own, addresses, names, settingsKeyOf(prepared, name)]);
 }
 
 const positions = ({ addresses }: Node, some: readonly string[]): string =>
   some.map((address) => addresses.indexOf(address.replace(/\/.*$/, ''))).join('+');
 
-const settingsKey = (settings: object): string =>
-  JSON.stringify(settings, (_, value: unknown) =>
+/** Equal texts: Felix has the same settings on the two nodes, and nothing is Unknown on one of them alone. */
+export function settingsKeyOf(prepared: Prepared, name: string): string {
+  const { settings, unknown } = prepared.node(name) ?? {};
+  // Settings bear the name of the FelixConfiguration of one node, which says nothing.
+  return JSON.stringify([{ ...settings, name: '' }, unknown?.by], (_, value: unknown) =>
     typeof value === 'object' && value !== null && 'prefix' in value ? formatCidr(value as Cidr) : value,
   );
+}
