@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { expect, test } from '@jest/globals';
@@ -42,19 +44,53 @@ test('a reader that stops early is no error', async () => {
   expect(errors.toString()).not.toMatch(/EPIPE|^\s+at /m);
 });
 
-test('render and validate load neither the Kubernetes client nor the logger', async () => {
-  const listPackages = `
+/** The first group of a pattern, in the URL of each module that a command loads. */
+async function loadedBy(argv: readonly string[], pattern: RegExp): Promise<readonly string[]> {
+  const listModules = `
     import { registerHooks } from 'node:module';
     const loaded = new Set();
     registerHooks({ resolve(specifier, context, next) {
       const resolved = next(specifier, context);
-      loaded.add(/node_modules\\/((@[^/]+\\/)?[^/]+)/.exec(resolved.url)?.[1]);
+      loaded.add(${String(pattern)}.exec(resolved.url)?.[1]);
       return resolved;
     } });
-    process.on('exit', () => console.error('packages:' + [...loaded].filter(Boolean).sort().join()));`;
-  const hook = `data:text/javascript,${encodeURIComponent(listPackages)}`;
-  for (const command of ['render', 'validate']) {
-    const { stderr } = await start([command, '-f', sample], '', [`--import=${hook}`]);
-    expect(/^packages:(.*)$/m.exec(stderr)?.[1]).toBe('commander,js-yaml,zod');
-  }
+    process.on('exit', () => console.error('loaded:' + [...loaded].filter(Boolean).sort().join()));`;
+  const hook = `data:text/javascript,${encodeURIComponent(listModules)}`;
+  const { stderr } = await start(argv, '', [`--import=${hook}`]);
+  return /^loaded:(.*)$/m.exec(stderr)?.[1]?.split(',') ?? [];
+}
+
+test.each(['render', 'validate'])(
+  '%s loads neither the Kubernetes client nor the logger',
+  async (command) => {
+    const packages = await loadedBy([command, '-f', sample], /node_modules\/((@[^/]+\/)?[^/]+)/);
+    expect(packages).toEqual(['commander', 'js-yaml', 'zod']);
+  },
+);
+
+test('validate loads the simulator only where something has assertions', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clusterfirewall-'));
+  const inventory = join(folder, 'cluster.yaml');
+  const cluster = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'wordpress' } },
+    { apiVersion: 'v1', kind: 'Node', metadata: { name: 'a' } },
+  ];
+  const pods = (name: string): object => ({ pod: { namespace: name, namespaceLabels: {}, labels: {} } });
+  const assertion = { name: 'it', from: pods('a'), to: pods('b'), ports: [80], expect: 'Denied' };
+  const stored = {
+    ...{ apiVersion: 'clusterfirewall.io/v1alpha1', kind: 'ClusterFirewall', metadata: { name: 'default' } },
+    spec: { mode: 'Observe', namespaces: [], assertions: [assertion] },
+  };
+  const isLoadedWith = async (...objects: readonly object[]): Promise<boolean> => {
+    writeFileSync(inventory, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+    const rooms = await loadedBy(
+      ['validate', '-f', sample, '--inventory', inventory],
+      /\/src\/(simulator|assertions|compiler)\//,
+    );
+    expect(rooms).toContain('compiler');
+    return rooms.includes('simulator') || rooms.includes('assertions');
+  };
+  const found = [await isLoadedWith(...cluster), await isLoadedWith(...cluster, stored)];
+  rmSync(folder, { recursive: true });
+  expect(found).toEqual([false, true]);
 });

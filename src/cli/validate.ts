@@ -2,6 +2,8 @@ import type { CommandIO, ExitCode } from './io.ts';
 import type { KubeConfigChoice } from '../cluster/http/kubeconfig-file.ts';
 import { type CompileResult, type ManifestInput, compileManifests } from './manifests/compiled.ts';
 import { type Diagnostic, inReadingOrder, isAboutTheInput } from './manifests/diagnostics.ts';
+import { isRecord, valueAt } from '../json.ts';
+import { unfold } from './manifests/load.ts';
 import type { Problem } from '../compiler/types.ts';
 import { report, reportSkipped, toJson } from './report.ts';
 import { summaryLines } from './summary.ts';
@@ -52,15 +54,22 @@ function exitCodeOf(diagnostics: readonly Diagnostic[]): ExitCode {
   return diagnostics.some(({ reason }) => reason === 'AssertionUnknown') ? 3 : 0;
 }
 
-/** Most manifests have none, and need no simulator. */
+/** Most manifests and clusters have none, and need no simulator. */
 async function assertionsOf(result: CompileResult): Promise<readonly Diagnostic[]> {
   if (result.state !== 'compiled') return [];
   const { manifests, cluster } = result;
-  const hasAssertions = manifests.firewalls.some(({ spec }) => spec.assertions !== undefined);
-  if (!hasAssertions && cluster.documents.length === 0) return [];
+  const hasAssertions =
+    manifests.firewalls.some(({ spec }) => spec.assertions !== undefined) ||
+    cluster.documents.flatMap(unfold).some(({ value }) => isFirewallWithAssertions(value));
+  if (!hasAssertions) return [];
   const { judgeManifests } = await import('./questions/assertions.ts');
   return judgeManifests(manifests, cluster);
 }
+
+const isFirewallWithAssertions = (value: unknown): boolean =>
+  isRecord(value) &&
+  value['kind'] === 'ClusterFirewall' &&
+  valueAt(value, 'spec', 'assertions') !== undefined;
 
 async function readLive(choice: KubeConfigChoice, io: CommandIO) {
   const { loadCluster } = await import('./questions/cluster.ts');
