@@ -1,5 +1,9 @@
 /** Reads the kernel's figures of a process (proc(5)). */
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 export interface MemoryUsage {
   /** Resident bytes now. */
@@ -29,4 +33,24 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
   // The second field, the name, may contain blanks. It ends at the last parenthesis.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / USER_HZ;
+}
+
+/** Milliseconds from the start of a command to its end. */
+export interface Timed {
+  readonly wall: number;
+  /** Those that all cores have worked for it, in user and kernel mode. */
+  readonly processor: number;
+}
+
+/** Runs a command, and drops what it prints. @throws Error where its exit code is not 0 */
+export async function timed(command: string, argv: readonly string[]): Promise<Timed> {
+  const began = performance.now();
+  // The second line of `times` is that of the children.
+  const script = '"$@" > /dev/null && times';
+  const { stdout } = await run('/bin/sh', ['-c', script, 'sh', command, ...argv]);
+  const wall = performance.now() - began;
+  const times = (stdout.trim().split('\n')[1] ?? '').matchAll(/(\d+)m([\d.]+)s/g);
+  const seconds = [...times].map(([, minutes, rest]) => Number(minutes) * 60 + Number(rest));
+  if (seconds.length !== 2) throw new Error(`sh prints other times: ${stdout}`);
+  return { wall, processor: seconds.reduce((a, b) => a + b) * 1000 };
 }

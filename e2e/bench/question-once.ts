@@ -1,4 +1,4 @@
-/** Runs one command line in this fresh process. Prints its exit code, its time and its memory as JSON. */
+/** Runs one command line in this fresh process. Prints its exit code, its times and its memory as JSON. */
 import { Readable } from 'node:stream';
 import { main } from '../../src/cli/program.ts';
 
@@ -6,6 +6,8 @@ export interface Asked {
   readonly exitCode: number;
   /** The time of the command, without the start of the process. */
   readonly milliseconds: number;
+  /** Milliseconds that all cores have worked for the process, its start included. */
+  readonly processor: number;
   /** Bytes. */
   readonly memory: number;
   /** Characters that it printed. */
@@ -25,9 +27,11 @@ const exitCode = await main(process.argv.slice(2), {
   save: () => Promise.resolve(),
   color: false,
 });
+const { user, system } = process.cpuUsage();
 const asked: Asked = {
   exitCode,
   milliseconds: performance.now() - began,
+  processor: (user + system) / 1000,
   memory: process.resourceUsage().maxRSS * 1024,
   printed,
 };
