@@ -159,7 +159,8 @@ function isTunnel({ settings }: PreparedNode, { protocol, port }: Cell['header']
 const tunnelsOf = ({ settings }: PreparedNode): string =>
   `${String(settings.vxlanPort)} ${String(settings.allowsVxlanFromWorkloads)} ${String(settings.allowsIpipFromWorkloads)}`;
 
-function numberOf<K>(numbers: Map<K, number>, key: K): number {
+/** The number of a key, which is the next one where it is new. */
+export function numberOf<K>(numbers: Map<K, number>, key: K): number {
   const known = numbers.get(key);
   if (known !== undefined) return known;
   numbers.set(key, numbers.size);

@@ -1,5 +1,5 @@
 /** Finds pairs of ends whose packets go the same way through nodes, and meet the same verdicts. */
-import type { PodChains, PodEnd } from './pod-chains.ts';
+import { numberOf, type PodChains, type PodEnd } from './pod-chains.ts';
 import { nodeKeyOf } from './node-keys.ts';
 import type { Prepared, PreparedNode } from './prepared.ts';
 import { isTunnelled } from './routes.ts';
@@ -19,7 +19,9 @@ export class WayKeys {
   readonly #prepared: Prepared;
   readonly #chains: Pick<PodChains<unknown>, 'judgeOf'>;
   readonly #nodePortsLeadToPods: boolean;
-  readonly #ofPods = new WeakMap<PodEnd, string>();
+  readonly #ofPods = new WeakMap<PodEnd, number>();
+  /** Keys are made for every pair, so they have numbers in place of long texts. */
+  readonly #numbers = new Map<string, number>();
   readonly #nodes = new Map<string, string>();
   #hosts: Aspect | undefined;
 
@@ -41,17 +43,12 @@ export class WayKeys {
     const sender = from.inPod?.node ?? from.node;
     const receiver = to.inPod?.node ?? to.node;
     const isTunnel = sender !== undefined && isTunnelled(this.#prepared, sender, to.address);
-    return [
-      from.family,
-      this.#partOf('egress', from, to),
-      this.#partOf('ingress', to, from),
-      sender === receiver,
-      isTunnel,
-    ].join(' | ');
+    const places = `${String(from.family)}${sender === receiver ? 's' : 'o'}${String(isTunnel)}`;
+    return `${places}|${this.#partOf('egress', from, to)}|${this.#partOf('ingress', to, from)}`;
   }
 
   #partOf(direction: 'egress' | 'ingress', own: End, other: End): string {
-    if (own.node !== undefined) return `node ${own.node.node.name}`;
+    if (own.node !== undefined) return `${own.node.node.name}/`;
     if (own.inPod === undefined || own.inPod === 'nowhere') return own.address;
     const { number } = this.#chains.judgeOf(direction, own.inPod);
     const isJudged = other.inPod !== undefined && other.inPod !== 'nowhere';
@@ -59,11 +56,11 @@ export class WayKeys {
       ? this.#chains.judgeOf(direction === 'egress' ? 'ingress' : 'egress', other.inPod).aspect
       : undefined;
     const answers = asks && this.#prepared.book.answers(asks, this.#prepared.party(own.address));
-    return `${String(number)} ${answers ?? ''} ${this.#ofPod(own.inPod)}`;
+    return `${String(number)},${String(this.#ofPod(own.inPod))},${answers ?? ''}`;
   }
 
   /** Everything that host endpoints, NAT and routes may ask about a pod. */
-  #ofPod(end: PodEnd): string {
+  #ofPod(end: PodEnd): number {
     const known = this.#ofPods.get(end);
     if (known !== undefined) return known;
     this.#hosts ??= askedByHosts(this.#prepared);
@@ -73,8 +70,9 @@ export class WayKeys {
       this.#prepared.placementOf(end.address),
       this.#nodeKey(end.node.node.name),
     ].join(' ');
-    this.#ofPods.set(end, key);
-    return key;
+    const number = numberOf(this.#numbers, key);
+    this.#ofPods.set(end, number);
+    return number;
   }
 
   #nodeKey(name: string): string {
