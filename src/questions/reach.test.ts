@@ -71,3 +71,42 @@ test('pods with the same policies are apart where Felix has other settings on th
     { ends: ['shop/far', 'shop/near'], hasTunnels: false },
   ]);
 });
+
+test('pods are apart where the packets to them go through a tunnel, and to the others of their kind do not', () => {
+  const numbers = [1, 2, 3];
+  // The third node is in another subnet.
+  const addressOf = (number: number): string => `192.168.${number === 3 ? '9' : '0'}.${String(number)}`;
+  const prepared = new Prepared(
+    readWorld([
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
+      ...numbers.map((number) => {
+        const annotations = {
+          'projectcalico.org/IPv4Address': `${addressOf(number)}/24`,
+          'projectcalico.org/IPv4VXLANTunnelAddr': `10.0.200.${String(number)}`,
+        };
+        const name = `worker${String(number)}`;
+        return { ...node(name, addressOf(number)), metadata: { name, annotations } };
+      }),
+      ...numbers.map((number) => ({
+        ...pod(`pod${String(number)}`, `10.0.0.${String(number)}`),
+        spec: { nodeName: `worker${String(number)}` },
+      })),
+      ...numbers.map((number) => ({
+        ...{ apiVersion: 'projectcalico.org/v3', kind: 'HostEndpoint' },
+        metadata: { name: `worker${String(number)}`, labels: { host: 'closed' } },
+        spec: { node: `worker${String(number)}`, expectedIPs: [addressOf(number)] },
+      })),
+      calico('IPPool', 'pods', { cidr: '10.0.0.0/16', vxlanMode: 'CrossSubnet' }),
+      calico('GlobalNetworkPolicy', 'closed', {
+        ...{ selector: "host == 'closed'", types: ['Ingress'], applyOnForward: true },
+      }),
+    ]),
+  );
+  const found = reach(prepared, { from: ({ kind }) => kind === 'pods', to: ({ kind }) => kind === 'pods' });
+  const rows = found.sources
+    .flatMap(found.rowsOf)
+    .map(({ from, to }) =>
+      [from, to].map((party) => partyText(party, prepared, found.parties).name).join(' → '),
+    );
+  expect(rows).toEqual(['shop/pod1, shop/pod2 → shop/pod3', 'shop/pod3 → shop/pod1, shop/pod2']);
+});

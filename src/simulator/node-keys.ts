@@ -21,7 +21,10 @@ export function nodeKeyOf(prepared: Prepared, name: string): string {
   });
   const addresses = node.addresses.map((address) => prepared.signature(address));
   const names = (node.interfaces ?? []).map((each) => `${each.name} ${positions(node, each.addresses)}`);
-  return JSON.stringify([own, addresses, names, settingsKeyOf(prepared, name)]);
+  // Packets to pods in another subnet go through a tunnel, and come in at another interface.
+  const isCut = prepared.world.pools.some(({ vxlan }) => vxlan === 'CrossSubnet');
+  const subnets = isCut ? node.subnets : [];
+  return JSON.stringify([own, addresses, names, subnets, settingsKeyOf(prepared, name)]);
 }
 
 const positions = ({ addresses }: Node, some: readonly string[]): string =>
