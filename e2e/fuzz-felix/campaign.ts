@@ -4,6 +4,7 @@ import { seeded } from '../harness/random.ts';
 import { startCast, type Shape } from './cast.ts';
 import { Coverage } from './coverage.ts';
 import { record, type Recorded } from './replay.ts';
+import { fixNeighbours } from './neighbours.ts';
 import { describe, type Disagreement } from './describe.ts';
 import { agrees, type Stage } from './compare.ts';
 import { playRound } from './round.ts';
@@ -84,6 +85,7 @@ async function onCluster(shape: Shape, plan: Plan, sum: Sum, { isOver, say }: Pl
   const client = connect(cast.cluster.kubeconfig);
   try {
     const stage = { cast, client, addresses: await addressesOf(cast, client) };
+    await fixNeighbours(cast, stage.addresses);
     do await play(stage, plan, sum, say);
     while (!isOver());
   } catch (error) {

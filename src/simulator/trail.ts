@@ -40,6 +40,8 @@ export interface Outcome {
   readonly steps: readonly Step[];
   /** The step that decided: the denial, the unknown, or the last place of all. */
   readonly decisive: Step;
+  /** True where kube-proxy may choose other ways, which have the same verdict. */
+  readonly isOneOfSeveral?: true;
 }
 
 export type Next = 'next' | 'stop';

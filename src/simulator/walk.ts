@@ -324,7 +324,8 @@ class Walk {
     if (targets.length === 1 && only !== undefined) return follow(only);
     const outcomes = this.#trail.fork(targets.map((target) => () => follow(target)));
     const [first] = outcomes;
-    if (first !== undefined && outcomes.every(({ verdict }) => verdict === first.verdict)) return first;
+    if (first !== undefined && outcomes.every(({ verdict }) => verdict === first.verdict))
+      return { ...first, isOneOfSeveral: true };
     const verdicts = targets.map(({ address }, index) => `${address} ${outcomes[index]?.verdict ?? ''}`);
     return this.#trail.end(where, hop, unknown(`the backends of ${name} differ: ${verdicts.join(', ')}`));
   }
