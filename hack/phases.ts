@@ -43,11 +43,10 @@ export const PHASES = {
   unit: () => jest('unit', '--maxWorkers=100%', '--testTimeout', String(MINUTE)),
   programs: clusterPrograms,
   // Each file has clusters of its own, which wait most of the time: two cores are enough for several.
-  integration: () => jest('integration', '--maxWorkers=3', ...without(LONG_INTEGRATION)),
-  'more-integration': () => jest('integration', '--maxWorkers=3', ...only(LONG_INTEGRATION)),
-  // One at a time keeps both cores busy already: Felix starts hundreds of programs a minute.
-  packets: () => jest('packets', '--runInBand', ...scenarios([...LONG_PACKETS, CHANGES])),
-  'more-packets': () => jest('packets', '--runInBand', ...only(LONG_PACKETS)),
+  integration: () => jest('integration', '--maxWorkers=5', ...without(LONG_INTEGRATION)),
+  'more-integration': () => jest('integration', '--maxWorkers=5', ...only(LONG_INTEGRATION)),
+  packets: () => jest('packets', '--maxWorkers=2', ...scenarios([...LONG_PACKETS, CHANGES])),
+  'more-packets': () => jest('packets', '--maxWorkers=2', ...only(LONG_PACKETS)),
   changes: () => jest('packets', '--runInBand', '--testPathPatterns', CHANGES),
   chaos: () => jest('chaos', '--runInBand'),
   delivery: () => jest('delivery', '--runInBand'),
