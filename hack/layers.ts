@@ -35,7 +35,7 @@ const floors = (
 };
 
 const CONTROLLER_FLOORS = ['objects', 'observe', 'plan', 'apply', 'gate', 'nodes', 'report', 'metrics'];
-const UNDER_CONTROLLER = ['assertions', 'questions', 'compiler', 'cluster', ...WORDS];
+const UNDER_CONTROLLER = ['openings', 'assertions', 'questions', 'compiler', 'cluster', ...WORDS];
 
 /**
  * From the bottom to the top. A file belongs to the room with the longest matching name; a file without a
@@ -63,6 +63,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 
   questions: pure('compiler', 'simulator', 'calico/read', ...WORDS),
   assertions: pure('questions', 'compiler', 'simulator', 'calico/read', ...WORDS),
+  openings: pure('assertions', 'questions', 'compiler', 'simulator', 'calico/read', ...WORDS),
   page: { rooms: [], packages: [] },
   traffic: pure('questions', 'compiler', 'simulator', 'flowlogs', 'calico/read', ...WORDS),
   suggest: pure('traffic', 'questions', 'compiler', 'simulator', ...WORDS),

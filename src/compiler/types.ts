@@ -105,6 +105,8 @@ export interface Opening {
   readonly accepted: boolean;
   /** True when the operator cannot see whether it opens anything. */
   readonly isUnseen?: true;
+  /** True for a policy that opens pods alone, so that its flows can be followed (src/openings). */
+  readonly isOnPods?: true;
 }
 
 /** The objects of others that may open something, and where the default deny applies. */

@@ -5,7 +5,7 @@
 import { hasPorts, PROTOCOL } from '../calico/read/protocols.ts';
 import type { PortRange, PolicyRule, RuleEnd } from '../calico/read/policy.ts';
 import { NEIGHBOUR_DISCOVERY, type Header } from './packet.ts';
-import type { Prepared } from './prepared.ts';
+import type { CompiledPolicy } from './chains.ts';
 
 export interface Cell {
   /** Undefined stands for every protocol that nothing mentions. */
@@ -21,8 +21,14 @@ export interface Cell {
 const LAST_PORT = 65_535;
 const NO_PORTS: PortRange = { from: 0, to: 0 };
 
+/** The part of a world that tells packets apart. */
+export interface Telling {
+  readonly policies: readonly Pick<CompiledPolicy, 'policy'>[];
+  readonly singlePorts: (protocol: number) => Iterable<number>;
+}
+
 /** Cells of one family, for one world or several. Together they are every packet. */
-export function cellsOf(worlds: readonly Prepared[], family: 4 | 6): readonly Cell[] {
+export function cellsOf(worlds: readonly Telling[], family: 4 | 6): readonly Cell[] {
   const rules = worlds.flatMap(({ policies }) =>
     policies.flatMap(({ policy }) => [...policy.ingress, ...policy.egress]),
   );
@@ -69,7 +75,7 @@ function isIcmp(cells: readonly Cell[], icmp: NonNullable<Cell['icmp']>, header:
   return icmp.code === (hasCode ? header.icmpCode : undefined);
 }
 
-function portCells(worlds: readonly Prepared[], rules: readonly PolicyRule[], base: Header): readonly Cell[] {
+function portCells(worlds: readonly Telling[], rules: readonly PolicyRule[], base: Header): readonly Cell[] {
   const ofProtocol = rules.filter(({ protocol }) => protocol === base.protocol);
   const cuts = new Set<number>([0]);
   const sourceCuts = new Set<number>([0]);

@@ -13,7 +13,7 @@ export interface OutsideClass {
 }
 
 /** This network, loopback, multicast, class E and link-local addresses of IPv6. */
-const ROUTED_NOWHERE = [
+export const ROUTED_NOWHERE = [
   '0.0.0.0/8',
   '127.0.0.0/8',
   '224.0.0.0/4',

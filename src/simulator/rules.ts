@@ -160,6 +160,13 @@ export class RuleBook {
     return `${answers} ${named.sort().join()} ${behind.join()}`;
   }
 
+  /** Equal texts: none of these rules tells the two addresses apart at that end, whatever the ports. */
+  tellerAt(end: 'source' | 'destination', rules: readonly Rule[]): (party: Party) => string {
+    const questions = new Set(rules.flatMap((rule) => [...rule[end].yes, ...rule[end].no]));
+    const services = new Set(rules.flatMap(({ service }) => (end === 'source' ? [] : (service ?? []))));
+    return (party) => this.answers({ questions, names: this.#names, services }, party);
+  }
+
   /** The ports of an address in a Service, for those Services that rules name as destinations. */
   #portsBehind(service: string, { text }: Party): readonly string[] {
     const members = [...(this.#members.ports.get(service) ?? [])];

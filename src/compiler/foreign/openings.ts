@@ -93,7 +93,8 @@ class Judge {
         ...(atNodes ? ['nodes, before spec.nodes'] : []),
       ].join('; ');
       const where = place === 'default' ? '' : ` (Tier ${policy.tier})`;
-      return [{ rank: RANKS[place], opening: { object: id, opens: `${opens}${where}`, accepted } }];
+      const opening = { object: id, opens: `${opens}${where}`, accepted };
+      return [{ rank: RANKS[place], opening: atNodes ? opening : { ...opening, isOnPods: true } }];
     });
   }
 
@@ -127,7 +128,8 @@ class Judge {
       const directions = both(policy.allows, closed.deny);
       if (!this.#counts(place) || !isAny(directions) || !mayGovern(closed, policy)) return [];
       const opens = `${named(directions)} of pods, ${past(place)}`;
-      return [this.#opening(RANKS[place], `${policy.kind}/${policy.name}`, opens)];
+      const { rank, opening } = this.#opening(RANKS[place], `${policy.kind}/${policy.name}`, opens);
+      return [{ rank, opening: { ...opening, isOnPods: true } }];
     });
     const unlisted = (inventory.unlistedAdminKinds ?? []).flatMap((kind): readonly Ranked[] => {
       const place = placeOfAdmin({ isBaseline: kind === 'BaselineAdminNetworkPolicy' });
@@ -199,6 +201,10 @@ export const wearsSetLabel = (labels: Readonly<Record<string, string>>): boolean
 /** Calico gives these labels to pods. In selectors, an object of others that has one counts as a pod. */
 const posesAsPods = (labels: Readonly<Record<string, string>>): boolean =>
   Object.keys(labels).some((key) => isCalicosLabel(key) && key !== LABEL_CREATED_BY);
+
+/** True for labels by which an object of the cluster gets what rules give to sets or to pods. */
+export const joinsOthers = (labels: Readonly<Record<string, string>>): boolean =>
+  wearsSetLabel(labels) || posesAsPods(labels);
 
 const isClosed = ({ namespaces, deny }: ClosedPods): boolean => namespaces.length > 0 && isAny(deny);
 

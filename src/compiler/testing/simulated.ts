@@ -33,8 +33,24 @@ export function simulatedOf(objects: readonly GeneratedObject[], cluster: Cluste
   };
 }
 
+/**
+ * True where the policies of the pod at that end let the flow pass, and for an end that is no pod.
+ * @throws as simulatedOf
+ */
+export function simulatedEndsOf(
+  objects: readonly GeneratedObject[],
+  cluster: Cluster,
+): (end: 'from' | 'to', flow: Flow) => boolean {
+  const prepared = preparedOf(objects, cluster);
+  return (end, flow) => {
+    if (flow[end].kind !== 'pod') return true;
+    const chain = chainOf(prepared, flow[end], end === 'from' ? 'egress' : 'ingress');
+    return verdictOf(decide(prepared, chain, flow)).allowed;
+  };
+}
+
 function preparedOf(objects: readonly GeneratedObject[], cluster: Cluster): Prepared {
-  const world = readWorld([...objects, ...surroundings(cluster)]);
+  const world = readWorld([...objects, ...surroundingsOf(cluster)]);
   const [problem] = world.problems;
   if (problem !== undefined)
     throw new Error(`${problem.kind} ${problem.name}: ${problem.field} ${problem.why}`);
@@ -108,7 +124,8 @@ const own = (apiVersion: string, kind: string, metadata: object, more: object = 
 });
 const CALICO = 'projectcalico.org/v3';
 
-function surroundings(cluster: Cluster): readonly object[] {
+/** Stored objects of everything but the policies that are asked about. */
+export function surroundingsOf(cluster: Cluster): readonly object[] {
   const sets = cluster.tenantSets.map(({ namespace, labels, nets }, index) =>
     own(CALICO, 'NetworkSet', { name: `set-${String(index)}`, namespace, labels }, { spec: { nets } }),
   );
