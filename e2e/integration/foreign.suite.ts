@@ -182,11 +182,13 @@ export const foreignTests = (mode: ApiMode): void => {
       await make(...objects);
       await renewed();
       const status = await names(named);
-      expect(status.foreign).toEqual([{ object: named, opens }]);
+      // An example of a flow may follow.
+      expect(status.foreign).toEqual([{ object: named, opens: expect.stringContaining(opens) }]);
       expect(status.foreignCount).toEqual({ open: 1, accepted: 0 });
       expect(isTrue(status, 'ForeignPolicies')).toBe(true);
       expect(conditionOf(status, 'Stalled')?.status).toBe('False');
-      expect(messageOf(status)).toBe(`${named} may open ${opens}; every rule is programmed`);
+      const said = status.foreign?.[0]?.opens ?? '';
+      expect(messageOf(status)).toBe(`${named} may open ${said}; every rule is programmed`);
       expect(status.namespaces?.summary).toMatch(/^\d+\/\d+$/);
     });
 
@@ -285,7 +287,10 @@ export const foreignTests = (mode: ApiMode): void => {
       await renewed();
       const status = await names('AdminNetworkPolicy/open');
       expect(status.foreign).toEqual([
-        { object: 'AdminNetworkPolicy/open', opens: 'ingress of pods, before the default deny' },
+        {
+          object: 'AdminNetworkPolicy/open',
+          opens: expect.stringContaining('ingress of pods, before the default deny'),
+        },
       ]);
     });
 

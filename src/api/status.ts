@@ -73,7 +73,7 @@ const foreignObject = z.strictObject({
   object: z.string().max(320).meta({
     description: 'Kind/NAME, as spec.acceptForeign takes it, or a kind that the operator may not list.',
   }),
-  opens: z.string().max(512).meta({ description: 'What it may open.' }),
+  opens: z.string().max(512).meta({ description: 'What it may open, with an example where one is known.' }),
   accepted: z.literal(true).meta({ description: 'Present when spec.acceptForeign names it.' }).optional(),
 });
 

@@ -18,6 +18,7 @@ const look = ({ nodes, outcome, next, ...end }: End): Result =>
     calmMs: 0,
     statusMs: 0,
     assertionsMs: 0,
+    openingsMs: 0,
     ...end,
     next: { areDue: false, waits: [], ...next },
     outcome: { stopped: undefined, interrupted: false, written: [], ...outcome },

@@ -24,6 +24,8 @@ export interface RoundEnd {
   readonly statusMs: number;
   /** Milliseconds until assertions are judged again; 0 where nothing asks for that. */
   readonly assertionsMs: number;
+  /** Milliseconds until it is found out anew what others open; 0 where nothing asks for that. */
+  readonly openingsMs: number;
   readonly nodes: NodesWaiting;
 }
 
@@ -39,7 +41,7 @@ export function nextLook(end: RoundEnd): Result {
 }
 
 function nextOfPlan(end: RoundEnd): Result {
-  const { outcome, isShown, next, isRefused, calmMs, statusMs, assertionsMs } = end;
+  const { outcome, isShown, next, isRefused, calmMs, statusMs, assertionsMs, openingsMs } = end;
   const { stopped, interrupted, written } = outcome;
   if (stopped !== undefined && stopped.retryAfterMs > 0)
     return { type: 'requeueAfter', ms: stopped.retryAfterMs };
@@ -50,7 +52,7 @@ function nextOfPlan(end: RoundEnd): Result {
   if (next.areDue) return { type: 'requeueAfter', ms: written.length > 0 ? 0 : NO_EFFECT_MS };
   // Where nothing waits, the plan is empty or something has changed meanwhile, which the watch shows.
   const refusedMs = isRefused ? REFUSED_RETRY_MS : 0;
-  return atLatest({ type: 'done' }, [...next.waits, calmMs, statusMs, assertionsMs, refusedMs]);
+  return atLatest({ type: 'done' }, [...next.waits, calmMs, statusMs, assertionsMs, openingsMs, refusedMs]);
 }
 
 /** @param waits milliseconds; those that are 0 do not count */

@@ -11,6 +11,7 @@ import type { Drift } from './apply/drift.ts';
 import type { WriteResult } from './apply/execute.ts';
 import { namesService } from '../compiler/flows/named-services.ts';
 import { Gate, type Admission } from './gate/gate.ts';
+import { OpeningsJudge } from './gate/openings.ts';
 import { FinalizerKeeper, type Finalizers } from './apply/finalizers.ts';
 import { NodeRollout, type NodeRound } from './nodes/rollout.ts';
 import { findingOf, type RoundResult } from './report/findings.ts';
@@ -70,6 +71,7 @@ export class Reconciler {
   readonly #nodes: NodeRollout;
   readonly #finalizers: FinalizerKeeper;
   readonly #gate: Gate;
+  readonly #openings: OpeningsJudge;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -80,6 +82,7 @@ export class Reconciler {
     this.#nodes = new NodeRollout({ ...options, waveTimer: this.#waveTimer });
     this.#finalizers = new FinalizerKeeper(options.finalizers, options.log);
     this.#gate = new Gate(options);
+    this.#openings = new OpeningsJudge(options);
   }
 
   /** True for a Service that a spec names which was let in before, whatever is stored now. */
@@ -98,16 +101,15 @@ export class Reconciler {
     if (stored === undefined) return { type: 'done' };
 
     const { compile, drift } = this.#options;
-    const { adminPolicies } = calico;
-    const admission = await this.#gate.admit({ ...world, adminPolicies, live: stored.objects() }, signal);
+    const seen = { ...world, adminPolicies: calico.adminPolicies, live: stored.objects() };
+    const admission = await this.#gate.admit(seen, signal);
     const wanted = desiredState({ ...world, ...letIn(admission), live: stored.objects(), compile });
     const names = idsOf(wanted.desired);
     await stored.verify({ wanted: names }, signal);
     const live = stored.objects();
-    const { lifecycles } = wanted;
     // The watch shows the new finalizer, or that the firewall has gone meanwhile. Until then nothing is written
     // for it.
-    if (await this.#finalizers.add(world.firewalls, lifecycles)) return { type: 'done' };
+    if (await this.#finalizers.add(world.firewalls, wanted.lifecycles)) return { type: 'done' };
     const { nodes: known, inventory } = world;
     const hostEndpoints = inventory.hostEndpoints ?? [];
     const nodes = this.#nodes.begin({ nodes: known, hostEndpoints, stored, wanted, journal: report });
@@ -130,14 +132,12 @@ export class Reconciler {
     const after = this.#plan(round, left);
     const verdicts = this.#verdicts(round, after, outcome, isShown);
     report.verdicts = verdicts;
-    // The status says for a while that an object is contested. Nothing else would begin the round that takes
-    // that back.
-    const calmMs = drift.calmMs() ?? 0;
-    const { plan } = after;
     const isWritten = isShown && outcome.stopped === undefined;
+    const { plan } = after;
     const closed = await nodes.closeLast({ plan, verdicts, isWritten });
+    const { waitMs: openingsMs, ...said } = await this.#judgeOpenings(round, admission.firewalls);
     const results = {
-      wanted,
+      wanted: { ...wanted, ...said },
       admission,
       plan,
       outcome,
@@ -153,11 +153,26 @@ export class Reconciler {
       isShown,
       next: this.#writer.next(after, nodes.defers, nodes.isReplacedByAutomatic),
       isRefused: only(verdicts, 'Refused').length > 0,
-      calmMs,
+      // Nothing else would begin the round that takes back that an object is contested.
+      calmMs: drift.calmMs() ?? 0,
       statusMs,
       assertionsMs: admission.waitMs,
+      openingsMs,
       nodes: nodes.waiting,
     });
+  }
+
+  /** After the writes, which need not wait for it. */
+  async #judgeOpenings(
+    { world, stored, wanted, signal }: Round,
+    admitted: readonly StoredFirewall[],
+  ): Promise<{ readonly foreign: DesiredState['foreign']; readonly waitMs: number }> {
+    const { foreign, desired, frozen } = wanted;
+    if (foreign === undefined || !world.calico.served) return { foreign, waitMs: 0 };
+    const firewalls = admitted.flatMap(({ validation }) => (validation.ok ? [validation.firewall] : []));
+    const { inventory, calico } = world;
+    const input = { foreign, firewalls, desired, frozen, inventory, live: stored.objects() };
+    return this.#openings.judge({ ...input, adminPolicies: calico.adminPolicies }, signal);
   }
 
   #verdicts(

@@ -37,10 +37,7 @@ export function judgeOf({ sight, inventory, live, compile, kept }: JudgeInput): 
   const prefixes: readonly Frozen[] = kept.map((name) => ({ prefix: ruleId(name) }));
   const ask = (firewalls: readonly ClusterFirewall[], asserted: readonly Asserted[]): readonly Judged[] => {
     const compilation = compile(firewalls, inventory);
-    const stays = staying(live, [...prefixes, ...compilation.frozen], compilation);
-    const stored = sight.own.filter(({ kind, metadata }) =>
-      stays.has(objectId(kind as GeneratedKind, metadata)),
-    );
+    const stored = storedThatStay(sight, live, [...prefixes, ...compilation.frozen], compilation);
     const world = withApiServer(inForce(others, stored, compilation), inventory.apiServerTargets ?? []);
     const objects = [...stored, ...compilation.objects.map(({ object }) => object)];
     return evaluate({ world, services, firewalls, objects }, asserted);
@@ -59,6 +56,17 @@ const OBSERVED: Judgement = {
   is: 'Unknown',
   because: 'nothing is dropped under mode Observe; once enforced, it will hold',
 };
+
+/** Stored objects of the operator that stay as they are, whatever is compiled. */
+export function storedThatStay(
+  sight: Sight,
+  live: readonly LiveObject[],
+  frozen: readonly Frozen[],
+  compilation: Compilation,
+): Sight['own'] {
+  const stays = staying(live, frozen, compilation);
+  return sight.own.filter(({ kind, metadata }) => stays.has(objectId(kind as GeneratedKind, metadata)));
+}
 
 /** Stored objects that are not replaced by what is compiled: see Plan.frozen and Comparison. */
 function staying(
@@ -79,7 +87,7 @@ function staying(
 }
 
 /** The operator reads Services, and keeps of most only their addresses. */
-function servicesOf(inventory: Inventory): KnownServices {
+export function servicesOf(inventory: Inventory): KnownServices {
   const { services, clusterIPs = [], externalIPs = [], serviceCIDRs = [], unusualNodePorts = [] } = inventory;
   const addresses = new Set([...clusterIPs, ...externalIPs]);
   const ranges = serviceCIDRs.map(parseCidr);

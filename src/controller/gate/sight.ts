@@ -62,9 +62,17 @@ export class Eyes {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #authorship: Pick<Authorship, 'wrote'>;
+  readonly #without: ReadonlySet<string>;
   #last: Sight | undefined;
 
-  constructor(transport: Transport, clock: Clock, authorship: Pick<Authorship, 'wrote'>) {
+  /** @param without kinds that nobody asks about, which are neither listed nor missing */
+  constructor(
+    transport: Transport,
+    clock: Clock,
+    authorship: Pick<Authorship, 'wrote'>,
+    without: readonly string[] = [],
+  ) {
+    this.#without = new Set(without);
     this.#transport = transport;
     this.#clock = clock;
     this.#authorship = authorship;
@@ -77,6 +85,7 @@ export class Eyes {
     const lacks = [...NEVER];
     const objects: KubernetesObject[] = [];
     for (const each of [...CORE, ...adminKinds(versions)]) {
+      if (this.#without.has(each.kind)) continue;
       const found = await this.#list(each, signal);
       if (found === 'forbidden') lacks.push(each.kind);
       else objects.push(...found);
