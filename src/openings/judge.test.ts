@@ -151,6 +151,35 @@ describe('an object opens a flow, which is named', () => {
   });
 });
 
+test('pods that only a rule of the firewall tells apart are judged apart', () => {
+  const isIn = (app: string) => ({
+    selector: `app == '${app}'`,
+    namespaceSelector: "projectcalico.org/name == 'blog'",
+  });
+  const ingress = [
+    {
+      name: 'db',
+      pods: { matchLabels: { app: 'db' } },
+      from: [{ pods: { podSelector: { matchLabels: { app: 'job' } } } }],
+      ports: [5432],
+    },
+  ];
+  const ofApps = (values: string): OpeningJudgement | undefined =>
+    judged({
+      spec: { namespaces: [{ name: 'blog', namespaces: ['blog'], ingress }] },
+      objects: [
+        policy('theirs', {
+          selector: `app in {${values}} && projectcalico.org/namespace == 'blog'`,
+          types: ['Ingress'],
+          ingress: [from(isIn('job'), [5432])],
+        }),
+      ],
+    }).get(THEIRS);
+  expect(ofApps("'db'")).toEqual(NOTHING);
+  // The policy of the firewall selects both, because it has the rules of both ends.
+  expect(ofApps("'db', 'job'")).toEqual(UNDECIDED);
+});
+
 describe('an object that nobody can judge stays', () => {
   test.each<[string, object, Partial<Given>]>([
     ['a tier of others comes before ours and does not exist', { ...site([8080]), tier: 'gone' }, {}],
