@@ -1,6 +1,7 @@
 /** Reads what `calico-node -flows` prints (node/pkg/flowlogs/flowlogs.go at v3.31): a block of lines for each flow. */
 import { FlowLogError, type Emit, type Flow, type LineReader, type Seen } from './flow.ts';
-import { protocolOf } from './protocol.ts';
+import { parseHits, verdictOf } from './hits.ts';
+import { portOf, protocolOf } from './protocol.ts';
 
 const HEAD =
   /^- Time=(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.\d+)? ([+-]\d\d)(\d\d) \S+ Reporter=(Src|Dst) Action=(\w+)$/;
@@ -13,9 +14,11 @@ export const isCalicoNode = (line: string): boolean => HEAD.test(line);
 interface Block {
   readonly at: 'source' | 'destination';
   readonly lastSeen: number;
-  ends: Pick<Flow, 'from' | 'to' | 'protocol' | 'port'> | undefined;
+  ends: Pick<Flow, 'from' | 'to' | 'protocol' | 'port' | 'icmpType'> | undefined;
   counts: Pick<Flow, 'connections' | 'answered'> | undefined;
+  started: number;
   section: 'Enforced' | 'Pending' | undefined;
+  enforced: string;
   pending: string;
 }
 
@@ -45,26 +48,29 @@ const NO_FLOW = 'is not as `calico-node -flows` prints it: give its standard out
 function blockOf([, day = '', time = '', hours = '', minutes = '', reporter]: RegExpExecArray): Block {
   const lastSeen = Date.parse(`${day}T${time}${hours}:${minutes}`);
   const at = reporter === 'Src' ? 'source' : 'destination';
-  return { at, lastSeen, ends: undefined, counts: undefined, section: undefined, pending: '' };
+  const unread = { ends: undefined, counts: undefined, section: undefined, started: 0 };
+  return { at, lastSeen, ...unread, enforced: '', pending: '' };
 }
 
 /** False for a line that has no place here. */
 function takes(block: Block, text: string): boolean {
   if (block.ends === undefined) return (block.ends = endsOf(text)) !== undefined;
-  if (block.counts === undefined) return (block.counts = countsOf(text)) !== undefined;
+  if (block.counts === undefined) return takesCounts(block, text);
   const section = /^ {2}(Enforced|Pending):$/.exec(text)?.[1];
   if (section === 'Enforced' && block.section === undefined) block.section = section;
   else if (section === 'Pending' && block.section === 'Enforced') block.section = section;
   else if (block.section === undefined || !/^(?: {2}- .*)?$/.test(text)) return false;
   else if (block.section === 'Pending') block.pending += text;
+  else block.enforced += text;
   return true;
 }
 
 function endsOf(text: string): Block['ends'] {
-  const [, from, to, protocol = '', port] = ENDS.exec(text) ?? [];
+  const [, from, to, name = '', port] = ENDS.exec(text) ?? [];
   const [source, destination] = [endOf(from), endOf(to)];
   if (source === undefined || destination === undefined) return undefined;
-  return { from: source, to: destination, protocol: protocolOf(protocol), port: Number(port) };
+  const protocol = protocolOf(name);
+  return { from: source, to: destination, protocol, ...portOf(protocol, Number(port)) };
 }
 
 const KINDS = { wep: 'pod', hep: 'host endpoint', ns: 'network set' } as const;
@@ -78,26 +84,28 @@ function endOf(text = ''): Seen | undefined {
   return { kind: 'name', ...(namespace !== '' && namespace !== '-' && { namespace }), name, of };
 }
 
-function countsOf(text: string): Block['counts'] {
+function takesCounts(block: Block, text: string): boolean {
   const [whole, into = '', out = '', started, live] = COUNTS.exec(text) ?? [];
-  if (whole === undefined) return undefined;
+  if (whole === undefined) return false;
   const isCounted = into !== '0' || out !== '0';
-  return {
-    connections: Math.max(Number(started), Number(live)),
+  block.started = Number(started);
+  block.counts = {
+    connections: Math.max(block.started, Number(live)),
     ...(isCounted && { answered: into !== '0' && out !== '0' }),
   };
+  return true;
 }
 
-function flowOf({ at, lastSeen, ends, counts, pending }: Block): Flow {
+function flowOf(block: Block): Flow {
+  const { at, lastSeen, ends, counts, started } = block;
   if (ends === undefined || counts === undefined) throw new FlowLogError(CUT);
-  const verdict = pendingOf(pending);
-  return { ...ends, ...counts, lastSeen, ...(verdict !== undefined && { pending: { at, verdict } }) };
-}
-
-/** The last policy decides. A trigger is the policy at whose tier's end it came to that. */
-function pendingOf(hits: string): 'Allowed' | 'Denied' | undefined {
-  const actions = [...hits.replace(/trigger:\s*\{[^}]*\}/g, '').matchAll(/\baction:\s*(\w+)/g)];
-  const last = actions.at(-1)?.[1];
-  if (last === 'Deny') return 'Denied';
-  return last === 'Allow' ? 'Allowed' : undefined;
+  const policies = { enforced: parseHits(block.enforced), pending: parseHits(block.pending) };
+  const verdict = verdictOf(policies.pending);
+  return {
+    ...ends,
+    ...counts,
+    lastSeen,
+    ...(verdict !== undefined && { pending: { at, verdict } }),
+    policies: { at, ...policies, started },
+  };
 }

@@ -16,6 +16,21 @@ export type Seen =
   /** Somewhere outside; Calico's flow logs leave the address out. */
   | { readonly kind: 'network'; readonly isPublic: boolean };
 
+/** A policy that had its say about a flow, in Calico's words. */
+export interface Hit {
+  /** `EndOfTier` and `Profile` are kinds as well. `CalicoNetworkPolicy` is Calico's own NetworkPolicy. */
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Empty for a profile. */
+  readonly tier: string;
+  readonly action: string;
+  /** The place of the rule in its policy and direction, from 0. -1 at the end of a tier. */
+  readonly rule: number;
+  /** At the end of a tier, one of its policies that select the endpoint. */
+  readonly trigger?: Pick<Hit, 'kind' | 'namespace' | 'name' | 'tier'>;
+}
+
 export interface Flow {
   readonly from: Seen;
   /** After NAT: where the packets ended. */
@@ -34,6 +49,15 @@ export interface Flow {
   readonly answered?: boolean;
   /** Calico's own verdict with staged policies, at the end that reports the flow. */
   readonly pending?: { readonly at: 'source' | 'destination'; readonly verdict: 'Allowed' | 'Denied' };
+  /** The policies that were asked at that end, in their order, where the source is Calico's flow logs. */
+  readonly policies?: {
+    readonly at: 'source' | 'destination';
+    readonly enforced: readonly Hit[];
+    /** With staged policies enforced, as Calico works it out. */
+    readonly pending: readonly Hit[];
+    /** Connections that began while these flows were counted. */
+    readonly started: number;
+  };
 }
 
 /** The text is no flows. The message says what to do, and names neither file nor line. */

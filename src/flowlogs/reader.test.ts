@@ -1,6 +1,7 @@
 /**
  * conntrack*.txt and nf-conntrack.txt are recordings of one router, which has the addresses of the cluster in
- * src/cli/questions/golden. calico-node.txt is written after the format of Calico 3.31.
+ * src/cli/questions/golden. calico-node.txt is written after the format of Calico 3.31, calico-node-recorded.txt
+ * by its reader.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -84,7 +85,8 @@ describe('connection tracking', () => {
 
 describe('flow logs of Calico', () => {
   test('calico-node -flows: names, counts, and the verdict on staged policies', () => {
-    expect(read(fixture('calico-node'))).toEqual([
+    const flows = read(fixture('calico-node'));
+    expect(flows.map((flow) => ({ ...flow, policies: undefined }))).toEqual([
       {
         from: { kind: 'name', namespace: 'wordpress', name: 'blog-6d9f-*', of: 'pod' },
         to: { kind: 'name', namespace: 'wordpress', name: 'mariadb-*', of: 'pod' },
@@ -110,6 +112,56 @@ describe('flow logs of Calico', () => {
         lastSeen: Date.UTC(2026, 10, 29, 10, 0, 6),
       },
     ]);
+  });
+
+  test('calico-node -flows: the policies that were asked, which are printed in any order', () => {
+    const pass = {
+      kind: 'GlobalNetworkPolicy',
+      namespace: '',
+      name: 'g0',
+      tier: 'early',
+      action: 'Pass',
+      rule: 1,
+    };
+    const admin = {
+      kind: 'GlobalNetworkPolicy',
+      namespace: '',
+      name: 'kanp.adminnetworkpolicy.a0',
+      tier: 'adminnetworkpolicy',
+    };
+    const end = { kind: 'EndOfTier', namespace: '', name: '', rule: -1 };
+    const all = [
+      pass,
+      { ...end, tier: 'adminnetworkpolicy', action: 'Pass', trigger: admin },
+      { kind: 'NetworkPolicy', namespace: 'red', name: 'k0', tier: 'default', action: 'Allow', rule: 0 },
+    ];
+    const denied = [pass, { ...admin, action: 'Deny', rule: 0 }];
+    const flows = read(fixture('calico-node-recorded'));
+    expect(flows.slice(0, 2).map(({ policies }) => policies)).toEqual([
+      { at: 'destination', enforced: all, pending: all, started: 1 },
+      { at: 'destination', enforced: denied, pending: denied, started: 2 },
+    ]);
+    expect(flows[2]?.policies?.pending.at(-1)).toEqual({
+      ...end,
+      tier: 'default',
+      action: 'Deny',
+      trigger: { kind: 'StagedGlobalNetworkPolicy', namespace: '', name: 's0', tier: 'default' },
+    });
+    expect(flows.map(({ pending }) => pending?.verdict)).toEqual(['Allowed', 'Denied', 'Denied']);
+  });
+
+  test.each([
+    ['icmp6', 58],
+    ['ipip', 4],
+    ['esp', 50],
+    ['47', 47],
+  ])('calico-node -flows: protocol %s', (name, protocol) => {
+    expect(read(fixture('calico-node').replace('tcp(3306)', `${name}(0)`))[0]?.protocol).toBe(protocol);
+  });
+
+  test('calico-node -flows: ICMP has its type in place of the port', () => {
+    const [flow] = read(fixture('calico-node').replace('tcp(3306)', 'icmp(2048)'));
+    expect(flow).toMatchObject({ protocol: 1, port: 0, icmpType: 8 });
   });
 
   const WHISKER = {
@@ -144,6 +196,10 @@ describe('flow logs of Calico', () => {
       pending: { at: 'destination', verdict: 'Denied' },
     };
     expect(read(JSON.stringify({ meta: { totalPages: 1 }, items: [WHISKER] }, undefined, 2))).toEqual([flow]);
+    const first = { kind: 'EndOfTier', action: 'Pass', policy_index: 0 };
+    const last = { kind: 'EndOfTier', action: 'Deny', policy_index: 1 };
+    const disordered = { ...WHISKER, policies: { enforced: [], pending: [last, first] } };
+    expect(read(JSON.stringify([disordered]))).toEqual([flow]);
     expect(read(`data: ${JSON.stringify(WHISKER)}\n\ndata: ${JSON.stringify(WHISKER)}\n`)).toEqual([
       flow,
       flow,

@@ -4,7 +4,7 @@
  */
 import { isRecord, valueAt } from '../json.ts';
 import { FlowLogError, type Emit, type Flow, type LineReader, type Seen } from './flow.ts';
-import { protocolOf } from './protocol.ts';
+import { portOf, protocolOf } from './protocol.ts';
 
 export const isWhisker = (line: string): boolean => /^(?:data: )?\s*[[{]/.test(line);
 
@@ -61,12 +61,13 @@ function flowOf(value: unknown): Flow {
     throw new FlowLogError(`${NO_FLOWS}; a flow has no dest_port, reporter or end_time`);
   const counts = ['packets_in', 'packets_out'].map((key) => value[key]);
   const verdict = pendingOf(valueAt(value, 'policies', 'pending'));
+  const protocol = protocolOf(text('protocol'));
   const at = reporter === 'Src' ? 'source' : 'destination';
   return {
     from: endOf(text('source_namespace'), text('source_name')),
     to: endOf(text('dest_namespace'), text('dest_name')),
-    protocol: protocolOf(text('protocol')),
-    port: Number(port),
+    protocol,
+    ...portOf(protocol, Number(port)),
     connections: 1,
     lastSeen,
     ...(counts.some((count) => count !== 0) && { answered: counts.every((count) => count !== 0) }),
@@ -89,10 +90,11 @@ function endOf(namespace: string, name: string): Seen {
   return { kind: 'name', ...(!isGlobal && { namespace }), name };
 }
 
-/** The last policy decides. */
+/** The last policy decides. They stand in any order. */
 function pendingOf(hits: unknown): 'Allowed' | 'Denied' | undefined {
-  const last: unknown = Array.isArray(hits) ? hits.at(-1) : undefined;
-  const action = isRecord(last) ? last['action'] : undefined;
+  const policies: readonly unknown[] = Array.isArray(hits) ? hits : [];
+  const order = (hit: unknown): number => Number(valueAt(hit, 'policy_index') ?? 0);
+  const action = valueAt([...policies].sort((a, b) => order(a) - order(b)).at(-1), 'action');
   if (action === 'Deny') return 'Denied';
   return action === 'Allow' ? 'Allowed' : undefined;
 }
