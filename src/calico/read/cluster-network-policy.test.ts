@@ -90,7 +90,7 @@ describe('a ClusterNetworkPolicy', () => {
         ports?.names,
       ]);
     };
-    const byName = (isUnclear: boolean) => [6, 17, 132].map((protocol) => [isUnclear, protocol, ['web']]);
+    const byName = (isUnclear: boolean) => [132, 6, 17].map((protocol) => [isUnclear, protocol, ['web']]);
     expect(named('Accept')).toEqual(byName(true));
     expect(named('Deny')).toEqual([...byName(false), [true, undefined, undefined]]);
     expect(named('Pass')).toEqual([[true, undefined, undefined]]);

@@ -80,7 +80,10 @@ interface ProtocolPorts {
 
 export const NOTHING: RuleEnd = { nets: [], notNets: [] };
 
-/** One rule for each protocol and peer. All of them have the same action, so their order does not matter. */
+/**
+ * One rule for each protocol and peer, in the order of libcalico-go/lib/backend/k8s/conversion. All of them have
+ * the same action, so only the number of a rule in flow logs depends on their order.
+ */
 export function combined(
   direction: 'from' | 'to',
   action: Action,
@@ -139,12 +142,16 @@ function networkPolicyPort(port: Fields): PortOf {
   return { protocol, port: { ranges: [{ from, to: port.number('endPort') ?? from }], names: [] } };
 }
 
+/** Calico sorts the protocols of Kubernetes' policies by their names. */
+const BY_NAME: readonly number[] = [PROTOCOL.SCTP, PROTOCOL.TCP, PROTOCOL.UDP];
+
 /** Without ports, one rule for every protocol. */
 export function byProtocol(ports: readonly (PortOf | undefined)[]): readonly ProtocolPorts[] {
   const given = ports.flatMap((port) => port ?? []);
   if (given.length === 0 || given.length < ports.length) return [{}];
-  const groups = Map.groupBy(given, ({ protocol }) => protocol);
-  return [...groups].map(([protocol, of]) => {
+  const groups = [...Map.groupBy(given, ({ protocol }) => protocol)];
+  groups.sort(([a], [b]) => BY_NAME.indexOf(a) - BY_NAME.indexOf(b));
+  return groups.map(([protocol, of]) => {
     const known = of.flatMap(({ port }) => (port === undefined ? [] : [port]));
     if (known.length < of.length) return { protocol };
     return {

@@ -232,6 +232,12 @@ describe('Kubernetes policies, as Calico converts them', () => {
     expect([protocol, destination.ports]).toEqual([17, undefined]);
   });
 
+  test('protocols stand in the order of their names, as flow logs number the rules', () => {
+    const ports = ['UDP', 'TCP', 'SCTP'].map((protocol) => ({ protocol, port: 53 }));
+    const { egress } = kubernetes({ podSelector: {}, policyTypes: ['Egress'], egress: [{ ports }] });
+    expect(egress.map(({ protocol }) => protocol)).toEqual([132, 6, 17]);
+  });
+
   test('an ipBlock with exceptions', () => {
     const { source } = only(
       kubernetes({
