@@ -28,6 +28,7 @@ const PROGRAMS: readonly ProgramName[] = [
   'calico-apiserver',
   'calico-cni',
   'calico-felix',
+  'calico-flows',
   'calico-kube-controllers',
   'crane',
 ];

@@ -12,7 +12,10 @@ import { startChild } from '../local/process/child.ts';
 import { ip, namespacesWithPrefix, processesIn } from '../local/process/netns.ts';
 import { createRun, removeLeftovers } from '../local/process/run.ts';
 import { waitFor } from '../wait.ts';
+import type { StartedLocalCluster } from '../local/started-cluster.ts';
 import { localCluster } from '../providers/local.ts';
+import type { Flow } from '../../src/flowlogs/flow.ts';
+import { flowReader } from '../../src/flowlogs/reader.ts';
 import { gap, seen, sendWhile, type Happens, type Sent } from './flow-gap.ts';
 
 const START = 1_200_000; // Kubernetes and Calico are built first if they are missing.
@@ -270,7 +273,7 @@ describe('the local cluster', () => {
 });
 
 describe('a wider local cluster', () => {
-  let cluster: StartedCluster;
+  let cluster: StartedLocalCluster;
   let near: StartedPod;
   let far: StartedPod;
   let outside: Endpoint;
@@ -286,6 +289,7 @@ describe('a wider local cluster', () => {
       podNetwork: { overlay: 'VXLAN', natOutgoing: true },
       serviceProxy: true,
       calicoControllers: true,
+      flowLogs: true,
       controllers: ['endpointslice-controller'],
     }).start();
     await cluster.createNamespace('blog');
@@ -314,6 +318,22 @@ describe('a wider local cluster', () => {
     for (const [i, host] of outside.addresses.entries()) {
       const address = cluster.node('node1').addresses[i];
       expect(await near.probe({ host, port: 80 })).toMatchObject({ seenFrom: { address } });
+    }
+  });
+
+  test('logs the flows of pods at both ends, with the policies that decided', async () => {
+    expect(await near.probe({ host: far.address, port: 80 })).toMatchObject(allowed);
+    const named = (name: string): object => ({ namespace: 'blog', name, of: 'pod' });
+    for (const [node, at] of [
+      ['node1', 'source'],
+      ['node2', 'destination'],
+    ] as const) {
+      const flow = await waitFor(
+        () => Promise.resolve(flowsOf(cluster.flowLogs(node)).find(({ policies }) => policies?.at === at)),
+        { what: `a flow on ${node}`, within: 60_000, every: 500 },
+      );
+      expect(flow).toMatchObject({ from: named('near'), to: named('far'), protocol: 6, port: 80 });
+      expect(flow.policies?.enforced.at(-1)).toMatchObject({ kind: 'Profile', name: 'kns.blog' });
     }
   });
 
@@ -460,4 +480,12 @@ async function expectNothingLeft(workDir: string, processes: readonly number[]):
     within: 20_000,
     explain: async () => `left: ${(await left()).join(', ')}`,
   });
+}
+
+function flowsOf(text: string): readonly Flow[] {
+  const flows: Flow[] = [];
+  const reader = flowReader((flow) => flows.push(flow));
+  for (const line of text.split('\n')) reader.line(line);
+  reader.end();
+  return flows;
 }

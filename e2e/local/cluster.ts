@@ -1,4 +1,4 @@
-import type { CalicoMode, Cluster, PodNetwork, StartedCluster } from '../cluster.ts';
+import type { CalicoMode, Cluster, PodNetwork } from '../cluster.ts';
 import { CONTROL_PLANE } from './addresses.ts';
 import { needsBuild, prepareBinaries, type Binaries, type ProgramName } from './build/binaries.ts';
 import { startCalicoControllers } from './control-plane/calico-controllers.ts';
@@ -7,13 +7,14 @@ import { startControllerManager } from './control-plane/controller-manager.ts';
 import { startControlPlane } from './control-plane/control-plane.ts';
 import { attachToFabric, createFabric } from './network/fabric.ts';
 import type { Felix } from './network/felix.ts';
+import type { FlowReader } from './network/flow-reader.ts';
 import { join } from './joining.ts';
 import { createNode, type LocalNode, type NodeSpec } from './network/node.ts';
 import { checkPrerequisites } from './process/prerequisites.ts';
 import { createGuardedRun } from './process/guarded-run.ts';
 import type { Run } from './process/run.ts';
 import type { Parts } from './parts.ts';
-import { startedCluster } from './started-cluster.ts';
+import { startedCluster, type StartedLocalCluster } from './started-cluster.ts';
 
 export interface LocalClusterOptions {
   readonly calico: CalicoMode;
@@ -25,6 +26,7 @@ export interface LocalClusterOptions {
   readonly podNetwork: PodNetwork;
   readonly serviceProxy: boolean;
   readonly calicoControllers: boolean;
+  readonly flowLogs: boolean;
 }
 
 export class LocalCluster implements Cluster {
@@ -45,7 +47,7 @@ export class LocalCluster implements Cluster {
     return prepareBinaries(programs(this.#options));
   }
 
-  async start(): Promise<StartedCluster> {
+  async start(): Promise<StartedLocalCluster> {
     const binaries = await this.prepare();
     const { run, stop } = await createGuardedRun();
     try {
@@ -58,12 +60,13 @@ export class LocalCluster implements Cluster {
 }
 
 function programs(options: LocalClusterOptions): readonly ProgramName[] {
-  const { calico, controllers, serviceProxy, calicoControllers } = options;
+  const { calico, controllers, serviceProxy, calicoControllers, flowLogs } = options;
   const names: ProgramName[] = ['etcd', 'kube-apiserver', 'kubectl'];
   if (calico.mode === 'aggregated') names.push('calico-apiserver', 'calico-felix');
   if (controllers.length > 0) names.push('kube-controller-manager');
   if (serviceProxy) names.push('kube-proxy');
   if (calicoControllers) names.push('calico-kube-controllers');
+  if (flowLogs) names.push('calico-flows');
   return names;
 }
 
@@ -77,7 +80,8 @@ async function startParts(run: Run, binaries: Binaries, options: LocalClusterOpt
   ]);
   const calico = await installCalico(run, controlPlane, binaries, options);
   const enforcing = options.calico.mode === 'aggregated';
-  const joining = { run, binaries, controlPlane, enforcing, podNetwork, serviceProxy };
+  const flowReaders = options.flowLogs ? new Map<string, FlowReader>() : undefined;
+  const joining = { run, binaries, controlPlane, enforcing, podNetwork, serviceProxy, flowReaders };
   const felixes = new Map<string, Felix>();
   await Promise.all(
     nodes

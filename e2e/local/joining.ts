@@ -2,6 +2,7 @@ import type { PodNetwork } from '../cluster.ts';
 import type { Binaries } from './build/binaries.ts';
 import type { ControlPlane } from './control-plane/control-plane.ts';
 import { startFelix, type Felix } from './network/felix.ts';
+import { FLOW_LOG_ENVIRONMENT, startFlowReader, type FlowReader } from './network/flow-reader.ts';
 import { nodePath, registerNode, type LocalNode } from './network/node.ts';
 import type { Run } from './process/run.ts';
 import { startServiceProxy } from './network/service-proxy.ts';
@@ -14,6 +15,8 @@ export interface Joining {
   readonly enforcing: boolean;
   readonly podNetwork: PodNetwork;
   readonly serviceProxy: boolean;
+  /** Keyed by node; undefined where nobody wants flow logs. */
+  readonly flowReaders: Map<string, FlowReader> | undefined;
 }
 
 /**
@@ -26,15 +29,28 @@ export async function join(joining: Joining, node: LocalNode): Promise<Felix | u
   await registerNode(controlPlane.api, node, joining.podNetwork.overlay !== undefined);
   if (!joining.enforcing) return undefined;
   const { name, namespace, dataplane, agent } = node;
+  const flows = await readFlows(joining, node);
   const felix = await startFelix(run, {
     ...{ node: name, namespace, dataplane, agent, kubeconfig },
     file: binaries.path('calico-felix'),
-    env: felixEnvironment(joining),
+    env: { ...felixEnvironment(joining), ...(flows !== undefined && FLOW_LOG_ENVIRONMENT) },
+    bindings: flows === undefined ? [] : [flows.binding],
   });
   if (joining.serviceProxy) {
     await startServiceProxy(run, node, binaries.path('kube-proxy'), kubeconfig);
   }
   return felix;
+}
+
+async function readFlows(
+  { run, binaries, flowReaders }: Joining,
+  { name, namespace }: LocalNode,
+): Promise<FlowReader | undefined> {
+  if (flowReaders === undefined) return undefined;
+  const spec = { node: name, namespace, file: binaries.path('calico-flows') };
+  const reader = await startFlowReader(run, spec);
+  flowReaders.set(name, reader);
+  return reader;
 }
 
 /** Deletes its object, as a cloud does for a deleted machine. Its programs keep running. */

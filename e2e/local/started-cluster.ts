@@ -5,6 +5,7 @@ import { startAgent } from './probes/agent-client.ts';
 import type { Api } from './control-plane/api.ts';
 import type { Parts } from './parts.ts';
 import { startEndpoint } from './network/endpoint.ts';
+import type { FlowReader } from './network/flow-reader.ts';
 import { startOutsideHost } from './network/outside-host.ts';
 import { createFaults } from './faults.ts';
 import { join, leave } from './joining.ts';
@@ -16,7 +17,16 @@ import type { LocalNode } from './network/node.ts';
 import { startPod } from './network/pod.ts';
 import { layWire } from './network/wire.ts';
 
-export function startedCluster(parts: Parts, remove: () => Promise<void>): StartedCluster {
+export interface StartedLocalCluster extends StartedCluster {
+  /**
+   * The flow logs of the node's pods since it started, as `calico-node -flows` prints them. Felix knows a flow
+   * after 5 seconds, and sends every 2 seconds.
+   * @throws where the cluster was started without the option `flowLogs`
+   */
+  flowLogs(node: string): string;
+}
+
+export function startedCluster(parts: Parts, remove: () => Promise<void>): StartedLocalCluster {
   const { run, binaries, controlPlane, nodes, felixes } = parts;
   let wires = 0;
   const { api } = controlPlane;
@@ -52,6 +62,7 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
     },
     createOutsideHost: (spec) => startOutsideHost(run, spec),
     run: (where, command) => runIn(run.namespace(where.name), command),
+    flowLogs: (node) => flowReaderOf(parts, node).text(),
     wire: (from, to) => layWire(run, from, to, ++wires),
     policiesProgrammed: async () => {
       if (felixes.size > 0) await marker.passed();
@@ -64,6 +75,12 @@ export function startedCluster(parts: Parts, remove: () => Promise<void>): Start
 function startControlPlaneHost({ run, controlPlane }: Parts): Endpoint {
   const agent = startAgent(run, controlPlane.namespace, 'control-plane');
   return startEndpoint('control-plane', both(CONTROL_PLANE), agent);
+}
+
+function flowReaderOf({ joining: { flowReaders }, nodes }: Parts, name: string): FlowReader {
+  const reader = flowReaders?.get(named(nodes, name).name);
+  if (reader === undefined) throw new Error(`no flow logs on ${name}: start the cluster with flowLogs: true`);
+  return reader;
 }
 
 async function joinNode({ nodes, joining, felixes }: Parts, name: string): Promise<void> {

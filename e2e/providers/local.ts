@@ -26,6 +26,11 @@ export interface LocalOptions {
    * Default false.
    */
   readonly calicoControllers?: boolean;
+  /**
+   * Felix writes flow logs, and Calico's own reader prints them: `StartedLocalCluster.flowLogs`. Default
+   * false.
+   */
+  readonly flowLogs?: boolean;
 }
 
 /** A cluster of processes and network namespaces on this machine. It needs root and, the first time, Go. */
@@ -41,5 +46,6 @@ export function localCluster(options: LocalOptions = {}): LocalCluster {
     podNetwork: options.podNetwork ?? {},
     serviceProxy: options.serviceProxy ?? false,
     calicoControllers: options.calicoControllers ?? false,
+    flowLogs: options.flowLogs ?? false,
   });
 }

@@ -18,6 +18,8 @@ const run = promisify(execFile);
 const MODULES = {
   kube: { folder: '../kube', own: [] },
   calico: { folder: '../calico', own: [] },
+  // The same module: the text of its program does not change the place of Calico's own programs.
+  'calico-flows': { folder: '../calico', own: ['flows/main.go'] },
   delivery: { folder: '../../delivery/programs', own: [] },
   krew: { folder: '../../delivery/krew', own: [] },
   'kind-kube': { folder: '../../providers/kind/programs/kube', own: [] },
@@ -50,6 +52,7 @@ const PROGRAMS = {
     module: 'calico',
     package: 'github.com/projectcalico/calico/kube-controllers/cmd/kube-controllers',
   },
+  'calico-flows': { module: 'calico-flows', package: './flows' },
   crane: { module: 'delivery', package: 'github.com/google/go-containerregistry/cmd/crane' },
   actionlint: { module: 'delivery', package: 'github.com/rhysd/actionlint/cmd/actionlint' },
   krew: { module: 'krew', package: 'sigs.k8s.io/krew/cmd/krew' },

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Dataplane } from '../../cluster.ts';
 import type { Agent } from '../probes/agent-client.ts';
 import { parseMetrics, type Metrics } from './metrics.ts';
-import { inPrivate } from './in-private.ts';
+import { inPrivate, type Binding } from './in-private.ts';
 import type { Run } from '../process/run.ts';
 import { startSupervised } from '../process/supervised.ts';
 import { waitFor } from '../../wait.ts';
@@ -16,6 +16,8 @@ export interface FelixSpec {
   readonly kubeconfig: string;
   /** Further variables of its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Folders of this machine in its /run. */
+  readonly bindings: readonly Binding[];
   /** Serves Felix's metrics to us. They are on the namespace's loopback. */
   readonly agent: Agent;
 }
@@ -44,7 +46,7 @@ export async function startFelix(run: Run, spec: FelixSpec): Promise<Felix> {
     name: `felix-${spec.node}`,
     namespace: spec.namespace,
     file: process.execPath,
-    args: inPrivate(spec.file),
+    args: inPrivate(spec.file, [], spec.bindings),
     env: { ...environment(spec, statusDir), ...spec.env },
   });
   // Felix keeps a file here for each local pod whose policy is programmed. Calico's CNI plugin waits for it

@@ -23,8 +23,7 @@ export async function startServiceProxy(
     name: `kube-proxy-${name}`,
     namespace,
     file: process.execPath,
-    args: inPrivate(
-      file,
+    args: inPrivate(file, [
       `--kubeconfig=${kubeconfig}`,
       `--hostname-override=${name}`,
       `--proxy-mode=${dataplane}`,
@@ -37,7 +36,7 @@ export async function startServiceProxy(
       '--conntrack-max-per-core=0',
       '--conntrack-tcp-timeout-established=0',
       '--conntrack-tcp-timeout-close-wait=0',
-    ),
+    ]),
   });
   await waitFor(async () => (await node.packetFilter()).includes(SIGN[dataplane]) || undefined, {
     what: `kube-proxy on ${name} to have programmed its rules`,
