@@ -35,8 +35,8 @@ bench: cluster-ready node_modules/.installed build ## measures the figures of do
 fuzz: npm-ready node_modules/.installed ## properties with more examples; FUZZ_RUNS=, SEED=
 	@node hack/test.ts fuzz
 
-fuzz-felix: cluster-ready node_modules/.installed ## the simulator against Felix, with packets; COUNT=, SEED=, MINUTES=, SHAPE=, PACKETS=, RECORD=FILE, MUTANTS=1
-	@COUNT='$(COUNT)' SEED='$(SEED)' MINUTES='$(MINUTES)' SHAPE='$(SHAPE)' MUTANTS='$(MUTANTS)' RECORD='$(RECORD)' PACKETS='$(PACKETS)' node e2e/fuzz-felix/main.ts
+fuzz-felix: cluster-ready node_modules/.installed ## the simulator against Felix, with packets; COUNT=, SEED=, MINUTES=, SHAPE=, PACKETS=, RECORD=FILE, MUTANTS=1, FLOWS=1
+	@COUNT='$(COUNT)' SEED='$(SEED)' MINUTES='$(MINUTES)' SHAPE='$(SHAPE)' MUTANTS='$(MUTANTS)' RECORD='$(RECORD)' FLOWS='$(FLOWS)' PACKETS='$(PACKETS)' node e2e/fuzz-felix/main.ts
 
 mutants: npm-ready node_modules/.installed ## changes of the code that no unit test notices; DIR=, COUNT=, SEED=, TESTS=, FUZZ_RUNS=, WORKERS=
 	@DIR='$(DIR)' COUNT='$(COUNT)' SEED='$(SEED)' TESTS='$(TESTS)' FUZZ_RUNS='$(FUZZ_RUNS)' WORKERS='$(WORKERS)' node hack/mutants.ts

@@ -7,7 +7,8 @@ import { record, type Recorded } from './replay.ts';
 import { fixNeighbours } from './neighbours.ts';
 import { describe, type Disagreement } from './describe.ts';
 import { agrees, type Stage } from './compare.ts';
-import { playRound } from './round.ts';
+import { playRound, type RoundResult } from './round.ts';
+import { FlowWitness } from './flow-logs/witness.ts';
 import { addressesOf } from './stage.ts';
 import type { Fixture } from './shrink.ts';
 
@@ -21,6 +22,8 @@ export interface Plan {
   readonly shapes: readonly Shape[];
   /** True: a disagreement is made small on the cluster. */
   readonly shrinks: boolean;
+  /** True: flow logs are compared as well. */
+  readonly flowLogs: boolean;
   /** Gets every round as soon as it is over. */
   readonly keep?: (round: Recorded) => void;
 }
@@ -38,7 +41,12 @@ export interface Totals {
   readonly fixtures: readonly Fixture[];
   readonly coverage: Coverage;
   readonly recorded: readonly Recorded[];
+  readonly witnessed: Counts;
+  readonly flowDifferences: readonly string[];
 }
+
+/** Decisions that were compared with flow logs. */
+type Counts = Readonly<Record<'judgements' | 'packets' | 'pending', number>>;
 
 /** A campaign goes on with a new cluster so many times. */
 const MOST_INTERRUPTED = 5;
@@ -55,6 +63,8 @@ class Sum {
   readonly fixtures: Fixture[] = [];
   readonly coverage = new Coverage();
   readonly recorded: Recorded[] = [];
+  readonly witnessed: Record<keyof Counts, number> = { judgements: 0, packets: 0, pending: 0 };
+  readonly flowDifferences: string[] = [];
 }
 
 /** @param say gets a line about every round */
@@ -81,10 +91,15 @@ interface Playing {
 
 /** Plays until it is over, or until Felix ends. There is one round at least, however long the start took. */
 async function onCluster(shape: Shape, plan: Plan, sum: Sum, { isOver, say }: Playing): Promise<void> {
-  const cast = await startCast(shape);
+  const cast = await startCast(shape, plan.flowLogs);
   const client = connect(cast.cluster.kubeconfig);
   try {
-    const stage = { cast, client, addresses: await addressesOf(cast, client) };
+    const stage = {
+      cast,
+      client,
+      addresses: await addressesOf(cast, client),
+      ...(plan.flowLogs && { witness: new FlowWitness(cast) }),
+    };
     await fixNeighbours(cast, stage.addresses);
     do await play(stage, plan, sum, say);
     while (!isOver());
@@ -131,4 +146,13 @@ async function play(stage: Stage, plan: Plan, sum: Sum, say: (line: string) => v
     `round ${String(round)} ${shape} ${result.focus}: ${String(compared.length)} packets, ${String(wrong.length)} differ, ${seconds} s`,
   );
   for (const each of disagreements) say(describe(each));
+  witness(result, sum, `round ${String(round)} ${shape}`, say);
+}
+
+function witness({ witnessed }: RoundResult, sum: Sum, name: string, say: (line: string) => void): void {
+  if (witnessed === undefined) return;
+  for (const key of ['judgements', 'packets', 'pending'] as const) sum.witnessed[key] += witnessed[key];
+  const texts = witnessed.differing.map(({ text }) => `${name}, flow logs: ${text}`);
+  sum.flowDifferences.push(...texts);
+  for (const text of texts) say(text);
 }

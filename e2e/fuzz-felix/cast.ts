@@ -1,5 +1,6 @@
 /** The machines and pods of the fuzz. They stay for a whole run; labels, policies and Services change. */
 import type { Endpoint, ListeningPort, OutsideHost, StartedCluster, StartedPod } from '../cluster.ts';
+import type { StartedLocalCluster } from '../local/started-cluster.ts';
 import { localCluster } from '../providers/local.ts';
 import type { NodeSpec } from '../local/network/node.ts';
 
@@ -67,17 +68,19 @@ export type Shape = 'routed' | 'VXLAN';
 
 export interface Cast extends AsyncDisposable {
   readonly shape: Shape;
-  readonly cluster: StartedCluster;
+  readonly cluster: StartedLocalCluster;
   readonly pods: ReadonlyMap<string, StartedPod>;
   readonly outside: ReadonlyMap<string, OutsideHost>;
   /** By `pod NAMESPACE/NAME`, `node NAME` or `outside NAME`. */
   endpoint(name: string): Endpoint;
 }
 
-export async function startCast(shape: Shape): Promise<Cast> {
+/** @param flowLogs true where Felix should write them */
+export async function startCast(shape: Shape, flowLogs: boolean): Promise<Cast> {
   const cluster = await localCluster({
     nodes: NODES,
     serviceProxy: true,
+    flowLogs,
     podNetwork: { natOutgoing: true, ...(shape === 'VXLAN' && { overlay: 'VXLAN' }) },
   }).start();
   try {

@@ -30,7 +30,7 @@ const ends = (change: (end: RuleEnd) => RuleEnd): Without =>
   rules((rule) => ({ ...rule, source: change(rule.source), destination: change(rule.destination) }));
 
 /** Drops fields. */
-function omit<T extends object>(value: T, ...keys: readonly (keyof T)[]): T {
+export function omit<T extends object>(value: T, ...keys: readonly (keyof T)[]): T {
   const copy = { ...value };
   for (const key of keys) Reflect.deleteProperty(copy, key);
   return copy;

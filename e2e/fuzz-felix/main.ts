@@ -36,6 +36,7 @@ const totals = await campaign(
     packets,
     shapes,
     shrinks: true,
+    flowLogs: process.env['FLOWS'] === '1',
     ...(minutes > 0 && { within: minutes * 60_000 }),
     ...(record !== '' && {
       keep: (round) => {
@@ -53,7 +54,8 @@ for (const [index, fixture] of totals.fixtures.entries()) {
 }
 say(`\n${table(totals)}`);
 const alive = process.env['MUTANTS'] === '1' ? await survivors(totals.recorded, say) : [];
-const failed = totals.disagreements.length + totals.interrupted.length + alive.length;
+const { disagreements, interrupted, flowDifferences } = totals;
+const failed = disagreements.length + interrupted.length + flowDifferences.length + alive.length;
 const passed = totals.packets - totals.disagreements.length;
 const result = process.env['RESULT'] ?? '';
 if (result !== '') await writeFile(result, JSON.stringify({ passed, failed }));

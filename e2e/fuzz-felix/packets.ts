@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { PROTOCOL } from '../../src/calico/read/protocols.ts';
 import { forEachLimit } from '../../src/cluster/parallel.ts';
+import type { Header } from '../../src/simulator/packet.ts';
 import type { Prepared } from '../../src/simulator/prepared.ts';
 import type { Outcome } from '../../src/simulator/trail.ts';
 import { walk, type Origin } from '../../src/simulator/walk.ts';
@@ -115,16 +116,10 @@ export interface Simulator {
   readonly walk: typeof walk;
 }
 
-/** @param sources addresses of the sender */
-export function simulate(
-  prepared: Prepared,
-  { from, to, protocol, port }: Packet,
-  sources: readonly string[],
-  simulator: Simulator = { walk },
-): Outcome {
+export function headerOf({ to, protocol, port }: Packet): Header {
   const family = isIPv6(to) ? 6 : 4;
   const isIcmp = protocol === 'ICMP';
-  const header = {
+  return {
     family,
     protocol: protocol === 'ICMP' ? (family === 4 ? PROTOCOL.ICMP : PROTOCOL.ICMPv6) : NUMBERS[protocol],
     sourcePort: isIcmp ? 0 : SOURCE_PORT,
@@ -132,9 +127,20 @@ export function simulate(
     icmpType: isIcmp ? (family === 4 ? 8 : 128) : 0,
     icmpCode: 0,
     state: 'new',
-  } as const;
+  };
+}
+
+/** @param sources addresses of the sender */
+export function simulate(
+  prepared: Prepared,
+  packet: Packet,
+  sources: readonly string[],
+  simulator: Simulator = { walk },
+): Outcome {
+  const { from, to, port } = packet;
+  const header = headerOf(packet);
   const origin = originOf(prepared, from, to);
-  const own = origin.kind === 'node' ? '' : sources.find((each) => isIPv6(each) === (family === 6));
+  const own = origin.kind === 'node' ? '' : sources.find((each) => isIPv6(each) === (header.family === 6));
   if (own === undefined) throw new Error(`${from} has no address of the family of ${to}`);
   return simulator.walk(prepared, origin, header, { source: own, destination: to, port });
 }

@@ -21,6 +21,7 @@ export function table(totals: Totals): string {
     `${String(packets)} packets in ${String(rounds)} clusters, ${String(disagreements.length)} differ`,
     `${String(share)} % allowed; IPv4 ${String(byFamily[4])}, IPv6 ${String(byFamily[6])}; decided at ${nodes.sort().join(', ')}`,
     `${String(interrupted.length)} clusters were interrupted: Felix ended, or was too slow`,
+    ...flowLogs(totals),
     `${String(undecided)} more packets went to Services whose backends differ, and were not sent`,
     '',
     'feature                                       decisive packets',
@@ -28,4 +29,14 @@ export function table(totals: Totals): string {
     '',
     `left out: ${LEFT_OUT.join(', ')}`,
   ].join('\n');
+}
+
+function flowLogs({
+  witnessed: { judgements, packets, pending },
+  flowDifferences,
+}: Totals): readonly string[] {
+  if (judgements === 0) return [];
+  return [
+    `flow logs: ${String(judgements)} decisions of pods' policies about ${String(packets)} packets, ${String(pending)} of them with staged policies as well, ${String(flowDifferences.length)} differ`,
+  ];
 }

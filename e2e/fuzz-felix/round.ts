@@ -7,7 +7,9 @@ import { choose } from './choose.ts';
 import { agrees, look, type Compared, type Stage } from './compare.ts';
 import type { Focus } from './focus.ts';
 import { shrink, type Fixture } from './shrink.ts';
+import type { Witnessed } from './flow-logs/witness.ts';
 import { generate, type Round } from './generate.ts';
+import { isDiced } from './services.ts';
 import { createAll, label, readAll, removeAll, type RoundObject } from './store.ts';
 
 export interface RoundResult {
@@ -18,6 +20,8 @@ export interface RoundResult {
   /** Packets whose fate depends on kube-proxy's dice. */
   readonly undecided: number;
   readonly fixtures: readonly Fixture[];
+  /** Absent where flow logs are not compared. */
+  readonly witnessed?: Witnessed;
 }
 
 const AT_ONCE = 8;
@@ -54,7 +58,11 @@ export async function playRound(stage: Stage, random: Random, plan: RoundPlan): 
       focus: round.focus,
       count: plan.packets,
     });
-    const compared = await look(stage.cast, expected);
+    const { witness } = stage;
+    const start = witness?.mark() ?? new Map();
+    const sent = witness === undefined ? expected : expected.filter(({ packet }) => !isDiced(packet.port));
+    const compared = await look(stage.cast, sent);
+    const witnessed = await witness?.compare(world, compared, start);
     const wrong = compared.find((each) => !agrees(each));
     const fixture =
       wrong === undefined || !plan.shrinks ? undefined : await shrink(stage, left, wrong.packet);
@@ -65,6 +73,7 @@ export async function playRound(stage: Stage, random: Random, plan: RoundPlan): 
       compared,
       undecided,
       fixtures: fixture === undefined ? [] : [fixture],
+      ...(witnessed !== undefined && { witnessed }),
     };
   } finally {
     await removeAll(stage.client, left);

@@ -44,6 +44,12 @@ export const SERVICES: readonly Plan[] = [
   plan('nobody', [86, 80, 30086], []),
 ];
 
+/** True for a port of a Service with several backends, among which kube-proxy throws dice. */
+export const isDiced = (port: number): boolean =>
+  SERVICES.some(
+    ({ backends, port: own, nodePort }) => backends.length > 1 && (port === own || port === nodePort),
+  );
+
 const LABEL = 'fuzz-felix/service';
 
 /** Chosen here, so that a seed repeats every address. IPv4 first; by the name of the Service. */

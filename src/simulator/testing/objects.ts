@@ -28,7 +28,7 @@ export const namespace = (name: string, labels: object = {}): object => ({
   metadata: { name, labels },
 });
 
-const node = (name: string, address: string): object => ({
+export const node = (name: string, address: string): object => ({
   apiVersion: 'v1',
   kind: 'Node',
   metadata: { name, annotations: { 'projectcalico.org/IPv4Address': `${address}/24` } },
