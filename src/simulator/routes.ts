@@ -1,7 +1,7 @@
 /** Where a node sends packets, and the source that they bear then. Sources: felix/rules/nat.go and static.go. */
 import { containsCidr, parseCidr } from '../net/cidr.ts';
 import { WORKLOAD, type Interface } from './hosts.ts';
-import { familyOf } from './packet.ts';
+import { familyOf, valueOf } from './packet.ts';
 import type { Place, Prepared, PreparedNode } from './prepared.ts';
 import type { Hop } from './trail.ts';
 import type { Pod } from './world.ts';
@@ -68,11 +68,14 @@ export interface Leaving {
   readonly tunnelled: boolean;
   /** True where kube-proxy hides the source. */
   readonly masquerade: boolean;
+  /** Where it goes to one of the node's own pods. */
+  readonly toPod: Pod | undefined;
 }
 
 /** The source of a forwarded packet after POSTROUTING. */
 export function sourceAfter(prepared: Prepared, node: PreparedNode, hop: Hop, how: Leaving): string {
   if (!how.masquerade && !isNatOutgoing(prepared, node, hop)) return hop.source;
+  if (how.toPod !== undefined) return towardsPod(node, hop.destination) ?? hop.source;
   return addressAt(node, how.tunnelled, familyOf(hop.destination)) ?? hop.source;
 }
 
@@ -87,20 +90,38 @@ function isNatOutgoing(
 }
 
 /** The source of a node's own packet after POSTROUTING. The tunnel bears no other address of the node. */
-export function ownSourceAfter(node: PreparedNode, hop: Hop, { tunnelled, masquerade }: Leaving): string {
+export function ownSourceAfter(
+  node: PreparedNode,
+  hop: Hop,
+  { tunnelled, masquerade }: Omit<Leaving, 'toPod'>,
+): string {
   const isHidden = masquerade || (tunnelled && node.addresses.has(hop.source));
   if (!isHidden) return hop.source;
   return addressAt(node, tunnelled, familyOf(hop.destination)) ?? hop.source;
 }
 
 /** The kernel's choice of a source for a node's own packet. */
-export function ownSource(node: PreparedNode, destination: string, { at }: Route): string {
+export function ownSource(node: PreparedNode, destination: string, { at, toPod }: Route): string {
   if (at.kind === 'lo') return destination;
+  if (toPod !== undefined) return towardsPod(node, destination) ?? destination;
   return addressAt(node, at.kind === 'tunnel', familyOf(destination)) ?? destination;
 }
 
 const addressAt = ({ node }: PreparedNode, tunnelled: boolean, family: 4 | 6): string | undefined =>
   firstOf(tunnelled ? node.tunnels : node.addresses, family);
+
+/**
+ * The interface of a pod has no address on the node. For IPv6 the kernel then takes the address that has most in
+ * common with the pod's (RFC 6724, rule 8), which is often that of the tunnel.
+ */
+function towardsPod({ node: { addresses } }: PreparedNode, destination: string): string | undefined {
+  const family = familyOf(destination);
+  if (family === 4) return firstOf(addresses, family);
+  const pod = valueOf(destination);
+  const bitsApart = (address: string): number => (valueOf(address) ^ pod).toString(2).length;
+  const own = addresses.filter((address) => familyOf(address) === family);
+  return own.sort((a, b) => bitsApart(a) - bitsApart(b))[0];
+}
 
 /** The outer packet of VXLAN between two nodes. Undefined where one has no address of the family. */
 export function outerHop(from: PreparedNode, to: PreparedNode, family: 4 | 6): Hop | undefined {

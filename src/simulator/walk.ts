@@ -164,7 +164,7 @@ class Walk {
       (toPod === undefined || this.#podIngress(node, toPod, hop) === 'next') &&
       this.#host(node, to, 'host forward out', hop) === 'next';
     if (!isPassed) return this.#trail.outcome();
-    const source = sourceAfter(this.#prepared, node, hop, { tunnelled, masquerade });
+    const source = sourceAfter(this.#prepared, node, hop, { tunnelled, masquerade, toPod });
     if (toPod !== undefined)
       return this.#trail.end(
         { node, layer: 'delivery', endpoint: toPod.name },
