@@ -85,6 +85,15 @@ describe('observe', () => {
     expect(exitCode).toBe(3);
   });
 
+  test('a flow whose port the source leaves out is said', async () => {
+    const log = readFileSync(flowLog('calico-node'), 'utf8').replace('tcp(9104)', 'sctp(0)');
+    const { stdout, exitCode } = await observe(file('sctp.txt', log));
+    expect(stdout).toContain(
+      'not resolved: wordpress/app=mariadb, 3 connections: the source leaves the port out',
+    );
+    expect(exitCode).toBe(3);
+  });
+
   test("Calico's verdict on its staged policies is shown where it is another one", async () => {
     const log = readFileSync(flowLog('calico-node'), 'utf8').replace(
       /action:Allow\n- Time/,

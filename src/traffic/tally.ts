@@ -1,4 +1,5 @@
 /** Counts flows by their ends and port, as they come. Sources are too long to keep every flow. */
+import { hasPorts } from '../calico/read/protocols.ts';
 import type { Flow } from '../flowlogs/flow.ts';
 import { isResolved, type End, type EndFinder, type Unresolved } from './ends.ts';
 import type { Packet } from './judge.ts';
@@ -27,6 +28,8 @@ export interface Lost extends Unresolved {
   readonly connections: number;
 }
 
+/** felix/collector: flow logs have ports of TCP and UDP only. */
+const NO_PORT = 'the source leaves the port out, as flow logs do for SCTP';
 const MOST_ADDRESSES = 64;
 const MOST_LOST = 1000;
 
@@ -59,6 +62,8 @@ export class Tally {
     if (!isResolved(from)) this.#lose(from, flow.connections);
     else if (!isResolved(to)) this.#lose(to, flow.connections);
     else if (isOutside(from) && isOutside(to)) this.#foreign += flow.connections;
+    else if (hasPorts(flow.protocol) && flow.port === 0)
+      this.#lose({ name: to.name, why: NO_PORT }, flow.connections);
     else count(this.#entryOf(flow, from, to), flow);
   };
 
