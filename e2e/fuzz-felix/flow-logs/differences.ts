@@ -53,8 +53,10 @@ function differencesOf(
     const said = new Set(logged.map((each) => each[which]));
     const old = new Set(before.map((each) => each[which]));
     const known = new Set(judgements.flatMap((each) => each[which]));
-    const missing =
-      which === 'pending' ? [] : sure.filter(({ enforced }) => !enforced.some((text) => said.has(text)));
+    // A host endpoint that decides later, on the same node, takes the place of the pod.
+    const isSaid = ({ packet }: Judgement): boolean =>
+      judgements.some((each) => each.packet === packet && each.enforced.some((text) => said.has(text)));
+    const missing = which === 'pending' ? [] : sure.filter((each) => !isSaid(each));
     const isAsked = which === 'enforced' || judgements.every(({ pending }) => pending.length > 0);
     const extra = isAsked ? [...said].filter((text) => !known.has(text) && !old.has(text)) : [];
     if (missing.length === 0 && extra.length === 0) return [];

@@ -52,9 +52,9 @@ function judgementAt({ now, later }: Worlds, packet: Packet, step: Step): Judgem
   const { layer, node, source, destination, port } = step;
   const at = ENDS[layer];
   const direction = at === 'source' ? 'egress' : 'ingress';
-  const enforced = textsOf(step.decision, direction);
-  if (at === undefined || enforced.length === 0) return undefined;
   const isOfPod = layer === 'pod egress' || layer === 'pod ingress';
+  const enforced = isOfPod ? textsOf(step.decision, direction) : textsOfHost(now, step.decision, direction);
+  if (at === undefined || enforced.length === 0) return undefined;
   const header = headerOf(packet);
   const [from, to] = [source, destination].map((address) => podAt(now, address));
   return {
@@ -125,6 +125,18 @@ function textsOf({ verdict, by }: Decision, direction: 'ingress' | 'egress'): re
     default:
       return [];
   }
+}
+
+/** At the end of a tier, Felix names a policy of the pod, whatever selects the host endpoint. */
+function textsOfHost(
+  { world }: Prepared,
+  decision: Decision,
+  direction: 'ingress' | 'egress',
+): readonly string[] {
+  const { by } = decision;
+  if (by.kind !== 'endOfTier') return textsOf(decision, direction);
+  const policies = world.policies.filter(({ tier }) => tier === by.tier);
+  return textsOf({ ...decision, by: { ...by, policies } }, direction);
 }
 
 const nameOf = ({ kind, sortName }: StoredPolicy): string =>

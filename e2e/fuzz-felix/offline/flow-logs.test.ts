@@ -158,3 +158,27 @@ describe('flow logs', () => {
     expect(logged(text.replaceAll(/Started:\d/g, 'Started:0'))).toEqual([]);
   });
 });
+
+describe('a host endpoint on the way of a pod', () => {
+  const packet = { from: 'pod red/one', to: ADDRESS['red/two'], ...TCP };
+  const of = (more: Partial<Judgement>): Judgement => ({
+    packet,
+    key: 'node1',
+    enforced: ['Allowed by default.p, rule 0'],
+    pending: [],
+    isLogged: true,
+    ...more,
+  });
+  const host = of({ enforced: ['Denied by default.h, rule 1'], isLogged: false });
+  const said = { key: 'node1', enforced: 'Denied by default.h, rule 1', pending: 'nothing' };
+
+  test('may take the place of the pod in its flow log', () => {
+    expect(differences([of({}), host], [said], [])).toEqual([]);
+  });
+
+  test('takes no place of another packet, and must have decided', () => {
+    const other = { ...host, packet: { ...packet, port: 81 } };
+    expect(differences([of({}), other], [said], [])).toHaveLength(1);
+    expect(differences([of({})], [said], [])).toHaveLength(1);
+  });
+});
