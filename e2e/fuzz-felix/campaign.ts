@@ -6,8 +6,8 @@ import { Coverage } from './coverage.ts';
 import { record, type Recorded } from './replay.ts';
 import { fixNeighbours } from './neighbours.ts';
 import { describe, type Disagreement } from './describe.ts';
-import { agrees, type Stage } from './compare.ts';
-import { playRound, type RoundResult } from './round.ts';
+import { agrees } from './compare.ts';
+import { playRound, type RoundResult, type RoundStage } from './round.ts';
 import { FlowWitness } from './flow-logs/witness.ts';
 import { addressesOf } from './stage.ts';
 import type { Fixture } from './shrink.ts';
@@ -117,7 +117,7 @@ async function onCluster(shape: Shape, plan: Plan, sum: Sum, { isOver, say }: Pl
   }
 }
 
-async function play(stage: Stage, plan: Plan, sum: Sum, say: (line: string) => void): Promise<void> {
+async function play(stage: RoundStage, plan: Plan, sum: Sum, say: (line: string) => void): Promise<void> {
   const round = plan.seed + sum.rounds;
   const started = performance.now();
   // Neighbouring seeds begin alike.

@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Transport } from '../../src/cluster/http/transport.ts';
 import type { Outcome } from '../../src/simulator/trail.ts';
 import type { Cast } from './cast.ts';
-import type { FlowWitness } from './flow-logs/witness.ts';
 import { sendAll, type Addresses, type Packet, type Sight } from './packets.ts';
 
 export interface Compared {
@@ -16,8 +15,6 @@ export interface Stage {
   readonly cast: Cast;
   readonly client: Transport;
   readonly addresses: Addresses;
-  /** Present where flow logs are compared. */
-  readonly witness?: FlowWitness;
 }
 
 /** A machine that is busy may be late by this much, and an answer that is expected gets as much time. */

@@ -7,7 +7,7 @@ import { choose } from './choose.ts';
 import { agrees, look, type Compared, type Stage } from './compare.ts';
 import type { Focus } from './focus.ts';
 import { shrink, type Fixture } from './shrink.ts';
-import type { Witnessed } from './flow-logs/witness.ts';
+import type { FlowWitness, Witnessed } from './flow-logs/witness.ts';
 import { generate, type Round } from './generate.ts';
 import { isDiced } from './services.ts';
 import { createAll, label, readAll, removeAll, type RoundObject } from './store.ts';
@@ -42,7 +42,12 @@ export interface RoundPlan {
   readonly shrinks: boolean;
 }
 
-export async function playRound(stage: Stage, random: Random, plan: RoundPlan): Promise<RoundResult> {
+export interface RoundStage extends Stage {
+  /** Present where flow logs are compared. */
+  readonly witness?: FlowWitness;
+}
+
+export async function playRound(stage: RoundStage, random: Random, plan: RoundPlan): Promise<RoundResult> {
   const round = generate(random);
   await applyRound(stage, round);
   const left = [...round.objects];
