@@ -53,12 +53,16 @@ function differencesOf(
     const said = new Set(logged.map((each) => each[which]));
     const old = new Set(before.map((each) => each[which]));
     const known = new Set(judgements.flatMap((each) => each[which]));
-    // A host endpoint that decides later, on the same node, takes the place of the pod.
-    const isSaid = ({ packet }: Judgement): boolean =>
-      judgements.some((each) => each.packet === packet && each.enforced.some((text) => said.has(text)));
-    const missing = which === 'pending' ? [] : sure.filter((each) => !isSaid(each));
     const isAsked = which === 'enforced' || judgements.every(({ pending }) => pending.length > 0);
-    const extra = isAsked ? [...said].filter((text) => !known.has(text) && !old.has(text)) : [];
+    if (!isAsked) return [];
+    // A host endpoint that decides later, on the same node, takes the place of the pod. `Pending` is there once.
+    const isSaid = ({ packet }: Judgement): boolean =>
+      judgements.some(
+        (each) =>
+          (each.packet === packet || which === 'pending') && each[which].some((text) => said.has(text)),
+      );
+    const missing = sure.filter((each) => !isSaid(each));
+    const extra = [...said].filter((text) => !known.has(text) && !old.has(text));
     if (missing.length === 0 && extra.length === 0) return [];
     const wanted = missing.length > 0 ? missing : judgements;
     return [

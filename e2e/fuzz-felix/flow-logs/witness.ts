@@ -67,6 +67,7 @@ export class FlowWitness {
     const packets = new Set(differing.flatMap(({ judgements: of }) => of.map(({ packet }) => packet)));
     if (packets.size > 0) {
       await delay(FORGOTTEN);
+      this.#remember(start);
       const again = this.mark();
       await sendAll(this.#cast, [...packets], () => ANSWER_WITHIN);
       const own = judgements.filter(({ packet }) => packets.has(packet));

@@ -139,6 +139,7 @@ describe('flow logs', () => {
     const rest = text.slice(0, text.lastIndexOf('- Time='));
     expect(found(recorded, rest)).toEqual([
       expect.stringContaining('simulator: Allowed by profile kns.red\n  Felix: nothing'),
+      expect.stringContaining('(pending)'),
     ]);
     expect(
       found(
@@ -146,6 +147,15 @@ describe('flow logs', () => {
         rest,
       ),
     ).toEqual([]);
+  });
+
+  test('must have one of the verdicts with staged policies, whatever was logged before', () => {
+    const changed = text.replace(
+      /action:Deny (policy_index:1 rule_index:-1 trigger:\{kind:Staged)/,
+      'action:Allow $1',
+    );
+    expect(changed).not.toBe(text);
+    expect(found(recorded, changed, changed)).toEqual([expect.stringContaining('(pending)')]);
   });
 
   test('may repeat what was logged before', () => {
@@ -165,7 +175,7 @@ describe('a host endpoint on the way of a pod', () => {
     packet,
     key: 'node1',
     enforced: ['Allowed by default.p, rule 0'],
-    pending: [],
+    pending: ['nothing'],
     isLogged: true,
     ...more,
   });
