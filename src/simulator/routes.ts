@@ -90,14 +90,11 @@ function isNatOutgoing(
 }
 
 /** The source of a node's own packet after POSTROUTING. The tunnel bears no other address of the node. */
-export function ownSourceAfter(
-  node: PreparedNode,
-  hop: Hop,
-  { tunnelled, masquerade }: Omit<Leaving, 'toPod'>,
-): string {
-  const isHidden = masquerade || (tunnelled && node.addresses.has(hop.source));
+export function ownSourceAfter(node: PreparedNode, hop: Hop, how: Leaving): string {
+  const isHidden = how.masquerade || (how.tunnelled && node.addresses.has(hop.source));
   if (!isHidden) return hop.source;
-  return addressAt(node, tunnelled, familyOf(hop.destination)) ?? hop.source;
+  if (how.toPod !== undefined) return towardsPod(node, hop.destination) ?? hop.source;
+  return addressAt(node, how.tunnelled, familyOf(hop.destination)) ?? hop.source;
 }
 
 /** The kernel's choice of a source for a node's own packet. */

@@ -238,17 +238,15 @@ class Walk {
         route.toPod !== undefined ||
         this.#host(node, route.at, 'host egress', hop) === 'next');
     if (!isPassed) return this.#trail.outcome();
-    if (route.toPod !== undefined)
-      return this.#trail.end({ node, layer: 'delivery', endpoint: route.toPod.name }, hop, OWN_POD);
+    const { toPod } = route;
+    const tunnelled = route.at.kind === 'tunnel';
+    const next = { ...hop, source: ownSourceAfter(node, hop, { tunnelled, masquerade, toPod }) };
+    if (toPod !== undefined)
+      return this.#trail.end({ node, layer: 'delivery', endpoint: toPod.name }, next, OWN_POD);
     if (route.at.kind === 'lo') return this.#arrive(node, { from: route.at, isTranslated: true }, hop);
     const lost = this.#lostService(node, hop);
     if (lost !== undefined) return lost;
-    const tunnelled = route.at.kind === 'tunnel';
-    return this.#leave(
-      node,
-      { ...hop, source: ownSourceAfter(node, hop, { tunnelled, masquerade }) },
-      tunnelled,
-    );
+    return this.#leave(node, next, tunnelled);
   }
 
   /** One layer of the host endpoint at an interface. Without an endpoint nothing is judged. */
