@@ -94,13 +94,10 @@ async function onCluster(shape: Shape, plan: Plan, sum: Sum, { isOver, say }: Pl
   const cast = await startCast(shape, plan.flowLogs);
   const client = connect(cast.cluster.kubeconfig);
   try {
-    const stage = {
-      cast,
-      client,
-      addresses: await addressesOf(cast, client),
-      ...(plan.flowLogs && { witness: new FlowWitness(cast) }),
-    };
-    await fixNeighbours(cast, stage.addresses);
+    const addresses = await addressesOf(cast, client);
+    await fixNeighbours(cast, addresses);
+    const witness = plan.flowLogs && { witness: await FlowWitness.start(cast) };
+    const stage = { cast, client, addresses, ...witness };
     do await play(stage, plan, sum, say);
     while (!isOver());
   } catch (error) {

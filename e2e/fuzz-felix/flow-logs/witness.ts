@@ -41,8 +41,14 @@ export class FlowWitness {
   readonly #cast: Cast;
   #before: Remembered[] = [];
 
-  constructor(cast: Cast) {
+  private constructor(cast: Cast) {
     this.#cast = cast;
+  }
+
+  /** Resolves when nothing that was sent before is still to be reported. */
+  static async start(cast: Cast): Promise<FlowWitness> {
+    await delay(FORGOTTEN);
+    return new FlowWitness(cast);
   }
 
   mark(): Marks {
