@@ -76,7 +76,6 @@ export const ALL: readonly (readonly PhaseName[])[] = [
   ['integration'],
   ['packets'],
   ['chaos', 'delivery'],
-  ['simulator'],
 ];
 
 /** A phase cannot run if the phase that it needs has failed. */
@@ -192,7 +191,8 @@ async function kindIfCached(): Promise<Count> {
 
 /**
  * Two minutes of `make fuzz-felix`. The seed is fixed, so that it fails because of a change, and not by chance. The
- * first ten rounds of this one notice 23 of the 25 mutants.
+ * first ten rounds of this one notice 23 of the 25 mutants. It is no part of `make test` yet: in one of two runs
+ * Felix itself ended in nftables mode.
  */
 async function simulator(): Promise<Count> {
   const result = path.join(os.tmpdir(), `fuzz-felix-${process.pid}.json`);
