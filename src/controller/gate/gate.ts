@@ -18,11 +18,9 @@ import type { StoredFirewall } from '../observe/firewalls.ts';
 import type { AdminPolicyVersions } from '../observe/other-policies.ts';
 import { judgeOf, type Judge } from './judge.ts';
 import { Revisions } from './revisions.ts';
-import { Eyes } from './sight.ts';
+import { Eyes, LOOK_AGAIN_MS } from './sight.ts';
 import { freed, meansTheSame, taking, type Part } from './specs.ts';
 
-/** Others change their policies at any time, and lists are not free. */
-const LOOK_AGAIN_MS = 60_000;
 /** A change of a spec is judged by what is there now. */
 const FRESH_MS = 2000;
 

@@ -3,10 +3,7 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { inForce, withApiServer } from '../../assertions/in-force.ts';
 import type { ClusterFirewall } from '../../api/schema.ts';
-import type { Clock } from '../../cluster/clock.ts';
 import { messageOf } from '../../cluster/errors.ts';
-import type { Logger } from '../../cluster/logger.ts';
-import type { Transport } from '../../cluster/http/transport.ts';
 import type { DesiredObject, Foreign, Frozen, Opening } from '../../compiler/types.ts';
 import { UNKNOWN } from '../../inventory/known.ts';
 import type { Inventory } from '../../inventory/types.ts';
@@ -14,14 +11,11 @@ import { parseCidr } from '../../net/cidr.ts';
 import { judgeOpenings } from '../../openings/judge.ts';
 import type { OpeningJudgement, OpeningWorlds } from '../../openings/types.ts';
 import { storedWorld } from '../../questions/world.ts';
-import type { Authorship } from '../objects/authorship.ts';
 import type { LiveObject } from '../objects/live.ts';
 import type { AdminPolicyVersions } from '../observe/other-policies.ts';
+import type { GateOptions } from './gate.ts';
 import { servicesOf, storedThatStay } from './judge.ts';
-import { Eyes, type Sight } from './sight.ts';
-
-/** Others change their policies at any time, and most changes are not seen by the watch, which keeps only parts. */
-const LOOK_AGAIN_MS = 60_000;
+import { Eyes, LOOK_AGAIN_MS, type Sight } from './sight.ts';
 
 export interface OpeningsInput {
   readonly foreign: Foreign;
@@ -34,12 +28,7 @@ export interface OpeningsInput {
   readonly adminPolicies: AdminPolicyVersions;
 }
 
-export interface OpeningsOptions {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly authorship: Pick<Authorship, 'wrote'>;
-}
+export type OpeningsOptions = Omit<GateOptions, 'compile'>;
 
 interface Look {
   readonly at: number;

@@ -11,6 +11,12 @@ import { CALICO_GROUP, CALICO_VERSION } from '../objects/kinds.ts';
 import type { AdminPolicyVersions } from '../observe/other-policies.ts';
 import { isOfOthers } from '../../questions/world.ts';
 
+/**
+ * Others change their policies at any time, the watch keeps only parts of them, and lists are not free. So
+ * everything is looked at again after so long.
+ */
+export const LOOK_AGAIN_MS = 60_000;
+
 /** The stored objects that decide about flows. */
 export interface Sight {
   readonly others: readonly KubernetesObject[];
